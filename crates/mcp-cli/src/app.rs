@@ -13,7 +13,7 @@ use mcp_transport::ClientInfo;
 use mcp_transport::options::TrustFile;
 use serde::Serialize;
 
-use crate::args::Cli;
+use crate::args::{Cli, ColorArg};
 use crate::broken::BrokenFiles;
 use crate::deadline::{Deadline, Reached};
 use crate::environment::Environment;
@@ -84,6 +84,12 @@ impl App {
         let from = global.from.as_deref().map(crate::hosts::named).transpose()?;
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
+        let is_plain = match global.color {
+            ColorArg::Always => false,
+            ColorArg::Never => true,
+            ColorArg::Auto => no_color || dumb,
+        };
+        let links = !is_plain && crate::view::link::is_known(|name| environment.text(name));
         let environment = match cli.command.in_place_of() {
             Some(host) => environment.of_host(crate::hosts::named(host)?),
             None => environment,
@@ -104,6 +110,7 @@ impl App {
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
         let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)
+            .with_links(links)
             .with_logs(global.verbose > 0 || environment.text("RUST_LOG").is_some());
         Ok(Self {
             output: Arc::new(output),
@@ -326,14 +333,14 @@ impl App {
     /// Prints one line of NDJSON.
     pub(crate) fn print_json_line(&self, document: &impl Serialize) {
         let text = serde_json::to_string(document).unwrap_or_default();
-        self.output.out(&format!("{}\n", mcp_text::json(&text)));
+        self.output.out_line(&mcp_text::json(&text));
     }
 
     /// Prints one JSON document.
     pub(crate) fn print_json(&self, document: &impl Serialize) {
         // Our documents have string keys and finite numbers, so serialising them cannot fail.
         let text = serde_json::to_string_pretty(document).unwrap_or_default();
-        self.output.out(&format!("{}\n", mcp_text::json(&text)));
+        self.output.out_line(&mcp_text::json(&text));
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::args::ColorArg;
+use crate::view::link::linked;
 use crate::view::live::{DrawnFrame, Frame, FullScreen};
 use crate::view::wrap::paragraph;
 
@@ -25,6 +26,8 @@ pub(crate) struct Output {
     pub(crate) color: bool,
     /// Whether progress and warnings are left out: on request, or because a program reads what is written.
     pub(crate) quiet: bool,
+    /// Whether URLs and places in files are links, on a terminal.
+    links: bool,
     // One writer at a time: status lines of several servers must not mix.
     lock: Mutex<State>,
 }
@@ -65,6 +68,7 @@ impl Output {
             logs: false,
             color,
             quiet,
+            links: false,
             lock: Mutex::default(),
         }
     }
@@ -73,6 +77,13 @@ impl Output {
     #[must_use]
     pub(crate) fn with_logs(mut self, logs: bool) -> Self {
         self.logs = logs;
+        self
+    }
+
+    /// With links where a stream is a terminal that can be drawn on, as far as `is_known` says that it takes them.
+    #[must_use]
+    pub(crate) fn with_links(mut self, is_known: bool) -> Self {
+        self.links = is_known;
         self
     }
 
@@ -110,6 +121,8 @@ impl Output {
     /// Writes to stdout. A reader that went away is not an error: what it did not want is dropped. Anything else that is
     /// lost is told at the end: see [`lost`](Self::lost).
     pub(crate) fn out(&self, text: &str) {
+        let links = self.links && self.stdout_is_terminal;
+        let text = if links { linked(text) } else { Cow::Borrowed(text) };
         self.out_all(&[text.as_bytes()]);
     }
 
@@ -175,7 +188,9 @@ impl Output {
             Some(line) if !line.starts_with("  next: ") => Cow::Owned(paragraph(line, columns)),
             _ => Cow::Borrowed(line),
         });
-        self.error(&fitted.collect::<String>());
+        let fitted = fitted.collect::<String>();
+        let links = self.links && self.stderr_is_terminal;
+        self.error(&if links { linked(&fitted) } else { Cow::Borrowed(&*fitted) });
     }
 }
 

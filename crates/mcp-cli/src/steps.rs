@@ -14,6 +14,10 @@ use self::repeated::repeated;
 use crate::args::{Cli, Command};
 use crate::two_names;
 
+/// Between the command that cures something and the one that tries it.
+const AND: &str = " && ";
+const CURED: &str = " && mcplink ";
+
 /// The command that takes the step for the server `name`.
 pub(crate) fn command(step: &NextStep, name: &str) -> String {
     let verb = match step {
@@ -29,6 +33,10 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         // For a person to do, and no command of this program.
         NextStep::Provider { hint } => return hint.clone(),
         NextStep::ChangePolicy { .. } => return step.to_string(),
+        NextStep::Cure { command } => {
+            // Security: plain words of a command that the person runs anyway, for a person to paste.
+            return format!("{command}{AND}mcplink reconnect {}", mcp_text::shell_word(name));
+        }
         // What is not known here is for the session to find out.
         _ => "reconnect",
     };
@@ -161,7 +169,12 @@ impl Steps {
 
     /// `next` as it is printed. What is no command of this program is left as it is.
     pub(crate) fn step(&self, next: &str) -> String {
-        let Some(rest) = next.strip_prefix("mcplink ") else { return next.to_owned() };
+        let Some(rest) = next.strip_prefix("mcplink ") else {
+            // Behind another command the one that was just run brings something new.
+            let Some((before, rest)) = next.split_once(CURED) else { return next.to_owned() };
+            let again = Self { verb: "", ..self.clone() };
+            return format!("{before}{AND}{}", again.step(&format!("mcplink {rest}")));
+        };
         let (verb, arguments) = rest.split_once(' ').unwrap_or((rest, ""));
         // What was just run brings nothing new. What the entry says, and where, may.
         // With an option of its own, it is another command.
@@ -298,6 +311,19 @@ mod tests {
         for hint in ["run `aws sso login`", "mcplink login x", "mcplink status"] {
             let step = NextStep::Provider { hint: hint.to_owned() };
             assert_eq!((steps.words(&step, "a b"), command(&step, "a b")), (Some(hint.into()), hint.into()));
+        }
+    }
+
+    #[test]
+    fn what_a_helper_asks_for_comes_before_the_command_that_tries_it() {
+        let step = NextStep::Cure { command: "my-sso login".into() };
+        for (line, expected) in [
+            ("mcplink status --scope user", "my-sso login && mcplink reconnect 'a b' --scope user"),
+            ("mcplink reconnect x", "my-sso login && mcplink reconnect 'a b'"),
+        ] {
+            let steps = Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap());
+            assert_eq!(steps.words(&step, "a b").as_deref(), Some(expected));
+            assert_eq!(steps.step(expected), expected, "once and for all");
         }
     }
 

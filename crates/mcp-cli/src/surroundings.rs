@@ -1,5 +1,7 @@
 //! What a program that a desktop starts has of a person's environment: not what their shell set, and another `PATH`.
 
+use std::path::Path;
+
 use mcp_config::{Host, Platform};
 
 use crate::environment::Environment;
@@ -29,6 +31,13 @@ fn desktop_path(platform: Platform) -> Option<&'static str> {
         Platform::MacOs => Some("/usr/bin:/bin:/usr/sbin:/sbin"),
         _ => None,
     }
+}
+
+/// Where a desktop looks for programs, where that is not in the folder of this one.
+pub(crate) fn desktop_path_without(program: &Path) -> Option<&'static str> {
+    let path = desktop_path(Platform::CURRENT)?;
+    let folder = program.parent()?;
+    (!path.split(':').any(|known| Path::new(known) == folder)).then_some(path)
 }
 
 /// The `PATH` that `host` has in this environment.

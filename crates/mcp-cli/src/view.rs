@@ -2,6 +2,7 @@
 
 pub(crate) mod content;
 pub(crate) mod examination;
+pub(crate) mod link;
 pub(crate) mod live;
 pub(crate) mod overview;
 pub(crate) mod progress;

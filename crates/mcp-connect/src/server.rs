@@ -309,8 +309,13 @@ impl ConfiguredServer {
         let hide = |text: &mut String| *text = self.secrets.hide_known(text).into_owned();
         if let Some(reason) = &mut report.reason {
             hide(&mut reason.message);
-            if let Some(NextStep::Provider { hint }) = &mut reason.next {
-                hide(hint);
+            match &mut reason.next {
+                Some(NextStep::Provider { hint }) => hide(hint),
+                // A part of it is no command.
+                Some(NextStep::Cure { command }) if self.secrets.hide_known(command) != *command => {
+                    reason.next = Some(NextStep::Reconnect);
+                }
+                _ => {}
             }
         }
         if let Some(info) = &mut report.server {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ActionFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode};
+use crate::{ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode};
 
 /// More scopes than these few are an attack or an accident.
 const MAX_SCOPES: usize = 12;
@@ -55,6 +55,12 @@ pub enum NextStep {
         /// no command to run.
         hint: String,
     },
+    /// What a command of the person's own, which gets the credentials, says that it needs, and then connect again.
+    Cure {
+        /// A command of plain words ([`mcp_text::cure`]). Its words are those of the one that failed: it is for a person to read
+        /// and to run, and nothing here runs it.
+        command: String,
+    },
 }
 
 impl fmt::Display for NextStep {
@@ -76,6 +82,7 @@ impl fmt::Display for NextStep {
             }
             Self::ChangePolicy { rule, .. } => return write!(f, "change {rule}"),
             Self::Provider { hint } => hint,
+            Self::Cure { command } => return write!(f, "run `{command}`, and connect again"),
         })
     }
 }
@@ -83,6 +90,9 @@ impl fmt::Display for NextStep {
 /// What to do next about a server of which `facts` tell, where `evidence` gave the reason; `None` where there is nothing to do.
 pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<NextStep> {
     let code = facts.code?;
+    if let Some(command) = evidence.and_then(|evidence| cure(code, &evidence.auth)) {
+        return Some(NextStep::Cure { command });
+    }
     if let Some(hint) = evidence.and_then(|evidence| evidence.auth.hint.as_deref()) {
         // Shown as it is, and a stranger's: made safe here as well, as evidence may come from another process.
         let hint = mcp_text::line(hint, MAX_HINT);
@@ -166,6 +176,20 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
     }
 }
 
+/// The command that a person's own command for credentials asks for. What any other source says is shown as it says it.
+fn cure(code: ReasonCode, auth: &AuthFacts) -> Option<String> {
+    if auth.supplied_by != Some(CredentialOrigin::Command) {
+        return None;
+    }
+    let said = match code {
+        ReasonCode::HelperFailed => auth.hint.as_slice(),
+        // It printed something, and what was wrong beside it.
+        ReasonCode::CredentialsRejected => &auth.doubts,
+        _ => &[],
+    };
+    said.iter().find_map(|text| mcp_text::cure(text))
+}
+
 /// The scopes that the server said are missing, as far as they can be asked for.
 fn missing_scopes(evidence: &Evidence) -> Vec<String> {
     let mut outcome = &evidence.outcome;
@@ -187,7 +211,7 @@ fn missing_scopes(evidence: &Evidence) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AuthFacts, Phase, TransportKind};
+    use crate::{Phase, TransportKind};
     use NextStep::{
         Approve, CheckConfiguration, ListTools, LookAtEntry, LookAtStatus, Reconnect, Trust, Wait,
     };
@@ -303,6 +327,31 @@ mod tests {
         assert!(hint.chars().count() <= MAX_HINT, "{}", hint.len());
         // One that says nothing is none.
         assert_eq!(of(ReasonCode::HelperFailed, " \u{1b}"), Some(Reconnect));
+    }
+
+    #[test]
+    fn fh_h5_a_command_for_credentials_that_names_its_cure_is_taken_at_its_word_and_no_one_else() {
+        let login = "session expired, run: my-sso login";
+        let of = |by, code: ReasonCode, hint: Option<&str>, doubts: &[&str]| {
+            let auth = AuthFacts::new(code == ReasonCode::CredentialsRejected, Some("helper".into()))
+                .with_supplied_by(by)
+                .with_hint(hint.map(str::to_owned))
+                .with_doubts(doubts.iter().map(|doubt| (*doubt).to_owned()).collect());
+            let evidence = Evidence::new(Phase::Connect, Outcome::CredentialSourceFailed)
+                .with_auth(auth)
+                .with_detail(login);
+            next_step(&seen(remote().with_configured(false, true), code), Some(&evidence))
+        };
+        let cure = Some(NextStep::Cure { command: "my-sso login".into() });
+        let command = Some(CredentialOrigin::Command);
+        assert_eq!(of(command, ReasonCode::HelperFailed, Some("run `my-sso login`"), &[]), cure);
+        assert_eq!(of(command, ReasonCode::CredentialsRejected, None, &["it is old", login]), cure);
+        // What a server says, and what is said about something else.
+        assert_eq!(of(command, ReasonCode::CredentialsRejected, None, &[]), Some(Reconnect));
+        assert_eq!(of(command, ReasonCode::Unreachable, None, &[login]), Some(Wait));
+        let other =
+            of(Some(CredentialOrigin::Configuration), ReasonCode::CredentialsRejected, None, &[login]);
+        assert_eq!(other, Some(Reconnect));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #![doc = "\n# Examples\n"]
 #![doc = include_str!("../README.md")]
 
+mod cure;
 mod escaped;
 mod json;
 mod line;
@@ -17,6 +18,7 @@ pub mod telling;
 mod variables;
 mod visible;
 
+pub use cure::cure;
 pub use escaped::escaped;
 pub use json::json;
 pub use line::{block, is_hidden, line, name, sentence, width};

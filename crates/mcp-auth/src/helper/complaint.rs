@@ -53,6 +53,11 @@ impl Complaint {
         self.telling.as_deref()
     }
 
+    /// The command that it asks a person to run.
+    pub(super) fn cure(&self) -> Option<String> {
+        self.telling_line().and_then(mcp_text::cure).or_else(|| mcp_text::cure(&self.tail))
+    }
+
     pub(super) fn tail(&self) -> &str {
         &self.tail
     }

@@ -189,12 +189,16 @@ fn outcome(output: &Output, invocation: &Invocation, limit: Duration) -> Result<
 fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation) -> AuthError {
     let Flaw { mut what, exit_code, said } = flaw;
     let said = said.map(|said| complaint::shown(&said, invocation)).filter(|said| !said.is_empty());
-    if let Some(said) = said {
+    if let Some(said) = &said {
         what = format!("{what}: {said}");
     }
+    let cure = said.as_deref().and_then(mcp_text::cure);
     let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
     let kept = env::missed(&invocation.withheld, &said);
-    let error = failure(task, &what, complaint.telling_line(), kept).with_exit_code(exit_code);
+    let mut error = failure(task, &what, complaint.telling_line(), kept).with_exit_code(exit_code);
+    if let Some(command) = cure.or_else(|| complaint.cure()) {
+        error = error.with_hint(format!("run `{command}`"));
+    }
     tracing::debug!(server = %invocation.server, %error, stderr = %complaint.tail(), "a command for credentials failed");
     error
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::{StreamExt as _, stream};
-use mcp_connect::Examination;
+use mcp_connect::{CheckTopic, Examination};
 use mcp_status::ServerStatus;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
 use crate::loaded::LoadedConfig;
+use crate::surroundings::desktop_path_without;
 use crate::view::examination::{self, ExaminedServer};
 use crate::view::row::{ProblemRow, Row};
 use crate::view::shown;
@@ -144,7 +145,8 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
     let dead_end = || loaded.dead_end(name).map(|(pointer, _)| &pointer.entry);
     let Some(entry) = loaded.entry(name).or_else(dead_end) else { return Err(loaded.unknown(name)) };
     let until = app.deadline.map(|deadline| deadline.at);
-    let examination = app.host.examine(entry, &loaded.config, until).await;
+    let mut examination = app.host.examine(entry, &loaded.config, until).await;
+    note_desktop(&mut examination);
     let server = &examination.server;
     let sessions = live::of(&app.environment, std::slice::from_ref(server)).await;
     let row = Row::of_probe(server, &examination.probe, app.deadline, &app.steps);
@@ -157,6 +159,20 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
         None => None,
     };
     Ok(ExaminedServer { row, next, examination })
+}
+
+/// A helper that is found here by its name is not found by each program that runs it.
+fn note_desktop(examination: &mut Examination) {
+    let helper = examination.server.auth.as_ref().and_then(|auth| auth.plan.settings().helper.as_ref());
+    let Some(helper) = helper.filter(|helper| helper.program().is_some_and(|name| !name.contains('/')))
+    else {
+        return;
+    };
+    let path = helper.program_file().and_then(|file| desktop_path_without(&file));
+    let found = examination.checks.iter_mut().find(|check| check.topic == CheckTopic::HelperFound);
+    if let (Some(path), Some(found)) = (path, found) {
+        found.more.push(format!("a host that a desktop starts would not find it: PATH there is {path}"));
+    }
 }
 
 fn server_row(examined: &ExaminedServer, trace: bool) -> ServerRow<'_> {

@@ -90,7 +90,7 @@ fn none_for(row: &Row) -> String {
 
 /// A line or two for each server.
 pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
-    let width = shown::widest(all.iter().map(|one| one.row.name.as_str()));
+    let width = style.aligned(shown::widest(all.iter().map(|one| one.row.name.as_str())));
     let mut text = String::new();
     for one in all {
         let checks = &one.examination.checks;

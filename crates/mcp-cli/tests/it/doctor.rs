@@ -56,6 +56,16 @@ fn doctor_as_json_has_the_row_of_status_with_checks_cause_and_exchanges() {
     let discovery = |exchange: &&serde_json::Value| {
         exchange["url"].as_str().unwrap().contains("/.well-known/oauth-authorization-server")
     };
+    // Each request on the way to a sign-in, with its answer.
+    let sign_in = checks.iter().find(|check| check["topic"] == "sign-in").unwrap()["more"].to_string();
+    for part in [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-authorization-server",
+        ": 200 ",
+        "tokens from ",
+    ] {
+        assert!(sign_in.contains(part), "{part}: {sign_in}");
+    }
     assert_eq!(exchanges.iter().find(discovery).unwrap()["status"], 200, "{exchanges:?}");
     assert!(setting.run(&["doctor", "s", "--json"], 3).json()["servers"][0].get("exchanges").is_none());
 }
@@ -98,6 +108,24 @@ fn doctor_of_a_url_and_of_no_server() {
     assert!(setting.run(&["doctor"], 0).stderr.contains("no servers are configured"));
 }
 
+/// Where the terminal takes links, and nowhere else.
+#[test]
+fn a_terminal_that_takes_links_gets_them() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let link = format!("\u{1b}]8;;{}\u{1b}\\{0}\u{1b}]8;;", server.url());
+    let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+    for (options, is_linked) in [("", true), (" --color never", false), (" --json", false)] {
+        let line = format!("{program} doctor s{options}");
+        let Some(shell) = setting.shell_on_a_terminal(&line) else { return };
+        let seen = shell.env("TERM_PROGRAM", "vscode").env("TERM", "xterm").run().expect_code(0);
+        assert_eq!(seen.stdout.contains(&link), is_linked, "{options}: {seen}");
+        assert_eq!(seen.stdout.contains("\u{1b}]8;;file://"), is_linked, "{options}: {seen}");
+    }
+    let piped = setting.mcplink(&["doctor", "s"]).env("TERM_PROGRAM", "vscode").run().expect_code(0);
+    assert!(!piped.stdout.contains('\u{1b}'), "{piped}");
+}
+
 #[cfg(unix)]
 #[test]
 fn fh_h5_doctor_in_the_place_of_a_desktop_host_does_not_find_what_only_a_shell_finds() {
@@ -111,12 +139,14 @@ fn fh_h5_doctor_in_the_place_of_a_desktop_host_does_not_find_what_only_a_shell_f
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
     let run = |arguments: &[&str]| setting.mcplink(arguments).env("PATH", path.clone()).run();
-    run(&["doctor", "s"]).expect_code(0);
+    let here = run(&["doctor", "s"]).expect_code(0);
+    let not_there = "a host that a desktop starts would not find it: PATH there is /usr/";
+    assert!(here.stdout.contains(not_there), "{here}");
     // A host that is started in a terminal has what the terminal has.
     run(&["doctor", "s", "--as", "codex"]).expect_code(0);
     let there = run(&["doctor", "s", "--as", "claude-desktop"]).expect_code(3);
     assert!(there.stderr.contains("as claude-desktop: PATH is /usr/"), "{there}");
-    assert!(there.stdout.contains("my-sso: not found"), "{there}");
+    assert!(there.stdout.contains("my-sso: not found") && !there.stdout.contains(not_there), "{there}");
     let local = run(&["doctor", "local", "--as", "claude-desktop"]).expect_code(4);
     assert!(local.stdout.contains("`my-sso` is in no folder of its PATH"), "{local}");
     run(&["doctor", "s", "--as", "no-such-host"]).expect_code(2);

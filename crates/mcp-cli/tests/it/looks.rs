@@ -35,11 +35,18 @@ fn steady(line: &str) -> String {
         if words[at] == "ms" && words[at - 1].parse::<u64>().is_ok() {
             words[at - 1] = "N".to_owned();
         }
-        if words[at] == "s" && words[at - 1].len() == 3 && words[at - 1].parse::<f64>().is_ok() {
+        if words[at] == "ms" && is_decimal(&words[at - 1]) {
+            words[at - 1] = "N".to_owned();
+        }
+        if words[at] == "s" && words[at - 1].len() == 3 && is_decimal(&words[at - 1]) {
             words[at - 1] = "N.N".to_owned();
         }
     }
     words.join(" ").trim_end().to_owned()
+}
+
+fn is_decimal(word: &str) -> bool {
+    word.contains('.') && word.parse::<f64>().is_ok()
 }
 
 /// The characters behind each `before` that are of this kind, each as `by`.
@@ -131,6 +138,14 @@ fn fh_h13_screens_of_what_is_configured() {
     looks(&cast, "status", &["status"], 8);
     looks(&cast, "list", &["list"], 0);
     looks(&cast, "get", &["get", "tickets"], 0);
+}
+
+#[test]
+fn fh_h13_screens_of_an_examination() {
+    let cast = cast();
+    looks(&cast, "doctor-helper", &["doctor", "tickets"], 3);
+    looks(&cast, "doctor-fine", &["doctor", "archive"], 0);
+    looks(&cast, "doctor-all", &["doctor"], 8);
 }
 
 #[test]

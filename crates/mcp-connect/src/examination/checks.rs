@@ -225,7 +225,13 @@ impl Findings<'_> {
         checks.push(match (self.blames(CheckTopic::HelperRun), took) {
             (Some(message), took) => {
                 let check = Check::bad(CheckTopic::HelperRun, message);
-                took.into_iter().fold(check, Check::with)
+                let check = took.into_iter().fold(check, Check::with);
+                match self.reason().and_then(|reason| reason.next.as_ref()) {
+                    Some(NextStep::Cure { command }) => {
+                        check.with(format!("it says itself what it needs: {command}"))
+                    }
+                    _ => check,
+                }
             }
             (None, Some(took)) => Check::good(CheckTopic::HelperRun, took),
             (None, None) => Check::skipped(CheckTopic::HelperRun, "did not run"),
@@ -346,7 +352,20 @@ impl Findings<'_> {
         })
     }
 
+    /// Where a person signs in, with each request on the way to know that.
     fn sign_in(&self) -> Option<Check> {
+        let check = self.sign_in_place()?;
+        let own =
+            self.exchanges.iter().find(|exchange| exchange.asks.is_some()).map(|exchange| &exchange.url);
+        let on_the_way =
+            self.exchanges.iter().filter(|exchange| exchange.asks.is_none() && Some(&exchange.url) != own);
+        let line = |exchange: &Exchange| {
+            self.hidden(&format!("{} {}: {}", exchange.method, exchange.url, exchange.outcome))
+        };
+        Some(on_the_way.map(line).fold(check, Check::with))
+    }
+
+    fn sign_in_place(&self) -> Option<Check> {
         let topic = CheckTopic::SignIn;
         let snapshot = self.server.snapshot();
         let kept = match (snapshot.signed_in, self.blames(topic)) {
@@ -374,6 +393,9 @@ impl Findings<'_> {
                 };
                 let check = kept.into_iter().fold(check, Check::with);
                 let metadata = &discovery.server;
+                let endpoints = metadata.authorization_endpoint.iter().zip(&metadata.token_endpoint);
+                let endpoints = endpoints.map(|(page, tokens)| format!("page {page}, tokens from {tokens}"));
+                let check = endpoints.fold(check, Check::with);
                 let check = check.with(match (&metadata.registration_endpoint, self.is_known_there()) {
                     (_, true) => "the client is the one of the entry".to_owned(),
                     _ if metadata.client_id_metadata_document_supported == Some(true) => {
@@ -442,7 +464,8 @@ fn found(found: DiscoverySource) -> &'static str {
 fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
-        0 => format!("{:.1} ms", length.as_secs_f64() * 1000.0),
+        0 if length.as_millis() < 10 => format!("{:.1} ms", length.as_secs_f64() * 1000.0),
+        0 => format!("{} ms", length.as_millis()),
         1..10 => format!("{:.1} s", length.as_secs_f64()),
         10..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),

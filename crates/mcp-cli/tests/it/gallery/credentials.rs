@@ -1,5 +1,7 @@
 //! Helpers, headers and sign-ins.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use super::{Broken, Told, hold};
 use crate::setting::{http, with_headers, with_helper};
 
 const AGAIN: &str = "mcplink reconnect s";
+const CORP: &str = "corp login && mcplink reconnect s";
 const SHOW: &str = "mcplink get s";
 const LOGIN: &str = "mcplink login s";
 
@@ -21,7 +24,11 @@ pub(super) const TOLD: &[Told] = &[
     ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", AGAIN),
     ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", AGAIN),
     ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", AGAIN),
-    ("helper-error", Some(HelperFailed), "helper-run", "no session, run corp login", AGAIN),
+    ("helper-error", Some(HelperFailed), "helper-run", "no session, run corp login", CORP),
+    ("helper-cure", Some(HelperFailed), "helper-run", "code 9 (stderr: corp: please run `corp login`)", CORP),
+    ("helper-cure-on-top", Some(HelperFailed), "helper-run", "the session of yesterday has ended", CORP),
+    ("helper-null", Some(HelperFailed), "helper-run", "`Authorization` is null", AGAIN),
+    ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 0.5 s", AGAIN),
     ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", AGAIN),
     ("helper-refused", Some(CredentialsRejected), "answer", "headers that headersHelper returned", AGAIN),
     ("variable-unset", Some(CredentialsRejected), "answer", "not set here: GALLERY_TOKEN", SHOW),
@@ -72,6 +79,20 @@ fn bring_about(name: &str) -> Broken {
         let refused = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
         Broken::of(http(&refused)).holding(refused)
     };
+    // A program that gives a token once a person has signed in to it, and before that does this.
+    let corp = |before: &str| {
+        let entry = json!({ "type": "http", "url": server.url(), "headersHelper": "corp token" });
+        let broken = Broken::of(entry);
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = login ] && exec touch \"$HOME/signed-in\"\n[ -e \"$HOME/signed-in\" ] && \
+             exec echo '{{\"Authorization\": \"Bearer right\"}}'\n{before}\n"
+        );
+        let file = broken.setting.home.write("bin/corp", script).unwrap();
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        let programs = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap().display();
+        let path = format!("{}:{programs}:/usr/bin:/bin", file.parent().unwrap().display());
+        broken.with("PATH", path)
+    };
     let broken = match name {
         "helper-fails" => {
             let (broken, works) = helper(&|helper| helper.fails(7, "session expired"));
@@ -87,10 +108,19 @@ fn bring_about(name: &str) -> Broken {
             let (broken, works) = helper(&|helper| helper.prints("some-token-1"));
             broken.elsewhere("a bare token is no header", works)
         }
-        "helper-error" => {
-            let (broken, works) =
-                helper(&|helper| helper.prints("{\"error\": \"no session, run corp login\"}"));
-            broken.elsewhere("corp login", works)
+        "helper-error" => corp("echo '{\"error\": \"no session, run corp login\"}'"),
+        "helper-cure" => corp("echo 'corp: please run `corp login`' >&2; exit 9"),
+        "helper-cure-on-top" => corp(
+            "echo 'corp: error: the session of yesterday has ended' >&2; printf 'Please run:\n\n  $ corp login\n\n' >&2; exit 1",
+        ),
+        "helper-null" => {
+            let (broken, works) = helper(&|helper| helper.prints("{\"Authorization\": null}"));
+            broken.elsewhere("not a string", works)
+        }
+        "helper-slow" => {
+            let slow = json!({ "type": "http", "url": server.url(), "headersHelper": "sleep 30", "headersHelperTimeoutMs": 500 });
+            Broken::of(slow)
+                .elsewhere("headersHelperTimeoutMs", move |broken| broken.setting.write("s", right))
         }
         "helper-empty" => {
             let (broken, works) = helper(&|helper| helper.prints("{\"Authorization\": \"Bearer \"}"));

@@ -18,6 +18,8 @@ pub(super) const TOLD: &[Told] = &[
     ("foreign-type", Some(Config), "configuration", "mcpServers.s.type", EDIT),
     ("command-list", Some(Config), "configuration", "its first word as `command`", EDIT),
     ("number", Some(Config), "configuration", "env.PORT", EDIT),
+    ("header-number", Some(Config), "configuration", "headers.X: expected a string", EDIT),
+    ("bad-port", Some(Config), "configuration", "a port that is no number", EDIT),
     ("no-scheme", Some(Config), "configuration", "s.url: has no scheme", EDIT),
     ("empty-url", Some(NotConfigured), "configuration", "the entry has an empty url", "mcplink get s"),
     ("bridge-to-itself", Some(SelfReference), "configuration", "is how a host reaches", "mcplink get s"),
@@ -47,6 +49,10 @@ fn bring_about(name: &str) -> Broken {
         "foreign-type" => mended(json!({ "type": "remote", "url": server.url() }), "\"type\": \"http\""),
         "command-list" => mended(json!({ "command": ["npx", "x"] }), "as `args`"),
         "number" => mended(json!({ "command": "x", "env": { "PORT": 1 } }), "double quotes"),
+        "header-number" => {
+            mended(json!({ "type": "http", "url": server.url(), "headers": { "X": 5 } }), "double quotes")
+        }
+        "bad-port" => mended(json!({ "type": "http", "url": "http://127.0.0.1:99999/mcp" }), "up to 65535"),
         "no-scheme" => {
             mended(json!({ "type": "http", "url": "mcp.example.com/mcp" }), "write http:// or https://")
         }

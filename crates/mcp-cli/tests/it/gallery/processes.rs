@@ -20,6 +20,9 @@ pub(super) const TOLD: &[Told] = &[
     ("not-executable", Some(Spawn), "process", "chmod +x", SHOW),
     ("no-interpreter", Some(Spawn), "process", "asks for `/opt/gone/python`", SHOW),
     ("no-folder", Some(Spawn), "process", "its working directory", SHOW),
+    ("folder", Some(Spawn), "process", "`/usr` is a folder", SHOW),
+    ("ends-at-once", Some(Exited), "process", "exited with code 0 while", SHOW),
+    ("killed", Some(Exited), "process", "ended by SIGKILL", SHOW),
     ("license", Some(Exited), "process", "license expired", SHOW),
     ("no-node", Some(Exited), "process", "what a shell was to run was not found", SHOW),
     ("tilde-argument", Some(Exited), "process", "in its argument `~/srv.sh`", SHOW),
@@ -81,6 +84,9 @@ fn bring_about(name: &str) -> Broken {
             entry["cwd"] = json!("/no/such/folder");
             rewritten(entry, "/no/such/folder")
         }
+        "folder" => rewritten(json!({ "command": "/usr" }), "is a folder"),
+        "ends-at-once" => rewritten(json!({ "command": "true" }), "it printed nothing"),
+        "killed" => rewritten(shell("kill -9 $$"), "memory ran out"),
         "license" => {
             let line = "[ -e \"$HOME/license\" ] || { echo 'license expired' >&2; exit 3; }";
             Broken::of(shell(&format!("{line}\n{SERVER}"))).edit("license expired", |broken| {
