@@ -15,14 +15,14 @@ impl SecretSource {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::Misconfigured`] where its variable is not set, else [`AuthErrorKind::SourceFailed`]: the file cannot
-    /// be read, the command failed, or there is nothing in its place. No error repeats any of it.
+    /// [`AuthErrorKind::SourceFailed`]: the variable is not set, the file cannot be read, the command failed, or there is
+    /// nothing in its place. No error repeats any of it.
     pub async fn read(&self, what: &str, target: &Target) -> Result<Secret, AuthError> {
         match self {
             Self::Value(secret) => Ok(secret.clone()),
             Self::Variable { name, value: None } => {
                 let message = format!("read {what}: the variable {name} is not set");
-                Err(AuthError::new(AuthErrorKind::Misconfigured, message).with_hint(format!("set {name}")))
+                Err(AuthError::new(AuthErrorKind::SourceFailed, message).with_hint(format!("set {name}")))
             }
             Self::Variable { name, value: Some(secret) } => {
                 stripped(secret.expose(), what, &format!("the variable {name}"))
