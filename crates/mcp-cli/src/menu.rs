@@ -100,8 +100,8 @@ impl Session<'_> {
     async fn run(&mut self) -> io::Result<ExitStatus> {
         loop {
             let effect = match self.on_the_screen().await? {
-                Ended::Over(status) => return Ok(status),
-                Ended::Away(effect) => effect,
+                ScreenExit::Over(status) => return Ok(status),
+                ScreenExit::Away(effect) => effect,
             };
             match effect {
                 Effect::Run(command) => {
@@ -122,7 +122,7 @@ impl Session<'_> {
     }
 
     /// Shows the menu until something needs the usual screen.
-    async fn on_the_screen(&mut self) -> io::Result<Ended> {
+    async fn on_the_screen(&mut self) -> io::Result<ScreenExit> {
         let mut screen = Screen::take()?;
         let mut events = EventStream::new();
         let mut terminal = Terminal::new();
@@ -133,13 +133,13 @@ impl Session<'_> {
                 Some((number, news)) = self.news.recv() => if self.desk.is_current(number) {
                     self.menu.hear(news);
                 },
-                status = &mut self.signal => return Ok(Ended::Over(status)),
+                status = &mut self.signal => return Ok(ScreenExit::Over(status)),
                 moved = terminal.moved() => if moved == TerminalEvent::Stopped {
-                    return Ok(Ended::Away(Effect::Suspend));
+                    return Ok(ScreenExit::Away(Effect::Suspend));
                 },
                 event = events.next() => {
                     // A terminal that is gone has nothing more to say.
-                    let Some(Ok(event)) = event else { return Ok(Ended::Over(ExitStatus::Success)) };
+                    let Some(Ok(event)) = event else { return Ok(ScreenExit::Over(ExitStatus::Success)) };
                     if let Event::Paste(text) = &event {
                         self.menu.paste(text);
                         continue;
@@ -147,11 +147,11 @@ impl Session<'_> {
                     let effect = screen::key(&event).and_then(|key| self.menu.press(key));
                     match effect {
                         None => {}
-                        Some(Effect::Quit) => return Ok(Ended::Over(ExitStatus::Success)),
-                        Some(Effect::Interrupt) => return Ok(Ended::Over(ExitStatus::Interrupted)),
+                        Some(Effect::Quit) => return Ok(ScreenExit::Over(ExitStatus::Success)),
+                        Some(Effect::Interrupt) => return Ok(ScreenExit::Over(ExitStatus::Interrupted)),
                         Some(Effect::Reconnect(name)) => self.reconnect(&name),
                         Some(Effect::Begin(work)) => self.desk.begin(work, &self.watched),
-                        Some(away) => return Ok(Ended::Away(away)),
+                        Some(away) => return Ok(ScreenExit::Away(away)),
                     }
                 }
             }
@@ -247,7 +247,7 @@ impl Session<'_> {
 }
 
 /// Why the menu is not on the screen any more.
-enum Ended {
+enum ScreenExit {
     Over(ExitStatus),
     /// Until this is done.
     Away(Effect),
