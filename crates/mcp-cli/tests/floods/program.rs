@@ -20,7 +20,7 @@ pub(crate) struct Home(TempHome);
 
 /// How a command ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ProgramEnd {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     /// The most memory that it has had at a time, in bytes; zero where the system does not tell.
@@ -52,13 +52,13 @@ impl Home {
 
     /// Runs a command to its end.
     #[track_caller]
-    pub(crate) fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str], env: &[(&str, &str)]) -> ProgramEnd {
         self.run_with_input(args, env, Vec::new())
     }
 
     /// The same with this on its standard input, which stays open until `done` says that it has seen enough of the output.
     #[track_caller]
-    pub(crate) fn run_with_input(&self, args: &[&str], env: &[(&str, &str)], input: Vec<u8>) -> Ended {
+    pub(crate) fn run_with_input(&self, args: &[&str], env: &[(&str, &str)], input: Vec<u8>) -> ProgramEnd {
         let mut child = self
             .command(args, env)
             .stdin(Stdio::piped())
@@ -78,7 +78,7 @@ impl Home {
         let err = thread::spawn(move || read(&mut stderr));
         let peak = watched(&mut child, args);
         feeding.join().unwrap();
-        Ended { stdout: out.join().unwrap(), stderr: err.join().unwrap(), peak }
+        ProgramEnd { stdout: out.join().unwrap(), stderr: err.join().unwrap(), peak }
     }
 
     /// The row of the only server.

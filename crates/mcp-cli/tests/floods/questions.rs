@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::hostile::{Ask, Hostile, open};
-use crate::program::{Ended, Home, ONE, assert_small};
+use crate::program::{Home, ONE, ProgramEnd, assert_small};
 
 /// The first line of every local server here.
 const HANDSHAKE: &str = r#"read -r line; printf '%s\n' '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}'; read -r line; read -r line;"#;
@@ -113,7 +113,7 @@ fn s_k2_a_local_server_that_floods_otherwise_ends_with_the_time_limit() {
 }
 
 /// A host that calls a tool by these ids all at once, at a server that answers none for as long as the bridge lives.
-fn calls_at_a_server_that_hangs(ids: impl IntoIterator<Item = usize>) -> (Hostile, Ended) {
+fn calls_at_a_server_that_hangs(ids: impl IntoIterator<Item = usize>) -> (Hostile, ProgramEnd) {
     let server = Hostile::start(|ask, _| {
         (ask.method == "tools/call").then(|| {
             std::thread::sleep(Duration::from_secs(30));

@@ -92,7 +92,7 @@ pub(crate) enum Named {
 
 /// What a host saw, and what went over the wire on the way.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct HostRun {
     /// Each step of the story and what came of it, in order.
     pub(crate) steps: Vec<(String, Value)>,
     /// Between the host and the bridge.
@@ -101,7 +101,7 @@ pub(crate) struct Told {
     pub(crate) server_side: Conversation,
 }
 
-impl Told {
+impl HostRun {
     /// What came of a step.
     #[track_caller]
     pub(crate) fn seen(&self, step: &str) -> &Value {
@@ -111,7 +111,7 @@ impl Told {
 }
 
 /// Has a host tell its story to a server by way of the bridge.
-pub(crate) fn tell(host: Host, server: &Url, named: Named, story: &Value) -> Told {
+pub(crate) fn tell(host: Host, server: &Url, named: Named, story: &Value) -> HostRun {
     let tap = Tap::before(server).unwrap();
     let url = tap.url_for(server).to_string();
     let home = TempHome::new().unwrap();
@@ -136,7 +136,7 @@ pub(crate) fn tell(host: Host, server: &Url, named: Named, story: &Value) -> Tol
         (step["step"].as_str().unwrap_or_default().to_owned(), step["seen"].take())
     });
     let heard = tap.heard();
-    Told {
+    HostRun {
         steps: steps.collect(),
         host_side: host_side(kept.path()),
         server_side: Conversation::read(&heard.sent, &heard.received),

@@ -4,11 +4,11 @@ use mcp_harness::Surface;
 use mcp_testkit::Era;
 use serde_json::Value;
 
-use crate::host::{Host, Told};
+use crate::host::{Host, HostRun};
 
 /// Compares what a host saw with what the server offers.
 #[track_caller]
-pub(crate) fn assert_told(told: &Told, host: Host, surface: &Surface) {
+pub(crate) fn assert_told(told: &HostRun, host: Host, surface: &Surface) {
     let steps: Vec<_> = told.steps.iter().map(|(step, _)| step.as_str()).collect();
     assert_eq!(steps, expected_steps(host, surface), "{host:?}");
     let revision = if host.era() == Era::Modern { "2026-07-28" } else { "2025-11-25" };

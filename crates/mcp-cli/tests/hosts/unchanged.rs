@@ -10,7 +10,7 @@ use mcp_testkit::Era;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::host::Told;
+use crate::host::HostRun;
 use crate::wire::{Conversation, Exchange, Outcome};
 
 /// What a bridge answers by itself, and what it asks a server by itself.
@@ -39,7 +39,7 @@ type Translation = (Era, Era);
 
 /// Compares both sides of the bridge.
 #[track_caller]
-pub(crate) fn assert_unchanged(told: &Told, host: Era, server: Era) {
+pub(crate) fn assert_unchanged(told: &HostRun, host: Era, server: Era) {
     let eras = (host, server);
     let (ours, theirs) = (&told.host_side, &told.server_side);
     assert_requests(ours, theirs, eras);
@@ -230,7 +230,7 @@ fn asked_by_results(side: &Conversation) -> Vec<[String; 3]> {
 /// As often as they were told, and those of one request in order. The host need not hear more of what was given up, and a
 /// modern host hears only what it has asked for, and nothing while it is asked something itself.
 #[track_caller]
-fn assert_notices(told: &Told, method: &str, eras: Translation) {
+fn assert_notices(told: &HostRun, method: &str, eras: Translation) {
     let (mut ours, mut theirs) = (notices(&told.host_side, method), notices(&told.server_side, method));
     for given_up in given_up(&told.host_side).iter().filter_map(|request| request.progress_token()) {
         ours.remove(&given_up);

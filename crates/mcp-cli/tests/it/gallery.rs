@@ -11,11 +11,11 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mcp_harness::{Mcplink, Output};
+use mcp_harness::Output;
 use mcp_status::ReasonCode;
 use serde_json::Value;
 
-use crate::setting::{Setting, row};
+use crate::setting::{Setting, row, with_environment};
 
 /// One broken set-up of a server `s`.
 struct SetUp {
@@ -92,29 +92,24 @@ impl Broken {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.prepared(self.setting.mcplink(arguments)).run()
+        with_environment(self.setting.mcplink(arguments), &self.environment).run()
     }
 
     /// Runs `step` as a person would who pastes it.
     fn paste(&self, step: &str) -> Output {
-        self.prepared(self.setting.shell(step)).run()
-    }
-
-    fn prepared<'a>(&self, command: Mcplink<'a>) -> Mcplink<'a> {
-        let command = command.may_hold_secrets("state");
-        self.environment.iter().fold(command, |command, (name, value)| command.env(*name, value))
+        with_environment(self.setting.shell(step), &self.environment).run()
     }
 }
 
 /// Every row of the gallery: name, reason, check, words of the cause, command.
-type Told = (&'static str, Option<ReasonCode>, &'static str, &'static str, &'static str);
+type Expected = (&'static str, Option<ReasonCode>, &'static str, &'static str, &'static str);
 
-fn all() -> Vec<Told> {
-    [entries::TOLD, credentials::TOLD, network::TOLD, processes::TOLD].concat()
+fn all() -> Vec<Expected> {
+    [entries::EXPECTED, credentials::EXPECTED, network::EXPECTED, processes::EXPECTED].concat()
 }
 
 /// Brings about each set-up of a family, each on a thread of its own, as they wait more than they work.
-fn hold(told: &[Told], bring_about: fn(&str) -> Broken) {
+fn hold(told: &[Expected], bring_about: fn(&str) -> Broken) {
     let every = all();
     std::thread::scope(|scope| {
         let ways: Vec<_> = told
@@ -134,7 +129,7 @@ fn hold(told: &[Told], bring_about: fn(&str) -> Broken) {
 }
 
 impl SetUp {
-    fn mends(self, every: &[Told]) {
+    fn mends(self, every: &[Expected]) {
         let Self { name, code, topic, cause, step, mut broken } = self;
         let seen = row(&broken.run(&["doctor", "s", "--json"]).json(), "s");
         let told = seen["cause"]["message"].as_str().unwrap_or_else(|| panic!("{name}: no cause: {seen:#}"));

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_harness::{Mcplink, Output};
+use mcp_harness::Output;
 use mcp_status::ReasonCode;
 use mcp_testkit::{
     Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, HttpAnswer, Refusal,
 };
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, http, row, with_headers, with_helper};
+use crate::setting::{Setting, http, row, with_environment, with_headers, with_helper};
 
 /// Steps after which a way must have ended.
 const STEPS: usize = 4;
@@ -41,7 +41,7 @@ enum End {
     /// The last step shows what a person has to look at: the entry, or the file.
     Shown,
     /// The step is a person's, and no command: it names the rule and the file.
-    Told(&'static str),
+    Says(&'static str),
 }
 
 impl Situation {
@@ -124,17 +124,12 @@ impl Situation {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.prepared(self.setting.mcplink(arguments)).run()
+        with_environment(self.setting.mcplink(arguments), &self.environment).run()
     }
 
     /// Runs `step` as a person would who pastes it.
     fn paste(&self, step: &str) -> Output {
-        self.prepared(self.setting.shell(step)).run()
-    }
-
-    fn prepared<'a>(&self, command: Mcplink<'a>) -> Mcplink<'a> {
-        let command = command.may_hold_secrets("state");
-        self.environment.iter().fold(command, |command, (name, value)| command.env(*name, value))
+        with_environment(self.setting.shell(step), &self.environment).run()
     }
 }
 
@@ -283,7 +278,7 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             let denied = Situation::of(http(&server)).holding(server);
             let list = json!({ "deniedMcpServers": [{ "serverName": "s" }] }).to_string();
             denied.setting.home.write(".claude/settings.json", list).unwrap();
-            vec![denied.ending(End::Told("change deniedMcpServers[0] in "))]
+            vec![denied.ending(End::Says("change deniedMcpServers[0] in "))]
         }
         ReasonCode::ToolsUnavailable => {
             let server = FakeMcpServer::start().unwrap();
@@ -373,7 +368,7 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
             change();
         })
     });
-    while let Some(step) = next.take_if(|_| !matches!(situation.end, End::Told(_))) {
+    while let Some(step) = next.take_if(|_| !matches!(situation.end, End::Says(_))) {
         assert!(run.len() <= STEPS, "{code}: no end after {run:?}, then {step}");
         assert!(!run.contains(&step), "{code}: in a circle: {run:?}, then {step}");
         let output = situation.paste(&step);
@@ -397,7 +392,7 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
             let now = row(&situation.run(&look).json(), "s");
             assert_eq!(now["status"], "connected", "{code}: after {run:?}: {now:#}");
         }
-        End::Told(words) => {
+        End::Says(words) => {
             let told = next.unwrap_or_default();
             assert!(told.starts_with(words) && told.contains("settings.json:1"), "{code}: {told}");
             // What forbids it stands in every other look at it, and it is never contacted.

@@ -118,6 +118,15 @@ impl Setting {
     }
 }
 
+/// `command` with more variables, in a home whose state may hold secrets: sign-ins that a step makes.
+pub(crate) fn with_environment<'a>(
+    command: Mcplink<'a>,
+    environment: &[(&'static str, String)],
+) -> Mcplink<'a> {
+    let command = command.may_hold_secrets("state");
+    environment.iter().fold(command, |command, (name, value)| command.env(*name, value))
+}
+
 /// A server's entry.
 pub(crate) fn http(server: &FakeMcpServer) -> Value {
     json!({ "type": "http", "url": server.url().as_str() })

@@ -12,7 +12,7 @@ use mcp_status::ReasonCode::{
 use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal};
 use serde_json::json;
 
-use super::{Broken, Told, hold};
+use super::{Broken, Expected, hold};
 use crate::setting::{http, with_headers, with_helper};
 
 const AGAIN: &str = "mcplink reconnect s";
@@ -20,7 +20,7 @@ const CORP: &str = "corp login && mcplink reconnect s";
 const SHOW: &str = "mcplink get s";
 const LOGIN: &str = "mcplink login s";
 
-pub(super) const TOLD: &[Told] = &[
+pub(super) const EXPECTED: &[Expected] = &[
     ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", AGAIN),
     ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", AGAIN),
     ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", AGAIN),
@@ -195,5 +195,5 @@ fn bring_about(name: &str) -> Broken {
 
 #[test]
 fn fa_a63_a64_a66_a79_fh_h2_gallery_of_credentials() {
-    hold(TOLD, bring_about);
+    hold(EXPECTED, bring_about);
 }

@@ -7,12 +7,12 @@ use mcp_status::ReasonCode::{
 use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
-use super::{Broken, Told, hold};
+use super::{Broken, Expected, hold};
 use crate::setting::{Setting, http, with_helper};
 
 const EDIT: &str = "mcplink validate";
 
-pub(super) const TOLD: &[Told] = &[
+pub(super) const EXPECTED: &[Expected] = &[
     ("no-endpoint", Some(Config), "configuration", "mcpServers.s.url: is missing", EDIT),
     ("foreign-word", Some(Config), "configuration", "`serverUrl` is Windsurf's word", EDIT),
     ("foreign-type", Some(Config), "configuration", "mcpServers.s.type", EDIT),
@@ -102,5 +102,5 @@ fn bring_about(name: &str) -> Broken {
 
 #[test]
 fn fa_a11_a31_a32_a36_fh_h1_gallery_of_entries() {
-    hold(TOLD, bring_about);
+    hold(EXPECTED, bring_about);
 }

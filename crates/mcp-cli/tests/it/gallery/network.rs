@@ -10,14 +10,14 @@ use mcp_status::ReasonCode::{
 use mcp_testkit::{Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer};
 use serde_json::{Value, json};
 
-use super::{Broken, Told, hold};
+use super::{Broken, Expected, hold};
 use crate::setting::http;
 use crate::tls_front::{fixture, tls_in_front_of};
 
 const WAIT: &str = "mcplink wait s";
 const SHOW: &str = "mcplink get s";
 
-pub(super) const TOLD: &[Told] = &[
+pub(super) const EXPECTED: &[Expected] = &[
     ("down", Some(Unreachable), "network", "no connection to http://127", WAIT),
     ("no-such-host", Some(Unreachable), "network", "no-such-host.invalid", WAIT),
     ("dead-proxy", Some(Unreachable), "network", "no way through the proxy", WAIT),
@@ -134,5 +134,5 @@ fn bring_about(name: &str) -> Broken {
 
 #[test]
 fn fa_a85_a87_a89_a90_a93_gallery_of_the_way() {
-    hold(TOLD, bring_about);
+    hold(EXPECTED, bring_about);
 }

@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use mcp_status::ReasonCode::{Exited, Protocol, Spawn, Timeout};
 use serde_json::json;
 
-use super::{Broken, Told, hold};
+use super::{Broken, Expected, hold};
 use crate::local::{SERVER, shell};
 
 const SHOW: &str = "mcplink get s";
 
-pub(super) const TOLD: &[Told] = &[
+pub(super) const EXPECTED: &[Expected] = &[
     ("not-on-path", Some(Spawn), "process", "`npx-not-there` is in no folder", SHOW),
     ("elsewhere", Some(Spawn), "process", "some-tool`: write that as `command`", SHOW),
     ("tilde", Some(Spawn), "process", "`~/s.sh`: `~` is not expanded", SHOW),
@@ -119,5 +119,5 @@ fn bring_about(name: &str) -> Broken {
 
 #[test]
 fn fa_a1_a2_a3_a4_a5_a6_a7_a8_a10_a16_a29_gallery_of_processes() {
-    hold(TOLD, bring_about);
+    hold(EXPECTED, bring_about);
 }
