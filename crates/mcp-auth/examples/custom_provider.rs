@@ -63,25 +63,26 @@ async fn request(provider: &dyn AuthProvider, accepted: &str) -> Result<&'static
     }
 }
 
-async fn story(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
+/// What happens to a token that is rotated and then gone, line by line.
+async fn story(file: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     std::fs::write(file, "monday")?;
     let provider = SingleFlight::new(TokenFile { path: file.to_owned() });
-    println!("{provider:?}");
-    println!("first request: {}", request(&provider, "Bearer monday").await?);
+    let mut said = vec![format!("first request: {}", request(&provider, "Bearer monday").await?)];
     std::fs::write(file, "tuesday")?;
-    println!("the server rotated: {}", request(&provider, "Bearer tuesday").await?);
-    println!("nothing new to offer: {}", request(&provider, "Bearer wednesday").await?);
+    said.push(format!("the server rotated: {}", request(&provider, "Bearer tuesday").await?));
+    said.push(format!("nothing new to offer: {}", request(&provider, "Bearer wednesday").await?));
     std::fs::remove_file(file)?;
     let error = request(&provider, "Bearer wednesday").await.expect_err("the file is gone");
-    println!("the source fails: failed to {error}");
-    println!("{} fetches in all", provider.snapshot().fetches);
-    Ok(())
+    said.push(format!("the source fails: failed to {error}"));
+    said.push(format!("{} fetches in all", provider.snapshot().fetches));
+    Ok(said)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    story(&folder.path().join("token")).await
+    story(&folder.path().join("token")).await?.iter().for_each(|line| println!("{line}"));
+    Ok(())
 }
 
 /// The same rules that the built-in providers are held to.
@@ -102,4 +103,21 @@ async fn it_keeps_the_contract() -> Result<(), Box<dyn std::error::Error>> {
     })
     .await?;
     Ok(())
+}
+
+/// What `main` prints is so.
+#[cfg(test)]
+#[tokio::test]
+async fn a_rotated_token_is_read_again_and_a_file_that_is_gone_is_the_sources_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = story(&folder.path().join("token")).await.unwrap();
+    assert_eq!(
+        said[..3],
+        [
+            "first request: accepted",
+            "the server rotated: accepted after one recovery",
+            "nothing new to offer: refused",
+        ]
+    );
+    assert!(said[3].starts_with("the source fails: failed to read"), "{said:?}");
 }

@@ -115,11 +115,7 @@ async fn call(fleet: &Fleet, words: &str) -> Result<String, Box<dyn Error>> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let path = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: host FILE")?);
-    let connector = Connector::new(ClientOptions::new(ClientInfo::new("example-host", "1.0")));
-    let fleet = Fleet::new(connector, FleetConfig::default());
-    reload(&fleet, &path).await?;
-
-    let (typed, mut commands) = mpsc::unbounded_channel();
+    let (typed, commands) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
             if typed.send(line).is_err() {
@@ -127,10 +123,21 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     });
+    run(&path, commands).await
+}
+
+/// Keeps the servers of the file at `path` connected, and does what is typed, until the end of it.
+pub(crate) async fn run(
+    path: &Path,
+    mut commands: mpsc::UnboundedReceiver<String>,
+) -> Result<(), Box<dyn Error>> {
+    let connector = Connector::new(ClientOptions::new(ClientInfo::new("example-host", "1.0")));
+    let fleet = Fleet::new(connector, FleetConfig::default());
+    reload(&fleet, path).await?;
     while let Some(line) = commands.recv().await {
         match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
             ("status", _) => fleet.status().iter().for_each(show),
-            ("reload", _) => reload(&fleet, &path).await?,
+            ("reload", _) => reload(&fleet, path).await?,
             ("reconnect", "all") => drop(fleet.reconnect_all().await),
             ("reconnect", "failed") => drop(fleet.reconnect_failed().await),
             ("reconnect", name) => match fleet.handle(name) {

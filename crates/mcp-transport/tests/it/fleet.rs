@@ -11,6 +11,37 @@ use mcp_transport::{RequestOptions, Server};
 use crate::supervisor::quick;
 use crate::support::{connector, target};
 
+#[path = "../../examples/host.rs"]
+#[expect(dead_code, reason = "a test has no command line")]
+mod host;
+
+#[tokio::test]
+async fn the_example_of_a_host_connects_what_its_file_names_and_does_what_is_typed() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("servers");
+    std::fs::write(&file, format!("a {}\nb nonsense\n", server.url())).unwrap();
+    let (typed, commands) = tokio::sync::mpsc::unbounded_channel();
+    for line in [
+        "call a echo {\"text\":\"hello\"}",
+        "call c echo",
+        "reload",
+        "reconnect all",
+        "status",
+        "quit",
+        "call a echo",
+    ] {
+        typed.send(line.to_owned()).unwrap();
+    }
+    host::run(&file, commands).await.unwrap();
+    assert_eq!(server.count("tools/call"), 1, "what is typed after the end is not done");
+    assert_eq!(
+        (server.count("server/discover"), server.violations()),
+        (2, Vec::new()),
+        "it was connected again"
+    );
+}
+
 /// A source that always says the same.
 struct Fixed(Server);
 
