@@ -93,6 +93,18 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a provider can do.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_auth::Capabilities;
+///
+/// // Fresh credentials without a person, and five legs of one exchange.
+/// let negotiating = Capabilities::new(true, false).with_recoveries(5);
+/// assert_eq!(negotiating.bound(), 5);
+/// // One that would go on without end is stopped.
+/// assert_eq!(negotiating.with_recoveries(1_000).bound(), Capabilities::MOST_RECOVERIES);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Capabilities {

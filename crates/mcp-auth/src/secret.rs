@@ -3,6 +3,16 @@
 use std::fmt;
 
 /// A secret: no `Display`, a redacting `Debug`; reading it is an explicit act.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_auth::Secret;
+///
+/// let secret = Secret::new("t0k3n");
+/// assert!(!format!("{secret:?}").contains("t0k3n"));
+/// assert_eq!(secret.expose(), "t0k3n");
+/// ```
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Secret(String);
 

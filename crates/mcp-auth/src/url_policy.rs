@@ -162,6 +162,20 @@ impl Zone {
 const NEVER_OPENED: &str = "\"<>\\^`{|}$;'()!*";
 
 /// Who names a URL.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_auth::url_policy::UrlSource;
+/// use url::Url;
+///
+/// let server = UrlSource::server(&Url::parse("https://mcp.example/mcp")?);
+/// assert!(server.may_request("https://login.example/token").is_ok());
+/// assert!(server.may_request("http://169.254.169.254/latest/meta-data").is_err());
+/// assert!(server.may_request("http://127.0.0.1:8080/admin").is_err());
+/// assert!(UrlSource::person().may_request("http://127.0.0.1:8080/mcp").is_ok());
+/// # Ok::<(), url::ParseError>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UrlSource(Party);
 

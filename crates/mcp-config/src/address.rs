@@ -17,6 +17,16 @@ use crate::sources::{Content, Role, Source};
 use crate::{Env, Place};
 
 /// A server given by its URL.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::Address;
+///
+/// assert!(Address::is_one("https://mcp.example/mcp") && !Address::is_one("docs"));
+/// let address = Address::new("https://mcp.example/mcp?key=canary", []).expect("the URL of a server");
+/// assert!(address.name().starts_with("https://mcp.example/mcp") && !address.name().contains("canary"));
+/// ```
 #[derive(Clone)]
 pub struct Address {
     name: String,

@@ -24,6 +24,17 @@ const MANIFEST_VERSION: &str = "0.4";
 const FOLDER: &str = "server";
 
 /// What a bundle says, without the program in it.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::Bundle;
+/// use mcp_config::edit::Value;
+///
+/// let entry = Value::parse(r#"{"type": "http", "url": "https://mcp.example/mcp"}"#).expect("it is JSON");
+/// let bundle = Bundle::of("docs", &entry).expect("it has a URL");
+/// assert_eq!(bundle.words, ["bridge", "https://mcp.example/mcp"]);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Bundle {

@@ -17,6 +17,27 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 const LOCKS: &str = "locks";
 
 /// Changes files under locks that writers of this account share.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::edit::{Change, EditError, Value, apply};
+/// use mcp_config::{Config, ConfigError, Editor, Env, Request, Scope};
+///
+/// # #[derive(Debug)]
+/// enum Failure { File(ConfigError), Text(EditError) }
+/// # impl From<ConfigError> for Failure { fn from(error: ConfigError) -> Self { Self::File(error) } }
+/// let home = tempfile::tempdir().expect("a folder");
+/// let env = Env::new().with("HOME", home.path());
+/// let config = Config::load(&Request::new(home.path(), env));
+/// let place = config.place_of(Scope::User).expect("a person has files");
+/// let change = Change::Set(Value::Bool(true));
+/// let path = place.path("", "docs");
+/// let edit = Editor::new(home.path().join("state"))
+///     .dry_run(&place, |text| apply(text, &path, &change).map_err(Failure::Text))
+///     .expect("a file that is not there can be written");
+/// assert!(edit.is_new && edit.changed() && !edit.file.exists());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Editor {
     locks: PathBuf,

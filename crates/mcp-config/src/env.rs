@@ -9,6 +9,15 @@ use std::path::PathBuf;
 pub(crate) const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
 
 /// The environment variables that a configuration is read with.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::Env;
+///
+/// let env = Env::new().with("REGION", "eu");
+/// assert_eq!((env.var("REGION"), env.var("HOME")), (Some("eu"), None));
+/// ```
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Env(BTreeMap<OsString, OsString>);
 

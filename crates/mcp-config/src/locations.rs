@@ -31,6 +31,18 @@ impl Platform {
 }
 
 /// The directories and files that do not depend on the project.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+///
+/// use mcp_config::{Env, Locations, Platform};
+///
+/// let env = Env::new().with("HOME", "/home/ann");
+/// let locations = Locations::new(&env, Path::new("/"), Platform::Unix);
+/// assert_eq!(locations.user_file.as_deref(), Some(Path::new("/home/ann/.claude.json")));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Locations {

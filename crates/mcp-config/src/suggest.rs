@@ -4,6 +4,13 @@
 const MAX_WORD: usize = 200;
 
 /// The candidate nearest to `word`, unless none is near enough to be what was meant.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(mcp_config::nearest("githb", ["github", "gitlab", "docs"]), Some("github"));
+/// assert_eq!(mcp_config::nearest("weather", ["github", "gitlab", "docs"]), None);
+/// ```
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word_length = word.chars().count();
     if word_length > MAX_WORD {

@@ -7,6 +7,18 @@ use std::fmt;
 use crate::Origin;
 
 /// Which tools of an entry there are. Every rule has to let a tool through.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::{Config, Env, Request};
+///
+/// let mut request = Request::new(".", Env::new());
+/// request.mcp_config.push(r#"{"mcpServers": {"db": {"command": "db", "disabledTools": ["drop_*"]}}}"#.into());
+/// let config = Config::load(&request);
+/// let tools = &config.entry("db").expect("it was just defined").tools;
+/// assert!(tools.hides("drop_table").is_some() && tools.hides("list_tables").is_none());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ToolPolicy {
     rules: Vec<ToolRule>,

@@ -55,6 +55,26 @@ pub(crate) enum RememberOutcome {
 }
 
 /// The file of trust and approvals in a state directory.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::{Config, Env, Gate, Request, TrustStore};
+///
+/// let home = tempfile::tempdir()?;
+/// let project = home.path().join("project");
+/// std::fs::create_dir(&project)?;
+/// std::fs::write(project.join(".mcp.json"), r#"{"mcpServers": {"docs": {"command": "docs"}}}"#)?;
+/// let request = Request::new(&project, Env::new().with("HOME", home.path()));
+///
+/// let before = Config::load(&request);
+/// let entry = before.entry("docs").expect("the project has it");
+/// assert_eq!(entry.gate(), Gate::AwaitingApproval);
+/// let state = before.locations.state_dir.clone().expect("there is a home");
+/// TrustStore::new(state).approve(before.project.trust_folder(), entry)?;
+/// assert_eq!(Config::load(&request).entry("docs").map(|entry| entry.gate()), Some(Gate::Ready));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TrustStore {
     file: DecisionFile,

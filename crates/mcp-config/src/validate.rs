@@ -26,6 +26,16 @@ pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
 }
 
 /// What is wrong with `text`, which is called `place` in the problems.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::{Env, Place, validate_text};
+///
+/// let text = r#"{"mcpServers": {"docs": {"type": "http", "ulr": "https://docs.example/mcp"}}}"#;
+/// let problems = validate_text(Place::File("mcp.json".into()), text, &Env::new());
+/// assert!(problems.iter().any(|problem| problem.to_line().contains("ulr")));
+/// ```
 pub fn validate_text(place: Place, text: &str, env: &Env) -> Vec<Problem> {
     validate(place, text, env)
 }

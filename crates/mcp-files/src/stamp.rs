@@ -12,6 +12,19 @@ use crate::system;
 ///
 /// Files and directories have one (that of a directory changes with the names in it). Anything else, and nothing at all,
 /// have none: a pipe changes by being used.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_files::Stamp;
+///
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("settings");
+/// let before = Stamp::of(&file);
+/// std::fs::write(&file, "new")?;
+/// assert_ne!(Stamp::of(&file), before);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Stamp(Option<FileState>);
 

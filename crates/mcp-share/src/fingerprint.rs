@@ -7,6 +7,16 @@ use ring::digest::{Context, Digest, SHA256};
 /// Everything that decides about the connection of a server entry: where it leads, whom it acts as, and what that is read
 /// from. It must be equal for two bridges to share a connection, and a bridge whose entry has another one by now connects
 /// again. Only a one-way digest of it is kept.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_share::Fingerprint;
+///
+/// let of = |url, token| Fingerprint::new().with("url", url).with("token", token);
+/// assert!(of("https://a.example", "one") == of("https://a.example", "one"));
+/// assert!(of("https://a.example", "one") != of("https://a.example", "two"));
+/// ```
 #[derive(Clone)]
 pub struct Fingerprint(Context);
 

@@ -204,6 +204,17 @@ pub fn wants_a_person(status: ServerStatus, code: Option<ReasonCode>) -> bool {
 }
 
 /// What a person can do, the most useful first.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_status::{Action, ActionFacts, ReasonCode, ServerStatus, TransportKind, actions};
+///
+/// let refused = ActionFacts::new(TransportKind::Remote)
+///     .with_status(ServerStatus::NeedsAuth, Some(ReasonCode::Unauthorized))
+///     .with_oauth(true, false);
+/// assert_eq!(actions(&refused).first(), Some(&Action::Authenticate));
+/// ```
 pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     match (facts.status, facts.code) {
         (_, Some(ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval)) => {

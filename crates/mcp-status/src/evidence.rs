@@ -10,6 +10,16 @@ use crate::Phase;
 /// How one connection or request ended, with what is needed to say what it means.
 ///
 /// It can be handed to another process at the moment it was seen, which then classifies it by itself; a status cannot.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_status::{Evidence, Outcome, Phase, ReasonCode, classify};
+///
+/// let evidence = Evidence::new(Phase::Connect, Outcome::Http { status: 503, retry_after: None }).with_attempts(3);
+/// assert_eq!(classify(&evidence).code(), Some(ReasonCode::Unavailable));
+/// assert!(classify(&evidence).is_retryable());
+/// ```
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Evidence {

@@ -88,6 +88,17 @@ impl fmt::Display for NextStep {
 }
 
 /// What to do next about a server of which `facts` tell, where `evidence` gave the reason; `None` where there is nothing to do.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_status::{ActionFacts, NextStep, ReasonCode, ServerStatus, TransportKind, next_step};
+///
+/// let connected = ActionFacts::new(TransportKind::Remote);
+/// assert_eq!(next_step(&connected, None), None);
+/// let refused = connected.with_status(ServerStatus::NeedsAuth, Some(ReasonCode::Unauthorized)).with_oauth(true, false);
+/// assert_eq!(next_step(&refused, None), Some(NextStep::SignIn { scopes: Vec::new() }));
+/// ```
 pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<NextStep> {
     let code = facts.code?;
     if let Some(command) = evidence.and_then(|evidence| cure(code, &evidence.auth)) {

@@ -67,6 +67,16 @@ impl<'a> MessageContext<'a> {
 }
 
 /// What `evidence` says, in words; empty when it says that all is well.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_status::{Evidence, MessageContext, Outcome, Phase, message};
+///
+/// let evidence = Evidence::new(Phase::Connect, Outcome::Http { status: 401, retry_after: None });
+/// let context = MessageContext::new("web");
+/// assert_eq!(message(&evidence, &context), "the server asks for credentials, and none were sent (401)");
+/// ```
 pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
     let mut text = fact(&evidence.outcome, evidence, context);
     if let Some(proxy) = &evidence.proxy

@@ -181,6 +181,19 @@ impl ServerInfo {
 /// ```
 ///
 /// A report whose next step is [in the words of a program](Self::worded) can be serialised.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_status::{
+///     ActionFacts, Evidence, MessageContext, Outcome, Phase, ServerStatus, StatusReport, TransportKind,
+/// };
+///
+/// let evidence = Evidence::new(Phase::Connect, Outcome::Connected { tools: Some(3) });
+/// let facts = ActionFacts::new(TransportKind::Remote);
+/// let report = StatusReport::from_evidence(&evidence, &MessageContext::new("web"), facts);
+/// assert_eq!((report.name.as_str(), report.status), ("web", ServerStatus::Connected));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

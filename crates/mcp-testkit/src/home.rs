@@ -11,6 +11,18 @@ use tempfile::TempDir;
 use crate::canary::Canaries;
 
 /// A temporary home with a project directory, and the environment that keeps a child process inside it.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_testkit::TempHome;
+///
+/// let home = TempHome::new()?;
+/// let before = home.snapshot();
+/// home.write_project(".mcp.json", "{}")?;
+/// assert!(!before.changes_until(&home.snapshot()).is_empty());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TempHome {
     root: TempDir,

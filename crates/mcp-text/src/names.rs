@@ -77,6 +77,13 @@ const DIRECTORIES: [&str; 2] = ["PWD", "OLDPWD"];
 /// Whole parts count, between punctuation or where the case changes: `MY_PAT`, `--api-key` and `accessToken` do, `PATH`
 /// and `MONKEY` do not. `PWD` alone is a folder, and `GIT_CONFIG_KEY_<n>` names a git setting (git-config(1), section
 /// ENVIRONMENT).
+///
+/// # Examples
+///
+/// ```
+/// assert!(mcp_text::is_credential_name("MY_PAT") && mcp_text::is_credential_name("accessToken"));
+/// assert!(!mcp_text::is_credential_name("PATH") && !mcp_text::is_credential_name("MONKEY"));
+/// ```
 #[must_use]
 pub fn is_credential_name(name: &str) -> bool {
     if DIRECTORIES.contains(&name) || name.strip_prefix("GIT_CONFIG_KEY_").is_some_and(is_number) {

@@ -51,6 +51,19 @@ pub use crate::protocol::handshake::{Implementation, ServerDescription};
 const OWN_STREAM: Duration = Duration::from_secs(2);
 
 /// Everything that is needed to connect to one server.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mcp_transport::{Endpoint, HttpEndpoint, Server};
+///
+/// let endpoint = HttpEndpoint::new("https://mcp.example/mcp".parse()?);
+/// let server = Server::new(Endpoint::Http(endpoint)).with_timeout(Some(Duration::from_secs(20)));
+/// assert!(server.auth.is_none(), "anonymous unless a provider is given");
+/// # Ok::<(), url::ParseError>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Server {
@@ -207,6 +220,20 @@ pub struct ConnectOutcome {
 }
 
 /// Makes connections that share one set of options and one pool of HTTP connections. Cheap to clone.
+///
+/// # Examples
+///
+/// ```no_run
+/// use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, Server, StdioEndpoint};
+///
+/// # async fn hello() -> Result<(), mcp_transport::TransportError> {
+/// let connector = Connector::new(ClientOptions::new(ClientInfo::new("my-agent", "1.0")));
+/// let connection = connector.attempt(&Server::new(Endpoint::Stdio(StdioEndpoint::new("my-server")))).await?;
+/// println!("{:?}", connection.server());
+/// connection.close().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Connector {
     #[cfg(feature = "http")]

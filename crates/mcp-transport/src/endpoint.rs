@@ -38,6 +38,16 @@ pub enum HttpFlavor {
 }
 
 /// An MCP endpoint over HTTP.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_transport::HttpEndpoint;
+///
+/// let endpoint = HttpEndpoint::new("https://ann:canary@mcp.example/mcp".parse()?);
+/// assert!(!format!("{endpoint:?}").contains("canary"), "a password is not shown");
+/// # Ok::<(), url::ParseError>(())
+/// ```
 #[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct HttpEndpoint {
@@ -128,6 +138,18 @@ pub enum StdioOpening {
 }
 
 /// A command that speaks MCP on its standard streams.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_transport::StdioEndpoint;
+///
+/// let mut endpoint = StdioEndpoint::new("my-server");
+/// endpoint.args.push("--stdio".into());
+/// // Nothing is inherited: what the server needs is given to it.
+/// endpoint.env.insert("PATH".into(), "/usr/bin:/bin".into());
+/// assert_eq!(endpoint.env.len(), 1);
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct StdioEndpoint {

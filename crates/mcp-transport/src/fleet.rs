@@ -78,6 +78,24 @@ pub struct Changes {
 ///
 /// When the last clone is dropped, the supervisors without another handle end;
 /// [`close`](Self::close) waits for it.
+///
+/// # Examples
+///
+/// ```no_run
+/// use mcp_transport::fleet::{Fleet, FleetConfig, FleetEntry};
+/// use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, Server, StdioEndpoint};
+///
+/// # async fn run() {
+/// let connector = Connector::new(ClientOptions::new(ClientInfo::new("my-agent", "1.0")));
+/// let fleet = Fleet::new(connector, FleetConfig::default());
+/// let source = || async { Ok(Server::new(Endpoint::Stdio(StdioEndpoint::new("my-server")))) };
+/// fleet.apply([FleetEntry::new("files", "first version", source)]).await;
+/// for server in fleet.status() {
+///     println!("{}: {}", server.name, server.status);
+/// }
+/// fleet.close().await;
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Fleet(Arc<Inner>);
 

@@ -44,6 +44,16 @@ pub(crate) const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(100),
 /// stream alive, unless its request has a limit of its own. Handshakes and lists of all connections of one client
 /// hold 64 MiB at a time, the first MiB of each not counted. `Retry-After` counts up to 60 s, and `retry:` of a stream from
 /// 100 ms to 60 s.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_transport::limits::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.pages = 20;
+/// assert_eq!(limits.result_bytes, 256 * 1024 * 1024, "the others stay");
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {

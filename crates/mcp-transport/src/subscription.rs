@@ -31,6 +31,16 @@ const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 const CANCELLED: &str = "notifications/cancelled";
 
 /// What a subscription tells of.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_transport::subscription::SubscriptionFilter;
+///
+/// assert!(SubscriptionFilter::new().is_empty());
+/// let filter = SubscriptionFilter::new().with_resources(["file:///notes.md"]);
+/// assert_eq!(filter.resource_uris, ["file:///notes.md"]);
+/// ```
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]

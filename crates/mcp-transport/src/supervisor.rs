@@ -86,6 +86,26 @@ const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
 /// never sooner than the server asked for. These come on top: the row of waits goes on as if they had not been made.
 /// Beside an attempt that is stuck, and while a request waits, a second one is made on fresh sockets. Nothing asks a refused server, or a source of credentials, by
 /// itself.
+///
+/// # Examples
+///
+/// ```no_run
+/// use mcp_transport::supervisor::SupervisorConfig;
+/// use mcp_transport::{
+///     ClientInfo, ClientOptions, Connector, Endpoint, RequestOptions, Server, StdioEndpoint, Supervisor,
+/// };
+///
+/// # async fn run() -> Result<(), mcp_transport::supervisor::RequestError> {
+/// let connector = Connector::new(ClientOptions::new(ClientInfo::new("my-agent", "1.0")));
+/// let source = || async { Ok(Server::new(Endpoint::Stdio(StdioEndpoint::new("my-server")))) };
+/// let files = Supervisor::start(connector, SupervisorConfig::new("files", source));
+/// // Waits for the connection, which is made again when it is lost.
+/// let tools = files.list_tools(&RequestOptions::new()).await?;
+/// println!("{} tools, {}", tools.tools.len(), files.snapshot().status);
+/// files.close().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a name for `start`, without a value")]
 pub struct Supervisor;
