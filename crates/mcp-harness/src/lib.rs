@@ -13,6 +13,7 @@ mod real;
 mod real_oauth;
 mod real_servers;
 mod run;
+mod schema;
 mod screen;
 mod surface;
 
@@ -26,5 +27,6 @@ pub use programs::{Model, claude_code, codex, mcpb};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};
 pub use real_servers::REAL_SERVERS;
 pub use run::{Mcplink, Output, Running};
+pub use schema::against_schema;
 pub use screen::Screen;
 pub use surface::{Ask, Surface};

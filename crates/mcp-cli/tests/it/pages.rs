@@ -3,11 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use mcp_harness::{Mcplink, shown_lines};
+use mcp_harness::{Mcplink, against_schema, shown_lines};
+use mcp_status::ReasonCode;
 use mcp_testkit::{Accept, FakeMcpServer, TempHome, Tool};
 use serde_json::{Value, json};
 
-use crate::setting::Setting;
+use crate::setting::{Setting, http};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -123,4 +124,95 @@ fn the_screen_of_the_readme_is_one() {
     }
     let first = readme.lines().take(30).collect::<Vec<_>>().join("\n");
     assert!(first.contains("docs/first-ten-minutes.md") && first.contains("docs/README.md"), "{first}");
+}
+
+fn schema() -> Value {
+    let path = root().join("docs/json/documents.schema.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every document that has a schema, as commands print it in many states.
+#[test]
+fn what_is_printed_as_json_is_what_the_schema_says() {
+    let schema = schema();
+    let stage = Stage::new();
+    let run = |line: &str| stage.run(line);
+    for line in [
+        "mcplink add tickets https://tickets.example.com/mcp --headers-helper 'my-sso headers' --json",
+        "mcplink add wiki https://wiki.example.com/mcp --json",
+        "mcplink add refused https://notes.example.com/mcp -H 'X-Api-Key: other' --no-check --json",
+        "mcplink add locked https://tickets.example.com/mcp --no-check --json",
+        "mcplink add-json gone '{\"command\": \"/no/such/program\"}' --no-check --json",
+        "mcplink add off https://wiki.example.com/mcp --dry-run --json",
+        "mcplink disable off --json",
+        "mcplink enable off --json",
+        "mcplink disable locked --json",
+        "mcplink status --json",
+        "mcplink status --offline --json",
+        "mcplink status --hosts --json",
+        "mcplink list --json",
+        "mcplink wait wiki --json",
+        "mcplink reconnect tickets --json",
+        "mcplink doctor --json",
+        "mcplink doctor refused --json",
+        "mcplink doctor gone --trace --json",
+        "mcplink get tickets --json",
+        "mcplink get gone --json",
+        "mcplink headers tickets --json",
+        "mcplink headers tickets --run --json",
+        "mcplink headers refused --json",
+        "mcplink tools wiki --json",
+        "mcplink tools wiki search --json",
+        "mcplink resources wiki --json",
+        "mcplink prompts wiki --json",
+        "mcplink ping wiki --json",
+        "mcplink ps --json",
+        "mcplink hosts --json",
+        "mcplink paths --json",
+        "mcplink validate --json",
+        "mcplink version --json",
+        "mcplink trust --json",
+        "mcplink untrust --json",
+        "mcplink reset tickets --json",
+        "mcplink remove gone --json",
+        "mcplink get nosuch --json",
+        "mcplink login gone --json",
+        "mcplink status --no-such-option --json",
+    ] {
+        let output = run(line);
+        let verb = line.split(' ').nth(1).unwrap();
+        let (name, text) = match output.stdout.is_empty() {
+            false => (verb, output.stdout.as_str()),
+            true => ("error", output.stderr.lines().last().unwrap_or_default()),
+        };
+        let document: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{line}: {error}: {output}"));
+        let wrong = against_schema(&document, &schema, name);
+        assert!(wrong.is_empty(), "{line}: {wrong:#?}\n{document:#}");
+    }
+    // With a problem, and with what is to be approved.
+    let entry = json!({ "mcpServers": { "s": http(&stage.wiki), "bad": { "type": "http" } } });
+    stage.setting.home.write_project(".mcp.json", entry.to_string()).unwrap();
+    for line in
+        ["mcplink validate --json", "mcplink status --json", "mcplink list --json", "mcplink reject s --json"]
+    {
+        let output = run(line);
+        let wrong = against_schema(&output.json(), &schema, line.split(' ').nth(1).unwrap());
+        assert!(wrong.is_empty(), "{line}: {wrong:#?}\n{output}");
+    }
+}
+
+#[test]
+fn the_schema_has_every_reason() {
+    let schema = schema();
+    let words: Vec<&str> = schema["$defs"]["reason"]["properties"]["code"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(words.len(), ReasonCode::ALL.len());
+    for code in ReasonCode::ALL {
+        assert!(words.contains(&code.as_str()), "{code} is not in docs/json/documents.schema.json");
+    }
 }
