@@ -76,7 +76,8 @@ impl AssertionSource for SourcedSecret {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::HelperSpec;

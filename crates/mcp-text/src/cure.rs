@@ -145,7 +145,7 @@ fn unquoted(text: &str, is_set_apart: bool) -> Option<String> {
     let signs_in = |word: &&str| SIGNS_IN.iter().any(|part| word.contains(part));
     let is_article =
         ["the", "a", "an", "this", "it", "your", "my"].iter().any(|word| asks(words[0], &[word]));
-    (!is_article && (is_set_apart || words.iter().skip(1).any(|word| signs_in(word)))).then_some(command)
+    (!is_article && (is_set_apart || words.iter().skip(1).any(signs_in))).then_some(command)
 }
 
 /// `text` where it is a command of plain words.
@@ -160,7 +160,7 @@ fn plain(text: &str) -> Option<String> {
         && program.chars().any(|c| c.is_ascii_alphabetic())
         && !first.contains(['=', ':', ','])
         && !asks(program, &NEVER);
-    let is_command = is_program && words.len() <= MAX_WORDS && words.iter().all(|word| has_sense(word));
+    let is_command = is_program && words.len() <= MAX_WORDS && words.iter().all(has_sense);
     let command = words.join(" ");
     (is_command && command.len() <= MAX_LENGTH).then_some(command)
 }

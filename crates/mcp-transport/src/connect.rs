@@ -2,6 +2,8 @@
 //!
 //! The loop decides nothing by itself. What an outcome means is decided by `mcp_status::classify`, whether
 //! there is another attempt by the [`StatusMachine`] alone, and how long to wait before it by [`RetryPolicy`].
+//!
+//! Longer than 500 lines because what embedders begin with is shown with examples.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Keeping one server in the right state for days; see [`Supervisor`].
+//!
+//! Longer than 500 lines because what embedders begin with is shown with an example.
 
 mod attempt;
 mod check;

@@ -52,7 +52,11 @@ async fn fb_a18_fb_o28_what_a_refusal_says_is_told_in_whatever_form_it_says_it()
         ),
         ("text/plain", "Missing X-Tenant\nmore", ": Missing X-Tenant"),
         ("text/html", "<title>Session ended</title>", ": a web page titled \"Session ended\""),
-        ("text/html", "<p>no title", ""),
+        (
+            "text/html",
+            "<p>no title",
+            ": a web page without a title: text/html that begins with \"<p>no title\"",
+        ),
         (json, "{}", ""),
         (json, r#"{"error":"Unauthorized"}"#, ""),
         (json, r#"{"message":"not canary-token-1"}"#, ": not [redacted]"),

@@ -181,7 +181,6 @@ async fn what_describes_itself_is_not_sent_in_the_terms_of_another_era() {
 mod stdio {
     use std::time::Duration;
 
-    use mcp_transport::connect::ConnectPolicy;
     use mcp_transport::endpoint::StdioOpening;
     use mcp_transport::message::ProtocolRevision;
     use mcp_transport::{

@@ -216,6 +216,7 @@ fn an_id_token_becomes_an_assertion_and_that_a_token() {
                 ("client_secret", "s"),
                 ("subject_token", subject),
                 ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"),
+                ("requested_token_type", "urn:ietf:params:oauth:token-type:id-jag"),
             ],
         )
     };
