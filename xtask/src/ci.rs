@@ -1,5 +1,6 @@
 //! Everything that continuous integration checks, in its order: the cheap and telling first.
 
+use std::thread;
 use std::time::Instant;
 
 use crate::shell::{command, has_cargo_subcommand, run};
@@ -29,25 +30,30 @@ const PACKAGES: [&str; 9] = [
 const RUSTDOC: [&str; 5] = ["doc", "--locked", "--workspace", "--all-features", "--no-deps"];
 
 /// One step; it says itself what it does.
-type Step = fn() -> Result<(), Problems>;
+type Step = Box<dyn FnOnce() -> Result<(), Problems>>;
 
 /// Runs every step and stops at the first that fails.
+///
+/// What the tests need is installed beside the first steps: installing waits for registries, they for a processor.
 pub(crate) fn run_all() -> Result<(), Problems> {
-    let steps: [(&str, Step); 13] = [
-        ("format", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
-        ("deps", deps::run),
-        ("docs", docs::check),
-        ("lints", || run(&mut command("cargo", &LINTS))),
-        ("features", features::run),
-        ("rustdoc", || run(command("cargo", &RUSTDOC).env("RUSTDOCFLAGS", "-D warnings"))),
-        ("api", api::check),
-        ("packages", || run(&mut command("cargo", &PACKAGES))),
-        ("setup", setup::run_where_possible),
-        ("tests", tests),
-        ("dist", dist::check),
-        ("doc tests", || run(&mut command("cargo", &DOC_TESTS))),
-        ("conformance", conformance::run_where_possible),
+    let installing = thread::spawn(setup::run_where_possible);
+    let installed = move || installing.join().unwrap_or_else(|_| Err(vec!["setup panicked".to_owned()]));
+    let steps: Vec<(&str, Step)> = vec![
+        ("format", Box::new(|| run(&mut command("cargo", &["fmt", "--all", "--check"])))),
+        ("deps", Box::new(deps::run)),
+        ("docs", Box::new(docs::check)),
+        ("lints", Box::new(|| run(&mut command("cargo", &LINTS)))),
+        ("features", Box::new(features::run)),
+        ("rustdoc", Box::new(|| run(command("cargo", &RUSTDOC).env("RUSTDOCFLAGS", "-D warnings")))),
+        ("api", Box::new(api::check)),
+        ("packages", Box::new(|| run(&mut command("cargo", &PACKAGES)))),
+        ("setup", Box::new(installed)),
+        ("tests", Box::new(tests)),
+        ("dist", Box::new(dist::check)),
+        ("doc tests", Box::new(|| run(&mut command("cargo", &DOC_TESTS)))),
+        ("conformance", Box::new(conformance::run_where_possible)),
     ];
+    let count = steps.len();
     let started = Instant::now();
     for (name, step) in steps {
         println!("==> {name}");
@@ -55,7 +61,7 @@ pub(crate) fn run_all() -> Result<(), Problems> {
         step()?;
         println!("<== {name}: ok in {:.1} s", began.elapsed().as_secs_f32());
     }
-    println!("all {} steps ok in {:.0} s", steps.len(), started.elapsed().as_secs_f32());
+    println!("all {count} steps ok in {:.0} s", started.elapsed().as_secs_f32());
     Ok(())
 }
 

@@ -36,7 +36,7 @@ usage: cargo xtask TASK
 
   ci             everything that continuous integration checks, in its order
   deps           the import table, the quarantines and the naming rules of ARCHITECTURE.md
-  features       every crate with each of its features alone, with none and with all
+  features       every crate with each of its features alone and with none
   docs           brings the generated parts of docs/ up to date
   docs --check   fails if `docs` would change anything
   api [CRATE..]  writes what is public of each library crate, or of these, into docs/api/
