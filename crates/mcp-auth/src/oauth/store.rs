@@ -21,8 +21,10 @@ mod format;
 #[cfg(any(test, feature = "keyring"))]
 mod keyring;
 mod memory;
+mod names;
 mod records;
 mod refresh;
+pub mod shared;
 mod survey;
 
 pub use file::FileTokenStore;
@@ -107,4 +109,10 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A held lock; dropping it lets go.
-pub trait StoreGuard: fmt::Debug + Send {}
+pub trait StoreGuard: fmt::Debug + Send + Sync {
+    /// Whether it is held still. A lock that the operating system keeps is, for as long as this value lives; a lease in a
+    /// database may have ended meanwhile, and with it the right to spend a refresh token.
+    fn is_held(&self) -> bool {
+        true
+    }
+}

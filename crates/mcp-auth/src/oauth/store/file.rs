@@ -17,19 +17,17 @@ use std::time::Duration;
 
 use super::format::{self, DecodedRecord, FormatError};
 use super::memory::Locks;
+use super::names::{client_name, server_prefix, token_name};
 use super::records::{ClientKey, KEYRING_FIELD, StoredClient, StoredTokens, TokenKey, UnknownFields};
 use super::{SignInRecord, StoreGuard, TokenStore};
 use crate::{AuthError, AuthErrorKind, AuthFuture};
 
 mod credential_dir;
 mod lock;
-mod names;
 mod private_dir;
 
 use credential_dir::CredentialDir;
 use lock::LockDir;
-use names::server_prefix;
-pub(super) use names::{client_name, token_name};
 
 /// How long to wait for another process that holds a lock: longer than one that is alive needs for a
 /// refresh whose answer is slow.

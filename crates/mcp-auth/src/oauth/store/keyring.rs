@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::file::{FileTokenStore, client_name, token_name};
+use super::file::FileTokenStore;
+use super::names::{client_name, token_name};
 use super::records::{ClientKey, StoredClient, StoredTokens, TokenKey};
 use super::{StoreGuard, TokenStore};
 use crate::{AuthError, AuthErrorKind, AuthFuture, Secret};

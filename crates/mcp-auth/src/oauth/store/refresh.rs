@@ -126,8 +126,11 @@ where
         return RefreshOutcome::Rejected(AuthError::new(AuthErrorKind::SignInExpired, message));
     }
 
+    if !guard.is_held() {
+        return RefreshOutcome::Unavailable(no_longer_held());
+    }
     let mut answer = exchange(current.clone()).await;
-    if matches!(answer, Err(RefreshError::Refused(_))) {
+    if matches!(answer, Err(RefreshError::Refused(_))) && guard.is_held() {
         answer = exchange(current.clone()).await;
     }
     let outcome = match answer {
@@ -209,6 +212,12 @@ async fn keep(store: &dyn TokenStore, key: &TokenKey, new: StoredTokens) -> Refr
         }
         attempt += 1;
     }
+}
+
+/// Someone else may be spending the refresh token by now.
+fn no_longer_held() -> AuthError {
+    let message = "renew the sign-in: the lease of it ended before the request was sent";
+    AuthError::new(AuthErrorKind::Unavailable, message)
 }
 
 fn signed_out() -> AuthError {

@@ -1,13 +1,13 @@
-//! File names of records: a part for people, and a hash that makes them unique.
+//! Names of records, as files and in databases: a part for people, and a hash that makes them unique.
 
 use std::fmt::Write as _;
 
 use ring::digest::{Context, SHA256};
 
-use super::super::records::{ClientKey, TokenKey};
+use super::records::{ClientKey, TokenKey};
 
 /// The name of a sign-in's files, without extension. Begins with [`server_prefix`].
-pub(in super::super) fn token_name(key: &TokenKey) -> String {
+pub(super) fn token_name(key: &TokenKey) -> String {
     let hash = hash("tokens", &[key.server_name(), key.resource(), key.issuer()], 16);
     server_prefix(key.server_name()) + &hash
 }
@@ -18,7 +18,7 @@ pub(super) fn server_prefix(server_name: &str) -> String {
 }
 
 /// The name of a client's files, without extension.
-pub(in super::super) fn client_name(key: &ClientKey) -> String {
+pub(super) fn client_name(key: &ClientKey) -> String {
     let (kind, of) = match key {
         ClientKey::Registered { issuer } => ("registered", &**issuer),
         ClientKey::Configured { server_name } => ("configured", &**server_name),
