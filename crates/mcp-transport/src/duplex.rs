@@ -531,7 +531,7 @@ mod tests {
         assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#.to_vec(), None).is_err());
         assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#.to_vec(), None).is_err());
         assert_eq!(ended(one).await, "Protocol");
-        bench.deliver(r#"[{"jsonrpc":"2.0","id":2,"result":1,"error":{}}]"#);
+        bench.deliver(r#"[{"jsonrpc":"2.0","id":2,"result":1,"error":{}},{"jsonrpc":"2.0","method":"n"}]"#);
         assert_eq!(ended(two).await, "Protocol");
     }
 

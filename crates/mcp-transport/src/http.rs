@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod certificate;
+mod charset;
 pub(crate) mod client;
 mod coding;
 pub(crate) mod cookies;
@@ -10,6 +11,7 @@ pub(crate) mod facts;
 mod forgotten;
 pub(crate) mod form;
 mod frame;
+mod leaving;
 pub(crate) mod legacy_sse;
 pub(crate) mod listen;
 pub(crate) mod negotiate;

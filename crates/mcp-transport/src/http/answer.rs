@@ -327,7 +327,7 @@ impl Core {
     }
 }
 
-/// Refuses a batch where the revision has none.
+/// Refuses a batch where the revision has none. Before the handshake is over there is none that it could be of.
 ///
 /// # Errors
 ///
@@ -335,7 +335,7 @@ impl Core {
 pub(super) fn admit(messages: &Messages, session: &Session) -> Result<(), TransportError> {
     let revision = session.server.revision;
     match messages {
-        Messages::Batch(_) if !revision.has_batches() => {
+        Messages::Batch(_) if session.is_agreed() && !revision.has_batches() => {
             let what = format!("the server sent a batch, which revision {revision} does not have");
             Err(protocol(what.clone()).with_said(Some(what)))
         }

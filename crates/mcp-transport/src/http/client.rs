@@ -14,6 +14,7 @@ use reqwest::redirect;
 use tokio::time::Instant;
 use url::Url;
 
+use super::charset::Charset;
 use super::coding::Decoder;
 use super::own::EndpointSettings;
 use super::route::{Proxy, Routes};
@@ -257,6 +258,7 @@ pub(crate) struct Answer {
 pub(crate) struct Body {
     response: reqwest::Response,
     decoder: Decoder,
+    charset: Charset,
     beat: Option<PendingAnswer>,
     /// What was looked at and not taken yet.
     unread: Option<Bytes>,
@@ -271,7 +273,7 @@ pub(crate) struct CollectedBody {
 
 impl Body {
     fn new(response: reqwest::Response, decoder: Decoder) -> Self {
-        Self { response, decoder, beat: None, unread: None }
+        Self { response, decoder, charset: Charset::Undecided(None), beat: None, unread: None }
     }
 
     /// Counts what arrives as signs of life of its server.
@@ -286,7 +288,11 @@ impl Body {
         }
         loop {
             if let Some(piece) = self.decoder.next()? {
-                return Ok(Some(piece));
+                let piece = self.charset.read(piece);
+                if !piece.is_empty() {
+                    return Ok(Some(piece));
+                }
+                continue;
             }
             let chunk = self.response.chunk().await.map_err(broken);
             if let (Some(beat), Ok(_)) = (&self.beat, &chunk) {
@@ -294,7 +300,7 @@ impl Body {
             }
             match chunk? {
                 Some(chunk) => self.decoder.push(chunk),
-                None if self.decoder.is_complete() => return Ok(None),
+                None if self.decoder.is_complete() => return Ok(self.charset.rest()),
                 None => {
                     let message = "the connection ended before the answer did";
                     let error = TransportError::new(TransportErrorKind::Dropped, message);

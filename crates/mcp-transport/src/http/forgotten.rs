@@ -19,17 +19,21 @@ use crate::protocol::outgoing::encode_request;
 use crate::refusal::{may_be_about_the_session, of_every_request, refuses_a_ping};
 
 impl Core {
-    /// Whether the server that answered `refusal` to `call` no longer knows `session`.
+    /// Whether the server that answered `refusal` to `call` no longer knows `session`, which may be `known` already.
     pub(super) async fn has_forgotten(
         self: &Arc<Self>,
         refusal: &TransportError,
+        known: Option<bool>,
         call: &PostRequest<'_>,
         session: &Session,
     ) -> bool {
         session.server.revision.era() == Era::Legacy
             && may_be_about_the_session(refusal)
             && !self.refuses_pings.load(Ordering::Relaxed)
-            && self.refuses_ping(refusal, call, session).await
+            && match known {
+                Some(known) => known,
+                None => self.refuses_ping(refusal, call, session).await,
+            }
     }
 
     /// Finds out what a server refuses that answered `refusal` in a session that was just made. Where that is a `ping` as

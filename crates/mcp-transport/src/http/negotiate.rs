@@ -79,14 +79,26 @@ async fn open_streamable(
     hub: Arc<Inbox>,
     falls_back: bool,
 ) -> Result<OpenedWire, TransportError> {
-    let remembered = http.client.era(&http.endpoint);
     let core = {
         let probing = Session::probing(http.client.options(), ProtocolRevision::NEWEST_MODERN);
         Arc::new(Core::new(http, hub, probing))
     };
+    match negotiated(&core, falls_back).await {
+        Ok(Some(other)) => Ok(other),
+        Ok(None) => Ok(OpenedWire::Streamable(Streamable(core))),
+        Err(error) => {
+            core.dismiss().await;
+            Err(error)
+        }
+    }
+}
+
+/// Agrees with the server on something; on another transport, where it `falls_back`.
+async fn negotiated(core: &Arc<Core>, falls_back: bool) -> Result<Option<OpenedWire>, TransportError> {
+    let remembered = core.http.client.era(&core.http.endpoint);
     if remembered == Some(Era::Legacy) {
         match core.initialize(Phase::Connect).await {
-            Ok(()) => return Ok(OpenedWire::Streamable(Streamable(core))),
+            Ok(()) => return Ok(None),
             Err(error) if is_client_error(&error) => {
                 core.http.client.remember_era(&core.http.endpoint, None);
             }
@@ -101,7 +113,7 @@ async fn open_streamable(
         }
         Discovery::Legacy => match core.initialize(Phase::Connect).await {
             Ok(()) => Era::Legacy,
-            Err(error) if falls_back => return fall_back(&core, error).await,
+            Err(error) if falls_back => return fall_back(core, error).await.map(Some),
             Err(error) => return Err(error),
         },
         Discovery::Silent => match core.initialize(Phase::Connect).await {
@@ -114,7 +126,7 @@ async fn open_streamable(
                         core.install(core.modern(server));
                         Era::Modern
                     }
-                    _ if falls_back => return fall_back(&core, refusal).await,
+                    _ if falls_back => return fall_back(core, refusal).await.map(Some),
                     _ => return Err(refusal),
                 }
             }
@@ -123,11 +135,11 @@ async fn open_streamable(
         Discovery::Doubt(doubt) => {
             // Not remembered: the server may be of both eras, and have stumbled.
             core.initialize_in_doubt(doubt).await?;
-            return Ok(OpenedWire::Streamable(Streamable(core)));
+            return Ok(None);
         }
     };
     core.http.client.remember_era(&core.http.endpoint, Some(era));
-    Ok(OpenedWire::Streamable(Streamable(core)))
+    Ok(None)
 }
 
 /// The same in this era and no other.
@@ -145,7 +157,10 @@ async fn open_in(
         Era::Legacy => match core.initialize(Phase::Connect).await {
             Ok(()) => {}
             Err(error) if falls_back => return fall_back(&core, error).await,
-            Err(error) => return Err(error),
+            Err(error) => {
+                core.dismiss().await;
+                return Err(error);
+            }
         },
         Era::Modern => {
             // There is no other era that a slow answer could keep waiting.
@@ -252,6 +267,10 @@ impl Exchange for Opening<'_> {
             self.ask("initialize", body, options.connect_timeout, Session::greeting(options)).await?;
         Ok((response.result, Greeted { id: response.session_id, took: asked.elapsed() }))
     }
+
+    fn give_up(&self, greeted: Greeted) {
+        self.core.leave(&Session::greeting(self.core.options()).with_id(greeted.id));
+    }
 }
 
 impl Core {
@@ -290,8 +309,13 @@ impl Core {
     ) -> Result<Session, TransportError> {
         let number = self.agreements.next_number();
         let session = Session::legacy(self.options(), server, greeted.id, number);
-        self.tell_initialized(&session, greeted.took).await?;
-        Ok(session)
+        match self.tell_initialized(&session, greeted.took).await {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                self.leave(&session);
+                Err(error)
+            }
+        }
     }
 
     /// Ends the handshake. Awaited, although it costs a round trip: servers that enforce the order refuse a request

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use mcp_status::Phase;
 
 use super::session::Session;
-use super::streamable::Core;
+use super::streamable::{Core, Reagreement};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::message::revision::{Era, ProtocolRevision};
-use crate::protocol::agree::{self, Ordinal as _};
+use crate::protocol::agree::{self, Exchange as _, Ordinal as _};
 use crate::protocol::offer::{next_offer, refuses_agreed};
+use crate::refusal::refuses_a_ping;
 
 impl Core {
-    /// Agrees on another revision than that of `session`, where `refusal` is because of that one. Whether there is another session to ask in.
+    /// Agrees on another revision than that of `session`, where `refusal` is because of that one.
     ///
     /// # Errors
     ///
@@ -26,19 +27,24 @@ impl Core {
         self: &Arc<Self>,
         refusal: &TransportError,
         session: &Session,
-    ) -> Result<bool, TransportError> {
+    ) -> Result<Reagreement, TransportError> {
         if session.server.revision.era() != Era::Legacy || !refuses_agreed(refusal) {
-            return Ok(false);
+            return Ok(Reagreement::Same { forgotten: None });
         }
-        let Some(_turn) = self.agreements.renew(session.number()).await else { return Ok(true) };
-        let mut refusal = match self.settle(session.with_number(self.agreements.next_number())).await {
-            Ok(same) if same.names_version() == session.names_version() => return Ok(false),
-            Ok(bare) => {
-                self.install(bare);
-                return Ok(true);
-            }
-            Err(refusal) => refusal,
+        let Some(_turn) = self.agreements.renew(session.number()).await else {
+            return Ok(Reagreement::Another);
         };
+        let mut refusal = match self.ping(session).await {
+            Err(again) if refuses_agreed(&again) => again,
+            answer => {
+                let forgotten = answer.is_err_and(|error| refuses_a_ping(&error, refusal));
+                return Ok(Reagreement::Same { forgotten: Some(forgotten) });
+            }
+        };
+        if let Some(bare) = self.bare(session).await {
+            self.install(bare);
+            return Ok(Reagreement::Another);
+        }
         let mut refused = vec![session.server.revision];
         let mut offered = refused.clone();
         while let Some(offer) = next_offer(&refusal, &offered) {
@@ -51,41 +57,38 @@ impl Core {
             };
             let revision = server.revision;
             if refused.contains(&revision) {
+                opening.give_up(greeted);
                 continue;
             }
-            match self.settle(self.begun(server, greeted).await?).await {
-                Ok(settled) => {
-                    tracing::info!(%revision, "the server refuses the version that it agreed to first");
-                    self.install(settled);
-                    return Ok(true);
+            let begun = self.begun(server, greeted).await?;
+            let settled = match self.ping(&begun).await {
+                Err(again) if refuses_agreed(&again) => {
+                    refusal = again;
+                    self.bare(&begun).await
                 }
-                Err(again) => refusal = again,
+                _ => Some(begun.clone()),
+            };
+            if let Some(settled) = settled {
+                tracing::info!(%revision, "the server refuses the version that it agreed to first");
+                self.leave(session);
+                self.install(settled);
+                return Ok(Reagreement::Another);
             }
+            self.leave(&begun);
             refused.push(revision);
             offered.push(revision);
         }
         Err(none_kept(&refused, refusal))
     }
 
-    /// `session`, or the same without the header where that is what the server refuses.
-    ///
-    /// # Errors
-    ///
-    /// The refusal of a `ping` because of the version.
-    async fn settle(self: &Arc<Self>, session: Session) -> Result<Session, TransportError> {
-        let Some(refusal) = self.refuses_version_of(&session).await else { return Ok(session) };
+    /// `session`, whose revision the server refuses by name, without that name: where nobody has to send it, and the server takes it so.
+    async fn bare(self: &Arc<Self>, session: &Session) -> Option<Session> {
         if !session.names_version() || session.server.revision >= ProtocolRevision::V2025_06_18 {
-            return Err(refusal);
+            return None;
         }
-        let bare = session.without_version();
-        match self.refuses_version_of(&bare).await {
-            None => Ok(bare),
-            Some(_) => Err(refusal),
-        }
-    }
-
-    async fn refuses_version_of(self: &Arc<Self>, session: &Session) -> Option<TransportError> {
-        self.ping(session).await.err().filter(refuses_agreed)
+        let bare = session.with_number(self.agreements.next_number()).without_version();
+        let refused = self.ping(&bare).await.is_err_and(|error| refuses_agreed(&error));
+        (!refused).then_some(bare)
     }
 }
 

@@ -61,13 +61,18 @@ impl Session {
         let mut headers = base_headers(options);
         // Demanded since 2025-06-18; older servers ignore a header that they do not know.
         headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
-        let id = id.map(|mut id| {
+        Self { server: Arc::new(server), headers, id: None, meta: String::new(), number }.with_id(id)
+    }
+
+    /// The same with this id.
+    pub(super) fn with_id(mut self, id: Option<HeaderValue>) -> Self {
+        self.id = id.map(|mut id| {
             // Security: knowing the id is enough to speak in this session.
             id.set_sensitive(true);
-            headers.insert(SESSION_ID, id.clone());
+            self.headers.insert(SESSION_ID, id.clone());
             id
         });
-        Self { server: Arc::new(server), headers, id, meta: String::new(), number }
+        self
     }
 
     /// The same, as another agreement.
@@ -84,6 +89,11 @@ impl Session {
     /// Whether requests name the revision in a header.
     pub(super) fn names_version(&self) -> bool {
         self.headers.contains_key(PROTOCOL_VERSION)
+    }
+
+    /// Whether the server has agreed to it, which takes a handshake.
+    pub(super) fn is_agreed(&self) -> bool {
+        self.number > 0
     }
 
     pub(crate) fn meta(&self) -> &str {

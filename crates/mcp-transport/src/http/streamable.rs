@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use mcp_status::{Phase, classify};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,7 +36,7 @@ use crate::waiting::WaitState;
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// How long the `DELETE` that ends a session may take. It is a courtesy, and a process that ends does not wait for it.
-const SESSION_END: Duration = Duration::from_secs(2);
+pub(super) const SESSION_END: Duration = Duration::from_secs(2);
 
 /// How many cancellations are sent at a time.
 const FAREWELLS: usize = 16;
@@ -66,6 +65,15 @@ pub(crate) struct PostRequest<'a> {
 pub(crate) struct Limits {
     pub(crate) first_byte: Duration,
     pub(crate) idle: Option<Duration>,
+}
+
+/// What became of the revision that a request was refused because of, by its words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reagreement {
+    /// Another agreement is in place.
+    Another,
+    /// The one there is holds, and `forgotten` tells whether the session does not, where that was found out.
+    Same { forgotten: Option<bool> },
 }
 
 /// A connection over Streamable HTTP.
@@ -131,7 +139,7 @@ impl Core {
     }
 
     /// A message to the endpoint, with the headers of this session.
-    fn message<'a>(&'a self, session: &'a Session, body: Bytes) -> Outbound<'a> {
+    pub(super) fn message<'a>(&'a self, session: &'a Session, body: Bytes) -> Outbound<'a> {
         Outbound {
             method: Method::POST,
             url: &self.http.endpoint,
@@ -355,15 +363,20 @@ impl Streamable {
                         return Err(TransportError::new(kind, "the connection was closed"));
                     }
                 };
+            let mut known = None;
             if !agreed_again && refuses_agreed(&error) {
                 agreed_again = true;
                 let agreeing = Box::pin(core.agree_again(&error, &session));
-                if core.closing.run_until_cancelled(agreeing).await.transpose()? == Some(true) {
-                    if !may_be_repeated(&error, call.method) {
-                        return Err(error);
+                match core.closing.run_until_cancelled(agreeing).await.transpose()? {
+                    Some(Reagreement::Another) => {
+                        if !may_be_repeated(&error, call.method) {
+                            return Err(error);
+                        }
+                        session = core.session();
+                        continue;
                     }
-                    session = core.session();
-                    continue;
+                    Some(Reagreement::Same { forgotten }) => known = forgotten,
+                    None => {}
                 }
             }
             match error.kind() {
@@ -382,7 +395,7 @@ impl Streamable {
                     return Err(core.refused_or(error, call.method));
                 }
                 _ => {
-                    let forgotten = Box::pin(core.has_forgotten(&error, call, &session));
+                    let forgotten = Box::pin(core.has_forgotten(&error, known, call, &session));
                     if core.closing.run_until_cancelled(forgotten).await != Some(true) {
                         return Err(core.refused_or(error, call.method));
                     }
@@ -446,26 +459,5 @@ impl Streamable {
     /// Ends the tasks of the connection without telling the server.
     pub(crate) fn abandon(&self) {
         self.0.closing.cancel();
-    }
-
-    /// Ends the session. Takes at most two seconds and never fails: the server forgets it sooner or later.
-    pub(crate) async fn close(&self) {
-        let core = &self.0;
-        core.closing.cancel();
-        core.tasks.close();
-        let session = core.session();
-        let ending = async {
-            core.tasks.wait().await;
-            if session.id.is_some() {
-                let mut out = core.message(&session, Bytes::new());
-                out.method = Method::DELETE;
-                // A refused `DELETE` is not worth new credentials.
-                out.recover = false;
-                if let Err(error) = core.http.send(&out).await {
-                    tracing::debug!(%error, "the session could not be deleted");
-                }
-            }
-        };
-        let _ = tokio::time::timeout_at(Instant::now() + SESSION_END, ending).await;
     }
 }

@@ -226,7 +226,7 @@ pub struct EnvelopeError {
 pub(crate) enum EnvelopeErrorKind {
     /// Not JSON, not one object, or an object that has a member twice (which peers may read differently).
     Json,
-    /// No `jsonrpc: "2.0"`: a log line or another protocol.
+    /// No `jsonrpc: "2.0"`, and no answer that merely forgets it: a log line or another protocol.
     Version,
     /// An id that is no string and no integer.
     Id,
@@ -273,7 +273,7 @@ impl fmt::Display for EnvelopeError {
 
 impl std::error::Error for EnvelopeError {}
 
-/// The messages of one frame: one, or those of a batch (2025-03-26 only; removed in 2025-06-18).
+/// The messages of one frame: one, also as a batch of one, or those of a batch (2025-03-26 only; removed in 2025-06-18).
 ///
 /// A broken element of a batch is an error of its own and does not take its neighbours down.
 #[derive(Debug)]

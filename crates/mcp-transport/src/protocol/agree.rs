@@ -28,6 +28,11 @@ pub(crate) trait Exchange: Sync {
         &self,
         revision: ProtocolRevision,
     ) -> impl Future<Output = Result<(Payload, Self::Session), TransportError>> + Send;
+
+    /// Takes back what came beside an answer on which nothing is agreed.
+    fn give_up(&self, session: Self::Session) {
+        drop(session);
+    }
 }
 
 /// What a probe found.
@@ -111,9 +116,16 @@ pub(crate) async fn shake_hands_after<E: Exchange>(
             Err(refusal) => offered.push(next_offer(&refusal, offered).ok_or(refusal)?),
         }
     };
-    let mut server = read_initialize(&answer)?;
-    server.held = answer.lease();
-    Ok((server, session))
+    match read_initialize(&answer) {
+        Ok(mut server) => {
+            server.held = answer.lease();
+            Ok((server, session))
+        }
+        Err(error) => {
+            exchange.give_up(session);
+            Err(error)
+        }
+    }
 }
 
 /// Agrees on `revision`, in place of what is agreed with `server` and was refused.

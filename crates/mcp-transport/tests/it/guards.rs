@@ -133,7 +133,7 @@ async fn fb_t0_t3_t7_r53_t60_types_and_headers_in_other_spellings_are_read() {
 #[tokio::test]
 async fn fb_e0_e1_e2_e3_e4_e5_e6_e7_e8_e9_e10_e11_e20_e21_responses_are_read_or_refused_by_their_form() {
     type Form = fn(Value) -> Value;
-    let forms: [(bool, Form); 12] = [
+    let forms: [(bool, Form); 13] = [
         (true, |mut response| {
             response["error"] = Value::Null;
             response
@@ -146,16 +146,18 @@ async fn fb_e0_e1_e2_e3_e4_e5_e6_e7_e8_e9_e10_e11_e20_e21_responses_are_read_or_
             response["id"] = json!(response["id"].as_f64().unwrap());
             response
         }),
-        (false, |response| json!({ "id": response["id"], "result": response["result"] })),
+        (true, |response| json!({ "id": response["id"], "result": response["result"] })),
+        // More than an answer that forgets its version.
+        (false, |response| json!({ "id": response["id"], "result": response["result"], "level": "info" })),
         (false, |mut response| {
             response["jsonrpc"] = json!("1.0");
             response
         }),
-        (false, |mut response| {
+        (true, |mut response| {
             response["jsonrpc"] = json!(2.0);
             response
         }),
-        (false, |response| json!([response])),
+        (true, |response| json!([response])),
         (false, |mut response| {
             response["id"] = Value::Null;
             response

@@ -181,6 +181,72 @@ async fn fb_t4_t6_r51_s_n18_what_is_not_mcp_is_told_by_its_type_and_its_beginnin
     }
 }
 
+/// The message is right, and its dress is not: a batch of one, which every revision is spared but one, no version, UTF-16.
+#[tokio::test]
+async fn fb_e0_t4_an_answer_in_another_dress_is_read_where_it_can_be_meant_in_one_way() {
+    type Dress = fn(&str) -> Vec<u8>;
+    fn wide(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+    let batch: Dress = |text| format!(" [{text}]\n").into();
+    let without_version: Dress = |text| text.replacen(r#""jsonrpc":"2.0","#, "", 1).into();
+    let any: [(&str, Dress); 3] = [
+        ("batch of one", batch),
+        ("no version", without_version),
+        ("version as a number", |text| text.replacen(r#""2.0""#, "2.0", 1).into()),
+    ];
+    for (name, dress) in any {
+        let dressed = move |text: &str| String::from_utf8(dress(text)).unwrap();
+        let server = FieldServer::answering(move |text| Bytes::End(http("200 OK", JSON, &dress(text))));
+        works(&server, server.target(), name).await;
+        let server = FieldServer::answering(move |text| {
+            Bytes::End(http("200 OK", STREAM, event(&dressed(text)).as_bytes()))
+        });
+        works(&server, server.target(), &format!("{name}, as an event")).await;
+    }
+    let encodings: [(&str, Dress); 4] = [
+        ("application/json; charset=utf-16", |text| wide(&format!("\u{feff}{text}"), u16::to_be_bytes)),
+        ("application/json; charset=utf-16", |text| wide(&format!("\u{feff}{text}"), u16::to_le_bytes)),
+        ("application/json", |text| wide(text, u16::to_le_bytes)),
+        ("text/event-stream; charset=UTF-16BE", |text| wide(&event(text), u16::to_be_bytes)),
+    ];
+    for (kind, dress) in encodings {
+        let head = format!("Content-Type: {kind}\r\nConnection: close\r\n");
+        let server = FieldServer::answering(move |text| Bytes::End(http("200 OK", &head, &dress(text))));
+        works(&server, server.target(), kind).await;
+    }
+    // Before a revision is agreed on, a batch of several is one of any.
+    let server = FieldServer::start(|asked| {
+        (asked.rpc() == "initialize").then(|| {
+            let note = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"up"}}"#;
+            let body = format!("[{note},{}]", asked.response().unwrap());
+            Bytes::End(http("200 OK", JSON, body.as_bytes()))
+        })
+    });
+    works(&server, server.target(), "batch at first").await;
+}
+
+/// What has no version, and is more than an answer or one to another request, answers nothing.
+#[tokio::test]
+async fn fb_e0_what_only_looks_like_an_answer_is_named() {
+    for (body, expected) in [
+        (r#"{"id":4711,"result":{}}"#, "no response to the request"),
+        (r#"{"id":ID,"result":"ok"}"#, "not JSON-RPC 2.0"),
+        (r#"{"id":ID,"result":{},"level":"info"}"#, "not JSON-RPC 2.0"),
+        (r#"{"jsonrpc":"1.0","id":ID,"result":{}}"#, "not JSON-RPC 2.0"),
+        (r#"[{"id":ID,"result":[]}]"#, "not JSON-RPC 2.0"),
+    ] {
+        let server = FieldServer::start(move |asked| {
+            let id = asked.body["id"].to_string();
+            let body = body.replace("ID", &id);
+            asked.response().map(|_| Bytes::End(http("200 OK", JSON, body.as_bytes())))
+        });
+        let error = refused(&server).await;
+        assert_eq!(*error.kind(), TransportErrorKind::Protocol, "{body}");
+        assert!(described(&error).contains(expected), "{body}: {}", described(&error));
+    }
+}
+
 /// A secret that the server repeats is not quoted.
 #[tokio::test]
 async fn s_k5_fb_t4_what_is_quoted_holds_no_secret_of_ours() {

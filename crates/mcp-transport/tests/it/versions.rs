@@ -8,7 +8,7 @@ use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde_json::{Value, json};
 
 use crate::field_server::{Bytes, FieldServer, http};
-use crate::support::{connect, connector, echo, methods, no_violations, raw};
+use crate::support::{connect, connector, echo, methods, no_violations, raw, target};
 
 /// The refusal of the specification, with what the server supports instead.
 fn refusal(supported: Value) -> Answer {
@@ -358,6 +358,8 @@ async fn fb_v0_a_version_that_is_agreed_to_and_then_refused_is_followed_by_anoth
             "{index}"
         );
         connection.close().await;
+        let ended = server.asked().iter().filter(|asked| asked.verb == "DELETE").count();
+        assert_eq!(ended, greetings, "each session that was made is ended: {index}");
     }
 }
 
@@ -370,7 +372,11 @@ async fn fb_v0_a_server_that_refuses_every_version_that_it_agrees_to_has_no_vers
         let reason = ended.machine.reason(None, &MessageContext::new("s")).unwrap().message;
         let told = "no protocol version in common: it agrees to 2025-11-25";
         assert!(reason.starts_with(told), "{reason}");
-        assert!(server.count("initialize") <= 5, "{}", server.count("initialize"));
+        ended.connection.expect("hands were shaken").close().await;
+        let greeted = server.count("initialize");
+        assert!(greeted <= 5, "{greeted}");
+        let ended = server.asked().iter().filter(|asked| asked.verb == "DELETE").count();
+        assert_eq!(ended, greeted, "each session that was made is ended");
     }
 }
 
@@ -384,5 +390,30 @@ async fn fb_v0_one_call_that_is_refused_with_words_of_versions_agrees_on_nothing
     server.next_answers_to("tools/call", [answer.into()]);
     echo(&connection, "x").await.unwrap_err();
     assert_eq!((server.count("tools/call"), server.count("initialize")), (1, 0));
+    assert_eq!(server.count("ping"), 1, "one question tells both, of the version and of the session");
     assert_eq!(echo(&connection, "y").await.unwrap(), "y");
+}
+
+/// A handshake that leads nowhere leaves no session behind, whether or not the server answers to its end.
+#[tokio::test]
+async fn fb_v0_a_session_of_a_handshake_that_is_given_up_is_ended() {
+    let refused = HttpAnswer::new(401).header("WWW-Authenticate", "Bearer");
+    let unheard = |server: &FakeMcpServer| server.always_to("DELETE", Answer::Hang);
+    type Set<'a> = &'a dyn Fn(&FakeMcpServer);
+    let cases: [(&str, Set<'_>, Set<'_>); 3] = [
+        ("1999-01-01", &|_| {}, &|_| {}),
+        ("1999-01-01", &|_| {}, &unheard),
+        (
+            "2025-11-25",
+            &|server| server.always_to("notifications/initialized", refused.clone().into()),
+            &|_| {},
+        ),
+    ];
+    for (version, first, then) in cases {
+        let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version(version).start().unwrap();
+        first(&server);
+        then(&server);
+        connector().attempt(&target(&server)).await.unwrap_err();
+        assert_eq!((server.count("initialize"), server.deletes()), (1, 1), "{version}");
+    }
 }

@@ -25,9 +25,13 @@ pub(crate) fn parse(frame: Vec<u8>) -> Result<Messages, EnvelopeError> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_text(frame: String) -> Result<Messages, EnvelopeError> {
-    let text = frame.strip_prefix('\u{feff}').unwrap_or(&frame);
+    let mut text = frame.strip_prefix('\u{feff}').unwrap_or(&frame);
     if text.trim_ascii_start().starts_with('[') {
-        return parse_batch(text);
+        match *batched(text)?.as_slice() {
+            // A batch of one leaves no doubt in any revision.
+            [sole] => text = sole,
+            ref several => return Ok(batch_of(several)),
+        }
     }
     let (id, span) = match classify(&Wire::read(text)?)? {
         Read::Result { id, result } => (id, span_of(result, &frame)),
@@ -37,7 +41,8 @@ pub(crate) fn parse_text(frame: String) -> Result<Messages, EnvelopeError> {
     Ok(Messages::One(Some(Incoming::Response { id: Some(id), outcome })))
 }
 
-fn parse_batch(text: &str) -> Result<Messages, EnvelopeError> {
+/// The elements of a batch.
+fn batched(text: &str) -> Result<Vec<&str>, EnvelopeError> {
     let mut frames = Vec::new();
     let read = elements(text, |element| {
         // One more is enough to know that there are too many.
@@ -50,8 +55,12 @@ fn parse_batch(text: &str) -> Result<Messages, EnvelopeError> {
     if frames.is_empty() || frames.len() > MAX_BATCH {
         return Err(EnvelopeError::new(EnvelopeErrorKind::Batch));
     }
+    Ok(frames)
+}
+
+fn batch_of(frames: &[&str]) -> Messages {
     let messages: Vec<_> = frames
-        .into_iter()
+        .iter()
         .map(|frame| {
             Ok(match classify(&Wire::read(frame)?)? {
                 // Copied out, because each goes its own way.
@@ -63,7 +72,7 @@ fn parse_batch(text: &str) -> Result<Messages, EnvelopeError> {
             })
         })
         .collect();
-    Ok(Messages::Batch(messages.into_iter()))
+    Messages::Batch(messages.into_iter())
 }
 
 fn no_json() -> EnvelopeError {
@@ -98,6 +107,8 @@ struct Wire<'a> {
     params: Option<&'a str>,
     result: Option<&'a str>,
     error: Option<&'a str>,
+    /// Whether it has members of other names.
+    has_others: bool,
 }
 
 impl<'a> Wire<'a> {
@@ -113,11 +124,28 @@ impl<'a> Wire<'a> {
                 "params" => &mut wire.params,
                 "result" => &mut wire.result,
                 "error" => &mut wire.error,
-                _ => return Some(()),
+                _ => {
+                    wire.has_others = true;
+                    return Some(());
+                }
             };
             member.replace(value).is_none().then_some(())
         });
         read.map(|()| wire).ok_or_else(no_json)
+    }
+
+    /// Whether it is an answer and nothing else: servers that write their answers by hand forget the version. A line of a log
+    /// has more in it, and what else it could be taken for is decided by the request that has its id.
+    fn is_bare_answer(&self) -> bool {
+        let absent = |member: Option<&str>| member.is_none_or(is_null);
+        let object = |member: Option<&str>| member.is_some_and(|raw| raw.starts_with('{'));
+        let answers = match (self.result, self.error) {
+            (result, error) if absent(error) => object(result),
+            (result, Some(error)) if absent(result) => RpcError::from_text(error).is_some(),
+            _ => false,
+        };
+        let has_id = self.id.is_some_and(|raw| RequestId::from_text(raw).is_some());
+        answers && has_id && absent(self.method) && absent(self.params) && !self.has_others
     }
 }
 
@@ -168,7 +196,12 @@ fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
     let invalid = |kind| EnvelopeError { kind, id: id.clone() };
 
     // Without an id: a log line that happens to have a number there must not fail the request of that number.
-    if wire.jsonrpc.is_none_or(|version| version != "\"2.0\"") {
+    let is_ours = match wire.jsonrpc {
+        Some("\"2.0\"") => true,
+        None | Some("null" | "2.0" | "2") => wire.is_bare_answer(),
+        Some(_) => false,
+    };
+    if !is_ours {
         return Err(EnvelopeError::new(EnvelopeErrorKind::Version));
     }
     if raw_id.is_some() && id.is_none() {
@@ -273,6 +306,23 @@ mod tests {
             (" \r\n {\"jsonrpc\" : \"2.0\" , \"method\" : \"n\" } \n", "notification n -"),
             (r#"[{"jsonrpc":"2.0","method":"n"}]"#, "notification n -"),
             (r#"{"jsonrpc":"2.0","i\u0064":1,"result":{}}"#, "result 1 {}"),
+            // An answer that forgets the version, and is nothing else.
+            (r#"{"id":1,"result":{}}"#, "result 1 {}"),
+            (r#"[{"id":"a","result":{"a":1},"error":null}]"#, r#"result "a" {"a":1}"#),
+            (r#"{"jsonrpc":2.0,"id":1,"result":{}}"#, "result 1 {}"),
+            (
+                r#"{"jsonrpc":null,"method":null,"id":1,"error":{"code":-5,"message":"no"}}"#,
+                "error 1 no (error -5)",
+            ),
+            (r#"{"id":1,"result":"ok"}"#, "Version -"),
+            (r#"{"id":1,"result":null}"#, "Version -"),
+            (r#"{"id":1,"error":{"message":"no"}}"#, "Version -"),
+            (r#"{"id":1,"error":"no"}"#, "Version -"),
+            (r#"{"id":1,"result":{},"error":{"code":1}}"#, "Version -"),
+            (r#"{"id":null,"error":{"code":1,"message":"no"}}"#, "Version -"),
+            (r#"{"error":{"code":1,"message":"no"}}"#, "Version -"),
+            (r#"{"id":1,"result":{},"level":"info"}"#, "Version -"),
+            (r#"{"id":1,"method":"GET","result":{}}"#, "Version -"),
             // What only looks like a message, or like two.
             ("", "Json -"),
             ("null", "Json -"),
@@ -283,7 +333,7 @@ mod tests {
             (r#"{"level":"info","method":"GET","id":3}"#, "Version -"),
             (r#"{"error":"unauthorized"}"#, "Version -"),
             (r#"{"jsonrpc":"1.0","id":1,"result":{}}"#, "Version -"),
-            (r#"{"jsonrpc":2.0,"id":1,"result":{}}"#, "Version -"),
+            (r#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#, "Version -"),
             (r#"{"jsonrpc":"2.0"}"#, "Shape -"),
             (r#"{"jsonrpc":"2.0","id":7}"#, "Shape 7"),
             (r#"{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1}}"#, "Shape 7"),
