@@ -298,7 +298,7 @@ mod tests {
                 lives_on,
                 ..AuthSettings::default()
             };
-            let target = Target { name: "s".into(), url: "http://localhost/mcp".parse().unwrap() };
+            let target = Target::new("s", "http://localhost/mcp".parse().unwrap());
             let provider = AuthPlan::resolve(&settings).build(&target, Parts::new()).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let sent = runtime.block_on(provider.credentials()).unwrap();

@@ -16,6 +16,8 @@ pub enum AuthErrorKind {
     TimedOut,
     /// The person's sign-in has ended: the authorization server refused the refresh token (RFC 6749 section 5.2).
     SignInExpired,
+    /// The sign-in is not that of the account that the settings expect. Nothing was sent.
+    WrongAccount,
     /// The authorization server could not be reached or answered with a transient error. What is stored is kept.
     Unavailable,
     /// Something about the request or the server is not as the specification demands (issuer, state, metadata).

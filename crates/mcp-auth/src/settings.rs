@@ -27,12 +27,21 @@ pub struct Target {
     pub name: String,
     /// The MCP endpoint. Credentials go to its origin only.
     pub url: Url,
+    /// Which of several sign-ins to this server it is, by the name that a person gave it; `None` is the one without a name.
+    pub account: Option<String>,
 }
 
 impl Target {
     /// The server `name` at `url`.
     pub fn new(name: impl Into<String>, url: Url) -> Self {
-        Self { name: name.into(), url }
+        Self { name: name.into(), url, account: None }
+    }
+
+    /// The same server for another account.
+    #[must_use]
+    pub fn with_account(mut self, account: Option<String>) -> Self {
+        self.account = account;
+        self
     }
 }
 
@@ -40,7 +49,11 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Security: userinfo and query of a URL are credentials as often as not; the origin is enough to recognise it.
         let origin = self.url.origin().ascii_serialization();
-        f.debug_struct("Target").field("name", &self.name).field("origin", &origin).finish_non_exhaustive()
+        f.debug_struct("Target")
+            .field("name", &self.name)
+            .field("origin", &origin)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
     }
 }
 
@@ -200,6 +213,10 @@ pub struct OAuthSpec {
     /// `token_endpoint_auth_method`, each as JSON. None takes the place of what this client decides: see
     /// [`OWN_CLIENT_METADATA`](crate::oauth::OWN_CLIENT_METADATA). A registration that is kept already stays as it is.
     pub client_metadata: BTreeMap<String, String>,
+    /// The one person whose sign-in may be used: a `sub`, or an address of mail or user name of the ID token.
+    pub expect_subject: Option<String>,
+    /// The one organisation whose sign-ins may be used: a number or name of a tenant, as the ID token has it.
+    pub expect_organization: Option<String>,
     /// The ID token of a sign-in is sent in the place of its access token, as some gateways want it.
     pub use_id_token: bool,
 }

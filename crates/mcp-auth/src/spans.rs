@@ -17,6 +17,7 @@ fn error_type(kind: AuthErrorKind) -> &'static str {
         AuthErrorKind::SourceFailed => "source_failed",
         AuthErrorKind::TimedOut => "timed_out",
         AuthErrorKind::SignInExpired => "sign_in_expired",
+        AuthErrorKind::WrongAccount => "wrong_account",
         AuthErrorKind::Unavailable => "unavailable",
         AuthErrorKind::Protocol => "protocol",
         AuthErrorKind::Misconfigured => "misconfigured",

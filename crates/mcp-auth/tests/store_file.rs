@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use mcp_auth::oauth::store::{ClientKey, FileTokenStore, StoredClient, StoredTokens, TokenKey, TokenStore};
-use mcp_auth::{AuthErrorKind, Secret};
+use mcp_auth::{AuthErrorKind, Secret, Target};
 use url::Url;
 
 const RESOURCE: &str = "https://mcp.example/mcp";
@@ -45,7 +45,7 @@ async fn looking_creates_nothing() {
     let home = tempfile::tempdir().unwrap();
     let store = FileTokenStore::new(home.path().join("store"));
     assert_eq!(store.load(&key("work")).await.unwrap(), None);
-    assert!(store.find("work", &Url::parse(RESOURCE).unwrap()).await.unwrap().is_none());
+    assert!(store.find(&Target::new("work", Url::parse(RESOURCE).unwrap())).await.unwrap().is_none());
     assert!(store.list(None).await.unwrap().is_empty());
     assert!(!store.remove(&key("work")).await.unwrap());
     assert!(files(home.path()).is_empty());
@@ -57,7 +57,7 @@ async fn f084_two_entries_for_one_url_hold_two_accounts() {
     store.save(&key("home"), &tokens("private")).await.unwrap();
     let url = Url::parse(RESOURCE).unwrap();
     for (server, access) in [("work", "canary-access"), ("home", "private")] {
-        let (found, tokens) = store.find(server, &url).await.unwrap().unwrap();
+        let (found, tokens) = store.find(&Target::new(server, url.clone())).await.unwrap().unwrap();
         assert_eq!(found, key(server));
         assert_eq!(tokens.access_token.expose(), access);
     }
@@ -88,8 +88,11 @@ async fn f097_a_damaged_file_is_reported_and_never_lost_silently() {
         assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
         // It is an error to look for this sign-in, and no obstacle for the other.
         let url = Url::parse(RESOURCE).unwrap();
-        assert_eq!(store.find("work", &url).await.unwrap_err().kind(), AuthErrorKind::Store);
-        assert_eq!(store.find("home", &url).await.unwrap().unwrap().0, key("home"));
+        assert_eq!(
+            store.find(&Target::new("work", url.clone())).await.unwrap_err().kind(),
+            AuthErrorKind::Store
+        );
+        assert_eq!(store.find(&Target::new("home", url.clone())).await.unwrap().unwrap().0, key("home"));
         assert_eq!(store.list(None).await.unwrap(), [key("home")]);
         assert_eq!(fs::read_to_string(&file).unwrap(), damage, "only a save may touch it");
 

@@ -107,6 +107,7 @@ impl App {
         };
         let mcp_config: Vec<String> = global.mcp_config.iter().map(named).collect();
         let mut options = HostOptions::from_env(environment.variables(), &directory, program());
+        options.account.clone_from(&global.account);
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
         let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)

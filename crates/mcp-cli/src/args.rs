@@ -65,6 +65,9 @@ pub(crate) struct GlobalArgs {
     // Not parsed here: `login --scope` once asked for an OAuth scope, and still does for any other word.
     #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
+    /// Use this account, one of several sign-ins to a server (default: what its entry says)
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "A", value_parser = mcp_config::account_name)]
+    pub(crate) account: Option<String>,
     /// Print one JSON document on stdout
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
@@ -462,6 +465,9 @@ pub(crate) struct LogoutArgs {
     /// The server: its name in the configuration, or its URL
     #[arg(value_name = "NAME|URL")]
     pub(crate) name: String,
+    /// Those of all accounts
+    #[arg(long, conflicts_with = "account")]
+    pub(crate) all: bool,
     /// Forget the tokens without telling the authorization server
     #[arg(long)]
     pub(crate) no_revoke: bool,

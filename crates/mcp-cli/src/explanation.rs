@@ -39,6 +39,10 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
         ReasonCode::SignInExpired => {
             "The sign-in has ended: the authorization server refused the refresh token, or gave none."
         }
+        ReasonCode::WrongAccount => {
+            "The sign-in that is kept is not of the issuer, person or organisation that the entry expects (`oauth.issuer`, `oauth.expectSubject`, \
+             `oauth.expectOrganization`). The server was not contacted."
+        }
         ReasonCode::NotFound => {
             "The host answers, and has no MCP endpoint at this path (404). Many servers have theirs at `/mcp`."
         }
@@ -128,6 +132,9 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
         }
         ReasonCode::HelperUntrusted => "Read the helper, then `mcplink trust` in that folder.",
         ReasonCode::SignInExpired => "`mcplink login NAME`.",
+        ReasonCode::WrongAccount => {
+            "`mcplink login NAME`, as the account that the message names. Where each is right at its time, give them names: `mcplink login NAME --account A`."
+        }
         ReasonCode::NotFound => {
             "`mcplink get NAME` shows the whole address and its line. Correct it; the next command asks afresh."
         }

@@ -92,6 +92,9 @@ impl Steps {
         if let Some(host) = &cli.global.from {
             options.push_str(&format!(" --from {}", mcp_text::shell_word(host)));
         }
+        if let Some(account) = &cli.global.account {
+            options.push_str(&format!(" --account {}", mcp_text::shell_word(account)));
+        }
         if let Ok((Some(scope), _)) = cli.scopes() {
             options.push_str(&format!(" --scope {scope}"));
         }

@@ -34,6 +34,8 @@ pub struct ServerEntry {
     pub server: Server,
     /// The limit of one tool call.
     pub timeout: Option<Duration>,
+    /// Which sign-in is used, where there are several (`account`).
+    pub account: Option<String>,
     /// What it may cost.
     pub limits: Limits,
     /// The host is to load its tools at once.
@@ -224,6 +226,10 @@ pub struct OAuth {
     pub client_metadata: BTreeMap<String, String>,
     /// `useIdToken: true`: the ID token is sent in the place of the access token.
     pub use_id_token: bool,
+    /// `expectSubject`: the one person whose sign-in is used.
+    pub expect_subject: Option<String>,
+    /// `expectOrganization`: the one organisation whose sign-ins are used.
+    pub expect_organization: Option<String>,
 }
 
 /// Whether a person switched an entry off.

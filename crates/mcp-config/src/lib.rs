@@ -38,6 +38,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod account;
 mod address;
 mod administrator;
 mod bundle;
@@ -101,6 +102,7 @@ mod validate;
 mod variables;
 mod wrap;
 
+pub use account::account_name;
 pub use address::{Address, AddressError};
 pub use bundle::{Bundle, BundleError, BundleInput};
 pub use chain::VARIABLE as CHAIN_VARIABLE;

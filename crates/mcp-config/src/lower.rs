@@ -20,7 +20,8 @@ impl ServerEntry {
     /// `None` for an entry that is not reached by URL.
     pub fn lower(&self, env: &Env) -> Option<(Target, AuthSettings)> {
         let remote = self.remote()?;
-        let mut target = Target::new(&*self.name, remote.url.expose().clone());
+        let mut target =
+            Target::new(&*self.name, remote.url.expose().clone()).with_account(self.account.clone());
         let userinfo = take_userinfo(&mut target.url).and_then(Result::ok);
         let mut settings = AuthSettings::default();
         settings.static_headers =
@@ -167,6 +168,8 @@ fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
     spec.authorize_params.clone_from(&oauth.authorize_params);
     spec.client_metadata.clone_from(&oauth.client_metadata);
     spec.use_id_token = oauth.use_id_token;
+    spec.expect_subject.clone_from(&oauth.expect_subject);
+    spec.expect_organization.clone_from(&oauth.expect_organization);
     spec
 }
 

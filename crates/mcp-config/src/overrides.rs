@@ -1,7 +1,7 @@
 //! `overrides`: what this person says, in this tool's own file, of entries that stand in files that others share.
 //!
 //! ```json
-//! {"overrides": {"tickets": {"timeout": 120000}},
+//! {"overrides": {"tickets": {"timeout": 120000, "account": "work"}},
 //!  "projects": {"/home/me/app": {"overrides": {"db": {"disabled": true}}}}}
 //! ```
 //!
@@ -17,19 +17,21 @@ use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::schema::PINS;
 use crate::sources::Role;
-use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, suggest};
+use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, account, suggest};
 
 /// The name of the object.
 pub(crate) const KEY: &str = "overrides";
 
 /// What can be overridden.
-pub(crate) const FIELDS: [&str; 5] = ["disabled", "timeout", "allowedTools", "blockedTools", PINS];
+pub(crate) const FIELDS: [&str; 6] =
+    ["disabled", "timeout", account::KEY, "allowedTools", "blockedTools", PINS];
 
 /// What is said of one name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Override {
     disabled: Option<(bool, Origin)>,
     timeout: Option<(Duration, Origin)>,
+    account: Option<(String, Origin)>,
     /// It takes tools away, and gives none back.
     tools: ToolPolicy,
     shown_tools: Vec<Field>,
@@ -92,6 +94,10 @@ impl Overrides {
         if let Some((timeout, origin)) = &said.timeout {
             entry.timeout = Some(*timeout);
             show(entry, "timeout", timeout.as_millis().to_string(), origin);
+        }
+        if let Some((account, origin)) = &said.account {
+            entry.account = Some(account.clone());
+            show(entry, account::KEY, account.clone(), origin);
         }
         entry.tools.add(&said.tools);
         entry.fields.extend(said.shown_tools.iter().cloned());
@@ -165,6 +171,12 @@ fn read_fields(
             "timeout" => match crate::schema::timeout_of(node) {
                 Ok(timeout) => said.timeout = Some((timeout, origin)),
                 Err(why) => warn(&path, ProblemCode::IgnoredValue, node.span, why, None),
+            },
+            account::KEY => match account::of(node) {
+                Ok(account) => said.account = Some((account, origin)),
+                Err(why) => {
+                    warn(&path, ProblemCode::IgnoredValue, node.span, format!("{why}; it is ignored"), None);
+                }
             },
             key @ ("allowedTools" | "blockedTools") => match crate::schema::tool_names(node) {
                 Some(names) => {

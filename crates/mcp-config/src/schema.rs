@@ -123,6 +123,7 @@ fn server(
         origin: document.origin(path, member.key_span),
         server: Server::Invalid,
         timeout: None,
+        account: None,
         limits: Limits::default(),
         always_load: false,
         tools: ToolPolicy::default(),
@@ -164,6 +165,7 @@ fn server(
         document.origin(&path.key(&field.key), field.key_span)
     });
     entry.timeout = timeout(&mut reader, "timeout");
+    entry.account = account(&mut reader);
     entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");
     entry.tools = tools::read(&mut reader);
@@ -298,6 +300,22 @@ pub(crate) fn timeout_of(node: &Node) -> Result<Duration, String> {
         Some(ms) if ms >= MIN_TIMEOUT_MS => Ok(Duration::from_millis(ms)),
         Some(ms) => Err(format!("{ms} ms is below {MIN_TIMEOUT_MS} ms and is ignored")),
         None => Err(format!("expected milliseconds as a number, found {}; it is ignored", node.kind())),
+    }
+}
+
+/// Whose sign-in is used. One that cannot be read does not become another one's.
+fn account(reader: &mut Reader<'_, '_>) -> Option<String> {
+    const KEY: &str = crate::account::KEY;
+    let node = reader.get(KEY)?;
+    match crate::account::of(node) {
+        Ok(account) => {
+            reader.show(KEY, node, account.clone());
+            Some(account)
+        }
+        Err(why) => {
+            reader.error(ProblemCode::InvalidConfig, &[KEY], node.span, why, None);
+            None
+        }
     }
 }
 

@@ -79,12 +79,14 @@ impl Parts<'_> {
         let Self { description, options, state, settings } = self;
         // What is shown of an address or a command follows from them, and the chain from the settings.
         // The line is no part of it: an entry that moves within its file is the same one.
-        let Description { name, scope, source, line: _, transport, url: _, command: _, chain: _ } =
+        let Description { name, scope, source, line: _, transport, url: _, command: _, account, chain: _ } =
             description;
-        (name, scope, source, transport).hash(&mut digest);
+        (name, scope, source, transport, account).hash(&mut digest);
         // The environment counts as far as an entry passes it on, and that a process lives on with its settings.
         // A provider of the program's own counts by its name and what the entry says to it, which is in the settings.
-        let HostOptions { client, env: _, directory, state_dir, lives_on: _, providers: _ } = options;
+        // The account is that of the description.
+        let HostOptions { client, env: _, directory, state_dir, account: _, lives_on: _, providers: _ } =
+            options;
         client.identify(&mut digest);
         // A helper and a child process run there, and a relative path in an entry begins there; and whose sign-ins are used.
         (directory, state_dir).hash(&mut digest);

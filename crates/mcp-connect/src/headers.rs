@@ -95,7 +95,7 @@ impl Host {
     /// The sign-in that is kept for this server; the one obtained last, where there are several.
     async fn sign_in_of(&self, auth: &ServerAuth) -> Result<Option<SignInRecord>, AuthError> {
         let records = self.sign_ins().await?.into_iter().flatten();
-        let is_its = |record: &SignInRecord| record.key.is_for(&auth.target.name, &auth.target.url);
+        let is_its = |record: &SignInRecord| record.key.is_for(&auth.target);
         Ok(records.filter(is_its).max_by_key(|record| record.obtained_at))
     }
 }

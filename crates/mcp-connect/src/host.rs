@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub directory: PathBuf,
     /// Where sign-ins are kept, in `tokens` below it; in memory alone where `None`.
     pub state_dir: Option<PathBuf>,
+    /// The account of every server, whatever its entry says: which of several sign-ins is used.
+    pub account: Option<String>,
     /// The program runs for as long as its servers do, so that its environment may be older than what a person has set since.
     pub lives_on: bool,
     /// Providers of credentials of the program's own. Entries name them in [`AUTH_FIELD`](crate::AUTH_FIELD), where the
@@ -53,6 +55,7 @@ impl HostOptions {
             state_dir: Locations::new(env, directory, Platform::CURRENT).state_dir,
             env: env.clone(),
             directory: directory.to_owned(),
+            account: None,
             lives_on: false,
             providers: Providers::default(),
         }

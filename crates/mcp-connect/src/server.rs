@@ -41,6 +41,8 @@ pub struct Description {
     pub url: Option<String>,
     /// The command of a local one.
     pub command: Option<String>,
+    /// Which sign-in is used, where a person has several.
+    pub account: Option<String>,
     /// The names of its providers of credentials, in order of precedence.
     pub chain: Vec<String>,
 }
@@ -54,7 +56,8 @@ impl Description {
         transport: &'static str,
     ) -> Self {
         let (name, scope, source) = (name.into(), scope.into(), source.into());
-        Self { name, scope, source, line: None, transport, url: None, command: None, chain: Vec::new() }
+        let chain = Vec::new();
+        Self { name, scope, source, line: None, transport, url: None, command: None, account: None, chain }
     }
 
     fn of(entry: &ServerEntry, auth: Option<&ServerAuth>) -> Self {
@@ -66,6 +69,7 @@ impl Description {
             transport: entry.transport(),
             url: entry.display_url(),
             command: entry.stdio().map(Stdio::display),
+            account: auth.and_then(|auth| auth.target.account.clone()),
             chain: auth.iter().flat_map(|auth| auth.plan.chain_names()).map(str::to_owned).collect(),
         }
     }
@@ -191,7 +195,10 @@ impl ConfiguredServer {
     /// Contacts nothing and runs nothing; reads the store of sign-ins.
     pub(crate) async fn new(host: &Host, entry: &ServerEntry, config: &Config) -> Self {
         let auth = match entry.lower(&host.options().env) {
-            Some((target, mut settings)) => {
+            Some((mut target, mut settings)) => {
+                if let Some(account) = &host.options().account {
+                    target.account = Some(account.clone());
+                }
                 settings.lives_on = host.options().lives_on;
                 Some(ServerAuth::new(target, settings, entry, config, host).await)
             }

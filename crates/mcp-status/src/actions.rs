@@ -172,7 +172,7 @@ impl ActionFacts {
     }
 
     fn oauth_actions(self) -> Vec<Action> {
-        let was_signed_in = self.code == Some(ReasonCode::SignInExpired);
+        let was_signed_in = matches!(self.code, Some(ReasonCode::SignInExpired | ReasonCode::WrongAccount));
         let capable = self.oauth_capable || self.signed_in || was_signed_in;
         let offered = self.transport == TransportKind::Remote && capable;
         // A firewall does not let anyone through for having signed in.

@@ -330,6 +330,8 @@ pub enum Outcome {
     CredentialsFailed,
     /// The authorization server refused the refresh token.
     SignInExpired,
+    /// The sign-in is another account's than the entry expects; the server was not contacted.
+    WrongAccount,
     /// The authorization server could not be reached; what is stored is kept.
     AuthorizationServerUnavailable,
     /// An HTTP answer that is neither success nor challenge.

@@ -123,7 +123,8 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::Config => Some(NextStep::CheckConfiguration),
         ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
         // Who was signed in can sign in again, whatever is left of it.
-        ReasonCode::SignInExpired => sign_in(),
+        // And who signed in as somebody else does so again.
+        ReasonCode::SignInExpired | ReasonCode::WrongAccount => sign_in(),
         ReasonCode::InsufficientScope if facts.oauth_capable => sign_in(),
         ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if may_sign_in => {
             sign_in()
@@ -258,6 +259,7 @@ mod tests {
             (seen(oauth, ReasonCode::Unauthorized), Some(sign_in())),
             (seen(oauth, ReasonCode::CredentialsRejected), Some(sign_in())),
             (seen(oauth, ReasonCode::SignInExpired), Some(sign_in())),
+            (seen(remote(), ReasonCode::WrongAccount), Some(sign_in())),
             (seen(oauth, ReasonCode::InsufficientScope), Some(sign_in())),
             (seen(remote(), ReasonCode::CredentialsFailed), Some(sign_in())),
             (seen(oauth, ReasonCode::Blocked), Some(Reconnect)),

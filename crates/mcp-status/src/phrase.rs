@@ -158,6 +158,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             }
         }
         Outcome::CredentialsFailed => "the credentials could not be had".to_owned(),
+        Outcome::WrongAccount => "the sign-in is not of the account that the entry expects".to_owned(),
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
         Outcome::AuthorizationServerUnavailable => {
             format!("the authorization server could not be reached{times}; the sign-in is kept")

@@ -85,6 +85,8 @@ pub enum ReasonCode {
     HelperUntrusted,
     /// The authorization server refused the refresh token.
     SignInExpired,
+    /// The sign-in is another account's than the entry expects.
+    WrongAccount,
     /// 404.
     NotFound,
     /// Answered that it is at another address now (307, 308, or to https).
@@ -139,7 +141,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -150,6 +152,7 @@ impl ReasonCode {
         Self::CredentialsFailed,
         Self::HelperUntrusted,
         Self::SignInExpired,
+        Self::WrongAccount,
         Self::NotFound,
         Self::Moved,
         Self::Rejected,
@@ -190,6 +193,7 @@ impl ReasonCode {
             Self::CredentialsFailed => "credentials-failed",
             Self::HelperUntrusted => "helper-untrusted",
             Self::SignInExpired => "sign-in-expired",
+            Self::WrongAccount => "wrong-account",
             Self::NotFound => "not-found",
             Self::Moved => "moved",
             Self::Rejected => "rejected",
@@ -231,7 +235,8 @@ impl ReasonCode {
             | Self::HelperFailed
             | Self::CredentialsFailed
             | Self::HelperUntrusted
-            | Self::SignInExpired => ServerStatus::NeedsAuth,
+            | Self::SignInExpired
+            | Self::WrongAccount => ServerStatus::NeedsAuth,
             Self::Connecting | Self::Retrying | Self::AwaitingApproval | Self::ChangedSinceApproval => {
                 ServerStatus::Pending
             }

@@ -50,6 +50,7 @@ impl TransportError {
         match self.kind() {
             Kind::Credentials => match self.auth_error().map(|error| error.kind()) {
                 Some(AuthErrorKind::SignInExpired) => Outcome::SignInExpired,
+                Some(AuthErrorKind::WrongAccount) => Outcome::WrongAccount,
                 Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable,
                 Some(AuthErrorKind::Misconfigured) => Outcome::Misconfigured,
                 Some(AuthErrorKind::SourceFailed | AuthErrorKind::TimedOut) | None => {
@@ -207,6 +208,7 @@ mod tests {
             (AuthErrorKind::Protocol, Outcome::CredentialsFailed),
             (AuthErrorKind::Cancelled, Outcome::CredentialsFailed),
             (AuthErrorKind::SignInExpired, Outcome::SignInExpired),
+            (AuthErrorKind::WrongAccount, Outcome::WrongAccount),
             (AuthErrorKind::Unavailable, Outcome::AuthorizationServerUnavailable),
             (AuthErrorKind::Misconfigured, Outcome::Misconfigured),
         ] {

@@ -319,7 +319,7 @@ async fn f012_a_helper_server_that_offers_oauth_has_both_ways_out() {
 }
 
 fn target() -> Target {
-    Target { name: "s".into(), url: Url::parse("http://localhost/mcp").unwrap() }
+    Target::new("s", Url::parse("http://localhost/mcp").unwrap())
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn a_built_plan_keeps_the_contract() {
         static_headers: vec![("Authorization".into(), Secret::new("Bearer canary"))],
         ..AuthSettings::default()
     };
-    let target = Target { name: "s".into(), url: "http://localhost/mcp".parse().unwrap() };
+    let target = Target::new("s", "http://localhost/mcp".parse().unwrap());
     let new = || AuthPlan::resolve(&settings).build(&target, Parts::new()).unwrap();
     check(|| Subject::shared(new()).with_secret("canary")).await.unwrap();
 }
@@ -116,7 +116,7 @@ async fn the_headers_helper_keeps_the_contract() {
             timeout: Duration::from_secs(60),
             ..HelperSpec::new(format!("echo run >> runs; {command}"), folder.path())
         };
-        let target = Target { name: "s".into(), url: "http://localhost/mcp".parse().unwrap() };
+        let target = Target::new("s", "http://localhost/mcp".parse().unwrap());
         let runs = runs.clone();
         Subject::new(SingleFlight::new(HeadersHelper::new(spec, target)))
             .counting(move || std::fs::read_to_string(&runs).unwrap().lines().count() as u64)

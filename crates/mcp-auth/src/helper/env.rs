@@ -47,7 +47,7 @@ mod tests {
     }
 
     fn shown(spec: &HelperSpec) -> Vec<String> {
-        let target = Target { name: "internal".into(), url: Url::parse("https://h/mcp?k=v").unwrap() };
+        let target = Target::new("internal", Url::parse("https://h/mcp?k=v").unwrap());
         let pair = |(name, value): (OsString, OsString)| {
             format!("{}={}", name.into_string().unwrap(), value.into_string().unwrap())
         };

@@ -44,7 +44,7 @@ impl Folder {
 }
 
 fn target(name: &str) -> Target {
-    Target { name: name.into(), url: Url::parse("https://h.example/mcp").unwrap() }
+    Target::new(name, Url::parse("https://h.example/mcp").unwrap())
 }
 
 async fn fetch(helper: &HeadersHelper) -> Result<Credentials, AuthError> {

@@ -1,5 +1,6 @@
 //! What the provider and the login share: the server, the settings, the network, the store and the time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::client_auth::{AuthMethod, ClientIdentity};
@@ -10,11 +11,12 @@ use super::dpop::DpopKey;
 use super::failure::{Answer, Failure, Step};
 use super::grant::grants::Grants;
 use super::grant::token::TokenAnswer;
+use super::identity;
 use super::settings::OAuthSettings;
 use super::store::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
-use super::urls::same_issuer;
+use super::urls::{redacted, same_issuer};
 use crate::url_policy::UrlSource;
-use crate::{AuthError, Challenge, HttpExchange, Target};
+use crate::{AuthError, AuthErrorKind, Challenge, HttpExchange, Target};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -99,9 +101,36 @@ impl Context {
         })
     }
 
+    /// Checks that these are tokens of the issuer, the person and the organisation that the entry expects.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::WrongAccount`], with who it is instead: nothing may be sent with them.
+    pub(crate) fn check_account(&self, issuer: &str, tokens: &StoredTokens) -> Result<(), AuthError> {
+        let spec = &self.settings.spec;
+        let wrong = |why: String| {
+            let message = format!("use the sign-in: {why}");
+            Err(AuthError::new(AuthErrorKind::WrongAccount, message))
+        };
+        if let Some(pinned) = spec.issuer.as_deref().filter(|pinned| !same_issuer(pinned, issuer)) {
+            return wrong(format!("it is from {}, and `oauth.issuer` expects {pinned}", redacted(issuer)));
+        }
+        identity::mismatch(spec, tokens.identity.as_ref()).map_or(Ok(()), wrong)
+    }
+
+    /// The further parameters of the authorization request: those of the entry, and whom it expects, so that the page offers
+    /// that account (`login_hint`, OpenID Connect Core section 3.1.2.1).
+    pub(crate) fn authorize_params(&self) -> BTreeMap<String, String> {
+        let mut params = self.settings.spec.authorize_params.clone();
+        if let Some(person) = self.settings.spec.expect_subject.as_ref().filter(|name| name.contains('@')) {
+            params.entry("login_hint".to_owned()).or_insert_with(|| person.clone());
+        }
+        params
+    }
+
     /// What tokens of this server are kept under.
     pub(crate) fn key(&self, issuer: &str) -> TokenKey {
-        TokenKey::new(&self.target.name, &self.target.url, issuer)
+        TokenKey::of(&self.target, issuer)
     }
 
     /// The scopes to ask for; `before` is an earlier sign-in, whose scopes must not be lost.
@@ -192,12 +221,14 @@ impl Context {
         Ok(is_news)
     }
 
-    /// Forgets the client secrets of this entry, once no sign-in uses them. What stays says only which client
+    /// Forgets the client secrets of this entry, unless a sign-in of another account uses them. What stays says only which client
     /// belongs to which issuer, so that the secret goes to no other the next time. Tells whether there were any.
     pub(crate) async fn forget_secrets(&self, issuers: &[String]) -> Result<bool, AuthError> {
         let mut forgotten = false;
         let own = ClientKey::configured(&self.target.name);
-        if let Some(mut client) = self.store.load_client(&own).await?
+        let others = self.store.list(None).await?;
+        let is_used = others.iter().any(|key| key.server_name() == self.target.name);
+        if let Some(mut client) = self.store.load_client(&own).await?.filter(|_| !is_used)
             && client.client_secret.take().is_some()
         {
             self.store.remove_client(&own).await?;
@@ -206,7 +237,6 @@ impl Context {
             }
             forgotten = true;
         }
-        let others = self.store.list(None).await?;
         for issuer in issuers.iter().filter(|issuer| others.iter().all(|key| key.issuer() != **issuer)) {
             let key = ClientKey::registered(issuer);
             let _guard = self.store.lock_client(&key).await?;

@@ -214,7 +214,7 @@ impl World {
     }
 
     pub(crate) fn target(&self) -> Target {
-        Target { name: "srv".into(), url: Url::parse(SERVER).unwrap() }
+        Target::new("srv", Url::parse(SERVER).unwrap())
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -27,6 +27,7 @@ mod failure;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 mod grant;
+mod identity;
 mod jwt;
 mod numbers;
 mod provider;
@@ -49,6 +50,7 @@ pub use grant::callback::LoopbackAuthorizer;
 pub use grant::login::{
     CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, ProbeRequest, Revocation, SignedIn,
 };
+pub use identity::Identity;
 pub use jwt::SigningKey;
 pub use mcp_text::{OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA};
 pub use provider::OAuthProvider;

@@ -1,7 +1,7 @@
 //! Where sign-ins are kept: tokens and client registrations, behind one trait.
 //!
-//! Tokens are kept per server entry, resource and issuer, so that two entries for one URL hold two
-//! accounts, and editing a header of an entry never orphans a token. Registrations are kept per issuer,
+//! Tokens are kept per server entry, resource, issuer and account, so that two entries for one URL hold two
+//! sign-ins, one entry as many as a person names, and editing a header of an entry never orphans a token. Registrations are kept per issuer,
 //! because they belong to the authorization server and not to the entry.
 //!
 //! A store only keeps; *when* tokens are replaced or removed is decided by its callers, above all by
@@ -10,9 +10,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use url::Url;
-
-use crate::AuthFuture;
+use crate::{AuthFuture, Target};
 
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
@@ -87,15 +85,11 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// The tokens of a server entry whose issuer is not known yet, as at connect time, before anything
     /// was discovered. The ones obtained last win where there are several.
-    fn find<'a>(
-        &'a self,
-        server_name: &'a str,
-        resource: &'a Url,
-    ) -> AuthFuture<'a, Option<(TokenKey, StoredTokens)>> {
+    fn find<'a>(&'a self, target: &'a Target) -> AuthFuture<'a, Option<(TokenKey, StoredTokens)>> {
         Box::pin(async move {
             let mut newest: Option<(TokenKey, StoredTokens)> = None;
-            for key in self.list(Some(server_name)).await? {
-                if !key.is_for(server_name, resource) {
+            for key in self.list(Some(&target.name)).await? {
+                if !key.is_for(target) {
                     continue;
                 }
                 let Some(tokens) = self.load(&key).await? else { continue };

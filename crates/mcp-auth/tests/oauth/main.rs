@@ -275,7 +275,7 @@ async fn f077_the_page_says_so_when_the_server_does_not_take_the_token() {
     assert!(outcome.unwrap_err().to_string().contains("403"));
     let page = person.last_page().await;
     assert!(page.contains("did <b>not</b> succeed"), "{page}");
-    assert!(machine.store().find("srv", &machine.server.url()).await.unwrap().is_none());
+    assert!(machine.store().find(&Target::new("srv", machine.server.url())).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

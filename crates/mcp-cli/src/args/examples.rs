@@ -59,9 +59,17 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("mcplink login notes", "In the browser"),
             ("mcplink login notes --no-browser", "Over ssh: prints the address, takes the answer"),
             ("mcplink login notes --device", "With a code, on another device"),
+            ("mcplink login notes --account work", "A second sign-in beside the first"),
         ],
     ),
-    ("logout", &[("mcplink logout notes", "Revoke its tokens and forget them")]),
+    (
+        "logout",
+        &[
+            ("mcplink logout notes", "Revoke its tokens and forget them"),
+            ("mcplink logout notes --account work", "Those of one account"),
+            ("mcplink logout notes --all", "Those of all its accounts"),
+        ],
+    ),
     (
         "accounts",
         &[

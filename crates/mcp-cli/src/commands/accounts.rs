@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use mcp_auth::oauth::Identity;
 use mcp_auth::oauth::store::SignInRecord;
 use serde::Serialize;
 
@@ -23,6 +24,14 @@ struct Document {
     unreadable: Vec<String>,
 }
 
+/// Who signed in.
+#[derive(Debug, Serialize)]
+struct Who {
+    subject: Option<String>,
+    name: Option<String>,
+    organization: Option<String>,
+}
+
 /// One sign-in.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +41,10 @@ struct AccountRow {
     has_entry: bool,
     /// The URL that the tokens are for.
     url: String,
+    /// The name that it was given, where there are several; `null` is the one without a name.
+    account: Option<String>,
+    /// Who it is, as far as the tokens tell.
+    who: Option<Who>,
     issuer: String,
     client_id: String,
     scopes: Vec<String>,
@@ -60,7 +73,11 @@ pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, Cl
             Err(error) => unreadable.push(shown::line(&error.to_string())),
         }
     }
-    kept.retain(|record| name.is_none_or(|name| is_meant(record, name)));
+    let account = app.host.options().account.as_deref();
+    kept.retain(|record| {
+        let is_asked_for = account.is_none_or(|account| record.key.account() == Some(account));
+        is_asked_for && name.is_none_or(|name| is_meant(record, name))
+    });
     if let (true, Some(name)) = (kept.is_empty(), name) {
         let is_known = loaded.entry(name).is_some() || loaded.is_address(name);
         if !is_known && unreadable.is_empty() {
@@ -115,6 +132,12 @@ fn row(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime) -> Account
         server: record.key.server_name().to_owned(),
         has_entry: loaded.config.entry(record.key.server_name()).is_some(),
         url: mcp_config::display_url(record.key.resource()),
+        account: record.key.account().map(str::to_owned),
+        who: record.identity.as_ref().map(|identity| Who {
+            subject: identity.subject.clone(),
+            name: identity.names.first().cloned(),
+            organization: identity.organizations.first().cloned(),
+        }),
         issuer: mcp_config::display_url(record.key.issuer()),
         client_id: record.client_id.clone(),
         scopes: record.scopes.clone(),
@@ -133,9 +156,12 @@ fn block(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime, app: &Ap
     let row = row(record, loaded, now);
     let style = app.style();
     let entry = if row.has_entry { "" } else { "  (no entry of this name here)" };
+    let account = row.account.map(|account| format!("  account {}", shown::line(&account)));
     let scopes = if row.scopes.is_empty() { "none were named".to_owned() } else { row.scopes.join(" ") };
+    let who = record.identity.as_ref().map_or_else(|| "not told".to_owned(), Identity::to_line);
     let facts = [
         ("for", row.url),
+        ("who", who),
         ("from", row.issuer),
         ("client", row.client_id),
         ("scopes", scopes),
@@ -144,8 +170,9 @@ fn block(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime, app: &Ap
     ];
     let facts = facts.map(|(label, value)| [format!("  {label}"), shown::line(&value)]);
     format!(
-        "{}{entry}\n{}",
+        "{}{}{entry}\n{}",
         style.bold(&shown::name(&row.server)),
+        account.unwrap_or_default(),
         columns(facts.into_iter(), style.plain_labels())
     )
 }

@@ -119,6 +119,11 @@ fn text(
             &format!("runs in {}, limit {} ms{scrubbed}{allowed}", helper.cwd.display(), helper.timeout_ms),
         );
     }
+    if let Some(account) = &wired.description.account
+        && !entry.fields.iter().any(|field| field.name == "account" && field.value == *account)
+    {
+        line("account", &format!("{account}  (--account)"));
+    }
     for (index, link) in plan.iter().enumerate() {
         line(if index == 0 { "auth chain" } else { "" }, link);
     }

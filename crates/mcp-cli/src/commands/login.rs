@@ -128,6 +128,7 @@ fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
         app.print_json(&json!({
             "schemaVersion": 1,
             "name": name,
+            "account": wired.description.account,
             "signedIn": true,
             "issuer": signed_in.issuer,
             "scopes": signed_in.scopes,
@@ -136,5 +137,5 @@ fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
         }));
         return;
     }
-    app.output.out(&format!("{}\n", attempt::told(name, signed_in)));
+    app.output.out(&format!("{}\n", attempt::told(&wired.description, signed_in)));
 }

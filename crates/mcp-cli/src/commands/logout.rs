@@ -22,7 +22,12 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         .next("mcplink list"));
     };
     let login = auth.sign_in(&app.host);
-    let done = if args.no_revoke { login.forget().await } else { login.logout().await };
+    let done = match (args.no_revoke, args.all) {
+        (true, true) => login.forget_all().await,
+        (true, false) => login.forget().await,
+        (false, true) => login.logout_all().await,
+        (false, false) => login.logout().await,
+    };
     let done = done.map_err(|error| failed("signing out of", "logout", name, &error))?;
     let outcomes: Vec<(String, String)> = done
         .revocations

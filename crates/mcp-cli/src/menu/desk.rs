@@ -403,7 +403,7 @@ async fn signed_in(
     }
     let signed_in = login.complete(&LoopbackAuthorizer::new(Arc::new(person))).await;
     let signed_in = signed_in.map_err(|error| attempt::auth_error(name, &error))?;
-    let mut said = vec![attempt::told(name, &signed_in)];
+    let mut said = vec![attempt::told(&wired.description, &signed_in)];
     if signed_in.keeps_secret {
         said.push(
             "The client secret is kept with the sign-in, to renew it; signing out removes it.".to_owned(),

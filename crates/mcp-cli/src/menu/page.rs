@@ -74,7 +74,9 @@ pub(super) fn facts(server: &Server, now: SystemTime) -> Vec<(&'static str, Stri
     if row.auth.oauth_capable {
         let until = row.auth.expires_at.as_ref().map(|until| format!(", token until {until}"));
         let signed_in = if row.auth.signed_in { "yes" } else { "no" };
-        fact("signed in", &format!("{signed_in}{}", until.unwrap_or_default()));
+        let account = row.auth.account.as_ref().map(|account| format!(", account {account}"));
+        let more = account.unwrap_or_default() + &until.unwrap_or_default();
+        fact("signed in", &shown::line(&format!("{signed_in}{more}")));
     }
     if let Some(run) = &row.auth.last_helper_run {
         let exit = run.exit_code.map(|code| format!(", exit code {code}"));

@@ -2,7 +2,7 @@
 
 use mcp_auth::oauth::SignedIn;
 use mcp_auth::{AuthError, AuthErrorKind};
-use mcp_connect::{ConfiguredServer, Login, LoginError, LoginRefusal};
+use mcp_connect::{ConfiguredServer, Description, Login, LoginError, LoginRefusal};
 
 use crate::app::App;
 use crate::error::CliError;
@@ -34,8 +34,10 @@ pub(crate) fn not_confirmed(name: &str, server: &str, issuer: &str) -> CliError 
 }
 
 /// A sign-in that has succeeded, in one line.
-pub(crate) fn told(name: &str, signed_in: &SignedIn) -> String {
-    let mut text = format!("signed in to {name} with {}", signed_in.issuer);
+pub(crate) fn told(server: &Description, signed_in: &SignedIn) -> String {
+    let account = server.account.as_ref().map(|account| format!(", account {account},"));
+    let mut text =
+        format!("signed in to {}{} with {}", server.name, account.unwrap_or_default(), signed_in.issuer);
     if !signed_in.scopes.is_empty() {
         text.push_str(&format!(" ({})", signed_in.scopes.join(" ")));
     }
@@ -83,6 +85,7 @@ pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
         AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
         AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
         AuthErrorKind::Store => (ExitStatus::Usage, "token-store"),
+        AuthErrorKind::WrongAccount => (ExitStatus::NeedsAuth, "wrong-account"),
         _ => (ExitStatus::NeedsAuth, "sign-in-failed"),
     };
     let mut why = error.to_string();

@@ -20,6 +20,9 @@ pub(crate) struct AuthRow {
     pub(crate) chain: Vec<String>,
     pub(crate) oauth_capable: bool,
     pub(crate) signed_in: bool,
+    /// Which sign-in, where the entry or `--account` names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
     pub(crate) expires_at: Option<String>,
     pub(crate) last_helper_run: Option<HelperRun>,
 }
@@ -210,7 +213,7 @@ impl Row {
             changed: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::ChangedSinceApproval),
             declined: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Declined),
             reason: Some(report.reason),
-            auth,
+            auth: AuthRow { account: description.account, ..auth },
             actions: report.actions,
             server: report.server,
             protocol_version: report.protocol_version,
@@ -273,6 +276,7 @@ impl AuthRow {
             chain,
             oauth_capable,
             signed_in: snapshot.signed_in,
+            account: None,
             expires_at: snapshot.expires_at.map(rfc3339),
             last_helper_run: snapshot.last_fetch.as_ref().map(|fetch| HelperRun {
                 duration_ms: u64::try_from(fetch.duration.as_millis()).unwrap_or(u64::MAX),

@@ -210,6 +210,23 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             std::thread::sleep(Duration::from_millis(1200));
             vec![Situation { once: true, ..situation }]
         }
+        ReasonCode::WrongAccount => {
+            let server = Arc::new(FakeMcpServer::start().unwrap());
+            let mut situation = Situation::with_sign_in_to(&server, |auth| {
+                auth.set(|settings| settings.id_claims = Some(r#"{"sub":"ann"}"#.to_owned()));
+            });
+            situation.run(&["login", "s"]).expect_code(0);
+            // As if somebody else had signed in before.
+            let folder = situation.setting.home.state_dir().join("tokens").join("tokens");
+            for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+                let text = std::fs::read_to_string(&file).unwrap();
+                std::fs::write(file, text.replace("\"ann\"", "\"bob\"")).unwrap();
+            }
+            let mut entry = http(&server);
+            entry["oauth"] = json!({ "expectSubject": "ann" });
+            situation.setting.write("s", entry);
+            vec![situation]
+        }
         ReasonCode::NotFound => vec![Situation::answering(Answer::status(404))],
         ReasonCode::Rejected => vec![Situation::answering(Answer::status(422))],
         ReasonCode::Unavailable => vec![Situation::passing(Answer::status(503))],

@@ -66,7 +66,7 @@ impl Field {
 const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 
 /// Every field of an entry.
-pub(super) static FIELDS: [Field; 42] = [
+pub(super) static FIELDS: [Field; 43] = [
     Field::new(
         "type",
         EntryKinds::All,
@@ -137,6 +137,12 @@ pub(super) static FIELDS: [Field; 42] = [
         "Credentials without a person: a grant, or a token in a file; never in the file of a project.",
     ),
     Field::new("oauth", EntryKinds::Http, Shape::OAuth, "How it is signed in to; `false` for never."),
+    Field::new(
+        crate::account::KEY,
+        EntryKinds::Http,
+        Shape::Text,
+        "Which of your sign-ins to it is used, by the name that `login --account` gave it.",
+    ),
     Field::new(
         "tls",
         EntryKinds::Http,

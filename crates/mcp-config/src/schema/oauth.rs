@@ -12,7 +12,7 @@ use crate::json::{Node, Object};
 use crate::{ProblemCode, display, suggest};
 
 /// Each field of the block, and what it is.
-pub(super) const FIELDS: [(&str, Shape, &str); 13] = [
+pub(super) const FIELDS: [(&str, Shape, &str); 15] = [
     ("clientId", Shape::Text, "The client that is registered with the authorization server."),
     ("issuer", Shape::Text, "The authorization server, and no other one."),
     ("callbackPort", Shape::Whole(1, Some(65_535)), "The port of the redirect URI that is registered."),
@@ -29,6 +29,16 @@ pub(super) const FIELDS: [(&str, Shape, &str); 13] = [
         "What else a registration says of this client (RFC 7591), such as client_name.",
     ),
     ("useIdToken", Shape::Flag, "`true` sends the ID token in the place of the access token."),
+    (
+        "expectSubject",
+        Shape::Text,
+        "The one person whose sign-in is used: the subject, mail address or user name of the ID token.",
+    ),
+    (
+        "expectOrganization",
+        Shape::Text,
+        "The one organisation whose sign-ins are used: the number or name of the tenant in the ID token.",
+    ),
     ("authorizeParams", Shape::TextMap, "More parameters of the authorization request, such as audience."),
 ];
 
@@ -57,6 +67,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Option<OAuth>, bool) {
         authorize_params: authorize_params(reader, object),
         client_metadata: client_metadata(reader, object),
         use_id_token: use_id_token(reader, object),
+        expect_subject: expected(reader, object, "expectSubject"),
+        expect_organization: expected(reader, object, "expectOrganization"),
     };
     (Some(block), false)
 }
@@ -107,6 +119,16 @@ fn authorize_params(reader: &mut Reader<'_, '_>, object: &Object) -> BTreeMap<St
         read.insert(member.key.to_string(), value.to_owned());
     }
     read
+}
+
+/// Whose sign-in is used. One that says nothing would let everyone through.
+fn expected(reader: &mut Reader<'_, '_>, object: &Object, key: &str) -> Option<String> {
+    let value = string(reader, object, key)?;
+    if value.trim().is_empty() {
+        wrong(reader, key, get(object, key)?, "is empty: write whose sign-in is used");
+        return None;
+    }
+    Some(value.trim().to_owned())
 }
 
 fn use_id_token(reader: &mut Reader<'_, '_>, object: &Object) -> bool {

@@ -123,7 +123,7 @@ impl Findings<'_> {
             Is::HelperUntrusted => Of::Trust,
             Is::HelperFailed => Of::HelperRun,
             Is::CredentialsFailed => Of::Credentials,
-            Is::SignInExpired => Of::SignIn,
+            Is::SignInExpired | Is::WrongAccount => Of::SignIn,
             Is::Tls => Of::Tls,
             Is::Spawn | Is::Exited => Of::Process,
             Is::Timeout if self.server.is_stdio() => Of::Process,

@@ -265,6 +265,9 @@ fn token_body(settings: &AuthSettings, grant: &Grant, access: &str, refresh: Opt
     if !grant.scopes.is_empty() {
         body["scope"] = json!(grant.scopes.join(" "));
     }
+    if let Some(claims) = &settings.id_claims {
+        body["id_token"] = json!(format!("e30.{}.unsigned", URL_SAFE_NO_PAD.encode(claims)));
+    }
     if let Some(refresh) = refresh {
         body["refresh_token"] = json!(refresh);
     }

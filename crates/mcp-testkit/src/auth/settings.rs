@@ -106,6 +106,8 @@ pub struct AuthSettings {
     pub error_status: u16,
     /// Leaves `expires_in` out.
     pub omit_expires_in: bool,
+    /// Gives an ID token with these claims, a JSON object.
+    pub id_claims: Option<String>,
     /// Grants these scopes whatever was asked for.
     pub granted_scope: Option<String>,
 }
@@ -140,6 +142,7 @@ impl Default for AuthSettings {
             refresh_error: None,
             error_status: 400,
             omit_expires_in: false,
+            id_claims: None,
             granted_scope: None,
         }
     }

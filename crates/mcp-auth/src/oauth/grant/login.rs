@@ -20,6 +20,7 @@ use super::super::discover::registration::{self, Client};
 use super::super::discover::scope::OFFLINE_ACCESS;
 use super::super::dpop::DpopKey;
 use super::super::failure::{Answer, Failure, Step};
+use super::super::identity::Identity;
 use super::super::provider::OAuthProvider;
 use super::super::settings::OAuthSettings;
 use super::super::store::{MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
@@ -74,6 +75,8 @@ impl ProbeRequest {
 pub struct SignedIn {
     /// Who issued the tokens.
     pub issuer: String,
+    /// Who it is, as far as the tokens tell.
+    pub identity: Option<Identity>,
     /// The granted scopes.
     pub scopes: Vec<String>,
     /// When the access token expires, if the server said so.
@@ -283,7 +286,7 @@ impl PendingLogin {
             scopes,
             resource,
             prompt,
-            &self.ctx.settings.spec.authorize_params,
+            &self.ctx.authorize_params(),
         )?;
         let shown = authorization_prompt(&self.ctx.target.name, &request.url, &request.state);
         let answer = session.authorize(shown).await?;
@@ -426,6 +429,7 @@ impl PendingLogin {
         let answer = ctx.presented(answer, Step::CodeExchange, &self.discovery.issuer)?;
         let mut tokens = answer.into_stored(&client.id, scopes, ctx.clock.now());
         Context::complete(&mut tokens, &self.discovery, resource, self.dpop.as_deref());
+        ctx.check_account(&self.discovery.issuer, &tokens)?;
         let key = ctx.key(&self.discovery.issuer);
         probe.probe(ProbeRequest::new(self.trial(&key, &tokens).await?)).await?;
 
@@ -438,6 +442,7 @@ impl PendingLogin {
         Ok(SignedIn {
             issuer: self.discovery.issuer.clone(),
             refreshable: tokens.refresh_token.is_some(),
+            identity: tokens.identity,
             scopes: tokens.scopes,
             expires_at: tokens.expires_at,
             keeps_secret,
@@ -456,7 +461,7 @@ impl PendingLogin {
         let store = &self.ctx.store;
         let target = &self.ctx.target;
         let others = store.list(Some(&target.name)).await.unwrap_or_default();
-        for other in others.iter().filter(|other| *other != key && other.is_for(&target.name, &target.url)) {
+        for other in others.iter().filter(|other| *other != key && other.is_for(target)) {
             if let Err(error) = store.remove(other).await {
                 tracing::debug!(%error, "tokens of an earlier authorization server could not be removed");
             }

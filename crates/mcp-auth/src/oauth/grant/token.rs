@@ -2,12 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{AccessToken, RefreshToken, Scope, TokenType};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::super::identity::{Identity, claims};
 use super::super::numbers::token_lifetime;
 use super::super::store::StoredTokens;
 use crate::Secret;
@@ -96,6 +95,8 @@ impl TokenAnswer {
     /// granted as asked (RFC 6749 section 5.1).
     pub(crate) fn into_stored(self, client_id: &str, requested: &[String], now: SystemTime) -> StoredTokens {
         let mut stored = StoredTokens::new(self.access_token(), client_id, now);
+        let id_token = self.id_token.as_ref().map(|token| token.secret().as_str());
+        stored.identity = Identity::of(id_token, self.access_token.secret());
         stored.refresh_token = self
             .refresh_token
             .filter(|token| !token.secret().is_empty())
@@ -112,9 +113,7 @@ impl TokenAnswer {
 
 /// When a JWT ends (RFC 7519 section 4.1.4), if it is one and says so.
 fn ends_at(token: &str) -> Option<SystemTime> {
-    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
-    let claims: Value = serde_json::from_slice(&payload).ok()?;
-    let end = claims.get("exp")?.as_u64()?;
+    let end = claims(token)?.get("exp")?.as_u64()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(end))
 }
 
@@ -142,6 +141,9 @@ fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn stored(json: &str) -> StoredTokens {

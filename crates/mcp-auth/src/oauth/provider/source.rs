@@ -263,8 +263,7 @@ impl OAuthSource {
         if let Some(in_use) = self.in_use() {
             return Ok(Some(in_use));
         }
-        let target = &self.ctx.target;
-        let Some((key, tokens)) = self.ctx.store.find(&target.name, &target.url).await? else {
+        let Some((key, tokens)) = self.ctx.store.find(&self.ctx.target).await? else {
             return Ok(None);
         };
         let spec = &self.ctx.settings.spec;
@@ -277,8 +276,7 @@ impl OAuthSource {
 
     /// Whether someone else has signed in or refreshed since: then theirs are used from now on.
     async fn look_again(&self, in_use: &ActiveTokens) -> Result<Option<ActiveTokens>, AuthError> {
-        let target = &self.ctx.target;
-        match self.ctx.store.find(&target.name, &target.url).await? {
+        match self.ctx.store.find(&self.ctx.target).await? {
             Some((key, tokens)) if tokens.access_token != in_use.tokens.access_token && !in_use.unsaved => {
                 self.hold(key, tokens, false).map(Some)
             }
@@ -288,6 +286,8 @@ impl OAuthSource {
 
     /// Takes tokens into use.
     fn hold(&self, key: TokenKey, tokens: StoredTokens, unsaved: bool) -> Result<ActiveTokens, AuthError> {
+        // Before anything is sent with them.
+        self.ctx.check_account(key.issuer(), &tokens)?;
         let mut state = self.state();
         let known = state.in_use.as_ref().filter(|known| known.tokens.dpop_key == tokens.dpop_key);
         let dpop = match (known.and_then(|known| known.dpop.clone()), &tokens.dpop_key) {

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
 
 use super::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
-use crate::Secret;
+use crate::{Secret, Target};
 
 /// Checks `store`, which must be empty, and leaves it empty.
 ///
@@ -70,18 +70,23 @@ async fn sign_ins_are_separate(store: &dyn TokenStore) {
 }
 
 async fn unknown_issuers_are_found(store: &dyn TokenStore) {
-    let url = url("/mcp");
-    assert!(store.find("work", &url).await.expect("find").is_none());
+    let target = Target::new("work", url("/mcp"));
+    let second = target.clone().with_account(Some("second".to_owned()));
+    assert!(store.find(&target).await.expect("find").is_none());
     let keys = [
         (key("work", "/mcp", "https://old.example"), tokens(1)),
         (key("work", "/mcp", "https://new.example"), tokens(2)),
         (key("work", "/other", "https://as.example"), tokens(3)),
         (key("home", "/mcp", "https://as.example"), tokens(4)),
+        (TokenKey::of(&second, "https://new.example"), tokens(5)),
     ];
     for (key, tokens) in &keys {
         store.save(key, tokens).await.expect("save");
     }
-    assert_eq!(store.find("work", &url).await.expect("find"), Some(keys[1].clone()));
+    assert_eq!(store.find(&target).await.expect("find"), Some(keys[1].clone()));
+    assert_eq!(store.find(&second).await.expect("find"), Some(keys[4].clone()));
+    let third = target.clone().with_account(Some("third".to_owned()));
+    assert!(store.find(&third).await.expect("find").is_none(), "no account has the tokens of another");
     for (key, _) in &keys {
         store.remove(key).await.expect("remove");
     }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::super::identity::Identity;
 use super::records::{ClientKey, StoredClient, StoredTokens, TokenKey, UnknownFields};
 use crate::Secret;
 
@@ -73,6 +74,7 @@ struct TokenRecord {
     server_name: Field<String>,
     resource: Field<String>,
     issuer: Field<String>,
+    account: Field<String>,
     access_token: Field<String>,
     refresh_token: Field<String>,
     token_type: Field<String>,
@@ -84,6 +86,7 @@ struct TokenRecord {
     token_endpoint: Field<String>,
     revocation_endpoint: Field<String>,
     resource_parameter: Field<String>,
+    identity: Field<Identity>,
     generation: Field<u64>,
     #[serde(flatten, skip_serializing)]
     unknown: Map<String, Value>,
@@ -200,6 +203,7 @@ pub(super) fn encode_tokens(key: &TokenKey, tokens: &StoredTokens) -> String {
         server_name: key.server_name().to_owned().into(),
         resource: key.resource().to_owned().into(),
         issuer: key.issuer().to_owned().into(),
+        account: Field::some(key.account()),
         access_token: tokens.access_token.expose().to_owned().into(),
         refresh_token: secret(&tokens.refresh_token),
         token_type: tokens.token_type.clone().into(),
@@ -211,6 +215,7 @@ pub(super) fn encode_tokens(key: &TokenKey, tokens: &StoredTokens) -> String {
         token_endpoint: Field::some(tokens.token_endpoint.clone()),
         revocation_endpoint: Field::some(tokens.revocation_endpoint.clone()),
         resource_parameter: Field::some(tokens.resource_parameter.clone()),
+        identity: Field::some(tokens.identity.clone()),
         generation: tokens.generation.into(),
         ..TokenRecord::default()
     };
@@ -225,6 +230,7 @@ pub(super) fn decode_tokens(text: &[u8]) -> Result<DecodedRecord<(TokenKey, Stor
         take!(ignored, record.server_name, required since version),
         take!(ignored, record.resource, required since version),
         take!(ignored, record.issuer, required since version),
+        account(&record.account, version)?,
     );
     let tokens = StoredTokens {
         access_token: take!(ignored, record.access_token, required since version).into(),
@@ -238,6 +244,7 @@ pub(super) fn decode_tokens(text: &[u8]) -> Result<DecodedRecord<(TokenKey, Stor
         token_endpoint: take!(ignored, record.token_endpoint),
         revocation_endpoint: take!(ignored, record.revocation_endpoint),
         resource_parameter: take!(ignored, record.resource_parameter),
+        identity: take!(ignored, record.identity),
         generation: take!(ignored, record.generation).unwrap_or(0),
         unknown: UnknownFields(record.unknown),
     };
@@ -287,6 +294,15 @@ pub(super) fn decode_client(text: &[u8]) -> Result<DecodedRecord<(ClientKey, Sto
         unknown: UnknownFields(record.unknown),
     };
     Ok(DecodedRecord { record: (key, client), ignored })
+}
+
+/// The account, which a record may do without: but one that cannot be read does not become another account's.
+fn account(written: &Field<String>, version: u64) -> Result<Option<String>, FormatError> {
+    match written {
+        Field::Good(account) => Ok(Some(account.clone())),
+        Field::Absent => Ok(None),
+        Field::Bad => Err(FormatError::Field { name: "account", version }),
+    }
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, FormatError> {

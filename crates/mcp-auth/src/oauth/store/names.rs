@@ -8,8 +8,9 @@ use super::records::{ClientKey, TokenKey};
 
 /// The name of a sign-in's files, without extension. Begins with [`server_prefix`].
 pub(super) fn token_name(key: &TokenKey) -> String {
-    let hash = hash("tokens", &[key.server_name(), key.resource(), key.issuer()], 16);
-    server_prefix(key.server_name()) + &hash
+    // Without an account the name is that of a version that knew none.
+    let parts = [key.server_name(), key.resource(), key.issuer()].into_iter().chain(key.account());
+    server_prefix(key.server_name()) + &hash("tokens", &parts.collect::<Vec<_>>(), 16)
 }
 
 /// What the names of all sign-ins of a server entry begin with.
@@ -66,6 +67,7 @@ mod tests {
             key("a", "https://h/mcp/", "https://i"),
             key("a", "https://h/mcp?tenant=1", "https://i"),
             key("a", "https://h/mcp", "https://i/"),
+            key("a", "https://h/mcp", "https://i").with_account(Some("second".to_owned())),
         ] {
             assert_ne!(a, token_name(&other), "{other:?}");
         }

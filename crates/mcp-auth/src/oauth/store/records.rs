@@ -6,14 +6,17 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::Secret;
+use super::super::identity::Identity;
+use crate::{Secret, Target};
 
-/// Whose tokens: the server entry, the resource they are for, and the authorization server that issued them.
+/// Whose tokens: the server entry, the resource they are for, the authorization server that issued them, and which account
+/// where there are several.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TokenKey {
     server_name: String,
     resource: String,
     issuer: String,
+    account: Option<String>,
 }
 
 impl TokenKey {
@@ -22,12 +25,29 @@ impl TokenKey {
     /// User name, password and fragment of the URL do not belong to the key: they do not tell resources
     /// apart (RFC 8707 section 2), and a password has no place in it.
     pub fn new(server_name: impl Into<String>, resource: &Url, issuer: impl Into<String>) -> Self {
-        Self { server_name: server_name.into(), resource: canonical(resource), issuer: issuer.into() }
+        let (server_name, issuer) = (server_name.into(), issuer.into());
+        Self { server_name, resource: canonical(resource), issuer, account: None }
+    }
+
+    /// The key of the tokens that `issuer` gave for `target`.
+    pub fn of(target: &Target, issuer: impl Into<String>) -> Self {
+        Self::new(&*target.name, &target.url, issuer).with_account(target.account.clone())
+    }
+
+    /// The same for another account; `None` is the one without a name.
+    #[must_use]
+    pub fn with_account(self, account: Option<String>) -> Self {
+        Self { account, ..self }
     }
 
     /// A key read back from where it was kept.
-    pub(super) fn from_parts(server_name: String, resource: String, issuer: String) -> Self {
-        Self { server_name, resource, issuer }
+    pub(super) fn from_parts(
+        server_name: String,
+        resource: String,
+        issuer: String,
+        account: Option<String>,
+    ) -> Self {
+        Self { server_name, resource, issuer, account }
     }
 
     /// The name of the server entry.
@@ -45,9 +65,16 @@ impl TokenKey {
         &self.issuer
     }
 
-    /// Whether the tokens are this entry's for this resource, whichever issuer they are from.
-    pub fn is_for(&self, server_name: &str, resource: &Url) -> bool {
-        self.server_name == server_name && self.resource == canonical(resource)
+    /// The name that a person gave the account, where there are several.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// Whether the tokens are those of this target, whichever issuer they are from.
+    pub fn is_for(&self, target: &Target) -> bool {
+        self.server_name == target.name
+            && self.account == target.account
+            && self.resource == canonical(&target.url)
     }
 }
 
@@ -68,6 +95,7 @@ impl fmt::Debug for TokenKey {
             .field("server_name", &self.server_name)
             .field("resource", &resource)
             .field("issuer", &self.issuer)
+            .field("account", &self.account)
             .finish()
     }
 }
@@ -127,6 +155,8 @@ pub struct StoredTokens {
     pub revocation_endpoint: Option<String>,
     /// The `resource` parameter they were requested with (RFC 8707), byte for byte; sent again on refresh.
     pub resource_parameter: Option<String>,
+    /// Who signed in, as far as the tokens tell.
+    pub identity: Option<Identity>,
     /// How many refreshes this sign-in has seen. Counted by [`refresh_once`](super::refresh_once): a server
     /// may return the very same token, and then only this number tells that someone refreshed.
     pub generation: u64,
@@ -153,6 +183,7 @@ impl StoredTokens {
             token_endpoint: None,
             revocation_endpoint: None,
             resource_parameter: None,
+            identity: None,
             generation: 0,
             unknown: UnknownFields::default(),
         }
@@ -231,7 +262,10 @@ mod tests {
         let url = Url::parse("https://me:canary-password@mcp.example/mcp?api_key=canary-query#top").unwrap();
         let key = TokenKey::new("work", &url, "https://as.example");
         assert_eq!(key.resource(), "https://mcp.example/mcp?api_key=canary-query");
-        assert!(key.is_for("work", &url) && !key.is_for("home", &url));
+        let of = |name: &str| Target::new(name, url.clone());
+        assert!(key.is_for(&of("work")) && !key.is_for(&of("home")));
+        let second = of("work").with_account(Some("second".to_owned()));
+        assert!(!key.is_for(&second) && TokenKey::of(&second, "https://as.example").is_for(&second));
         let shown = format!("{key:?}");
         assert!(shown.contains("https://mcp.example/mcp") && !shown.contains("canary"), "{shown}");
     }

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::super::identity::Identity;
 use super::{StoredTokens, TokenKey, TokenStore};
 use crate::{AuthError, AuthErrorKind};
 
@@ -197,6 +198,7 @@ fn carry_over(old: &StoredTokens, mut new: StoredTokens) -> StoredTokens {
     if new.scopes.is_empty() {
         new.scopes.clone_from(&old.scopes);
     }
+    new.identity = Identity::renewed(old.identity.as_ref(), new.identity);
     new.unknown.clone_from(&old.unknown);
     new.generation = old.generation + 1;
     new

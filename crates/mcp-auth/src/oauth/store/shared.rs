@@ -10,13 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
 use super::format::{self, DecodedRecord, FormatError};
 use super::memory::Locks;
 use super::names::{client_name, server_prefix, token_name};
 use super::{ClientKey, StoreGuard, StoredClient, StoredTokens, TokenKey, TokenStore};
-use crate::{AuthError, AuthErrorKind, AuthFuture};
+use crate::{AuthError, AuthErrorKind, AuthFuture, Target};
 
 mod lease;
 mod seal;
@@ -240,15 +238,11 @@ impl TokenStore for SharedTokenStore {
     }
 
     /// One look into the database instead of one for each sign-in of the entry.
-    fn find<'a>(
-        &'a self,
-        server_name: &'a str,
-        resource: &'a Url,
-    ) -> AuthFuture<'a, Option<(TokenKey, StoredTokens)>> {
+    fn find<'a>(&'a self, target: &'a Target) -> AuthFuture<'a, Option<(TokenKey, StoredTokens)>> {
         Box::pin(async move {
-            let prefix = server_prefix(server_name);
+            let prefix = server_prefix(&target.name);
             let records = self.read_all(RecordKind::Tokens, &prefix, format::decode_tokens).await?;
-            let matching = records.into_iter().filter(|(key, _)| key.is_for(server_name, resource));
+            let matching = records.into_iter().filter(|(key, _)| key.is_for(target));
             Ok(matching.max_by_key(|(_, tokens)| tokens.obtained_at))
         })
     }

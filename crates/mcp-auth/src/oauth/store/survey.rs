@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use super::super::identity::Identity;
 use super::records::{KEYRING_FIELD, StoredTokens, TokenKey};
 
 /// Where the secrets of a sign-in are.
@@ -35,6 +36,8 @@ pub struct SignInRecord {
     pub client_id: String,
     /// The scopes that were granted.
     pub scopes: Vec<String>,
+    /// Who signed in, as far as the tokens tell.
+    pub identity: Option<Identity>,
     /// When the access token was issued, by the clock of this machine.
     pub obtained_at: SystemTime,
     /// When the access token ends; `None` means that it is used until refused.
@@ -59,6 +62,7 @@ impl SignInRecord {
             key,
             client_id: tokens.client_id,
             scopes: tokens.scopes,
+            identity: tokens.identity,
             obtained_at: tokens.obtained_at,
             expires_at: tokens.expires_at,
             is_renewable: (place == SecretPlace::File).then_some(tokens.refresh_token.is_some()),

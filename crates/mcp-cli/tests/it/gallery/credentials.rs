@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mcp_status::ReasonCode::{
     Blocked, CredentialsFailed, CredentialsRejected, Forbidden, HelperFailed, InsufficientScope,
-    LoginRedirect, SignInExpired, Unauthorized,
+    LoginRedirect, SignInExpired, Unauthorized, WrongAccount,
 };
 use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal};
 use serde_json::json;
@@ -42,6 +42,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", SHOW),
     ("not-signed-in", Some(Unauthorized), "answer", "wants a sign-in at http", LOGIN),
     ("sign-in-ended", Some(SignInExpired), "sign-in", "refresh", LOGIN),
+    ("wrong-account", Some(WrongAccount), "sign-in", "it is of bob of corp", LOGIN),
     ("store-broken", Some(CredentialsFailed), "credentials", "not a JSON object", LOGIN),
     (
         "scope-missing",
@@ -162,6 +163,17 @@ fn bring_about(name: &str) -> Broken {
                 settings.token_lifetime = Duration::from_secs(3600);
             });
             std::thread::sleep(Duration::from_secs(1));
+            broken
+        }
+        "wrong-account" => {
+            let claims = |name: &str| Some(format!(r#"{{"sub":"{name}","org_name":"corp"}}"#));
+            let (mut broken, server, auth) =
+                signs_in(|auth| auth.set(|settings| settings.id_claims = claims("bob")));
+            broken.run(&["login", "s"]).expect_code(0);
+            auth.set(|settings| settings.id_claims = claims("ann"));
+            let mut entry = http(&server);
+            entry["oauth"] = json!({ "expectSubject": "ann" });
+            broken.setting.write("s", entry);
             broken
         }
         "store-broken" => {

@@ -5,6 +5,15 @@ use super::super::revoke::revoke;
 use super::OAuthLogin;
 use crate::AuthError;
 
+/// Which sign-ins of a server end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Extent {
+    /// That of the account.
+    Account,
+    /// Those of all accounts.
+    Server,
+}
+
 /// What a sign-out did.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -30,29 +39,50 @@ pub enum Revocation {
 }
 
 impl OAuthLogin {
-    /// Revokes the tokens of this server where its authorization server offers that, and forgets them in any case.
+    /// Revokes the tokens of this server's account where its authorization server offers that, and forgets them in any case.
     ///
     /// # Errors
     ///
     /// Only when the store cannot forget them; a failed revocation is part of the result.
     pub async fn logout(&self) -> Result<CompletedSignOut, AuthError> {
-        self.sign_out(true).await
+        self.sign_out(true, Extent::Account).await
     }
 
-    /// Forgets the tokens of this server without telling its authorization server: they work until they expire.
+    /// The same for all accounts of this server.
+    ///
+    /// # Errors
+    ///
+    /// Only when the store cannot forget them; a failed revocation is part of the result.
+    pub async fn logout_all(&self) -> Result<CompletedSignOut, AuthError> {
+        self.sign_out(true, Extent::Server).await
+    }
+
+    /// Forgets the tokens of this server's account without telling its authorization server: they work until they expire.
     ///
     /// # Errors
     ///
     /// When the store cannot forget them.
     pub async fn forget(&self) -> Result<CompletedSignOut, AuthError> {
-        self.sign_out(false).await
+        self.sign_out(false, Extent::Account).await
     }
 
-    async fn sign_out(&self, revoke: bool) -> Result<CompletedSignOut, AuthError> {
+    /// The same for all accounts of this server.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot forget them.
+    pub async fn forget_all(&self) -> Result<CompletedSignOut, AuthError> {
+        self.sign_out(false, Extent::Server).await
+    }
+
+    async fn sign_out(&self, revoke: bool, extent: Extent) -> Result<CompletedSignOut, AuthError> {
         let ctx = &self.ctx;
         let mut done = CompletedSignOut { forgotten: 0, secret_forgotten: false, revocations: Vec::new() };
         let mut issuers = Vec::new();
-        for key in ctx.store.list(Some(&ctx.target.name)).await? {
+        let all = ctx.store.list(Some(&ctx.target.name)).await?;
+        let account = ctx.target.account.as_deref();
+        // Those for an earlier URL of the entry as well.
+        for key in all.into_iter().filter(|key| extent == Extent::Server || key.account() == account) {
             // A refresh that is under way would bring the sign-in back. A holder that keeps the lock for too long does not
             // keep a person from signing out.
             let _guard = ctx.store.lock(&key).await;

@@ -254,19 +254,31 @@ async fn f081_a_sign_in_that_is_dropped_leaves_the_old_tokens() {
 }
 
 #[tokio::test]
-async fn f084_two_entries_for_one_url_hold_two_accounts() {
+async fn f084_two_entries_for_one_url_and_two_accounts_of_one_entry_hold_a_sign_in_each() {
     let world = World::new();
-    for name in ["work", "home"] {
-        let mut ctx = world.context();
-        ctx.target.name = name.into();
-        let login = OAuthLogin::from_context(ctx);
+    let targets = [("work", None), ("home", None), ("home", Some("second")), ("home", Some("third"))].map(
+        |(name, account)| Target::new(name, world.target().url).with_account(account.map(str::to_owned)),
+    );
+    let login =
+        |target: &Target| OAuthLogin::from_context(Context { target: target.clone(), ..world.context() });
+    for target in &targets {
         let authorizer = FakeAuthorizer::consenting(ISSUER);
-        login.begin(&[]).await.unwrap().complete(&authorizer, &FakeProbe::default()).await.unwrap();
+        let pending = login(target).begin(&[]).await.unwrap();
+        pending.complete(&authorizer, &FakeProbe::default()).await.unwrap();
     }
-    let url = world.target().url;
-    let token = async |name| world.store.find(name, &url).await.unwrap().unwrap().1.access_token;
-    assert_eq!(token("work").await, Secret::new("at-1"));
-    assert_eq!(token("home").await, Secret::new("at-2"));
+    let tokens = async || {
+        let mut kept = Vec::new();
+        for target in &targets {
+            let found = world.store.find(target).await.unwrap();
+            kept.push(found.map(|(_, tokens)| tokens.access_token.expose().to_owned()));
+        }
+        kept.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>()
+    };
+    assert_eq!(tokens().await, ["at-1", "at-2", "at-3", "at-4"]);
+    assert_eq!(login(&targets[2]).logout().await.unwrap().forgotten, 1);
+    assert_eq!(tokens().await, ["at-1", "at-2", "", "at-4"], "only that account is signed out");
+    assert_eq!(login(&targets[1]).logout_all().await.unwrap().forgotten, 2);
+    assert_eq!(tokens().await, ["at-1", "", "", ""]);
 }
 
 #[tokio::test]
@@ -460,7 +472,7 @@ async fn a_new_authorization_server_gets_a_new_registration_and_the_old_tokens_g
     run(&world, &FakeAuthorizer::consenting(OTHER)).await.unwrap();
     assert_eq!(world.net.sent_to("POST https://as2.example/register").len(), 1);
     assert!(world.kept().await.is_none());
-    let (key, _) = world.store.find("srv", &world.target().url).await.unwrap().unwrap();
+    let (key, _) = world.store.find(&world.target()).await.unwrap().unwrap();
     assert_eq!(key.issuer(), OTHER);
 }
 

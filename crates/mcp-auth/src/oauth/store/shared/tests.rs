@@ -143,7 +143,7 @@ async fn a_record_under_another_key_is_an_error_and_not_an_absence() {
     for error in [
         other.load(&key()).await.unwrap_err(),
         other.list(None).await.unwrap_err(),
-        other.find("work", &url).await.unwrap_err(),
+        other.find(&crate::Target::new("work", url.clone())).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), AuthErrorKind::Store);
         assert!(error.to_string().contains("a key that is not among those given"), "{error}");

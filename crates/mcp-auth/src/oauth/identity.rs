@@ -1,0 +1,194 @@
+//! Who signed in, as the tokens tell: to show it, and to notice the wrong account before anything is sent.
+//!
+//! Read from an ID token (OpenID Connect Core section 2) that came straight from the token endpoint over TLS, which section
+//! 3.1.3.7 takes in the place of its signature; where there is none, from an access token that is a JWT (RFC 9068). It is a
+//! guard against a mistake of the person. What a token is good for is for the server to say.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::OAuthSpec;
+
+/// What providers call the person, besides `sub`.
+const NAMES: [&str; 4] = ["email", "preferred_username", "upn", "unique_name"];
+/// What providers call the tenant: Entra, Auth0 and WorkOS, Okta, Google.
+const ORGANIZATIONS: [&str; 9] =
+    ["tid", "tenant_id", "tenant", "org_id", "org_name", "organization_id", "organization", "org", "hd"];
+/// What of one claim is kept, in characters.
+const MOST: usize = 200;
+
+/// Who signed in. No part of it is a secret.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Identity {
+    /// The `sub`, which one issuer gives to one person, or one of each of its clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The names that people know: an address of mail, a user name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// The tenant or organisation, by its number and its name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<String>,
+    /// Whether an ID token says so: it is about the person, and an access token is about the server.
+    pub from_id_token: bool,
+}
+
+impl Identity {
+    /// Whose tokens these are, as far as they tell.
+    pub(crate) fn of(id_token: Option<&str>, access_token: &str) -> Option<Self> {
+        let of_person = id_token.and_then(claims).and_then(|claims| Self::of_claims(&claims, true));
+        of_person.or_else(|| claims(access_token).and_then(|claims| Self::of_claims(&claims, false)))
+    }
+
+    fn of_claims(claims: &Value, from_id_token: bool) -> Option<Self> {
+        let text = |name: &str| {
+            let text = match claims.get(name)? {
+                Value::String(text) => mcp_text::line(text, MOST),
+                Value::Number(number) => number.to_string(),
+                _ => return None,
+            };
+            Some(text).filter(|text| !text.is_empty())
+        };
+        let all = |names: &[&str]| {
+            let mut found: Vec<String> = names.iter().filter_map(|name| text(name)).collect();
+            found.dedup();
+            found
+        };
+        let identity = Self {
+            subject: text("sub"),
+            names: all(&NAMES),
+            organizations: all(&ORGANIZATIONS),
+            from_id_token,
+        };
+        let says_something =
+            identity.subject.is_some() || !identity.names.is_empty() || !identity.organizations.is_empty();
+        says_something.then_some(identity)
+    }
+
+    /// After a renewal, which may bring no ID token: what is known of the person stays.
+    pub(crate) fn renewed(old: Option<&Self>, new: Option<Self>) -> Option<Self> {
+        match (old, new) {
+            (Some(old), Some(new)) if !new.from_id_token => Some(old.clone()),
+            (old, new) => new.or_else(|| old.cloned()),
+        }
+    }
+
+    /// How the person is called: by a name, else by the subject.
+    pub fn name(&self) -> Option<&str> {
+        self.names.first().or(self.subject.as_ref()).map(String::as_str)
+    }
+
+    /// The person and the organisation, for people.
+    pub fn to_line(&self) -> String {
+        match (self.name(), self.organizations.first()) {
+            (Some(name), Some(organization)) => format!("{name} of {organization}"),
+            (Some(name), None) => name.to_owned(),
+            (None, Some(organization)) => format!("somebody of {organization}"),
+            (None, None) => "somebody".to_owned(),
+        }
+    }
+}
+
+/// Why tokens are not those of the account that an entry expects; `None` where they are, or it expects none.
+pub(crate) fn mismatch(spec: &OAuthSpec, identity: Option<&Identity>) -> Option<String> {
+    let expectations = [
+        (spec.expect_subject.as_deref(), "oauth.expectSubject", "openid and email"),
+        (spec.expect_organization.as_deref(), "oauth.expectOrganization", "openid"),
+    ];
+    for (expected, field, scopes) in expectations {
+        let Some(expected) = expected else { continue };
+        let Some(identity) = identity else {
+            return Some(format!(
+                "whose it is cannot be told, and `{field}` expects {expected}: ask for the scopes {scopes} with `oauth.scopes`"
+            ));
+        };
+        let is_met = if field.ends_with("Subject") {
+            // Mail is not told apart by its case; a subject is (OpenID Connect Core section 2).
+            let by_name = identity.names.iter().any(|name| name.eq_ignore_ascii_case(expected));
+            by_name || identity.subject.as_deref() == Some(expected)
+        } else {
+            identity.organizations.iter().any(|name| name.eq_ignore_ascii_case(expected))
+        };
+        if !is_met {
+            return Some(format!("it is of {}, and `{field}` expects {expected}", identity.to_line()));
+        }
+    }
+    None
+}
+
+/// What a JWT says (RFC 7519 section 3), whoever signed it.
+pub(crate) fn claims(token: &str) -> Option<Value> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(claims: &str) -> String {
+        format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    fn spec(subject: Option<&str>, organization: Option<&str>) -> OAuthSpec {
+        OAuthSpec {
+            expect_subject: subject.map(str::to_owned),
+            expect_organization: organization.map(str::to_owned),
+            ..OAuthSpec::default()
+        }
+    }
+
+    #[test]
+    fn the_account_is_the_expected_one_by_subject_name_or_tenant() {
+        let ann = jwt(r#"{"sub":"s-1","email":"Ann@corp.example","tid":"t-9","org_name":"Corp"}"#);
+        let other = jwt(r#"{"sub":"app","tid":"t-8"}"#);
+        let ann = Identity::of(Some(&ann), &other);
+        assert_eq!(ann.as_ref().unwrap().to_line(), "Ann@corp.example of t-9");
+        for (subject, organization, met) in [
+            (None, None, true),
+            (Some("s-1"), None, true),
+            (Some("S-1"), None, false),
+            (Some("ann@corp.example"), None, true),
+            (Some("bob@corp.example"), None, false),
+            (None, Some("t-9"), true),
+            (None, Some("corp"), true),
+            (None, Some("t-8"), false),
+            (Some("s-1"), Some("t-8"), false),
+            (Some("t-9"), None, false),
+            (None, Some("s-1"), false),
+        ] {
+            let why = mismatch(&spec(subject, organization), ann.as_ref());
+            assert_eq!(why.is_none(), met, "{subject:?} {organization:?}: {why:?}");
+        }
+        // Of a token that says nothing nobody knows whose it is.
+        for opaque in ["opaque", "a.b.c", &jwt("[]"), &jwt(r#"{"sub":""}"#), &jwt(r#"{"sub":{"a":1}}"#)] {
+            let nobody = Identity::of(Some(opaque), opaque);
+            assert!(nobody.is_none(), "{nobody:?}");
+            assert!(mismatch(&spec(None, None), None).is_none());
+            assert!(mismatch(&spec(Some("s-1"), None), None).unwrap().contains("openid"));
+        }
+    }
+
+    #[test]
+    fn what_a_token_says_is_one_bounded_line_and_a_renewal_without_an_id_token_forgets_nobody() {
+        let evil =
+            jwt(&format!(r#"{{"sub":"a\\u001b[2J\\nb{}","hd":7}}"#, "x".repeat(500)).replace("\\\\", "\\"));
+        let shown = Identity::of(None, &evil).unwrap();
+        assert!(
+            shown.to_line().chars().count() < 2 * MOST && !shown.to_line().contains('\u{1b}'),
+            "{shown:?}"
+        );
+        assert_eq!(shown.organizations, ["7"]);
+        let person = Identity::of(Some(&jwt(r#"{"sub":"ann"}"#)), "x");
+        let of_api = Identity::of(None, &jwt(r#"{"sub":"pairwise"}"#));
+        assert_eq!(Identity::renewed(person.as_ref(), of_api.clone()), person);
+        assert_eq!(Identity::renewed(person.as_ref(), None), person);
+        assert_eq!(Identity::renewed(None, of_api.clone()), of_api);
+        let bob = Identity::of(Some(&jwt(r#"{"sub":"bob"}"#)), "x");
+        assert_eq!(Identity::renewed(person.as_ref(), bob.clone()), bob, "an ID token is believed");
+    }
+}
