@@ -31,6 +31,8 @@ use crate::view::text::Style;
 pub(crate) struct App {
     pub(crate) output: Arc<Output>,
     pub(crate) json: bool,
+    /// Whether a person asked for neither progress nor warnings.
+    pub(crate) quiet: bool,
     /// The person asked to see what decides (`-v`).
     pub(crate) verbose: bool,
     /// A person sits at the terminal and may be asked.
@@ -116,6 +118,7 @@ impl App {
         Ok(Self {
             output: Arc::new(output),
             json: global.json,
+            quiet: global.quiet,
             verbose: global.verbose > 0,
             non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),

@@ -101,7 +101,16 @@ impl CliError {
 
     /// One JSON line.
     pub(crate) fn to_json(&self) -> String {
-        let line = serde_json::json!({ "error": self.to_value() });
+        self.to_json_line("error")
+    }
+
+    /// The same where the command did what it was to do all the same.
+    pub(crate) fn to_json_warning(&self) -> String {
+        self.to_json_line("warning")
+    }
+
+    fn to_json_line(&self, kind: &str) -> String {
+        let line = serde_json::json!({ kind: self.to_value() });
         mcp_text::json(&line.to_string()).into_owned() + "\n"
     }
 

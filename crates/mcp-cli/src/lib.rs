@@ -94,7 +94,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         Err(error) => {
             let error =
                 CliError::new(ExitStatus::Internal, "internal", "cannot start").why(error.to_string());
-            app.output.error(&error.to_lines(app.stderr_room()));
+            app.output.error(&if app.json { error.to_json() } else { error.to_lines(app.stderr_room()) });
             return error.exit.into();
         }
     };

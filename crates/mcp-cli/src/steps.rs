@@ -26,6 +26,9 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         NextStep::Trust => return "mcplink trust".to_owned(),
         NextStep::CheckConfiguration => return "mcplink validate".to_owned(),
         NextStep::LookAtEntry => "get",
+        NextStep::LookAtCredentials => {
+            return format!("mcplink headers {} --run", mcp_text::shell_word(name));
+        }
         NextStep::LookAtStatus => "status",
         NextStep::Wait => "wait",
         NextStep::ListTools => "tools",
@@ -296,6 +299,7 @@ mod tests {
             (NextStep::Trust, "mcplink trust"),
             (NextStep::CheckConfiguration, "mcplink validate"),
             (NextStep::LookAtEntry, "mcplink get 'a b'"),
+            (NextStep::LookAtCredentials, "mcplink headers 'a b' --run"),
             (NextStep::LookAtStatus, "mcplink status 'a b'"),
             (NextStep::Wait, "mcplink wait 'a b'"),
             (NextStep::ListTools, "mcplink tools 'a b'"),

@@ -172,7 +172,15 @@ fn server(
     let server = kind.and_then(|kind| match kind {
         Kind::Stdio => stdio::read(&mut reader, context, base(document, scope, context)).map(Server::Stdio),
         Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context, base(document, scope, context)),
-        Kind::InProcess => Some(Server::InProcess),
+        Kind::InProcess => {
+            let hint = "take the entry out, or write how it is reached from outside: `url` or `command`";
+            let message = "lives inside a host program, and nothing outside can reach it";
+            let mut problem =
+                reader.problem(Severity::Error, ProblemCode::InvalidConfig, &[], member.key_span, message);
+            problem.hint = Some(hint.to_owned());
+            reader.problems.push(problem);
+            Some(Server::InProcess)
+        }
     });
     entry.switch = switch(&mut reader);
     entry.fields = reader.fields;
@@ -244,8 +252,14 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
             return Some(Kind::Stdio);
         }
         if reader.get("url").is_some() {
-            let message = "is missing; with a `url` alone it is unknown how to speak to the server";
-            let hint = "add \"type\": \"http\" (or \"sse\", or \"ws\") to this entry";
+            let is_socket = |url: &str| url.starts_with("ws://") || url.starts_with("wss://");
+            let (message, hint) = match reader.get("url").and_then(Node::as_str) {
+                Some(url) if is_socket(url) => (remote::NO_WEB_SOCKET, remote::INSTEAD_OF_WEB_SOCKET),
+                _ => (
+                    "is missing; with a `url` alone it is unknown how to speak to the server",
+                    "add \"type\": \"http\" (or \"sse\") to this entry",
+                ),
+            };
             reader.entry_error(ProblemCode::UrlMissingType, &["type"], message, hint);
         } else {
             let found = crate::foreign::url(reader.object());
@@ -277,11 +291,15 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
         let meant = crate::foreign::kind(word);
         let near = meant.or_else(|| crate::suggest::nearest(&word.replace(['_', '-'], ""), Kind::WORDS));
         problem.hint = Some(match near {
+            Some("ws") => {
+                problem.message = remote::NO_WEB_SOCKET.to_owned();
+                remote::INSTEAD_OF_WEB_SOCKET.to_owned()
+            }
             Some(meant) if crate::foreign::kind(word).is_some() => {
                 format!("write \"type\": \"{meant}\"; {word:?} is another host's word for it")
             }
-            Some(near) => format!("did you mean {near:?}? The types are {}", Kind::WORDS.join(", ")),
-            None => format!("the types are {}", Kind::WORDS.join(", ")),
+            Some(near) => format!("did you mean {near:?}? The types are {}", Kind::USABLE.join(", ")),
+            None => format!("the types are {}", Kind::USABLE.join(", ")),
         });
         reader.problems.push(problem);
         reader.invalid = true;

@@ -379,9 +379,6 @@ fn server(
 ) -> Result<Server, Reason> {
     let server = match auth {
         Some(auth) => {
-            if entry.transport() == "ws" {
-                return Err(Reason::config("WebSocket servers are not supported; use type http"));
-            }
             if let Err(why) = &auth.custom {
                 return Err(Reason::config(why));
             }

@@ -197,7 +197,16 @@ pub fn wants_a_person(status: ServerStatus, code: Option<ReasonCode>) -> bool {
             matches!(code, Some(ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval))
         }
         ServerStatus::Failed => {
-            matches!(code, Some(ReasonCode::Config | ReasonCode::SelfReference | ReasonCode::Policy))
+            matches!(
+                code,
+                Some(
+                    ReasonCode::Config
+                        | ReasonCode::SelfReference
+                        | ReasonCode::Policy
+                        // A command that is not there does not come by itself.
+                        | ReasonCode::Spawn
+                )
+            )
         }
         ServerStatus::Connected => false,
     }
@@ -402,6 +411,7 @@ mod tests {
                     | ReasonCode::Config
                     | ReasonCode::SelfReference
                     | ReasonCode::Policy
+                    | ReasonCode::Spawn
             );
             assert!(wants || !person, "{code:?}");
         }

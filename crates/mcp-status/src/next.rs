@@ -34,6 +34,8 @@ pub enum NextStep {
     CheckConfiguration,
     /// See what the entry says, and which file says it.
     LookAtEntry,
+    /// See what its own command for credentials gives, and what is wrong with that.
+    LookAtCredentials,
     /// See what became of it.
     LookAtStatus,
     /// Wait until it works: it comes back by itself, or when a person starts it.
@@ -73,6 +75,7 @@ impl fmt::Display for NextStep {
             Self::Trust => "trust the folder of the entry",
             Self::CheckConfiguration => "check the configuration",
             Self::LookAtEntry => "look at the entry",
+            Self::LookAtCredentials => "look at what its command for credentials gives",
             Self::LookAtStatus => "look at the status",
             Self::Wait => "wait until it is back",
             Self::ListTools => "list the tools",
@@ -138,6 +141,14 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             sign_in()
         }
         ReasonCode::CredentialsRejected if may_sign_in && !facts.has_static_headers => sign_in(),
+        // It ended well, and gave what is none: run again, it gives the same.
+        ReasonCode::HelperFailed
+            if auth.is_some_and(|auth| {
+                auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code == Some(0)
+            }) =>
+        {
+            Some(NextStep::LookAtCredentials)
+        }
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured
         | ReasonCode::SelfReference
@@ -305,6 +316,21 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_ended_well_and_gave_no_credentials_is_looked_at() {
+        let helper = remote().with_configured(false, true);
+        let of = |by, exit_code| {
+            let auth = AuthFacts::new(false, Some("x".into())).with_supplied_by(by).with_exit_code(exit_code);
+            let evidence = Evidence::new(Phase::Connect, Outcome::CredentialSourceFailed).with_auth(auth);
+            next_step(&seen(helper, ReasonCode::HelperFailed), Some(&evidence))
+        };
+        let command = Some(CredentialOrigin::Command);
+        assert_eq!(of(command, Some(0)), Some(NextStep::LookAtCredentials));
+        for other in [of(command, Some(7)), of(command, None), of(None, Some(0))] {
+            assert_eq!(other, Some(Reconnect), "it may be better the next time");
+        }
+    }
+
+    #[test]
     fn a_source_of_a_programs_own_that_fails_is_nothing_to_sign_in_to() {
         let of = |auth: AuthFacts| {
             let evidence = Evidence::new(Phase::Connect, Outcome::CredentialSourceFailed).with_auth(auth);
@@ -398,6 +424,7 @@ mod tests {
             Trust,
             CheckConfiguration,
             LookAtEntry,
+            NextStep::LookAtCredentials,
             LookAtStatus,
             Wait,
             ListTools,

@@ -187,12 +187,10 @@ fn exists(place: &EntryPlace, text: &str, path: &[String], name: &str, found: &V
         format!("{} is there already ({}, {}{line})", shown::name(name), place.scope, place.file.display());
     let found = found.shown();
     let endpoint = ["url", "command"].iter().find_map(|key| found.get(key)?.as_str().map(str::to_owned));
-    let error = CliError::usage("exists", shown::line(&message));
-    let error = match endpoint {
-        Some(endpoint) => error.why(format!("it is {}", shown::line(&endpoint))),
-        None => error,
-    };
-    error.next("add --replace, or give it another name")
+    let is = endpoint.map_or_else(String::new, |endpoint| format!("it is {}; ", shown::line(&endpoint)));
+    CliError::usage("exists", shown::line(&message))
+        .why(format!("{is}--replace replaces it, and another name keeps both"))
+        .next(format!("mcplink get {}", mcp_text::shell_word(name)))
 }
 
 /// An entry that no command could use is not written.

@@ -96,7 +96,8 @@ impl Conclusion {
     ///
     /// # Errors
     ///
-    /// That of the command; with `--json`, a broken file is one where the command itself succeeded.
+    /// That of the command; with `--json`, a broken file is one where a command that tells what there is succeeded. Beside the
+    /// result of one that acts, it is a warning: a line of its own on standard error.
     pub(super) fn draw(self, app: &App, ended: Result<ExitStatus, CliError>) -> Result<ExitStatus, CliError> {
         if self.0 == FileUse::None || matches!(ended, Ok(ExitStatus::Interrupted | ExitStatus::Terminated)) {
             return ended;
@@ -108,17 +109,25 @@ impl Conclusion {
         };
         let Some(first) = broken.first() else { return ended };
         let is_answer = self.0 == FileUse::Answer;
+        let in_error = ended.as_ref().err().and_then(|error| error.why.clone()).unwrap_or_default();
+        let is_in_error = |text: &str| {
+            in_error.contains(text) || ended.as_ref().is_err_and(|error| error.message.contains(text))
+        };
         if app.json {
+            // Its result is a document of its own, which may be a server's.
+            for problem in broken.iter().filter(|_| self.0 == FileUse::Means && !app.quiet) {
+                if !is_in_error(&problem_text(problem)) {
+                    app.output.error(&broken_file(problem).to_json_warning());
+                }
+            }
             return match ended {
                 Ok(_) if is_answer => Err(broken_file(first)),
                 _ => ended,
             };
         }
-        let in_error = ended.as_ref().err().and_then(|error| error.why.clone()).unwrap_or_default();
         for problem in &broken {
             let text = problem_text(problem);
-            let is_said =
-                in_error.contains(&text) || ended.as_ref().is_err_and(|error| error.message.contains(&text));
+            let is_said = is_in_error(&text);
             // Where it decides how the command ends, it is the error of it, which is told whatever else is not.
             let is_error = is_answer && ended.is_ok();
             if is_said || (app.output.quiet && !is_error) || !app.broken.is_news(&text) {

@@ -100,8 +100,11 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
     } else {
         app.output.out(&text(name, &plan, &report, helper.as_ref(), app.style()));
         if failed {
+            // What ended well and printed no headers is mended where the entry names it; the way to the server has no part in it.
+            let is_well = report.run.as_ref().is_some_and(|run| run.exit_code == Some(0));
+            let verb = if is_well { "get" } else { "doctor" };
             app.output
-                .out(&format!("next  {}\n", app.steps.step(&format!("mcplink doctor {}", shell_word(name)))));
+                .out(&format!("next  {}\n", app.steps.step(&format!("mcplink {verb} {}", shell_word(name)))));
         }
     }
     Ok(if failed { ExitStatus::NeedsAuth } else { ExitStatus::Success })

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::row::Row;
 use super::shown::{self, pad};
-use super::text::{Style, count_of_tools, lines_below};
+use super::text::{Style, count_of_tools, glyph, lines_below};
 use super::wrap::{behind, wrap};
 
 /// One server that was examined.
@@ -95,20 +95,24 @@ pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
     for one in all {
         let checks = &one.examination.checks;
         let noted = checks.iter().find(|check| check.state == CheckState::Noted);
-        let (state, said) = match (&one.examination.cause, noted) {
-            (Some(cause), _) if one.row.status == Some(ServerStatus::Disabled) => {
-                (CheckState::Skipped, cause.message.clone())
-            }
-            (Some(cause), _) => (CheckState::Bad, cause.message.clone()),
+        let said = match (&one.examination.cause, noted) {
+            (Some(cause), _) => cause.message.clone(),
             (None, Some(noted)) => {
                 let why = noted.more.first().unwrap_or(&noted.told);
-                (CheckState::Noted, format!("it is connected; {}: {why}", noted.topic.as_str()))
+                format!("it is connected; {}: {why}", noted.topic.as_str())
             }
-            (None, None) => (CheckState::Good, none_for(&one.row).replacen("none: ", "", 1)),
+            (None, None) => none_for(&one.row).replacen("none: ", "", 1),
         };
-        let head = format!("{} {}  ", painted(state, style), pad(&shown::name(&one.row.name), width));
+        let status = one.row.status.unwrap_or(ServerStatus::Pending);
+        // That of `status`, but for what is to be known of one that works.
+        let mark = match one.examination.cause {
+            None if noted.is_some() => painted(CheckState::Noted, style),
+            _ => style.paint(status, glyph(status)),
+        };
+        let head = format!("{mark} {}  ", pad(&shown::name(&one.row.name), width));
         text.push_str(&behind(&head, &shown::line(&said), style.room()));
-        if let (Some(next), CheckState::Bad) = (&one.next, state) {
+        let is_trouble = one.examination.cause.is_some() && status != ServerStatus::Disabled;
+        if let (Some(next), true) = (&one.next, is_trouble) {
             text.push_str(&behind(&format!("  {}  ", pad("do", width)), &shown::line(next), style.room()));
         }
     }

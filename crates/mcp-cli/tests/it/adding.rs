@@ -140,7 +140,10 @@ fn what_stands_there_is_neither_replaced_nor_touched() {
     setting.home.write(OWN, text).unwrap();
     let refused = setting.run(&["add", "a", "http://127.0.0.1:9/mcp", "--no-check"], 2);
     assert!(
-        refused.stderr.contains("a is there already (mcplink, ") && refused.stderr.contains("mcp.json:4)"),
+        refused.stderr.contains("a is there already (mcplink, ")
+            && refused.stderr.contains("mcp.json:4)")
+            && refused.stderr.contains("--replace replaces it")
+            && refused.stderr.contains("next: mcplink get a\n"),
         "{refused}"
     );
     assert!(refused.stderr.contains("why: it is true"), "{refused}");

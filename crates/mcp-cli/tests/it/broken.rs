@@ -122,6 +122,19 @@ fn fa_a50_each_command_names_a_file_that_cannot_be_understood() {
             assert_eq!(is_named, *needs != Nothing && !broken.is_empty(), "{broken:?} {command:?}: {output}");
             let errors = output.stderr.matches("error: ").count();
             assert!(errors <= 1, "{broken:?} {command:?}: named once: {output}");
+            let acts = ["call", "tools", "ping", "wait", "logout", "disable", "enable"].contains(&command[0]);
+            if broken.starts_with('[') && acts {
+                let output = setting.run(&[command, &["--json"][..]].concat(), 0);
+                let lines: Vec<serde_json::Value> =
+                    output.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                let is_told = |line: &serde_json::Value| {
+                    line["warning"]["code"] == "invalid-config"
+                        && line["warning"]["message"].as_str().unwrap().contains(".mcp.json:")
+                };
+                assert!(lines.len() == 1 && lines.iter().all(is_told), "{command:?}: {output}");
+                let quiet = setting.run(&[command, &["--json", "--quiet"][..]].concat(), 0);
+                assert_eq!(quiet.stderr, "", "{command:?}: {quiet}");
+            }
             if broken.starts_with('[') && *needs == Told {
                 let output = setting.run(&[command, &["--json"][..]].concat(), 2);
                 let document: serde_json::Value = output.json();

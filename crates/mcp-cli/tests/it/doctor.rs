@@ -1,6 +1,6 @@
 //! `doctor`: numbered checks, one cause and one command, in a pipe, on a terminal and as JSON; the exchanges where they are asked for.
 
-use mcp_testkit::{FakeAuthServer, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeHelper, FakeMcpServer};
 use serde_json::json;
 
 use crate::setting::{Setting, http, with_headers, with_helper};
@@ -85,15 +85,18 @@ fn doctor_draws_the_exchanges() {
 #[test]
 fn doctor_of_all_has_a_line_for_each_and_what_to_do_about_those_that_fail() {
     let open = FakeMcpServer::start().unwrap();
+    let shut = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
     let setting = Setting::of("open", http(&open))
         .with("gone", json!({ "type": "http", "url": "http://127.0.0.1:1/mcp" }))
         .with("off", http(&open))
+        .with("shut", http(&shut))
         .disabled(&["off"]);
-    let text = setting.run(&["doctor"], 4).stdout;
+    let text = setting.run(&["doctor"], 8).stdout;
     assert!(text.contains("✔ open  it is connected with"), "{text}");
     assert!(text.contains("✘ gone  no connection to http://127.0.0.1:1"), "{text}");
     assert!(text.contains("  do    mcplink wait gone"), "{text}");
-    assert!(text.contains("· off   switched off by projects["), "{text}");
+    assert!(text.contains("⊘ off   switched off by projects["), "{text}");
+    assert!(text.contains("! shut  the server asks for credentials"), "the mark of `status`: {text}");
     let off = setting.run(&["doctor", "off"], 0).stdout;
     assert!(off.contains("do     mcplink enable off"), "{off}");
 }

@@ -178,7 +178,7 @@ fn fh_h8_nothing_but_the_error_is_on_stderr_of_a_program() {
         (&["tools", "s"], Some("unavailable")),
         (&["call", "s", "echo"], Some("unavailable")),
         (&["ping", "s", "--timeout", "50ms"], Some("retrying")),
-        (&["wait", "s", "--timeout", "100ms"], Some("still-waiting")),
+        (&["wait", "s", "--timeout", "1500ms"], Some("still-waiting")),
         (&["approve", "s"], Some("no-approval-needed")),
         (&["get", "nope"], Some("unknown-server")),
         (&["list"], None),
@@ -203,7 +203,7 @@ fn fh_h3_a_wait_that_ended_leads_on_and_not_back_to_a_look() {
     let setting = Setting::of("s", http(&server));
     let looked = setting.run(&["status", "s"], 4);
     assert!(looked.stdout.ends_with("next: mcplink wait s\n"), "{looked}");
-    let waited = setting.run(&["wait", "s", "--timeout", "100ms"], 7);
+    let waited = setting.run(&["wait", "s", "--timeout", "1500ms"], 7);
     assert!(waited.stderr.ends_with("  next: mcplink get s\n"), "{waited}");
 }
 

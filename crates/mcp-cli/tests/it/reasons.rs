@@ -89,9 +89,14 @@ impl Situation {
     }
 
     fn with_sign_in_to(server: &Arc<FakeMcpServer>, change: impl FnOnce(&FakeAuthServer)) -> Self {
-        let (server, auth) = (server.clone(), FakeAuthServer::start().unwrap());
-        auth.protect(&server);
+        let auth = Arc::new(FakeAuthServer::start().unwrap());
         change(&auth);
+        Self::signing_in(server, &auth)
+    }
+
+    fn signing_in(server: &Arc<FakeMcpServer>, auth: &Arc<FakeAuthServer>) -> Self {
+        let (server, auth) = (server.clone(), auth.clone());
+        auth.protect(&server);
         let browser = FakeBrowser::new().unwrap();
         let this = Self::of(http(&server)).with("BROWSER", browser.command()).ending(End::Connected);
         this.holding(server).holding(auth).holding(browser)
@@ -125,6 +130,11 @@ impl Situation {
 
     fn run(&self, arguments: &[&str]) -> Output {
         with_environment(self.setting.mcplink(arguments), &self.environment).run()
+    }
+
+    /// What the first look says to do.
+    fn first_step(&self) -> String {
+        step_of(&self.run(&["status", "s"])).unwrap_or_default()
     }
 
     /// Runs `step` as a person would who pastes it.
@@ -182,7 +192,19 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             small.require_scope("tools/list", "files:write");
             vec![Situation::of(entry).holding(server), signs_in]
         }
-        ReasonCode::HelperFailed => vec![helper(&|helper| helper.fails(7, "session expired"))],
+        ReasonCode::HelperFailed => {
+            let failing = helper(&|helper| helper.fails(7, "session expired"));
+            // What ended well and printed no headers is no better the next time.
+            let wrong = ["no JSON", "[\"a\"]", "{\"X-Count\": 1}", "{\"Authorization\": \"Bearer \"}"];
+            let wrong = wrong.map(|printed| {
+                let (server, helper) = (refusing(), FakeHelper::new().unwrap());
+                helper.prints(printed);
+                let situation = Situation::of(with_helper(&server, &helper)).holding(server).holding(helper);
+                assert_eq!(situation.first_step(), "mcplink headers s --run", "{printed}");
+                situation
+            });
+            std::iter::once(failing).chain(wrong).collect()
+        }
         ReasonCode::CredentialsFailed => {
             let situation = Situation::with_sign_in(|_| {});
             situation.run(&["login", "s"]).expect_code(0);
@@ -200,14 +222,15 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             vec![situation.holding(server).holding(helper)]
         }
         ReasonCode::SignInExpired => {
-            let situation = Situation::with_sign_in(|auth| {
-                auth.set(|settings| {
-                    settings.token_lifetime = Duration::from_secs(1);
-                    settings.refresh_error = Some("invalid_grant".to_owned());
-                });
-            });
+            let auth = Arc::new(FakeAuthServer::start().unwrap());
+            let lasting = |time| auth.set(|settings| settings.token_lifetime = time);
+            auth.set(|settings| settings.refresh_error = Some("invalid_grant".to_owned()));
+            let situation = Situation::signing_in(&Arc::new(FakeMcpServer::start().unwrap()), &auth);
+            lasting(Duration::from_secs(1));
             situation.run(&["login", "s"]).expect_code(0);
             std::thread::sleep(Duration::from_millis(1200));
+            // However slow this machine is, the next one is good until it has been looked at.
+            lasting(Duration::from_secs(3600));
             vec![Situation { once: true, ..situation }]
         }
         ReasonCode::WrongAccount => {
@@ -286,7 +309,11 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             vec![ours, theirs]
         }
         ReasonCode::NotConfigured => vec![Situation::of(json!({ "type": "http", "url": "" }))],
-        ReasonCode::Config => vec![Situation::of(json!({ "type": "http" }))],
+        ReasonCode::Config => vec![
+            Situation::of(json!({ "type": "http" })),
+            Situation::of(json!({ "type": "ws", "url": "ws://127.0.0.1:9/mcp" })),
+            Situation::of(json!({ "type": "sdk", "name": "x" })),
+        ],
         ReasonCode::SelfReference => {
             vec![Situation::of(json!({ "command": "mcplink", "args": ["bridge", "s"] }))]
         }
@@ -319,8 +346,9 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
 /// The step that an output names.
 fn step_of(output: &Output) -> Option<String> {
     let all = format!("{}\n{}", output.stdout, output.stderr);
-    let mut steps = all.lines().filter_map(|line| line.split_once("next: "));
-    steps.next_back().map(|(_, step)| step.trim().to_owned())
+    let of_line = |line: &str| line.split_once("next: ").map(|(_, step)| step.trim().to_owned());
+    let of_block = |line: &str| line.strip_prefix("next  ").map(str::to_owned);
+    all.lines().filter_map(|line| of_line(line).or_else(|| of_block(line))).next_back()
 }
 
 /// The facts of an output: its lines without figures, which differ from run to run.
@@ -360,6 +388,7 @@ fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
         ("validate", _) if code == ReasonCode::SelfReference => &[0],
         ("validate", _) => &[2],
         ("get", _) => &[0],
+        ("headers", _) => &[3],
         ("approve-tools", _) if step.ends_with(" --yes") => &[0],
         ("approve-tools", _) => &[3],
         ("login" | "approve" | "trust", _) if output.stderr.starts_with("error: ") => &[2, 3],

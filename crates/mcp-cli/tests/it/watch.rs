@@ -208,6 +208,11 @@ fn fh_h12_fh_h8_a_wait_for_several_ends_at_once_where_one_wants_a_person() {
     let output = setting.run(&["wait", "down", "local", "refusing", "--timeout", "100s"], 3);
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert!(output.stderr.contains("refusing needs authentication, and only a person"), "{output}");
+    // A command that is not there comes by a person as well.
+    let setting = Setting::of("x", json!({ "command": "/no/such/program" }));
+    let output = setting.run(&["wait", "x", "--timeout", "100s"], 4);
+    assert!(output.stderr.contains("x is not available (spawn), and only a person"), "{output}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 /// Ctrl-C, SIGTERM and SIGHUP while the table is drawn: the terminal is as it was, and the last picture stays on it.

@@ -18,6 +18,9 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const WORDS: [&'static str; 6] = ["stdio", "http", "streamable-http", "sse", "ws", "sdk"];
 
+    /// Those that a server can be reached by, for who writes an entry.
+    pub(super) const USABLE: [&'static str; 4] = ["stdio", "http", "streamable-http", "sse"];
+
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Stdio => "stdio",
@@ -70,7 +73,7 @@ pub(super) static FIELDS: [Field; 43] = [
     Field::new(
         "type",
         EntryKinds::All,
-        Shape::OneOf(&Kind::WORDS),
+        Shape::OneOf(&Kind::USABLE),
         "How the server speaks; a command alone is `stdio`.",
     ),
     Field::new(

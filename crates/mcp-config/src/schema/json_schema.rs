@@ -124,8 +124,6 @@ fn server() -> Value {
             &["http", "streamable-http", "sse"],
             &["type", "url"]
         ),
-        required(&[EntryKinds::Remote], &["ws"], &["type", "url"]),
-        required(&[EntryKinds::InProcess], &["sdk"], &["type"]),
     ]);
     server
 }

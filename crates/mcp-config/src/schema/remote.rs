@@ -15,6 +15,11 @@ use crate::expand::Text;
 use crate::json::Node;
 use crate::{ProblemCode, RedactedText};
 
+/// MCP has no transport of this kind, whatever hosts have a word for it.
+pub(super) const NO_WEB_SOCKET: &str = "WebSocket is not supported";
+pub(super) const INSTEAD_OF_WEB_SOCKET: &str =
+    "write \"type\": \"http\" and the http:// or https:// address of the same server";
+
 /// The limit of a helper that says nothing else.
 const HELPER_TIMEOUT_MS: u64 = 10_000;
 
@@ -39,6 +44,12 @@ pub(super) fn read(
     let (oauth, oauth_off) = if kind == RemoteKind::Ws { (None, false) } else { oauth::read(reader) };
     let unattended = if kind == RemoteKind::Ws { None } else { auth::read(reader, scope, context, base) };
     let network = network::read(reader, scope, context, base);
+    if kind == RemoteKind::Ws {
+        let span = reader.get("type").map_or(node.span, |node| node.span);
+        let hint = Some(INSTEAD_OF_WEB_SOCKET);
+        reader.error(ProblemCode::UnknownType, &["type"], span, NO_WEB_SOCKET, hint);
+        return None;
+    }
     if text.expose().trim().is_empty() {
         return Some(Server::NotConfigured);
     }
@@ -127,10 +138,7 @@ impl AddressFault {
 const NO_HOST: &str = "is not a valid URL: its host has characters that no host has";
 
 fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
-    let (schemes, expected) = match kind {
-        RemoteKind::Http | RemoteKind::Sse => (["http", "https"], "http:// or https://"),
-        RemoteKind::Ws => (["ws", "wss"], "ws:// or wss://"),
-    };
+    let (schemes, expected) = (["http", "https"], "http:// or https://");
     let invalid = |found: AddressFault| {
         if let Some(name) = text.missing().next() {
             let next = Some(format!("set the variable {name}"));

@@ -325,11 +325,13 @@ pub(crate) async fn server_metadata(
         Some(named) if needs.metadata_issuer == Some(named) => Ok(()),
         named => check_issuer(url, issuer, named),
     };
-    let outcome = search(http, &metadata_places(&base), &own, needs, accept).await;
+    let places = metadata_places(&base);
+    let outcome = search(http, &places, &own, needs, accept).await;
     outcome.found.map(|found| (found, own)).ok_or_else(|| {
         outcome.trouble.into_failure().unwrap_or_else(|| {
-            Failure::invalid(Step::ServerMetadata, issuer, "the authorization server publishes no metadata where the specifications have it; if you know where it \
-                 is, name the document in `oauth.authServerMetadataUrl`")
+            let asked = places.first().map_or(issuer, String::as_str);
+            Failure::invalid(Step::ServerMetadata, asked, "the authorization server publishes no metadata here, nor elsewhere where the specifications have it; if \
+                 you know where it is, name the document in `oauth.authServerMetadataUrl`")
         })
     })
 }

@@ -16,6 +16,7 @@ use super::{Broken, Expected, hold};
 use crate::setting::{http, with_headers, with_helper};
 
 const AGAIN: &str = "mcplink reconnect s";
+const RUN: &str = "mcplink headers s --run";
 const CORP: &str = "corp login && mcplink reconnect s";
 const SHOW: &str = "mcplink get s";
 const LOGIN: &str = "mcplink login s";
@@ -23,13 +24,13 @@ const LOGIN: &str = "mcplink login s";
 pub(super) const EXPECTED: &[Expected] = &[
     ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", AGAIN),
     ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", AGAIN),
-    ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", AGAIN),
+    ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", RUN),
     ("helper-error", Some(HelperFailed), "helper-run", "no session, run corp login", CORP),
     ("helper-cure", Some(HelperFailed), "helper-run", "code 9 (stderr: corp: please run `corp login`)", CORP),
     ("helper-cure-on-top", Some(HelperFailed), "helper-run", "the session of yesterday has ended", CORP),
-    ("helper-null", Some(HelperFailed), "helper-run", "`Authorization` is null", AGAIN),
+    ("helper-null", Some(HelperFailed), "helper-run", "`Authorization` is null", RUN),
     ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 0.5 s", AGAIN),
-    ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", AGAIN),
+    ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", RUN),
     ("helper-refused", Some(CredentialsRejected), "answer", "headers that headersHelper returned", AGAIN),
     ("variable-unset", Some(CredentialsRejected), "answer", "not set here: GALLERY_TOKEN", SHOW),
     ("foreign-variable", Some(CredentialsRejected), "answer", "the variable T in a spelling", SHOW),

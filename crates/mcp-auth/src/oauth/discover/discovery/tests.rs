@@ -76,7 +76,7 @@ async fn f065_an_issuer_with_a_path_is_looked_up_in_three_places_and_never_at_it
     let error = run(&net, "").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "read the authorization server metadata: https://as.example/tenant1: the authorization server publishes no metadata where the specifications have it; if you know where it is, name the document in `oauth.authServerMetadataUrl`"
+        "read the authorization server metadata: https://as.example/.well-known/oauth-authorization-server/tenant1: the authorization server publishes no metadata here, nor elsewhere where the specifications have it; if you know where it is, name the document in `oauth.authServerMetadataUrl`"
     );
     assert_eq!(net.take_lines()[1..], places);
 }
