@@ -34,7 +34,7 @@ pub(crate) enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// The number, as documented in the README.
+    /// The number, as documented in docs/statuses.md.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,

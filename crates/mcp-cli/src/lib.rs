@@ -154,7 +154,7 @@ async fn settle(app: &App, ended: &Result<ExitStatus, CliError>) {
     let _ = tokio::time::timeout(limit, signals::or_interrupted(settled)).await;
 }
 
-/// The README's snippets compile.
+/// The snippets of the page for programs that embed the crates compile.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/embed.md")]
+struct Embed;

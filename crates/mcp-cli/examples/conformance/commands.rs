@@ -11,7 +11,7 @@ use crate::flow::calls;
 use crate::sign_in::MAX_SIGN_INS;
 use crate::{Outcome, Run};
 
-/// The exit codes that decide how a script goes on; the README has all of them.
+/// The exit codes that decide how a script goes on; docs/statuses.md has all of them.
 const DONE: i32 = 0;
 const NEEDS_A_PERSON: i32 = 3;
 const TOOL_FAILED: i32 = 5;

@@ -126,6 +126,19 @@ fn the_screen_of_the_readme_is_one() {
     assert!(first.contains("docs/first-ten-minutes.md") && first.contains("docs/README.md"), "{first}");
 }
 
+/// What a newcomer reads takes five minutes, and the rest is found from one index.
+#[test]
+fn the_readme_is_short_and_the_index_names_every_page() {
+    let pages = pages();
+    let (_, readme) = pages.iter().find(|(name, _)| name == "README.md").unwrap();
+    assert!(readme.lines().count() <= 200, "README.md has {} lines", readme.lines().count());
+    let (_, index) = pages.iter().find(|(name, _)| name == "docs/README.md").unwrap();
+    for (name, _) in &pages {
+        let Some(page) = name.strip_prefix("docs/").filter(|page| *page != "README.md") else { continue };
+        assert!(index.contains(&format!("]({page})")), "docs/README.md does not name {page}");
+    }
+}
+
 fn schema() -> Value {
     let path = root().join("docs/json/documents.schema.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()

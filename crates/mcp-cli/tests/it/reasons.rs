@@ -362,7 +362,7 @@ fn facts(output: &Output) -> BTreeSet<String> {
     all.lines().map(words).filter(|line| !line.is_empty()).collect()
 }
 
-/// The exit codes that README.md gives this step, given what it tells of the server; `code` is the trouble that it began with.
+/// The exit codes that docs/statuses.md gives this step, given what it tells of the server; `code` is the trouble that it began with.
 fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
     let verb = step.split(' ').nth(1).unwrap_or_default();
     let failed: &[i32] = match code {
