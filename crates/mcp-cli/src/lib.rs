@@ -9,6 +9,7 @@
 //! | what can stand at the cursor of a shell | `completion` |
 //! | one file per command | `commands` |
 //! | a request that has no result, in words | `failed_request` |
+//! | what a decision of a person allows, and how it is kept | `consent` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
 //! | what a reason means in general, and what mends it | `explanation` |
@@ -30,6 +31,7 @@ mod command_line;
 mod commands;
 mod completion;
 mod confirmation;
+mod consent;
 mod deadline;
 mod elicitation;
 mod environment;

@@ -167,6 +167,7 @@ impl Steps {
             Action::Disable => "disable",
             Action::Approve => "approve",
             Action::Reject => "reject",
+            Action::ApproveTools => "approve-tools",
             Action::Trust => return Some(self.step("mcplink trust")),
             _ => return None,
         };

@@ -1,7 +1,8 @@
 //! The command lines that a Markdown page shows.
 //!
-//! A block marked `sh` is run by a test, line by line. One marked `sh not-run` cannot be (it installs, waits for a person, or has
-//! words that stand for others); its lines are still read as command lines of the program.
+//! A block marked `sh` is a story: a test runs its lines in order, in a home that is new for each page. In one marked `sh each`, every
+//! line stands for itself, and is run in a home where what it speaks of is there. One marked `sh not-run` cannot be run (it installs, or
+//! waits for a person); its lines are still read as command lines of the program.
 
 use std::path::Path;
 
@@ -56,10 +57,22 @@ pub struct ShownLine {
     pub number: usize,
     /// As it stands there, without the remark at its end.
     pub text: String,
-    /// Whether its block is marked as one that cannot be run.
-    pub not_run: bool,
+    /// How a test runs it, as its block is marked.
+    pub runs: Runs,
     /// How the command ends, where its remark says so (`exits 4`); 0 otherwise.
     pub exit: i32,
+}
+
+/// How a line is run by a test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Runs {
+    /// After the lines before it.
+    InOrder,
+    /// By itself.
+    Each,
+    /// Not at all.
+    Never,
 }
 
 /// The lines of every block of a shell in `page`, without empty ones and remarks.
@@ -77,7 +90,7 @@ pub fn shown_lines(page: &str) -> Vec<ShownLine> {
             };
             continue;
         }
-        let Some(not_run) = inside.and_then(is_not_run) else { continue };
+        let Some(runs) = inside.and_then(runs_of) else { continue };
         let (line, remark) = split_remark(line);
         more.push_str(line);
         if let Some(begun) = more.strip_suffix('\\') {
@@ -86,17 +99,18 @@ pub fn shown_lines(page: &str) -> Vec<ShownLine> {
         }
         let text = std::mem::take(&mut more);
         if !text.is_empty() {
-            lines.push(ShownLine { number: at + 1, text, not_run, exit: exit_of(remark) });
+            lines.push(ShownLine { number: at + 1, text, runs, exit: exit_of(remark) });
         }
     }
     lines
 }
 
 /// Whether a block is one of a shell, and which kind.
-fn is_not_run(fence: &str) -> Option<bool> {
+fn runs_of(fence: &str) -> Option<Runs> {
     match fence {
-        "sh" => Some(false),
-        "sh not-run" => Some(true),
+        "sh" => Some(Runs::InOrder),
+        "sh each" => Some(Runs::Each),
+        "sh not-run" => Some(Runs::Never),
         _ => None,
     }
 }
@@ -167,11 +181,19 @@ mod tests {
 
     #[test]
     fn lines_of_a_shell_are_found_and_others_are_not() {
-        let page = "a\n```sh\nmcplink a  # b; exits 4\n\n# c\nmcplink 'x # y' \\\n  z\n```\n```json\nmcplink no\n```\n```sh not-run\nb\n```\n";
+        let page = "a\n```sh\nmcplink a  # b; exits 4\n\n# c\nmcplink 'x # y' \\\n  z\n```\n```json\nmcplink no\n```\n```sh each\ne\n```\n```sh not-run\nb\n```\n";
         let lines = shown_lines(page);
-        let texts: Vec<_> = lines.iter().map(|line| (line.number, &*line.text, line.not_run)).collect();
-        assert_eq!(texts, [(3, "mcplink a", false), (7, "mcplink 'x # y' z", false), (13, "b", true)]);
-        assert_eq!(lines.iter().map(|line| line.exit).collect::<Vec<_>>(), [4, 0, 0]);
+        let texts: Vec<_> = lines.iter().map(|line| (line.number, &*line.text, line.runs)).collect();
+        assert_eq!(
+            texts,
+            [
+                (3, "mcplink a", Runs::InOrder),
+                (7, "mcplink 'x # y' z", Runs::InOrder),
+                (13, "e", Runs::Each),
+                (16, "b", Runs::Never),
+            ]
+        );
+        assert_eq!(lines.iter().map(|line| line.exit).collect::<Vec<_>>(), [4, 0, 0, 0]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod schema;
 mod screen;
 mod surface;
 
-pub use documents::{ShownLine, invocations, is_kept, pages, shown_lines};
+pub use documents::{Runs, ShownLine, invocations, is_kept, pages, shown_lines};
 pub use host::{FakeHost, Manner};
 pub use mcp_testkit::process::{marked_processes, process_is_alive};
 pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};

@@ -63,7 +63,7 @@ fn section(command: &mut Command) -> String {
     if command.get_arguments().any(is_of_url) {
         text.push_str("Takes the [options of a URL](#options-of-a-url).\n\n");
     }
-    text.push_str("```sh not-run\n");
+    text.push_str("```sh each\n");
     for (line, what) in examples(&verb) {
         text.push_str(&format!("{line}  # {what}\n"));
     }
@@ -170,7 +170,11 @@ fn each_command_line_of_each_page_is_one() {
             let fence = line.trim();
             let is_shell =
                 ["```bash", "```console", "```shell", "```zsh"].iter().any(|word| fence.starts_with(word));
-            assert!(!is_shell, "{name}:{}: shell lines stand in blocks of `sh` or `sh not-run`", at + 1);
+            assert!(
+                !is_shell,
+                "{name}:{}: shell lines stand in blocks of `sh`, `sh each` or `sh not-run`",
+                at + 1
+            );
         }
     }
     assert!(seen > 100, "{seen} command lines were found");

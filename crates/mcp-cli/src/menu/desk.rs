@@ -17,9 +17,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use super::errand::Errand;
-use super::exchange::{CallEnd, Listed, News, Stage, ToolEntry, Work};
+use super::exchange::{CallEnd, Consent, Listed, News, Stage, ToolEntry, Work};
 use crate::app::App;
 use crate::browser::{self, Browser, Machine};
+use crate::consent::{Approvable, Trustable};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::failed_request::failed;
@@ -49,7 +50,7 @@ pub(super) struct Desk {
     answers: Option<UnboundedSender<Answer>>,
 }
 
-/// What a sign-in that goes on is told by its person.
+/// What a sign-in or a decision that goes on is told by its person.
 #[derive(Debug)]
 enum Answer {
     Pasted(Secret),
@@ -112,6 +113,11 @@ impl Desk {
             }
             Work::Log(name) => Some(tokio::spawn(log(app, name, teller)).abort_handle()),
             Work::Run(command) => Some(tokio::spawn(run(app, command, teller)).abort_handle()),
+            Work::Consent(consent) => {
+                let (answers, given) = unbounded_channel();
+                self.answers = Some(answers);
+                Some(tokio::spawn(decide(app, consent, given, teller)).abort_handle())
+            }
             Work::Nothing | Work::Paste(_) | Work::Confirm => None,
         };
     }
@@ -290,6 +296,45 @@ pub(super) fn reconnect(app: &Arc<App>, name: &str, decided: Decision, told: Unb
         // The menu may be over.
         drop(told.send((0, News::Said(said))));
     });
+}
+
+/// Tells what a decision would allow, and makes it once a person has confirmed it: what was told is what is agreed to.
+async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<Answer>, teller: Teller) {
+    let told = teller.clone();
+    let reading = app.clone();
+    // Files are read, and a question waits: not on a thread that others need.
+    let decided = tokio::task::spawn_blocking(move || {
+        let mut ask = |text: String| {
+            told.tell(News::Offered(text.lines().map(str::to_owned).collect()));
+            matches!(answers.blocking_recv(), Some(Answer::Confirmed))
+        };
+        match consent {
+            Consent::Approve(name) => {
+                let loaded = reading.load()?;
+                let offer = Approvable::of(&reading, &loaded, &name)?;
+                if ask(offer.lines(None)) {
+                    offer.approve().map(|changed| Some(offer.told(changed)))
+                } else {
+                    Ok(None)
+                }
+            }
+            Consent::Trust => {
+                let offer = Trustable::of(&reading, &reading.folder()?)?;
+                if ask(offer.lines(&reading, None)) {
+                    offer.trust().map(|changed| Some(offer.told(changed)))
+                } else {
+                    Ok(None)
+                }
+            }
+        }
+    });
+    let (lines, is_error) = match decided.await {
+        Ok(Ok(Some(said))) => (vec![said], false),
+        // Who asked is gone.
+        Ok(Ok(None)) | Err(_) => return,
+        Ok(Err(error)) => (lines(&app, error), true),
+    };
+    teller.tell(News::Ran { lines, is_error });
 }
 
 async fn log(app: Arc<App>, name: String, teller: Teller) {

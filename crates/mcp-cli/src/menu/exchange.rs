@@ -66,11 +66,22 @@ pub(crate) enum Work {
     SignIn(String),
     /// Runs this command of ours and tells what it prints.
     Run(String),
+    /// Tells what a decision would allow, and makes it once it is confirmed.
+    Consent(Consent),
     /// Tells the lines of the log of this server, and those that come.
     Log(String),
-    /// The answer that a sign-in waits for: what was pasted, or that it may go on. It ends nothing.
+    /// The answer that a sign-in or a decision waits for: what was pasted, or that it may go on. It ends nothing.
     Paste(String),
     Confirm,
+}
+
+/// A decision about what may be started.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Consent {
+    /// Of this server, as its entry is now.
+    Approve(String),
+    /// Of the folder.
+    Trust,
 }
 
 /// What came of it.
@@ -81,7 +92,9 @@ pub(crate) enum News {
     Listed(Result<Listed, Vec<String>>),
     Called(CallEnd),
     SignIn(Stage),
-    /// A command has ended.
+    /// What a decision would allow, in lines.
+    Offered(Vec<String>),
+    /// A command has ended, or a decision is made.
     Ran {
         lines: Vec<String>,
         is_error: bool,

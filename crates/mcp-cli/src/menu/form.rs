@@ -2,6 +2,7 @@
 //!
 //! What is typed is read and checked as `mcplink call` does it, and the call that is shown is the call that is made.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -52,6 +53,15 @@ impl Inputs for Typed {
     }
 }
 
+impl CallEnd {
+    /// `result after 20 ms`.
+    pub(super) fn told(&self) -> String {
+        let took = Duration::from_millis(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX));
+        let how = if self.is_error { "failed" } else { "result" };
+        format!("{how} after {}", crate::deadline::duration(took))
+    }
+}
+
 impl Form {
     pub(super) fn new(server: &str, tool: &ToolEntry) -> Self {
         Self {
@@ -75,6 +85,46 @@ impl Form {
     pub(super) fn paste(&mut self, text: &str) {
         if let Some(line) = self.typed.get_mut(self.focus).filter(|_| self.state != State::Called) {
             line.insert(text);
+        }
+    }
+
+    /// Puts these texts into the fields of these names.
+    pub(super) fn fill(&mut self, given: &BTreeMap<String, String>) {
+        if self.state == State::Called {
+            return;
+        }
+        for (argument, line) in self.tool.arguments.iter().zip(&mut self.typed) {
+            if let Some(text) = given.get(&argument.name) {
+                line.set("");
+                line.insert(text);
+            }
+        }
+        self.problem = None;
+    }
+
+    /// Calls the tool with what is typed, as Enter on the call does.
+    pub(super) fn submit(&mut self) -> Step {
+        if self.state == State::Called { Step::Stay } else { self.call() }
+    }
+
+    /// Each argument with what is typed for it.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&Argument, &str)> {
+        self.tool.arguments.iter().zip(self.typed.iter().map(Line::text))
+    }
+
+    pub(super) fn tool(&self) -> &ToolEntry {
+        &self.tool
+    }
+
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// What came of the call.
+    pub(super) fn ended(&self) -> Option<&CallEnd> {
+        match &self.state {
+            State::Ended(ended) => Some(ended),
+            State::Filled | State::Called => None,
         }
     }
 
@@ -244,11 +294,7 @@ impl Form {
             State::Ended(ended) => {
                 page.blank();
                 mark = page.lines.len();
-                let took = crate::deadline::duration(Duration::from_millis(
-                    u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX),
-                ));
-                let how = if ended.is_error { "failed" } else { "result" };
-                page.text(&format!("{how} after {took}"), Paint::Bold);
+                page.text(&ended.told(), Paint::Bold);
                 for line in &ended.lines {
                     page.kept(line);
                 }

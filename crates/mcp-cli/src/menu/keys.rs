@@ -56,6 +56,8 @@ impl ActionKey {
             Action::Approve => ('a', "approve"),
             Action::Reject => ('n', "reject"),
             Action::Trust => ('t', "trust folder"),
+            // Whatever waits for an approval itself lists no tools.
+            Action::ApproveTools => ('a', "approve tools"),
             _ => return None,
         };
         Some(Self { action, key, label })

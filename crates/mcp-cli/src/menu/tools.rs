@@ -147,7 +147,7 @@ impl Tools {
 
 fn line(tool: &ToolEntry, name: &str, has_focus: bool, column: usize, width: usize) -> Text {
     let (mark, paint) = if has_focus { ("> ", Paint::Bold) } else { ("  ", Paint::Plain) };
-    let takes: Vec<String> = tool.arguments.iter().map(argument).collect();
+    let takes: Vec<String> = tool.arguments.iter().map(Argument::short).collect();
     let takes = takes.join(" ");
     let name = if mcp_text::width(name) > column { name.to_owned() } else { shown::pad(name, column) };
     let name = cut(&name, width.saturating_sub(2));
@@ -165,10 +165,4 @@ fn line(tool: &ToolEntry, name: &str, has_focus: bool, column: usize, width: usi
         text = text.and(format!("  {}", cut(&said, room)), Paint::Dim);
     }
     text
-}
-
-/// `a`, or `[a]` where it may be left out.
-fn argument(argument: &Argument) -> String {
-    let name = shown::cell(&argument.name);
-    if argument.required { name } else { format!("[{name}]") }
 }

@@ -1,9 +1,10 @@
 //! `mcplink menu --web`: the list and the facts of the menu in a browser on this machine, live.
 //!
-//! What is shown and what may be asked for are values ([`shown`]), as is who is let in ([`gate`]); here are the socket, the
+//! What is shown and what may be asked for are values ([`shown`], [`panel`]), as is who is let in ([`gate`]); here are the socket, the
 //! connections and the commands that are run.
 
 mod gate;
+mod panel;
 mod serve;
 mod shown;
 

@@ -84,6 +84,19 @@ impl Argument {
         self.choices.iter().map(word).collect()
     }
 
+    /// `a`, or `[a]` where it may be left out.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a list of them"))]
+    pub(crate) fn short(&self) -> String {
+        let name = shown::cell(&self.name);
+        if self.required { name } else { format!("[{name}]") }
+    }
+
+    /// Whether a value of it has members or items, so that it is typed as JSON.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a form"))]
+    pub(crate) fn is_nested(&self) -> bool {
+        self.kind.split('|').all(|kind| kind == "object" || kind.starts_with("array"))
+    }
+
     /// What the server says of it.
     #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a form"))]
     pub(crate) fn described(&self) -> &str {

@@ -110,6 +110,7 @@ mod secrets;
 mod session;
 mod sessions;
 mod setting;
+mod shown;
 mod sight;
 mod signals;
 mod signature;

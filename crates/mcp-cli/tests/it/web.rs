@@ -236,6 +236,119 @@ fn a_person_uses_the_page_by_keyboard_in_the_dark_and_on_a_phone() {
     served.running.wait().expect_code(143);
 }
 
+/// The whole way of a person in a desktop host: a project's server is pending; what it would run is shown, agreed to, and used.
+#[test]
+fn s_w1_what_was_shown_is_agreed_to_and_what_it_became_meanwhile_is_not() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new().project_file(json!({ "db": http(&server) }));
+    let served = Served::start(&setting);
+    let token = served.token();
+    let act = |body: Value| served.post("/act", &token, &body.to_string()).0;
+    let told = |is_it: &dyn Fn(&Value) -> bool| served.told(&token, is_it).0;
+    told(&|document| server_is(document, "db", "pending"));
+    // What is confirmed without having been shown is nothing, and neither is a stranger's word.
+    assert_eq!(act(json!({ "act": "confirm", "mark": 1 })), 202);
+    assert_eq!(act(json!({ "act": "key", "server": "db", "key": "a" })), 202);
+    let shown = told(&|document| document["panel"]["stage"] == "offers");
+    let text = shown["panel"]["lines"].to_string();
+    assert!(text.contains("/mcp") && text.contains(".mcp.json:"), "{shown:#}");
+    let wrong = format!("X-Mcplink-Token: {}\r\n", "0".repeat(64));
+    let mark = shown["panel"]["mark"].as_u64().unwrap();
+    let confirm = json!({ "act": "confirm", "mark": mark });
+    assert_eq!(served.post("/act", &wrong, &confirm.to_string()).0, 401);
+    let foreign = format!("Content-Type: application/json\r\n{token}Origin: http://localhost:1\r\n");
+    assert_eq!(served.ask("POST /act", &foreign, &confirm.to_string()).0, 403);
+    assert_eq!(act(json!({ "act": "confirm", "mark": mark + 1 })), 202);
+    assert_eq!(server.requests().len(), 0, "it is not contacted before");
+    // The file becomes another one while the question waits.
+    let other = FakeMcpServer::start().unwrap();
+    let changed = json!({ "mcpServers": { "db": http(&other) } });
+    setting.home.write_project(".mcp.json", changed.to_string()).unwrap();
+    assert_eq!(act(confirm), 202);
+    told(&|document| document["panel"]["stage"] == "ended");
+    assert!(
+        setting.mcplink(&["status", "db"]).run().expect_code(3).stdout.contains("changed"),
+        "not what was shown"
+    );
+    assert_eq!((server.requests().len(), other.requests().len()), (0, 0));
+    // Once more, and agreed to as it is.
+    assert_eq!(act(json!({ "act": "key", "server": "db", "key": "a" })), 202);
+    let shown = told(&|document| document["panel"]["stage"] == "offers");
+    let mark = &shown["panel"]["mark"];
+    assert_eq!(act(json!({ "act": "confirm", "mark": mark })), 202);
+    told(&|document| server_is(document, "db", "connected"));
+    assert_eq!(act(json!({ "act": "key", "server": "db", "key": "o" })), 202);
+    told(&|document| document["panel"]["stage"] == "tools");
+    assert_eq!(act(json!({ "act": "call", "arguments": { "a": "1" } })), 202);
+    assert_eq!(other.count("tools/call"), 0, "no form is open");
+    served.running.signal("INT");
+    let _ = served.running.wait().expect_code(130);
+}
+
+fn server_is(document: &Value, name: &str, status: &str) -> bool {
+    server(document, name)["status"] == status
+}
+
+#[test]
+fn a_person_agrees_to_a_server_and_calls_a_tool_with_nothing_but_keys() {
+    let up = FakeMcpServer::start().unwrap();
+    let setting = Setting::new().project_file(json!({ "db": http(&up) }));
+    let served = Served::start(&setting);
+    let focus =
+        || json!(["value", "document.activeElement.dataset.key ?? document.activeElement.textContent"]);
+    let wide = || json!(["value", "document.scrollingElement.scrollWidth <= innerWidth"]);
+    let pictures = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let picture = |name: &str| json!(["picture", pictures.join(name)]);
+    let press = |key: &str| json!(["press", key]);
+    let steps = [
+        json!(["see", "pending"]),
+        press("/"),
+        press("ArrowDown"),
+        press("Enter"),
+        press("Tab"),
+        focus(),
+        press("Enter"),
+        json!(["see", "This is what it would allow"]),
+        focus(),
+        picture("web-consent.png"),
+        press("Tab"),
+        press("Enter"),
+        json!(["see", "db is approved"]),
+        json!(["see", "connected"]),
+        json!(["click", "button", "tools"]),
+        json!(["see", "Adds two numbers"]),
+        focus(),
+        picture("web-tools.png"),
+        json!(["type", "add"]),
+        press("Tab"),
+        press("Enter"),
+        json!(["see", "all tools"]),
+        focus(),
+        json!(["type", "x"]),
+        press("Enter"),
+        json!(["see", "must be number"]),
+        press("Backspace"),
+        json!(["type", "2"]),
+        press("Tab"),
+        json!(["type", "40"]),
+        json!(["see", "a=2 b=40"]),
+        press("Enter"),
+        json!(["see", "result after"]),
+        json!(["see", "42"]),
+        json!(["scheme", "dark"]),
+        json!(["size", 360, 740]),
+        wide(),
+        picture("web-form-phone.png"),
+    ];
+    let Some(seen) = real_or_skip(lead_through(&served.address(), &steps)) else { return };
+    let expected = [json!("act a"), json!("approve"), json!("tools"), json!("field add a"), json!(true)];
+    assert_eq!(seen.values, expected);
+    assert_eq!((seen.console, seen.elsewhere), (Vec::<String>::new(), Vec::<String>::new()));
+    assert_eq!(up.count("tools/call"), 1, "what is wrong is not sent");
+    served.running.signal("TERM");
+    let _ = served.running.wait().expect_code(143);
+}
+
 #[test]
 fn a_port_that_is_taken_is_told_and_a_terminal_is_not_needed() {
     let setting = Setting::new();

@@ -8,6 +8,8 @@
   let isLive = false;
   // What was drawn last, so that nothing is drawn again that is the same.
   const drawn = {};
+  // What gets the focus once it is there.
+  let wanted = null;
 
   /** An element with its attributes, listeners and children. Texts are texts, whatever is in them. */
   function h(tag, attributes = {}, ...children) {
@@ -28,14 +30,26 @@
     drawn[parent.id] = text;
     const focus = document.activeElement && parent.contains(document.activeElement) ? document.activeElement : null;
     const key = focus && focus.dataset.key;
-    const value = focus && focus.value;
+    const caret = focus && "selectionStart" in focus ? [focus.selectionStart, focus.selectionEnd] : null;
+    // What is being typed is newer than what comes.
+    const typed = new Map([...parent.querySelectorAll(FIELDS)].map((field) => [field.dataset.key, field.value]));
     parent.replaceChildren(...make());
+    for (const field of parent.querySelectorAll(FIELDS)) {
+      if (typed.has(field.dataset.key)) field.value = typed.get(field.dataset.key);
+    }
+    const next = wanted && parent.querySelector(wanted);
+    if (next) {
+      wanted = null;
+      return next.focus();
+    }
     if (!key) return;
     const again = [...parent.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
     if (!again) return;
-    if (typeof value === "string" && "value" in again && again.tagName === "INPUT") again.value = value;
     again.focus({ preventScroll: true });
+    if (caret && caret[0] !== null && "setSelectionRange" in again) again.setSelectionRange(...caret);
   }
+
+  const FIELDS = "input[data-key], textarea[data-key], select[data-key]";
 
   const post = (path, body) =>
     fetch(path, {
@@ -45,7 +59,9 @@
       cache: "no-store",
     });
 
-  async function act(body) {
+  /** Has something done; what matches `focus` gets the focus when it is shown. */
+  async function act(body, focus = null) {
+    wanted = focus;
     try {
       const answer = await post("/act", body);
       if (!answer.ok) say("That was refused.");
@@ -123,7 +139,7 @@
     const actions = server.actions.map((own) =>
       h("div", {},
         own.runs
-          ? h("button", { type: "button", class: "act", "data-key": `act ${own.key}`, disabled: !isLive, click: () => act({ act: "key", server: server.id, key: own.key }) }, own.label)
+          ? h("button", { type: "button", class: "act", "data-key": `act ${own.key}`, disabled: !isLive, click: () => act({ act: "key", server: server.id, key: own.key }, OPENS.includes(own.label) ? `[data-key="${own.label}"]` : null) }, own.label)
           : h("span", { class: "by-hand" }, own.label),
         h("code", {}, own.command)),
     );
@@ -140,18 +156,31 @@
     ].filter((child) => child !== null);
   }
 
+  // Deeds that open what is to be read or chosen from: it gets the focus.
+  const OPENS = ["tools", "approve", "trust folder"];
+
   function panel(state) {
-    const close = { running: "stop", ended: "close", log: "close" }[state.stage] ?? "give up";
+    const close = { running: "stop", ended: "close", log: "close", tools: "close", form: "close" }[state.stage] ?? "give up";
     const body = [];
     if (state.stage === "running") body.push(h("p", {}, "running…"));
     if (state.stage === "ended" || state.stage === "log") {
       const lines = state.lines.join("\n") || (state.stage === "log" ? "No session has written anything yet." : "It said nothing.");
       body.push(h("pre", { tabindex: "0", "data-key": "lines", "aria-label": "what it says" }, lines));
+    } else if (state.stage === "offers") {
+      body.push(
+        h("p", {}, "This is what it would allow. Nothing has been started yet."),
+        h("pre", { tabindex: "0", "data-key": state.command.includes(" trust") ? "trust folder" : "approve", "aria-label": "what it would allow" }, state.lines.join("\n")),
+        h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "data-key": "confirm", disabled: !isLive, click: () => act({ act: "confirm", mark: state.mark }, '[data-key="lines"]') }, "Yes, allow this")),
+      );
+    } else if (state.stage === "tools") {
+      body.push(...tools(state));
+    } else if (state.stage === "form") {
+      body.push(...form(state));
     } else {
       body.push(...state.lines.map((line) => h("p", { class: "first" }, line)));
     }
     if (state.stage === "doubts") {
-      body.push(h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "data-key": "confirm", click: () => act({ act: "confirm" }) }, "It belongs there")));
+      body.push(h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "data-key": "confirm", click: () => act({ act: "confirm", mark: 0 }) }, "It belongs there")));
     }
     if (state.stage === "waits") {
       const input = h("input", { "data-key": "paste", "aria-label": "address of the last page", placeholder: "http://localhost…", autocomplete: "off", spellcheck: "false" });
@@ -169,6 +198,62 @@
     return h("section", { class: state.isError ? "error" : "", role: "status" },
       h("div", { class: "top" }, h("code", {}, state.command), h("button", { type: "button", class: "quiet", "data-key": "close", click: () => act({ act: "close" }) }, close)),
       ...body);
+  }
+
+  // What is typed to find a tool, of which server.
+  const sought = { server: "", text: "" };
+
+  function tools(state) {
+    if (sought.server !== state.server) Object.assign(sought, { server: state.server, text: "" });
+    const list = h("ul", { class: "tools" });
+    const fill = () => {
+      const has = (text) => text.toLowerCase().includes(sought.text.trim().toLowerCase());
+      const found = state.tools.filter((tool) => has(tool.name) || has(tool.said));
+      list.replaceChildren(...found.map((tool) =>
+        h("li", {}, h("button", { type: "button", "data-key": `tool ${tool.id}`, disabled: !isLive, click: () => act({ act: "tool", name: tool.id }, ".field, [data-key=call]") },
+          h("span", { class: "name" }, tool.name), h("span", { class: "takes" }, tool.takes), h("span", { class: "beside" }, tool.said)))));
+      if (!found.length) list.replaceChildren(h("li", { class: "beside" }, state.tools.length ? "none has that" : "it lists none"));
+    };
+    const filter = h("input", { type: "search", "data-key": "tools", "aria-label": "Filter tools", placeholder: "a tool, or what it does", autocomplete: "off", spellcheck: "false", value: sought.text });
+    filter.addEventListener("input", () => { sought.text = filter.value; fill(); });
+    fill();
+    return [filter, list, ...state.lines.map((line) => h("p", { class: "beside" }, line))];
+  }
+
+  let filling;
+  function form(state) {
+    const own = state.form;
+    const off = own.isCalled || !isLive;
+    const typed = () => Object.fromEntries([...by("one").querySelectorAll(".field")].map((field) => [field.dataset.id, field.value]));
+    const call = () => {
+      clearTimeout(filling);
+      act({ act: "call", arguments: typed() });
+    };
+    const changed = () => {
+      clearTimeout(filling);
+      filling = setTimeout(() => act({ act: "fill", arguments: typed() }), 200);
+    };
+    const fields = own.fields.map((field) => {
+      const attributes = { class: "field", "data-id": field.id, "data-key": `field ${own.tool} ${field.id}`, "aria-label": field.name, "aria-required": field.isRequired ? "true" : null, disabled: off, input: changed };
+      const choices = field.choices.length ? ["", ...field.choices] : [];
+      const control = choices.length
+        ? h("select", attributes, ...choices.map((choice) => h("option", { value: choice, selected: choice === field.value }, choice || "–")))
+        : field.isJson
+          ? h("textarea", { ...attributes, rows: "2", spellcheck: "false" }, field.value)
+          : h("input", { ...attributes, value: field.value, autocomplete: "off", spellcheck: "false", keydown: (event) => event.key === "Enter" && !event.isComposing && call() });
+      return h("label", {}, h("b", {}, field.name), control, h("span", { class: "beside" }, field.told));
+    });
+    const back = () => act({ act: "back" }, `[data-key="${CSS.escape(`tool ${own.tool}`)}"]`);
+    return [
+      own.said ? h("p", { class: "said" }, own.said) : null,
+      ...fields,
+      own.problem ? h("p", { class: "problem", role: "alert" }, own.problem) : null,
+      h("div", { class: "row" },
+        h("button", { type: "button", class: "quiet", "data-key": "call", disabled: off, click: call }, own.isCalled ? "running…" : "call it"),
+        h("button", { type: "button", class: "quiet", "data-key": "tools back", click: back }, own.isCalled ? "give up" : "all tools")),
+      own.ended ? h("p", { class: "first" }, own.ended) : null,
+      own.ended ? h("pre", { tabindex: "0", "data-key": "lines", "aria-label": "result" }, state.lines.join("\n")) : null,
+    ].filter((child) => child !== null);
   }
 
   /** What is shown, as it comes, until the connection ends. */
@@ -217,9 +302,11 @@
     }
   }
 
+  // Who goes on by hand is led nowhere.
+  for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => (wanted = null), { capture: true });
   by("filter").addEventListener("input", () => shown && render());
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.tagName === "INPUT";
+    const isTyping = ["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName);
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "/" && !isTyping) {
       event.preventDefault();

@@ -1,13 +1,16 @@
 //! What the page shows, as a document, and what it may ask to be done: the same as the menu on a terminal, and no I/O.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use mcp_status::{Action, ServerStatus};
 use serde::{Deserialize, Serialize};
 
-use super::super::exchange::{News, Stage, Work};
+use super::super::exchange::{Consent, News, Stage, Work};
+use super::super::keys::LookKey;
 use super::super::model::{Menu, Server, place};
 use super::super::page::facts;
+use super::panel::{ConsentState, Panel, PanelDocument};
 use crate::view::overview::summary;
 use crate::view::shown;
 use crate::view::text::{count_of_tools, glyph, word};
@@ -50,26 +53,6 @@ struct ActionDocument {
     runs: bool,
 }
 
-/// What came of what was asked for last.
-#[derive(Debug)]
-pub(super) enum Panel {
-    Command { server: String, command: String, ended: Option<(Vec<String>, bool)> },
-    SignIn { server: String, command: String, stage: Stage, problem: Option<&'static str> },
-    Log { server: String, command: String, lines: Vec<String> },
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PanelDocument<'a> {
-    server: String,
-    command: &'a str,
-    /// `running`, `ended`, `log`, `asks`, `doubts`, `waits`.
-    stage: &'static str,
-    lines: Vec<String>,
-    is_error: bool,
-    url: Option<&'a str>,
-}
-
 /// What a person presses on the page.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "act")]
@@ -79,10 +62,27 @@ pub(super) enum Press {
         server: String,
         key: char,
     },
+    /// One of the tools that are listed.
+    Tool {
+        name: String,
+    },
+    /// What is typed into the form of a tool, by the names of its arguments.
+    Fill {
+        arguments: BTreeMap<String, String>,
+    },
+    /// The same, and the tool is called.
+    Call {
+        arguments: BTreeMap<String, String>,
+    },
+    /// From the form of a tool to the list.
+    Back,
     Paste {
         text: String,
     },
-    Confirm,
+    /// To what is shown under this mark, and to nothing that has taken its place.
+    Confirm {
+        mark: u64,
+    },
     Close,
 }
 
@@ -96,72 +96,67 @@ pub(super) enum Deed {
 /// The state of the page, beside the menu.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub(super) panel: Option<Panel>,
+    panel: Option<Panel>,
+    /// How many decisions were asked for: the mark of the last one.
+    offers: u64,
 }
 
 impl Page {
     /// What becomes of a press; `None` for what is not offered.
     pub(super) fn press(&mut self, menu: &Menu, press: Press) -> Option<Deed> {
-        match (press, &mut self.panel) {
-            (Press::Key { server, key }, _) => self.key(menu, &server, key),
-            (Press::Close, panel) => {
-                *panel = None;
-                Some(Deed::Begin(Work::Nothing))
+        let work = match press {
+            Press::Key { server, key } => return self.key(menu, &server, key),
+            Press::Close => {
+                self.panel = None;
+                Work::Nothing
             }
-            (Press::Confirm, Some(Panel::SignIn { stage: Stage::Doubts { .. }, .. })) => {
-                Some(Deed::Begin(Work::Confirm))
-            }
-            (Press::Paste { text }, Some(Panel::SignIn { stage: Stage::Waits { .. }, problem, .. })) => {
-                *problem = Some("trying what was pasted");
-                Some(Deed::Begin(Work::Paste(text)))
-            }
-            _ => None,
-        }
+            press => self.panel.as_mut()?.press(press)?,
+        };
+        Some(Deed::Begin(work))
     }
 
     fn key(&mut self, menu: &Menu, name: &str, key: char) -> Option<Deed> {
         let server = menu.all().iter().find(|server| server.row.name == name)?;
         let name = || name.to_owned();
-        if let Some(look) = menu.looks_of(server).into_iter().find(|look| look.key == key) {
+        if let Some(look) = looks(menu, server).into_iter().find(|look| look.key == key) {
             let command = look.command;
-            if key == 'l' {
-                self.panel = Some(Panel::Log { server: name(), command, lines: Vec::new() });
-                return Some(Deed::Begin(Work::Log(name())));
-            }
-            return Some(self.run(name(), command));
+            let (panel, work) = match key {
+                TOOLS => (Panel::tools(name(), command), Work::List(name())),
+                'l' => (Panel::Log { server: name(), command, lines: Vec::new() }, Work::Log(name())),
+                _ => return Some(self.run(name(), command)),
+            };
+            return Some(self.open(panel, work));
         }
         let own = server.actions().into_iter().find(|own| own.key == key)?;
         let command = menu.command_of(server, own.action);
-        match own.action {
-            Action::Reconnect => Some(Deed::Reconnect(name())),
+        let consent = match own.action {
+            Action::Reconnect => return Some(Deed::Reconnect(name())),
             Action::Authenticate | Action::ReAuthenticate => {
-                self.panel =
-                    Some(Panel::SignIn { server: name(), command, stage: Stage::Asks, problem: None });
-                Some(Deed::Begin(Work::SignIn(name())))
+                let panel = Panel::SignIn { server: name(), command, stage: Stage::Asks, problem: None };
+                return Some(self.open(panel, Work::SignIn(name())));
             }
-            action if runs(action) => Some(self.run(name(), command)),
-            _ => None,
-        }
+            Action::Approve => Consent::Approve(name()),
+            Action::Trust => Consent::Trust,
+            action if runs(action) => return Some(self.run(name(), command)),
+            _ => return None,
+        };
+        self.offers += 1;
+        let panel = Panel::Consent { server: name(), command, mark: self.offers, state: ConsentState::Asks };
+        Some(self.open(panel, Work::Consent(consent)))
+    }
+
+    fn open(&mut self, panel: Panel, work: Work) -> Deed {
+        self.panel = Some(panel);
+        Deed::Begin(work)
     }
 
     fn run(&mut self, server: String, command: String) -> Deed {
-        self.panel = Some(Panel::Command { server, command: command.clone(), ended: None });
-        Deed::Begin(Work::Run(command))
+        self.open(Panel::Command { server, command: command.clone(), ended: None }, Work::Run(command))
     }
 
     pub(super) fn hear(&mut self, news: News) {
-        match (news, &mut self.panel) {
-            (News::Ran { lines, is_error }, Some(Panel::Command { ended, .. })) => {
-                *ended = Some((lines, is_error));
-            }
-            (News::Log(new), Some(Panel::Log { lines, .. })) => *lines = new,
-            (News::SignIn(Stage::Refuses), Some(Panel::SignIn { problem, .. })) => {
-                *problem = Some("That is neither the address of the last page nor a code. Paste it again.");
-            }
-            (News::SignIn(new), Some(Panel::SignIn { stage, problem, .. })) => {
-                (*stage, *problem) = (new, None);
-            }
-            _ => {}
+        if let Some(panel) = &mut self.panel {
+            panel.hear(news);
         }
     }
 
@@ -174,15 +169,28 @@ impl Page {
             problems: menu.problems.iter().map(|problem| shown::line(problem)).collect(),
             message: &menu.message,
             servers,
-            panel: self.panel.as_ref().map(of_panel),
+            panel: self.panel.as_ref().map(Panel::document),
         };
         serde_json::to_string(&document).unwrap_or_default()
     }
 }
 
-/// What a command does that asks nothing. A decision about what may be started is made where it is shown in full: at a terminal.
+/// What can be done from a browser. An editor is a program of the person's own, and `approve-tools` asks at a terminal.
 fn runs(action: Action) -> bool {
-    !matches!(action, Action::Approve | Action::Trust | Action::EditConfig)
+    !matches!(action, Action::EditConfig | Action::ApproveTools)
+}
+
+/// The key of the tools of a server; on a terminal it is Enter.
+const TOOLS: char = 'o';
+
+/// What can be looked at: what the menu has as keys, and the tools.
+fn looks(menu: &Menu, server: &Server) -> Vec<LookKey> {
+    let mut looks = menu.looks_of(server);
+    if server.row.status == Some(ServerStatus::Connected) {
+        let command = menu.step(&format!("mcplink tools {}", mcp_text::shell_word(&server.row.name)));
+        looks.insert(0, LookKey { key: TOOLS, label: "tools", command });
+    }
+    looks
 }
 
 fn of_server(menu: &Menu, server: &Server, now: SystemTime) -> ServerDocument {
@@ -203,7 +211,7 @@ fn of_server(menu: &Menu, server: &Server, now: SystemTime) -> ServerDocument {
             runs: runs(own.action),
         })
         .collect();
-    actions.extend(menu.looks_of(server).into_iter().map(|look| ActionDocument {
+    actions.extend(looks(menu, server).into_iter().map(|look| ActionDocument {
         key: look.key,
         label: look.label,
         command: shown::line(&look.command),
@@ -225,43 +233,6 @@ fn of_server(menu: &Menu, server: &Server, now: SystemTime) -> ServerDocument {
         facts,
         actions,
     }
-}
-
-fn of_panel(panel: &Panel) -> PanelDocument<'_> {
-    let (server, command) = match panel {
-        Panel::Command { server, command, .. }
-        | Panel::SignIn { server, command, .. }
-        | Panel::Log { server, command, .. } => (shown::name(server), command),
-    };
-    let mut document =
-        PanelDocument { server, command, stage: "running", lines: Vec::new(), is_error: false, url: None };
-    match panel {
-        Panel::Command { ended: None, .. } => {}
-        Panel::Command { ended: Some((lines, is_error)), .. } => {
-            (document.stage, document.lines, document.is_error) = ("ended", lines.clone(), *is_error);
-        }
-        Panel::Log { lines, .. } => (document.stage, document.lines) = ("log", lines.clone()),
-        Panel::SignIn { stage, problem, .. } => {
-            match stage {
-                Stage::Asks | Stage::Refuses => {
-                    (document.stage, document.lines) =
-                        ("asks", vec!["asking the server where to sign in".to_owned()]);
-                }
-                Stage::Doubts { issuer, server } => {
-                    let said = format!(
-                        "The client secret would be sent to {issuer}, which {server} names as its authorization server."
-                    );
-                    (document.stage, document.lines) = ("doubts", vec![shown::line(&said)]);
-                }
-                Stage::Waits { url, .. } => (document.stage, document.url) = ("waits", Some(url.as_str())),
-                Stage::Ended { said, is_error } => {
-                    (document.stage, document.lines, document.is_error) = ("ended", said.clone(), *is_error);
-                }
-            }
-            document.lines.extend(problem.map(str::to_owned));
-        }
-    }
-    document
 }
 
 #[cfg(test)]

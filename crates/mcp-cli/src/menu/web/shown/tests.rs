@@ -1,6 +1,8 @@
 use mcp_status::{ActionFacts, TransportKind};
 use serde_json::{Value, json};
 
+use super::super::super::exchange::{CallEnd, Listed};
+use super::super::super::form::tests::tool;
 use super::super::super::model::tests::{at, menu_of, refused, seen, seen_with, up};
 use super::*;
 
@@ -55,7 +57,7 @@ fn the_page_shows_what_the_menu_shows_and_each_deed_with_its_command() {
 }
 
 #[test]
-fn s_w1_only_what_is_offered_is_done_and_consent_is_given_at_a_terminal() {
+fn s_w1_only_what_is_offered_is_done() {
     let menu = menu();
     let press = |press: Press| Page::default().press(&menu, press);
     let run = |command: &str| Some(Deed::Begin(Work::Run(command.to_owned())));
@@ -70,6 +72,9 @@ fn s_w1_only_what_is_offered_is_done_and_consent_is_given_at_a_terminal() {
         // No helper, no sign-in, nothing that opens an editor, no such server.
         ("files", 'h', None),
         ("files", 's', None),
+        // Tools of one that is connected, and of no other.
+        ("files", 'o', Some(Deed::Begin(Work::List("files".into())))),
+        ("tickets", 'o', None),
         ("tickets", 'e', None),
         ("tickets", 'z', None),
         ("nobody", 'r', None),
@@ -77,10 +82,19 @@ fn s_w1_only_what_is_offered_is_done_and_consent_is_given_at_a_terminal() {
     ] {
         assert_eq!(press(key(server, letter)), expected, "{server} {letter}");
     }
-    for stray in [Press::Confirm, Press::Paste { text: "http://localhost/?code=1".into() }] {
+    let given = || BTreeMap::from([("a".to_owned(), "1".to_owned())]);
+    for stray in [
+        Press::Confirm { mark: 0 },
+        Press::Confirm { mark: 1 },
+        Press::Paste { text: "http://localhost/?code=1".into() },
+        Press::Tool { name: "add".into() },
+        Press::Fill { arguments: given() },
+        Press::Call { arguments: given() },
+        Press::Back,
+    ] {
         assert_eq!(press(stray), None, "nothing waits for it");
     }
-    for action in [Action::Approve, Action::Trust, Action::EditConfig] {
+    for action in [Action::EditConfig, Action::ApproveTools] {
         assert!(!runs(action), "{action:?}");
     }
 }
@@ -91,10 +105,10 @@ fn a_sign_in_on_the_page_goes_through_its_stages() {
     let mut page = Page::default();
     page.press(&menu, key("a b", 's'));
     let stage = |page: &Page| document(page, &menu)["panel"]["stage"].as_str().unwrap().to_owned();
-    assert_eq!((stage(&page), page.press(&menu, Press::Confirm)), ("asks".to_owned(), None));
+    assert_eq!((stage(&page), page.press(&menu, Press::Confirm { mark: 0 })), ("asks".to_owned(), None));
     page.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
     assert_eq!(stage(&page), "doubts");
-    assert_eq!(page.press(&menu, Press::Confirm), Some(Deed::Begin(Work::Confirm)));
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 0 }), Some(Deed::Begin(Work::Confirm)));
     page.hear(News::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
     assert_eq!(document(&page, &menu)["panel"]["url"], "https://i/authorize");
     let pasted = Press::Paste { text: "x".into() };
@@ -105,6 +119,83 @@ fn a_sign_in_on_the_page_goes_through_its_stages() {
     assert_eq!(stage(&page), "ended");
     assert_eq!(page.press(&menu, Press::Close), Some(Deed::Begin(Work::Nothing)));
     assert_eq!(document(&page, &menu)["panel"], Value::Null);
+}
+
+/// A project's server waits for its approval, another one for trust in its folder.
+#[test]
+fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
+    let waits = |name: &str, action| {
+        let mut server = seen(name, refused(), 0);
+        server.row.actions = vec![action];
+        server
+    };
+    let menu = menu_of("mcplink menu --web", vec![waits("db", Action::Approve), waits("up", Action::Trust)]);
+    let mut page = Page::default();
+    let panel = |page: &Page| document(page, &menu)["panel"].clone();
+    let asks = Some(Deed::Begin(Work::Consent(Consent::Approve("db".into()))));
+    assert_eq!(page.press(&menu, key("db", 'a')), asks);
+    assert_eq!(
+        (&panel(&page)["stage"], &panel(&page)["command"]),
+        (&json!("running"), &json!("mcplink approve db"))
+    );
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 1 }), None, "nothing was shown yet");
+    page.hear(News::Offered(vec!["db  /p/.mcp.json:2".into(), "  command  my-db".into()]));
+    assert_eq!((&panel(&page)["stage"], &panel(&page)["mark"]), (&json!("offers"), &json!(1)));
+    assert_eq!(panel(&page)["lines"][1], "  command  my-db");
+    for mark in [0, 2] {
+        assert_eq!(page.press(&menu, Press::Confirm { mark }), None);
+    }
+    // Another question has taken its place.
+    let asks = Some(Deed::Begin(Work::Consent(Consent::Trust)));
+    assert_eq!(page.press(&menu, key("up", 't')), asks);
+    page.hear(News::Offered(vec!["/p".into()]));
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 1 }), None, "that one was of db");
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), Some(Deed::Begin(Work::Confirm)));
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "once");
+    page.hear(News::Ran { lines: vec!["/p is trusted".into()], is_error: false });
+    assert_eq!(
+        (&panel(&page)["stage"], &panel(&page)["lines"]),
+        (&json!("ended"), &json!(["/p is trusted"]))
+    );
+}
+
+#[test]
+fn a_tool_is_found_filled_in_and_called_as_on_a_terminal() {
+    let menu = menu();
+    let mut page = Page::default();
+    page.press(&menu, key("files", 'o'));
+    let schema = json!({
+        "type": "object",
+        "properties": { "a": { "type": "number", "description": "The first." }, "fast": { "type": "boolean" } },
+        "required": ["a"],
+    });
+    let add = tool("add", "Adds.\nSlowly.", &schema);
+    page.hear(News::Listed(Ok(Listed { tools: vec![add], notes: vec!["withheld: rm".into()] })));
+    let panel = |page: &Page| document(page, &menu)["panel"].clone();
+    let listed = json!([{ "id": "add", "name": "add", "takes": "a [fast]", "said": "Adds." }]);
+    assert_eq!((&panel(&page)["tools"], &panel(&page)["lines"]), (&listed, &json!(["withheld: rm"])));
+    assert_eq!(page.press(&menu, Press::Tool { name: "rm".into() }), None, "it is not listed");
+    let open = Press::Tool { name: "add".into() };
+    assert_eq!(page.press(&menu, open), Some(Deed::Begin(Work::Nothing)));
+    let given =
+        |text: &str| BTreeMap::from([("a".to_owned(), text.to_owned()), ("z".to_owned(), "1".to_owned())]);
+    assert_eq!(page.press(&menu, Press::Fill { arguments: given("x") }), None);
+    let shown = panel(&page);
+    assert_eq!((&shown["stage"], &shown["command"]), (&json!("form"), &json!("mcplink call files add a=x")));
+    assert_eq!(shown["form"]["fields"][0]["told"], "number, required. The first.");
+    assert_eq!(shown["form"]["fields"][1]["choices"], json!(["true", "false"]));
+    assert_eq!(page.press(&menu, Press::Call { arguments: given("x") }), None);
+    assert!(panel(&page)["form"]["problem"].as_str().unwrap().contains("must be number"));
+    let call = Work::Call { server: "files".into(), tool: "add".into(), arguments: "{\"a\":2}".into() };
+    assert_eq!(page.press(&menu, Press::Call { arguments: given("2") }), Some(Deed::Begin(call)));
+    assert_eq!(page.press(&menu, Press::Call { arguments: given("3") }), None, "one at a time");
+    assert_eq!(panel(&page)["form"]["isCalled"], true);
+    let took = std::time::Duration::from_millis(20);
+    page.hear(News::Called(CallEnd { lines: vec!["42".into()], is_error: false, took }));
+    let shown = panel(&page);
+    assert_eq!((&shown["form"]["ended"], &shown["lines"]), (&json!("result after 20ms"), &json!(["42"])));
+    assert_eq!(page.press(&menu, Press::Back), Some(Deed::Begin(Work::List("files".into()))));
+    assert_eq!(panel(&page)["stage"], "tools");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::view::wrap::behind;
 /// What an approval allows.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ApprovalView<'a> {
+pub(crate) struct ApprovalView<'a> {
     file: String,
     line: usize,
     /// SHA-256 of what is allowed, in its canonical form.
@@ -40,7 +40,7 @@ pub(super) struct ApprovalView<'a> {
 /// A helper that trust in the folder lets run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Helper<'a> {
+pub(crate) struct Helper<'a> {
     name: &'a str,
     scope: &'static str,
     file: String,
@@ -54,7 +54,7 @@ pub(super) struct Helper<'a> {
 }
 
 impl<'a> ApprovalView<'a> {
-    pub(super) fn of(entry: &'a ServerEntry, config: &'a Config, environment: &Environment) -> Self {
+    pub(crate) fn of(entry: &'a ServerEntry, config: &'a Config, environment: &Environment) -> Self {
         let remote = entry.remote().and_then(|remote| remote.helper.as_ref());
         let least = environment.text("CLAUDE_CODE_MCP_ALLOWLIST_ENV") == Some("1");
         Self {
@@ -77,7 +77,7 @@ impl<'a> ApprovalView<'a> {
     }
 
     /// For people, on lines of so many columns: what it is, what it gets, what is different.
-    pub(super) fn lines(&self, columns: Option<usize>) -> String {
+    pub(crate) fn lines(&self, columns: Option<usize>) -> String {
         let mut lines: Vec<(String, String)> = Vec::new();
         for term in &self.allowed {
             lines.push((line(&term.field), term.shown.clone()));
@@ -122,7 +122,7 @@ impl<'a> ApprovalView<'a> {
 }
 
 impl<'a> Helper<'a> {
-    pub(super) fn of(entry: &'a ServerEntry, project: &Project) -> Self {
+    pub(crate) fn of(entry: &'a ServerEntry, project: &Project) -> Self {
         let helper = entry.remote().and_then(|remote| remote.helper.as_ref());
         let command = entry.terms().iter().find(|term| term.field == "headersHelper");
         Self {
@@ -144,7 +144,7 @@ impl<'a> Helper<'a> {
     }
 
     /// For people, on lines of so many columns.
-    pub(super) fn lines(&self, columns: Option<usize>) -> String {
+    pub(crate) fn lines(&self, columns: Option<usize>) -> String {
         let (name, file) = (shown_name(self.name), line(&self.file));
         let mut text = behind("  lets run: ", &self.command, columns);
         let place = self.place();
