@@ -5,6 +5,7 @@
 
 mod gate;
 mod panel;
+mod press;
 mod serve;
 mod shown;
 

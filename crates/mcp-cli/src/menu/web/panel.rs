@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::exchange::{Listed, News, Stage, Step, ToolEntry, Work};
 use super::super::form::Form;
-use super::shown::Press;
+use super::press::Press;
 use crate::view::shown;
 use crate::view::signature::Argument;
 

@@ -28,7 +28,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::gate::{Asked, Gate};
-use super::shown::Press;
+use super::press::Press;
 
 /// Connections that are served at once. Beyond this, the oldest that has shown no token makes room.
 const MOST_CONNECTIONS: usize = 48;

@@ -1,16 +1,16 @@
 //! What the page shows, as a document, and what it may ask to be done: the same as the menu on a terminal, and no I/O.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use mcp_status::{Action, ServerStatus};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::super::exchange::{Consent, News, Stage, Work};
 use super::super::keys::LookKey;
 use super::super::model::{Menu, Server, place};
 use super::super::page::facts;
 use super::panel::{ConsentState, Panel, PanelDocument};
+use super::press::Press;
 use crate::view::overview::summary;
 use crate::view::shown;
 use crate::view::text::{count_of_tools, glyph, word};
@@ -51,39 +51,6 @@ struct ActionDocument {
     command: String,
     /// It can be done from here, and not only by a person at a terminal.
     runs: bool,
-}
-
-/// What a person presses on the page.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "act")]
-pub(super) enum Press {
-    /// The key of something that is offered for a server.
-    Key {
-        server: String,
-        key: char,
-    },
-    /// One of the tools that are listed.
-    Tool {
-        name: String,
-    },
-    /// What is typed into the form of a tool, by the names of its arguments.
-    Fill {
-        arguments: BTreeMap<String, String>,
-    },
-    /// The same, and the tool is called.
-    Call {
-        arguments: BTreeMap<String, String>,
-    },
-    /// From the form of a tool to the list.
-    Back,
-    Paste {
-        text: String,
-    },
-    /// To what is shown under this mark, and to nothing that has taken its place.
-    Confirm {
-        mark: u64,
-    },
-    Close,
 }
 
 /// What is to be done.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use mcp_status::{ActionFacts, TransportKind};
 use serde_json::{Value, json};
 
@@ -193,7 +195,7 @@ fn a_tool_is_found_filled_in_and_called_as_on_a_terminal() {
     let took = std::time::Duration::from_millis(20);
     page.hear(News::Called(CallEnd { lines: vec!["42".into()], is_error: false, took }));
     let shown = panel(&page);
-    assert_eq!((&shown["form"]["ended"], &shown["lines"]), (&json!("result after 20ms"), &json!(["42"])));
+    assert_eq!((&shown["form"]["ended"], &shown["lines"]), (&json!("result after 20 ms"), &json!(["42"])));
     assert_eq!(page.press(&menu, Press::Back), Some(Deed::Begin(Work::List("files".into()))));
     assert_eq!(panel(&page)["stage"], "tools");
 }
