@@ -262,9 +262,9 @@ impl Command {
             Self::ApproveTools(args) => args.deadline,
             Self::Resources(args) | Self::Prompts(args) | Self::Ping(args) => args.deadline,
             Self::Call(args) => args.deadline,
-            Self::Read(args) => args.deadline,
-            Self::Prompt(args) => args.deadline,
-            Self::Complete(args) => args.deadline,
+            Self::Read(ReadArgs { server, .. })
+            | Self::Prompt(PromptArgs { server, .. })
+            | Self::Complete(CompleteArgs { server, .. }) => server.deadline,
             Self::Add(args) => args.deadline,
             Self::AddJson(args) => args.deadline,
             _ => DeadlineArgs::default(),

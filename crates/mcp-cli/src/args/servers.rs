@@ -2,7 +2,7 @@
 
 use mcp_config::Address;
 
-use super::{Cli, Command, UrlArgs};
+use super::{Cli, Command, CompleteArgs, PromptArgs, ReadArgs, UrlArgs};
 use crate::error::CliError;
 
 impl Command {
@@ -25,9 +25,9 @@ impl Command {
             Self::Tools(args) => one(&mut args.name, &args.url),
             Self::Call(args) => one(&mut args.name, &args.url),
             Self::Resources(args) | Self::Prompts(args) | Self::Ping(args) => one(&mut args.name, &args.url),
-            Self::Read(args) => one(&mut args.name, &args.url),
-            Self::Prompt(args) => one(&mut args.name, &args.url),
-            Self::Complete(args) => one(&mut args.name, &args.url),
+            Self::Read(ReadArgs { server, .. })
+            | Self::Prompt(PromptArgs { server, .. })
+            | Self::Complete(CompleteArgs { server, .. }) => one(&mut server.name, &server.url),
             Self::Bridge(args) => one(&mut args.server, &args.url),
             _ => (Vec::new(), UrlArgs::default()),
         }

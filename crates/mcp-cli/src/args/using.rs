@@ -76,44 +76,33 @@ pub(crate) struct CallArgs {
 /// `read`.
 #[derive(Args, Debug)]
 pub(crate) struct ReadArgs {
-    /// The server: its name in the configuration, or its URL
-    #[arg(value_name = "NAME|URL")]
-    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// The URI of the resource
     pub(crate) uri: String,
     /// Save content that is not text into this directory
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<std::path::PathBuf>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
-    #[command(flatten)]
-    pub(crate) url: UrlArgs,
 }
 
 /// `prompt`.
 #[derive(Args, Debug)]
 pub(crate) struct PromptArgs {
-    /// The server: its name in the configuration, or its URL
-    #[arg(value_name = "NAME|URL")]
-    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// The prompt
     pub(crate) prompt: String,
     /// key=string, key=@file, '{json}', or - to read a JSON object from stdin
     #[arg(value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
-    #[command(flatten)]
-    pub(crate) url: UrlArgs,
 }
 
 /// `complete`.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("of").required(true).args(["prompt", "resource"]))]
 pub(crate) struct CompleteArgs {
-    /// The server: its name in the configuration, or its URL
-    #[arg(value_name = "NAME|URL")]
-    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// The argument or the variable
     pub(crate) argument: String,
     /// What of its value is there already
@@ -127,8 +116,4 @@ pub(crate) struct CompleteArgs {
     /// Another argument that has its value already (repeatable)
     #[arg(long = "given", value_name = "KEY=VALUE", value_parser = parse_pair)]
     pub(crate) given: Vec<(String, String)>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
-    #[command(flatten)]
-    pub(crate) url: UrlArgs,
 }

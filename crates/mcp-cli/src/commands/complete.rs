@@ -27,24 +27,25 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
         (Some(name), _) => CompletionTarget::Prompt { name },
         (None, uri) => CompletionTarget::Resource { uri: uri.as_deref().unwrap_or_default() },
     };
-    let open = connected(app, &args.name, Want::Nothing).await?;
+    let open = connected(app, &args.server.name, Want::Nothing).await?;
     let (argument, typed) = (args.argument.as_str(), args.typed.as_deref().unwrap_or_default());
     let asked =
         open.connection.complete(target, (argument, typed), &args.given, &RequestOptions::new()).await;
     open.connection.close().await;
-    let word = mcp_text::shell_word(&args.name);
+    let word = mcp_text::shell_word(&args.server.name);
     let completion = asked.map_err(|error| match error.kind() {
         // The codes that the specification asks for (completion, error handling).
         TransportErrorKind::Rpc { code: METHOD_NOT_FOUND } => CliError::new(
             ExitStatus::ToolError,
             "no-completions",
-            format!("{} suggests no values", args.name),
+            format!("{} suggests no values", args.server.name),
         )
         .why(said(&error))
         .next(format!("mcplink get {word}")),
         TransportErrorKind::Rpc { code: INVALID_PARAMS } => {
             let list = if args.prompt.is_some() { "prompts" } else { "resources" };
-            let message = format!("{} has no argument {argument:?} to suggest values for there", args.name);
+            let message =
+                format!("{} has no argument {argument:?} to suggest values for there", args.server.name);
             CliError::new(ExitStatus::ToolError, "unknown-argument", message)
                 .why(said(&error))
                 .next(format!("mcplink {list} {word}"))

@@ -93,9 +93,9 @@ impl Argument {
 pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliError> {
     let arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(|error| {
         CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
-            .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name)))
+            .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name)))
     })?;
-    let open = connected(app, &args.name, Want::Questions).await?;
+    let open = connected(app, &args.server.name, Want::Questions).await?;
     let params =
         to_raw_value(&json!({"name": args.prompt, "arguments": arguments.to_json()})).unwrap_or_default();
     let got = open.connection.request("prompts/get", Some(&params), &RequestOptions::new()).await;
@@ -103,14 +103,14 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
     let result = got.map_err(|error| match error.kind() {
         // -32602 is what the specification asks for where the name or an argument is wrong (prompts, error handling).
         TransportErrorKind::Rpc { code: INVALID_PARAMS } => {
-            let message = format!("{} has no prompt {:?} with these arguments", args.name, args.prompt);
+            let message =
+                format!("{} has no prompt {:?} with these arguments", args.server.name, args.prompt);
             CliError::new(ExitStatus::ToolError, "unknown-prompt", message)
                 .why(said(&error))
-                .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name)))
+                .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name)))
         }
-        TransportErrorKind::Rpc { .. } => {
-            failed(&open.wired, &error).next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name)))
-        }
+        TransportErrorKind::Rpc { .. } => failed(&open.wired, &error)
+            .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name))),
         _ => failed(&open.wired, &error),
     })?;
     if app.json {

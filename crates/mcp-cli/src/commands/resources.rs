@@ -92,20 +92,20 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
         #[serde(borrow)]
         contents: Vec<&'a RawValue>,
     }
-    let open = connected(app, &args.name, Want::Questions).await?;
+    let open = connected(app, &args.server.name, Want::Questions).await?;
     let params = to_raw_value(&json!({"uri": args.uri})).unwrap_or_default();
     let read = open.connection.request("resources/read", Some(&params), &RequestOptions::new()).await;
     open.connection.close().await;
     let result = read.map_err(|error| match error.kind() {
         TransportErrorKind::Rpc { code } if NOT_FOUND.contains(code) => {
-            let message = format!("{} has no resource {:?}", args.name, args.uri);
+            let message = format!("{} has no resource {:?}", args.server.name, args.uri);
             CliError::new(ExitStatus::ToolError, "unknown-resource", message)
                 .why(said(&error))
-                .next(format!("mcplink resources {}", mcp_text::shell_word(&args.name)))
+                .next(format!("mcplink resources {}", mcp_text::shell_word(&args.server.name)))
         }
         // Whatever it has against this one, others are in its list.
         TransportErrorKind::Rpc { .. } => failed(&open.wired, &error)
-            .next(format!("mcplink resources {}", mcp_text::shell_word(&args.name))),
+            .next(format!("mcplink resources {}", mcp_text::shell_word(&args.server.name))),
         _ => failed(&open.wired, &error),
     })?;
     if app.json {
