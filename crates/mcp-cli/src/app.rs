@@ -9,14 +9,13 @@ use mcp_config::{
     Sources,
 };
 use mcp_connect::{Host, HostOptions};
-use mcp_transport::ClientInfo;
 use mcp_transport::options::TrustFile;
 use serde::Serialize;
 
 use crate::args::{Cli, ColorArg};
 use crate::broken::BrokenFiles;
 use crate::deadline::{Deadline, Reached};
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::loaded::LoadedConfig;
@@ -108,7 +107,7 @@ impl App {
             _ => value.clone(),
         };
         let mcp_config: Vec<String> = global.mcp_config.iter().map(named).collect();
-        let mut options = HostOptions::from_env(environment.variables(), &directory, program());
+        let mut options = HostOptions::from_env(environment.variables(), &directory, environment::program());
         options.account.clone_from(&global.account);
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
@@ -357,9 +356,4 @@ fn unusable_argument(config: &Config) -> Option<&Problem> {
             config.paths().iter().any(|path| path.requested && Some(&path.place) == problem.file.as_ref());
         problem.severity == Severity::Error && whole && requested
     })
-}
-
-/// Who this program says it is: to servers, and on the pages where people agree to something.
-pub(crate) fn program() -> ClientInfo {
-    ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION"))
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::steps::Steps;
 
 /// How long after its end a command may still take to say what it knows, and to let go of what it holds.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -75,17 +75,17 @@ pub(crate) fn closing_time(deadline: Option<Deadline>, usual: Duration) -> Durat
 /// Carries `command` out, as long as there is time. Commands that know more at their deadline say it themselves; whatever
 /// else takes longer is dropped where it stands, as by Ctrl-C.
 pub(crate) async fn within(
-    app: &App,
+    deadline: Option<Deadline>,
+    reached: &Reached,
+    steps: &Steps,
     command: impl Future<Output = Result<ExitStatus, CliError>>,
 ) -> Result<ExitStatus, CliError> {
-    let Some(deadline) = app.deadline else { return command.await };
+    let Some(deadline) = deadline else { return command.await };
     timeout_at(deadline.at + LAST_WORDS, command).await.unwrap_or_else(|_| {
         let message = format!("there was no result within {}", deadline.told());
         let error = CliError::new(ExitStatus::Pending, "timeout", message);
-        Err(match app.reached.lock().clone() {
-            Some(Step { doing, next }) => {
-                error.why(format!("it was still {doing}")).next(app.steps.step(&next))
-            }
+        Err(match reached.lock().clone() {
+            Some(Step { doing, next }) => error.why(format!("it was still {doing}")).next(steps.step(&next)),
             None => error.why("what was still missing has been given up").next("mcplink status"),
         })
     })

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use mcp_config::Env;
+use mcp_transport::ClientInfo;
 
 /// Variables, the current directory, and this program's own file.
 #[derive(Debug)]
@@ -12,6 +13,11 @@ pub struct Environment {
     variables: Env,
     directory: io::Result<PathBuf>,
     program: io::Result<PathBuf>,
+}
+
+/// Who this program says it is: to servers, and on the pages where people agree to something.
+pub(crate) fn program() -> ClientInfo {
+    ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION"))
 }
 
 impl Environment {

@@ -107,7 +107,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             matches!(&cli.command, args::Command::Menu(args) if args.web || menu::can_be_shown(&app));
         let hears_signals = ends_by_itself || is_menu;
         let span = app.telemetry.command(&args);
-        let command = deadline::within(&app, commands::run(cli.command, &app)).instrument(span.clone());
+        let command = commands::run(cli.command, &app);
+        let command =
+            deadline::within(app.deadline, &app.reached, &app.steps, command).instrument(span.clone());
         let ended = if hears_signals { command.await } else { signals::or_interrupted(command).await };
         let exit = ended.as_ref().map_or_else(|error| error.exit, |status| *status);
         app.telemetry.ended(&span, exit);

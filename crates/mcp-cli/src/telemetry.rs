@@ -72,7 +72,7 @@ impl Telemetry {
         let mut layers = Layers::new();
         // Where the system gives no runtime, the command itself will fail, and say so.
         let variable = |name: &str| environment.variables().var(name);
-        let options = || ClientOptions::from_env(crate::app::program(), variable);
+        let options = || ClientOptions::from_env(crate::environment::program(), variable);
         let collector = |signal| Collector::new(signal, options()).ok();
         let traces = settings.traces.and_then(collector).map(|collector| {
             let batches = BatchConfigBuilder::default().with_scheduled_delay(settings.batch_delay).build();

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use crate::display::{display_secret_text, display_url_text};
 use crate::expand::Text;
 use crate::hosts::{AddressOption, Line, OptionMeaning};
-use crate::sources::{Content, Role, Source};
+use crate::source::{Content, Role, Source};
 use crate::{Env, Place};
 
 /// A server given by its URL.

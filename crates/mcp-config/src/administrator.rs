@@ -15,7 +15,8 @@ use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
 use crate::json::{Member, Node, Object, Pointer, Value};
 use crate::schema::{self, Context};
-use crate::sources::{Role, Sources};
+use crate::source::Role;
+use crate::sources::Sources;
 use crate::{Origin, Problem, ProblemCode, Severity};
 
 const PROVIDED: &str = "managedMcpServers";

@@ -13,7 +13,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 
-use crate::{Env, ServerEntry};
+use crate::Env;
 
 /// The variable that carries the chain: the entries that a process runs under, outermost first, between commas; `~` is one of
 /// which nothing is known.
@@ -29,8 +29,9 @@ const MAX_NAME_BYTES: usize = 60;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Chain(Vec<Link>);
 
+/// One entry of a chain.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Link {
+pub(crate) struct Link {
     /// As it is shown; empty where nothing is known.
     name: String,
     digest: Option<u64>,
@@ -54,13 +55,12 @@ impl Chain {
     }
 
     /// How `entry` leads back to itself, for people; `None` where it does not.
-    pub(crate) fn loop_of(&self, entry: &ServerEntry) -> Option<String> {
-        let link = Link::of(entry);
-        let at = self.0.iter().position(|above| above.digest == link.digest);
+    pub(crate) fn loop_of(&self, entry: &Link) -> Option<String> {
+        let at = self.0.iter().position(|above| above.digest == entry.digest);
         match at {
-            Some(at) => Some(format!("leads back to itself: {}", trail(&self.0[at..], &link))),
+            Some(at) => Some(format!("leads back to itself: {}", trail(&self.0[at..], entry))),
             None if self.0.len() >= MAX_DEPTH => {
-                let above = trail(&self.0[..MAX_DEPTH], &link);
+                let above = trail(&self.0[..MAX_DEPTH], entry);
                 Some(format!("is not started below {MAX_DEPTH} others ({VARIABLE}): {above}"))
             }
             None => None,
@@ -68,8 +68,8 @@ impl Chain {
     }
 
     /// The value for a process that `entry` starts.
-    pub(crate) fn below(&self, entry: &ServerEntry) -> String {
-        value(self.0.iter().chain([&Link::of(entry)]))
+    pub(crate) fn below(&self, entry: &Link) -> String {
+        value(self.0.iter().chain([entry]))
     }
 
     /// This chain of the environment and what the client told: the client has started what it speaks to, so it is the last to
@@ -136,9 +136,10 @@ impl Link {
         Self { name: String::new(), digest: None }
     }
 
-    fn of(entry: &ServerEntry) -> Self {
-        let name = decode(&encode(&entry.name)).unwrap_or_default();
-        Self { name: mcp_text::escaped(&name).into_owned(), digest: Some(digest(entry)) }
+    /// The entry of this name, which `parts` tell from others of it.
+    pub(crate) fn new(name: &str, parts: &[&str]) -> Self {
+        let shown = decode(&encode(name)).unwrap_or_default();
+        Self { name: mcp_text::escaped(&shown).into_owned(), digest: Some(digest(name, parts)) }
     }
 
     fn shown(&self) -> &str {
@@ -204,16 +205,13 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Which entry it is: its name, its place and what may be shown of what it starts. FNV-1a: it has to tell a person's own
-/// entries apart, and nothing depends on it that an attacker could not have more simply.
-fn digest(entry: &ServerEntry) -> u64 {
+/// Which entry it is. FNV-1a: it has to tell a person's own entries apart, and nothing depends on it that an attacker could
+/// not have more simply.
+fn digest(name: &str, parts: &[&str]) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let place = entry.origin.place.to_string();
-    let endpoint = entry.display_endpoint().unwrap_or_default();
-    let parts = [&*entry.name, entry.scope.as_str(), &place, &entry.origin.pointer, &endpoint];
     // A byte that no text holds keeps the parts apart.
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
+    let bytes = std::iter::once(&name).chain(parts).flat_map(|part| part.bytes().chain([0xff]));
     bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 

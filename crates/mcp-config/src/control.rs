@@ -1,6 +1,7 @@
 //! Which files may define servers at all.
 
-use crate::sources::{Content, Role, Sources};
+use crate::source::{Content, Role};
+use crate::sources::Sources;
 use crate::{Place, Problem, ProblemCode, Severity};
 
 /// Which sources may define servers at all.

@@ -23,7 +23,7 @@ use crate::document::Document;
 use crate::entry::{Approval, EntryChange, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::project::project_key;
-use crate::sources::Role;
+use crate::source::Role;
 use crate::{Locations, Origin, Problem, ProblemCode, Project, Severity};
 
 /// Whether the folder itself is trusted, and who says so.

@@ -1,11 +1,15 @@
 //! One text that was read, parsed, with problems and origins that know their place in it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use crate::hosts::{Host, Origins};
+use crate::hosts::Host;
 use crate::json::{self, Lines, Node, Object, Pointer, Span};
 use crate::syntax::syntax;
 use crate::{Origin, Place, Problem, ProblemCode, Severity};
+
+/// Where what stands at a place of the text is, in the host's own words.
+pub(crate) type Origins = HashMap<(usize, usize), Pointer>;
 
 /// A parsed file or argument.
 #[derive(Clone, Debug)]

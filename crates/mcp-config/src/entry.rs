@@ -9,14 +9,15 @@ use std::time::Duration;
 use serde::Serialize;
 use url::Url;
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Link};
 use crate::consent::{Change, Terms};
 use crate::expand::Text;
+pub use crate::field::Field;
 use crate::hosts::Host;
-pub use crate::launch::Stdio;
 use crate::network::Network;
 use crate::policy::PolicyBlock;
 pub use crate::scope::Scope;
+pub use crate::stdio::Stdio;
 use crate::unattended::Unattended;
 use crate::{Extra, Origin, RedactedText, ToolPolicy, display};
 
@@ -96,21 +97,6 @@ pub struct Limits {
     pub exchanges: Option<u64>,
     /// `requests`.
     pub requests: Option<u64>,
-}
-
-/// One field of an entry as it may be shown, with its place.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Field {
-    /// Its path in the entry: `headers.Authorization`.
-    pub name: String,
-    /// Its value as written, with secrets replaced. Never the expanded value.
-    pub value: String,
-    /// Where it stands.
-    pub origin: Origin,
-    /// The variables in it that are not set.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
 }
 
 /// What a server is.
@@ -436,9 +422,16 @@ impl ServerEntry {
     /// The value of `MCPLINK_CHAIN` for what it starts: names and digests of the entries that it was read under, and its own.
     pub fn chain_below(&self) -> String {
         match &self.chain {
-            Some(chain) => chain.below(self),
-            None => Chain::default().below(self),
+            Some(chain) => chain.below(&self.link()),
+            None => Chain::default().below(&self.link()),
         }
+    }
+
+    /// What a chain knows of it: its name, its place and what may be shown of what it starts.
+    pub(crate) fn link(&self) -> Link {
+        let place = self.origin.place.to_string();
+        let endpoint = self.display_endpoint().unwrap_or_default();
+        Link::new(&self.name, &[self.scope.as_str(), &place, &self.origin.pointer, &endpoint])
     }
 
     /// Whether using it starts a process: its command, or its helper.

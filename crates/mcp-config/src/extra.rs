@@ -6,19 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::document::Document;
 use crate::json::{Member, Node, Object, Value};
-use crate::{Origin, Problem, ProblemCode, Request, Severity, display};
+use crate::{Origin, Problem, ProblemCode, Severity, display};
 
-impl Request {
-    /// With fields of entries that the program reads itself: [`ServerEntry::extra`](crate::ServerEntry::extra) has them, and no
-    /// problem says that they are unknown. One that this crate reads is read by it all the same.
-    #[must_use]
-    pub fn with_known_fields(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.known_fields.extend(names.into_iter().map(Into::into));
-        self
-    }
-}
-
-/// A field of an entry that the program reads itself ([`Request::with_known_fields`]).
+/// A field of an entry that the program reads itself ([`Request::with_known_fields`](crate::Request::with_known_fields)).
 ///
 /// Its values are as they are written: no variable is replaced. They may be secrets, and none is shown.
 ///

@@ -3,7 +3,7 @@
 //! People copy entries and files from one host to another. What the hosts have is known in [`hosts`](crate::hosts); nothing
 //! of it is honoured in a file of ours, and here is what to say about it.
 
-use crate::hosts::{FieldMeaning, Host, holds_servers, words};
+use crate::hosts::{FieldMeaning, Host, words};
 use crate::json::Object;
 
 /// Where another host keeps its servers.
@@ -49,7 +49,7 @@ pub(crate) fn place(file: &Object) -> Option<HostFile> {
         let speaks_for_itself = !matches!(*first, "mcp" | "extensions");
         found
             .flatten()
-            .is_some_and(|node| holds_servers(node) || speaks_for_itself && node.as_object().is_some())
+            .is_some_and(|node| words::holds_servers(node) || speaks_for_itself && node.as_object().is_some())
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::env_file;
 use crate::json::{self, Lines, Node, Value};
-use crate::sources::{Content, Role, Source};
+use crate::source::{Content, Role, Source};
 use crate::{Config, Env, Locations, Place, Platform, Problem, Project, Sources, validate_text};
 
 pub use hosts::hosts;

@@ -25,13 +25,11 @@ mod yaml;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub(crate) use entry::Origins;
 pub(crate) use found::written;
 pub use found::{HostListing, HostServer};
 pub use lines::AddressOption;
 pub(crate) use lines::{Line, OptionMeaning};
 pub(crate) use place::{Base, Folder};
-pub(crate) use read::holds_servers;
 pub use variables::Input;
 pub(crate) use variables::{EditorVariables, Form};
 pub(crate) use words::FieldMeaning;

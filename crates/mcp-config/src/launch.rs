@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::entry::ServerEntry;
 use crate::env::CLIENT_SECRET;
-use crate::expand::Text;
-use crate::{Env, EnvFile, Project, RedactedText, chain, display, plugin};
+use crate::stdio::Stdio;
+use crate::{Env, Project, RedactedText, chain, plugin};
 
 /// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
 /// a program needs to find its home, its tools and its language, and no more.
@@ -38,24 +36,6 @@ const BASELINE: [&str; 22] = [
     "USERNAME",
     "USERPROFILE",
 ];
-
-/// A command that speaks MCP on its standard streams.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Stdio {
-    /// The program.
-    pub command: Text,
-    /// Its arguments.
-    pub args: Vec<Text>,
-    /// Variables on top of the inherited environment, in the order of the entry.
-    pub env: Vec<(String, Text)>,
-    /// Variables from a file (`envFile`), below those of `env`.
-    pub env_file: Option<Arc<EnvFile>>,
-    /// Its working directory (`cwd`), absolute; the launch directory where the entry says none.
-    pub cwd: Option<RedactedText<PathBuf>>,
-    /// How long it may take until it speaks (`startupTimeoutMs`).
-    pub startup_timeout: Option<Duration>,
-}
 
 /// A process to start: program, arguments, the whole environment, the directory.
 #[derive(Clone)]
@@ -97,16 +77,6 @@ impl ServerEntry {
 }
 
 impl Stdio {
-    /// The command line as it may be shown.
-    pub fn display(&self) -> String {
-        let mut line = display::display_url_text(&self.command);
-        for arg in display::display_args(&self.args) {
-            line.push(' ');
-            line.push_str(&arg);
-        }
-        line
-    }
-
     fn launch(&self, env: &Env, project: &Project) -> Launch {
         let baseline_only = env.var("CLAUDE_CODE_MCP_ALLOWLIST_ENV") == Some("1");
         let inherited = |name: &OsStr| {

@@ -59,6 +59,7 @@ mod error;
 mod expand;
 mod explain;
 mod extra;
+mod field;
 mod foreign;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
@@ -90,7 +91,9 @@ mod remark;
 mod schema;
 mod scope;
 mod shape;
+mod source;
 mod sources;
+mod stdio;
 mod suggest;
 mod switching;
 mod syntax;

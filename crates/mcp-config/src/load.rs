@@ -23,7 +23,8 @@ use crate::policy::Policy;
 use crate::precedence;
 use crate::program::Program;
 use crate::schema::Context;
-use crate::sources::{Content, Request, Role, Source, Sources};
+use crate::source::{Content, Role, Source};
+use crate::sources::{Request, Sources};
 use crate::tool_pins::PinStore;
 use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
@@ -156,7 +157,7 @@ impl Config {
         let (candidates, pointers) = pointer::split(candidates, program);
         pointer::problems(&pointers, &candidates, &mut problems);
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
-        never_read::check(&files, sources, &mut problems);
+        never_read::check(&files, &sources.locations, &sources.project, &mut problems);
         variables::check(&sources.env, &mut problems);
         variables::check_certificates(&sources.env, &sources.project.cwd, &mut problems);
         let mut problems_of: HashMap<String, Vec<usize>> = HashMap::new();
@@ -211,7 +212,7 @@ impl Facts {
             _ => (Approval::NotNeeded, false),
         };
         if entry.starts_a_process() {
-            entry.self_reference = self.chain.loop_of(entry);
+            entry.self_reference = self.chain.loop_of(&entry.link());
             entry.chain = Some(self.chain.clone());
         }
         if matches!(entry.approval, Approval::Changed(_))
@@ -322,7 +323,11 @@ fn entries(
     };
     let Some(object) = document.object() else { return Vec::new() };
     let plugin = document.plugin.as_deref().map(|root| Plugin::new(root, &sources.env));
-    let context = plugin.as_ref().map_or(context, |plugin| plugin.context(context));
+    let context = plugin.as_ref().map_or(context, |plugin| Context {
+        env: plugin.env(),
+        launch_dir: plugin.folder(),
+        ..context
+    });
     let has_more = match role {
         // It holds much besides servers, but no servers of another host.
         Role::User => foreign::place(object).is_none(),

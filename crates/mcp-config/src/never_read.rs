@@ -5,21 +5,8 @@ use std::path::PathBuf;
 use crate::decisions::{ParsedFile, project_nodes};
 use crate::document::Document;
 use crate::json::Pointer;
-use crate::sources::{Role, Sources};
+use crate::source::{Role, UnreadPlace};
 use crate::{Env, Locations, Platform, Problem, ProblemCode, Project, Severity};
-
-/// Why a file is never read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum UnreadPlace {
-    /// In the configuration directory of the person.
-    ConfigDir,
-    /// In the `.claude` directory of a project.
-    ProjectDir,
-    /// In the home directory, while `CLAUDE_CONFIG_DIR` names another one.
-    OtherConfigDir,
-    /// The desktop application's.
-    Desktop,
-}
 
 /// Every such place.
 pub(crate) fn places(locations: &Locations, project: &Project, env: &Env) -> Vec<(UnreadPlace, PathBuf)> {
@@ -46,25 +33,35 @@ pub(crate) fn places(locations: &Locations, project: &Project, env: &Env) -> Vec
     paths
 }
 
-pub(crate) fn check(files: &[ParsedFile<'_>], sources: &Sources, problems: &mut Vec<Problem>) {
+pub(crate) fn check(
+    files: &[ParsedFile<'_>],
+    locations: &Locations,
+    project: &Project,
+    problems: &mut Vec<Problem>,
+) {
     for (role, document) in files {
         match role {
             Role::NeverRead(why) => {
-                problems.extend(whole_file(document, *why, sources));
+                problems.extend(whole_file(document, *why, locations, project));
             }
             Role::UserSettings | Role::ProjectSettings | Role::LocalSettings | Role::ManagedSettings => {
                 let hint = "move them into `.mcp.json` (for the project) or `.claude.json` (for you)";
                 let message = "servers in a settings file are never read";
                 problems.extend(servers(document, "mcpServers", Severity::Warning, message, hint));
             }
-            Role::User | Role::Own => problems.extend(subfolder(document, sources)),
+            Role::User | Role::Own => problems.extend(subfolder(document, project)),
             _ => {}
         }
     }
 }
 
-fn whole_file(document: &Document<'_>, why: UnreadPlace, sources: &Sources) -> Option<Problem> {
-    let user_file = sources.locations.user_file.as_ref();
+fn whole_file(
+    document: &Document<'_>,
+    why: UnreadPlace,
+    locations: &Locations,
+    project: &Project,
+) -> Option<Problem> {
+    let user_file = locations.user_file.as_ref();
     let user_file = user_file.map_or_else(|| ".claude.json".to_owned(), |path| path.display().to_string());
     let (severity, message, hint) = match why {
         UnreadPlace::ConfigDir => (
@@ -75,7 +72,7 @@ fn whole_file(document: &Document<'_>, why: UnreadPlace, sources: &Sources) -> O
         UnreadPlace::ProjectDir => (
             Severity::Warning,
             "servers in this file are never read",
-            format!("move the file to {}", sources.project.root.join(".mcp.json").display()),
+            format!("move the file to {}", project.root.join(".mcp.json").display()),
         ),
         UnreadPlace::OtherConfigDir => (
             Severity::Note,
@@ -107,8 +104,7 @@ fn servers(
 }
 
 /// Local servers of a subfolder: inside a repository the key is its root.
-fn subfolder(document: &Document<'_>, sources: &Sources) -> Option<Problem> {
-    let project = &sources.project;
+fn subfolder(document: &Document<'_>, project: &Project) -> Option<Problem> {
     if project.roots().contains(&project.cwd.as_path()) {
         return None;
     }

@@ -16,7 +16,7 @@ use crate::document::Document;
 use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::schema::PINS;
-use crate::sources::Role;
+use crate::source::Role;
 use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, account, suggest};
 
 /// The name of the object.

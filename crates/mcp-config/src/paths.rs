@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::Place;
 use crate::control::Control;
 use crate::decisions::ParsedFile;
-use crate::never_read::UnreadPlace;
-use crate::sources::{Content, Role, Source, Sources};
+use crate::source::{Content, Role, Source, UnreadPlace};
+use crate::sources::Sources;
 
 /// One location.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

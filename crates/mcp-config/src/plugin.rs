@@ -4,7 +4,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::schema::Context;
 use crate::{Env, Place};
 
 /// The variable: expanded in the entries, and set for what they start.
@@ -27,8 +26,13 @@ impl<'a> Plugin<'a> {
         Self { root, env: env.clone().with(VARIABLE, root) }
     }
 
-    /// What its entries are read with: their helpers run in its folder.
-    pub(crate) fn context<'c>(&'c self, of_all: Context<'c>) -> Context<'c> {
-        Context { env: &self.env, launch_dir: self.root, ..of_all }
+    /// The environment that its entries are read with.
+    pub(crate) fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// The folder that its helpers run in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.root
     }
 }

@@ -17,7 +17,7 @@ use crate::document::Document;
 use crate::entry::{Server, ServerEntry};
 use crate::expand::Text;
 use crate::json::{Node, Object, Pointer};
-use crate::sources::Role;
+use crate::source::Role;
 use crate::{Env, Origin, Place, Problem, ProblemCode, Scope, Severity};
 pub use block::{PolicyBlock, PolicyRule};
 use url_pattern::UrlPattern;

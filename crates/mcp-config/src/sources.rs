@@ -15,9 +15,10 @@ mod pipes;
 pub use pipes::Pipes;
 
 use crate::env_file;
-use crate::hosts::{Host, HostPlace};
-use crate::never_read::{self, UnreadPlace};
+use crate::hosts::Host;
+use crate::never_read;
 use crate::project::{canonical, stranger};
+use crate::source::{Content, Role, Source};
 use crate::{Address, Env, Locations, Place, Platform, Project, plugin, trust};
 
 /// How long the files of a project may be together: who clones a project has agreed to nothing yet, and there may be
@@ -74,6 +75,14 @@ impl Request {
             known_fields: Vec::new(),
         }
     }
+
+    /// With fields of entries that the program reads itself: [`ServerEntry::extra`](crate::ServerEntry::extra) has them, and no
+    /// problem says that they are unknown. One that this crate reads is read by it all the same.
+    #[must_use]
+    pub fn with_known_fields(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.known_fields.extend(names.into_iter().map(Into::into));
+        self
+    }
 }
 
 fn is_inline(value: &str) -> bool {
@@ -91,76 +100,6 @@ impl fmt::Debug for Request {
             .field("strict", &self.strict)
             .finish_non_exhaustive()
     }
-}
-
-/// What a file is read for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Role {
-    /// `managed-mcp.json`.
-    Managed,
-    /// `managed-settings.json` and its drop-in files.
-    ManagedSettings,
-    /// `.claude.json`: user scope, local scope, trust, disabled lists.
-    User,
-    /// This tool's own file of servers.
-    Own,
-    /// A `.mcp.json`.
-    Project,
-    /// A `--mcp-config`.
-    Dynamic,
-    /// `settings.json` of the person.
-    UserSettings,
-    /// `.claude/settings.json` of the project.
-    ProjectSettings,
-    /// `.claude/settings.local.json` of the project.
-    LocalSettings,
-    /// This tool's own trust and approvals.
-    Decisions,
-    /// A file of another host.
-    Host(HostPlace),
-    /// A place where people put servers that no program reads.
-    NeverRead(UnreadPlace),
-}
-
-impl Role {
-    /// What a file of this role must be like to be read.
-    fn policy(self) -> Policy {
-        match self {
-            role if role.is_of_project() => Policy::surroundings(MAX_PROJECT_BYTES),
-            Self::NeverRead(_) => Policy::surroundings(MAX_UNUSED_BYTES),
-            Self::Dynamic => Policy::named(MAX_OWN_BYTES),
-            _ => Policy::surroundings(MAX_OWN_BYTES).owned(),
-        }
-    }
-
-    /// Whether a project brings files of this role along.
-    fn is_of_project(self) -> bool {
-        match self {
-            Self::Project | Self::ProjectSettings | Self::LocalSettings => true,
-            Self::Host(place) => place.file().is_of_project(),
-            _ => false,
-        }
-    }
-}
-
-/// One file or argument, with what came of reading it.
-#[derive(Clone)]
-pub(crate) struct Source {
-    pub(crate) role: Role,
-    pub(crate) place: Place,
-    pub(crate) content: Content,
-    /// The other account that the file or its folder belongs to, where it does.
-    pub(crate) foreign: Option<u32>,
-    /// The root of the plugin that it is of, where it is of one.
-    pub(crate) plugin: Option<PathBuf>,
-}
-
-#[derive(Clone)]
-pub(crate) enum Content {
-    Absent,
-    Text(String),
-    /// Why not, as a lowercase fragment.
-    Unreadable(String),
 }
 
 /// The files and arguments of one request, read.
@@ -190,34 +129,34 @@ impl Sources {
             locations.managed_dir.clone_from(dir);
         }
         let mut files = Vec::new();
-        files.push(Source::file(Role::Managed, locations.managed_file()));
+        files.push(file(Role::Managed, locations.managed_file()));
         files.extend(managed::settings(&locations.managed_dir));
         files.extend(dynamic(request, &project.cwd));
-        files.extend(locations.user_file.iter().map(|path| Source::file(Role::User, path.clone())));
+        files.extend(locations.user_file.iter().map(|path| file(Role::User, path.clone())));
         let another = request.host.filter(|host| !host.is_read_anyway());
         if let Some(host) = another {
             let places = host.places(&request.env, &project, request.platform);
-            files.extend(places.into_iter().map(|(place, path)| Source::file(Role::Host(place), path)));
+            files.extend(places.into_iter().map(|(place, path)| file(Role::Host(place), path)));
         } else {
             // A person with one file for both has it in the scope that other programs know.
             let own = locations.own_file.iter().filter(|path| locations.user_file.as_ref() != Some(path));
-            files.extend(own.map(|path| Source::file(Role::Own, path.clone())));
+            files.extend(own.map(|path| file(Role::Own, path.clone())));
             files.extend(project_files(&project, &locations));
         }
         let user_settings = locations.config_dir.as_ref().map(|dir| dir.join("settings.json"));
-        files.extend(user_settings.iter().map(|path| Source::file(Role::UserSettings, path.clone())));
+        files.extend(user_settings.iter().map(|path| file(Role::UserSettings, path.clone())));
         for dir in project.settings_dirs() {
             let settings = dir.join(".claude/settings.json");
             // In the home directory both are one file, and it is the person's.
             if user_settings.as_ref().map(|path| canonical(path)) != Some(canonical(&settings)) {
-                files.push(Source::file(Role::ProjectSettings, settings));
+                files.push(file(Role::ProjectSettings, settings));
             }
-            files.push(Source::file(Role::LocalSettings, dir.join(".claude/settings.local.json")));
+            files.push(file(Role::LocalSettings, dir.join(".claude/settings.local.json")));
         }
-        files.extend(locations.decisions_file().map(|path| Source::file(Role::Decisions, path)));
+        files.extend(locations.decisions_file().map(|path| file(Role::Decisions, path)));
         for (why, path) in never_read::places(&locations, &project, &request.env) {
             if another.is_none() && !files.iter().any(|file| file.place.path() == Some(&path)) {
-                files.push(Source::file(Role::NeverRead(why), path));
+                files.push(file(Role::NeverRead(why), path));
             }
         }
         bound(&mut files);
@@ -258,38 +197,16 @@ impl fmt::Debug for Sources {
     }
 }
 
-impl Content {
-    pub(crate) fn is_there(&self) -> bool {
-        !matches!(self, Self::Absent)
-    }
-}
-
-impl Source {
-    pub(crate) fn file(role: Role, path: PathBuf) -> Self {
-        let content = read(role, &path);
-        let foreign = match role {
-            role if role.is_of_project() && content.is_there() => {
-                path.parent().and_then(stranger).or_else(|| stranger(&path))
-            }
-            _ => None,
-        };
-        Self { foreign, ..Self::of(role, Place::File(path), content) }
-    }
-
-    pub(crate) fn of(role: Role, place: Place, content: Content) -> Self {
-        Self { role, place, content, foreign: None, plugin: None }
-    }
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let content = match &self.content {
-            Content::Absent => "absent",
-            Content::Text(_) => "read",
-            Content::Unreadable(why) => why,
-        };
-        write!(f, "{:?} {} ({content})", self.role, self.place)
-    }
+/// The file at `path`, read.
+pub(crate) fn file(role: Role, path: PathBuf) -> Source {
+    let content = read(role, &path);
+    let foreign = match role {
+        role if role.is_of_project() && content.is_there() => {
+            path.parent().and_then(stranger).or_else(|| stranger(&path))
+        }
+        _ => None,
+    };
+    Source { foreign, ..Source::of(role, Place::File(path), content) }
 }
 
 /// Leaves out what is too much of a project's files, nearest first.
@@ -318,7 +235,7 @@ fn project_files(project: &Project, locations: &Locations) -> Vec<Source> {
             let why = "it is outside of the project and belongs to another user".to_owned();
             return Source::of(Role::Project, Place::File(path), Content::Unreadable(why));
         }
-        Source::file(Role::Project, path)
+        file(Role::Project, path)
     };
     project.cwd.ancestors().map(source).collect()
 }
@@ -381,12 +298,22 @@ fn absent(path: &str) -> String {
 const PIPE_OPENS: Duration = Duration::from_secs(10);
 const PIPE_ENDS: Duration = Duration::from_secs(60);
 
+/// What a file of this role must be like to be read.
+fn policy(role: Role) -> Policy {
+    match role {
+        role if role.is_of_project() => Policy::surroundings(MAX_PROJECT_BYTES),
+        Role::NeverRead(_) => Policy::surroundings(MAX_UNUSED_BYTES),
+        Role::Dynamic => Policy::named(MAX_OWN_BYTES),
+        _ => Policy::surroundings(MAX_OWN_BYTES).owned(),
+    }
+}
+
 /// Reads a text file.
 pub(crate) fn read(role: Role, path: &Path) -> Content {
     let read = match role {
         Role::Decisions => trust::read(path),
-        Role::Dynamic => mcp_files::read_within(path, &role.policy(), PIPE_OPENS, PIPE_ENDS),
-        _ => mcp_files::read(path, &role.policy()),
+        Role::Dynamic => mcp_files::read_within(path, &policy(role), PIPE_OPENS, PIPE_ENDS),
+        _ => mcp_files::read(path, &policy(role)),
     };
     match read {
         Ok(bytes) => decode(bytes),

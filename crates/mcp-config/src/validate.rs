@@ -5,11 +5,11 @@ use std::path::Path;
 use crate::document::Document;
 use crate::env_file::{self, EnvFiles};
 use crate::json::{Node, Object, Pointer};
-
 use crate::program::Program;
 use crate::schema::Context;
 use crate::shape::map_of_servers;
-use crate::sources::{self, Content};
+use crate::source::{Content, Role};
+use crate::sources;
 use crate::{Env, Place, Problem, ProblemCode, Scope, Severity, overrides, pointer, shape};
 
 /// What is wrong with the file at `path`, as a `.mcp.json`, a `--mcp-config` file or a `.claude.json`.
@@ -17,7 +17,7 @@ use crate::{Env, Place, Problem, ProblemCode, Scope, Severity, overrides, pointe
 /// Variables are looked up in `env`. A file that cannot be read is one problem.
 pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
     let place = Place::File(path.to_owned());
-    let why = match sources::read(sources::Role::User, path) {
+    let why = match sources::read(Role::User, path) {
         Content::Text(text) => return validate(place, &text, env),
         Content::Absent => "there is no such file".to_owned(),
         Content::Unreadable(why) => why,

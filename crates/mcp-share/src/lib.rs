@@ -25,6 +25,7 @@
 //! | `router` | which host hears what the server starts |
 //! | `hub`, `peer`, `tokens` | the connection, and each bridge on it |
 //! | `opening` | the first line in each direction |
+//! | `upstream` | what the bridge asks of its share |
 #![doc = "\n# In ten lines\n"]
 #![doc = include_str!("../README.md")]
 #![cfg(unix)]
@@ -40,6 +41,7 @@ mod router;
 mod share;
 mod source;
 mod tokens;
+mod upstream;
 
 pub use fingerprint::Fingerprint;
 pub use share::Share;

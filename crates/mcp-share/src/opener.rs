@@ -8,12 +8,13 @@ use std::time::Duration;
 use mcp_bridge::parts::check_peer;
 use mcp_bridge::shared::{BridgeView, HostIdentity, UpstreamChange};
 use mcp_status::{Evidence, FailureRun, Outcome, Phase, Reason};
-use mcp_transport::stream::{OpenFuture, Stream, StreamEndpoint, StreamOpener};
+use mcp_transport::endpoint::StreamEndpoint;
+use mcp_transport::stream::{OpenFuture, Stream, StreamOpener};
 use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource};
 use mcp_transport::{Endpoint, Server};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::hub::{Hub, Plan};
@@ -22,9 +23,6 @@ use crate::share::Share;
 
 /// How long to wait before looking again for the process that has the claim: it is starting, or ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How long the process that keeps the connection may take to say that it is there, before anything else. It says so at once;
-/// one that was stopped, or hangs, never does.
-const HERE_LIMIT: Duration = Duration::from_secs(5);
 /// How long no process may listen although one has the claim. One that ends takes 2 s.
 const ABSENT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -165,7 +163,7 @@ impl Opener {
     ) -> Result<Result<Stream, FailureRun>, VisitError> {
         let mut stream = BufReader::new(stream);
         let request = Request::Attach { pid: std::process::id(), wanted };
-        let owner = ask(&mut stream, &request).await.map_err(|error| match error.kind() {
+        let owner = opening::ask(&mut stream, &request).await.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => VisitError::Silent,
             _ => error.into(),
         })?;
@@ -200,22 +198,6 @@ impl Opener {
         let hub = Hub::start(plan, claim)?;
         self.share.state().hub = Some(hub.clone());
         Ok(hub)
-    }
-}
-
-/// Says what this process comes for, and returns the process that hears it.
-///
-/// # Errors
-///
-/// None does, or not within the limit ([`TimedOut`](io::ErrorKind::TimedOut)).
-pub(crate) async fn ask(stream: &mut BufReader<UnixStream>, request: &Request) -> io::Result<u32> {
-    let asked = async {
-        opening::write(stream, request).await?;
-        opening::read(stream).await
-    };
-    match timeout(HERE_LIMIT, asked).await?? {
-        Reply::Here { pid } => Ok(pid),
-        _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 

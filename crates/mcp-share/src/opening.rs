@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use mcp_status::{Evidence, FailureRun, Schedule};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 /// The longest such line, in bytes: evidence with what a server said about itself is far shorter.
 const MAX_LINE: u64 = 64 << 10;
+/// How long the process that keeps the connection may take to say that it is there, before anything else. It says so at once;
+/// one that was stopped, or hangs, never does.
+const HERE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a process comes for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -81,6 +86,22 @@ pub(crate) async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncBufRead + 
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(serde_json::from_str(&line)?)
+}
+
+/// Says what this process comes for, and returns the process that hears it.
+///
+/// # Errors
+///
+/// None does, or not within the limit ([`TimedOut`](io::ErrorKind::TimedOut)).
+pub(crate) async fn ask(stream: &mut BufReader<UnixStream>, request: &Request) -> io::Result<u32> {
+    let asked = async {
+        write(stream, request).await?;
+        read(stream).await
+    };
+    match timeout(HERE_LIMIT, asked).await?? {
+        Reply::Here { pid } => Ok(pid),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use mcp_bridge::parts::{
     Host, HostAnswer, LIST_CHANGES, Line, Lines, Log, RequestMeta, Subscriptions, acknowledgement, as_is,
     explain, not_taken, raw, severity, string, text,
 };
+use mcp_transport::endpoint::StreamEndpoint;
 use mcp_transport::message::{
     Era, INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, ProtocolRevision, RequestId, RpcError,
     UNSUPPORTED_VERSION, parse,
 };
-use mcp_transport::stream::StreamEndpoint;
 use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::{RequestOptions, ServerDescription};
 use serde_json::value::RawValue;

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mcp_bridge::Role;
-use mcp_bridge::shared::{BridgeView, SharedUpstream, UpstreamChange, UpstreamFuture};
-use mcp_transport::supervisor::ServerSource;
+use mcp_bridge::shared::UpstreamChange;
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
@@ -17,7 +16,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::SharedSource;
 use crate::address::Address;
 use crate::hub::Hub;
-use crate::opener::{Source, ask};
 use crate::opening::{self, Reply, Request};
 
 /// How long a reconnect may take that another process makes: as long as a command waits for it.
@@ -91,7 +89,7 @@ impl Share {
             None => {
                 let asked = async {
                     let mut stream = BufReader::new(UnixStream::connect(address.socket()).await?);
-                    ask(&mut stream, &Request::Reconnect).await?;
+                    opening::ask(&mut stream, &Request::Reconnect).await?;
                     timeout(RECONNECT_LIMIT, opening::read::<Reply>(&mut stream)).await?
                 };
                 if let Err(error) = asked.await {
@@ -110,7 +108,7 @@ impl Share {
         &self.0.source
     }
 
-    fn hub(&self) -> Option<Arc<Hub>> {
+    pub(crate) fn hub(&self) -> Option<Arc<Hub>> {
         self.state().hub.clone()
     }
 
@@ -133,6 +131,16 @@ impl Share {
         self.state().waiting = Some(AbortOnDropHandle::new(waiting));
     }
 
+    /// Waits until the bridge has to ask again, and returns why.
+    pub(crate) async fn next_change(&self) -> UpstreamChange {
+        loop {
+            self.0.changed.notified().await;
+            if let Some(change) = self.state().change.take() {
+                return change;
+            }
+        }
+    }
+
     /// Has the bridge ask again.
     pub(crate) fn note(&self, change: UpstreamChange) {
         self.0.note(change);
@@ -148,46 +156,6 @@ impl Shared {
             state.change = state.change.max(Some(change));
         }
         self.changed.notify_one();
-    }
-}
-
-impl SharedUpstream for Share {
-    fn source(&self, bridge: BridgeView) -> Arc<dyn ServerSource> {
-        Arc::new(Source::new(self.clone(), bridge))
-    }
-
-    fn changed(&self) -> UpstreamFuture<'_, UpstreamChange> {
-        Box::pin(async {
-            loop {
-                self.0.changed.notified().await;
-                if let Some(change) = self.state().change.take() {
-                    return change;
-                }
-            }
-        })
-    }
-
-    fn release(&self) {
-        if let Some(hub) = self.hub() {
-            hub.release();
-        }
-    }
-
-    fn released(&self) -> UpstreamFuture<'_> {
-        Box::pin(async {
-            if let Some(hub) = self.hub() {
-                hub.others_gone().await;
-            }
-        })
-    }
-
-    fn close(&self) -> UpstreamFuture<'_> {
-        Box::pin(async {
-            self.state().ended = true;
-            if let Some(hub) = self.hub() {
-                hub.close().await;
-            }
-        })
     }
 }
 

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_auth::replay::{AfterRefusal, RefusalKind, Replay};
 use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials};
 use mcp_status::{ChallengeKind, Limit, LimitSubject, Phase};
+use mcp_text::Secrets;
 use tracing::Instrument as _;
 use url::Url;
 
@@ -176,6 +177,22 @@ impl AuthedClient {
             sent: SentCredentials::default(),
             waiting: Arc::default(),
         }
+    }
+
+    /// Everything that the server was sent and must not be repeated in what is told about it.
+    pub(crate) fn secrets(&self) -> Secrets {
+        self.with_places(self.sent.values(|_, _| true))
+    }
+
+    /// The same without headers that only route: the name of a team may well be a part of the name of a tool.
+    pub(crate) fn credentials_sent(&self) -> Secrets {
+        self.with_places(self.sent.values(Credentials::is_credential))
+    }
+
+    fn with_places(&self, mut secrets: Secrets) -> Secrets {
+        secrets.insert_url(self.endpoint.as_str());
+        self.cookies.hide_in(&mut secrets);
+        secrets
     }
 
     /// Who supplies its credentials.

@@ -21,7 +21,8 @@ use crate::endpoint::Endpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
 use crate::hub::Inbox;
-use crate::limits::{Budget, Limits, Shared};
+use crate::lease::SharedBudget;
+use crate::limits::{Budget, Limits};
 use crate::options::{ClientOptions, RequestOptions};
 use crate::refusal;
 use crate::retry::RetryPolicy;
@@ -244,7 +245,7 @@ pub struct Connector {
     options: Arc<ClientOptions>,
     /// The limits of every server whose entry has none.
     limits: Arc<Limits>,
-    shared: Shared,
+    shared: SharedBudget,
 }
 
 impl Connector {
@@ -252,7 +253,7 @@ impl Connector {
     pub fn new(options: ClientOptions) -> Self {
         Self {
             limits: Arc::new(options.limits.clone()),
-            shared: Shared::default(),
+            shared: SharedBudget::default(),
             #[cfg(feature = "http")]
             client: HttpClient::new(options),
             #[cfg(not(feature = "http"))]

@@ -13,7 +13,6 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
-use crate::limits::Limits;
 use crate::message::envelope::RequestId;
 
 /// How many refusals may wait beside the answers.
@@ -86,10 +85,11 @@ pub(crate) enum Admission {
 }
 
 impl Debts {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// Of a server that may have this many requests open at a time, with this many bytes in all.
+    pub(crate) fn new(max_open: usize, max_open_bytes: usize) -> Self {
         Self(Arc::new(Inner {
-            max_open: limits.server_requests,
-            max_open_bytes: limits.message_bytes,
+            max_open,
+            max_open_bytes,
             open: Sum::default(),
             owed: Sum::default(),
             paid: Notify::new(),
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn debts() -> Debts {
-        Debts::new(&Limits { server_requests: 2, message_bytes: 100, ..Limits::default() })
+        Debts::new(2, 100)
     }
 
     fn admitted(asked: Admission) -> Option<Debt> {
@@ -233,7 +233,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn s_k2_ids_of_megabytes_are_not_piled_up() {
-        let debts = Debts::new(&Limits::default());
+        let debts = Debts::new(64, 16 << 20);
         let Admission::Admitted(mut one) = debts.take_in(2 << 20, 2 << 20) else { panic!("it is the first") };
         assert_eq!(debts.room().await, Ok(()));
         one.answered();

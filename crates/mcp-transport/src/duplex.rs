@@ -21,7 +21,8 @@ use tracing::debug;
 use crate::debts::{Admission, Debt, FloodError};
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::inbound::Inbound;
-use crate::limits::{Allowance, Budget, Lease, Meter, Purpose};
+use crate::lease::Lease;
+use crate::limits::{Allowance, Budget, Meter, Purpose};
 use crate::message::Payload;
 use crate::message::envelope::{
     self, EnvelopeError, INTERNAL_ERROR, Incoming, Messages, RequestId, RpcError,

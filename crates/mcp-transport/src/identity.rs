@@ -3,8 +3,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use crate::endpoint::StreamEndpoint;
 use crate::options::ClientOptions;
-use crate::stream::StreamEndpoint;
 use crate::{Server, StdioEndpoint};
 
 impl Server {

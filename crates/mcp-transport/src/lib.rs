@@ -54,6 +54,7 @@ mod http;
 mod hub;
 mod identity;
 mod inbound;
+mod lease;
 pub mod limits;
 pub mod message;
 mod offered;

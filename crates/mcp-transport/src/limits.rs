@@ -5,17 +5,15 @@
 //! a call is what a person waits for, and may be large.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::debts::Debts;
 use crate::error::{TransportError, TransportErrorKind};
+use crate::lease::{Lease, SharedBudget};
 
 /// How much of a handshake or a list costs nothing of what all connections share, in bytes. More than all but a few
 /// real servers need.
 const FREE: usize = 1 << 20;
-/// What all handshakes and lists of one client may hold beyond that at a time, in bytes.
-const SHARED: usize = 64 << 20;
 /// The longest event id that a stream is continued from, in bytes: it has to travel in a header.
 #[cfg(feature = "http")]
 pub(crate) const EVENT_ID_BYTES: usize = 4 << 10;
@@ -201,18 +199,18 @@ pub(crate) struct Budget {
     pub(crate) limits: Arc<Limits>,
     /// What the server has asked, and what it is owed for it.
     pub(crate) debts: Debts,
-    shared: Shared,
+    shared: SharedBudget,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self::new(Arc::default(), Shared::default())
+        Self::new(Arc::default(), SharedBudget::default())
     }
 }
 
 impl Budget {
-    pub(crate) fn new(limits: Arc<Limits>, shared: Shared) -> Self {
-        Self { debts: Debts::new(&limits), limits, shared }
+    pub(crate) fn new(limits: Arc<Limits>, shared: SharedBudget) -> Self {
+        Self { debts: Debts::new(limits.server_requests, limits.message_bytes), limits, shared }
     }
 
     /// What one answer holds, counted from nothing.
@@ -221,36 +219,11 @@ impl Budget {
     }
 }
 
-/// What the handshakes and lists of all connections of one client hold, beyond what is free. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Shared(Arc<AtomicUsize>);
-
-impl Shared {
-    /// Takes `bytes` more, if they are left.
-    fn take(&self, bytes: usize) -> bool {
-        let after = |held: usize| held.checked_add(bytes).filter(|held| *held <= SHARED);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, after).is_ok()
-    }
-}
-
-/// A part of what is shared, given back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    shared: Shared,
-    bytes: usize,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.shared.0.fetch_sub(self.bytes, Ordering::AcqRel);
-    }
-}
-
 /// Counts what one answer holds while it arrives. What is not taken is given back with it.
 #[derive(Debug)]
 pub(crate) struct Meter {
     allowance: Allowance,
-    shared: Shared,
+    shared: SharedBudget,
     lease: Option<Lease>,
 }
 
@@ -270,15 +243,13 @@ impl Meter {
         if bytes <= FREE || !self.allowance.purpose.is_shared() {
             return Ok(());
         }
-        let lease = self.lease.get_or_insert_with(|| Lease { shared: self.shared.clone(), bytes: 0 });
-        let more = (bytes - FREE).saturating_sub(lease.bytes);
-        if !lease.shared.take(more) {
+        let lease = self.lease.get_or_insert_with(|| self.shared.lease());
+        if !lease.hold(bytes - FREE) {
             let what = "the handshakes and lists of all servers together are too long to be held at a time";
             return Err(
                 TransportError::new(TransportErrorKind::TooLarge, what).with_said(Some(what.to_owned()))
             );
         }
-        lease.bytes += more;
         Ok(())
     }
 
@@ -348,7 +319,7 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        assert_eq!(held.len(), SHARED / (15 << 20), "the first MiB of each is free");
+        assert_eq!(held.len(), crate::lease::SHARED / (15 << 20), "the first MiB of each is free");
         assert_eq!(*refused.kind(), TransportErrorKind::TooLarge);
         let mut small = budget.meter(list);
         small.admit(FREE).unwrap();
@@ -357,6 +328,6 @@ mod tests {
         held.pop();
         budget.meter(list).admit(16 << 20).unwrap();
         held.clear();
-        assert_eq!(budget.shared.0.load(Ordering::Acquire), 0);
+        assert_eq!(budget.shared.held(), 0);
     }
 }

@@ -10,10 +10,9 @@ use http::HeaderName;
 use mcp_auth::Credentials;
 use mcp_text::Secrets;
 
-use crate::authed::AuthedClient;
-
 /// How many different ones are kept: a server repeats what it has just been sent, or refused before.
 const KEPT: usize = 8;
+
 /// The credentials that one endpoint was sent, the latest last. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct SentCredentials(Arc<Mutex<VecDeque<Credentials>>>);
@@ -30,7 +29,8 @@ impl SentCredentials {
         kept.push_back(used.clone());
     }
 
-    fn values(&self, wanted: fn(&Credentials, &HeaderName) -> bool) -> Secrets {
+    /// Of those headers that are `wanted`.
+    pub(crate) fn values(&self, wanted: fn(&Credentials, &HeaderName) -> bool) -> Secrets {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut secrets = Secrets::default();
         for used in kept.iter() {
@@ -44,24 +44,6 @@ impl SentCredentials {
 impl fmt::Debug for SentCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SentCredentials")
-    }
-}
-
-impl AuthedClient {
-    /// Everything that the server was sent and must not be repeated in what is told about it.
-    pub(crate) fn secrets(&self) -> Secrets {
-        self.with_places(self.sent.values(|_, _| true))
-    }
-
-    /// The same without headers that only route: the name of a team may well be a part of the name of a tool.
-    pub(crate) fn credentials_sent(&self) -> Secrets {
-        self.with_places(self.sent.values(Credentials::is_credential))
-    }
-
-    fn with_places(&self, mut secrets: Secrets) -> Secrets {
-        secrets.insert_url(self.endpoint.as_str());
-        self.cookies.hide_in(&mut secrets);
-        secrets
     }
 }
 

@@ -3,12 +3,9 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use mcp_status::FailureRun;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::endpoint::Endpoint;
 
 /// What [`StreamOpener::open`] returns.
 pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<Stream, FailureRun>> + Send + 'a>>;
@@ -20,44 +17,6 @@ pub trait StreamOpener: Send + Sync + 'static {
     /// which connects to the server itself says how far that has come: what was seen there means the same here. It is
     /// expected to have this process [look again](crate::SupervisorHandle::look_again) when it would say something else.
     fn open(&self) -> OpenFuture<'_>;
-}
-
-/// A server that is reached by a stream in both directions.
-///
-/// The messages are those of MCP, one per line, as over stdio. The other end may say [`GOING_AWAY`](Self::GOING_AWAY):
-/// it takes no new requests on this stream, and those under way are still answered.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct StreamEndpoint {
-    /// Opens the streams.
-    pub opener: Arc<dyn StreamOpener>,
-    /// Where the server behind is: for messages, and to tell one server from another.
-    pub server: Box<Endpoint>,
-}
-
-impl StreamEndpoint {
-    /// The notification by which the other end takes no more requests on a stream.
-    pub const GOING_AWAY: &'static str = "notifications/relay/going_away";
-
-    /// A way to `server` whose streams are opened by `opener`.
-    pub fn new(opener: impl StreamOpener, server: Endpoint) -> Self {
-        Self { opener: Arc::new(opener), server: Box::new(server) }
-    }
-}
-
-/// However they are opened, two of them are equal where the server behind is.
-impl PartialEq for StreamEndpoint {
-    fn eq(&self, other: &Self) -> bool {
-        self.server == other.server
-    }
-}
-
-impl Eq for StreamEndpoint {}
-
-impl fmt::Debug for StreamEndpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamEndpoint").field("server", &self.server).finish_non_exhaustive()
-    }
 }
 
 /// A stream in both directions that is open already.

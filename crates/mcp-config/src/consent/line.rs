@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::display::{self, REDACTED};
 use crate::document::Document;
-use crate::entry::Field;
+use crate::field::Field;
 use crate::json::{Node, Value};
 
 /// The longest that a field is shown, in columns. What is left out is said, or an end could hide behind a long start.

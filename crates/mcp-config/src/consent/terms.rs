@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::line::{self, FieldIndex};
 use crate::EnvFile;
 use crate::document::Document;
-use crate::entry::Field;
+use crate::field::Field;
 use crate::json::{Node, Object, Pointer, Value};
 use crate::remark::is_remark;
 

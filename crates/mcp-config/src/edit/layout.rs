@@ -3,6 +3,13 @@
 use super::Value;
 use crate::json::{Member, Node};
 
+impl Value {
+    /// The value as JSON on one line. May hold secrets.
+    pub fn to_json(&self) -> String {
+        Style::one_line().rendered(self, "", false)
+    }
+}
+
 /// How new text is written so that it looks like the rest.
 #[derive(Clone, Debug)]
 pub(super) struct Style {

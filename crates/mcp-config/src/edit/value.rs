@@ -36,11 +36,6 @@ impl Value {
         json::parse(text).map(|node| Self::of(text, &node)).map_err(|error| EditError::syntax(text, &error))
     }
 
-    /// The value as JSON on one line. May hold secrets.
-    pub fn to_json(&self) -> String {
-        super::layout::Style::one_line().rendered(self, "", false)
-    }
-
     /// The members of an object, in order; none of anything else.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Self)> {
         let members = match self {

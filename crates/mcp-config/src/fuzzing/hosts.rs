@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{CANARY, hidden, shown_safely, sources};
 use crate::hosts::HostPlace;
-use crate::sources::{Content, Role, Source};
+use crate::source::{Content, Role, Source};
 use crate::{
     BridgeCommand, CandidateState, Config, EntryPlace, Env, Host, HostListing, HostTarget, ImportPlan, Place,
     Platform, Request, Scope, Sources,

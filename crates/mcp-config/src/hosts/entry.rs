@@ -1,9 +1,7 @@
 //! From an entry in a host's words to the same entry in ours.
 
-use std::collections::HashMap;
-
 use crate::display::display_key;
-use crate::document::Document;
+use crate::document::{Document, Origins};
 use crate::hosts::draft::{Draft, Group, Groups};
 use crate::hosts::lines;
 use crate::hosts::variables::{self, Inputs};
@@ -11,9 +9,6 @@ use crate::hosts::words::{self, FieldMeaning, OAUTH, Unit};
 use crate::hosts::{EditorVariables, Host, Input};
 use crate::json::{Member, Node, Object, Pointer, Span, Value, WholeNumber};
 use crate::{Problem, ProblemCode, Severity, schema};
-
-/// Where what stands at a place of the text is, in the host's own words.
-pub(crate) type Origins = HashMap<(usize, usize), Pointer>;
 
 /// A host's file in our own form.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use crate::json::{Node, Pointer, Value};
 use crate::pointer::Pointer as HostPointer;
 use crate::program::Program;
 use crate::schema::{self, Context};
-use crate::sources::{Content, Request, Role, Source};
+use crate::source::{Content, Role, Source};
+use crate::sources::{self, Request};
 use crate::{Locations, Place, Problem, ProblemCode, Project, Scope, Severity, Terms};
 
 /// A file of a host.
@@ -59,7 +60,7 @@ impl HostListing {
         let mut found = Vec::new();
         for host in hosts {
             for (place, path) in host.places(&request.env, &project, request.platform) {
-                let file = Source::file(Role::Host(place), path);
+                let file = sources::file(Role::Host(place), path);
                 found.extend(Self::of(place, &file, request, &project, &locations));
             }
         }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use crate::document::Document;
 use crate::hosts::entry::{Entries, Reading};
+use crate::hosts::words::holds_servers;
 use crate::hosts::{EditorVariables, Format, Host, HostPlace, toml, variables, yaml};
 use crate::json::{self, Member, Node, Object, Pointer, Value};
-use crate::sources::Source;
+use crate::source::Source;
 use crate::{Locations, Place, Problem, Project};
 
 impl HostPlace {
@@ -99,21 +100,6 @@ pub(super) fn servers<'n>(root: &'n Object, keys: &'static [&'static [&'static s
         return Some(first);
     }
     Some(all.find(|servers| holds_servers(&servers.member.node)).unwrap_or(first))
-}
-
-/// Whether a value is what hosts keep servers in: entries by name, or a list of them.
-pub(crate) fn holds_servers(node: &Node) -> bool {
-    let is_server = |node: &Node| {
-        let has = |key: &str| node.as_object().is_some_and(|entry| entry.get(key).is_some());
-        ["command", "url", "cmd", "uri", "type", "serverUrl", "httpUrl", "baseUrl", "transport"]
-            .iter()
-            .any(|key| has(key))
-    };
-    match (node.as_object(), node.as_array()) {
-        (Some(object), _) => object.iter().any(|member| is_server(&member.node)),
-        (_, Some(items)) => items.iter().any(is_server),
-        _ => false,
-    }
 }
 
 /// The entries by name, of a list by what each calls itself.

@@ -3,6 +3,8 @@
 //! What is the same in every host that has the word stands here; what one host alone has, or means otherwise, stands with
 //! that host. A word that is in no table is left as it is, so that the reader of our own files says what it thinks of it.
 
+use crate::json::Node;
+
 /// The unit of a number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Unit {
@@ -310,6 +312,21 @@ pub(crate) fn kind(word: &str) -> Option<&'static str> {
     let word: String =
         word.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect();
     TYPES.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours)
+}
+
+/// Whether a value is what hosts keep servers in: entries by name, or a list of them.
+pub(crate) fn holds_servers(node: &Node) -> bool {
+    let is_server = |node: &Node| {
+        let has = |key: &str| node.as_object().is_some_and(|entry| entry.get(key).is_some());
+        ["command", "url", "cmd", "uri", "type", "serverUrl", "httpUrl", "baseUrl", "transport"]
+            .iter()
+            .any(|key| has(key))
+    };
+    match (node.as_object(), node.as_array()) {
+        (Some(object), _) => object.iter().any(|member| is_server(&member.node)),
+        (_, Some(items)) => items.iter().any(is_server),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::Context;
 use super::reader::Reader;
-use super::remote::is_token;
 use super::stdio::place;
 use crate::ProblemCode;
 use crate::entry::Scope;
@@ -76,6 +75,12 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, Option<(&str, &str)>)> {
             .filter(|(name, value)| is_token(name) && !value.chars().any(|c| c.is_control() && c != '\t'));
         Some((index + 1, header))
     })
+}
+
+/// Whether it can be the name of a header: RFC 9110 section 5.6.2.
+pub(super) fn is_token(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(token)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::display;
 use crate::document::Document;
-use crate::entry::Field;
 use crate::expand::Text;
+use crate::field::Field;
 use crate::json::{Member, Node, Object, Pointer, Span};
 use crate::{Env, Origin, Problem, ProblemCode, Severity};
 

@@ -186,7 +186,7 @@ fn headers(reader: &mut Reader<'_, '_>) -> Vec<(String, Text)> {
     }
     for (index, (name, value)) in headers.iter().enumerate() {
         let Some(span) = spans.get(&**name).copied() else { continue };
-        if !is_token(name.trim()) {
+        if !headers_file::is_token(name.trim()) {
             let message = "is not a header name (RFC 9110 section 5.1)";
             reader.error(ProblemCode::InvalidConfig, &["headers", name], span, message, None);
         }
@@ -200,12 +200,6 @@ fn headers(reader: &mut Reader<'_, '_>) -> Vec<(String, Text)> {
         }
     }
     headers
-}
-
-/// RFC 9110 section 5.6.2.
-pub(super) fn is_token(name: &str) -> bool {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(token)
 }
 
 fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Option<Helper> {

@@ -4,8 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Content, Role, Source};
+use super::file;
 use crate::Place;
+use crate::source::{Content, Role, Source};
 
 /// The directory of the administrator's drop-in files.
 pub(super) fn drop_ins(dir: &Path) -> PathBuf {
@@ -14,7 +15,7 @@ pub(super) fn drop_ins(dir: &Path) -> PathBuf {
 
 /// `managed-settings.json` and, after it, the drop-in files in the order of their names.
 pub(super) fn settings(dir: &Path) -> Vec<Source> {
-    let mut sources = vec![Source::file(Role::ManagedSettings, dir.join("managed-settings.json"))];
+    let mut sources = vec![file(Role::ManagedSettings, dir.join("managed-settings.json"))];
     let folder = drop_ins(dir);
     let listed: io::Result<Vec<PathBuf>> = fs::read_dir(&folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
@@ -25,7 +26,7 @@ pub(super) fn settings(dir: &Path) -> Vec<Source> {
                 !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
             });
             paths.sort();
-            sources.extend(paths.into_iter().map(|path| Source::file(Role::ManagedSettings, path)));
+            sources.extend(paths.into_iter().map(|path| file(Role::ManagedSettings, path)));
         }
         // A link that leads nowhere is one.
         Err(_)

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Content, Role, is_inline, read};
+use super::{is_inline, read};
+use crate::source::{Content, Role};
 
 /// What came out of the pipes among the values of `--mcp-config`.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::grant::{Form, OAuthError};
+use super::form::{Form, OAuthError};
 use super::state::{Client, State};
 
 pub(crate) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

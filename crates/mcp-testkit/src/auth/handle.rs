@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::client;
-use super::grant::{self, Form, OAuthError};
+use super::form::{Form, OAuthError};
+use super::grant;
 use super::settings::{AuthSettings, Echo, Endpoint, MetadataAt};
 use super::state::{Code, Decision, Device, Grant, State};
 use crate::mcp::{Answer, HttpAnswer, http_answer};

@@ -1,6 +1,7 @@
 //! The fake authorization server.
 
 mod client;
+mod form;
 mod grant;
 mod handle;
 mod protect;

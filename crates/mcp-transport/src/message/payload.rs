@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::limits::Lease;
+use crate::lease::Lease;
 
 /// A result as the server sent it: one valid JSON value, every byte of it, read no further than to know that.
 ///

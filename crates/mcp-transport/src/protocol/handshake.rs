@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::bounded::{MAX_WORD, few_members, few_words, shortened};
 use super::lenient;
 use crate::error::{TransportError, TransportErrorKind};
-use crate::limits::Lease;
+use crate::lease::Lease;
 use crate::message::{
     Era, HEADER_MISMATCH, MISSING_CAPABILITY, Members, Payload, ProtocolRevision, UNSUPPORTED_VERSION, meta,
 };

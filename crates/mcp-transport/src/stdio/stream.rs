@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::outbox::{Inbox, Outbox};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
+use crate::endpoint::StreamEndpoint;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Allowance, Budget};
 use crate::message::lines::{Lines, put_on_one_line};
-use crate::stream::{Stream, StreamEndpoint};
+use crate::stream::Stream;
 
 /// How long the last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);

@@ -1,0 +1,103 @@
+//! One file or argument of a configuration, as a value: what it is read for, where it is and what came of reading it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::Place;
+use crate::hosts::HostPlace;
+
+/// What a file is read for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// `managed-mcp.json`.
+    Managed,
+    /// `managed-settings.json` and its drop-in files.
+    ManagedSettings,
+    /// `.claude.json`: user scope, local scope, trust, disabled lists.
+    User,
+    /// This tool's own file of servers.
+    Own,
+    /// A `.mcp.json`.
+    Project,
+    /// A `--mcp-config`.
+    Dynamic,
+    /// `settings.json` of the person.
+    UserSettings,
+    /// `.claude/settings.json` of the project.
+    ProjectSettings,
+    /// `.claude/settings.local.json` of the project.
+    LocalSettings,
+    /// This tool's own trust and approvals.
+    Decisions,
+    /// A file of another host.
+    Host(HostPlace),
+    /// A place where people put servers that no program reads.
+    NeverRead(UnreadPlace),
+}
+
+impl Role {
+    /// Whether a project brings files of this role along.
+    pub(crate) fn is_of_project(self) -> bool {
+        match self {
+            Self::Project | Self::ProjectSettings | Self::LocalSettings => true,
+            Self::Host(place) => place.file().is_of_project(),
+            _ => false,
+        }
+    }
+}
+
+/// One file or argument, with what came of reading it.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) role: Role,
+    pub(crate) place: Place,
+    pub(crate) content: Content,
+    /// The other account that the file or its folder belongs to, where it does.
+    pub(crate) foreign: Option<u32>,
+    /// The root of the plugin that it is of, where it is of one.
+    pub(crate) plugin: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Content {
+    Absent,
+    Text(String),
+    /// Why not, as a lowercase fragment.
+    Unreadable(String),
+}
+
+/// Why a file is never read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum UnreadPlace {
+    /// In the configuration directory of the person.
+    ConfigDir,
+    /// In the `.claude` directory of a project.
+    ProjectDir,
+    /// In the home directory, while `CLAUDE_CONFIG_DIR` names another one.
+    OtherConfigDir,
+    /// The desktop application's.
+    Desktop,
+}
+
+impl Content {
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+}
+
+impl Source {
+    pub(crate) fn of(role: Role, place: Place, content: Content) -> Self {
+        Self { role, place, content, foreign: None, plugin: None }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = match &self.content {
+            Content::Absent => "absent",
+            Content::Text(_) => "read",
+            Content::Unreadable(why) => why,
+        };
+        write!(f, "{:?} {} ({content})", self.role, self.place)
+    }
+}

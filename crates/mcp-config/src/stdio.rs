@@ -1,0 +1,38 @@
+//! A server that is a command.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::expand::Text;
+use crate::{EnvFile, RedactedText, display};
+
+/// A command that speaks MCP on its standard streams.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stdio {
+    /// The program.
+    pub command: Text,
+    /// Its arguments.
+    pub args: Vec<Text>,
+    /// Variables on top of the inherited environment, in the order of the entry.
+    pub env: Vec<(String, Text)>,
+    /// Variables from a file (`envFile`), below those of `env`.
+    pub env_file: Option<Arc<EnvFile>>,
+    /// Its working directory (`cwd`), absolute; the launch directory where the entry says none.
+    pub cwd: Option<RedactedText<PathBuf>>,
+    /// How long it may take until it speaks (`startupTimeoutMs`).
+    pub startup_timeout: Option<Duration>,
+}
+
+impl Stdio {
+    /// The command line as it may be shown.
+    pub fn display(&self) -> String {
+        let mut line = display::display_url_text(&self.command);
+        for arg in display::display_args(&self.args) {
+            line.push(' ');
+            line.push_str(&arg);
+        }
+        line
+    }
+}
