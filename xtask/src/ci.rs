@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::shell::{command, has_cargo_subcommand, run};
-use crate::{Problems, api, conformance, deps, dist, docs, features, setup};
+use crate::{Problems, api, conformance, deps, dist, docs, features, msrv, setup};
 
 const LINTS: [&str; 8] =
     ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
@@ -44,6 +44,7 @@ pub(crate) fn run_all() -> Result<(), Problems> {
         ("docs", Box::new(docs::check)),
         ("lints", Box::new(|| run(&mut command("cargo", &LINTS)))),
         ("features", Box::new(features::run)),
+        ("oldest Rust", Box::new(msrv::build_where_possible)),
         ("rustdoc", Box::new(|| run(command("cargo", &RUSTDOC).env("RUSTDOCFLAGS", "-D warnings")))),
         ("api", Box::new(api::check)),
         ("packages", Box::new(|| run(&mut command("cargo", &PACKAGES)))),

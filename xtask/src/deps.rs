@@ -6,15 +6,16 @@ mod source_rules;
 mod words;
 
 use crate::sources::read_all;
-use crate::{Problems, duplicates};
+use crate::{Problems, duplicates, msrv};
 
 /// Checks all of them and reports every problem at once.
 pub(crate) fn run() -> Result<(), Problems> {
     // Cargo resolves trees while the sources are read.
-    let (sources, imports, duplicates) = std::thread::scope(|scope| {
+    let (sources, imports, duplicates, versions) = std::thread::scope(|scope| {
         let imports = scope.spawn(imports::check);
         let duplicates = scope.spawn(duplicates::check);
-        (read_all(), joined(imports.join()), joined(duplicates.join()))
+        let versions = scope.spawn(msrv::check);
+        (read_all(), joined(imports.join()), joined(duplicates.join()), joined(versions.join()))
     });
     let sources = sources?;
     let mut problems = imports?;
@@ -22,6 +23,7 @@ pub(crate) fn run() -> Result<(), Problems> {
     problems.extend(words::check(&sources)?);
     problems.extend(circles::check(&sources)?);
     problems.extend(duplicates?);
+    problems.extend(versions?);
     if problems.is_empty() {
         println!("imports, quarantines, names and versions are as ARCHITECTURE.md and deny.toml say");
         Ok(())

@@ -20,6 +20,7 @@ mod features;
 mod fuzz;
 mod json_schema;
 mod lexer;
+mod msrv;
 mod setup;
 mod shell;
 mod shells;

@@ -231,14 +231,14 @@ impl Chain {
     }
 
     /// Each provider whose headers go along, the authority first, until one fails.
-    fn each<E>(&self, mut told: impl FnMut(&dyn AuthProvider) -> Result<(), E>) -> Result<(), E> {
+    fn each<E>(&self, mut visit: impl FnMut(&dyn AuthProvider) -> Result<(), E>) -> Result<(), E> {
         match &self.authority {
             Authority::Withheld(_) => Ok(()),
-            Authority::SignIn { provider, .. } => told(&**provider),
+            Authority::SignIn { provider, .. } => visit(&**provider),
             Authority::Minting { provider, fallback } => {
-                told(&**provider)?;
+                visit(&**provider)?;
                 let active = fallback.as_ref().filter(|fallback| fallback.is_active());
-                active.map_or(Ok(()), |fallback| told(&*fallback.provider))
+                active.map_or(Ok(()), |fallback| visit(&*fallback.provider))
             }
         }
     }

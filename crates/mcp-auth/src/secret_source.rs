@@ -45,7 +45,7 @@ pub(crate) async fn text_of(path: &Path, what: &str) -> Result<String, AuthError
         AuthError::new(AuthErrorKind::SourceFailed, format!("read {what}: {}: {why}", path.display()))
     };
     let file = path.to_owned();
-    // Of this account or root: whoever else could write it would decide who this person is.
+    // Owned by this account or root: another owner could replace the identity that is used.
     let policy = Policy::surroundings(MAX_BYTES).owned();
     let read = tokio::task::spawn_blocking(move || mcp_files::read(&file, &policy)).await;
     let bytes = read.map_err(|_| failed("it could not be read".to_owned()))?;

@@ -19,8 +19,8 @@ use crate::{
 /// What a person reads of it in an error.
 const WHAT: &str = "the token";
 
-/// A token in a file: the token alone, `Bearer TOKEN` or another scheme, or what a headers helper prints. Whoever replaces
-/// the file is heard with the next request; its expiry is read from a JWT or from `expiresAt`.
+/// A token in a file: the token alone, `Bearer TOKEN` or another scheme, or what a headers helper prints. A replaced file
+/// counts from the next request on; its expiry is read from a JWT or from `expiresAt`.
 #[derive(Debug)]
 pub struct TokenFile {
     flight: SingleFlight<FileSource>,

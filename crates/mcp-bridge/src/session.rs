@@ -158,12 +158,12 @@ impl Session {
     }
 
     async fn request(&mut self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
-        let told = if self.core.introduction.is_made() { None } else { announced_chain(params.as_deref()) };
-        if !self.admits(&id, told.clone()).await {
+        let chain = if self.core.introduction.is_made() { None } else { announced_chain(params.as_deref()) };
+        if !self.admits(&id, chain.clone()).await {
             return;
         }
         if method == "initialize" {
-            return self.initialize(id, params.as_deref(), told.is_some()).await;
+            return self.initialize(id, params.as_deref(), chain.is_some()).await;
         }
         let era = match RequestMeta::read(params.as_deref()) {
             Some(meta) => {
@@ -174,7 +174,7 @@ impl Session {
                 if self.core.introduction.take(profile) {
                     self.connect().await;
                     if method == "server/discover" {
-                        return self.answer(id, Era::Modern, told.is_some(), |known| known.discover());
+                        return self.answer(id, Era::Modern, chain.is_some(), |known| known.discover());
                     }
                 }
                 Era::Modern
@@ -212,10 +212,10 @@ impl Session {
     }
 
     /// Whether the host is served. Decided when it opens the conversation; one that is not is told why.
-    async fn admits(&mut self, id: &RequestId, told: Option<String>) -> bool {
+    async fn admits(&mut self, id: &RequestId, chain: Option<String>) -> bool {
         let opening = self.core.config.opening.clone().filter(|_| !self.core.introduction.is_made());
         let Some(opening) = opening else { return true };
-        let Err(reason) = opening(told).await else { return true };
+        let Err(reason) = opening(chain).await else { return true };
         self.core.host.respond(id, Err(&turned_away(reason, &self.core.config)));
         self.turned_away = true;
         false

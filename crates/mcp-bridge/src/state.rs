@@ -226,8 +226,8 @@ pub struct Log(Mutex<LogState>);
 struct LogState {
     /// What a legacy host set, for every connection to come.
     set: Option<String>,
-    /// What the present connection to a legacy server was told for modern requests.
-    told: Option<u8>,
+    /// The level that the present connection to a legacy server has for modern requests.
+    level_sent: Option<u8>,
     /// The levels of the modern requests under way.
     wanted: Vec<u8>,
     /// The lowest level of the requests that were answered a moment ago, and until when it counts.
@@ -257,16 +257,16 @@ impl Log {
         let level = severity(level)?;
         let mut state = self.state();
         state.wanted.push(level);
-        let must_tell = state.told.is_none_or(|told| told > level);
+        let must_tell = state.level_sent.is_none_or(|sent| sent > level);
         if must_tell {
-            state.told = Some(level);
+            state.level_sent = Some(level);
         }
         Some((LogRequest { log: self, level }, must_tell))
     }
 
     /// A new connection knows nothing of the levels.
     pub(crate) fn forget_told(&self) {
-        self.state().told = None;
+        self.state().level_sent = None;
     }
 
     /// Whether a modern request wants a message of this level.

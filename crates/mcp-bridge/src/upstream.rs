@@ -221,16 +221,16 @@ pub async fn subscribe_one_by_one(
         let params = raw(format!(r#"{{"level":{}}}"#, string(&level)));
         tell(server, "logging/setLevel", &params).await;
     }
-    let mut told = BTreeSet::new();
+    let mut subscribed = BTreeSet::new();
     loop {
         let now = wanted.borrow_and_update().clone();
-        for uri in now.difference(&told) {
+        for uri in now.difference(&subscribed) {
             tell(server, "resources/subscribe", &raw(format!(r#"{{"uri":{}}}"#, string(uri)))).await;
         }
-        for uri in told.difference(&now) {
+        for uri in subscribed.difference(&now) {
             tell(server, "resources/unsubscribe", &raw(format!(r#"{{"uri":{}}}"#, string(uri)))).await;
         }
-        told = now;
+        subscribed = now;
         if wanted.changed().await.is_err() {
             return;
         }

@@ -110,8 +110,8 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ExitStatus {
         drop(error.print());
         return ExitStatus::Usage;
     }
-    let told = mistake(error, words);
-    eprint(&if as_json { told.to_json() } else { told.to_text() });
+    let problem = mistake(error, words);
+    eprint(&if as_json { problem.to_json() } else { problem.to_text() });
     ExitStatus::Usage
 }
 
@@ -124,7 +124,7 @@ fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
     if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), text(ContextKind::InvalidSubcommand)) {
         return unknown(word);
     }
-    let told = CliError::of_arguments(&error.render().to_string());
+    let problem = CliError::of_arguments(&error.render().to_string());
     let near = match error.kind() {
         ErrorKind::UnknownArgument => text(ContextKind::InvalidArg).and_then(|word| option_near(word, words)),
         ErrorKind::InvalidValue => {
@@ -137,14 +137,14 @@ fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
         }
         _ => None,
     };
-    let told = match near {
-        Some(near) => told.why(format!("did you mean {near:?}?")),
-        None => told,
+    let problem = match near {
+        Some(near) => problem.why(format!("did you mean {near:?}?")),
+        None => problem,
     };
-    match (told.next.as_deref(), verb(words)) {
+    match (problem.next.as_deref(), verb(words)) {
         // The help of a command says more than that of the program.
-        (Some("mcplink --help"), Some(verb)) => told.next(format!("mcplink {verb} --help")),
-        _ => told,
+        (Some("mcplink --help"), Some(verb)) => problem.next(format!("mcplink {verb} --help")),
+        _ => problem,
     }
 }
 

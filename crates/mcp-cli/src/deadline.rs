@@ -39,8 +39,8 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// How it is told: the limit and the option that moves it.
-    pub(crate) fn told(&self) -> String {
+    /// How it is shown: the limit and the option that moves it.
+    pub(crate) fn text(&self) -> String {
         format!("{} (--timeout)", duration(self.limit))
     }
 }
@@ -82,7 +82,7 @@ pub(crate) async fn within(
 ) -> Result<ExitStatus, CliError> {
     let Some(deadline) = deadline else { return command.await };
     timeout_at(deadline.at + LAST_WORDS, command).await.unwrap_or_else(|_| {
-        let message = format!("there was no result within {}", deadline.told());
+        let message = format!("there was no result within {}", deadline.text());
         let error = CliError::new(ExitStatus::Pending, "timeout", message);
         Err(match reached.lock().clone() {
             Some(Step { doing, next }) => error.why(format!("it was still {doing}")).next(steps.step(&next)),

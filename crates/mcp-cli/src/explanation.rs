@@ -78,7 +78,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
             "An attempt failed in a way that passes, and the next one is due later: the server may have asked to wait."
         }
         ReasonCode::AwaitingApproval => {
-            "The entry stands in a project's file, and nobody has approved it on this machine."
+            "The entry stands in a project's file, and it has not been approved on this machine."
         }
         ReasonCode::ChangedSinceApproval => "The entry was approved, and says something else now.",
         ReasonCode::Declined => "A person rejected this entry of a project.",
@@ -122,7 +122,7 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
              Mend the header, or sign in where the helper gets its token; the next command asks afresh."
         }
         ReasonCode::InsufficientScope => {
-            "`mcplink login NAME --oauth-scope SCOPE` adds the scope that the reason names. A token that you made yourself has to be made anew."
+            "`mcplink login NAME --oauth-scope SCOPE` adds the scope that the reason names. A token that you made yourself has to be made again."
         }
         ReasonCode::HelperFailed => {
             "The message has its exit code and what it wrote. `mcplink headers NAME --run` runs it in sight; then `mcplink reconnect NAME`."

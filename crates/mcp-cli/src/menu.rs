@@ -195,7 +195,7 @@ impl Session<'_> {
                 return Ok(None);
             }
         };
-        self.app.output.out(&format!("$ {}\n", shown::line(&errand.told)));
+        self.app.output.out(&format!("$ {}\n", shown::line(&errand.command_line)));
         let mut child = match errand.start() {
             Ok(child) => child,
             Err(why) => {

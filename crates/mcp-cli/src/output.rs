@@ -221,12 +221,12 @@ impl State {
 /// is that of a person.
 pub(crate) fn clear_at_panics(output: &Arc<Output>) {
     let output = Arc::downgrade(output);
-    let told = std::panic::take_hook();
+    let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if let Some(output) = output.upgrade() {
             output.clear_at_a_fault();
         }
-        told(panic);
+        hook(panic);
     }));
 }
 

@@ -31,8 +31,8 @@ pub(crate) fn folder(cache: Option<PathBuf>) -> PathBuf {
 pub(crate) struct SessionLog {
     path: Arc<PathBuf>,
     server: Arc<str>,
-    /// That it cannot be written has been told.
-    told: Arc<AtomicBool>,
+    /// A warning that it cannot be written was shown.
+    has_warned: Arc<AtomicBool>,
 }
 
 /// One line.
@@ -94,7 +94,7 @@ pub(crate) enum Event {
 impl SessionLog {
     /// The log of `server` below `directory`. Nothing is written yet.
     pub(crate) fn new(directory: &Path, server: &str) -> Self {
-        Self { path: Arc::new(file(directory, server)), server: server.into(), told: Arc::default() }
+        Self { path: Arc::new(file(directory, server)), server: server.into(), has_warned: Arc::default() }
     }
 
     /// Appends one line. A log that cannot be written must not disturb the session, so it is told once, to the diagnostic
@@ -112,7 +112,7 @@ impl SessionLog {
             rotate::append(&self.path, line.as_bytes())
         });
         if let Err(error) = written
-            && !self.told.swap(true, Ordering::Relaxed)
+            && !self.has_warned.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(%error, "the session goes on without its log");
         }
@@ -195,7 +195,7 @@ mod tests {
             }
             // With a pipe, this would wait for a reader.
             log.record(Event::Started);
-            assert!(log.told.load(Ordering::Relaxed), "{obstacle} was written to");
+            assert!(log.has_warned.load(Ordering::Relaxed), "{obstacle} was written to");
         }
         assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
         assert!(!file(home.path(), "web").exists());

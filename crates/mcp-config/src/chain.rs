@@ -74,12 +74,12 @@ impl Chain {
 
     /// This chain of the environment and what the client told: the client has started what it speaks to, so it is the last to
     /// have its say, and what a program in between left of the environment still counts.
-    fn with(self, told: Self) -> Self {
-        let is_told = |link: &Link| told.0.iter().any(|other| other.digest == link.digest);
+    fn with(self, client: Self) -> Self {
+        let is_told = |link: &Link| client.0.iter().any(|other| other.digest == link.digest);
         let own = self.0.len();
         let mut links: Vec<Link> =
             self.0.into_iter().filter(|link| link.digest.is_some() && !is_told(link)).collect();
-        links.extend(told.0);
+        links.extend(client.0);
         // What is known by its number alone keeps the depth.
         let missing = own.saturating_sub(links.len());
         links.splice(0..0, std::iter::repeat_with(Link::unknown).take(missing));
@@ -109,8 +109,8 @@ impl Env {
     /// The same environment below the entries that a client told of in the opening of its conversation, in the format of
     /// `MCPLINK_CHAIN`.
     #[must_use]
-    pub fn below(self, told: &str) -> Self {
-        let chain = Chain::parse(self.var_os(VARIABLE)).with(Chain::parse(Some(OsStr::new(told))));
+    pub fn below(self, announced: &str) -> Self {
+        let chain = Chain::parse(self.var_os(VARIABLE)).with(Chain::parse(Some(OsStr::new(announced))));
         self.with(VARIABLE, value(chain.0.iter()))
     }
 }
@@ -220,7 +220,7 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::{Config, Env, Gate, Project, Request};
+    use crate::{Config, Env, Gate, Project, Request, ServerEntry};
 
     /// The entry `name` that is a command, as it is read under this chain.
     fn read(name: &str, command: &str, chain: &str) -> ServerEntry {

@@ -140,7 +140,7 @@ impl Problem {
         }
     }
 
-    /// What is wrong with a variable of the environment, found by whoever uses it: `message` is what stands after its name,
+    /// What is wrong with a variable of the environment, found where it is used: `message` is what stands after its name,
     /// such as "names FILE, which is not there", and `hint` what to do.
     pub fn of_variable(name: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let problem = Self::new(Severity::Warning, ProblemCode::IgnoredValue, message).with_hint(hint);

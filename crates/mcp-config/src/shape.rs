@@ -50,7 +50,7 @@ pub(crate) fn check_names(
     path: &Pointer,
     problems: &mut Vec<Problem>,
 ) {
-    let told = |severity, member: &Member, message: String, hint: &str| {
+    let problem = |severity, member: &Member, message: String, hint: &str| {
         let (code, path) = (ProblemCode::DuplicateName, path.key(&member.key));
         let code = if *member.key == *SERVERS { code } else { ProblemCode::WrongShape };
         document.problem(severity, code, &path, member.key_span, message).with_hint(hint)
@@ -60,7 +60,7 @@ pub(crate) fn check_names(
         let line = in_force.map_or(0, |last| document.line(last.key_span));
         let lost = lost(&member.node, in_force.map(|last| &last.node));
         let message = format!("is written twice; the last one counts, in line {line}{lost}");
-        problems.push(told(
+        problems.push(problem(
             Severity::Warning,
             member,
             message,
@@ -78,7 +78,7 @@ pub(crate) fn check_names(
             Some(_) => "put its entries into the `mcpServers` that the file has",
             None => "write `mcpServers`",
         };
-        problems.push(told(Severity::Error, member, message, hint));
+        problems.push(problem(Severity::Error, member, message, hint));
     }
 }
 

@@ -84,7 +84,7 @@ impl Host {
         Ok(HeaderReport { headers, doubts, run })
     }
 
-    /// What is in the file of its `auth`: to look at that contacts nobody.
+    /// What is in the file of its `auth`: looking at that sends nothing.
     async fn of_file(&self, auth: &ServerAuth) -> Result<Option<Credentials>, AuthError> {
         match auth.plan.settings().unattended.as_ref().map(|auth| &auth.supply) {
             Some(UnattendedSupply::File(path)) => TokenFile::new(path).credentials().await.map(Some),

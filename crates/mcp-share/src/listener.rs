@@ -185,12 +185,12 @@ fn failure_run(snapshot: &StatusSnapshot) -> FailureRun {
 /// Returns when a process that was told of `told` would be told something else, or has gone.
 async fn wait_for_change(
     server: &SupervisorHandle,
-    told: &StatusSnapshot,
+    before: &StatusSnapshot,
     mut input: BufReader<OwnedReadHalf>,
 ) {
     let mut status = server.status();
     let said = |snapshot: &StatusSnapshot| (snapshot.status, snapshot.code, snapshot.failure_run());
-    let before = said(told);
+    let before = said(before);
     let is_change = |now: &StatusSnapshot| now.closed || now.connection.is_some() || said(now) != before;
     tokio::select! {
         _ = status.wait_for(is_change) => {}

@@ -275,8 +275,8 @@ impl StatusReport {
             status,
             // A reason that came with its step knows better than the facts do.
             reason: reason.map(|mut reason| {
-                let told = reason.next.take();
-                reason.with_next(told.or_else(|| next_step(&facts, evidence)))
+                let own = reason.next.take();
+                reason.with_next(own.or_else(|| next_step(&facts, evidence)))
             }),
             actions: actions(&facts),
             server: None,

@@ -60,7 +60,7 @@ const NEVER: [&str; 20] = [
 
 /// The command that this text asks a person to run, such as `my-sso login` in "session expired, run: my-sso login".
 ///
-/// It is one of plain words, which mean the same in every shell, and it is for a person to read and to run: whoever wrote the
+/// It is one of plain words, which mean the same in every shell, and it is for a person to read and to run: the author of the
 /// text may be repeating a stranger. It is looked for in each line; where a line ends with "run:", it is the next one.
 ///
 /// ```

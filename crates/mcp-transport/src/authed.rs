@@ -326,7 +326,7 @@ impl AuthedClient {
                     Box::pin(self.sign(out, &url, &mut headers, used)).await?;
                 }
             }
-            let told = facts::are_observed(&self.client).then(SystemTime::now);
+            let began = facts::are_observed(&self.client).then(SystemTime::now);
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
             let beat = out.activity.as_ref().map(Activity::asked);
             let outcome = match out.first_byte {
@@ -335,7 +335,7 @@ impl AuthedClient {
                     .unwrap_or_else(|_| Err(first_byte_timeout(limit, out.phase))),
                 None => sent.await,
             };
-            if let Some(began) = told {
+            if let Some(began) = began {
                 let names = used.names().filter(|(name, _)| at_home && used.is_credential(name));
                 let credentials = names.map(|(name, _)| name.to_string()).collect();
                 let asked = SentFacts { method: &out.method, url: &url, credentials, body: &out.body, began };

@@ -57,34 +57,34 @@ struct StreamSummary {
 
 fn read_in_chunks(mut stream: &[u8], limit: usize, mut length: impl FnMut() -> usize) -> StreamSummary {
     let mut parser = SseParser::new(limit);
-    let mut told = StreamSummary::default();
-    while !stream.is_empty() && !told.too_large {
+    let mut summary = StreamSummary::default();
+    while !stream.is_empty() && !summary.too_large {
         let (chunk, rest) = stream.split_at(length().min(stream.len()));
         stream = rest;
-        told.too_large = parser.push(chunk).is_err();
+        summary.too_large = parser.push(chunk).is_err();
         assert!(parser.held() <= limit, "{} bytes are held, the limit is {limit}", parser.held());
-        told.events.extend(std::iter::from_fn(|| parser.next()));
+        summary.events.extend(std::iter::from_fn(|| parser.next()));
     }
-    told.last_event_id = parser.last_event_id().map(ToOwned::to_owned);
-    told.reconnection_time = parser.reconnection_time();
-    told
+    summary.last_event_id = parser.last_event_id().map(ToOwned::to_owned);
+    summary.reconnection_time = parser.reconnection_time();
+    summary
 }
 
 /// WHATWG HTML section 9.2.6, line by line over the whole stream: slow, and easy to compare with the text.
 fn events_by_the_book(stream: &[u8]) -> StreamSummary {
-    let mut told = StreamSummary::default();
+    let mut summary = StreamSummary::default();
     let mut event = SseEvent::default();
     let mut data: Option<Vec<String>> = None;
     for line in lines_by_the_book(stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream)) {
         if line.is_empty() {
             if let Some(id) = &event.id {
-                told.last_event_id = Some(id.clone());
+                summary.last_event_id = Some(id.clone());
             }
             let mut complete = std::mem::take(&mut event);
             if let Some(data) = data.take() {
                 complete.data = data.join("\n");
                 complete.event = complete.event.filter(|event| !event.is_empty());
-                told.events.push(complete);
+                summary.events.push(complete);
             }
             continue;
         }
@@ -98,13 +98,13 @@ fn events_by_the_book(stream: &[u8]) -> StreamSummary {
             b"retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 if let Ok(milliseconds) = value.parse() {
                     event.retry = Some(Duration::from_millis(milliseconds));
-                    told.reconnection_time = event.retry;
+                    summary.reconnection_time = event.retry;
                 }
             }
             _ => {}
         }
     }
-    told
+    summary
 }
 
 /// The lines that have an end: CR, LF or both.

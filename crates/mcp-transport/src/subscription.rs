@@ -101,11 +101,11 @@ impl SubscriptionFilter {
 
     /// Those of these that `server` tells of: what a server of the legacy era is taken to agree to.
     pub(crate) fn supported_by(self, server: &ServerDescription) -> Self {
-        let told = Self::list_changes(server);
+        let available = Self::list_changes(server);
         Self {
-            tools: self.tools && told.tools,
-            prompts: self.prompts && told.prompts,
-            resources: self.resources && told.resources,
+            tools: self.tools && available.tools,
+            prompts: self.prompts && available.prompts,
+            resources: self.resources && available.resources,
             ..self
         }
     }

@@ -37,8 +37,8 @@ const LINKER: [&str; 2] = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 
 /// The triple of the machine that this runs on.
 pub(super) fn host_triple() -> Result<String, Problems> {
-    let told = output(&mut command("rustc", &["-vV"]))?;
-    let triple = told.lines().find_map(|line| line.strip_prefix("host: "));
+    let version = output(&mut command("rustc", &["-vV"]))?;
+    let triple = version.lines().find_map(|line| line.strip_prefix("host: "));
     triple.map(str::to_owned).ok_or_else(|| vec!["rustc -vV names no host".to_owned()])
 }
 

@@ -50,8 +50,8 @@ pub(super) fn sums(folder: &Path) -> Result<PathBuf, Problems> {
 }
 
 pub(super) fn sha256(file: &Path) -> Result<String, Problems> {
-    let told = output(command("sha256sum", &[]).arg(file))?;
-    Ok(told.split_whitespace().next().unwrap_or_default().trim_start_matches('\\').to_owned())
+    let sum = output(command("sha256sum", &[]).arg(file))?;
+    Ok(sum.split_whitespace().next().unwrap_or_default().trim_start_matches('\\').to_owned())
 }
 
 /// A `.tar.gz` of a folder that depends on nothing but what is in it. GNU tar is what can do that.

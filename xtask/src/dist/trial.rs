@@ -68,8 +68,8 @@ fn passes_signals_on(launcher: &Path) -> Result<(), Problems> {
     let mut host = bridge.stdin.take().ok_or_else(|| vec!["no input".to_owned()])?;
     writeln!(host, "{asked}").map_err(failed)?;
     let mut answer = String::new();
-    let told = bridge.stdout.take().ok_or_else(|| vec!["no output".to_owned()])?;
-    BufReader::new(told).read_line(&mut answer).map_err(failed)?;
+    let stdout = bridge.stdout.take().ok_or_else(|| vec!["no output".to_owned()])?;
+    BufReader::new(stdout).read_line(&mut answer).map_err(failed)?;
     crate::shell::run(&mut command("kill", &["-TERM", &bridge.id().to_string()]))?;
     let code = bridge.wait().map_err(failed)?.code();
     drop(host);
@@ -123,9 +123,9 @@ fn works(release: &Release, prefix: &Path, program: impl Fn() -> Command) -> Res
         }
         program
     };
-    let told = output(&mut with(&["--version"]))?;
-    if !told.contains(&release.version) {
-        return Err(vec![format!("{} says that it is {told}", prefix.display())]);
+    let version = output(&mut with(&["--version"]))?;
+    if !version.contains(&release.version) {
+        return Err(vec![format!("{} says that it is {version}", prefix.display())]);
     }
     let unknown = with(&["get", "nothing-of-this-name"]).output();
     let code = unknown.map_err(|error| files::failed(prefix, &error))?.status.code();

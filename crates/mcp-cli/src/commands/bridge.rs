@@ -78,10 +78,10 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     }
     let refused = Arc::new(Mutex::new(None));
     let (admitting, slot) = (entry.clone(), refused.clone());
-    config = config.with_opening(Arc::new(move |told| {
+    config = config.with_opening(Arc::new(move |chain| {
         let (entry, slot) = (admitting.clone(), slot.clone());
         Box::pin(async move {
-            let admitted = entry.admit(told).await;
+            let admitted = entry.admit(chain).await;
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = admitted.clone().err();
             admitted
         })

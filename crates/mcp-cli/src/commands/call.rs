@@ -251,7 +251,7 @@ fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportEr
     let of_entry = open.wired.state.as_ref().ok().and_then(|server| server.timeout);
     let of_all = app.host.connector().options().request_timeout;
     let (limit, next) = match (app.deadline, of_entry, of_all) {
-        (Some(deadline), _, _) if deadline.is_over() => (deadline.told(), format!("mcplink status {name}")),
+        (Some(deadline), _, _) if deadline.is_over() => (deadline.text(), format!("mcplink status {name}")),
         (None, Some(limit), _) => {
             (format!("{} (`timeout` of its entry)", duration(limit)), format!("mcplink get {name}"))
         }

@@ -83,13 +83,13 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
     let look = format!("mcplink status {}", mcp_text::shell_word(name));
     app.reached.is(format!("connecting to {}", shown::name(name)), &look);
     let deadline = app.deadline;
-    let mut told = String::new();
+    let mut last = String::new();
     let until = deadline.map(|deadline| deadline.at);
     let ended = Probe::run(app.host.connector(), &wired, &policy, until, |reason| {
         // Of a start that lasts, each thing that it says is told once.
         let said = reason.message.split_once(": ").map_or("", |(_, said)| said);
-        if reason.attempts > 0 || (reason.phase.is_some() && told != said) {
-            told = said.to_owned();
+        if reason.attempts > 0 || (reason.phase.is_some() && last != said) {
+            last = said.to_owned();
             app.output.note(&format!("{name}: {}\n", reason.message));
         }
     })

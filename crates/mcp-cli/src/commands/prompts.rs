@@ -69,14 +69,14 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
         app.output.note(&format!("{name} lists no prompts\n"));
     }
     let secrets = open.connection.credentials_sent();
-    let told = |text: &str| shown::without(&secrets, text);
+    let redacted = |text: &str| shown::without(&secrets, text);
     let rows = prompts.iter().map(|raw| {
         let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
         let arguments: Vec<String> = view.arguments.iter().map(Argument::shown).collect();
         [
-            shown::key(&told(&view.name)),
-            shown::cell(&told(&arguments.join(" "))),
-            shown::line(&told(&view.description.unwrap_or_default())),
+            shown::key(&redacted(&view.name)),
+            shown::cell(&redacted(&arguments.join(" "))),
+            shown::line(&redacted(&view.description.unwrap_or_default())),
         ]
     });
     app.output.out(&columns(rows, app.style()));

@@ -49,14 +49,14 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
         app.output.note(&format!("{name} lists no resources\n"));
     }
     let secrets = open.connection.credentials_sent();
-    let told = |text: &str| shown::without(&secrets, text);
+    let redacted = |text: &str| shown::without(&secrets, text);
     let rows = all.iter().map(|raw| {
         let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
         let uri = view.uri.or(view.uri_template).unwrap_or_default();
         [
-            shown::line(&told(&uri)),
-            shown::cell(&told(&view.name)),
-            shown::cell(&told(&view.mime_type.unwrap_or_default())),
+            shown::line(&redacted(&uri)),
+            shown::cell(&redacted(&view.name)),
+            shown::cell(&redacted(&view.mime_type.unwrap_or_default())),
         ]
     });
     app.output.out(&columns(rows, app.style()));

@@ -108,15 +108,15 @@ const MOST_LEFT_OUT: usize = 3;
 
 /// What is said of the tools that may not be used.
 fn left_out(name: &str, how: &str, withheld: &[(String, String)]) -> String {
-    let told = withheld.iter().take(MOST_LEFT_OUT);
-    let told: Vec<String> =
-        told.map(|(tool, why)| format!("  {} {}\n", shown::name(tool), shown::line(why))).collect();
+    let lines = withheld.iter().take(MOST_LEFT_OUT);
+    let lines: Vec<String> =
+        lines.map(|(tool, why)| format!("  {} {}\n", shown::name(tool), shown::line(why))).collect();
     let more = match withheld.len().saturating_sub(MOST_LEFT_OUT) {
         0 => String::new(),
         more => format!("  and {more} more\n"),
     };
     let (count, are) = (withheld.len(), if withheld.len() == 1 { "tool is" } else { "tools are" });
-    format!("note: {count} {are} {how} {}:\n{}{more}", shown::name(name), told.concat())
+    format!("note: {count} {are} {how} {}:\n{}{more}", shown::name(name), lines.concat())
 }
 
 /// The error of a call that was not made, because its tool may not be used.

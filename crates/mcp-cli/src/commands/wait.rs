@@ -36,14 +36,14 @@ async fn until(
         }
     };
     let mut over = std::pin::pin!(over);
-    // What was told of each, so that the same is not told twice.
-    let mut told: HashMap<String, (Option<ServerStatus>, Option<ReasonCode>)> = HashMap::new();
+    // What was printed last of each, so that the same is not printed twice.
+    let mut last: HashMap<String, (Option<ServerStatus>, Option<ReasonCode>)> = HashMap::new();
     loop {
         let seen = watched.seen();
         let known = seen.iter().filter(|seen| seen.is_known).map(|seen| &seen.row);
         for row in known.clone().filter(|row| row.status != Some(wanted)) {
             let now = (row.status, row.reason().map(|reason| reason.code));
-            if told.insert(row.name.clone(), now) != Some(now) {
+            if last.insert(row.name.clone(), now) != Some(now) {
                 tell(app, row);
             }
         }
@@ -89,7 +89,7 @@ fn up_to_a_person(app: &App, rows: &[Row], wanted: ServerStatus) -> CliError {
 
 fn still_waiting(app: &App, rows: &[Row], wanted: ServerStatus) -> CliError {
     let missing: Vec<&Row> = rows.iter().filter(|row| row.status != Some(wanted)).collect();
-    let limit = app.deadline.map(|deadline| format!(" after {}", deadline.told())).unwrap_or_default();
+    let limit = app.deadline.map(|deadline| format!(" after {}", deadline.text())).unwrap_or_default();
     let message = format!(
         "{} not {wanted} yet{limit}",
         match missing.as_slice() {

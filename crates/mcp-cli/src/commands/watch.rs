@@ -72,12 +72,12 @@ impl RowKey {
 }
 
 async fn lines(app: &App, mut watched: WatchedServers) -> Result<ExitStatus, CliError> {
-    let mut told: HashMap<String, RowKey> = HashMap::new();
+    let mut last: HashMap<String, RowKey> = HashMap::new();
     loop {
         let stir = watched.stir().await;
         watched.heed(stir).await;
         let seen = watched.seen();
-        told.retain(|name, _| {
+        last.retain(|name, _| {
             let stays = seen.iter().any(|seen| seen.row.name == *name);
             if !stays {
                 tell_removed(app, name);
@@ -87,10 +87,10 @@ async fn lines(app: &App, mut watched: WatchedServers) -> Result<ExitStatus, Cli
         let width = text::name_width(seen.iter().map(|seen| seen.row.name.as_str()));
         for seen in seen.iter().filter(|seen| seen.is_known) {
             let (row, now) = (&seen.row, RowKey::of(seen));
-            if told.get(&row.name) == Some(&now) {
+            if last.get(&row.name) == Some(&now) {
                 continue;
             }
-            told.insert(row.name.clone(), now);
+            last.insert(row.name.clone(), now);
             if app.json {
                 app.print_json_line(&Change::now(Some(row), None));
             } else {

@@ -54,17 +54,17 @@ impl ListedNames {
 
     /// Keeps its tools. What it was given it may repeat in them, and that is not kept.
     pub(crate) fn keep_tools(app: &App, wired: &ConfiguredServer, tools: &ToolList, secrets: &Secrets) {
-        let told = |text: &str| plain(text, secrets);
+        let redacted = |text: &str| plain(text, secrets);
         let of = |tool: &mcp_transport::tools::Tool| {
             let view = tool.view();
             let about = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
             let arguments = signature::arguments(view.input_schema.map_or("", |schema| schema.get()));
             let arguments = arguments.iter().map(|argument| ListedArgument {
-                name: told(&argument.name),
-                about: told(&argument.wanted()),
-                choices: argument.choices().map(|choice| told(&choice)).collect(),
+                name: redacted(&argument.name),
+                about: redacted(&argument.wanted()),
+                choices: argument.choices().map(|choice| redacted(&choice)).collect(),
             });
-            ListedName { name: told(&tool.name), about: told(about), arguments: arguments.collect() }
+            ListedName { name: redacted(&tool.name), about: redacted(about), arguments: arguments.collect() }
         };
         let tools = tools.tools.iter().take(MOST).map(of).collect();
         Self::change(app, wired, |names| names.tools = tools);
@@ -77,14 +77,17 @@ impl ListedNames {
         prompts: Vec<ListedName>,
         secrets: &Secrets,
     ) {
-        let told = |text: &str| plain(text, secrets);
+        let redacted = |text: &str| plain(text, secrets);
         let of = |prompt: ListedName| ListedName {
-            name: told(&prompt.name),
-            about: told(&prompt.about),
+            name: redacted(&prompt.name),
+            about: redacted(&prompt.about),
             arguments: prompt
                 .arguments
                 .iter()
-                .map(|argument| ListedArgument { name: told(&argument.name), ..ListedArgument::default() })
+                .map(|argument| ListedArgument {
+                    name: redacted(&argument.name),
+                    ..ListedArgument::default()
+                })
                 .collect(),
         };
         let prompts = prompts.into_iter().take(MOST).map(of).collect();

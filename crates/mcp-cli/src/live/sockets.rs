@@ -202,10 +202,10 @@ pub(super) type Listener = ControlServer;
 /// Opens `session` to others. A socket that cannot be had is told and does not keep the session from working.
 pub(super) fn open(app: &App, session: serve::Session) -> Option<Listener> {
     let socket = ControlServer::bind(places(&app.environment).listen(), Arc::new(session));
-    let told = socket.map_err(|error| {
+    let server = socket.map_err(|error| {
         app.output.note(&format!("warning: other terminals cannot see this session: {error}\n"));
     });
-    told.ok()
+    server.ok()
 }
 
 #[cfg(test)]

@@ -415,7 +415,7 @@ async fn sign_in(
 ) {
     let (said, is_error) = match signed_in(&app, &name, answers, &teller).await {
         Ok(said) => {
-            // It is known here first; whoever follows the files finds out.
+            // It is known here first; other processes learn it from the files.
             drop(handle.map(|handle| handle.login_done()));
             (said, false)
         }

@@ -22,7 +22,7 @@ pub(super) struct Errand {
     program: String,
     arguments: Vec<String>,
     /// As a person would type it.
-    pub(super) told: String,
+    pub(super) command_line: String,
 }
 
 impl Errand {
@@ -33,7 +33,7 @@ impl Errand {
         for text in app.config_texts() {
             arguments.extend(["--mcp-config".to_owned(), text.to_owned()]);
         }
-        Ok(Self { program: program.display().to_string(), arguments, told: command.to_owned() })
+        Ok(Self { program: program.display().to_string(), arguments, command_line: command.to_owned() })
     }
 
     /// The editor of the person at this place.
@@ -54,8 +54,8 @@ impl Errand {
         let mut arguments: Vec<String> = words.collect();
         arguments.extend(line.filter(|_| takes_a_line).map(|line| format!("+{line}")));
         arguments.push(file.to_owned());
-        let told = format!("{editor} {}", mcp_text::shell_word(file));
-        Self { program, arguments, told }
+        let command_line = format!("{editor} {}", mcp_text::shell_word(file));
+        Self { program, arguments, command_line }
     }
 
     /// Runs it without a terminal: what it printed, up to this many bytes of each stream, and whether it succeeded.
@@ -83,7 +83,7 @@ impl Errand {
     }
 }
 
-/// The first bytes of a stream; the rest of it is read, so that nobody waits, and left.
+/// The first bytes of a stream; the rest is read and dropped, so that the writer does not wait.
 async fn first(stream: Option<impl AsyncRead + Unpin>, most: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let Some(stream) = stream else { return bytes };

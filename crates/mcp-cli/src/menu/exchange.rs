@@ -40,7 +40,7 @@ pub(crate) struct CallEnd {
 pub(crate) enum Stage {
     /// It is found out where.
     Asks,
-    /// The secret of the client would go to an authorization server that nobody has confirmed.
+    /// The secret of the client would go to an authorization server that no person has confirmed.
     Doubts { issuer: String, server: String },
     /// A person has the page.
     Waits { url: String, not_opened: Option<String> },

@@ -90,10 +90,10 @@ fn give_back() {
 fn give_back_at_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        let told = std::panic::take_hook();
+        let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             give_back();
-            told(panic);
+            hook(panic);
         }));
     });
 }

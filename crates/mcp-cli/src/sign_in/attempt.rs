@@ -26,7 +26,7 @@ pub(crate) async fn begun<'a>(app: &'a App, wired: &'a ConfiguredServer) -> Resu
     })
 }
 
-/// The secret of the client stays here: nobody has said that it belongs to `issuer`, which `server` names.
+/// The secret of the client is not sent: no person has said that it belongs to `issuer`, which `server` names.
 pub(crate) fn not_confirmed(name: &str, server: &str, issuer: &str) -> CliError {
     CliError::usage("issuer-not-confirmed", format!("the client secret of {name} is not sent to {issuer}"))
         .why(format!("{server} names that authorization server, and it is not confirmed"))

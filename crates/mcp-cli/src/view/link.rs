@@ -15,7 +15,7 @@ const TERMS: [&str; 6] = ["xterm-kitty", "alacritty", "foot", "xterm-ghostty", "
 /// The first VTE that shows them as they are meant (0.50).
 const FIRST_VTE: u32 = 5000;
 
-/// Whether the terminal that has these variables takes links. Inside a multiplexer nobody can tell.
+/// Whether the terminal that has these variables takes links. Inside a multiplexer that is unknown.
 ///
 /// `FORCE_HYPERLINK`, which other programs know as well, decides alone: 0 is no.
 pub(crate) fn is_known<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> bool {

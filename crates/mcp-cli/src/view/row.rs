@@ -190,7 +190,7 @@ impl Row {
     ) -> Self {
         let mut report = probe.report.clone();
         if let (true, Some(deadline), Some(reason)) = (probe.is_unfinished, deadline, &mut report.reason) {
-            reason.message.push_str(&format!("; no more was known after {}", deadline.told()));
+            reason.message.push_str(&format!("; no more was known after {}", deadline.text()));
         }
         Self::of(server, report, probe.elapsed, steps)
     }

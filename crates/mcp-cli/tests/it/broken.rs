@@ -155,7 +155,7 @@ fn fa_a50_each_command_names_a_file_that_cannot_be_understood() {
     }
 }
 
-/// An entry with an error is one of the configuration for whoever tells of it or wants it, and nothing to others.
+/// An entry with an error fails the commands that show or use it, and no others.
 #[test]
 fn fa_a50_each_command_that_is_about_an_entry_with_an_error_ends_with_2() {
     let server = FakeMcpServer::start().unwrap();

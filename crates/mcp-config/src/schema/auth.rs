@@ -246,7 +246,7 @@ impl Block<'_, '_, '_> {
         if word == PrivateKeyJwt && grant.key.is_none() && get(self.object, "keyFile").is_none() {
             self.lacks("keyFile", &format!("is missing; {whose} needs it, or `key`"));
         }
-        // Security: whoever gets one of these can use it, so a person says who that is.
+        // Security: the receiver of one of these can use it, so a person says who that is.
         let hands_over = !matches!(word, PrivateKeyJwt | EnterpriseManaged) || grant.client_secret.is_some();
         if hands_over && grant.issuer.is_none() && grant.token_endpoint.is_none() {
             let message =
@@ -364,7 +364,7 @@ impl Block<'_, '_, '_> {
     }
 }
 
-/// Whether nobody on the way reads what is sent there, and no user is in it, which a log would show.
+/// Whether what is sent there is encrypted or stays on this machine, and no user is in it, which a log would show.
 fn is_private(url: &Url) -> bool {
     let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();

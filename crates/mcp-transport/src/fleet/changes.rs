@@ -26,14 +26,14 @@ pub enum FleetChange {
 pub struct FleetChanges {
     fleet: Weak<Inner>,
     moved: watch::Receiver<u64>,
-    /// What was told of each server.
-    told: BTreeMap<Arc<str>, watch::Receiver<StatusSnapshot>>,
+    /// What was reported last of each server.
+    reported: BTreeMap<Arc<str>, watch::Receiver<StatusSnapshot>>,
 }
 
 impl FleetChanges {
     pub(super) fn of(fleet: &Fleet) -> Self {
         let moved = fleet.0.moved.subscribe();
-        Self { fleet: Arc::downgrade(&fleet.0), moved, told: BTreeMap::new() }
+        Self { fleet: Arc::downgrade(&fleet.0), moved, reported: BTreeMap::new() }
     }
 
     /// The next change; first the status of each server as it is. `None` when the fleet is closed, or gone.
@@ -57,15 +57,15 @@ impl FleetChanges {
     }
 
     fn news(&mut self, state: &State) -> Option<FleetChange> {
-        let gone = self.told.keys().find(|name| !state.members.contains_key(*name)).cloned();
+        let gone = self.reported.keys().find(|name| !state.members.contains_key(*name)).cloned();
         if let Some(name) = gone {
-            self.told.remove(&name);
+            self.reported.remove(&name);
             return Some(FleetChange::Removed(name));
         }
         for (name, member) in &state.members {
             let status = member.handle.status();
             // One that came in place of another one of its name is told like any other.
-            let known = self.told.get_mut(name).filter(|known| known.same_channel(&status));
+            let known = self.reported.get_mut(name).filter(|known| known.same_channel(&status));
             let seen = match known {
                 Some(known) => {
                     known.has_changed().unwrap_or_default().then(|| known.borrow_and_update().clone())
@@ -73,7 +73,7 @@ impl FleetChanges {
                 None => {
                     let mut status = status;
                     let seen = status.borrow_and_update().clone();
-                    self.told.insert(name.clone(), status);
+                    self.reported.insert(name.clone(), status);
                     Some(seen)
                 }
             };

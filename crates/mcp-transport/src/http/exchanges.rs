@@ -73,12 +73,12 @@ impl HttpClient {
             TransportError::new(TransportErrorKind::Protocol, "the URL is not absolute").with_source(error)
         })?;
         let answer = async {
-            let told = facts::are_observed(self).then(|| {
+            let observed = facts::are_observed(self).then(|| {
                 let proofs = facts::proofs_in(&parts.headers);
                 (parts.method.clone(), facts::sent_in(&url, &parts.headers), proofs, SystemTime::now())
             });
             let outcome = self.send(parts.method, &url, parts.headers, body).await;
-            if let Some((method, secrets, credentials, began)) = told {
+            if let Some((method, secrets, credentials, began)) = observed {
                 // The body of a form is no message, and all of it is secret.
                 let asked = SentFacts { method: &method, url: &url, credentials, body: &Bytes::new(), began };
                 facts::tell(self, asked, outcome.as_ref(), &secrets);

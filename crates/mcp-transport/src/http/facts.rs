@@ -46,7 +46,7 @@ pub(crate) fn tell(
 ) {
     let (method, url) = (asked.method, shown(asked.url, secrets));
     let proxy = client.proxy_of(asked.url);
-    let told = match outcome {
+    let outcome = match outcome {
         Ok(answer) => {
             let decides = headers(&answer.headers, secrets);
             let decide = (!decides.is_empty()).then(|| decides.join("; "));
@@ -75,7 +75,7 @@ pub(crate) fn tell(
             credentials: asked.credentials,
             began: asked.began,
             took: asked.began.elapsed().unwrap_or_default(),
-            outcome: told,
+            outcome,
         });
     }
 }
@@ -101,14 +101,16 @@ fn shown(url: &Url, secrets: &Secrets) -> String {
 }
 
 fn headers(headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
-    let told = DECIDE.iter().flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)));
-    told.map(|(name, value)| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        // A page that a person is sent to has a state in its query.
-        let text = if *name == header::LOCATION { text.split('?').next().unwrap_or_default() } else { &text };
-        format!("{name}: {}", mcp_text::sentence(&secrets.hide(text)))
-    })
-    .collect()
+    let named = DECIDE.iter().flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)));
+    named
+        .map(|(name, value)| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            // A page that a person is sent to has a state in its query.
+            let text =
+                if *name == header::LOCATION { text.split('?').next().unwrap_or_default() } else { &text };
+            format!("{name}: {}", mcp_text::sentence(&secrets.hide(text)))
+        })
+        .collect()
 }
 
 /// The names of the header fields of a request to an authorization server that prove something.

@@ -186,11 +186,11 @@ impl LegacySse {
         if self.duplex.ended().is_none() {
             let poster = self.poster.clone();
             self.tasks.spawn(async move {
-                let told = async {
+                let farewell = async {
                     let _turn = poster.turns.acquire().await;
                     poster.tell(frame, Phase::Session, None).await
                 };
-                let _ = tokio::time::timeout(SESSION_END, told).await;
+                let _ = tokio::time::timeout(SESSION_END, farewell).await;
             });
         }
     }

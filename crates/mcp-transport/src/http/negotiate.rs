@@ -329,11 +329,11 @@ impl Core {
     ) -> Result<(), TransportError> {
         let (least, most) = INITIALIZED_PATIENCE;
         let limit = greeting.clamp(least, most).min(self.options().connect_timeout / 4);
-        let mut told = Box::pin({
+        let mut notice = Box::pin({
             let (core, session) = (self.clone(), session.clone());
             async move { core.tell(&session, Bytes::from_static(legacy::INITIALIZED)).await }
         });
-        match tokio::time::timeout(limit, &mut told).await {
+        match tokio::time::timeout(limit, &mut notice).await {
             Ok(Err(error))
                 if matches!(
                     error.kind(),
@@ -348,7 +348,7 @@ impl Core {
             }
             Err(_) => {
                 tracing::debug!("the server does not answer the notification that ends the handshake");
-                self.spawn(tokio::time::timeout(most, told));
+                self.spawn(tokio::time::timeout(most, notice));
                 Ok(())
             }
             Ok(Ok(())) => Ok(()),

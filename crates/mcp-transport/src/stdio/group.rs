@@ -105,7 +105,7 @@ impl Drop for Group {
 
 fn not_started(endpoint: &StdioEndpoint, error: &io::Error) -> TransportError {
     let cwd = endpoint.cwd.as_deref().unwrap_or(Path::new("."));
-    let told = diagnose(endpoint, &cwd.to_string_lossy(), error, System::HERE, &Disk);
-    let kind = TransportErrorKind::Spawn { cause: told.cause };
-    TransportError::new(kind, "the command could not be started").with_source(told)
+    let diagnosis = diagnose(endpoint, &cwd.to_string_lossy(), error, System::HERE, &Disk);
+    let kind = TransportErrorKind::Spawn { cause: diagnosis.cause };
+    TransportError::new(kind, "the command could not be started").with_source(diagnosis)
 }

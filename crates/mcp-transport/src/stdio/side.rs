@@ -77,8 +77,8 @@ impl SideOutput {
             Some(format!("its standard output is {what}, with `{line}`; {change}"))
         };
         if self.circumstances.garbage {
-            if let Some(told) = dialect() {
-                return Some(told);
+            if let Some(words) = dialect() {
+                return Some(words);
             }
             let first = self.first_stray.first()?;
             return Some(format!("its standard output begins with `{}`", mcp_text::line(first, STRAY_BYTES)));
@@ -109,8 +109,8 @@ impl fmt::Display for SideOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Circumstances { lived, line, note, .. } = &self.circumstances;
         match (self.telling(), note) {
-            (Some(told), Some(note)) => return write!(f, "{told}; {note}"),
-            (Some(told), None) => return f.write_str(&told),
+            (Some(words), Some(note)) => return write!(f, "{words}; {note}"),
+            (Some(words), None) => return f.write_str(&words),
             (None, Some(note)) => return f.write_str(note),
             (None, None) => {}
         }

@@ -67,7 +67,7 @@ impl Start<'_> {
         let latest = LatestOutput::default();
         let mut started = std::pin::pin!(tokio::time::timeout(limit, self.shake_hands(&latest)));
         let began = Instant::now();
-        let mut told = None;
+        let mut last = None;
         let mut tick = tokio::time::interval(TOLD_EVERY);
         // The first one is due at once.
         tick.tick().await;
@@ -75,7 +75,7 @@ impl Start<'_> {
             tokio::select! {
                 biased;
                 ended = &mut started => break ended,
-                _ = tick.tick() => self.tell(began.elapsed(), limit, &latest, &mut told),
+                _ = tick.tick() => self.tell(began.elapsed(), limit, &latest, &mut last),
             }
         };
         let ended = ended.map(|opened| opened.map_err(closed_early));
@@ -92,11 +92,11 @@ impl Start<'_> {
         })
     }
 
-    fn tell(&self, elapsed: Duration, limit: Duration, latest: &LatestOutput, told: &mut Option<String>) {
+    fn tell(&self, elapsed: Duration, limit: Duration, latest: &LatestOutput, last: &mut Option<String>) {
         let said = latest.side().and_then(|side| side.snapshot().latest());
-        if said.is_some() && *told != said {
+        if said.is_some() && *last != said {
             tracing::info!(said, "the command is starting");
-            told.clone_from(&said);
+            last.clone_from(&said);
         }
         if let Some(StartSink(hear)) = self.sink {
             hear(&ProcessStart { elapsed, limit, said });

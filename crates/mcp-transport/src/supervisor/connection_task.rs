@@ -166,7 +166,7 @@ impl ConnectionTask {
     /// Runs until it is told to close, or until the last handle is gone.
     pub(super) async fn run(mut self) {
         self.feed(Event::Start);
-        let told = loop {
+        let waiting = loop {
             match self.input().await {
                 Input::Command(None) => break None,
                 Input::Command(Some(Command::Close(done))) => break Some(done),
@@ -190,7 +190,7 @@ impl ConnectionTask {
             }
         };
         self.close().await;
-        drop(told);
+        drop(waiting);
     }
 
     async fn input(&mut self) -> Input {
@@ -522,7 +522,7 @@ impl ConnectionTask {
     }
 
     /// The same, where a wait is that of another process.
-    fn carry_out_as(&mut self, effect: Effect, told: Option<Duration>) {
+    fn carry_out_as(&mut self, effect: Effect, given: Option<Duration>) {
         if effect != Effect::Nothing {
             // Every effect replaces what is under way; dropping an attempt cancels it.
             self.disconnect(CloseMode::AtOnce);
@@ -543,7 +543,7 @@ impl ConnectionTask {
                     Schedule::Session => &self.policy.session,
                     _ => &self.policy.probe,
                 };
-                let delay = told.unwrap_or_else(|| row.wait(retry, floor));
+                let delay = given.unwrap_or_else(|| row.wait(retry, floor));
                 if let Some(floor) = floor {
                     // What the server asked for binds callers too; the delay has its cap.
                     self.resume_at = self.resume_at.max(Instant::now() + floor.min(delay));
@@ -552,7 +552,7 @@ impl ConnectionTask {
                 {
                     self.resume_at = self.resume_at.max(Instant::now() + self.brake(schedule, retry));
                 }
-                let slack = told.map_or(Duration::ZERO, |_| TOLD_SLACK);
+                let slack = given.map_or(Duration::ZERO, |_| TOLD_SLACK);
                 self.state = State::Waiting(RetryWait::new(delay, slack));
                 if schedule == Schedule::Probe {
                     // Too long ago: its server may be another one by now.

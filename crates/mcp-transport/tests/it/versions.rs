@@ -341,7 +341,7 @@ async fn fb_v0_a_version_that_is_agreed_to_and_then_refused_is_followed_by_anoth
             R::V2025_06_18,
             2,
         ),
-        // Before 2025-06-18 nobody has to send the header.
+        // Before 2025-06-18 the header is optional.
         (Some("2025-03-26"), |v| v.is_some().then_some(("400 Bad Request", NO)), R::V2025_03_26, 1),
     ];
     for (index, (own, check, revision, greetings)) in table.into_iter().enumerate() {

@@ -111,7 +111,7 @@ pub(crate) fn at_token_endpoint(server: &Url, endpoint: &Url, issuer: Option<&st
     Discovery {
         resource: canonical_resource(server),
         resource_metadata: None,
-        // Who it is besides, nobody has said: its endpoint is then what an assertion is made out to (RFC 7523 section 3).
+        // Without an issuer, an assertion is made out to the endpoint (RFC 7523 section 3).
         issuer: issuer.unwrap_or(endpoint.as_str()).to_owned(),
         server: ServerMetadata { token_endpoint, ..ServerMetadata::default() },
         found: DiscoverySource::Configured,

@@ -235,10 +235,10 @@ pub(super) fn done(app: &App, import: &Import, wrote: bool, asked: bool, args: &
 pub(super) fn to_set(app: &App, import: &Import) -> String {
     let chosen = || import.chosen.iter().map(|number| &import.plan.candidates[*number]);
     let mut out = String::new();
-    let mut told = BTreeSet::new();
+    let mut variables = BTreeSet::new();
     for input in chosen().flat_map(|one| &one.inputs) {
         let is_set = app.environment.text(&input.variable).is_some();
-        if !is_set && (input.secret || !input.has_default()) && told.insert(input.variable.clone()) {
+        if !is_set && (input.secret || !input.has_default()) && variables.insert(input.variable.clone()) {
             let what = input.description.as_deref().unwrap_or(&input.id);
             let text = format!("note: set {} wherever mcplink runs ({})", input.variable, shown::line(what));
             out.push_str(&paragraph(&text, app.stderr_room()));

@@ -282,7 +282,7 @@ fn what_is_open_has_the_keys_and_what_it_does_ends_with_it() {
     assert_eq!(menu.press(Key::Escape), begun(Work::Nothing), "it is given up");
     assert_eq!(menu.press(Key::Escape), list(), "they may be others by now");
     assert_eq!((menu.press(Key::Escape), menu.room().is_none()), (begun(Work::Nothing), true));
-    // News of what was left are nobody's.
+    // Events of a closed view are dropped.
     menu.hear(News::Log(vec!["x".to_owned()]));
     assert!(menu.room().is_none());
     menu.press(Key::Char('l'));

@@ -105,7 +105,7 @@ fn same(given: &str, wanted: &str) -> bool {
     digest(&SHA256, given.as_bytes()).as_ref() == digest(&SHA256, wanted.as_bytes()).as_ref()
 }
 
-/// 256 bits that nobody guesses.
+/// 256 bits that cannot be guessed.
 fn random() -> Option<String> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).ok()?;

@@ -158,7 +158,7 @@ async fn s_n21_a_secret_is_not_even_read_for_an_issuer_that_only_the_server_name
         case.spec.client_secret = Some(absent());
         case.spec.token = Some(TokenSpec::new(absent()));
         let provider = case.provider();
-        assert!(provider.credentials().await.unwrap().is_empty(), "nobody has said who issues tokens");
+        assert!(provider.credentials().await.unwrap().is_empty(), "no issuer is configured or remembered");
         let error = refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await.unwrap_err();
         assert!(error.to_string().contains("only the server has named it"), "{error}");
         assert!(case.world.net.sent_to(TOKEN).is_empty());
