@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use mcp_text::Secrets;
 use serde_json::{Map, Value, json};
 
-use crate::consent::{Change, Record, Terms};
+use crate::consent::{Change, Record, Term, Terms};
 use crate::decision_file::DecisionFile;
 use crate::entry::ServerEntry;
 use crate::json::{self, Node, Object};
@@ -80,6 +80,33 @@ impl ToolPins {
         let said = terms.iter().flat_map(Terms::iter);
         said.map(|term| Change { field: term.field.clone(), before: None, now: Some(term.shown.clone()) })
             .collect()
+    }
+
+    /// What a person is asked about with these definitions of tools of `entry`, as one digest: which server it is, each
+    /// definition, and how it differs from what was approved of it. The order does not count, nor does the value of a secret
+    /// that is repeated in them: it is shown to nobody.
+    pub fn difference<'d>(
+        &self,
+        entry: &ServerEntry,
+        definitions: impl IntoIterator<Item = &'d str>,
+        secrets: &Secrets,
+    ) -> String {
+        let mut tools: Vec<Terms> = Vec::new();
+        for definition in definitions {
+            let Some(Definition { name, terms }) = Definition::read(definition, secrets) else { continue };
+            let before = self.approved.get(&name).map(|record| record.changes(&terms)).unwrap_or_default();
+            // None of these can pass for a field of a definition, whose steps are quoted where they are not plain words.
+            let before = before.into_iter().map(|change| {
+                Term::plain(&format!("[before] {}", change.field), &change.before.unwrap_or_default())
+            });
+            let state = if self.approved.contains_key(&name) { "changed" } else { "new" };
+            let all = terms.iter().cloned().chain(before).chain([Term::plain("[state]", state)]);
+            tools.push(Terms::of_terms(all.collect()).hiding(secrets));
+        }
+        let mut parts: Vec<String> = tools.iter().map(Terms::digest).collect();
+        parts.sort_unstable();
+        parts.push(server(entry));
+        Terms::of_terms(parts.iter().map(|part| Term::plain("part", part)).collect()).digest()
     }
 
     /// The names of the tools that were approved.
@@ -182,10 +209,14 @@ impl PinStore {
     }
 
     fn file(&self, entry: &ServerEntry) -> DecisionFile {
-        let digest = entry.terms().only(&OF_THE_SERVER).digest();
-        let name = format!("{}.json", digest.trim_start_matches("sha256:"));
+        let name = format!("{}.json", server(entry).trim_start_matches("sha256:"));
         DecisionFile::in_folder(&self.state_dir, DIRECTORY, &name, MAX_BYTES)
     }
+}
+
+/// What decides which server answers, as a digest.
+fn server(entry: &ServerEntry) -> String {
+    entry.terms().only(&OF_THE_SERVER).digest()
 }
 
 #[cfg(test)]

@@ -102,7 +102,16 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ("trust", &[("mcplink trust", "This folder")]),
     ("untrust", &[("mcplink untrust", "This folder")]),
     ("approve", &[("mcplink approve tickets", "Shows what it allows, and asks")]),
-    ("approve-tools", &[("mcplink approve-tools tickets", "Shows what is new or changed, and asks")]),
+    (
+        "approve-tools",
+        &[
+            ("mcplink approve-tools tickets", "Shows what is new or changed, and asks"),
+            (
+                "mcplink approve-tools tickets --json | jq -r .digest",
+                "For --yes=DIGEST, which approves this and nothing that comes later",
+            ),
+        ],
+    ),
     ("reject", &[("mcplink reject tickets", "It is not asked for again")]),
     (
         "tools",

@@ -43,9 +43,9 @@ pub(crate) struct ApproveToolsArgs {
     /// Only these tools
     #[arg(value_name = "TOOL")]
     pub(crate) tools: Vec<String>,
-    /// Approve what is shown without a question
-    #[arg(long)]
-    pub(crate) yes: bool,
+    /// Approve what is shown without a question; with a DIGEST, only if it still is what was shown with that
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, require_equals = true)]
+    pub(crate) yes: Option<Option<String>>,
     /// Forget what was approved: each tool is withheld until it is approved again
     #[arg(long, conflicts_with_all = ["tools", "yes"])]
     pub(crate) forget: bool,

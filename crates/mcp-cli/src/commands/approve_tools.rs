@@ -1,7 +1,8 @@
 //! `mcplink approve-tools NAME [TOOL..]`: what is new or different in the tools of a server that pins them, and a person's
 //! decision about it.
 //!
-//! What is approved is the list that was shown, whatever the server says meanwhile.
+//! What is approved is the list that was shown, whatever the server says meanwhile: in one run because it is the same list,
+//! and from one run to the next by a digest of it (`--yes=DIGEST`).
 
 use std::collections::BTreeSet;
 
@@ -31,6 +32,9 @@ struct Document<'a> {
     name: &'a str,
     /// Whether this call has approved anything.
     approved: bool,
+    /// What `--yes=` takes to approve what is open in `tools`, and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a str>,
     tools: Vec<ToolRow>,
 }
 
@@ -87,15 +91,25 @@ pub(super) async fn run(app: &App, args: &ApproveToolsArgs) -> Result<ExitStatus
         app.output.out(&text(&args.name, &rows, &secrets, app.style().room()));
     }
     let wanted: Vec<&ToolRow> = rows.iter().filter(|row| row.state.is_open()).collect();
-    let approved = !wanted.is_empty() && agreed(app, args, wanted.len()).await?;
+    let definitions = || wanted.iter().map(|row| row.definition.as_str());
+    let digest = (!wanted.is_empty()).then(|| pins.difference(entry, definitions(), &secrets));
+    let approved = match &digest {
+        Some(digest) => agreed(app, args, wanted.len(), digest).await?,
+        None => false,
+    };
     if approved {
-        let definitions = wanted.iter().map(|row| row.definition.as_str());
-        store.approve(entry, definitions, &secrets).map_err(|error| not_kept(&error))?;
+        store.approve(entry, definitions(), &secrets).map_err(|error| not_kept(&error))?;
     }
     let left = rows.iter().any(|row| row.state == ToolState::Ambiguous) || !wanted.is_empty() && !approved;
     if app.json {
         hide(&mut rows, &secrets);
-        app.print_json(&Document { schema_version: 1, name: &args.name, approved, tools: rows });
+        app.print_json(&Document {
+            schema_version: 1,
+            name: &args.name,
+            approved,
+            digest: digest.as_deref(),
+            tools: rows,
+        });
     } else if approved {
         let count = wanted.len();
         app.output.out(&format!("{} of {} approved\n", counted(count), shown::name(&args.name)));
@@ -144,7 +158,14 @@ fn forget(
     let had = store.forget(entry).map_err(|error| not_kept(&error))?;
     let name = shown::name(&args.name);
     if app.json {
-        app.print_json(&Document { schema_version: 1, name: &args.name, approved: false, tools: Vec::new() });
+        let tools = Vec::new();
+        app.print_json(&Document {
+            schema_version: 1,
+            name: &args.name,
+            approved: false,
+            digest: None,
+            tools,
+        });
     } else {
         let as_before = if had { "" } else { ", as before" };
         app.output.out(&format!("no tool of {name} is approved{as_before}\n"));
@@ -234,19 +255,29 @@ fn counted(count: usize) -> String {
 }
 
 /// At a terminal, what was shown is decided about by a typed yes. Elsewhere only `--yes` is one: a program that lists tools
-/// must not approve them by the way.
-async fn agreed(app: &App, args: &ApproveToolsArgs, count: usize) -> Result<bool, CliError> {
-    if args.yes {
-        return Ok(true);
-    }
-    if !app.asks() {
+/// must not approve them by the way. With a digest it is about what was shown then, and no question replaces that.
+async fn agreed(app: &App, args: &ApproveToolsArgs, count: usize, digest: &str) -> Result<bool, CliError> {
+    let moved = match &args.yes {
+        Some(None) => return Ok(true),
+        Some(Some(agreed)) if agreed == digest => return Ok(true),
+        Some(Some(_)) => true,
+        None => false,
+    };
+    if moved || !app.asks() {
         if app.json {
             return Ok(false);
         }
-        let message = format!("{} of {} not approved yet", counted(count), shown::name(&args.name));
+        let name = shown::name(&args.name);
+        let (message, why) = match moved {
+            true => (
+                format!("nothing of {name} was approved"),
+                "what is shown here is not what --yes=DIGEST is about",
+            ),
+            false => (format!("{} of {name} not approved yet", counted(count)), "nothing can be asked here"),
+        };
         return Err(CliError::new(ExitStatus::NeedsAuth, "tools-unapproved", message)
-            .why("nothing can be asked here")
-            .next(again(args)));
+            .why(why)
+            .next(again(args, digest)));
     }
     let mut answers = Answers::of_terminal();
     answers.forget_typed();
@@ -259,11 +290,11 @@ async fn agreed(app: &App, args: &ApproveToolsArgs, count: usize) -> Result<bool
         .next("answer y, or name the tools to approve"))
 }
 
-/// The same command, with the agreement in it.
-fn again(args: &ApproveToolsArgs) -> String {
+/// The same command, with the agreement to what is shown in it.
+fn again(args: &ApproveToolsArgs, digest: &str) -> String {
     let words = std::iter::once(&args.name).chain(&args.tools);
     let words: Vec<String> = words.map(|word| mcp_text::shell_word(word).to_string()).collect();
-    format!("mcplink approve-tools {} --yes", words.join(" "))
+    format!("mcplink approve-tools {} --yes={digest}", words.join(" "))
 }
 
 /// Programs get texts without what was sent to the server, too.

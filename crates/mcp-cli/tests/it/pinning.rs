@@ -65,7 +65,7 @@ fn s_m17_no_tool_is_used_before_a_person_approved_it_and_each_look_says_how() {
         shown.stdout.contains("new       send") && shown.stdout.contains("description: Sends."),
         "{shown}"
     );
-    assert!(shown.stderr.contains("next: mcplink approve-tools x --yes"), "{shown}");
+    assert!(shown.stderr.contains("next: mcplink approve-tools x --yes=sha256:"), "{shown}");
     let document = setting.run(&["approve-tools", "x", "--json"], 3).json();
     assert_eq!((&document["approved"], &document["tools"][0]["state"]), (&json!(false), &json!("new")));
     assert_eq!(called(&server), 0);
@@ -116,6 +116,47 @@ fn s_m17_a_definition_that_changes_after_the_approval_is_withheld_and_shown_as_a
     assert!(setting.run(&["approve-tools", "x"], 0).stdout.contains("gone      read"));
     server.set_tools(vec![tool("send", "Sends a mail."), tool("read", "Reads.")]);
     setting.run(&["call", "x", "read", "to=me"], 0);
+}
+
+/// What is looked at in one run is what the next one approves, or nothing is.
+#[test]
+fn s_m17_a_digest_approves_what_was_shown_with_it_and_nothing_that_came_later() {
+    let server = FakeMcpServer::start().unwrap();
+    server.set_tools(vec![tool("send", "Sends."), tool("read", "Reads.")]);
+    let setting = Setting::of("x", pinned(&server));
+    let digest = |arguments: &[&str]| {
+        let document = setting.run(arguments, 3).json();
+        document["digest"].as_str().unwrap().to_owned()
+    };
+    let all = digest(&["approve-tools", "x", "--json"]);
+    let of_all = format!("--yes={all}");
+    assert!(setting.run(&["approve-tools", "x"], 3).stderr.contains(&of_all), "the next command has it");
+    // Agreed to all of them, one alone is not that, and the other way round.
+    setting.run(&["approve-tools", "x", "read", &of_all], 3);
+    let of_read = format!("--yes={}", digest(&["approve-tools", "x", "read", "--json"]));
+    setting.run(&["approve-tools", "x", &of_read], 3);
+    assert_eq!(names(&setting.run(&["tools", "x", "--json"], 0).json()), [""; 0]);
+    server.set_tools(vec![tool("send", "Sends to evil."), tool("read", "Reads.")]);
+    let refused = setting.run(&["approve-tools", "x", &of_all], 3);
+    assert!(refused.stdout.contains("description: Sends to evil."), "the new one is shown: {refused}");
+    assert!(refused.stderr.contains("not what --yes=DIGEST is about"), "{refused}");
+    assert!(!refused.stderr.contains(&all), "nor is it offered again: {refused}");
+    let document = setting.run(&["approve-tools", "x", &of_all, "--json"], 3).json();
+    assert_eq!(document["approved"], json!(false), "{document:#}");
+    assert_ne!(document["digest"], json!(all), "{document:#}");
+    setting.run(&["call", "x", "read", "to=me"], 3);
+    server.set_tools(vec![tool("read", "Reads."), tool("send", "Sends.")]);
+    let document = setting.run(&["approve-tools", "x", &of_all, "--json"], 0).json();
+    assert_eq!((&document["approved"], &document["digest"]), (&json!(true), &json!(all)));
+    setting.run(&["call", "x", "send", "to=me"], 0);
+    // Once more, there is nothing left to refuse.
+    let again = setting.run(&["approve-tools", "x", &of_all, "--json"], 0).json();
+    assert_eq!((&again["approved"], &again["digest"]), (&json!(false), &Value::Null), "{again:#}");
+    // A word is no digest, and approves nothing that is open.
+    server.set_tools(vec![tool("send", "Sends to evil.")]);
+    for word in ["", "true", "sha256:", "all"] {
+        setting.run(&["approve-tools", "x", &format!("--yes={word}")], 3);
+    }
 }
 
 #[test]

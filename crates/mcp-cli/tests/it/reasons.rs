@@ -389,7 +389,7 @@ fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
         ("validate", _) => &[2],
         ("get", _) => &[0],
         ("headers", _) => &[3],
-        ("approve-tools", _) if step.ends_with(" --yes") => &[0],
+        ("approve-tools", _) if step.contains(" --yes=") => &[0],
         ("approve-tools", _) => &[3],
         ("login" | "approve" | "trust", _) if output.stderr.starts_with("error: ") => &[2, 3],
         ("login" | "approve" | "trust", _) => &[0],

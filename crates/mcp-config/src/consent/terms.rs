@@ -1,5 +1,6 @@
 //! The terms of an entry: its fields in one canonical form.
 
+use mcp_text::Secrets;
 use serde::Serialize;
 
 use super::line::{self, FieldIndex};
@@ -114,6 +115,14 @@ impl Terms {
         }
     }
 
+    /// These terms without the values of `secrets`.
+    pub(crate) fn hiding(mut self, secrets: &Secrets) -> Self {
+        for term in &mut self.0 {
+            term.canonical = secrets.hide_known(&term.canonical).into_owned();
+        }
+        self
+    }
+
     /// The fields, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = &Term> {
         self.0.iter()
@@ -152,7 +161,7 @@ impl Term {
         Self { field, shown, variables: Vec::new(), kept, canonical }
     }
 
-    fn plain(field: &str, value: &str) -> Self {
+    pub(crate) fn plain(field: &str, value: &str) -> Self {
         let value = value.to_owned();
         Self {
             field: field.to_owned(),

@@ -176,3 +176,41 @@ fn s_m17_nothing_that_is_kept_holds_a_secret() {
     let ToolApproval::Changed(changes) = changed else { panic!("{changed:?}") };
     assert!(changes[0].to_string().ends_with("with another hidden value"), "{changes:?}");
 }
+
+/// Whoever agrees to a digest agrees to what was shown with it, and to nothing else.
+#[test]
+fn s_m17_the_digest_of_a_difference_is_of_this_server_these_definitions_and_what_they_were() {
+    let setting = Setting::new();
+    let digest = |entry: &ServerEntry, definitions: &[&str]| {
+        let pins = setting.store.read(entry);
+        pins.difference(entry, definitions.iter().copied(), &Secrets::default())
+    };
+    let of_new = digest(&web(), &[ADD]);
+    assert!(of_new.starts_with("sha256:") && of_new.len() == 71, "{of_new}");
+    let spaced = ADD.replace(", ", ",\n  ");
+    assert_eq!(digest(&web(), &[&spaced]), of_new, "however it is formatted");
+    let sub = ADD.replace("add", "sub");
+    assert_eq!(digest(&web(), &[ADD, &sub]), digest(&web(), &[&sub, ADD]), "in any order");
+    let elsewhere =
+        entry(r#"{"web": {"type": "http", "url": "https://evil.example/mcp", "pinTools": true}}"#);
+    let of_changed = digest(&web(), &[ADD_CHANGED]);
+    let mut all = vec![of_new, digest(&elsewhere, &[ADD]), digest(&web(), &[&sub]), of_changed];
+    all.extend([digest(&web(), &[]), digest(&web(), &[ADD, &sub]), digest(&web(), &[ADD, ADD])]);
+    // The same definition is another difference once something else is approved, and again after a third.
+    setting.approve(&web(), &[ADD]);
+    all.push(digest(&web(), &[ADD_CHANGED]));
+    setting.approve(&web(), &[&ADD.replace("Adds.", "Sums.")]);
+    all.push(digest(&web(), &[ADD_CHANGED]));
+    let distinct: std::collections::BTreeSet<&String> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len(), "{all:#?}");
+}
+
+#[test]
+fn s_m17_the_digest_of_a_difference_tells_nothing_of_a_secret() {
+    let setting = Setting::new();
+    let with = |secret: &str| {
+        let definition = ADD.replace("Adds.", &format!("Adds for {secret}."));
+        setting.store.read(&web()).difference(&web(), [&*definition], &hiding(secret))
+    };
+    assert_eq!(with("s3cret-canary-value"), with("0ther-canary-token"));
+}
