@@ -63,6 +63,10 @@ impl Address {
             }
             shown.extend(shown_option(option, &value));
         }
+        line.finish();
+        if let Some((_, why)) = line.lost.first() {
+            return Err(AddressError((*why).to_owned()));
+        }
         let mut entry = Map::new();
         entry.insert("type".to_owned(), line.kind.unwrap_or("http").into());
         entry.insert("url".to_owned(), url.as_str().into());

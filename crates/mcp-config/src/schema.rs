@@ -164,7 +164,8 @@ fn server(
     entry.extras = extra::read(document, member, object, context.known, |field| {
         document.origin(&path.key(&field.key), field.key_span)
     });
-    entry.timeout = timeout(&mut reader, "timeout");
+    let older = timeout(&mut reader, "request_timeout_ms");
+    entry.timeout = timeout(&mut reader, "timeout").or(older);
     entry.account = account(&mut reader);
     entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");

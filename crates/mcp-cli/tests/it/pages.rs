@@ -63,6 +63,20 @@ impl Stage {
         line
     }
 
+    /// What was said, in the names of the page.
+    fn published(&self, said: &str) -> String {
+        let mut said = said.to_owned();
+        for (name, server) in [("wiki", &self.wiki), ("tickets", &self.tickets), ("notes", &self.notes)] {
+            let url = server.url();
+            let here = format!("http://{}:{}", url.host_str().unwrap(), url.port().unwrap());
+            said = said.replace(&here, &format!("https://{name}.example.com"));
+        }
+        let home = &self.setting.home;
+        said.replace(env!("CARGO_BIN_EXE_mcplink"), "/usr/bin/mcplink")
+            .replace(home.home().to_str().unwrap(), "/home/me")
+            .replace(home.root().to_str().unwrap(), "")
+    }
+
     fn run(&self, line: &str) -> mcp_harness::Output {
         let program = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
         let own = self.setting.home.home().join("bin");
@@ -133,6 +147,38 @@ fn the_readme_is_short_and_the_index_names_every_page() {
         let Some(page) = name.strip_prefix("docs/").filter(|page| *page != "README.md") else { continue };
         assert!(index.contains(&format!("]({page})")), "docs/README.md does not name {page}");
     }
+}
+
+/// A stranger with servers in Cursor, from nothing to the end: what the README shows is what the program says, but for the
+/// names of this machine. `UPDATE_EXPECT=1` writes it there.
+#[test]
+fn the_two_minutes_of_the_readme_are_what_happens() {
+    const FENCE: &str = "```console\n";
+    let path = root().join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let begin = readme.find(FENCE).unwrap() + FENCE.len();
+    let shown = &readme[begin..begin + readme[begin..].find("```").unwrap()];
+    let stage = Stage::new();
+    let servers = json!({
+        "wiki": { "url": "https://wiki.example.com/mcp" },
+        "tickets": { "command": "npx", "args": ["-y", "mcp-remote", "https://tickets.example.com/mcp",
+            "--header", "Authorization: Bearer ${env:TICKETS_TOKEN}"] },
+    });
+    let text = format!("{:#}\n", json!({ "mcpServers": servers }));
+    let cursor = stage.setting.home.write(".cursor/mcp.json", stage.staged(&text)).unwrap();
+    let before = std::fs::read(&cursor).unwrap();
+    let mut said = String::new();
+    for line in shown.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        let output = stage.run(&format!("export TICKETS_TOKEN=t-1; {line} 2>&1"));
+        assert_eq!(output.code, Some(0), "{line}: {output}");
+        said.push_str(&format!("$ {line}\n{}", stage.published(&output.stdout)));
+    }
+    assert_eq!(std::fs::read(&cursor).unwrap(), before, "and back");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, readme.replace(shown, &said)).unwrap();
+        return;
+    }
+    assert_eq!(said, shown);
 }
 
 fn schema() -> Value {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use mcp_harness::{Mcplink, Output};
-use mcp_testkit::{Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer};
+use mcp_testkit::{
+    Answer, Endpoint, Era, FakeAuthServer, FakeMcpServer, ForwardProxy, HttpAnswer, ProtectedResource,
+};
 use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, echo, response, say};
@@ -207,17 +209,27 @@ fn fb_r52_cookies_are_sent_back_unless_the_entry_says_that_they_are_not() {
 fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let sse = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
+    let (guarded, issuer) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    issuer.protect_as(&guarded, ProtectedResource::new().any_audience());
+    issuer.add_secret_client("abc", "s3cret-of-abc", "client_secret_basic");
     let setting = Setting::new();
     let file = setting.home.write("headers.txt", "# of a team\nX-Team: a\n").unwrap().display().to_string();
     let text = include_str!("../../../../docs/from-mcp-remote.md");
     let mut run = 0;
     for row in text.lines().filter(|line| line.contains("| `npx mcp-remote URL")) {
         let after = row.trim_end_matches(" |").rsplit_once("| `").unwrap().1.trim_end_matches('`');
-        let url = if after.contains("-t sse") { sse.url() } else { server.url() };
+        let url = match () {
+            () if after.contains("-t sse") => sse.url(),
+            () if after.contains("--client-credentials") => guarded.url(),
+            () => server.url(),
+        };
+        let endpoint = issuer.url_of(Endpoint::Token).unwrap().to_string();
         let line = after.replace("URL", url.as_str()).replace("FILE", &file);
+        let line = line.replace("https://as.example/token", &endpoint);
         let (variables, line) = line.split_at(line.find("mcplink ").unwrap());
         let line = format!("{variables}{}{}", env!("CARGO_BIN_EXE_mcplink"), &line["mcplink".len()..]);
         let shell = Mcplink::new("/bin/sh", &setting.home).env("TOKEN", "from-the-variable");
+        let shell = shell.env("MCP_CLIENT_SECRET", "s3cret-of-abc");
         if after.contains("mcplink login ") {
             let output = shell.args(["-c", &format!("{line} --non-interactive")]).run();
             assert!(output.code == Some(2) && !output.stderr.contains("--help"), "{after}: {output}");
@@ -231,6 +243,7 @@ fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
         run += 1;
     }
     assert!(run > 15, "{run}");
+    assert_eq!(issuer.requests_to(Endpoint::Token).len(), 1, "a client signs in by itself");
     let sent = server.recorder().matching(|request| request.header("authorization").is_some());
     assert!(sent.iter().all(|request| request.header("authorization") == Some("Bearer from-the-variable")));
     assert!(!sent.is_empty());

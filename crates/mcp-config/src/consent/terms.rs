@@ -11,14 +11,16 @@ use crate::json::{Node, Object, Pointer, Value};
 use crate::remark::is_remark;
 
 /// Fields that neither decide what runs nor where data goes nor what is sent there. All others count.
-const WITHOUT_EFFECT: [&str; 8] = [
+const WITHOUT_EFFECT: [&str; 10] = [
     // How long something is waited for.
     "timeout",
+    "request_timeout_ms",
     "headersHelperTimeoutMs",
     "headersHelperTtlMs",
     "startupTimeoutMs",
-    // When a host loads its tools.
+    // When a host loads its tools, and what it calls the server.
     "alwaysLoad",
+    "displayName",
     // Switched off, it does nothing; switched on, it does what was agreed to.
     "disabled",
     "enabled",

@@ -282,7 +282,7 @@ impl<'t, 'a> Entries<'t, 'a> {
             }
             Value::Bool(_) => draft.push("oauth", member.key_span, member.node.clone()),
             Value::String(word) if &**word == "oauth" => {}
-            _ => self.lost(path, member.key_span, "only sign-ins by a person can be written in a file"),
+            _ => self.lost(path, member.key_span, words::ALONE),
         }
     }
 

@@ -4,11 +4,13 @@
 //! is read as the remote entry that it stands for. A line with anything in it that is not understood is left a command.
 //! This program's own options for a URL are read by the same table.
 
+mod robot;
 mod table;
 
 pub use table::AddressOption;
 pub(crate) use table::OptionMeaning;
 
+use robot::Robot;
 use table::{BRIDGES, Bridge};
 
 /// What such a line says.
@@ -24,8 +26,9 @@ pub(crate) struct Line {
     /// Our fields.
     pub(super) said: Vec<LineField>,
     /// What cannot be taken over, which word it is, and why not.
-    pub(super) lost: Vec<(usize, &'static str)>,
+    pub(crate) lost: Vec<(usize, &'static str)>,
     callback: Callback,
+    robot: Robot,
 }
 
 /// One field, and which word says so.
@@ -130,14 +133,14 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
             _ => {
                 let text = value(1)?;
                 let at = rest + width - 1;
-                // What is lost is told of the option.
-                let at = if matches!(takes, OptionMeaning::LostValue(_)) { rest } else { at };
                 let text = match takes {
                     OptionMeaning::Header => {
                         let (name, text) = text.split_once(':')?;
                         format!("{name}:{}", filled(text.trim(), variable))
                     }
-                    OptionMeaning::Token => filled(text, variable),
+                    OptionMeaning::Token | OptionMeaning::Client | OptionMeaning::ClientSecret => {
+                        filled(text, variable)
+                    }
                     _ => text.to_owned(),
                 };
                 takes.note(&text, at, &mut line)?;
@@ -149,7 +152,7 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
     if !words[line.address].contains("://") && !words[line.address].contains("${") {
         return None;
     }
-    line.come_back();
+    line.finish();
     if let Some(token) = bridge.token.and_then(variable) {
         line.headers.push(("Authorization".to_owned(), format!("Bearer {token}"), line.address));
     }
@@ -221,6 +224,12 @@ struct Callback {
 }
 
 impl Line {
+    /// What several words say together.
+    pub(crate) fn finish(&mut self) {
+        self.come_back();
+        self.sign_in_alone();
+    }
+
     /// A client that is registered beforehand has a whole address registered; others need a port at most.
     fn come_back(&mut self) {
         let Some((port, at)) = self.callback.port else { return };

@@ -71,6 +71,10 @@ const BEARER: &str = "use `headers`: {\"Authorization\": \"Bearer ${NAME}\"}";
 const SCOPES: &str = "scopes belong into `oauth`, as one string `scopes`";
 const NAMES: &str = "use `env`: {\"NAME\": \"${NAME}\"}";
 pub(crate) const SECRET: &str = "a client secret does not belong into a file: set MCP_CLIENT_SECRET";
+/// The entry says which authorization server gets the secret; the words of hosts do not.
+pub(crate) const ALONE: &str = "write a grant without a person as `auth`: {\"grant\": .., \"tokenEndpoint\": ..}";
+pub(crate) const MANAGED: &str =
+    "write a sign-in that an organisation manages as `auth`: {\"grant\": \"enterprise_managed\", ..}";
 const ENDPOINTS: &str = "the endpoints are found out by asking the server";
 
 use FieldMeaning::{
@@ -189,7 +193,7 @@ pub(crate) static FIELDS: &[Word] = &[
     word("oauthPublicClient", Nothing, "whether a client has a secret is found out by asking the server"),
     word(
         "oauthGrantType",
-        OneOf(&["authorization_code"], "only sign-ins by a person can be written in a file"),
+        OneOf(&["authorization_code"], ALONE),
         "the grant is chosen by what the server offers",
     ),
     word("oidc", OAuth, "use `oauth`: {\"callbackPort\": ..}"),
@@ -203,7 +207,7 @@ pub(crate) static FIELDS: &[Word] = &[
         "use `oauth`, which is found out by asking the server",
     ),
     // Limits.
-    word("request_timeout_ms", Time("timeout", Milliseconds), "use `timeout`"),
+    ours("request_timeout_ms", Time("timeout", Milliseconds)),
     word("requestTimeoutMs", Time("timeout", Milliseconds), "use `timeout`"),
     word("toolTimeoutMs", Time("timeout", Milliseconds), "use `timeout`"),
     word("timeoutMs", Time("timeout", Milliseconds), "use `timeout`"),
@@ -277,8 +281,8 @@ pub(crate) static OAUTH: &[(&str, FieldMeaning)] = &[
     ("token_endpoint_auth_method", Nothing),
     ("tokenParamName", Lost("tokens are sent in the header Authorization")),
     ("redirectHost", Lost("a browser comes back to 127.0.0.1, or to `oauth.redirectUri`")),
-    ("enterpriseManaged", Lost("sign-ins that an organisation manages cannot be written in a file")),
-    ("xaa", Lost("sign-ins that an organisation manages cannot be written in a file")),
+    ("enterpriseManaged", Lost(MANAGED)),
+    ("xaa", Lost(MANAGED)),
 ];
 
 /// The row of a field, whatever its case.

@@ -69,7 +69,7 @@ impl Field {
 const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 
 /// Every field of an entry.
-pub(super) static FIELDS: [Field; 43] = [
+pub(super) static FIELDS: [Field; 48] = [
     Field::new(
         "type",
         EntryKinds::All,
@@ -189,6 +189,12 @@ pub(super) static FIELDS: [Field; 43] = [
         Shape::Whole(LEAST_MS, None),
         "The limit of one call of a tool, in milliseconds.",
     ),
+    Field::new(
+        "request_timeout_ms",
+        EntryKinds::All,
+        Shape::Whole(LEAST_MS, None),
+        "As `timeout`, which counts where both stand there; an older word of Claude Code.",
+    ),
     Field::new("limits", EntryKinds::All, Shape::Limits, "What the server may cost."),
     Field::new("alwaysLoad", EntryKinds::All, Shape::Flag, "The host is to load its tools at once."),
     Field::new(
@@ -241,6 +247,16 @@ pub(super) static FIELDS: [Field; 43] = [
     Field::new("disabled", EntryKinds::All, Shape::Flag, "`true` switches it off."),
     Field::new("enabled", EntryKinds::All, Shape::Flag, "`false` switches it off."),
     Field::new("isActive", EntryKinds::All, Shape::Flag, "`false` switches it off."),
+    // What Claude Code shows of a server and does with it by itself; nothing of it decides how a server is reached.
+    Field::new("displayName", EntryKinds::All, Shape::Any, "What a host calls it; the name counts here."),
+    Field::new("role", EntryKinds::All, Shape::Any, "What a host uses it for."),
+    Field::new("discoveryCache", EntryKinds::All, Shape::Any, "What a host remembers of it."),
+    Field::new(
+        "bareElicitationCapability",
+        EntryKinds::All,
+        Shape::Any,
+        "How a host tells it that it asks people.",
+    ),
     Field::new("name", EntryKinds::InProcess, Shape::Any, "Of a server inside of a host."),
     Field::new("instance", EntryKinds::InProcess, Shape::Any, "Of a server inside of a host."),
 ];

@@ -1,5 +1,6 @@
 //! Codex: TOML, with no references to variables but fields that name them.
 
+use crate::hosts::words::MANAGED;
 use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
 use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
 
@@ -18,7 +19,7 @@ pub(super) static HOST: Host = Host {
         ("required", Nothing),
         ("default_tools_approval_mode", Nothing),
         ("supports_parallel_tool_calls", Nothing),
-        ("auth", OneOf(&["oauth"], "sign-ins that an organisation manages cannot be written in a file")),
+        ("auth", OneOf(&["oauth"], MANAGED)),
     ],
     expands: false,
     ..PLAIN

@@ -1,5 +1,6 @@
 //! mcporter.
 
+use crate::hosts::words::ALONE;
 use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
 use crate::hosts::{Base, Form, Host, HostFile, PLAIN, json};
 
@@ -14,7 +15,7 @@ pub(super) static HOST: Host = Host {
     title: "mcporter",
     files: FILES,
     fields: &[
-        ("auth", OneOf(&["oauth"], "only sign-ins by a person can be written in a file")),
+        ("auth", OneOf(&["oauth"], ALONE)),
         ("clientName", Nothing),
         ("tokenCacheDir", Nothing),
         ("lifecycle", Nothing),

@@ -1,7 +1,6 @@
 //! Which options such programs have, and which field of an entry each of them is: the one table that lines of other hosts, and
 //! this program's own command line, are read by.
 
-use super::super::words;
 use super::{Line, LineField, Setting};
 
 /// A program that is a bridge.
@@ -42,29 +41,33 @@ pub(crate) enum OptionMeaning {
     Seconds(&'static str),
     /// A client as JSON, with `client_id` and perhaps `client_secret`.
     Client,
+    /// The secret of a client.
+    ClientSecret,
+    /// That the client signs in by itself, without a person.
+    Grant,
+    /// Where it does.
+    TokenEndpoint,
+    /// The same, in programs where nobody else signs in there.
+    GrantEndpoint,
     /// What a registration says of the client, as JSON.
     Metadata,
     CallbackHost,
     CallbackPath,
     /// A value that changes nothing.
     Value,
-    /// A value that is lost, because of this.
-    LostValue(&'static str),
     /// Something that changes nothing.
     Flag,
     /// A field that has this value.
     Is(&'static str, &'static Setting),
     /// The same where nothing else is said of it.
     Usual(&'static str, &'static Setting),
-    /// Something that is lost, because of this.
-    LostFlag(&'static str),
 }
 
 impl OptionMeaning {
     /// How many words follow.
     pub(crate) fn values(self) -> usize {
         match self {
-            Self::Flag | Self::Is(..) | Self::Usual(..) | Self::LostFlag(_) => 0,
+            Self::Flag | Self::Is(..) | Self::Usual(..) | Self::Grant => 0,
             Self::HeaderWords => 2,
             _ => 1,
         }
@@ -117,7 +120,13 @@ impl OptionMeaning {
             Self::Metadata => metadata(value, at, line)?,
             Self::CallbackHost => line.callback.host = Some(value.to_owned()),
             Self::CallbackPath => line.callback.path = Some(value.to_owned()),
-            Self::LostValue(why) | Self::LostFlag(why) => line.lost.push((at, why)),
+            Self::ClientSecret => line.robot.secret = Some((value.to_owned(), at)),
+            Self::Grant => line.robot.grant = Some(at),
+            Self::TokenEndpoint => line.robot.endpoint = Some((value.to_owned(), at)),
+            Self::GrantEndpoint => {
+                line.robot.grant = Some(at);
+                line.robot.endpoint = Some((value.to_owned(), at));
+            }
             Self::HeaderWords | Self::Value | Self::Flag => {}
         }
         Some(())
@@ -125,7 +134,7 @@ impl OptionMeaning {
 }
 
 impl Line {
-    fn say(&mut self, field: &'static str, value: Setting, at: usize) {
+    pub(super) fn say(&mut self, field: &'static str, value: Setting, at: usize) {
         self.said.push(LineField { field, value, word: at });
     }
 }
@@ -166,8 +175,8 @@ fn client(text: &str, at: usize, line: &mut Line) {
     if let Some(id) = client.get("client_id").and_then(serde_json::Value::as_str) {
         line.say("oauth.clientId", Setting::Text(id.to_owned()), at);
     }
-    if client.contains_key("client_secret") {
-        line.lost.push((at, words::SECRET));
+    if let Some(secret) = client.get("client_secret") {
+        line.robot.secret = Some((secret.as_str().unwrap_or_default().to_owned(), at));
     }
 }
 
@@ -188,8 +197,6 @@ fn metadata(text: &str, at: usize, line: &mut Line) -> Option<()> {
     }
     Some(())
 }
-
-const GRANT: &str = "only sign-ins by a person can be written in a file";
 
 static NOTHING: Setting = Setting::Text(String::new());
 /// How often `mcp-remote` sends a ping where it is not told.
@@ -249,7 +256,7 @@ impl AddressOption {
 }
 
 /// Our own.
-static OWN: [AddressOption; 23] = [
+static OWN: [AddressOption; 25] = [
     AddressOption::new(
         "--header",
         Some("NAME: VALUE"),
@@ -293,6 +300,18 @@ static OWN: [AddressOption; 23] = [
         Some("ID"),
         OptionMeaning::Text("oauth.clientId"),
         "The client that is registered with the authorization server of the URL",
+    ),
+    AddressOption::new(
+        "--client-credentials",
+        None,
+        OptionMeaning::Grant,
+        "That client signs in by itself, without a person, with the secret in MCP_CLIENT_SECRET",
+    ),
+    AddressOption::new(
+        "--token-endpoint",
+        Some("URL"),
+        OptionMeaning::TokenEndpoint,
+        "Where it does, so that its secret goes nowhere else",
     ),
     AddressOption::new(
         "--callback-port",
@@ -441,8 +460,8 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--static-oauth-client-info", OptionMeaning::Client),
             ("--static-oauth-client-metadata", OptionMeaning::Metadata),
             ("--client-metadata-url", OptionMeaning::Text("oauth.clientMetadataUrl")),
-            ("--client-credentials", OptionMeaning::LostFlag(GRANT)),
-            ("--token-endpoint", OptionMeaning::LostValue(GRANT)),
+            ("--client-credentials", OptionMeaning::Grant),
+            ("--token-endpoint", OptionMeaning::TokenEndpoint),
             ("--device-code", OptionMeaning::Flag),
             ("--disable-cookies", OptionMeaning::Is("cookies", &FALSE)),
             ("--use-id-token", OptionMeaning::Is("oauth.useIdToken", &TRUE)),
@@ -459,9 +478,9 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("-H", OptionMeaning::HeaderWords),
             ("--headers", OptionMeaning::HeaderWords),
             ("--transport", OptionMeaning::Kind),
-            ("--client-id", OptionMeaning::LostValue(GRANT)),
-            ("--client-secret", OptionMeaning::LostValue(GRANT)),
-            ("--token-url", OptionMeaning::LostValue(GRANT)),
+            ("--client-id", OptionMeaning::Text("oauth.clientId")),
+            ("--client-secret", OptionMeaning::ClientSecret),
+            ("--token-url", OptionMeaning::GrantEndpoint),
             ("--verify-ssl", OptionMeaning::Value),
             ("--no-verify-ssl", OptionMeaning::Is("tls.insecureSkipVerify", &TRUE)),
             ("--debug", OptionMeaning::Flag),
