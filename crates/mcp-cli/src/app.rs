@@ -169,17 +169,28 @@ impl App {
     /// What is wrong with the environment for all servers: found once, as it does not change.
     fn environment_problems(&self) -> &[Problem] {
         self.environment_problems.get_or_init(|| {
-            let unusable = |file: &TrustFile| {
-                let error = file.check().err()?.to_string();
-                let message = error.strip_prefix(&file.from).unwrap_or(&error).trim_start();
+            // Each file is looked at once, whoever names it: one of a system has hundreds of certificates.
+            let mut looked_at: Vec<(&TrustFile, Option<String>)> = Vec::new();
+            for file in &self.host.options().client.extra_ca_files {
+                let same = looked_at.iter().find(|(known, _)| known.path == file.path);
+                let wrong = match same {
+                    Some((known, wrong)) => {
+                        wrong.as_ref().map(|wrong| wrong.replacen(&*known.from, &file.from, 1))
+                    }
+                    None => file.check().err().map(|error| error.to_string()),
+                };
+                looked_at.push((file, wrong));
+            }
+            let unusable = |(file, wrong): (&TrustFile, Option<String>)| {
+                let wrong = wrong?;
+                let message = wrong.strip_prefix(&*file.from).unwrap_or(&wrong).trim_start();
                 let hint = format!(
                     "name the file of the certificates that are to be trusted, or unset {}",
                     file.from
                 );
                 Some(Problem::of_variable(&file.from, message, hint))
             };
-            let mut problems: Vec<Problem> =
-                self.host.options().client.extra_ca_files.iter().filter_map(unusable).collect();
+            let mut problems: Vec<Problem> = looked_at.into_iter().filter_map(unusable).collect();
             let places = Locations::new(self.environment.variables(), Path::new("."), Platform::CURRENT);
             // Else it looks as if there were none.
             if places.user_file.is_none() || places.own_file.is_none() {

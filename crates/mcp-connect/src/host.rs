@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, SignInRecord, TokenStore};
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider, OAuthSettings, Renewals};
@@ -98,6 +98,8 @@ struct Inner {
     renewals: Renewals,
     /// The servers of [`Host::entries`], as they were read last.
     known: Mutex<BTreeMap<String, Arc<ConfiguredServer>>>,
+    /// What of the environment is secret: the same for every local server, and looked for once.
+    inherited: OnceLock<Secrets>,
 }
 
 impl Host {
@@ -108,6 +110,7 @@ impl Host {
             token_store: token_store(options.state_dir.as_deref()),
             renewals: Renewals::default(),
             known: Mutex::default(),
+            inherited: OnceLock::new(),
             options,
         }))
     }
@@ -122,6 +125,7 @@ impl Host {
             token_store: self.token_store().clone(),
             renewals: self.renewals().clone(),
             known: Mutex::default(),
+            inherited: OnceLock::new(),
             options,
         }))
     }
@@ -250,6 +254,10 @@ impl Host {
     ) -> OAuthProvider {
         let settings = self.oauth_settings(settings).with_renewals(self.renewals().clone());
         OAuthProvider::open(target.clone(), settings, http, self.token_store().clone()).await
+    }
+
+    pub(crate) fn inherited_secrets(&self) -> &Secrets {
+        self.0.inherited.get_or_init(|| crate::secrets::inherited(&self.options().env))
     }
 
     /// The sign-in of one server: to begin it, to end it, or to forget what is kept of it.

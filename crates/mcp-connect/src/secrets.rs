@@ -4,8 +4,17 @@ use mcp_config::{Env, Proxy, ServerEntry};
 use mcp_text::{Secrets, is_credential_name};
 use serde_json::Value;
 
-/// What no message about `entry` may contain, `env` being what a child process inherits.
-pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
+/// What every local server inherits that no message may contain.
+pub(crate) fn inherited(env: &Env) -> Secrets {
+    let mut secrets = Secrets::default();
+    for (name, value) in env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?))) {
+        if is_credential_name(name) { secrets.insert(value) } else { secrets.insert_url(value) }
+    }
+    secrets
+}
+
+/// What no message about `entry` may contain, `env` being what a child process inherits, and `inherited` what of it is secret.
+pub(crate) fn secrets(entry: &ServerEntry, env: &Env, inherited: &Secrets) -> Secrets {
     let mut secrets = Secrets::default();
     if let Some(extra) = entry.extra(crate::AUTH_FIELD) {
         of_settings("", &extra.read().unwrap_or_default(), &mut secrets);
@@ -39,10 +48,7 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
                 secrets.insert_named(name, value.expose());
             }
         }
-        let inherited = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-        for (name, value) in inherited {
-            if is_credential_name(name) { secrets.insert(value) } else { secrets.insert_url(value) }
-        }
+        secrets.include(inherited);
         arguments(stdio, &mut secrets);
     }
     secrets

@@ -204,7 +204,7 @@ impl ConfiguredServer {
             }
             None => None,
         };
-        let secrets = secrets(entry, &host.options().env);
+        let secrets = secrets(entry, &host.options().env, host.inherited_secrets());
         let tools = EntryTools::of(entry, config);
         let state = match withheld(entry, config) {
             Some(withheld) => Err(withheld),

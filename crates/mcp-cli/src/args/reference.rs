@@ -38,6 +38,7 @@ fn option(arg: &Arg) -> String {
     let takes = arg.get_action().takes_values() && !values.is_empty();
     let name = match (names.is_empty(), takes) {
         (true, _) => values,
+        (false, true) if arg.is_require_equals_set() => format!("{}[={values}]", names.join(", ")),
         (false, true) => format!("{} {values}", names.join(", ")),
         (false, false) => names.join(", "),
     };

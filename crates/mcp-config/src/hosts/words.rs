@@ -72,7 +72,8 @@ const SCOPES: &str = "scopes belong into `oauth`, as one string `scopes`";
 const NAMES: &str = "use `env`: {\"NAME\": \"${NAME}\"}";
 pub(crate) const SECRET: &str = "a client secret does not belong into a file: set MCP_CLIENT_SECRET";
 /// The entry says which authorization server gets the secret; the words of hosts do not.
-pub(crate) const ALONE: &str = "write a grant without a person as `auth`: {\"grant\": .., \"tokenEndpoint\": ..}";
+pub(crate) const ALONE: &str =
+    "write a grant without a person as `auth`: {\"grant\": .., \"tokenEndpoint\": ..}";
 pub(crate) const MANAGED: &str =
     "write a sign-in that an organisation manages as `auth`: {\"grant\": \"enterprise_managed\", ..}";
 const ENDPOINTS: &str = "the endpoints are found out by asking the server";

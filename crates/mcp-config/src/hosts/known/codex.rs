@@ -1,7 +1,7 @@
 //! Codex: TOML, with no references to variables but fields that name them.
 
-use crate::hosts::words::MANAGED;
 use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
+use crate::hosts::words::MANAGED;
 use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["mcp_servers"]];

@@ -45,7 +45,8 @@ impl Line {
         let secret = reference.unwrap_or_else(|| "${MCP_CLIENT_SECRET}".to_owned());
         self.say("auth.clientSecret", Setting::Text(secret), at);
         for said in &mut self.said {
-            said.field = SHARED.iter().find(|(of_person, _)| *of_person == said.field).map_or(said.field, |to| to.1);
+            said.field =
+                SHARED.iter().find(|(of_person, _)| *of_person == said.field).map_or(said.field, |to| to.1);
         }
         self.said.retain(|said| !said.field.starts_with("oauth."));
     }
@@ -86,7 +87,10 @@ mod tests {
         let reference = of(r#"{"client_id":"robot","client_secret":"${ROBOT_SECRET}"}"#);
         assert_eq!(reference, (auth("${ROBOT_SECRET}"), vec![]));
         // A literal stays where it is, and a variable that the entry itself sets is one.
-        for client in [r#"{"client_id":"robot","client_secret":"s3cret"}"#, r#"{"client_id":"robot","client_secret":"${SET}"}"#] {
+        for client in [
+            r#"{"client_id":"robot","client_secret":"s3cret"}"#,
+            r#"{"client_id":"robot","client_secret":"${SET}"}"#,
+        ] {
             assert_eq!(of(client), (auth("${MCP_CLIENT_SECRET}"), vec![words::SECRET]), "{client}");
         }
         assert_eq!(of(r#"{"client_id":"robot"}"#), (auth("${MCP_CLIENT_SECRET}"), vec![]));
