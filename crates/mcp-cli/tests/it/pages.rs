@@ -172,7 +172,7 @@ fn the_readme_is_short_and_the_index_names_every_page() {
     }
 }
 
-/// A stranger with servers in Cursor, from nothing to the end: what the README shows is what the program says, but for the
+/// A stranger with a server in Cursor, from nothing to the end: what the README shows is what the program says, but for the
 /// names of this machine, and for differences, of which a line is left. `UPDATE_EXPECT=1` writes it there.
 #[test]
 fn the_two_minutes_of_the_readme_are_what_happens() {
@@ -186,12 +186,9 @@ fn the_two_minutes_of_the_readme_are_what_happens() {
     let docs = FakeMcpServer::start().unwrap();
     let docs = docs.url().to_string();
     let line = ["-y", "mcp-remote", "https://docs.example.com/mcp", "--header", "X-Team: blue"];
-    let servers = json!({
-        "wiki": { "url": "https://wiki.example.com/mcp" },
-        "docs": { "command": "npx", "args": line },
-    });
+    let servers = json!({ "docs": { "command": "npx", "args": line } });
     let text = format!("{:#}\n", json!({ "mcpServers": servers }));
-    let text = stage.staged(&text).replace("https://docs.example.com/mcp", &docs);
+    let text = text.replace("https://docs.example.com/mcp", &docs);
     let cursor = stage.setting.home.write(".cursor/mcp.json", text).unwrap();
     let before = std::fs::read(&cursor).unwrap();
     let mut said = String::new();
