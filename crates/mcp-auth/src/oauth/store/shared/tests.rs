@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use tokio::time::Instant;
+use url::Url;
 
 use super::super::{RefreshError, RefreshOutcome, RefreshRequest, contract, refresh_once};
 use super::*;
