@@ -288,6 +288,11 @@ impl App {
         self.folder.get().is_some()
     }
 
+    /// Whether an option says which files count, and no others.
+    pub(crate) fn reads_named_files_alone(&self) -> bool {
+        self.strict || self.from.is_some()
+    }
+
     /// The host whose files are read in the place of all others.
     pub(crate) fn from(&self) -> Option<&'static OtherHost> {
         self.from

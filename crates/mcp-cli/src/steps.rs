@@ -18,6 +18,14 @@ use crate::two_names;
 const AND: &str = " && ";
 const CURED: &str = " && mcplink ";
 
+/// The commands of a printed step, one by one: what cures something, and what tries it then.
+pub(crate) fn apart(step: &str) -> (&str, Option<&str>) {
+    match step.find(CURED) {
+        Some(at) => (&step[..at], Some(&step[at + AND.len()..])),
+        None => (step, None),
+    }
+}
+
 /// The command that takes the step for the server `name`.
 pub(crate) fn command(step: &NextStep, name: &str) -> String {
     let verb = match step {

@@ -120,11 +120,34 @@ pub(crate) fn display_key(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name of a header or of a variable: what comes before the first character that no name can have.
+/// The name of a header or of a variable: what comes before the first character that no name can have, where what follows could
+/// be a value.
 pub(crate) fn display_name(name: &str) -> Cow<'_, str> {
     // White space around a name has a problem of its own.
     let shown = mcp_text::member_name(name.trim());
-    if shown.len() < name.trim().len() { format!("{shown}{REDACTED}").into() } else { Cow::Borrowed(name) }
+    let is_whole = shown.len() == name.trim().len() || is_misspelt(name);
+    if is_whole { Cow::Borrowed(name) } else { format!("{shown}{REDACTED}").into() }
+}
+
+/// Whether it is a name as people write it, such as `X Team`, which can be none, and holds no value.
+///
+/// Security: what a person pasted in the place of a name has a `:` or `=`, begins with a scheme, or is no word.
+fn is_misspelt(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let has_digit = word.contains(|c: char| c.is_ascii_digit());
+        word.chars().count() <= 24
+            && word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '(' | ')' | '/'))
+            && !(has_digit && word.len() > 4)
+            && !mcp_text::looks_like_token(word)
+    };
+    let is_between = |c: char| c.is_whitespace() || c.is_control();
+    let mut words = name.split(is_between).filter(|word| !word.is_empty());
+    let scheme = ["bearer", "basic", "token", "digest", "apikey", "negotiate", "dpop"];
+    let begins = words.clone().next().is_some_and(|word| scheme.contains(&&*word.to_ascii_lowercase()));
+    name.len() <= 64
+        && !begins
+        && words.all(is_word)
+        && matches!(Secrets::default().hide(name), Cow::Borrowed(_))
 }
 
 fn written(text: &Text) -> String {
@@ -483,6 +506,14 @@ mod tests {
             ("KEY=canary", "KEY[redacted]"),
             ("X-Api-Key", "X-Api-Key"),
             ("ghp_canarycanary", "[redacted]"),
+            // A name that is none is no secret, and has to be seen to be mended.
+            ("X Team", "X Team"),
+            ("X-Schlüssel (intern)", "X-Schlüssel (intern)"),
+            ("X\u{7}Key", "X\u{7}Key"),
+            ("Bearer canary", "Bearer[redacted]"),
+            ("X Team: canary", "X[redacted]"),
+            ("X hunter2hunter2", "X[redacted]"),
+            ("my pass-word-that-is-longer-than-a-word", "my[redacted]"),
         ] {
             assert_eq!(display_name(name), shown);
         }

@@ -12,10 +12,11 @@ use std::time::SystemTime;
 
 use mcp_auth::AuthError;
 use mcp_auth::oauth::Discovery;
+use mcp_auth::oauth::store::SignInRecord;
 use mcp_config::{Config, Pointer, ServerEntry};
 use mcp_status::{NextStep, Reason, ReasonCode, ServerStatus};
 use mcp_transport::Endpoint;
-use mcp_transport::connect::ConnectPolicy;
+use mcp_transport::connect::{ConnectPolicy, Reach};
 use mcp_transport::exchange::{Exchange, ExchangeSink};
 use tokio::time::Instant;
 
@@ -81,6 +82,8 @@ impl Host {
         }
         let discovery = listening.discovered(&server, &probe).await;
         let exchanges = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let speaks_tls = listening.speaks_tls(&server, &probe, reach.as_ref()).await;
+        let (kept, unreadable) = listening.kept_of(&server).await;
         let explanation = config.explain(&entry.name);
         let findings = Findings {
             server: &server,
@@ -90,6 +93,9 @@ impl Host {
             reach: reach.as_ref(),
             exchanges: &exchanges,
             discovery: discovery.as_ref(),
+            speaks_tls,
+            kept: &kept,
+            unreadable: &unreadable,
             now: SystemTime::now(),
         };
         let checks = findings.checks();
@@ -102,6 +108,42 @@ impl Host {
         self.with_exchange_sink(ExchangeSink::new(move |exchange| {
             heard.lock().unwrap_or_else(PoisonError::into_inner).push(exchange.clone());
         }))
+    }
+
+    /// Whether TLS is spoken at an address without it, which ends a connection and says nothing.
+    async fn speaks_tls(&self, server: &ConfiguredServer, probe: &Probe, reach: Option<&Reach>) -> bool {
+        let is_it = |code| matches!(code, ReasonCode::Unreachable | ReasonCode::Protocol);
+        let broke_off = probe.report.reason.as_ref().is_some_and(|reason| is_it(reason.code));
+        let is_reached = reach.is_some_and(|reach| {
+            reach.proxy.is_none() && reach.connected.as_ref().is_some_and(Result::is_ok)
+        });
+        match server.state.as_ref().map(|server| &server.endpoint) {
+            Ok(Endpoint::Http(endpoint)) if broke_off && is_reached && endpoint.url.scheme() == "http" => {
+                self.connector().http().speaks_tls(endpoint).await
+            }
+            _ => false,
+        }
+    }
+
+    /// The sign-ins of this server that are kept, and why a file of the store cannot be read. No keyring is asked.
+    async fn kept_of(&self, server: &ConfiguredServer) -> (Vec<SignInRecord>, Vec<String>) {
+        let Some(auth) = server.auth.as_ref().filter(|auth| auth.oauth.is_some()) else {
+            return (Vec::new(), Vec::new());
+        };
+        let (mut kept, mut unreadable) = (Vec::new(), Vec::new());
+        match self.sign_ins().await {
+            Err(error) => unreadable.push(error.to_string()),
+            Ok(survey) => {
+                for record in survey {
+                    match record {
+                        Ok(record) if record.key.is_for(&auth.target) => kept.push(record),
+                        Ok(_) => {}
+                        Err(error) => unreadable.push(error.to_string()),
+                    }
+                }
+            }
+        }
+        (kept, unreadable)
     }
 
     /// Where a person would sign in, where the server wants that or a person has done so.

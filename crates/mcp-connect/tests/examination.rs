@@ -51,7 +51,7 @@ async fn what_works_has_no_cause_and_each_part_of_the_way_says_so() {
     let bad: Vec<_> = found.checks.iter().filter(|check| check.state != CheckState::Good).collect();
     assert!(bad.is_empty(), "{bad:?}");
     let topics: Vec<_> = found.checks.iter().map(|check| check.topic).collect();
-    assert!(topics.is_sorted() && topics.contains(&CheckTopic::Network), "{topics:?}");
+    assert!(topics.is_sorted() && topics.contains(&CheckTopic::Tcp), "{topics:?}");
     let asked: Vec<_> = found.exchanges.iter().filter_map(|exchange| exchange.asks.as_deref()).collect();
     assert!(asked.contains(&"tools/list"), "{asked:?}");
     assert!(found.exchanges.iter().all(|exchange| exchange.credentials == ["authorization"]));
@@ -66,7 +66,11 @@ async fn a_refusal_is_blamed_on_the_answer_and_the_sign_in_is_looked_up() {
     let (topic, _, next) = blamed(&found).expect("it is closed");
     assert_eq!(topic, CheckTopic::Answer);
     assert!(matches!(next, Some(NextStep::SignIn { .. })), "{next:?}");
-    let sign_in = found.checks.iter().find(|check| check.topic == CheckTopic::SignIn).expect("it is offered");
+    let sign_in = found
+        .checks
+        .iter()
+        .find(|check| check.topic == CheckTopic::AuthorizationServer)
+        .expect("it is offered");
     assert_eq!(sign_in.state, CheckState::Good, "{sign_in:?}");
     assert!(sign_in.told.contains("which the server names in its metadata"), "{sign_in:?}");
     let refused = found.exchanges.iter().find(|exchange| exchange.asks.is_some()).expect("it was asked");
@@ -88,7 +92,7 @@ async fn a_sign_in_that_cannot_begin_is_the_cause_and_not_the_next_step() {
     server.route(metadata, HttpAnswer::new(200).body("application/json", document));
     let found = examined(&home, &remote(&server, r#", "oauth": {}"#)).await;
     let (topic, message, next) = blamed(&found).expect("it is closed");
-    assert_eq!(topic, CheckTopic::SignIn, "{message}");
+    assert_eq!(topic, CheckTopic::AuthorizationServer, "{message}");
     assert!(message.contains("no sign-in can begin"), "{message}");
     assert_eq!(next, Some(&NextStep::LookAtEntry));
 }
@@ -124,8 +128,8 @@ async fn each_broken_set_up_has_the_one_cause() {
         (remote(&failing, ""), CheckTopic::Answer, ReasonCode::NotFound),
         (remote(&no_mcp, ""), CheckTopic::Handshake, ReasonCode::Protocol),
         (remote(&listless, ""), CheckTopic::Tools, ReasonCode::ToolsUnavailable),
-        (closed_port, CheckTopic::Network, ReasonCode::Unreachable),
-        (no_host, CheckTopic::Network, ReasonCode::Unreachable),
+        (closed_port, CheckTopic::Tcp, ReasonCode::Unreachable),
+        (no_host, CheckTopic::Dns, ReasonCode::Unreachable),
         (no_tls, CheckTopic::Tls, ReasonCode::Tls),
         (r#"{"command": "no-such-command"}"#.to_owned(), CheckTopic::Process, ReasonCode::Spawn),
         (
@@ -147,7 +151,7 @@ async fn each_broken_set_up_has_the_one_cause() {
         let reached = found.checks.iter().filter(good).filter(|check| {
             !matches!(
                 check.topic,
-                CheckTopic::Trust | CheckTopic::Clock | CheckTopic::Network | CheckTopic::SignIn
+                CheckTopic::Trust | CheckTopic::Clock | CheckTopic::Proxy | CheckTopic::Dns | CheckTopic::Tcp
             )
         });
         assert_eq!(reached.count(), 0, "{entry}: {:?}", found.checks);

@@ -123,6 +123,8 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
             Some(NextStep::Approve)
         }
+        // What came out only when it was used is nothing that the files say of themselves.
+        ReasonCode::Config if evidence.is_some() => Some(NextStep::LookAtEntry),
         ReasonCode::Config => Some(NextStep::CheckConfiguration),
         ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
         // Who was signed in can sign in again, whatever is left of it.

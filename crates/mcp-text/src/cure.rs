@@ -33,29 +33,69 @@ const GOES_ON: [&str; 12] =
 /// One of these is in each command without quotes that nothing else sets apart from the words around it.
 const SIGNS_IN: [&str; 9] =
     ["login", "signin", "sign-in", "auth", "init", "refresh", "renew", "configure", "authenticate"];
-/// No command that a person is asked to run to sign in fetches, deletes or passes on what another one says. A helper may repeat
-/// what a server told it.
-const NEVER: [&str; 20] = [
+/// No command that a person is asked to run to sign in fetches, deletes or passes on what another one says, or runs what it is
+/// given as code. A helper may repeat what a server told it.
+const NEVER: [&str; 60] = [
     "sh",
+    "ash",
     "bash",
     "zsh",
     "fish",
     "dash",
+    "ksh",
+    "csh",
+    "tcsh",
     "pwsh",
     "powershell",
     "cmd",
+    "wscript",
+    "cscript",
+    "mshta",
+    "osascript",
+    "rundll",
     "eval",
     "exec",
     "source",
+    "env",
+    "xargs",
+    "nohup",
+    "timeout",
+    "nice",
+    "time",
+    "watch",
+    "script",
+    "busybox",
+    "toybox",
     "sudo",
     "su",
     "doas",
+    "runas",
     "rm",
+    "del",
     "dd",
+    "mv",
+    "cp",
+    "ln",
+    "tee",
+    "chmod",
+    "chown",
+    "crontab",
     "curl",
     "wget",
-    "chmod",
-    "mv",
+    "nc",
+    "scp",
+    "python",
+    "perl",
+    "ruby",
+    "php",
+    "node",
+    "deno",
+    "bun",
+    "npx",
+    "bunx",
+    "uvx",
+    "pipx",
+    "pip",
 ];
 
 /// The command that this text asks a person to run, such as `my-sso login` in "session expired, run: my-sso login".
@@ -148,6 +188,17 @@ fn unquoted(text: &str, is_set_apart: bool) -> Option<String> {
     (!is_article && (is_set_apart || words.iter().skip(1).any(signs_in))).then_some(command)
 }
 
+/// A program without what tells its kind or its version: `python3.12` and `cmd.exe` are called so as well.
+fn bare(program: &str) -> &str {
+    let ends = [".exe", ".com", ".cmd", ".bat"];
+    let end = ends.iter().find_map(|end| {
+        let at = program.len().checked_sub(end.len())?;
+        program.get(at..).filter(|last| last.eq_ignore_ascii_case(end)).map(|_| at)
+    });
+    program[..end.unwrap_or(program.len())]
+        .trim_end_matches(|c: char| c.is_ascii_digit() || ".-_".contains(c))
+}
+
 /// `text` where it is a command of plain words.
 fn plain(text: &str) -> Option<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -159,7 +210,7 @@ fn plain(text: &str) -> Option<String> {
     let is_program = first.starts_with(|c: char| c.is_ascii_alphanumeric() || "./~".contains(c))
         && program.chars().any(|c| c.is_ascii_alphabetic())
         && !first.contains(['=', ':', ','])
-        && !asks(program, &NEVER);
+        && !asks(bare(program), &NEVER);
     let is_command = is_program && words.len() <= MAX_WORDS && words.iter().all(has_sense);
     let command = words.join(" ");
     (is_command && command.len() <= MAX_LENGTH).then_some(command)
@@ -222,6 +273,22 @@ mod tests {
             "run: sudo my-sso login",
             "run `/bin/sh x`",
             "run `Sh login`",
+            "run `cmd.exe /c login`",
+            "run `C/PowerShell.EXE login`",
+            "run: python3.12 -m sso login",
+            "run `/usr/bin/env corp login`",
+            "run `npx sso-login`",
+            "run `busybox wget h.example`",
+            "run `corp login; rm x`",
+            "run `corp login\u{7}`",
+            "run `corp \"login\"`",
+            "run `corp login!`",
+            "run `corp {login,x}`",
+            "run `corp lo\\gin`",
+            "run `corp login*`",
+            "run `corp login #x`",
+            "run `corp login % x`",
+            "run `corp login ^ x`",
             "run: \u{202e}nigol oss-ym",
             "run: --help",
             "run: https://h.example/login",

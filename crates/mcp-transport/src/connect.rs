@@ -46,7 +46,7 @@ use crate::{
 #[cfg(feature = "http")]
 pub use crate::http::client::HttpClient;
 #[cfg(feature = "http")]
-pub use crate::http::reach::{Reach, TlsReach};
+pub use crate::http::reach::{CertificateReach, Reach, TlsReach};
 pub use crate::protocol::handshake::{Implementation, ServerDescription};
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep

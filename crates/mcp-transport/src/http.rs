@@ -27,3 +27,4 @@ mod sounding;
 pub(crate) mod streamable;
 mod tls;
 pub(crate) mod trouble;
+mod witness;

@@ -4,22 +4,25 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::{StreamExt as _, stream};
-use mcp_connect::{CheckTopic, Examination};
+use mcp_bridge::Role;
+use mcp_connect::{Check, CheckState, CheckTopic, Examination};
 use mcp_status::ServerStatus;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 use serde::Serialize;
 
-use super::status::combined;
+use super::status::{self, combined};
 use crate::app::App;
 use crate::args::DoctorArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
 use crate::loaded::LoadedConfig;
+use crate::problems::note_unsaid;
 use crate::surroundings::desktop_path_without;
 use crate::view::examination::{self, ExaminedServer};
-use crate::view::row::{ProblemRow, Row};
+use crate::view::row::{ProblemRow, Row, Session};
 use crate::view::shown;
+use crate::view::text::session_text;
 use crate::view::time::rfc3339;
 
 #[derive(Serialize)]
@@ -96,9 +99,12 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         .into_iter()
         .collect::<Result<_, _>>()?;
     let rows: Vec<Row> = examined.iter().map(|examined| examined.row.clone()).collect();
+    // Whoever looks at everything wants to know of the files of other hosts as well.
+    let elsewhere = if args.name.is_none() { status::problems_of_hosts(app, &loaded)? } else { Vec::new() };
     if app.json {
         let servers = examined.iter().map(|examined| server_row(examined, args.trace)).collect();
-        let problems = loaded.problem_rows();
+        let mut problems = loaded.problem_rows();
+        problems.extend(elsewhere.iter().map(ProblemRow::from));
         app.print_json(&Document { schema_version: 1, checked_at: rfc3339(checked_at), servers, problems });
         return Ok(combined(&rows));
     }
@@ -118,6 +124,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
             app.output.out(&examination::summary(&examined, app.style()));
             let servers: Vec<_> = examined.into_iter().map(|one| one.examination.server).collect();
             loaded.note_problems(app, &servers);
+            note_unsaid(app, elsewhere.iter(), &servers);
             if servers.is_empty() {
                 loaded.note_nothing(app);
             }
@@ -151,6 +158,7 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
     let sessions = live::of(&app.environment, std::slice::from_ref(server)).await;
     let row = Row::of_probe(server, &examination.probe, app.deadline, &app.steps);
     let row = row.with_sessions(sessions.into_iter().flatten().collect());
+    examination.checks.push(sessions_check(&row));
     let next = match &examination.cause {
         Some(_) if row.status == Some(ServerStatus::Disabled) => {
             Some(app.steps.step(&loaded.switched_on_by(name)))
@@ -159,6 +167,29 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
         None => None,
     };
     Ok(ExaminedServer { row, next, examination })
+}
+
+/// The live sessions of the server, and how many connections to it they have.
+fn sessions_check(row: &Row) -> Check {
+    let topic = CheckTopic::Sessions;
+    let sessions = &row.sessions;
+    let own = sessions.iter().filter(|session| !matches!(session.shared, Some(Role::Guest { .. }))).count();
+    let told = match (sessions.len(), own) {
+        (0, _) => return Check::new(topic, CheckState::Skipped, "none is live"),
+        (1, _) => "1 is live".to_owned(),
+        (count, 1) => format!("{count} are live, on 1 connection"),
+        (count, own) => format!("{count} are live, on {own} connections"),
+    };
+    let lines = sessions.iter().map(session_text);
+    let check = lines.fold(Check::new(topic, CheckState::Good, told), Check::with);
+    let is_other = |session: &&Session| session.status != serde_json::json!(row.status);
+    match sessions.iter().find(is_other) {
+        // It has seen something else than this examination, and finds out by itself or when it is told.
+        Some(_) if row.status == Some(ServerStatus::Connected) => {
+            check.noted(format!("`mcplink reconnect {}` has them try again", mcp_text::shell_word(&row.name)))
+        }
+        _ => check,
+    }
 }
 
 /// A helper that is found here by its name is not found by each program that runs it.

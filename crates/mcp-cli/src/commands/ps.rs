@@ -20,7 +20,11 @@ pub(super) async fn list(app: &App) -> Result<ExitStatus, CliError> {
     } else if sessions.is_empty() {
         app.output.note("no session is live; a host starts one with `mcplink bridge NAME`\n");
     } else {
-        app.output.out(&table(&sessions, app.style()));
+        let style = app.style();
+        app.output.out(&table(&sessions, style));
+        if style.terminal {
+            app.output.out(&format!("\n{}", foot(&sessions, style)));
+        }
     }
     Ok(ExitStatus::Success)
 }
@@ -77,6 +81,33 @@ fn which(word: &str) -> SessionSelector {
     word.parse().map_or_else(|_| SessionSelector::Name(word.to_owned()), SessionSelector::Process)
 }
 
+/// How many there are and how they are, and what can be done with one; side by side where there is room.
+fn foot(sessions: &[Session], style: Style) -> String {
+    let count = |is: fn(&str) -> bool| {
+        sessions.iter().filter(|session| is(session.status.as_str().unwrap_or_default())).count()
+    };
+    let groups = [
+        (count(|status| status == "connected"), "connected"),
+        (count(|status| status == "needs-auth"), "waiting for a person"),
+        (count(|status| status == "failed"), "failed"),
+        (count(|status| status == "pending"), "pending"),
+    ];
+    let told = groups.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+    let noun = if sessions.len() == 1 { "session" } else { "sessions" };
+    let pid = sessions.first().map_or(0, |session| session.session);
+    let parts = [
+        format!("{} {noun}: {}", sessions.len(), told.join(", ")),
+        format!("mcplink logs {pid}"),
+        format!("mcplink stop {pid}"),
+    ];
+    let beside = parts.join("     ");
+    if mcp_text::width(&beside) <= style.columns {
+        return format!("{}\n", style.dim(&beside));
+    }
+    parts.iter().map(|part| format!("{}\n", style.dim(part))).collect()
+}
+
 /// A line for each; on a terminal that is too narrow for that, a few lines, the state first.
 fn table(sessions: &[Session], style: Style) -> String {
     let own = env!("CARGO_PKG_VERSION");
@@ -84,7 +115,7 @@ fn table(sessions: &[Session], style: Style) -> String {
     let mut rows: Vec<[String; 6]> =
         vec![["PID", "SERVER", "HOST", "SINCE (UTC)", "FOLDER", "STATE"].map(ToOwned::to_owned)];
     for session in sessions {
-        let state = text::said(&session.status, &session.reason);
+        let state = text::said(&session.status, &session.reason) + &text::shared(session);
         let version = session.version.as_ref().filter(|version| *version != own);
         let version =
             version.map(|version| format!(" (version {})", shown::cell(version))).unwrap_or_default();

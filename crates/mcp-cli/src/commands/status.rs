@@ -26,6 +26,8 @@ use mcp_connect::{ConfiguredServer, Probe};
 
 mod hosts;
 
+pub(super) use self::hosts::problems_of_hosts;
+
 /// How often the spinners turn.
 const FRAME: Duration = Duration::from_millis(100);
 /// What closing connections may take at the end; a server that hangs must not hold the command.

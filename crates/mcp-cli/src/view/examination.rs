@@ -8,8 +8,12 @@ use url::Url;
 
 use super::row::Row;
 use super::shown::{self, pad};
-use super::text::{Style, count_of_tools, glyph, lines_below};
-use super::wrap::{behind, wrap};
+use super::text::{Style, count_of_tools, glyph};
+use super::wrap::{behind, cut, wrap};
+use crate::steps::apart;
+
+/// What stands beside a name has at least this many columns, or goes below it.
+const MIN_ROOM: usize = 40;
 
 /// One server that was examined.
 #[derive(Debug)]
@@ -30,18 +34,39 @@ pub(crate) fn text(examined: &ExaminedServer, style: Style) -> String {
     }
     text.push('\n');
     let mut say = |label: &str, said: &str| {
-        text.push_str(&behind(&format!("{}  ", pad(label, 5)), &shown::line(said), style.room()));
+        text.push_str(&hanging(&format!("{}  ", pad(label, 5)), &shown::line(said), style));
     };
     match &examination.cause {
         Some(cause) => {
             say("cause", &cause.message);
             if let Some(next) = next {
-                say("do", next);
+                text.push_str(&steps_lines(5, next));
             }
         }
         None => say("cause", &none_for(row)),
     }
-    text + &lines_below(row, style)
+    text
+}
+
+/// `text` behind `head`, its later lines below where it begins, or further left where that leaves too little room.
+fn hanging(head: &str, text: &str, style: Style) -> String {
+    let indent = mcp_text::width(head);
+    if !style.terminal || indent + mcp_text::width(text) <= style.columns {
+        return format!("{head}{text}\n");
+    }
+    let lines = wrap(text, style.columns.saturating_sub(indent).max(1));
+    let lines = lines.iter().enumerate();
+    lines
+        .map(|(at, line)| format!("{}{line}\n", if at == 0 { head.to_owned() } else { " ".repeat(indent) }))
+        .collect()
+}
+
+/// What to do, each command on a line of its own, which no line break of ours makes two: it is copied.
+fn steps_lines(width: usize, next: &str) -> String {
+    let (first, then) = apart(next);
+    let labelled = [("do", Some(first)), ("then", then)].into_iter();
+    let lines = labelled.filter_map(|(label, step)| Some((label, step?)));
+    lines.map(|(label, step)| format!("{}  {}\n", pad(label, width), shown::line(step))).collect()
 }
 
 fn head(examined: &ExaminedServer, style: Style) -> String {
@@ -50,8 +75,16 @@ fn head(examined: &ExaminedServer, style: Style) -> String {
     let line =
         examined.examination.server.description.line.map_or_else(String::new, |line| format!(":{line}"));
     let place = format!("{}{line} ({})", row.source, row.scope);
-    let head = format!("{}  {}", style.bold(&shown::name(&row.name)), shown::line(endpoint));
-    format!("{head}\n{}\n\n", style.dim(&shown::line(&place)))
+    let name = shown::name(&row.name);
+    let endpoint = shown::line(endpoint);
+    let gap = match style.terminal && mcp_text::width(&name) + 2 + mcp_text::width(&endpoint) > style.columns
+    {
+        true => "\n",
+        false => "  ",
+    };
+    let place = hanging("", &shown::line(&place), style);
+    let place: String = place.lines().map(|line| style.dim(line) + "\n").collect();
+    format!("{}{gap}{endpoint}\n{place}\n", style.bold(&name))
 }
 
 fn check_lines(number: usize, check: &Check, width: usize, style: Style) -> String {
@@ -90,7 +123,9 @@ fn none_for(row: &Row) -> String {
 
 /// A line or two for each server.
 pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
-    let width = style.aligned(shown::widest(all.iter().map(|one| one.row.name.as_str())));
+    let widest = shown::widest(all.iter().map(|one| one.row.name.as_str()));
+    // A name that is longer than most has no column made for it on a terminal.
+    let width = if style.terminal { widest.min(style.columns / 4) } else { widest };
     let mut text = String::new();
     for one in all {
         let checks = &one.examination.checks;
@@ -103,17 +138,28 @@ pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
             }
             (None, None) => none_for(&one.row).replacen("none: ", "", 1),
         };
+        // What paints takes no room, so the glyph is put in its place at the end.
+        let name = shown::name(&one.row.name);
+        let name = if style.terminal { cut(&name, style.columns.saturating_sub(2)) } else { name };
+        let (name, said) = (pad(&name, width), shown::line(&said));
+        let room_beside = style.columns.saturating_sub(4 + mcp_text::width(&name));
+        let lines = match style.terminal {
+            true if mcp_text::width(&said) > room_beside && room_beside < MIN_ROOM => {
+                format!("  {}\n{}", name.trim_end(), hanging("    ", &said, style))
+            }
+            _ => hanging(&format!("  {name}  "), &said, style),
+        };
         let status = one.row.status.unwrap_or(ServerStatus::Pending);
         // That of `status`, but for what is to be known of one that works.
-        let mark = match one.examination.cause {
+        text.push_str(&match one.examination.cause {
             None if noted.is_some() => painted(CheckState::Noted, style),
             _ => style.paint(status, glyph(status)),
-        };
-        let head = format!("{mark} {}  ", pad(&shown::name(&one.row.name), width));
-        text.push_str(&behind(&head, &shown::line(&said), style.room()));
+        });
+        text.push_str(&lines[1..]);
         let is_trouble = one.examination.cause.is_some() && status != ServerStatus::Disabled;
         if let (Some(next), true) = (&one.next, is_trouble) {
-            text.push_str(&behind(&format!("  {}  ", pad("do", width)), &shown::line(next), style.room()));
+            let (indent, label) = if style.terminal { ("    ", 4) } else { ("  ", width) };
+            text.extend(steps_lines(label, next).lines().map(|line| format!("{indent}{line}\n")));
         }
     }
     text

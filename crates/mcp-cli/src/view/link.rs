@@ -131,6 +131,30 @@ mod tests {
         }
     }
 
+    /// What would end a link, or the sequence that begins it, is in none: a stranger's text is made fit to be shown before, and
+    /// this does not rely on that.
+    #[test]
+    fn no_control_character_gets_into_a_link() {
+        for control in (0..0x20).chain([0x7f, 0x9b, 0x9c, 0x9d]).filter_map(char::from_u32) {
+            for text in [
+                format!("http://h/{control}x"),
+                format!("/a{control}b/c.json:3"),
+                format!("http://h{control}/x"),
+            ] {
+                let linked = linked(&text);
+                for piece in linked.split("\u{1b}]8;;").skip(1).step_by(2) {
+                    let (target, shown) = piece.split_once("\u{1b}\\").unwrap();
+                    let is_clean = |text: &str| !text.contains(char::is_control);
+                    assert!(is_clean(target) && is_clean(shown), "{control:?}: {linked:?}");
+                }
+            }
+        }
+        // Neither a user that looks like a host, nor what a browser would run, is a place that is linked.
+        for text in ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "vbscript:x:1"] {
+            assert_eq!(linked(text), text);
+        }
+    }
+
     /// The text that is seen, and where each link leads.
     fn apart(text: &str) -> (String, Vec<String>) {
         let linked = linked(text);

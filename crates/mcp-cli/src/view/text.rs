@@ -200,26 +200,23 @@ pub(crate) fn lines_below(row: &Row, style: Style) -> String {
         }
         None => {
             for session in &row.sessions {
-                let said = said(&session.status, &session.reason);
-                lines.push_str(&format!(
-                    "{indent}session {} ({}{}{}) {said}\n",
-                    session.session,
-                    shown::line(&session.kind),
-                    session
-                        .host
-                        .as_ref()
-                        .map(|host| format!(" of {}", shown::cell(host)))
-                        .unwrap_or_default(),
-                    shared(session)
-                ));
+                lines.push_str(&format!("{indent}session {}\n", session_text(session)));
             }
         }
     }
     lines
 }
 
+/// A live session: its process, what it is, for whom, and how it says it is.
+pub(crate) fn session_text(session: &Session) -> String {
+    let kind = shown::line(&session.kind);
+    let host = session.host.as_ref().map(|host| format!(" of {}", shown::cell(host))).unwrap_or_default();
+    let said = said(&session.status, &session.reason);
+    format!("{} ({kind}{host}{}) {said}", session.session, shared(session))
+}
+
 /// What a session is on a connection that it shares, behind its kind.
-fn shared(session: &Session) -> String {
+pub(crate) fn shared(session: &Session) -> String {
     match session.shared {
         Some(Role::Guest { via }) => format!(", shared: via {via}"),
         Some(Role::Owner { guests: 0 }) => ", shared with no other yet".to_owned(),

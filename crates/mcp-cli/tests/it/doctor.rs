@@ -57,17 +57,42 @@ fn doctor_as_json_has_the_row_of_status_with_checks_cause_and_exchanges() {
         exchange["url"].as_str().unwrap().contains("/.well-known/oauth-authorization-server")
     };
     // Each request on the way to a sign-in, with its answer.
-    let sign_in = checks.iter().find(|check| check["topic"] == "sign-in").unwrap()["more"].to_string();
-    for part in [
-        "/.well-known/oauth-protected-resource",
-        "/.well-known/oauth-authorization-server",
-        ": 200 ",
-        "tokens from ",
+    for (topic, state, parts) in [
+        (
+            "resource-metadata",
+            "ok",
+            &["/.well-known/oauth-protected-resource", ": 200 ", "tokens come from "][..],
+        ),
+        (
+            "authorization-server",
+            "ok",
+            &["/.well-known/oauth-authorization-server", ": 200 ", "tokens from "],
+        ),
+        ("registration", "ok", &["a client registers itself at "]),
+        ("token", "skipped", &["no sign-in of this server is kept"]),
+        ("sessions", "skipped", &["none is live"]),
     ] {
-        assert!(sign_in.contains(part), "{part}: {sign_in}");
+        let check = checks.iter().find(|check| check["topic"] == topic).unwrap_or_else(|| panic!("{topic}"));
+        assert_eq!(check["state"], state, "{check:#}");
+        assert!(parts.iter().all(|part| check.to_string().contains(part)), "{check:#}");
     }
     assert_eq!(exchanges.iter().find(discovery).unwrap()["status"], 200, "{exchanges:?}");
     assert!(setting.run(&["doctor", "s", "--json"], 3).json()["servers"][0].get("exchanges").is_none());
+}
+
+/// A sign-in that is kept has what was kept of it, and what became of its renewal.
+#[test]
+fn doctor_looks_at_each_part_of_a_kept_sign_in() {
+    let (server, auth) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    auth.protect(&server);
+    let setting = Setting::of("s", http(&server));
+    let browser = mcp_testkit::FakeBrowser::new().unwrap();
+    setting.mcplink(&["login", "s"]).env("BROWSER", browser.command()).run().expect_code(0);
+    let found = checks(&setting.run(&["doctor", "s", "--json"], 0).json());
+    assert!(found["token"].contains("good for") && found["token"].contains(&auth.issuer()), "{found:#?}");
+    assert!(found["refresh"].contains("not needed now; it is renewed by itself"), "{found:#?}");
+    assert!(found["store"].contains("/tokens/") && found["store"].contains("a token of"), "{found:#?}");
+    assert!(found["keyring"].contains("not in use") && !found.contains_key("registration"), "{found:#?}");
 }
 
 #[test]
@@ -99,6 +124,77 @@ fn doctor_of_all_has_a_line_for_each_and_what_to_do_about_those_that_fail() {
     assert!(text.contains("! shut  the server asks for credentials"), "the mark of `status`: {text}");
     let off = setting.run(&["doctor", "off"], 0).stdout;
     assert!(off.contains("do     mcplink enable off"), "{off}");
+}
+
+/// The checks of the one server that was examined.
+fn checks(document: &serde_json::Value) -> std::collections::BTreeMap<String, String> {
+    let checks = document["servers"][0]["checks"].as_array().unwrap().iter();
+    checks
+        .map(|check| {
+            let topic = check["topic"].as_str().unwrap().to_owned();
+            (topic, format!("{} {} {}", check["state"], check["message"], check["more"]))
+        })
+        .collect()
+}
+
+#[test]
+fn doctor_says_which_way_was_taken_and_why() {
+    let server = FakeMcpServer::start().unwrap();
+    let port = server.address().port();
+    let seen = |url: String, proxy: Option<&str>, variables: &[(&str, &str)]| {
+        let mut entry = json!({ "type": "http", "url": url });
+        if let Some(proxy) = proxy {
+            entry["proxy"] = json!(proxy);
+        }
+        let setting = Setting::of("s", entry);
+        let mut command = setting.mcplink(&["doctor", "s", "--json"]);
+        for (name, value) in variables {
+            command = command.env(*name, *value);
+        }
+        checks(&command.run().json())
+    };
+    let here = || format!("http://localhost:{port}/mcp");
+    let dead = ("HTTP_PROXY", "http://me:canary-of-proxy@127.0.0.1:1");
+    let found = seen(here(), None, &[dead]);
+    assert!(found["proxy"].contains("never reached by http://127.0.0.1:1 (HTTP_PROXY)"), "{found:#?}");
+    assert!(found["dns"].contains("localhost is ") && found["tcp"].contains("reached in"), "{found:#?}");
+    assert!(!format!("{found:?}").contains("canary"), "{found:#?}");
+    let found = seen(here(), Some("none"), &[dead]);
+    assert!(found["proxy"].contains("in its entry"), "{found:#?}");
+    let elsewhere = || "http://mcp.invalid/mcp".to_owned();
+    let found = seen(elsewhere(), None, &[dead, ("NO_PROXY", "x, .invalid")]);
+    assert!(found["proxy"].contains("NO_PROXY has `.invalid`"), "{found:#?}");
+    assert!(found["dns"].starts_with("\"bad\"") && !found.contains_key("tcp"), "{found:#?}");
+    let found = seen(elsewhere(), None, &[dead]);
+    assert!(found["proxy"].contains("by http://127.0.0.1:1 (HTTP_PROXY)"), "{found:#?}");
+    assert!(found["tcp"].contains("(the proxy)") && found["tcp"].starts_with("\"bad\""), "{found:#?}");
+}
+
+#[test]
+fn doctor_shows_the_certificates_of_a_server_that_is_not_trusted() {
+    let server = FakeMcpServer::start().unwrap();
+    let port = crate::tls_front::tls_in_front_of(server.address(), "localhost").port();
+    let setting = Setting::of("s", json!({ "type": "http", "url": format!("https://localhost:{port}/mcp") }));
+    let found = checks(&setting.run(&["doctor", "s", "--json"], 4).json());
+    let tls = &found["tls"];
+    assert!(tls.starts_with("\"bad\"") && tls.contains("signed by mcplink test authority"), "{tls}");
+    assert!(tls.contains("for localhost") && tls.contains(" to 2"), "{tls}");
+}
+
+#[test]
+fn doctor_of_all_tells_of_broken_files_of_other_hosts_too() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    setting.home.write(".cursor/mcp.json", "{ \"mcpServers\": {").unwrap();
+    let told = setting.run(&["doctor"], 0);
+    assert!(told.stderr.contains(".cursor/mcp.json"), "{told}");
+    let problems = setting.run(&["doctor", "--json"], 0).json()["problems"].to_string();
+    assert!(problems.contains(".cursor/mcp.json"), "{problems}");
+    let one = setting.run(&["doctor", "s"], 0);
+    assert!(!one.stderr.contains(".cursor"), "{one}");
+    let own = setting.home.write("own.json", "{\"mcpServers\": {}}").unwrap();
+    let strict = setting.run(&["doctor", "--mcp-config", own.to_str().unwrap(), "--strict-mcp-config"], 0);
+    assert!(!strict.stderr.contains(".cursor"), "{strict}");
 }
 
 #[test]

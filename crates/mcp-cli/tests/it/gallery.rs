@@ -164,10 +164,10 @@ impl SetUp {
                 other.join().unwrap();
             }
             Mend::Edit(named, change) => {
-                // A rule that a person changes is named with its file in place of a command.
+                // What a person changes without a command of ours is named with its file in place of one.
                 let shown = match next.starts_with("mcplink ") {
                     true => run(&broken).to_string(),
-                    false => next.clone(),
+                    false => format!("{next}: {seen}"),
                 };
                 assert!(shown.contains(".json:"), "{name}: {next} shows no place: {shown}");
                 assert!(seen.to_string().contains(&named.replace('"', "\\\"")), "{name}: {named}: {seen:#}");

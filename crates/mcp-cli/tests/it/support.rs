@@ -41,6 +41,26 @@ fn full(server: &FakeMcpServer, helper: &FakeHelper) -> (Setting, Vec<String>) {
         "local",
         json!({ "command": "sh", "args": ["-c", script, "--token", arg], "env": { "API_KEY": env } }),
     );
+    // What is only named in the file, and what a grant has.
+    let [file, printed, client, token] = ["file", "printed", "client", "token"].map(|name| {
+        let secret = setting.home.secret(name);
+        known.push(secret.clone());
+        secret
+    });
+    let at = |name: &str, content: &str| setting.home.write(name, content).unwrap().display().to_string();
+    let (secret_file, command_file) = (at("secret", &file), at("printed", &printed));
+    let (client_file, token_file) = (at("client", &client), at("token", &format!("{token}\n")));
+    let mut named = http(server);
+    named["headers"] =
+        json!({ "X-File": format!("${{file:{secret_file}}}"), "X-Env": "${env:SUPPORT_SECRET}" });
+    setting.write("named", named);
+    let mut robot = http(server);
+    robot["auth"] = json!({ "grant": "client_credentials", "clientId": "robot", "tokenEndpoint": server.url().as_str(),
+        "clientSecret": format!("${{cmd:cat {command_file} {client_file}}}") });
+    setting.write("robot", robot);
+    let mut rotated = http(server);
+    rotated["auth"] = json!({ "file": token_file });
+    setting.write("rotated", rotated);
     setting.write("signed", http(server));
     sign_in(&setting, "signed", server.url().as_str(), |tokens| {
         tokens.access_token = access.into();
@@ -75,6 +95,7 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
             .mcplink(&[&["support-bundle"], arguments].concat())
             .env("WS_PROXY", &proxy)
             .env("MCP_ODD", &known[0])
+            .env("SUPPORT_SECRET", setting.home.secret("variable"))
     };
     // The harness looks for each secret in the output, and in every file that appeared.
     let output = run(&["-o", "bundle.json", "--yes", "--json"]).run().expect_code(0);
@@ -95,7 +116,7 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
         assert!(bundle.get(section).is_some(), "{section}");
     }
     assert_eq!(bundle["environment"]["MCP_ODD"], "set");
-    assert_eq!(bundle["servers"].as_array().unwrap().len(), 5);
+    assert_eq!(bundle["servers"].as_array().unwrap().len(), 8);
     let failing =
         bundle["servers"].as_array().unwrap().iter().find(|server| server["name"] == "failing").unwrap();
     assert_eq!(failing["state"]["reason"]["code"], "helper-failed", "{failing:#}");
@@ -106,6 +127,20 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     );
     assert!(bundle["logs"].to_string().contains("sent [redacted], and"), "{:#}", bundle["logs"]);
     drop(bridge.wait().expect_code(0));
+
+    // Whoever examines shows no more: the harness looks for each secret in what it prints.
+    for line in [
+        &["doctor", "--json"][..],
+        &["doctor", "named", "--json", "--trace"],
+        &["doctor", "robot", "--trace", "--mermaid"],
+        &["doctor", "rotated", "--trace"],
+    ] {
+        let output = setting.mcplink(line).env("SUPPORT_SECRET", setting.home.secret("variable")).run();
+        assert!(
+            known.iter().all(|secret| !output.to_string().contains(secret.as_str())),
+            "{line:?}: {output}"
+        );
+    }
 
     // The whole of it can be looked at first.
     let shown = run(&["-o", "-", "--offline"]).run().expect_code(0).stdout;

@@ -12,24 +12,46 @@ pub enum CheckTopic {
     HelperFound,
     /// What came of its run.
     HelperRun,
+    /// Where the secrets of a grant come from, or the token that another program keeps.
+    GrantSource,
+    /// What came of the grant.
+    GrantRun,
     /// The credentials that went along.
     Credentials,
-    /// Name, proxy and connection.
-    Network,
-    /// The TLS handshake and the certificate.
+    /// Which proxy requests go by, and why.
+    Proxy,
+    /// The addresses of the name.
+    Dns,
+    /// The connection to one of them.
+    Tcp,
+    /// The TLS handshake and the certificates.
     Tls,
     /// What was answered over HTTP.
     Answer,
     /// The clock of this machine beside that of who answered.
     Clock,
-    /// Where a person signs in.
-    SignIn,
+    /// What the server publishes about who issues tokens for it (RFC 9728).
+    ResourceMetadata,
+    /// Who that is, and what it publishes of itself (RFC 8414).
+    AuthorizationServer,
+    /// How the client is known there (RFC 7591).
+    Registration,
+    /// The token of a sign-in.
+    Token,
+    /// Its renewal.
+    Refresh,
+    /// The file that the sign-in is kept in.
+    Store,
+    /// The keyring of the operating system, which may have its secrets.
+    Keyring,
     /// The process of a local server.
     Process,
     /// The MCP handshake.
     Handshake,
     /// The list of tools.
     Tools,
+    /// The live sessions of other processes, which the program that examines knows.
+    Sessions,
 }
 
 impl CheckTopic {
@@ -40,15 +62,26 @@ impl CheckTopic {
             Self::Trust => "trust",
             Self::HelperFound => "helper-found",
             Self::HelperRun => "helper-run",
+            Self::GrantSource => "grant-source",
+            Self::GrantRun => "grant-run",
             Self::Credentials => "credentials",
-            Self::Network => "network",
+            Self::Proxy => "proxy",
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
             Self::Tls => "tls",
             Self::Answer => "answer",
             Self::Clock => "clock",
-            Self::SignIn => "sign-in",
+            Self::ResourceMetadata => "resource-metadata",
+            Self::AuthorizationServer => "authorization-server",
+            Self::Registration => "registration",
+            Self::Token => "token",
+            Self::Refresh => "refresh",
+            Self::Store => "store",
+            Self::Keyring => "keyring",
             Self::Process => "process",
             Self::Handshake => "handshake",
             Self::Tools => "tools",
+            Self::Sessions => "sessions",
         }
     }
 }
@@ -94,7 +127,8 @@ pub struct Check {
 }
 
 impl Check {
-    pub(super) fn new(topic: CheckTopic, state: CheckState, told: impl Into<String>) -> Self {
+    /// What was seen of `topic`.
+    pub fn new(topic: CheckTopic, state: CheckState, told: impl Into<String>) -> Self {
         Self { topic, state, told: told.into(), more: Vec::new() }
     }
 
@@ -111,7 +145,8 @@ impl Check {
     }
 
     /// Of a good one, that something is worth a look.
-    pub(super) fn noted(mut self, line: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn noted(mut self, line: impl Into<String>) -> Self {
         if self.state == CheckState::Good {
             self.state = CheckState::Noted;
         }
@@ -119,7 +154,9 @@ impl Check {
         self
     }
 
-    pub(super) fn with(mut self, line: impl Into<String>) -> Self {
+    /// The same with one more line.
+    #[must_use]
+    pub fn with(mut self, line: impl Into<String>) -> Self {
         self.more.push(line.into());
         self
     }

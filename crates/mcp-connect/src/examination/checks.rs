@@ -1,7 +1,12 @@
 //! From what was found to the checks and the cause: a pure function.
 
+mod grant;
+mod sign_in;
+mod way;
+
 use std::time::{Duration, SystemTime};
 
+use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
 use mcp_auth::{AuthError, ProviderKind, Role};
 use mcp_config::{Approval, Explanation, Gate, ServerEntry, Severity};
@@ -13,11 +18,6 @@ use super::Cause;
 use super::check::{Check, CheckState, CheckTopic};
 use crate::{ConfiguredServer, Probe};
 
-/// How far two clocks may be apart before tokens and certificates are judged differently: what most servers allow.
-const SKEW: Duration = Duration::from_secs(60);
-/// How long a certificate should be good for, so that there is time to have a new one.
-const ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-
 /// All that was found out about one server.
 pub(super) struct Findings<'a> {
     pub(super) server: &'a ConfiguredServer,
@@ -27,6 +27,11 @@ pub(super) struct Findings<'a> {
     pub(super) reach: Option<&'a Reach>,
     pub(super) exchanges: &'a [Exchange],
     pub(super) discovery: Option<&'a Result<Discovery, AuthError>>,
+    /// TLS is spoken where its URL says that it is not.
+    pub(super) speaks_tls: bool,
+    /// The sign-ins of this server that are kept, and the files of the store that cannot be read.
+    pub(super) kept: &'a [SignInRecord],
+    pub(super) unreadable: &'a [String],
     pub(super) now: SystemTime,
 }
 
@@ -41,8 +46,12 @@ impl Findings<'_> {
             checks.push(self.process());
         } else {
             checks.extend(self.helper());
+            checks.extend(self.grant());
             checks.push(self.credentials());
-            checks.extend(self.reach.map(|reach| self.network(reach)));
+            if let Some(reach) = self.reach {
+                checks.extend([self.proxy(reach), self.dns(reach)]);
+                checks.extend(self.tcp(reach));
+            }
             checks.extend(self.tls());
             checks.push(self.answer());
             checks.extend(self.clock());
@@ -55,6 +64,7 @@ impl Findings<'_> {
 
     /// The one cause, where there is one.
     pub(super) fn cause(&self, checks: &[Check]) -> Option<Cause> {
+        use CheckTopic as Of;
         let at = |topic| checks.iter().position(|check| check.topic == topic);
         if let (None, true) = (self.reason(), self.server.is_switched_off()) {
             let message = self.entry.gate_detail().unwrap_or_else(|| "it is switched off".to_owned());
@@ -62,15 +72,25 @@ impl Findings<'_> {
         }
         let reason = self.reason()?;
         let topic = self.blamed()?;
+        if self.speaks_tls {
+            let message = self.tls_is_spoken();
+            return Some(Cause { check: at(topic), message, next: Some(NextStep::LookAtEntry) });
+        }
         let check = at(topic).or_else(|| checks.iter().position(|check| check.state == CheckState::Bad));
         let cause = Cause { check, message: reason.message.clone(), next: reason.next.clone() };
         if !matches!(reason.next, Some(NextStep::SignIn { .. })) {
             return Some(cause);
         }
         // What would be next may be known not to begin.
+        let broken = |topic: CheckTopic| {
+            checks.iter().position(|check| check.topic == topic && check.state == CheckState::Bad)
+        };
         let hindrance = match self.discovery {
             None => return Some(cause),
             Some(Err(error)) => self.hidden(&error.to_string()),
+            Some(Ok(discovery)) if sign_in::lacks_pkce(discovery) => {
+                format!("of {}: {}", discovery.issuer, sign_in::NO_PKCE)
+            }
             Some(Ok(discovery)) if self.wants_registration_by_hand(discovery) => {
                 format!(
                     "a client has to be registered there by hand, at {} (oauth.clientId)",
@@ -85,7 +105,10 @@ impl Findings<'_> {
             Some(Ok(_)) => return Some(cause),
         };
         Some(Cause {
-            check: at(CheckTopic::SignIn).or(check),
+            check: [Of::ResourceMetadata, Of::AuthorizationServer, Of::Registration]
+                .into_iter()
+                .find_map(broken)
+                .or(check),
             message: format!("no sign-in can begin, and the server wants one: {hindrance}"),
             next: Some(NextStep::LookAtEntry),
         })
@@ -115,28 +138,61 @@ impl Findings<'_> {
         use CheckTopic as Of;
         use ReasonCode as Is;
         let reason = self.reason()?;
-        let is_connected = self.reach.and_then(|reach| reach.connected.as_ref()).is_some_and(Result::is_ok);
         Some(match reason.code {
             Is::NoTools | Is::ToolsUnapproved => return None,
             Is::ToolsUnavailable => Of::Tools,
             Is::AwaitingApproval | Is::ChangedSinceApproval | Is::Declined => Of::Trust,
             Is::HelperUntrusted => Of::Trust,
+            Is::HelperFailed | Is::CredentialsFailed if self.is_unattended() => Of::GrantRun,
+            // The entry itself can be used, so it is who was asked that refused it.
+            Is::Config if self.server.state.is_ok() && self.is_unattended() => Of::GrantRun,
             Is::HelperFailed => Of::HelperRun,
+            Is::CredentialsFailed if self.for_tokens().next().is_some() => Of::Refresh,
+            Is::CredentialsFailed if !self.unreadable.is_empty() => Of::Store,
+            Is::CredentialsFailed if self.is_in_keyring() => Of::Keyring,
             Is::CredentialsFailed => Of::Credentials,
-            Is::SignInExpired | Is::WrongAccount => Of::SignIn,
+            Is::SignInExpired if self.for_tokens().next().is_some() => Of::Refresh,
+            Is::SignInExpired | Is::WrongAccount => Of::Token,
             Is::Tls => Of::Tls,
+            _ if self.speaks_tls => Of::Tls,
+            // The proxy said that, and not the server.
+            Is::Rejected if self.is_kept_by_proxy() => Of::Proxy,
             Is::Spawn | Is::Exited => Of::Process,
             Is::Timeout if self.server.is_stdio() => Of::Process,
             Is::Protocol | Is::Version => Of::Handshake,
-            // The way is open, so it is what is at its end.
-            Is::Unreachable | Is::Timeout if is_connected => Of::Answer,
-            // It said so itself: no proxy is on the way.
-            Is::ProxyAuth if self.reach.is_some_and(|reach| reach.proxy.is_none()) => Of::Answer,
-            Is::Unreachable | Is::Timeout | Is::ProxyAuth => Of::Network,
+            Is::Unreachable | Is::Timeout | Is::ProxyAuth => self.blamed_on_the_way(),
             Is::Config | Is::NotConfigured | Is::SelfReference | Is::Policy => Of::Configuration,
             _ if self.server.state.is_err() => Of::Configuration,
             _ => Of::Answer,
         })
+    }
+
+    /// Whether `auth` of the entry says where credentials come from.
+    fn is_unattended(&self) -> bool {
+        self.server.auth.as_ref().is_some_and(|auth| auth.plan.settings().unattended.is_some())
+    }
+
+    fn is_in_keyring(&self) -> bool {
+        self.kept.iter().any(|record| record.place == SecretPlace::Keyring)
+    }
+
+    /// Whether a proxy is on the way, and no answer of the server came by it.
+    fn is_kept_by_proxy(&self) -> bool {
+        let last = self.exchanges.iter().rfind(|exchange| exchange.asks.is_some());
+        let unanswered = last.is_some_and(|last| matches!(last.outcome, ExchangeOutcome::NoAnswer { .. }));
+        unanswered && self.reach.is_some_and(|reach| reach.proxy.is_some())
+    }
+
+    /// The first part of the way that does not lead on.
+    fn blamed_on_the_way(&self) -> CheckTopic {
+        match self.reach {
+            Some(reach) if reach.addresses.is_err() => CheckTopic::Dns,
+            Some(reach) if reach.connected.as_ref().is_some_and(Result::is_err) => CheckTopic::Tcp,
+            // It is there, and does not let it through.
+            Some(reach) if reach.proxy.is_some() => CheckTopic::Proxy,
+            // The way is open, so it is what is at its end.
+            _ => CheckTopic::Answer,
+        }
     }
 
     /// What the reason says, where it is about this part.
@@ -178,7 +234,10 @@ impl Findings<'_> {
         };
         let Some(explanation) = self.explanation else { return check };
         for note in explanation.notes.iter().filter(|note| note.severity > Severity::Note) {
-            check = check.noted(self.hidden(&note.to_line()));
+            let note = self.hidden(&note.to_line());
+            if note != check.told {
+                check = check.noted(note);
+            }
         }
         for other in &explanation.shadowed {
             let endpoint = other.endpoint.as_deref().unwrap_or("no endpoint");
@@ -239,185 +298,6 @@ impl Findings<'_> {
         checks
     }
 
-    fn credentials(&self) -> Check {
-        let topic = CheckTopic::Credentials;
-        if let Some(message) = self.blames(topic) {
-            return Check::bad(topic, message);
-        }
-        let snapshot = self.server.snapshot();
-        let Some(first) = self.exchanges.iter().find(|exchange| exchange.asks.is_some()) else {
-            return Check::skipped(topic, "nothing was sent");
-        };
-        if first.credentials.is_empty() {
-            let why = snapshot.withheld.map_or_else(String::new, |why| format!("; {why}"));
-            return Check::new(topic, CheckState::Good, format!("none were sent{why}"));
-        }
-        let until = snapshot.expires_at.map(|at| match at.duration_since(self.now) {
-            Ok(left) => format!(", good for {} more", span(left)),
-            Err(past) => format!(", ended {} ago", span(past.duration())),
-        });
-        Check::good(topic, format!("{} sent{}", first.credentials.join(", "), until.unwrap_or_default()))
-    }
-
-    fn network(&self, reach: &Reach) -> Check {
-        let topic = CheckTopic::Network;
-        let way = reach.proxy.as_ref().map_or_else(String::new, |proxy| format!(" by the proxy {proxy}"));
-        let addresses = match &reach.addresses {
-            Err(why) => return Check::bad(topic, format!("{}: {why}{way}", reach.host)),
-            Ok(addresses) => addresses,
-        };
-        let check = match (&reach.connected, self.blames(topic)) {
-            (Some(Ok(_)), Some(message)) => Check::bad(topic, message),
-            (Some(Ok((address, took))), None) => {
-                Check::good(topic, format!("{address} reached in {}{way}", span(*took)))
-            }
-            (Some(Err(why)), _) => Check::bad(topic, format!("{}:{}: {why}{way}", reach.host, reach.port)),
-            (None, _) => Check::skipped(topic, "not looked at"),
-        };
-        if addresses.len() < 2 {
-            return check;
-        }
-        let addresses: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-        check.with(format!("{} is {}", reach.host, addresses.join(", ")))
-    }
-
-    fn tls(&self) -> Option<Check> {
-        let topic = CheckTopic::Tls;
-        let looked = self.reach.and_then(|reach| reach.tls.as_ref());
-        // Behind a proxy only the attempt itself has seen it.
-        if let Some(message) = self.blames(topic) {
-            return Some(Check::bad(topic, message));
-        }
-        Some(match looked? {
-            Err(why) => Check::bad(topic, why),
-            Ok(tls) => {
-                let signed = tls.issuer.as_ref().map(|name| format!(", signed by {name}"));
-                let left = tls.valid_until.and_then(|until| until.duration_since(self.now).ok());
-                let until = left.map(|left| format!(", good for {} more", span(left)));
-                let told =
-                    format!("{}{}{}", tls.version, signed.unwrap_or_default(), until.unwrap_or_default());
-                match left {
-                    Some(left) if left < ENDS_SOON => {
-                        Check::good(topic, told).noted("the certificate ends soon")
-                    }
-                    _ => Check::good(topic, told),
-                }
-            }
-        })
-    }
-
-    fn answer(&self) -> Check {
-        let topic = CheckTopic::Answer;
-        let Some(last) = self.exchanges.iter().rfind(|exchange| exchange.asks.is_some()) else {
-            return match self.blames(topic) {
-                Some(message) => Check::bad(topic, message),
-                None => Check::skipped(topic, "not asked: there is nothing to ask it with"),
-            };
-        };
-        let what = last.asks.as_deref().map_or_else(String::new, |asks| format!(" {asks}"));
-        let told = format!("{}{what}: {} after {}", last.method, last.outcome, span(last.took));
-        let state = match (&last.outcome, self.blames(topic)) {
-            (_, Some(_)) | (ExchangeOutcome::NoAnswer { .. }, _) => CheckState::Bad,
-            (ExchangeOutcome::Answered { status: 200..300, .. }, None) => CheckState::Good,
-            _ if self.probe.report.status == ServerStatus::Connected => CheckState::Good,
-            _ => CheckState::Noted,
-        };
-        let check = Check::new(topic, state, told);
-        let check = self.blames(topic).into_iter().fold(check, Check::with);
-        match &last.outcome {
-            ExchangeOutcome::Answered { decides, .. } => decides.iter().cloned().fold(check, Check::with),
-            _ => check,
-        }
-    }
-
-    fn clock(&self) -> Option<Check> {
-        let topic = CheckTopic::Clock;
-        let (date, at) = self.exchanges.iter().rev().find_map(|exchange| match exchange.outcome {
-            ExchangeOutcome::Answered { date: Some(date), .. } => {
-                Some((date, exchange.began + exchange.took))
-            }
-            _ => None,
-        })?;
-        let (apart, word) = match at.duration_since(date) {
-            Ok(ahead) => (ahead, "ahead of"),
-            Err(behind) => (behind.duration(), "behind"),
-        };
-        let told = format!("this machine's is {} {word} the server's", span(apart));
-        Some(match apart {
-            apart if apart < Duration::from_secs(2) => {
-                Check::good(topic, "that of the server shows the same time")
-            }
-            apart if apart <= SKEW => Check::good(topic, told),
-            _ => Check::good(topic, told).noted("tokens and certificates seem too old or too new then"),
-        })
-    }
-
-    /// Where a person signs in, with each request on the way to know that.
-    fn sign_in(&self) -> Option<Check> {
-        let check = self.sign_in_place()?;
-        let own =
-            self.exchanges.iter().find(|exchange| exchange.asks.is_some()).map(|exchange| &exchange.url);
-        let on_the_way =
-            self.exchanges.iter().filter(|exchange| exchange.asks.is_none() && Some(&exchange.url) != own);
-        let line = |exchange: &Exchange| {
-            self.hidden(&format!("{} {}: {}", exchange.method, exchange.url, exchange.outcome))
-        };
-        Some(on_the_way.map(line).fold(check, Check::with))
-    }
-
-    fn sign_in_place(&self) -> Option<Check> {
-        let topic = CheckTopic::SignIn;
-        let snapshot = self.server.snapshot();
-        let kept = match (snapshot.signed_in, self.blames(topic)) {
-            (_, Some(message)) => Some(message.to_owned()),
-            (true, None) => Some("a sign-in is kept".to_owned()),
-            (false, None) => None,
-        };
-        let is_blamed = self.blames(topic).is_some();
-        Some(match (self.discovery, kept) {
-            (None, None) => return None,
-            (None, Some(kept)) if is_blamed => Check::bad(topic, kept),
-            (None, Some(kept)) => Check::good(topic, kept),
-            (Some(Err(error)), kept) => {
-                let check = Check::bad(topic, self.hidden(&error.to_string()));
-                kept.into_iter().fold(check, Check::with)
-            }
-            (Some(Ok(discovery)), None) if discovery.found == DiscoverySource::DefaultEndpoints => {
-                Check::skipped(topic, "nothing is published about a sign-in")
-            }
-            (Some(Ok(discovery)), kept) => {
-                let told = format!("at {}, {}", discovery.issuer, found(discovery.found));
-                let check = match is_blamed {
-                    true => Check::bad(topic, told),
-                    false => Check::good(topic, told),
-                };
-                let check = kept.into_iter().fold(check, Check::with);
-                let metadata = &discovery.server;
-                let endpoints = metadata.authorization_endpoint.iter().zip(&metadata.token_endpoint);
-                let endpoints = endpoints.map(|(page, tokens)| format!("page {page}, tokens from {tokens}"));
-                let check = endpoints.fold(check, Check::with);
-                let check = check.with(match (&metadata.registration_endpoint, self.is_known_there()) {
-                    (_, true) => "the client is the one of the entry".to_owned(),
-                    _ if metadata.client_id_metadata_document_supported == Some(true) => {
-                        "a client may say who it is by a document of its own".to_owned()
-                    }
-                    (Some(at), _) => format!("a client registers itself at {at}"),
-                    (None, _) => "a client has to be registered there by hand (oauth.clientId)".to_owned(),
-                });
-                match &metadata.scopes_supported {
-                    Some(scopes) if !scopes.is_empty() => check.with(format!("scopes: {}", scopes.join(" "))),
-                    _ => check,
-                }
-            }
-        })
-    }
-
-    /// Whether the entry names the client.
-    fn is_known_there(&self) -> bool {
-        let spec = self.server.auth.as_ref().and_then(|auth| auth.plan.settings().oauth.as_ref());
-        spec.is_some_and(|spec| spec.client_id.is_some())
-    }
-
     fn process(&self) -> Check {
         let topic = CheckTopic::Process;
         match self.blames(topic) {
@@ -447,16 +327,6 @@ impl Findings<'_> {
             (None, None) if self.probe.report.status == ServerStatus::Connected => Check::good(topic, "none"),
             (None, None) => Check::skipped(topic, "not reached"),
         }
-    }
-}
-
-/// Who named the authorization server.
-fn found(found: DiscoverySource) -> &'static str {
-    match found {
-        DiscoverySource::Configured => "which the entry names",
-        DiscoverySource::ResourceMetadata => "which the server names in its metadata",
-        DiscoverySource::Origin => "found at the server's own address",
-        _ => "with the usual paths, as nothing is published there",
     }
 }
 

@@ -1,5 +1,7 @@
-//! The few fields of a certificate (RFC 5280 section 4.1) that say whether it is its own authority, and how long it is good.
+//! The few fields of a certificate (RFC 5280 section 4.1) that say whether it is its own authority, for which names it is, and
+//! how long it is good.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
@@ -13,6 +15,14 @@ const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANIZATION: &[u8] = &[0x55, 4, 10];
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
+const EXTENSIONS: u8 = 0xa3;
+const OCTETS: u8 = 0x04;
+/// 2.5.29.17 (RFC 5280 section 4.2.1.6), and the kinds of its names that a host has.
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 29, 17];
+const DNS_NAME: u8 = 0x82;
+const IP_ADDRESS: u8 = 0x87;
+/// Some are for hundreds of names.
+const MAX_NAMES: usize = 100;
 
 /// What of a certificate is looked at.
 pub(super) struct Fields<'a> {
@@ -20,6 +30,9 @@ pub(super) struct Fields<'a> {
     subject: &'a [u8],
     from: UnixTime,
     until: UnixTime,
+    days: (String, String),
+    /// What follows the subject.
+    rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
@@ -34,10 +47,10 @@ impl<'a> Fields<'a> {
         rest = element(element(rest)?.2)?.2;
         let (_, issuer, rest) = element(rest)?;
         let (validity, rest) = inside(rest, SEQUENCE)?;
-        let (_, subject, _) = element(rest)?;
-        let (from, after) = time(validity)?;
-        let (until, _) = time(after)?;
-        Some(Self { issuer, subject, from, until })
+        let (_, subject, rest) = element(rest)?;
+        let (from, first, after) = time(validity)?;
+        let (until, last, _) = time(after)?;
+        Some(Self { issuer, subject, from, until, days: (first, last), rest })
     }
 
     /// Whether it is signed by itself, as far as its names tell.
@@ -48,6 +61,65 @@ impl<'a> Fields<'a> {
     /// Who signed it: the common name, or the organisation where there is none.
     pub(super) fn issuer(&self) -> Option<String> {
         attribute(self.issuer, COMMON_NAME).or_else(|| attribute(self.issuer, ORGANIZATION))
+    }
+
+    /// Whom it is about, in the same way.
+    pub(super) fn subject(&self) -> Option<String> {
+        attribute(self.subject, COMMON_NAME).or_else(|| attribute(self.subject, ORGANIZATION))
+    }
+
+    /// The hosts that it is for, names and addresses, as they stand in it.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.alternative_names().unwrap_or_default()
+    }
+
+    fn alternative_names(&self) -> Option<Vec<String>> {
+        // The key and the two identifiers that nobody uses come first.
+        let mut rest = self.rest;
+        let mut extensions = loop {
+            let (tag, content, after) = element(rest)?;
+            if tag == EXTENSIONS {
+                break inside(content, SEQUENCE)?.0;
+            }
+            rest = after;
+        };
+        loop {
+            let (extension, after) = inside(extensions, SEQUENCE)?;
+            let (kind, mut value) = inside(extension, OBJECT_IDENTIFIER)?;
+            extensions = after;
+            if kind != ALTERNATIVE_NAMES {
+                continue;
+            }
+            // Whether it is critical may stand in between.
+            let octets = loop {
+                let (tag, content, after) = element(value)?;
+                if tag == OCTETS {
+                    break content;
+                }
+                value = after;
+            };
+            let (mut listed, _) = inside(octets, SEQUENCE)?;
+            let mut names = Vec::new();
+            while let (Some((tag, name, after)), true) = (element(listed), names.len() < MAX_NAMES) {
+                match tag {
+                    DNS_NAME => names.push(String::from_utf8_lossy(name).into_owned()),
+                    IP_ADDRESS => names.extend(address(name)),
+                    _ => {}
+                }
+                listed = after;
+            }
+            return Some(names);
+        }
+    }
+
+    /// The first and the last day on which it is good, such as `2026-11-29`.
+    pub(super) fn days(&self) -> (&str, &str) {
+        (&self.days.0, &self.days.1)
+    }
+
+    /// When it begins, since the beginning of 1970.
+    pub(super) fn from(&self) -> Duration {
+        Duration::from_secs(self.from.as_secs())
     }
 
     /// When it ends, since the beginning of 1970.
@@ -102,7 +174,14 @@ fn inside(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     (found == tag).then_some((content, rest))
 }
 
-fn time(der: &[u8]) -> Option<(UnixTime, &[u8])> {
+fn address(bytes: &[u8]) -> Option<String> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let sixteen = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+    four.or(sixteen).ok().map(|address| address.to_string())
+}
+
+/// A point in time, its day, and what follows it.
+fn time(der: &[u8]) -> Option<(UnixTime, String, &[u8])> {
     let (tag, text, rest) = element(der)?;
     let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
@@ -118,7 +197,8 @@ fn time(der: &[u8]) -> Option<(UnixTime, &[u8])> {
     }
     let [month, day, hour, minute, second] = parts;
     let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    Some((UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))), rest))
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    Some((time, format!("{year:04}-{month:02}-{day:02}"), rest))
 }
 
 /// Days from 1970-01-01 to this date of the Gregorian calendar.
@@ -163,19 +243,22 @@ mod tests {
         assert!(authority.has_ended(at(u64::from(u32::MAX) * 4)) && !authority.has_begun(at(0)));
         assert_eq!(authority.issuer().as_deref(), Some("mcplink test authority"));
         let leaf = fixture("localhost.pem");
-        assert!(!Fields::read(&leaf).unwrap().is_self_signed());
+        let leaf = Fields::read(&leaf).unwrap();
+        assert!(!leaf.is_self_signed() && leaf.names() == ["localhost"], "{:?}", leaf.names());
+        assert!(authority.names().is_empty() && leaf.days().0 < leaf.days().1, "{:?}", leaf.days());
     }
 
     #[test]
     fn what_is_no_certificate_is_none_and_never_a_panic() {
         let whole = fixture("localhost.pem");
+        let all = |der: &[u8]| Fields::read(der).map(|fields| (fields.names(), fields.subject()));
         for end in 0..whole.len() {
-            let _ = Fields::read(&whole[..end]);
+            let _ = all(&whole[..end]);
         }
         for index in 0..whole.len() {
             let mut changed = whole.to_vec();
             changed[index] ^= 0xff;
-            let _ = Fields::read(&changed);
+            let _ = all(&changed);
         }
         assert!(Fields::read(b"\x30\x84\xff\xff\xff\xff").is_none() && Fields::read(b"").is_none());
     }

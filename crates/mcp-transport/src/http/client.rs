@@ -193,6 +193,14 @@ impl HttpClient {
         self.0.routes.as_ref().ok()?.of(url)
     }
 
+    /// By which proxy requests to `url` go, or why by none, in words and without credentials.
+    pub(super) fn way(&self, url: &Url) -> String {
+        match &self.0.routes {
+            Ok(routes) => routes.way(url).to_string(),
+            Err(error) => format!("not known: {error}"),
+        }
+    }
+
     /// The same in words, without its credentials.
     pub fn proxy_of(&self, url: &Url) -> Option<String> {
         self.proxy(url).map(ToString::to_string)

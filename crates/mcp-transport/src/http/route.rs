@@ -28,9 +28,23 @@ pub(crate) struct Proxy {
     shown: String,
 }
 
+/// How a request goes, and why so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way<'a> {
+    By(&'a Arc<Proxy>),
+    /// None is named for this scheme.
+    NoneNamed,
+    /// This machine is not reached by the one that is named.
+    Here(&'a Arc<Proxy>),
+    /// `NO_PROXY` leads past it, by this part.
+    Past(&'a Arc<Proxy>, &'a str),
+}
+
 /// What is reached without a proxy.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Exception {
+    /// As it was written.
+    written: String,
     hosts: Hosts,
     port: Option<u16>,
 }
@@ -78,18 +92,45 @@ impl Routes {
 
     /// The proxy that a request to this URL goes by.
     pub(crate) fn of(&self, url: &Url) -> Option<&Arc<Proxy>> {
-        if self.always.is_some() {
-            return self.always.as_ref();
+        match self.way(url) {
+            Way::By(proxy) => Some(proxy),
+            _ => None,
+        }
+    }
+
+    /// How a request to this URL goes, and why.
+    pub(crate) fn way(&self, url: &Url) -> Way<'_> {
+        if let Some(always) = &self.always {
+            return Way::By(always);
         }
         let proxy = match url.scheme() {
             "http" => &self.http,
             "https" => &self.https,
             _ => &None,
         };
-        let proxy = proxy.as_ref()?;
-        let host = url.host()?;
-        let direct = is_loopback(&host) || self.except.iter().any(|except| except.covers(&host, url));
-        (!direct).then_some(proxy)
+        let (Some(proxy), Some(host)) = (proxy, url.host()) else {
+            return Way::NoneNamed;
+        };
+        if is_loopback(&host) {
+            return Way::Here(proxy);
+        }
+        match self.except.iter().find(|except| except.covers(&host, url)) {
+            Some(except) => Way::Past(proxy, &except.written),
+            None => Way::By(proxy),
+        }
+    }
+}
+
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::By(proxy) => write!(f, "by {proxy}"),
+            Self::NoneNamed => f.write_str("none: no variable and no entry names one for it"),
+            Self::Here(proxy) => write!(f, "none: this machine is never reached by {proxy}"),
+            Self::Past(proxy, written) => {
+                write!(f, "none: NO_PROXY has `{}`, which leads past {proxy}", mcp_text::line(written, 80))
+            }
+        }
     }
 }
 
@@ -141,6 +182,7 @@ impl fmt::Debug for Proxy {
 impl Exception {
     /// One entry of `NO_PROXY`; `None` where there is none.
     fn read(entry: &str) -> Option<Self> {
+        let written = entry.to_owned();
         let entry = entry
             .split_once("://")
             .map_or(entry, |(_, rest)| rest)
@@ -148,15 +190,15 @@ impl Exception {
             .to_ascii_lowercase();
         match &*entry {
             "" => return None,
-            "*" => return Some(Self { hosts: Hosts::All, port: None }),
-            "<local>" => return Some(Self { hosts: Hosts::Plain, port: None }),
+            "*" => return Some(Self { written, hosts: Hosts::All, port: None }),
+            "<local>" => return Some(Self { written, hosts: Hosts::Plain, port: None }),
             _ => {}
         }
         if let Some((address, bits)) = entry.split_once('/') {
             let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
             let most = if address.is_ipv4() { 32 } else { 128 };
             let bits = bits.parse().ok().filter(|bits| *bits <= most)?;
-            return Some(Self { hosts: Hosts::Network(address, bits), port: None });
+            return Some(Self { written, hosts: Hosts::Network(address, bits), port: None });
         }
         // An address of IPv6 has colons of its own, and brackets where a port follows.
         let (host, port) = match entry.strip_prefix('[') {
@@ -184,7 +226,7 @@ impl Exception {
                 }
             }
         };
-        Some(Self { hosts, port })
+        Some(Self { written, hosts, port })
     }
 
     fn covers(&self, host: &Host<&str>, url: &Url) -> bool {
@@ -316,6 +358,32 @@ mod tests {
         {
             assert!(!is_direct(&routes, url), "{url}");
         }
+    }
+
+    #[test]
+    fn which_way_is_taken_and_why_is_told_without_a_password() {
+        let routes = routes("10.0.0.0/8, .Example.org");
+        for (url, told) in [
+            ("http://h.example/", "by http://p.example:3128 (HTTP_PROXY)"),
+            ("https://h.example/", "by socks5h://s.example:1080 (ALL_PROXY)"),
+            (
+                "http://localhost/",
+                "none: this machine is never reached by http://p.example:3128 (HTTP_PROXY)",
+            ),
+            (
+                "http://a.example.org/",
+                "none: NO_PROXY has `.Example.org`, which leads past http://p.example:3128 (HTTP_PROXY)",
+            ),
+            (
+                "https://10.1.2.3/",
+                "none: NO_PROXY has `10.0.0.0/8`, which leads past socks5h://s.example:1080 (ALL_PROXY)",
+            ),
+        ] {
+            assert_eq!(routes.way(&url.parse().unwrap()).to_string(), told, "{url}");
+        }
+        let url = "https://h.example/".parse().unwrap();
+        let of = |settings| Routes::new(&settings).unwrap().way(&url).to_string();
+        assert!(of(ProxySettings::default()).contains("no variable and no entry"));
     }
 
     #[test]

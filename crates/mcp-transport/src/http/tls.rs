@@ -34,6 +34,15 @@ const MAX_IDENTITY_BYTES: u64 = 1024 * 1024;
 ///
 /// [`Misconfigured`](TransportErrorKind::Misconfigured) where there is no usable version of TLS, or `tls` cannot be used.
 pub(super) fn client_config(extra: &[TrustFile], tls: &TlsOptions) -> Result<ClientConfig, TransportError> {
+    client_config_with(extra, tls, |verifier| verifier)
+}
+
+/// The same, with what stands `around` its verifier.
+pub(super) fn client_config_with(
+    extra: &[TrustFile],
+    tls: &TlsOptions,
+    around: impl FnOnce(Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut named = Vec::new();
     let mut unusable = Vec::new();
@@ -61,7 +70,7 @@ pub(super) fn client_config(extra: &[TrustFile], tls: &TlsOptions) -> Result<Cli
             TransportError::new(TransportErrorKind::Misconfigured, "no usable TLS version").with_source(error)
         })?
         .dangerous()
-        .with_custom_certificate_verifier(verifier);
+        .with_custom_certificate_verifier(around(verifier));
     let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {

@@ -49,17 +49,22 @@ async fn the_way_to_a_server_is_looked_at_without_a_request() {
     let reach = trusting.http().reach(&endpoint(address.port())).await;
     assert!(reach.addresses.is_ok() && reach.proxy.is_none(), "{reach:?}");
     assert!(matches!(&reach.connected, Some(Ok((to, _))) if to.port() == address.port()), "{reach:?}");
-    let tls = reach.tls.unwrap().unwrap();
-    assert_eq!(tls.issuer.as_deref(), Some("mcplink test authority"));
-    assert!(tls.valid_until.is_some_and(|until| until > std::time::SystemTime::now()), "{tls:?}");
+    assert!(reach.way.starts_with("none: ") && reach.looked_up.is_some() && reach.tls.unwrap().is_ok());
+    let shown = &reach.chain[0];
+    assert_eq!(shown.issuer.as_deref(), Some("mcplink test authority"));
+    assert_eq!(shown.names, ["localhost"]);
+    assert!(shown.valid_until > std::time::SystemTime::now() && shown.days.0 < shown.days.1, "{shown:?}");
 
+    // What was shown is told where it is not trusted, too.
     let reach = connector().http().reach(&endpoint(address.port())).await;
     assert!(matches!(&reach.tls, Some(Err(why)) if why.contains("certificate")), "{reach:?}");
+    assert_eq!(reach.chain[0].names, ["localhost"]);
     let reach = connector().http().reach(&endpoint(server.address().port())).await;
     assert!(matches!(&reach.tls, Some(Err(why)) if why.contains("does not speak TLS")), "{reach:?}");
     let closed = connector().http().reach(&HttpEndpoint::new("http://127.0.0.1:1/".parse().unwrap())).await;
     assert!(matches!(&closed.connected, Some(Err(why)) if why.contains("refused")), "{closed:?}");
-    assert_eq!(closed.tls, None);
+    assert!(matches!(&closed.refused[..], [(to, _, why)] if to.port() == 1 && why.contains("refused")));
+    assert_eq!((closed.tls, closed.looked_up), (None, None));
     let nowhere = HttpEndpoint::new("http://no-such-host.invalid/".parse().unwrap());
     assert!(connector().http().reach(&nowhere).await.addresses.is_err());
     assert!(server.requests().is_empty(), "nothing was asked");

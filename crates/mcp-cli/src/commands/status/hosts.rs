@@ -13,6 +13,7 @@ use crate::args::StatusArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::hosts::short;
+use crate::loaded::LoadedConfig;
 use crate::problems::note_unsaid;
 use crate::view::row::{HostPlace, ProblemRow, Servers};
 
@@ -56,6 +57,27 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         true => offline_exit(&rows),
         false => combined(&rows),
     })
+}
+
+/// What is wrong with the files of other hosts, and is not said of those that `loaded` was read from; nothing where an option
+/// says which files count.
+pub(in crate::commands) fn problems_of_hosts(
+    app: &App,
+    loaded: &LoadedConfig,
+) -> Result<Vec<Problem>, CliError> {
+    if app.reads_named_files_alone() {
+        return Ok(Vec::new());
+    }
+    let mut problems: Vec<Problem> = Vec::new();
+    for host in hosts(app)?.into_iter().filter(|host| !host.is_read_anyway()) {
+        problems.extend(app.config_of(host)?.problems);
+    }
+    problems.retain(|problem| problem.severity > Severity::Note && problem.file.is_some());
+    problems.sort_by_key(|problem| problem.file.as_ref().map(ToString::to_string));
+    let same = |one: &Problem, other: &Problem| one.file == other.file && one.message == other.message;
+    problems.dedup_by(|one, other| same(one, other));
+    problems.retain(|problem| !loaded.config.problems.iter().any(|known| same(known, problem)));
+    Ok(problems)
 }
 
 /// The hosts that have files here, in the order in which people are told of them.

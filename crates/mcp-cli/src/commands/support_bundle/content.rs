@@ -117,6 +117,7 @@ fn logs_of(tails: Vec<(PathBuf, Vec<Value>)>) -> Vec<Value> {
 fn features() -> Vec<&'static str> {
     let all = [
         ("demo", cfg!(feature = "demo")),
+        ("menu", cfg!(feature = "menu")),
         ("share", cfg!(feature = "share")),
         ("keyring", cfg!(feature = "keyring")),
         ("otel", cfg!(feature = "otel")),
@@ -163,6 +164,21 @@ fn told(name: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A feature that somebody adds is told as well.
+    #[test]
+    fn every_feature_of_the_program_is_told() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let (_, listed) = manifest.split_once("[features]").unwrap();
+        let (listed, _) = listed.split_once("\n[").unwrap();
+        let names = listed.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+        let names: Vec<&str> = names.filter(|name| *name != "default").collect();
+        let told = include_str!("content.rs");
+        assert!(names.len() >= 5, "{names:?}");
+        for name in names {
+            assert!(told.contains(&format!("(\"{name}\", cfg!(feature = \"{name}\"))")), "{name}");
+        }
+    }
 
     #[test]
     fn s_k5_of_a_variable_no_value_is_told_that_could_be_a_secret() {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_status::ReasonCode::{
-    Blocked, CredentialsFailed, CredentialsRejected, Forbidden, HelperFailed, InsufficientScope,
+    Blocked, Config, CredentialsFailed, CredentialsRejected, Forbidden, HelperFailed, InsufficientScope,
     LoginRedirect, SignInExpired, Unauthorized, WrongAccount,
 };
 use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal};
 use serde_json::json;
 
 use super::{Broken, Expected, hold};
-use crate::setting::{http, with_headers, with_helper};
+use crate::setting::{Setting, http, with_headers, with_helper};
 
 const AGAIN: &str = "mcplink reconnect s";
 const RUN: &str = "mcplink headers s --run";
@@ -37,14 +37,24 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("placeholder", Some(CredentialsRejected), "answer", "a placeholder", SHOW),
     ("scheme-twice", Some(CredentialsRejected), "answer", "its scheme twice", SHOW),
     ("scheme-missing", Some(CredentialsRejected), "answer", "`Authorization` has no scheme", SHOW),
+    (
+        "grant-secret-unset",
+        Some(CredentialsFailed),
+        "grant-run",
+        "GRANT_SECRET is not set",
+        "set GRANT_SECRET",
+    ),
+    ("grant-refused", Some(Config), "grant-run", "401 invalid_client", SHOW),
+    ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", AGAIN),
     ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", SHOW),
     ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", SHOW),
     ("firewall", Some(Blocked), "answer", "something in front of the server", AGAIN),
     ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", SHOW),
     ("not-signed-in", Some(Unauthorized), "answer", "wants a sign-in at http", LOGIN),
-    ("sign-in-ended", Some(SignInExpired), "sign-in", "refresh", LOGIN),
-    ("wrong-account", Some(WrongAccount), "sign-in", "it is of bob of corp", LOGIN),
-    ("store-broken", Some(CredentialsFailed), "credentials", "not a JSON object", LOGIN),
+    ("no-pkce", Some(Unauthorized), "authorization-server", "that it knows PKCE with S256", SHOW),
+    ("sign-in-ended", Some(SignInExpired), "refresh", "refresh", LOGIN),
+    ("wrong-account", Some(WrongAccount), "token", "it is of bob of corp", LOGIN),
+    ("store-broken", Some(CredentialsFailed), "store", "not a JSON object", LOGIN),
     (
         "scope-missing",
         Some(InsufficientScope),
@@ -52,7 +62,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "lacks the scope files:write",
         "mcplink login s --oauth-scope files:write",
     ),
-    ("no-sign-in-server", Some(Unauthorized), "sign-in", "registered there by hand", SHOW),
+    ("no-sign-in-server", Some(Unauthorized), "registration", "registered there by hand", SHOW),
 ];
 
 fn signs_in(change: impl FnOnce(&FakeAuthServer)) -> (Broken, Arc<FakeMcpServer>, Arc<FakeAuthServer>) {
@@ -77,6 +87,17 @@ fn bring_about(name: &str) -> Broken {
         (broken, move |_: &mut Broken| later.prints_bearer("right"))
     };
     let headers = |value: &str| Broken::of(with_headers(&server, json!({ "Authorization": value })));
+    let granted = |secret: &str| {
+        let (mut broken, server, auth) = signs_in(|auth| {
+            auth.add_secret_client("robot", "client-s3cret", "client_secret_basic");
+        });
+        let mut entry = http(&server);
+        entry["auth"] = json!({
+            "grant": "client_credentials", "clientId": "robot", "issuer": auth.issuer(), "clientSecret": secret,
+        });
+        broken.setting.write("s", entry);
+        broken
+    };
     let refusing = |refusal: Refusal| {
         let refused = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
         Broken::of(http(&refused)).holding(refused)
@@ -142,6 +163,22 @@ fn bring_about(name: &str) -> Broken {
         "placeholder" => headers("Bearer <YOUR_TOKEN>").rewrite("a placeholder", right),
         "scheme-twice" => headers("Bearer Bearer right").rewrite("its scheme twice", right),
         "scheme-missing" => headers("right").rewrite("no scheme", right),
+        "grant-secret-unset" => granted("${env:GRANT_SECRET}").edit("auth.clientSecret", |broken| {
+            broken.environment.push(("GRANT_SECRET", "client-s3cret".to_owned()));
+        }),
+        "grant-refused" => {
+            granted("${cmd:echo another-s3cret}").rewrite("secret is printed by a command", right)
+        }
+        "grant-file-gone" => {
+            let broken = Broken::new(Setting::new());
+            let path = broken.setting.home.home().join("token");
+            let mut broken = broken;
+            let entry = json!({ "type": "http", "url": server.url(), "auth": { "file": path } });
+            broken.setting.write("s", entry);
+            broken.elsewhere("it does not exist", |broken| {
+                broken.setting.home.write("token", "right\n").unwrap();
+            })
+        }
         "no-credentials" => Broken::of(http(&server)).rewrite("none were sent", right),
         "forbidden" => refusing(Refusal::forbidden()).rewrite("403", right),
         "firewall" => {
@@ -154,6 +191,10 @@ fn bring_about(name: &str) -> Broken {
             Broken::of(http(&page)).holding(page).rewrite("a web page titled", right)
         }
         "not-signed-in" => signs_in(|_| {}).0,
+        "no-pkce" => {
+            let (broken, ..) = signs_in(|auth| auth.set(|settings| settings.advertise_pkce = false));
+            broken.rewrite("oauth.pkce", right)
+        }
         "sign-in-ended" => {
             let (broken, _, auth) = signs_in(|auth| {
                 auth.set(|settings| settings.token_lifetime = Duration::from_millis(900));

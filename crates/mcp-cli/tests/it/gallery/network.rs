@@ -1,5 +1,6 @@
 //! The way to a server, and what answers at its end.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -18,14 +19,16 @@ const WAIT: &str = "mcplink wait s";
 const SHOW: &str = "mcplink get s";
 
 pub(super) const EXPECTED: &[Expected] = &[
-    ("down", Some(Unreachable), "network", "no connection to http://127", WAIT),
-    ("no-such-host", Some(Unreachable), "network", "no-such-host.invalid", WAIT),
-    ("dead-proxy", Some(Unreachable), "network", "no way through the proxy", WAIT),
+    ("down", Some(Unreachable), "tcp", "no connection to http://127", WAIT),
+    ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", WAIT),
+    ("dead-proxy", Some(Unreachable), "tcp", "no way through the proxy", WAIT),
+    ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", SHOW),
     ("silent", Some(Timeout), "answer", "no answer", WAIT),
     ("restarting", Some(Unavailable), "answer", "(503)", WAIT),
     ("busy", Some(RateLimited), "answer", "(429)", WAIT),
     ("proxy-login", Some(ProxyAuth), "answer", "as a proxy does (407)", SHOW),
     ("no-tls-there", Some(Tls), "tls", "does not speak TLS", SHOW),
+    ("tls-there", Some(Protocol), "tls", "speaks TLS: write https://", SHOW),
     ("self-signed", Some(Tls), "tls", "self-signed", SHOW),
     ("other-name", Some(Tls), "tls", "not for other.test", SHOW),
     ("expired", Some(Tls), "tls", "the certificate of the server has expired", SHOW),
@@ -41,6 +44,20 @@ pub(super) const EXPECTED: &[Expected] = &[
 /// A port of this machine at which nothing listens.
 fn closed_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The URL of a proxy that opens no tunnel.
+fn refusing_proxy() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { break };
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    url
 }
 
 fn at(url: impl ToString) -> Value {
@@ -76,12 +93,24 @@ fn bring_about(name: &str) -> Broken {
                 broken.environment = vec![("HTTP_PROXY", proxy.url())];
                 broken.held.push(Box::new(proxy));
             }),
-        "silent" => passing(Answer::Hang).with("MCP_TIMEOUT", "400"),
+        "proxy-refuses" => {
+            let url = format!("https://mcp.test:{}/mcp", server.address().port());
+            Broken::of(json!({ "type": "http", "url": url, "proxy": refusing_proxy() }))
+                .rewrite("goes past it", good.clone())
+        }
+        "silent" => passing(Answer::Hang).with("MCP_TIMEOUT", "1000"),
         "restarting" => passing(Answer::status(503)),
         "busy" => passing(Answer::status(429)),
         "proxy-login" => answering(Answer::proxy_auth()).rewrite("407", good.clone()),
         "no-tls-there" => Broken::of(at(server.url().as_str().replacen("http:", "https:", 1)))
             .rewrite("http://", good.clone()),
+        "tls-there" => {
+            let port = tls_in_front_of(server.address(), "localhost").port();
+            let trusted = fixture("authority.pem").to_string_lossy().into_owned();
+            Broken::of(at(format!("http://localhost:{port}/mcp")))
+                .with("NODE_EXTRA_CA_CERTS", trusted)
+                .rewrite("https://", at(format!("https://localhost:{port}/mcp")))
+        }
         "self-signed" => {
             let port = tls_in_front_of(server.address(), "self-signed").port();
             Broken::of(at(format!("https://localhost:{port}/mcp"))).edit("NODE_EXTRA_CA_CERTS", |broken| {

@@ -1,0 +1,68 @@
+//! Credentials that need no person, in sight as a helper is: where each secret of a grant comes from, and what came of it.
+
+use mcp_auth::{GrantSpec, SecretSource, UnattendedSupply};
+
+use super::super::check::{Check, CheckTopic};
+use super::{Findings, span};
+
+impl Findings<'_> {
+    /// The secrets of what `auth` of the entry says, and what came of it; none where it says nothing of the kind.
+    pub(super) fn grant(&self) -> Vec<Check> {
+        let Some(auth) = &self.server.auth else { return Vec::new() };
+        let Some(spec) = &auth.plan.settings().unattended else { return Vec::new() };
+        let name = spec.name();
+        let source = CheckTopic::GrantSource;
+        let sources = match &spec.supply {
+            UnattendedSupply::Grant(grant) => {
+                let mut told = sources(grant).map(|(what, from)| self.hidden(&format!("{what} {from}")));
+                let first = told.next().unwrap_or_else(|| "it has no secret of its own".to_owned());
+                told.fold(Check::good(source, format!("{name}: {first}")), Check::with)
+            }
+            UnattendedSupply::File(path) => {
+                Check::good(source, format!("{name}: {}", self.hidden(&path.display().to_string())))
+            }
+            _ => Check::good(source, name),
+        };
+        let run = CheckTopic::GrantRun;
+        let took = self.server.snapshot().last_fetch.map(|fetch| format!("after {}", span(fetch.duration)));
+        let check = match (self.blames(run), took) {
+            (Some(message), took) => took.into_iter().fold(Check::bad(run, message), Check::with),
+            (None, Some(took)) => Check::good(run, format!("it gave credentials {took}")),
+            (None, None) => Check::skipped(run, "did not run"),
+        };
+        vec![sources, self.with_exchanges(check, self.on_the_way())]
+    }
+}
+
+/// Each secret of a grant, and where it comes from.
+fn sources(grant: &GrantSpec) -> impl Iterator<Item = (&'static str, String)> {
+    let provider = grant.identity_provider.as_ref().and_then(|provider| provider.client_secret.as_ref());
+    let token = |token: &Option<mcp_auth::TokenSpec>| token.as_ref().map(|token| from(&token.source));
+    [
+        ("the client's secret is", grant.client_secret.as_ref().map(from)),
+        ("the client's key is", grant.key.as_ref().map(from)),
+        ("the token to exchange is", token(&grant.token)),
+        ("the actor's token is", token(&grant.actor)),
+        ("the secret at the identity provider is", provider.map(from)),
+    ]
+    .into_iter()
+    .filter_map(|(what, from)| from.map(|from| (what, from)))
+}
+
+/// Security: names and places alone.
+fn from(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Value(_) => "written in the entry".to_owned(),
+        SecretSource::Variable { name, value: Some(_) } => format!("that of the variable {name}"),
+        SecretSource::Variable { name, value: None } => {
+            format!("that of the variable {name}, which is not set")
+        }
+        SecretSource::File(path) => format!("that in the file {}", path.display()),
+        SecretSource::Command(command) => match (command.program(), command.program_file()) {
+            (Some(name), Some(file)) => format!("printed by {name}, which is {}", file.display()),
+            (Some(name), None) => format!("printed by {name}, which is no file on its PATH"),
+            (None, _) => "printed by a command".to_owned(),
+        },
+        _ => "of a kind of its own".to_owned(),
+    }
+}

@@ -1,0 +1,281 @@
+//! Each step of a sign-in: what the server publishes, its authorization server, the client, the tokens, their renewal, and
+//! where they are kept; each with the requests that were made for it and their answers.
+
+use std::collections::HashSet;
+
+use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
+use mcp_auth::oauth::{Discovery, DiscoverySource};
+use mcp_transport::exchange::{Exchange, ExchangeOutcome};
+
+use super::super::check::{Check, CheckState, CheckTopic};
+use super::{Findings, span};
+
+/// Where a server says who issues tokens for it (RFC 9728 section 3.1).
+const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
+
+/// What is told where [`lacks_pkce`].
+pub(super) const NO_PKCE: &str =
+    "it does not say that it knows PKCE with S256 (`oauth.pkce: \"assumed\"` where it is known to)";
+
+impl Findings<'_> {
+    /// The steps; none where nothing asks for a sign-in, and none is kept.
+    pub(super) fn sign_in(&self) -> Vec<Check> {
+        let is_kept = !self.kept.is_empty() || self.server.snapshot().signed_in;
+        let steps = [CheckTopic::Token, CheckTopic::Refresh, CheckTopic::Store, CheckTopic::Keyring];
+        let is_blamed = self.blamed().is_some_and(|topic| steps.contains(&topic));
+        if self.discovery.is_none() && !is_kept && !is_blamed {
+            return Vec::new();
+        }
+        let mut checks = Vec::new();
+        if let Some(discovery) = self.discovery {
+            checks.push(self.resource_metadata(discovery.as_ref().ok()));
+            checks.push(self.authorization_server());
+            if let Ok(discovery) = discovery {
+                checks.extend(self.registration(discovery));
+            }
+        }
+        checks.push(self.token());
+        if is_kept || is_blamed {
+            checks.extend([self.refresh(), self.store()]);
+            checks.extend(self.keyring());
+        }
+        checks
+    }
+
+    /// The requests that were made on the way to know where a person signs in.
+    pub(super) fn on_the_way(&self) -> impl Iterator<Item = &Exchange> {
+        let own = self.exchanges.iter().find(|exchange| exchange.asks.is_some()).map(|one| &one.url);
+        let is_of_server = move |exchange: &&Exchange| exchange.asks.is_none() && Some(&exchange.url) != own;
+        self.exchanges.iter().filter(is_of_server)
+    }
+
+    /// Those for tokens: nothing else is sent to an authorization server by looking.
+    pub(super) fn for_tokens(&self) -> impl Iterator<Item = &Exchange> {
+        self.on_the_way().filter(|exchange| exchange.method == "POST")
+    }
+
+    /// Those for the metadata of the server, or for that of an authorization server.
+    fn for_metadata(&self, of_server: bool) -> impl Iterator<Item = &Exchange> {
+        let asked = self.on_the_way().filter(|exchange| exchange.method == "GET");
+        // A server may name any place of its own for it; the first answer in JSON is that then.
+        asked.filter(move |exchange| is_resource_metadata(exchange) == of_server)
+    }
+
+    fn line(&self, exchange: &Exchange) -> String {
+        let Exchange { method, url, outcome, took, .. } = exchange;
+        self.hidden(&format!("{method} {url}: {outcome}, after {}", span(*took)))
+    }
+
+    pub(super) fn with_exchanges<'e>(
+        &self,
+        check: Check,
+        exchanges: impl Iterator<Item = &'e Exchange>,
+    ) -> Check {
+        // Where the attempt looked already, the same is seen twice.
+        let mut seen = HashSet::new();
+        let is_news = |exchange: &&Exchange| {
+            seen.insert((exchange.method.clone(), exchange.url.clone(), exchange.outcome.to_string()))
+        };
+        exchanges.filter(is_news).map(|exchange| self.line(exchange)).fold(check, Check::with)
+    }
+
+    fn resource_metadata(&self, discovery: Option<&Discovery>) -> Check {
+        let topic = CheckTopic::ResourceMetadata;
+        let published = discovery.and_then(|discovery| discovery.resource_metadata.as_ref());
+        let issuers = published.and_then(|published| published.authorization_servers.as_ref());
+        let check = match (published, issuers, discovery) {
+            (Some(_), Some(issuers), _) if !issuers.is_empty() => {
+                let check = Check::good(topic, format!("tokens come from {}", issuers.join(", ")));
+                let resource = discovery.map(|found| format!("they are for {}", found.resource));
+                resource.into_iter().fold(check, Check::with)
+            }
+            (Some(_), ..) => Check::new(topic, CheckState::Noted, "it does not say who issues tokens"),
+            (None, _, Some(found)) if found.found == DiscoverySource::Configured => {
+                Check::skipped(topic, "not asked for: the entry says who issues tokens")
+            }
+            (None, ..) if self.is_metadata_blamed() => {
+                Check::bad(topic, self.discovery_error().unwrap_or_default())
+            }
+            (None, ..) if self.for_metadata(true).any(is_answered) => {
+                Check::good(topic, "the server names who issues tokens")
+            }
+            (None, ..) => Check::skipped(topic, "the server publishes nothing about who issues tokens"),
+        };
+        self.with_exchanges(check, self.for_metadata(true))
+    }
+
+    /// Whether what failed in the discovery is the first step of it: nothing else was asked.
+    fn is_metadata_blamed(&self) -> bool {
+        let asked_further = self.for_metadata(false).next().is_some();
+        self.discovery_error().is_some() && !asked_further && self.for_metadata(true).next().is_some()
+    }
+
+    fn discovery_error(&self) -> Option<String> {
+        let error = self.discovery?.as_ref().err()?;
+        Some(self.hidden(&error.to_string()))
+    }
+
+    fn authorization_server(&self) -> Check {
+        let topic = CheckTopic::AuthorizationServer;
+        let check = match self.discovery {
+            Some(Ok(found)) if found.found == DiscoverySource::DefaultEndpoints => {
+                Check::skipped(topic, "none publishes anything")
+            }
+            Some(Ok(found)) => {
+                let told = format!("{}, {}", found.issuer, named(found.found));
+                let check = match lacks_pkce(found) {
+                    true => Check::bad(topic, NO_PKCE).with(told),
+                    false => Check::good(topic, told),
+                };
+                let metadata = &found.server;
+                let endpoints = metadata.authorization_endpoint.iter().zip(&metadata.token_endpoint);
+                let endpoints = endpoints.map(|(page, tokens)| format!("page {page}, tokens from {tokens}"));
+                let check = endpoints.fold(check, Check::with);
+                match &metadata.scopes_supported {
+                    Some(scopes) if !scopes.is_empty() => check.with(format!("scopes: {}", scopes.join(" "))),
+                    _ => check,
+                }
+            }
+            _ if self.is_metadata_blamed() => Check::skipped(topic, "not reached"),
+            _ => Check::bad(topic, self.discovery_error().unwrap_or_default()),
+        };
+        self.with_exchanges(check, self.for_metadata(false))
+    }
+
+    fn registration(&self, discovery: &Discovery) -> Option<Check> {
+        let topic = CheckTopic::Registration;
+        if discovery.found == DiscoverySource::DefaultEndpoints {
+            return None;
+        }
+        let metadata = &discovery.server;
+        let kept = self.kept.iter().find(|record| record.key.issuer() == discovery.issuer);
+        Some(match (kept, &metadata.registration_endpoint) {
+            _ if self.is_known_there() => Check::good(topic, "the client is the one of the entry"),
+            (Some(record), _) => Check::good(topic, format!("known there as {}", record.client_id)),
+            _ if metadata.client_id_metadata_document_supported == Some(true) => {
+                Check::good(topic, "a client may say who it is by a document of its own")
+            }
+            (None, Some(at)) => {
+                Check::good(topic, format!("a client registers itself at {at}, when a person signs in"))
+            }
+            (None, None) => Check::bad(topic, "a client has to be registered there by hand (oauth.clientId)"),
+        })
+    }
+
+    /// Whether the entry names the client.
+    pub(super) fn is_known_there(&self) -> bool {
+        let spec = self.server.auth.as_ref().and_then(|auth| auth.plan.settings().oauth.as_ref());
+        spec.is_some_and(|spec| spec.client_id.is_some())
+    }
+
+    fn token(&self) -> Check {
+        let topic = CheckTopic::Token;
+        let told = self.kept.iter().map(|record| self.hidden(&self.kept_token(record)));
+        let told: Vec<String> = told.collect();
+        let check = match (self.blames(topic), told.is_empty()) {
+            (Some(message), _) => Check::bad(topic, message),
+            (None, true) => return Check::skipped(topic, "none: no sign-in of this server is kept"),
+            (None, false) => Check::good(topic, told[0].clone()),
+        };
+        let first = usize::from(check.state == CheckState::Good);
+        told.into_iter().skip(first).fold(check, Check::with)
+    }
+
+    fn kept_token(&self, record: &SignInRecord) -> String {
+        let until = match record.expires_at.map(|at| at.duration_since(self.now)) {
+            None => "used until refused".to_owned(),
+            Some(Ok(left)) => format!("good for {} more", span(left)),
+            Some(Err(past)) => format!("ended {} ago", span(past.duration())),
+        };
+        let scopes = match record.scopes.is_empty() {
+            true => "no scopes named".to_owned(),
+            false => format!("scopes {}", record.scopes.join(" ")),
+        };
+        format!("of {} for {}, {scopes}, {until}", record.key.issuer(), record.client_id)
+    }
+
+    fn refresh(&self) -> Check {
+        let topic = CheckTopic::Refresh;
+        let last = self.for_tokens().last();
+        let renewable = self.kept.first().map(|record| record.is_renewable);
+        let check = match (self.blames(topic), last, renewable) {
+            (Some(message), ..) => Check::bad(topic, message),
+            (None, Some(exchange), _) if is_answered(exchange) => Check::good(topic, "the token was renewed"),
+            (None, Some(_), _) => Check::new(topic, CheckState::Noted, "the token was not renewed"),
+            (None, None, Some(Some(true))) => Check::good(topic, "not needed now; it is renewed by itself"),
+            (None, None, Some(Some(false))) => {
+                Check::skipped(topic, "there is no refresh token: a person signs in again when it ends")
+            }
+            (None, None, _) => {
+                Check::skipped(topic, "not needed now; only the keyring knows whether it can be")
+            }
+        };
+        self.with_exchanges(check, self.for_tokens())
+    }
+
+    fn store(&self) -> Check {
+        let topic = CheckTopic::Store;
+        let file = |record: &SignInRecord| {
+            let renewals = match record.renewals {
+                0 => String::new(),
+                1 => ", renewed once since".to_owned(),
+                times => format!(", renewed {times} times since"),
+            };
+            let age = self.now.duration_since(record.obtained_at).unwrap_or_default();
+            format!("{}: a token of {} ago{renewals}", record.file.display(), span(age))
+        };
+        let mut files = self.kept.iter().map(file);
+        let check = match self.blames(topic) {
+            Some(message) => Check::bad(topic, message),
+            None => match files.next() {
+                Some(first) => Check::good(topic, first),
+                None => Check::skipped(topic, "nothing is kept of this server"),
+            },
+        };
+        let check = files.fold(check, Check::with);
+        self.unreadable.iter().cloned().fold(check, Check::with)
+    }
+
+    fn keyring(&self) -> Option<Check> {
+        let topic = CheckTopic::Keyring;
+        let record = self.kept.first()?;
+        Some(match (self.blames(topic), record.place) {
+            (Some(message), _) => Check::bad(topic, message),
+            (None, SecretPlace::Keyring) if self.server.snapshot().signed_in => {
+                Check::good(topic, "it gave the secrets of the sign-in")
+            }
+            (None, SecretPlace::Keyring) => {
+                Check::new(topic, CheckState::Noted, "it did not give the secrets of the sign-in")
+            }
+            (None, _) if cfg!(feature = "keyring") => Check::skipped(
+                topic,
+                "not in use: the secrets are in the file, as none could be used when they were kept",
+            ),
+            (None, _) => Check::skipped(topic, "not in use: the secrets are in the file"),
+        })
+    }
+}
+
+/// Whether what is published there says that a sign-in cannot be protected as it has to be (RFC 7636).
+pub(super) fn lacks_pkce(found: &Discovery) -> bool {
+    let methods = found.server.code_challenge_methods_supported.as_deref().unwrap_or_default();
+    found.found != DiscoverySource::DefaultEndpoints && !methods.iter().any(|method| method == "S256")
+}
+
+fn is_resource_metadata(exchange: &Exchange) -> bool {
+    exchange.url.contains(RESOURCE_METADATA)
+}
+
+fn is_answered(exchange: &Exchange) -> bool {
+    matches!(exchange.outcome, ExchangeOutcome::Answered { status: 200..300, .. })
+}
+
+/// Who named the authorization server.
+fn named(found: DiscoverySource) -> &'static str {
+    match found {
+        DiscoverySource::Configured => "which the entry names",
+        DiscoverySource::ResourceMetadata => "which the server names in its metadata",
+        DiscoverySource::Origin => "found at the server's own address",
+        _ => "with the usual paths, as nothing is published there",
+    }
+}
