@@ -143,6 +143,26 @@ fn fh_h5_credentials_are_kept_in_our_words() {
     assert_eq!(oauth["oauth"]["redirectUri"], "http://localhost:3334/oauth/callback");
 }
 
+/// A folder that is another one with each project, and a server that is off.
+#[test]
+fn fh_h5_what_becomes_of_an_entry_by_being_taken_over_is_told() {
+    let setting = Setting::new();
+    let entry = |name: &str, off: bool| {
+        json!({ "mcpServers": {
+            name: { "command": "x", "args": ["${workspaceFolder}/data"] },
+            format!("{name}-off"): { "url": "https://h.example/mcp", "disabled": off },
+        } })
+        .to_string()
+    };
+    setting.home.write(".cursor/mcp.json", entry("mine", true)).unwrap();
+    setting.home.write_project(".cursor/mcp.json", entry("shared", false)).unwrap();
+    let shown = setting.run(&["import"], 0).stdout;
+    let folder = setting.home.project().display().to_string();
+    let told = format!("the folder that Cursor has open is {folder} now, and stays that once taken over");
+    assert_eq!(shown.matches(&told).count(), 1, "a project's own file means this folder: {shown}");
+    assert_eq!(shown.matches("switched off in Cursor, and here as well").count(), 1, "{shown}");
+}
+
 #[test]
 fn fh_h5_without_a_terminal_nothing_is_asked_and_the_command_is_told() {
     let setting = published("host_zed");

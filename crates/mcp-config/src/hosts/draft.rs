@@ -1,7 +1,7 @@
 //! An entry in our words, while it is read from those of a host.
 
 use crate::hosts::words;
-use crate::json::{Member, Node, Object, Span, Value};
+use crate::json::{Member, Node, Object, Span, Value, WholeNumber};
 
 /// An entry in our words, as far as it is read.
 #[derive(Default)]
@@ -109,4 +109,29 @@ fn meant(word: &str) -> String {
         return plain;
     }
     words::kind(word).map_or_else(|| word.to_owned(), str::to_owned)
+}
+
+/// A value that is said at one place.
+pub(super) fn json_node(value: &serde_json::Value, span: Span) -> Node {
+    let value = match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Bool(*value),
+        serde_json::Value::Number(number) => Value::Number(number.as_u64().map(WholeNumber::of)),
+        serde_json::Value::String(text) => Value::String(text.as_str().into()),
+        serde_json::Value::Array(items) => {
+            Value::Array(items.iter().map(|item| json_node(item, span)).collect())
+        }
+        serde_json::Value::Object(members) => Value::Object(Object::of(
+            members
+                .iter()
+                .map(|(key, value)| Member {
+                    key: key.as_str().into(),
+                    key_span: span,
+                    node: json_node(value, span),
+                    overridden: false,
+                })
+                .collect(),
+        )),
+    };
+    Node { span, value }
 }

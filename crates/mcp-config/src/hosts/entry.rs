@@ -2,7 +2,7 @@
 
 use crate::display::display_key;
 use crate::document::{Document, Origins};
-use crate::hosts::draft::{Draft, Group, Groups};
+use crate::hosts::draft::{Draft, Group, Groups, json_node};
 use crate::hosts::lines;
 use crate::hosts::variables::{self, Inputs};
 use crate::hosts::words::{self, FieldMeaning, OAUTH, Unit};
@@ -91,8 +91,28 @@ impl<'t, 'a> Entries<'t, 'a> {
             let message = format!("{title} leaves ${{..}} as it stands; here it is replaced by the variable");
             self.say(Severity::Note, &path, span, message, None);
         }
+        self.start_of_none(&mut draft, path);
         let node = Node { span: member.node.span, value: Value::Object(draft.finish(member.key_span)) };
         Some(Member { node, ..member.clone() })
+    }
+
+    /// What some hosts say of the first handshake is a limit of a process here, and a remote server is none.
+    fn start_of_none(&mut self, draft: &mut Draft, path: &Pointer) {
+        let has = |key: &str| draft.fields.iter().any(|field| &*field.key == key);
+        if !has("url") || has("command") {
+            return;
+        }
+        let limit = |field: &Member| &*field.key == "startupTimeoutMs";
+        for field in draft.fields.iter().filter(|field| limit(field)) {
+            let at = (field.node.span.start(), field.node.span.end());
+            let path = self.origins.get(&at).unwrap_or(path).clone();
+            self.lost(
+                &path,
+                field.key_span,
+                "it limits the start of a command; MCP_TIMEOUT limits a handshake",
+            );
+        }
+        draft.fields.retain(|field| !limit(field));
     }
 
     /// A field whose name is no field of an entry in this host is left as it is.
@@ -358,6 +378,13 @@ impl<'t, 'a> Entries<'t, 'a> {
             let message = format!("{title} asks for it; here it is the variable {variable}");
             self.say(Severity::Note, path, span, message, None);
         }
+        if found.folder && self.around.changes {
+            let folder = mcp_text::line(&self.around.folder.display().to_string(), 200);
+            let title = self.host.title;
+            let message =
+                format!("the folder that {title} has open is {folder} now, and stays that once taken over");
+            self.say(Severity::Note, path, span, message, None);
+        }
         if !self.host.expands && found.text == *text && has_reference(text) {
             self.literal.push((path.clone(), span));
         }
@@ -455,31 +482,6 @@ impl<'t, 'a> Entries<'t, 'a> {
         problem.hint = hint.map(str::to_owned);
         self.problems.push(problem);
     }
-}
-
-/// A value that is said at one place.
-fn json_node(value: &serde_json::Value, span: Span) -> Node {
-    let value = match value {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(value) => Value::Bool(*value),
-        serde_json::Value::Number(number) => Value::Number(number.as_u64().map(WholeNumber::of)),
-        serde_json::Value::String(text) => Value::String(text.as_str().into()),
-        serde_json::Value::Array(items) => {
-            Value::Array(items.iter().map(|item| json_node(item, span)).collect())
-        }
-        serde_json::Value::Object(members) => Value::Object(Object::of(
-            members
-                .iter()
-                .map(|(key, value)| Member {
-                    key: key.as_str().into(),
-                    key_span: span,
-                    node: json_node(value, span),
-                    overridden: false,
-                })
-                .collect(),
-        )),
-    };
-    Node { span, value }
 }
 
 /// Whether a text has `${NAME}` in it.

@@ -25,7 +25,9 @@ impl HostPlace {
     ) -> Result<Reading<'a>, Box<Problem>> {
         let folder = file.place.path().and_then(|path| self.folder(path)).map(Path::to_owned);
         let home = locations.home.clone();
-        let around = EditorVariables { folder: folder.clone().unwrap_or_else(|| project.root.clone()), home };
+        let changes = !self.file().is_of_project();
+        let folder_in_words = folder.clone().unwrap_or_else(|| project.root.clone());
+        let around = EditorVariables { folder: folder_in_words, home, changes };
         let mut reading = self.parse(file.place.clone(), text, &around)?;
         reading.document.folder = folder;
         reading.document.foreign = file.foreign;

@@ -22,6 +22,8 @@ pub(crate) struct EditorVariables {
     /// The folder of the project.
     pub(crate) folder: PathBuf,
     pub(crate) home: Option<PathBuf>,
+    /// The file is this person's own, so that the folder is another one with each project.
+    pub(crate) changes: bool,
 }
 
 /// Something that a host asks a person for.
@@ -89,6 +91,8 @@ pub(crate) struct TranslatedText {
     pub(crate) lost: Vec<String>,
     /// The inputs that it refers to.
     pub(crate) inputs: Vec<String>,
+    /// It names the folder of the project.
+    pub(crate) folder: bool,
 }
 
 /// Writes the references of `text` as we do.
@@ -169,10 +173,12 @@ impl TranslatedText {
             }
             ("workspaceFolder" | "workspaceRoot" | "fileWorkspaceFolder", _) | ("cwd", "") => {
                 self.text.push_str(&folder());
+                self.folder = true;
             }
             ("workspaceFolderBasename" | "workspaceRootFolderName", "") => {
                 let name = around.folder.file_name().map(|name| name.to_string_lossy().into_owned());
                 self.text.push_str(&name.unwrap_or_default());
+                self.folder = true;
             }
             ("userHome", "") if around.home.is_some() => {
                 let home = around.home.as_ref().map(|home| home.display().to_string());
@@ -205,7 +211,8 @@ mod tests {
     use super::*;
 
     fn translated(text: &str, forms: &[Form]) -> (String, Vec<String>) {
-        let around = EditorVariables { folder: "/work/app".into(), home: Some("/home/me".into()) };
+        let around =
+            EditorVariables { folder: "/work/app".into(), home: Some("/home/me".into()), changes: false };
         let mut inputs = Inputs::default();
         inputs.named("key");
         let input = inputs.named("region");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mcp_config::{Candidate, CandidateState, HostListing, Severity};
+use mcp_config::{Candidate, CandidateState, HostListing, Severity, Switch};
 
 use super::{Import, differs, file_of, is_new, is_same};
 use crate::app::App;
@@ -111,6 +111,10 @@ fn details(app: &App, one: &Candidate) -> Vec<String> {
             texts.push(format!("{} has another server of that name", host.title));
         }
         _ => {}
+    }
+    if one.can_be_taken() && one.entry.switch != Switch::On {
+        let host = one.sources.first().map_or("its host", |source| source.host.title);
+        texts.push(format!("switched off in {host}, and here as well"));
     }
     if one.is_of_project() && one.can_be_taken() {
         texts.push("stands in a project's file, so it is taken over only when it is chosen".to_owned());
