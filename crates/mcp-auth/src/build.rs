@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::chain::{Chain, Fallback};
+use crate::chain::{Base, Chain, Fallback};
 use crate::plan::{AuthPlan, ProviderKind, Role};
 use crate::{
     AuthError, AuthErrorKind, AuthProvider, AuthSettings, HelperSpec, StaticHeaders, Target, UnattendedSpec,
@@ -75,6 +75,8 @@ impl AuthPlan {
     pub fn build(&self, target: &Target, parts: Parts) -> Result<Arc<dyn AuthProvider>, AuthError> {
         let fixed = StaticHeaders::from_settings(&self.settings().static_headers)?
             .with_variables(&self.settings().header_variables, self.settings().lives_on);
+        let sourced = sourced_headers(self.settings(), target)?;
+        let base = |sourced| Base::new(fixed.clone().into_credentials(), sourced);
         let configured = self.settings().oauth.is_some();
         let oauth = match self.role(ProviderKind::OAuth) {
             Some(Role::Authority | Role::Fallback) => match parts.oauth {
@@ -85,20 +87,23 @@ impl AuthPlan {
         };
         let withheld = self.links().iter().find(|link| link.role == Role::Withheld);
         if let Some(link) = withheld {
-            return Ok(Arc::new(Chain::withheld(fixed.into_credentials(), link.provider.called())));
+            return Ok(Arc::new(Chain::withheld(base(sourced), link.provider.called())));
         }
         if let Some(authority) = own_authority(self.settings(), parts.authority)? {
             let fallback = oauth.map(|provider| Fallback::new(provider, configured));
-            return Ok(Arc::new(Chain::authority(fixed.into_credentials(), authority, fallback)));
+            return Ok(Arc::new(Chain::authority(base(sourced), authority, fallback)));
         }
         let helper = self.role(ProviderKind::HeadersHelper);
         Ok(match (helper, &self.settings().helper, oauth) {
             (Some(_), Some(spec), oauth) => {
                 let fallback = oauth.map(|provider| Fallback::new(provider, configured));
-                Arc::new(Chain::authority(fixed.into_credentials(), helper_provider(spec, target)?, fallback))
+                Arc::new(Chain::authority(base(sourced), helper_provider(spec, target)?, fallback))
             }
-            (.., Some(oauth)) => Arc::new(Chain::sign_in(fixed.into_credentials(), oauth, configured)),
-            (.., None) => Arc::new(fixed),
+            (.., Some(oauth)) => Arc::new(Chain::sign_in(base(sourced), oauth, configured)),
+            (.., None) => match sourced {
+                Some(sourced) => Arc::new(Chain::authority(base(None), sourced, None)),
+                None => Arc::new(fixed),
+            },
         })
     }
 }
@@ -142,6 +147,24 @@ fn helper_provider(spec: &HelperSpec, target: &Target) -> Result<Arc<dyn AuthPro
 #[cfg(not(feature = "helper"))]
 fn helper_provider(_: &HelperSpec, _: &Target) -> Result<Arc<dyn AuthProvider>, AuthError> {
     Err(not_available("a `headersHelper`", "helper"))
+}
+
+/// What reads the headers that have secrets in them, where the entry has such.
+#[cfg(all(feature = "helper", feature = "oauth"))]
+fn sourced_headers(
+    settings: &AuthSettings,
+    target: &Target,
+) -> Result<Option<Arc<dyn AuthProvider>>, AuthError> {
+    let headers = &settings.sourced_headers;
+    Ok((!headers.is_empty()).then(|| crate::sourced_headers::provider(headers, target)))
+}
+
+#[cfg(not(all(feature = "helper", feature = "oauth")))]
+fn sourced_headers(settings: &AuthSettings, _: &Target) -> Result<Option<Arc<dyn AuthProvider>>, AuthError> {
+    match settings.sourced_headers.is_empty() {
+        true => Ok(None),
+        false => Err(not_available("a secret by reference", "oauth")),
+    }
 }
 
 fn not_available(what: &str, feature: &str) -> AuthError {

@@ -75,10 +75,47 @@ enum Authority {
     SignIn { provider: Arc<dyn AuthProvider>, configured: bool },
 }
 
+/// The headers that the entry has itself.
+#[derive(Debug)]
+pub(crate) struct Base {
+    fixed: Credentials,
+    /// Those with secrets in them that are read first.
+    sourced: Option<Arc<dyn AuthProvider>>,
+}
+
+impl Base {
+    pub(crate) fn new(fixed: Credentials, sourced: Option<Arc<dyn AuthProvider>>) -> Self {
+        Self { fixed, sourced }
+    }
+
+    /// Each layer, the lowest first.
+    async fn credentials(&self) -> Result<Vec<Credentials>, AuthError> {
+        let mut layers = vec![self.fixed.clone()];
+        if let Some(sourced) = &self.sourced {
+            layers.push(sourced.credentials().await?);
+        }
+        Ok(layers)
+    }
+
+    /// Reads them again, where what was refused is what was read last. Tells whether they are others now.
+    async fn read_again(&self, rejection: Rejection<'_>) -> Result<bool, AuthError> {
+        match &self.sourced {
+            Some(sourced) => Ok(matches!(sourced.on_rejected(rejection).await?, Recovery::Retry(_))),
+            None => Ok(false),
+        }
+    }
+}
+
+impl From<Credentials> for Base {
+    fn from(fixed: Credentials) -> Self {
+        Self::new(fixed, None)
+    }
+}
+
 /// The providers of one connection, acting as one.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    base: Credentials,
+    base: Base,
     authority: Authority,
     /// The server has offered a sign-in on this connection.
     advertised: AtomicBool,
@@ -89,51 +126,54 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn withheld(base: Credentials, called: &str) -> Self {
+    pub(crate) fn withheld(base: impl Into<Base>, called: &str) -> Self {
         Self::new(base, Authority::Withheld(called.to_owned()))
     }
 
     pub(crate) fn authority(
-        base: Credentials,
+        base: impl Into<Base>,
         provider: Arc<dyn AuthProvider>,
         fallback: Option<Fallback>,
     ) -> Self {
         Self::new(base, Authority::Minting { provider, fallback })
     }
 
-    pub(crate) fn sign_in(base: Credentials, provider: Arc<dyn AuthProvider>, configured: bool) -> Self {
+    pub(crate) fn sign_in(base: impl Into<Base>, provider: Arc<dyn AuthProvider>, configured: bool) -> Self {
         Self::new(base, Authority::SignIn { provider, configured })
     }
 
-    fn new(base: Credentials, authority: Authority) -> Self {
+    fn new(base: impl Into<Base>, authority: Authority) -> Self {
         let (advertised, composed, spent) = Default::default();
-        Self { base, authority, advertised, composed, spent }
+        Self { base: base.into(), authority, advertised, composed, spent }
     }
 
     /// The base with these on top, in order.
-    fn compose(&self, layers: &[&Credentials]) -> Credentials {
-        let key: Vec<u64> = layers.iter().map(|layer| layer.generation()).collect();
+    async fn compose(&self, over: &[&Credentials]) -> Result<Credentials, AuthError> {
+        let base = self.base.credentials().await?;
+        let layers = base.iter().chain(over.iter().copied());
+        let key: Vec<u64> = layers.clone().map(Credentials::generation).collect();
         let mut composed = self.composed.lock().unwrap_or_else(PoisonError::into_inner);
         match &*composed {
-            Some((known, credentials)) if *known == key => credentials.clone(),
+            Some((known, credentials)) if *known == key => Ok(credentials.clone()),
             _ => {
-                let credentials =
-                    layers.iter().fold(self.base.clone(), |below, over| below.overlaid_with(over));
+                // Alone it stays what it is.
+                let fixed = self.base.fixed.clone();
+                let credentials = layers.skip(1).fold(fixed, |below, over| below.overlaid_with(over));
                 *composed = Some((key, credentials.clone()));
-                credentials
+                Ok(credentials)
             }
         }
     }
 
     async fn load(&self) -> Result<Credentials, AuthError> {
         match &self.authority {
-            Authority::Withheld(_) => Ok(self.base.clone()),
-            Authority::SignIn { provider, .. } => Ok(self.compose(&[&provider.credentials().await?])),
+            Authority::Withheld(_) => self.compose(&[]).await,
+            Authority::SignIn { provider, .. } => self.compose(&[&provider.credentials().await?]).await,
             Authority::Minting { provider, fallback } => {
                 let minted = provider.credentials().await?;
                 match fallback.as_ref().filter(|fallback| fallback.is_active()) {
-                    Some(fallback) => Ok(self.compose(&[&minted, &fallback.credentials().await?])),
-                    None => Ok(self.compose(&[&minted])),
+                    Some(fallback) => self.compose(&[&minted, &fallback.credentials().await?]).await,
+                    None => self.compose(&[&minted]).await,
                 }
             }
         }
@@ -148,7 +188,9 @@ impl Chain {
         {
             self.advertised.store(true, Ordering::Release);
         }
+        let renewed = self.base.read_again(rejection).await?;
         match &self.authority {
+            _ if renewed && !self.is_minting() => Ok(retry(self.load().await?, rejection.used)),
             Authority::Withheld(_) => Ok(Recovery::Exhausted),
             Authority::SignIn { provider, .. } => self.sign_in_again(&**provider, rejection).await,
             Authority::Minting { provider, fallback } => {
@@ -168,7 +210,7 @@ impl Chain {
             return Ok(Recovery::Exhausted);
         }
         match provider.on_rejected(rejection).await? {
-            Recovery::Retry(fresh) => Ok(retry(self.compose(&[&fresh]), rejection.used)),
+            Recovery::Retry(fresh) => Ok(retry(self.compose(&[&fresh]).await?, rejection.used)),
             other => Ok(other),
         }
     }
@@ -194,8 +236,8 @@ impl Chain {
             unchanged = matches!(recovery, Recovery::Unchanged);
             if let Recovery::Retry(minted) = recovery {
                 let fresh = match fallback.filter(|fallback| fallback.is_active()) {
-                    Some(fallback) => self.compose(&[&minted, &fallback.credentials().await?]),
-                    None => self.compose(&[&minted]),
+                    Some(fallback) => self.compose(&[&minted, &fallback.credentials().await?]).await?,
+                    None => self.compose(&[&minted]).await?,
                 };
                 let complete = usable.is_none() || fresh.header(&AUTHORIZATION).is_some();
                 unchanged = fresh.same_headers(used);
@@ -222,7 +264,7 @@ impl Chain {
         } else {
             usable.credentials().await?
         };
-        let fresh = self.compose(&[&provider.credentials().await?, &signed]);
+        let fresh = self.compose(&[&provider.credentials().await?, &signed]).await?;
         usable.set_active(true);
         if first {
             self.spent.store(fresh.generation(), Ordering::Release);
@@ -241,6 +283,10 @@ impl Chain {
                 active.map_or(Ok(()), |fallback| visit(&*fallback.provider))
             }
         }
+    }
+
+    fn is_minting(&self) -> bool {
+        matches!(self.authority, Authority::Minting { .. })
     }
 
     fn is_offered(&self, fallback: &Fallback) -> bool {
@@ -309,6 +355,9 @@ impl AuthProvider for Chain {
     }
 
     fn invalidate(&self) {
+        if let Some(sourced) = &self.base.sourced {
+            sourced.invalidate();
+        }
         let Ok(()) = self.each(|provider| {
             provider.invalidate();
             Ok::<(), Infallible>(())

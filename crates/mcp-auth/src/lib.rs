@@ -68,9 +68,13 @@ mod reserved;
 mod secret;
 #[cfg(all(feature = "helper", feature = "oauth"))]
 mod secret_source;
+#[cfg(feature = "oauth")]
+pub mod secret_store;
 mod settings;
 mod signing;
 mod single_flight;
+#[cfg(all(feature = "helper", feature = "oauth"))]
+mod sourced_headers;
 #[cfg(any(feature = "helper", feature = "oauth"))]
 mod spans;
 mod static_headers;
@@ -96,8 +100,9 @@ pub use provider::{
 pub use renewals::Renewals;
 pub use secret::Secret;
 pub use settings::{
-    AuthSettings, CustomSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, OAuthSpec,
-    SecretSource, Target, TokenSpec, UnattendedSpec, UnattendedSupply, WithholdReason,
+    AuthSettings, CustomSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem,
+    OAuthSpec, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
+    WithholdReason,
 };
 pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;

@@ -212,7 +212,7 @@ impl AuthPlan {
     pub fn resolve(settings: &AuthSettings) -> Self {
         use ProviderKind::{HeadersHelper, OAuth, StaticHeaders};
         let link = |provider, role, why| Link { provider, role, why };
-        let fixed = settings.static_headers.iter().any(|(name, _)| is_authorization(name));
+        let fixed = settings.header_names().any(is_authorization);
         // Of both there is one at most: they are spelled by one field.
         let own = settings.custom.as_ref().map(|custom| ProviderKind::Custom(custom.name.clone()));
         let unattended = settings.unattended.as_ref().filter(|_| own.is_none());
@@ -221,7 +221,7 @@ impl AuthPlan {
         let withheld = settings.helper.as_ref().filter(|_| custom.is_none()).and(settings.helper_withheld);
 
         let mut links = Vec::with_capacity(4);
-        if !settings.static_headers.is_empty() {
+        if settings.header_names().next().is_some() {
             let alone = settings.helper.is_none() && custom.is_none() && fixed;
             let role = if alone { Role::Authority } else { Role::Base };
             links.push(link(StaticHeaders, role, LinkReason::Configured));
@@ -283,7 +283,7 @@ impl AuthPlan {
     /// What the others supply is known once they have: see [`Credentials::names`](crate::Credentials::names).
     pub fn header_names(&self) -> Vec<(&str, ProviderKind)> {
         let mut names: Vec<(&str, ProviderKind)> = Vec::new();
-        for (name, _) in &self.settings.static_headers {
+        for name in self.settings.header_names() {
             if !names.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
                 names.push((name, ProviderKind::StaticHeaders));
             }

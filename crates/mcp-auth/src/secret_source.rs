@@ -5,7 +5,10 @@ use std::path::Path;
 use mcp_files::Policy;
 
 use crate::oauth::AssertionSource;
-use crate::{AuthError, AuthErrorKind, AuthFuture, Secret, SecretSource, Target, helper};
+use crate::secret_store::SecretStore;
+use crate::{
+    AuthError, AuthErrorKind, AuthFuture, Secret, SecretSource, SourcedText, Target, TextPart, helper,
+};
 
 /// No token and no key is longer.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -35,7 +38,41 @@ impl SecretSource {
                 let printed = helper::printed(spec, target, what).await?;
                 stripped(&printed, what, "its command")
             }
+            Self::Keyring(item) => {
+                let failed =
+                    |why: String| AuthError::new(AuthErrorKind::SourceFailed, format!("read {what}: {why}"));
+                let store = SecretStore::new(item.state_dir.clone());
+                match store.read(&item.service, &item.name).await {
+                    Ok(Some(secret)) => stripped(secret.expose(), what, "the keyring"),
+                    Ok(None) => Err(failed(format!(
+                        "there is no secret {} of {} in the keyring",
+                        mcp_text::name(&item.name, 60),
+                        mcp_text::name(&item.service, 60)
+                    ))),
+                    Err(error) => Err(failed(error.to_string())),
+                }
+            }
         }
+    }
+}
+
+impl SourcedText {
+    /// The whole value, with the secrets in it as they are now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SecretSource::read`], of the first secret that cannot be had.
+    pub async fn read(&self, target: &Target) -> Result<Secret, AuthError> {
+        let mut value = String::new();
+        for part in &self.parts {
+            match part {
+                TextPart::Fixed(text) => value.push_str(text.expose()),
+                TextPart::Read { source, called } => {
+                    value.push_str(source.read(called, target).await?.expose());
+                }
+            }
+        }
+        Ok(Secret::new(value))
     }
 }
 
@@ -73,6 +110,19 @@ pub(crate) struct SourcedSecret {
 impl AssertionSource for SourcedSecret {
     fn assertion<'a>(&'a self, _: &'a str) -> AuthFuture<'a, Secret> {
         Box::pin(self.source.read(self.what, &self.target))
+    }
+}
+
+/// A value of one server, put together whenever an authorization server is to get it.
+#[derive(Debug)]
+pub(crate) struct SourcedValue {
+    pub(crate) text: SourcedText,
+    pub(crate) target: Target,
+}
+
+impl AssertionSource for SourcedValue {
+    fn assertion<'a>(&'a self, _: &'a str) -> AuthFuture<'a, Secret> {
+        Box::pin(self.text.read(&self.target))
     }
 }
 

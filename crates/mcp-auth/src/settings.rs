@@ -16,7 +16,8 @@ use crate::Secret;
 pub(crate) mod unattended;
 
 pub use self::unattended::{
-    GrantKind, GrantSpec, IdentityProviderSpec, SecretSource, TokenSpec, UnattendedSpec, UnattendedSupply,
+    GrantKind, GrantSpec, IdentityProviderSpec, KeyringItem, SecretSource, SourcedText, TextPart, TokenSpec,
+    UnattendedSpec, UnattendedSupply,
 };
 
 /// The server that credentials are for.
@@ -63,6 +64,9 @@ impl fmt::Debug for Target {
 pub struct AuthSettings {
     /// Headers of the entry, in order, already expanded.
     pub static_headers: Vec<(String, Secret)>,
+    /// Headers of the entry whose values have secrets by reference in them: read when a connection is made, and again when the
+    /// server refuses them.
+    pub sourced_headers: Vec<(String, SourcedText)>,
     /// The names of headers whose values have variables of the environment in them, with those variables.
     pub header_variables: Vec<(String, Vec<String>)>,
     /// The process that uses them lives on, so that its environment may be older than what a person has set since.
@@ -79,6 +83,22 @@ pub struct AuthSettings {
     pub oauth: Option<OAuthSpec>,
     /// The entry says `oauth: false`: there is no sign-in to this server.
     pub oauth_off: bool,
+}
+
+impl AuthSettings {
+    /// The names of the headers that the entry has itself, as it spells them.
+    pub(crate) fn header_names(&self) -> impl Iterator<Item = &str> {
+        let fixed = self.static_headers.iter().map(|(name, _)| &**name);
+        fixed.chain(self.sourced_headers.iter().map(|(name, _)| &**name))
+    }
+
+    /// The commands that secrets by reference come from, to change what is not a part of what they are.
+    pub fn commands_mut(&mut self) -> impl Iterator<Item = &mut HelperSpec> {
+        let client = self.oauth.iter_mut().filter_map(|oauth| oauth.client_secret_source.as_mut());
+        let texts = self.sourced_headers.iter_mut().map(|(_, value)| value).chain(client);
+        let references = texts.flat_map(SourcedText::commands_mut);
+        references.chain(self.unattended.iter_mut().flat_map(UnattendedSpec::commands_mut))
+    }
 }
 
 /// A provider of the program's own, as an entry configures it. What it is made of is for the program to know: the plan has its
@@ -181,6 +201,8 @@ pub struct OAuthSpec {
     pub client_id: Option<String>,
     /// Its secret; never from a config file.
     pub client_secret: Option<Secret>,
+    /// Where its secret is, which is read when the authorization server is to get it, in the place of `client_secret`.
+    pub client_secret_source: Option<SourcedText>,
     /// The issuer identifier of the authorization server (RFC 8414 section 2), where a person pins it: no other is used,
     /// and the client's secret goes to no other.
     pub issuer: Option<String>,

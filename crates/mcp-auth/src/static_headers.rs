@@ -79,7 +79,7 @@ impl StaticHeaders {
     }
 }
 
-fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthError> {
+pub(crate) fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthError> {
     let invalid = |what: &dyn fmt::Display| {
         let name = mcp_text::member_name(name);
         AuthError::new(AuthErrorKind::Misconfigured, format!("the header `{name}` cannot be sent: {what}"))

@@ -23,7 +23,9 @@ pub(crate) use self::config::{
     AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, SwitchArgs, TransportArg, UnwrapArgs,
     ValidateArgs, WrapArgs, WriteArgs,
 };
-pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, MenuArgs, SupportBundleArgs};
+pub(crate) use self::diagnosis::{
+    AccountsArgs, HeadersArgs, LogsArgs, MenuArgs, SecretAction, SecretArgs, SupportBundleArgs,
+};
 pub(crate) use self::documents::{CandidatesArgs, CompletionsArgs, HelpArgs, ManArgs, ShellArg};
 pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
 pub(crate) use self::reasons::reason;
@@ -163,6 +165,8 @@ pub(crate) enum Command {
     Logout(LogoutArgs),
     /// List the sign-ins that are kept; reads files only
     Accounts(AccountsArgs),
+    /// Keep, list and forget secrets that entries refer to; values come from stdin or are typed
+    Secret(SecretArgs),
     /// Show which headers a server would get, and from where; values are not shown
     Headers(HeadersArgs),
     /// Show what long-lived sessions wrote down

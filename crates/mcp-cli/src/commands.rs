@@ -33,6 +33,7 @@ mod remove;
 mod reset;
 mod resources;
 mod schema;
+mod secret;
 mod secrets;
 mod status;
 mod support_bundle;
@@ -76,6 +77,7 @@ async fn dispatch(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliErr
         Command::Login(args) => login::run(app, &args).await,
         Command::Logout(args) => logout::run(app, &args).await,
         Command::Accounts(args) => accounts::run(app, &args).await,
+        Command::Secret(args) => Box::pin(secret::run(app, &args)).await,
         Command::Headers(args) => headers::run(app, &args).await,
         Command::Logs(args) => logs::run(app, &args).await,
         Command::SupportBundle(args) => support_bundle::run(app, &args).await,

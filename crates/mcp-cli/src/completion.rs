@@ -27,6 +27,8 @@ pub(crate) enum CandidateKind {
     Servers,
     /// Names of servers that a sign-in is kept for.
     Accounts,
+    /// Secrets that are kept.
+    Secrets,
     /// Live sessions, by process, and names of servers.
     Sessions,
     /// Tools of a server.
@@ -204,6 +206,7 @@ impl<'a> Walk<'a> {
                 None => CandidateKind::Nothing,
             },
             ("accounts" | "logout", _) => CandidateKind::Accounts,
+            ("secret", "name") => CandidateKind::Secrets,
             ("stop" | "logs", _) => CandidateKind::Sessions,
             ("man" | "help", _) => self.verbs(),
             ("add" | "add-json", _) => CandidateKind::Nothing,
@@ -310,6 +313,7 @@ mod tests {
             ("mcplink complete wiki lang py --prompt ", CandidateKind::Prompts { server: "wiki".into() }),
             ("mcplink logout ", CandidateKind::Accounts),
             ("mcplink accounts ", CandidateKind::Accounts),
+            ("mcplink secret delete ", CandidateKind::Secrets),
             ("mcplink stop ", CandidateKind::Sessions),
             ("mcplink logs ", CandidateKind::Sessions),
             ("mcplink wrap ", CandidateKind::Hosts),

@@ -337,7 +337,7 @@ impl Approvals {
 
     /// The same for the helper of a local entry in a trusted folder.
     pub(crate) fn of_helper(&self, entry: &ServerEntry) -> (Approval, bool) {
-        let terms = entry.terms().only(&MINTS);
+        let terms = entry.terms().minting(&MINTS);
         let agreed = candidates(&self.helpers, entry);
         match agreed.first() {
             None => (Approval::NotNeeded, true),

@@ -36,6 +36,7 @@ pub(crate) fn display_secret_text(value: &Text) -> String {
             Piece::Variable(variable) => {
                 shown.push_str(&reference(&variable.name, variable.default.as_deref()))
             }
+            Piece::Secret(secret) => shown.push_str(&secret.shown),
             Piece::Literal(text) => {
                 let scheme = if index == 0 { scheme_of(text) } else { "" };
                 shown.push_str(scheme);
@@ -87,7 +88,10 @@ pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
             && is_plain_name(name)
             && (is_credential_name(name) || is_pair_flag(name) && value.contains(':'))
         {
-            return format!("{name}={REDACTED}");
+            // Where it is may be shown.
+            let literal: String = arg.pieces().iter().filter_map(Piece::literal).collect();
+            let is_referred = literal.strip_suffix('=') == Some(name);
+            return if is_referred { written } else { format!("{name}={REDACTED}") };
         }
         if written.starts_with('-') && !written.contains('=') {
             flag.clone_from(&written);
@@ -153,6 +157,7 @@ fn is_misspelt(name: &str) -> bool {
 fn written(text: &Text) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.clone(),
+        Piece::Secret(secret) => secret.shown.clone(),
         Piece::Variable(variable) => match &variable.default {
             None => format!("${{{}}}", variable.name),
             Some(default) => format!("${{{}:-{default}}}", variable.name),
@@ -194,6 +199,7 @@ fn tokens(pieces: &[Piece]) -> Vec<Token> {
     for piece in pieces {
         match piece {
             Piece::Literal(text) => tokens.extend(escaped(text).chars().map(Token::Char)),
+            Piece::Secret(secret) => tokens.push(Token::Reference(secret.shown.clone())),
             Piece::Variable(variable) => tokens.push(Token::Reference(match variable.default.as_deref() {
                 // The default is part of the URL and follows its rules.
                 Some(default) => format!("${{{}:-{}}}", variable.name, display_url(default)),

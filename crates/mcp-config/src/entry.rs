@@ -18,7 +18,7 @@ use crate::network::Network;
 use crate::policy::PolicyBlock;
 pub use crate::scope::Scope;
 pub use crate::stdio::Stdio;
-use crate::unattended::Unattended;
+use crate::unattended::{SecretReference, Unattended};
 use crate::{Extra, Origin, RedactedText, ToolPolicy, display};
 
 /// One server of the configuration.
@@ -58,6 +58,8 @@ pub struct ServerEntry {
     pub(crate) terms: Terms,
     /// A decision about its name counts for it, and what it says has not been kept yet.
     pub(crate) first_use: bool,
+    /// How the secrets that it refers to are looked up.
+    pub(crate) lookups: Lookups,
     /// The other account that its file or folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
     /// The folder of the project that this person's own file has it for, where it is for one alone.
@@ -70,6 +72,17 @@ pub struct ServerEntry {
     pub(crate) extras: Vec<(String, Extra)>,
     pub(crate) transport: &'static str,
     pub(crate) fields: Vec<Field>,
+}
+
+/// How the secrets are looked up that an entry refers to outside of its `auth`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lookups {
+    /// The working directory of their commands, as for a helper.
+    pub(crate) cwd: PathBuf,
+    /// Whether credential-like variables are kept from them, as from a helper that a repository brought along.
+    pub(crate) scrubbed: bool,
+    /// Whether the folder is trusted.
+    pub(crate) trusted: bool,
 }
 
 /// A `limits` block: what a server may cost. What is absent is as the transport has it (`mcp_transport::limits::Limits`, where
@@ -188,6 +201,8 @@ pub struct Helper {
 pub struct OAuth {
     /// A client registered beforehand.
     pub client_id: Option<String>,
+    /// Where its secret is (`clientSecret`).
+    pub client_secret: Option<SecretReference>,
     /// The issuer of the authorization server, pinned.
     pub issuer: Option<String>,
     /// The port of the loopback redirect.
@@ -443,8 +458,41 @@ impl ServerEntry {
         }
     }
 
-    /// Whether its credentials come of a command: its helper, or one that a secret of its `auth` comes from.
+    /// The texts of the entry that may have secrets by reference in them: headers, address, arguments and variables.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &Text> {
+        let (remote, stdio) = (self.remote(), self.stdio());
+        let headers = remote.into_iter().flat_map(|remote| remote.headers.iter().map(|(_, value)| value));
+        let address = remote.map(|remote| &remote.url_text);
+        let started = stdio
+            .into_iter()
+            .flat_map(|stdio| stdio.args.iter().chain(stdio.env.iter().map(|(_, value)| value)));
+        headers.chain(address).chain(started)
+    }
+
+    /// The secrets that it refers to outside of its `auth`, which are read when they are needed.
+    pub fn references(&self) -> impl Iterator<Item = &SecretReference> {
+        let oauth = self.remote().and_then(|remote| remote.oauth.as_ref());
+        let client = oauth.and_then(|oauth| oauth.client_secret.as_ref());
+        self.texts().flat_map(Text::references).chain(client)
+    }
+
+    /// Whether a secret that it refers to has to wait until its folder is trusted: any that is no variable where a
+    /// repository says which it is and who gets it, and a command in an entry of a person's own for one project.
+    pub fn waits_for_trust(&self) -> bool {
+        let waits = |reference: &SecretReference| match (self.scope, reference) {
+            (_, SecretReference::Variable(_)) => false,
+            (Scope::Project, _) => true,
+            (Scope::Local, SecretReference::Command(_)) => true,
+            _ => false,
+        };
+        !self.lookups.trusted && self.references().any(waits)
+    }
+
+    /// Whether its credentials come of a command: its helper, or one that a secret comes from.
     pub fn mints_by_command(&self) -> bool {
+        if self.references().any(|reference| matches!(reference, SecretReference::Command(_))) {
+            return true;
+        }
         self.remote().is_some_and(|remote| {
             let auth = remote.unattended.as_ref();
             remote.helper.is_some() || auth.is_some_and(|auth| auth.commands().next().is_some())

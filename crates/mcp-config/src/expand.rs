@@ -1,4 +1,5 @@
-//! `${VAR}` and `${VAR:-default}`.
+//! `${VAR}`, `${VAR:-default}` and `${env:VAR}`; and where a secret is: `${file:PATH}`, `${cmd:COMMAND}`,
+//! `${keyring:SERVICE/NAME}`, which stays as it is written until it is needed.
 //!
 //! Expanded are `command`, `args`, the values of `env` and `headers`, and `url`. A variable that is not set
 //! and has no default keeps its text, so the entry still loads; [`Text::missing`] tells which. A variable
@@ -8,8 +9,10 @@
 //! (`${file%.*}` in an argument); the spellings of other hosts are told apart by [`Text::foreign`].
 
 use std::fmt;
+use std::path::Path;
 
 use crate::Env;
+use crate::unattended::{self, SecretReference, Written};
 
 /// A string of a configuration file, as written and as expanded.
 ///
@@ -24,6 +27,20 @@ pub struct Text {
 pub(crate) enum Piece {
     Literal(String),
     Variable(Variable),
+    /// A secret that is read when it is needed.
+    Secret(Referred),
+}
+
+/// A reference to a secret that is no variable.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Referred {
+    pub(crate) reference: SecretReference,
+    /// As it may be shown.
+    pub(crate) shown: String,
+    /// Why it leads to nothing that may be used, and what to write.
+    pub(crate) fault: Option<(&'static str, &'static str)>,
+    /// As it stands there.
+    written: String,
 }
 
 /// One `${..}` that was understood.
@@ -46,18 +63,23 @@ pub(crate) enum From {
 impl Text {
     /// Expands `written` with `env`.
     pub(crate) fn expand(written: &str, env: &Env) -> Self {
+        Self::expand_in(written, env, Path::new(""))
+    }
+
+    /// The same; the relative path of a secret begins at `base`.
+    pub(crate) fn expand_in(written: &str, env: &Env, base: &Path) -> Self {
         let mut pieces = Vec::new();
         let mut literal = 0;
         let mut at = 0;
         while let Some(open) = written[at..].find("${").map(|offset| at + offset) {
-            let Some((length, name, default)) = reference(&written[open..]) else {
+            let Some((length, piece)) = piece(&written[open..], env, base) else {
                 at = open + 2;
                 continue;
             };
             if literal < open {
                 pieces.push(Piece::Literal(written[literal..open].to_owned()));
             }
-            pieces.push(Piece::Variable(Variable::resolve(name, default, env)));
+            pieces.push(piece);
             at = open + length;
             literal = at;
         }
@@ -79,9 +101,32 @@ impl Text {
             Piece::Variable(variable) if variable.from == From::Environment && hide(&variable.name) => {
                 mask.to_owned()
             }
+            Piece::Secret(_) => mask.to_owned(),
             piece => piece.value().to_owned(),
         };
         self.pieces.iter().map(masked).collect()
+    }
+
+    /// The secrets that are a part of it and are read when they are needed. In [`expose`](Self::expose) they are as they are
+    /// written.
+    pub fn references(&self) -> impl Iterator<Item = &SecretReference> {
+        self.secrets().map(|secret| &secret.reference)
+    }
+
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Referred> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Secret(secret) => Some(secret),
+            _ => None,
+        })
+    }
+
+    /// The value with `mark` in the place of each secret that is read later.
+    pub(crate) fn with_mark(&self, mark: &str) -> String {
+        let marked = |piece: &Piece| match piece {
+            Piece::Secret(_) => mark.to_owned(),
+            piece => piece.value().to_owned(),
+        };
+        self.pieces.iter().map(marked).collect()
     }
 
     /// The variables that are not set and have no default.
@@ -98,14 +143,14 @@ impl Text {
     pub(crate) fn foreign(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().flat_map(|piece| match piece {
             Piece::Literal(text) => foreign(text),
-            Piece::Variable(_) => Vec::new(),
+            Piece::Variable(_) | Piece::Secret(_) => Vec::new(),
         })
     }
 
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Variable(variable) => Some(variable),
-            Piece::Literal(_) => None,
+            Piece::Literal(_) | Piece::Secret(_) => None,
         })
     }
 
@@ -126,25 +171,33 @@ impl fmt::Debug for Text {
 }
 
 impl Piece {
-    /// A literal as it is written; nothing of a variable.
+    /// A literal, or where a secret is, as it is written; nothing of a variable.
     pub(crate) fn written(&self) -> &str {
         match self {
-            Self::Literal(text) => text,
+            Self::Literal(text) | Self::Secret(Referred { written: text, .. }) => text,
             Self::Variable(_) => "",
+        }
+    }
+
+    /// What is written out.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Variable(_) | Self::Secret(_) => None,
         }
     }
 
     /// The name of a variable, and its default.
     pub(crate) fn as_variable(&self) -> Option<(&str, Option<&str>)> {
         match self {
-            Self::Literal(_) => None,
+            Self::Literal(_) | Self::Secret(_) => None,
             Self::Variable(variable) => Some((&variable.name, variable.default.as_deref())),
         }
     }
 
-    fn value(&self) -> &str {
+    pub(crate) fn value(&self) -> &str {
         match self {
-            Self::Literal(text) => text,
+            Self::Literal(text) | Self::Secret(Referred { written: text, .. }) => text,
             Self::Variable(variable) => &variable.value,
         }
     }
@@ -161,7 +214,25 @@ impl Variable {
     }
 }
 
-/// Reads the reference that `text` begins with: its length, name and default.
+/// The piece that `text` begins with, and its length.
+fn piece(text: &str, env: &Env, base: &Path) -> Option<(usize, Piece)> {
+    if let Some((length, name, default)) = reference(text) {
+        return Some((length, Piece::Variable(Variable::resolve(name, default, env))));
+    }
+    let (length, written) = unattended::leading(text)?;
+    let piece = match written {
+        Written::Variable(name) => Piece::Variable(Variable::resolve(name, None, env)),
+        written => Piece::Secret(Referred {
+            reference: written.resolved(base),
+            shown: written.shown(),
+            fault: written.fault(),
+            written: text[..length].to_owned(),
+        }),
+    };
+    Some((length, piece))
+}
+
+/// Reads the variable that `text` begins with: its length, name and default.
 fn reference(text: &str) -> Option<(usize, &str, Option<&str>)> {
     let body = text.strip_prefix("${")?;
     let length = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
@@ -178,7 +249,7 @@ fn reference(text: &str) -> Option<(usize, &str, Option<&str>)> {
 }
 
 /// The brace that ends a default; braces inside it (JSON, another reference) come in pairs.
-fn closing_brace(text: &str) -> Option<usize> {
+pub(crate) fn closing_brace(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     for (at, byte) in text.bytes().enumerate() {
         match byte {
@@ -208,6 +279,7 @@ fn foreign(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RedactedText;
 
     fn expand(written: &str) -> Text {
         Text::expand(written, &Env::from([("A", "1"), ("EMPTY", ""), ("TOKEN", "canary")]))
@@ -260,9 +332,41 @@ mod tests {
 
     #[test]
     fn f124_spellings_of_other_hosts_are_told() {
-        let text = expand("${env:TOKEN} ${input:key} ${user_config.KEY} ${A}");
-        assert_eq!(text.foreign().collect::<Vec<_>>(), ["env:TOKEN", "input:key", "user_config.KEY"]);
-        assert_eq!(text.expose(), "${env:TOKEN} ${input:key} ${user_config.KEY} 1");
+        let text = expand("${env:TO-KEN} ${input:key} ${user_config.KEY} ${A}");
+        assert_eq!(text.foreign().collect::<Vec<_>>(), ["env:TO-KEN", "input:key", "user_config.KEY"]);
+        assert_eq!(text.expose(), "${env:TO-KEN} ${input:key} ${user_config.KEY} 1");
+    }
+
+    #[test]
+    fn a_secret_by_reference_is_read_later_and_a_shells_variable_is_none() {
+        let written = "Bearer ${keyring:mcp/a}, ${cmd:printf '%s' \"${X:-}\"} ${file:t} ${env:A}";
+        let text = Text::expand_in(written, &Env::from([("A", "1")]), Path::new("/base"));
+        assert_eq!(text.expose(), written.replace("${env:A}", "1"), "what is read later is as it is written");
+        assert_eq!(text.with_mark("-"), "Bearer -, - - 1");
+        let command = RedactedText::new("printf '%s' \"${X:-}\"".to_owned());
+        let (service, name) = ("mcp".to_owned(), "a".to_owned());
+        assert_eq!(
+            text.references().cloned().collect::<Vec<_>>(),
+            [
+                SecretReference::Keyring { service, name },
+                SecretReference::Command(command),
+                SecretReference::File(RedactedText::new("/base/t".into())),
+            ]
+        );
+        for written in [
+            "${file:0}",
+            "${file:1:2}",
+            "${cmd: -1}",
+            "${file:-x}",
+            "${cmd:=x}",
+            "${env:?x}",
+            "${keyring:a}",
+            "${file:",
+            "${cmd:{}",
+        ] {
+            let text = expand(written);
+            assert_eq!((text.references().count(), text.expose()), (0, written), "{written}");
+        }
     }
 
     #[test]

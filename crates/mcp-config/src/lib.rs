@@ -128,6 +128,8 @@ pub use hosts::{AddressOption, Host, HostListing, HostServer, Input};
 pub use import::{Candidate, CandidateState, FoundPlace, ImportPlan};
 pub use launch::Launch;
 pub use locations::{Locations, Platform};
+#[cfg(feature = "auth")]
+pub use lower::SecretPlace;
 pub use network::{NamedFile, Network, Protocol, Proxy, Tls};
 pub use origin::{Origin, Place};
 pub use paths::PathReport;

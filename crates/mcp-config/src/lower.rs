@@ -1,15 +1,20 @@
 //! From an entry to what `mcp-auth` resolves (feature `auth`). No rule is decided here: the facts are on the
 //! entry, the order of providers is in the plan.
 
+use std::path::Path;
+use std::time::Duration;
+
 use mcp_auth::{
-    AuthSettings, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, OAuthSpec, Secret,
-    SecretSource, Target, TokenSpec, UnattendedSpec, UnattendedSupply, WithholdReason, take_userinfo,
+    AuthSettings, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem, OAuthSpec,
+    Secret, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
+    WithholdReason, take_userinfo,
 };
 
-use crate::entry::{Helper, OAuth, Remote, ServerEntry};
+use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
-use crate::unattended::{Grant, GrantWord, SecretReference, Supply, Unattended};
-use crate::{Env, Scope, chain, plugin};
+use crate::expand::Piece;
+use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, SecretReference, Supply, Unattended};
+use crate::{Env, Locations, Platform, Scope, Text, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
 const HIDDEN: &str = "REDACTED";
@@ -24,8 +29,12 @@ impl ServerEntry {
             Target::new(&*self.name, remote.url.expose().clone()).with_account(self.account.clone());
         let userinfo = take_userinfo(&mut target.url).and_then(Result::ok);
         let mut settings = AuthSettings::default();
-        settings.static_headers =
-            remote.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value.expose()))).collect();
+        for (name, value) in &remote.headers {
+            match self.sourced(&format!("headers.{name}"), value, env) {
+                Some(value) => settings.sourced_headers.push((name.clone(), value)),
+                None => settings.static_headers.push((name.clone(), Secret::new(value.expose()))),
+            }
+        }
         settings.header_variables = remote
             .headers
             .iter()
@@ -51,9 +60,83 @@ impl ServerEntry {
             spec.commands_mut().for_each(|command| for_children(command, self));
             spec
         });
-        settings.oauth = remote.oauth.as_ref().map(|oauth| oauth_spec(oauth, env, self.scope));
+        settings.oauth = remote.oauth.as_ref().map(|oauth| {
+            let mut spec = oauth_spec(oauth, env, self.scope);
+            // As for the variable: a secret belongs to a client.
+            let own = oauth.client_secret.as_ref().filter(|_| oauth.client_id.is_some());
+            spec.client_secret_source =
+                own.map(|own| SourcedText::new(vec![self.part("oauth.clientSecret", own, None, env)]));
+            spec
+        });
         settings.oauth_off = remote.oauth_off;
         Some((target, settings))
+    }
+}
+
+/// A part of what a local server is started with, or of an address, that has secrets by reference in it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum SecretPlace {
+    /// The address of a remote server: what is read is a part of its path or query.
+    Address,
+    /// The argument of this number.
+    Argument(usize),
+    /// The variable of this name.
+    Variable(String),
+}
+
+impl ServerEntry {
+    /// The parts of its address, or of what it is started with, that have secrets by reference in them.
+    pub fn secret_places(&self, env: &Env) -> Vec<(SecretPlace, SourcedText)> {
+        let mut places = Vec::new();
+        if let Some(remote) = self.remote() {
+            places
+                .extend(self.sourced("url", &remote.url_text, env).map(|text| (SecretPlace::Address, text)));
+        }
+        if let Some(stdio) = self.stdio() {
+            for (index, argument) in stdio.args.iter().enumerate() {
+                let text = self.sourced(&format!("args[{index}]"), argument, env);
+                places.extend(text.map(|text| (SecretPlace::Argument(index), text)));
+            }
+            for (name, value) in &stdio.env {
+                let text = self.sourced(&format!("env.{name}"), value, env);
+                places.extend(text.map(|text| (SecretPlace::Variable(name.clone()), text)));
+            }
+        }
+        places
+    }
+
+    /// A value with its secrets to be read, where it has any.
+    fn sourced(&self, field: &str, text: &Text, env: &Env) -> Option<SourcedText> {
+        text.secrets().next()?;
+        Some(SourcedText::new(
+            text.pieces()
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Secret(secret) => self.part(field, &secret.reference, Some(&secret.shown), env),
+                    piece => TextPart::Fixed(Secret::new(piece.value())),
+                })
+                .collect(),
+        ))
+    }
+
+    fn part(&self, field: &str, reference: &SecretReference, shown: Option<&str>, env: &Env) -> TextPart {
+        let at = self.fields.iter().find(|known| known.name == field);
+        let shown = shown.or_else(|| at.map(|at| &*at.value)).unwrap_or("the secret");
+        let place = at.map_or(&self.origin, |at| &at.origin);
+        let called = format!("{shown} of {field} ({place})");
+        TextPart::Read { source: self.secret_source(reference, env), called }
+    }
+
+    fn secret_source(&self, reference: &SecretReference, env: &Env) -> SecretSource {
+        let Lookups { cwd, scrubbed, .. } = &self.lookups;
+        let lookup =
+            Lookup { cwd, scrubbed: *scrubbed, timeout: COMMAND_TIMEOUT, remote: self.remote(), env };
+        let mut source = lookup.source(reference);
+        if let SecretSource::Command(command) = &mut source {
+            for_children(command, self);
+        }
+        source
     }
 }
 
@@ -78,7 +161,9 @@ fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedS
 
 fn grant_spec(grant: &Grant, auth: &Unattended, remote: &Remote, env: &Env) -> GrantSpec {
     let source = |reference: &Option<SecretReference>| {
-        reference.as_ref().map(|reference| secret_source(reference, auth, remote, env))
+        let lookup =
+            Lookup { cwd: &auth.cwd, scrubbed: false, timeout: auth.timeout, remote: Some(remote), env };
+        reference.as_ref().map(|reference| lookup.source(reference))
     };
     let mut oauth = OAuthSpec::default();
     oauth.client_id = Some(grant.client_id.clone());
@@ -116,35 +201,51 @@ fn grant_spec(grant: &Grant, auth: &Unattended, remote: &Remote, env: &Env) -> G
     spec
 }
 
-fn secret_source(reference: &SecretReference, auth: &Unattended, remote: &Remote, env: &Env) -> SecretSource {
-    match reference {
-        SecretReference::Variable(name) => {
-            SecretSource::Variable { name: name.clone(), value: env.var(name).map(Secret::new) }
-        }
-        SecretReference::File(path) => SecretSource::File(path.expose().clone()),
-        SecretReference::Command(command) => {
-            let helper = Helper {
-                command: command.clone(),
-                cwd: auth.cwd.clone(),
-                scrubbed: false,
-                may_run: auth.may_run,
-                timeout: auth.timeout,
-                ttl: None,
-            };
-            SecretSource::Command(helper_spec(&helper, remote, env))
+/// How one secret is looked up.
+struct Lookup<'a> {
+    cwd: &'a Path,
+    scrubbed: bool,
+    timeout: Duration,
+    remote: Option<&'a Remote>,
+    env: &'a Env,
+}
+
+impl Lookup<'_> {
+    fn source(&self, reference: &SecretReference) -> SecretSource {
+        let env = self.env;
+        match reference {
+            SecretReference::Variable(name) => {
+                SecretSource::Variable { name: name.clone(), value: env.var(name).map(Secret::new) }
+            }
+            SecretReference::File(path) => SecretSource::File(path.expose().clone()),
+            SecretReference::Keyring { service, name } => {
+                let state = Locations::new(env, self.cwd, Platform::CURRENT).state_dir;
+                SecretSource::Keyring(KeyringItem::new(service, name).with_state_dir(state))
+            }
+            SecretReference::Command(command) => {
+                let mut spec = command_spec(command.expose(), self.cwd, self.scrubbed, self.remote, env);
+                spec.timeout = self.timeout;
+                SecretSource::Command(spec)
+            }
         }
     }
 }
 
 fn helper_spec(helper: &Helper, remote: &Remote, env: &Env) -> HelperSpec {
-    let policy = if helper.scrubbed { EnvPolicy::Scrubbed } else { EnvPolicy::Inherit };
-    let mut spec = HelperSpec::new(helper.command.expose(), &helper.cwd);
-    spec.env = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    spec.env_policy = policy;
+    let mut spec = command_spec(helper.command.expose(), &helper.cwd, helper.scrubbed, Some(remote), env);
     spec.timeout = helper.timeout;
     spec.ttl = helper.ttl;
+    spec
+}
+
+fn command_spec(command: &str, cwd: &Path, scrubbed: bool, remote: Option<&Remote>, env: &Env) -> HelperSpec {
+    let policy = if scrubbed { EnvPolicy::Scrubbed } else { EnvPolicy::Inherit };
+    let mut spec = HelperSpec::new(command, cwd);
+    spec.env = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    spec.env_policy = policy;
+    let hides = |name: &str| policy.hides(name, env.var(name).unwrap_or_default());
     spec.url_variable =
-        remote.url_text.expose_masked(|name| policy.hides(name, env.var(name).unwrap_or_default()), HIDDEN);
+        remote.map_or_else(String::new, |remote| remote.url_text.expose_masked(hides, HIDDEN));
     spec
 }
 

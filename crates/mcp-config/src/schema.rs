@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::consent::Terms;
 use crate::display::display_key;
 use crate::document::Document;
-use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Stdio, Switch};
+use crate::entry::{Approval, Limits, Lookups, Scope, Server, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
@@ -135,6 +135,7 @@ fn server(
         chain: None,
         terms: Terms::default(),
         first_use: false,
+        lookups: Lookups::default(),
         folder: None,
         foreign: document.foreign,
         plugin: document.plugin.clone(),
@@ -154,7 +155,8 @@ fn server(
         return entry;
     };
     duplicates(document, object, path, problems);
-    let mut reader = Reader::new(document, member, object, path, context.env, problems);
+    let mut reader =
+        Reader::new(document, member, object, path, context.env, base(document, scope, context), problems);
     let named = check_name(&mut reader, member);
     let kind = kind(&mut reader);
     if let Some(kind) = kind {
@@ -183,6 +185,10 @@ fn server(
             Some(Server::InProcess)
         }
     });
+    let of_person = scope != Scope::Project && scope != Scope::Local;
+    let cwd = if of_person && scope != Scope::Dynamic { context.person_dir } else { context.launch_dir };
+    entry.lookups =
+        Lookups { cwd: cwd.to_owned(), scrubbed: scope == Scope::Project, trusted: context.trusted };
     entry.switch = switch(&mut reader);
     entry.fields = reader.fields;
     entry.terms = Terms::of(document, object, entry.transport, &entry.fields);

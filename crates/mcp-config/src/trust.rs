@@ -208,7 +208,7 @@ fn slot(entry: &ServerEntry) -> Slot {
 
 /// What is agreed to: the whole entry of a project, the helper alone of a person's own.
 fn subject(entry: &ServerEntry) -> Terms {
-    if entry.scope == Scope::Local { entry.terms().only(&MINTS) } else { entry.terms().clone() }
+    if entry.scope == Scope::Local { entry.terms().minting(&MINTS) } else { entry.terms().clone() }
 }
 
 /// Keeps what `entry` says; returns whether that is new.

@@ -6,6 +6,7 @@
 
 mod check;
 mod checks;
+mod referred;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 
 pub use self::check::{Check, CheckState, CheckTopic};
 use self::checks::Findings;
+use self::referred::ReferredSecret;
 use crate::{ConfiguredServer, Host, Probe};
 
 /// What an examination found.
@@ -76,7 +78,14 @@ impl Host {
         };
         let policy = ConnectPolicy::glance();
         let attempt = Probe::run(listening.connector(), &server, &policy, deadline, |_| ());
-        let (reach, mut probe) = tokio::join!(reach, attempt);
+        let secrets = async {
+            match &server.state {
+                Ok(_) => Box::pin(ReferredSecret::all(entry, &self.options().env)).await,
+                // What is not contacted has none of them read.
+                Err(_) => Vec::new(),
+            }
+        };
+        let (reach, mut probe, secrets) = tokio::join!(reach, attempt, secrets);
         if let Some(connection) = probe.connection.take() {
             connection.close().await;
         }
@@ -90,6 +99,7 @@ impl Host {
             entry,
             explanation: explanation.as_ref(),
             probe: &probe,
+            secrets: &secrets,
             reach: reach.as_ref(),
             exchanges: &exchanges,
             discovery: discovery.as_ref(),

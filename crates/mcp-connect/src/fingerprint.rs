@@ -98,10 +98,7 @@ impl Parts<'_> {
             if let Some(helper) = &mut settings.helper {
                 forget_terminal(&mut helper.env);
             }
-            let auth = settings.unattended.as_mut();
-            auth.into_iter()
-                .flat_map(|auth| auth.commands_mut())
-                .for_each(|command| forget_terminal(&mut command.env));
+            settings.commands_mut().for_each(|command| forget_terminal(&mut command.env));
             settings
         });
         settings.hash(&mut digest);
@@ -117,7 +114,7 @@ fn without_terminal(server: &Server) -> Server {
     server
 }
 
-fn forget_terminal(environment: &mut BTreeMap<OsString, OsString>) {
+pub(crate) fn forget_terminal(environment: &mut BTreeMap<OsString, OsString>) {
     environment.retain(|name, _| !OF_THE_TERMINAL.iter().any(|own| name == own));
 }
 

@@ -7,8 +7,8 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use mcp_auth::oauth::store::SignInRecord;
 use mcp_auth::{
-    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, Role, StaticHeaders,
-    TokenFile, UnattendedSupply, doubts, outline,
+    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, Role, SourcedText,
+    StaticHeaders, TextPart, TokenFile, UnattendedSupply, doubts, outline,
 };
 
 use crate::{Host, ServerAuth};
@@ -72,6 +72,7 @@ impl Host {
         // What stands beside the headers of a run is a line of its stderr, and that is told with the run.
         let remark = sent.remark();
         let doubts = doubts(&sent, now).into_iter().filter(|doubt| remark != Some(doubt)).collect();
+        headers.extend(referred(&settings.sourced_headers, &headers));
         if let Some(grant) = grant(auth) {
             headers.retain(|header| header.name != AUTHORIZATION.as_str());
             headers.push(of_grant(grant, &fixed));
@@ -115,6 +116,25 @@ fn of(
         is_credential: sent.is_credential(name),
         replaces,
     })
+}
+
+/// The headers with secrets that are read when they are sent, where no other provider has one of that name.
+fn referred(sourced: &[(String, SourcedText)], others: &[HeaderOutline]) -> Vec<HeaderOutline> {
+    let outline = |(name, text): &(String, SourcedText)| {
+        let read = text.parts.iter().filter_map(|part| match part {
+            TextPart::Read { called, .. } => Some(&**called),
+            _ => None,
+        });
+        HeaderOutline {
+            name: name.trim().to_ascii_lowercase(),
+            supplier: ProviderKind::StaticHeaders.name().to_owned(),
+            outline: format!("read when it is sent: {}", read.collect::<Vec<_>>().join(", ")),
+            is_credential: true,
+            replaces: None,
+        }
+    };
+    let outlines = sourced.iter().map(outline);
+    outlines.filter(|own| others.iter().all(|other| other.name != own.name)).collect()
 }
 
 /// The name of the grant that answers for the server, if one does.

@@ -239,10 +239,10 @@ impl Host {
     }
 
     /// What an entry says about OAuth, under this program's name.
-    fn oauth_settings(&self, settings: &AuthSettings) -> OAuthSettings {
+    fn oauth_settings(&self, settings: &AuthSettings, target: &Target) -> OAuthSettings {
         let mut oauth = OAuthSettings::new(settings.oauth.clone().unwrap_or_default());
         oauth.client_name.clone_from(&self.options().client.client_info.name);
-        oauth
+        oauth.with_secret_of_spec(target)
     }
 
     /// The OAuth provider of one server, which knows whether a person has signed in.
@@ -252,7 +252,7 @@ impl Host {
         settings: &AuthSettings,
         http: Arc<dyn HttpExchange>,
     ) -> OAuthProvider {
-        let settings = self.oauth_settings(settings).with_renewals(self.renewals().clone());
+        let settings = self.oauth_settings(settings, target).with_renewals(self.renewals().clone());
         OAuthProvider::open(target.clone(), settings, http, self.token_store().clone()).await
     }
 
@@ -262,7 +262,7 @@ impl Host {
 
     /// The sign-in of one server: to begin it, to end it, or to forget what is kept of it.
     pub(crate) fn oauth_login(&self, auth: &ServerAuth, scopes: &[String]) -> OAuthLogin {
-        let mut settings = self.oauth_settings(auth.plan.settings());
+        let mut settings = self.oauth_settings(auth.plan.settings(), &auth.target);
         settings.requested_scopes = scopes.to_vec();
         OAuthLogin::new(auth.target.clone(), settings, auth.http.clone(), self.token_store().clone())
     }

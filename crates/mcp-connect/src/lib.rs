@@ -21,6 +21,7 @@ mod examination;
 mod fingerprint;
 mod headers;
 mod host;
+mod late;
 mod login;
 mod network;
 mod probe;

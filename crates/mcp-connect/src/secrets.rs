@@ -1,6 +1,6 @@
 //! What a stranger's words about one server may not contain: everything secret that the configuration gives it.
 
-use mcp_config::{Env, Proxy, ServerEntry};
+use mcp_config::{Env, Proxy, SecretReference, ServerEntry, Text};
 use mcp_text::{Secrets, is_credential_name};
 use serde_json::Value;
 
@@ -19,8 +19,17 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env, inherited: &Secrets) -> Se
     if let Some(extra) = entry.extra(crate::AUTH_FIELD) {
         of_settings("", &extra.read().unwrap_or_default(), &mut secrets);
     }
+    for reference in entry.references() {
+        match reference {
+            SecretReference::Command(command) => secrets.insert_found_in(command.expose()),
+            SecretReference::Variable(name) => secrets.extend(env.var(name)),
+            _ => {}
+        }
+    }
     if let Some(remote) = entry.remote() {
-        secrets.extend(remote.headers.iter().map(|(_, value)| value.expose()));
+        // Where a secret is read may be told, and what is read is hidden by who sends it.
+        let written = remote.headers.iter().filter(|(_, value)| !refers(value));
+        secrets.extend(written.map(|(_, value)| value.expose()));
         secrets.insert_url(remote.url.expose().as_str());
         if let Some(Proxy::Url { url, .. }) = &remote.network.proxy {
             secrets.insert_url(url.expose());
@@ -40,7 +49,7 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env, inherited: &Secrets) -> Se
         for (name, value) in stdio.env_file.iter().flat_map(|file| &file.variables) {
             secrets.insert_named(name, value.expose());
         }
-        for (name, value) in &stdio.env {
+        for (name, value) in stdio.env.iter().filter(|(_, value)| !refers(value)) {
             // Where a command was looked for is what a person needs to know of it.
             if name.eq_ignore_ascii_case("PATH") {
                 secrets.insert_url(value.expose());
@@ -52,6 +61,11 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env, inherited: &Secrets) -> Se
         arguments(stdio, &mut secrets);
     }
     secrets
+}
+
+/// Whether secrets are a part of it that are read later.
+fn refers(text: &Text) -> bool {
+    text.references().next().is_some()
 }
 
 /// What is said to a provider of the program's own: members that are named like a secret, or look like one.
@@ -73,6 +87,10 @@ fn arguments(stdio: &mcp_config::Stdio, secrets: &mut Secrets) {
     let mut flag = "";
     for argument in &stdio.args {
         let value = argument.expose();
+        if refers(argument) {
+            flag = "";
+            continue;
+        }
         if argument.from_environment().next().is_some()
             || (is_credential_name(flag) && !value.starts_with('-'))
         {
@@ -82,6 +100,7 @@ fn arguments(stdio: &mcp_config::Stdio, secrets: &mut Secrets) {
         secrets.insert_url(value);
         flag = if value.starts_with('-') && !value.contains('=') { value } else { "" };
     }
-    let line: Vec<&str> = stdio.args.iter().map(|argument| argument.expose()).collect();
+    let line: Vec<&str> =
+        stdio.args.iter().filter(|argument| !refers(argument)).map(|argument| argument.expose()).collect();
     secrets.insert_found_in(&line.join(" "));
 }

@@ -19,6 +19,7 @@ use mcp_transport::limits::Limits;
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint, ToolFilter};
 
+use crate::late::late;
 use crate::network::reached;
 use crate::secrets::secrets;
 use crate::{EntryTools, Fingerprint, Host};
@@ -260,7 +261,10 @@ impl ConfiguredServer {
         // A provider of the program's own is asked again as a helper is, and comes before a sign-in as that does.
         let helper = self.auth.as_ref().is_some_and(|auth| {
             let settings = auth.plan.settings();
-            settings.helper.is_some() || settings.custom.is_some() || settings.unattended.is_some()
+            settings.helper.is_some()
+                || settings.custom.is_some()
+                || settings.unattended.is_some()
+                || !settings.sourced_headers.is_empty()
         });
         let snapshot = self.snapshot();
         ActionFacts::new(transport)
@@ -347,6 +351,7 @@ impl ConfiguredServer {
 fn withheld(entry: &ServerEntry, config: &Config) -> Option<NoContact> {
     let detail = || entry.gate_detail().unwrap_or_default();
     Some(NoContact::Because(match entry.gate() {
+        Gate::Ready if entry.waits_for_trust() => Reason::secrets_untrusted(),
         Gate::Ready => return None,
         Gate::Disabled => return Some(NoContact::SwitchedOff),
         Gate::Rejected => Reason::declined(&detail()),
@@ -385,7 +390,8 @@ fn server(
             let provider =
                 auth.chain().map_err(|error| Reason::config(&format!("{}: {error}", at(entry))))?;
             let endpoint = endpoint(entry, auth.target.url.clone());
-            Server::new(Endpoint::Http(endpoint)).with_auth(provider)
+            let late = late(entry, Some(&auth.target), &host.options().env);
+            Server::new(Endpoint::Http(endpoint)).with_late(late).with_auth(provider)
         }
         None => {
             let Some(launch) = entry.launch(&host.options().env, &config.project) else {
@@ -398,7 +404,7 @@ fn server(
             endpoint.startup_timeout = entry.stdio().and_then(|stdio| stdio.startup_timeout);
             endpoint.chain = Some(entry.chain_below());
             endpoint.secrets = secrets.clone();
-            Server::new(Endpoint::Stdio(endpoint))
+            Server::new(Endpoint::Stdio(endpoint)).with_late(late(entry, None, &host.options().env))
         }
     };
     let limits = limits(entry.limits, &host.options().client.limits);

@@ -109,6 +109,13 @@ impl Reason {
         Self::unseen(ReasonCode::Declined, mcp_text::sentence(detail), false)
     }
 
+    /// It refers to secrets that are not read because its folder is not trusted.
+    pub fn secrets_untrusted() -> Self {
+        let text =
+            "it refers to secrets of yours, which are not read because its folder is not trusted".to_owned();
+        Self::unseen(ReasonCode::HelperUntrusted, text, false)
+    }
+
     /// The entry has an empty URL.
     pub fn not_configured() -> Self {
         Self::unseen(ReasonCode::NotConfigured, "the entry has an empty url".to_owned(), false)

@@ -21,6 +21,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
 use crate::hub::Inbox;
+use crate::late::LateEndpoint;
 use crate::lease::SharedBudget;
 use crate::limits::{Budget, Limits};
 use crate::options::{ClientOptions, RequestOptions};
@@ -72,6 +73,8 @@ const OWN_STREAM: Duration = Duration::from_secs(2);
 pub struct Server {
     /// Where it is.
     pub endpoint: Endpoint,
+    /// What completes that when a connection is made.
+    pub late: Option<Arc<dyn LateEndpoint>>,
     /// Who supplies credentials; anonymous where `None`. Not used over stdio.
     pub auth: Option<Arc<dyn AuthProvider>>,
     /// Who answers its requests.
@@ -92,6 +95,7 @@ impl Server {
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
+            late: None,
             auth: None,
             handler: None,
             timeout: None,
@@ -100,6 +104,13 @@ impl Server {
             #[cfg(feature = "stdio")]
             starting: None,
         }
+    }
+
+    /// With what completes its endpoint when a connection is made.
+    #[must_use]
+    pub fn with_late(mut self, late: Option<Arc<dyn LateEndpoint>>) -> Self {
+        self.late = late;
+        self
     }
 
     /// With a provider of credentials.
@@ -150,6 +161,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("endpoint", &self.endpoint)
+            .field("late", &self.late)
             .field("auth", &self.auth)
             .field("handler", &self.handler)
             .field("timeout", &self.timeout)
@@ -294,7 +306,12 @@ impl Connector {
         waiting: &Arc<WaitState>,
     ) -> Result<Connection, TransportError> {
         let peer = Peer::new(&server.endpoint);
-        let attempt = self.shake_hands(server, peer.clone(), waiting);
+        let attempt = async {
+            // Each source has a limit of its own.
+            let server = &server.completed().await?;
+            // Boxed: the type of what is built of it grows with each layer.
+            Box::pin(self.shake_hands(server, peer.clone(), waiting)).await
+        };
         let attempted = peer.connecting(Connection::revision, attempt).await;
         attempted
             .map_err(|error| error.in_phase(Phase::Connect).with_limit_named(&self.options().limit_names))

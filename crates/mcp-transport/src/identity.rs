@@ -13,6 +13,7 @@ impl Server {
     pub fn identify(&self, state: &mut impl Hasher) {
         let Self {
             endpoint,
+            late,
             timeout,
             limits,
             auth: _,
@@ -23,6 +24,9 @@ impl Server {
                 starting: _,
         } = self;
         (endpoint, timeout, limits).hash(state);
+        if let Some(late) = late {
+            late.identify(state);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::settings::OAuthSettings;
 use super::store::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
 use super::urls::{redacted, same_issuer};
 use crate::url_policy::UrlSource;
-use crate::{AuthError, AuthErrorKind, Challenge, HttpExchange, Target};
+use crate::{AuthError, AuthErrorKind, Challenge, HttpExchange, Secret, Target};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -166,6 +166,14 @@ impl Context {
         Ok(Some(Arc::new(DpopKey::generate(self.clock.clone())?)))
     }
 
+    /// The secret of the configured client as it is now.
+    pub(crate) async fn client_secret(&self) -> Result<Option<Secret>, AuthError> {
+        match &self.settings.secret_source {
+            Some(source) => source.assertion("").await.map(Some),
+            None => Ok(self.settings.spec.client_secret.clone()),
+        }
+    }
+
     /// The client that stored tokens belong to.
     pub(crate) async fn identity_of(
         &self,
@@ -175,11 +183,8 @@ impl Context {
         let spec = &self.settings.spec;
         let configured = spec.client_id.as_deref() == Some(&tokens.client_id);
         let stored = self.stored_client(key.issuer(), &tokens.client_id).await?;
-        let secret = spec
-            .client_secret
-            .clone()
-            .filter(|_| configured)
-            .or_else(|| stored.as_ref().and_then(|client| client.client_secret.clone()));
+        let own = if configured { self.client_secret().await? } else { None };
+        let secret = own.or_else(|| stored.as_ref().and_then(|client| client.client_secret.clone()));
         let registered = stored.as_ref().and_then(|client| client.token_endpoint_auth_method.as_deref());
         // The key belongs to the client that a person configured, not to one that was registered on the fly.
         let documented =
@@ -208,13 +213,16 @@ impl Context {
         if !configured && client.secret.is_none() {
             return Ok(false);
         }
+        // A secret by reference is where it is, and stays there.
+        let is_kept = !configured || self.settings.secret_source.is_none();
         let key = ClientKey::configured(&self.target.name);
         let before = self.store.load_client(&key).await.ok().flatten();
         let is_news = configured
+            && is_kept
             && client.secret.is_some()
             && before.and_then(|before| before.client_secret) != client.secret;
         let mut stored = StoredClient::new(&client.id, &self.target.name);
-        stored.client_secret.clone_from(&client.secret);
+        stored.client_secret = client.secret.clone().filter(|_| is_kept);
         stored.token_endpoint_auth_method = Some(client.method.as_str().to_owned());
         stored.issuer = Some(issuer.to_owned());
         self.store.save_client(&key, &stored).await?;

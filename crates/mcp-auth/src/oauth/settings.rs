@@ -30,7 +30,7 @@ pub struct OAuthSettings {
     /// The scopes that a person asks for at this sign-in: on top of what an earlier one was granted, and in place of those
     /// of `spec` and of the server.
     pub requested_scopes: Vec<String>,
-    /// The secret of the client where it has to be read first; for grants without a person, in the place of that of `spec`.
+    /// The secret of the client where it has to be read first, in the place of that of `spec`. It is kept nowhere.
     pub secret_source: Option<Arc<dyn AssertionSource>>,
     /// Its private key in PEM, in the same way in the place of `client_key`.
     pub key_source: Option<Arc<dyn AssertionSource>>,
@@ -86,6 +86,17 @@ impl OAuthSettings {
         self
     }
 
+    /// The same for `target`, with the secret of the client read where `spec` says that it is.
+    #[cfg(feature = "helper")]
+    #[must_use]
+    pub fn with_secret_of_spec(mut self, target: &crate::Target) -> Self {
+        if let Some(text) = &self.spec.client_secret_source {
+            let (text, target) = (text.clone(), target.clone());
+            self.secret_source = Some(Arc::new(crate::secret_source::SourcedValue { text, target }));
+        }
+        self
+    }
+
     /// The same with a key for client authentication.
     #[must_use]
     pub fn with_client_key(mut self, key: SigningKey) -> Self {
@@ -114,6 +125,7 @@ impl OAuthSettings {
         let mut settings = self.clone();
         if let Some(source) = &self.secret_source {
             settings.spec.client_secret = Some(source.assertion("").await?);
+            settings.secret_source = None;
         }
         if let Some(source) = &self.key_source {
             settings.client_key = Some(Arc::new(self.key_of(&source.assertion("").await?)?));

@@ -28,6 +28,8 @@ mod survey;
 pub use file::FileTokenStore;
 #[cfg(any(test, feature = "keyring"))]
 pub use keyring::KeyringTokenStore;
+#[cfg(feature = "keyring")]
+pub(crate) use keyring::SystemKeyring;
 pub use memory::MemoryTokenStore;
 pub use records::{ClientKey, StoredClient, StoredTokens, TokenKey, UnknownFields};
 pub use refresh::{RefreshError, RefreshOutcome, RefreshRequest, refresh_once};

@@ -217,6 +217,72 @@ pub enum SecretSource {
     File(PathBuf),
     /// A command prints it.
     Command(HelperSpec),
+    /// In the keyring of the operating system, or in the file that stands in for one.
+    Keyring(KeyringItem),
+}
+
+/// Where a secret is in a keyring.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct KeyringItem {
+    /// Whose it is: the *service* of the keyring.
+    pub service: String,
+    /// Its name there: the *account* of the keyring.
+    pub name: String,
+    /// Where the file is that stands in for a keyring; there is none where `None`.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl KeyringItem {
+    /// The secret of this name, which no file stands in for.
+    pub fn new(service: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { service: service.into(), name: name.into(), state_dir: None }
+    }
+
+    /// With the directory of the file that stands in for a keyring.
+    #[must_use]
+    pub fn with_state_dir(mut self, state_dir: Option<PathBuf>) -> Self {
+        self.state_dir = state_dir;
+        self
+    }
+}
+
+/// A value that secrets are a part of. It is put together each time it is needed.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct SourcedText {
+    /// Its parts, in order.
+    pub parts: Vec<TextPart>,
+}
+
+/// A part of a [`SourcedText`].
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TextPart {
+    /// It is this.
+    Fixed(Secret),
+    /// It is read.
+    Read {
+        /// Where it is.
+        source: SecretSource,
+        /// What it is in an error: the reference, the field, the file and the line.
+        called: String,
+    },
+}
+
+impl SourcedText {
+    /// A value of these parts.
+    pub fn new(parts: Vec<TextPart>) -> Self {
+        Self { parts }
+    }
+
+    /// The commands that it may run, to change what is not a part of what they are.
+    pub fn commands_mut(&mut self) -> impl Iterator<Item = &mut HelperSpec> {
+        self.parts.iter_mut().filter_map(|part| match part {
+            TextPart::Read { source: SecretSource::Command(command), .. } => Some(command),
+            _ => None,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{DeadlineArgs, UrlArgs};
 
@@ -26,6 +26,28 @@ pub(crate) struct AccountsArgs {
     /// Only those of this server, or for this URL
     #[arg(value_name = "NAME|URL")]
     pub(crate) name: Option<String>,
+}
+
+/// `secret`.
+#[derive(Args, Debug)]
+pub(crate) struct SecretArgs {
+    /// What to do
+    #[arg(value_enum)]
+    pub(crate) action: SecretAction,
+    /// The secret: its name, or SERVICE/NAME
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// What is done with a secret.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum SecretAction {
+    /// Keep its value, which is read from stdin or typed
+    Set,
+    /// List the names of all
+    List,
+    /// Forget it
+    Delete,
 }
 
 /// `headers`.

@@ -78,6 +78,17 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "secret",
+        &[
+            (
+                "mcplink secret set wiki-token",
+                "Keep what is typed, or comes on stdin: ${keyring:mcp/wiki-token}",
+            ),
+            ("mcplink secret list", "The names of all, and where each is kept"),
+            ("mcplink secret delete wiki-token", "Forget one"),
+        ],
+    ),
+    (
         "headers",
         &[
             ("mcplink headers tickets", "Which headers it gets, and from where"),

@@ -14,7 +14,10 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Use", &["tools", "call", "resources", "read", "prompts", "prompt", "complete", "ping", "bridge"]),
     (
         "Configure",
-        &["add", "add-json", "remove", "import", "wrap", "unwrap", "hosts", "validate", "paths", "schema"],
+        &[
+            "add", "add-json", "remove", "import", "wrap", "unwrap", "hosts", "validate", "paths", "schema",
+            "secret",
+        ],
     ),
     ("Other", &["demo", "help", "man", "completions", "version"]),
 ];

@@ -73,6 +73,7 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
             };
             kept.iter().flatten().map(|record| of(&record.key)).collect()
         }
+        CandidateKind::Secrets => super::secret::names(app).await,
         CandidateKind::Sessions => {
             let sessions = live::all(&app.environment).await;
             let processes =

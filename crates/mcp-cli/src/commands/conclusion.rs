@@ -69,6 +69,7 @@ impl FileUse {
             | Command::Bridge(_)
             | Command::Validate(_)
             | Command::Schema
+            | Command::Secret(_)
             | Command::Demo(_)
             | Command::Completions(_)
             | Command::Candidates(_)

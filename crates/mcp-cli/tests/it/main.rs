@@ -39,6 +39,7 @@
 //! | `local`, `signals` | child processes and interruption |
 //! | `doors` | sign-ins, children and broken stores under attack |
 //! | `leaks`, `secrets`, `grid` | secrets everywhere, in every spelling, through every command |
+//! | `referring` | secrets by reference in every field, and how they are kept |
 //! | `signed`, `repeating` | the secrets of a sign-in, at each step that can fail |
 //! | `left` | what others on the machine can see of this program, and what it leaves behind |
 //! | `watch` | connections that are held while a person watches or waits |
@@ -101,6 +102,8 @@ mod processes;
 mod proxies;
 mod real;
 mod reasons;
+#[cfg(unix)]
+mod referring;
 mod registry;
 mod repeating;
 mod reports;

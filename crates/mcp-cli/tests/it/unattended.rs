@@ -127,8 +127,14 @@ fn each_grant_of_a_file_connects_without_a_login_and_says_who_supplies() {
         assert!(!format!("{changes:?}").contains("tokens"), "{name}: {changes:?}");
         let shown = setting.run(&["get", "web"], 0).stdout;
         assert!(shown.contains(name), "{name}: {shown}");
-        let headers = setting.run(&["headers", "web", "--json"], 0).json().to_string();
-        assert!(headers.contains(name), "{name}: {headers}");
+        let headers = setting.run(&["headers", "web", "--json"], 0).json();
+        let rows = headers["headers"].as_array().unwrap();
+        assert_eq!(rows.len(), 1, "{name}: {headers:#}");
+        assert_eq!(
+            (&rows[0]["name"], &rows[0]["supplier"], &rows[0]["credential"]),
+            (&json!("authorization"), &json!(name), &json!(true)),
+            "{headers:#}"
+        );
         setting.run(&["doctor", "web"], 0);
     }
 }

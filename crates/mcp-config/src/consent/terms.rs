@@ -85,6 +85,15 @@ impl Terms {
         Self(self.0.iter().filter(|term| member(&term.field)).cloned().collect())
     }
 
+    /// The terms of what runs a command for credentials: these members, and whatever has `${cmd:..}` in it.
+    pub(crate) fn minting(&self, names: &[&str]) -> Self {
+        let Self(members) = self.only(names);
+        let runs = |term: &&Term| term.canonical.contains("${cmd:");
+        let others =
+            self.0.iter().filter(runs).filter(|term| members.iter().all(|member| member.field != term.field));
+        Self(members.iter().chain(others).cloned().collect())
+    }
+
     /// Adds what a file of variables says: a change of it is a change of what was agreed to.
     pub(crate) fn add_file(&mut self, file: &EnvFile) {
         let mut variables: Vec<_> = file.variables.iter().collect();

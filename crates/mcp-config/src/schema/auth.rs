@@ -2,7 +2,6 @@
 //! over.
 
 use std::path::Path;
-use std::time::Duration;
 
 use url::Url;
 
@@ -12,13 +11,13 @@ use super::shape::Shape;
 use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
-use crate::unattended::{self, Grant, GrantWord, KEY, SecretReference, Supply, Unattended, Written};
+use crate::unattended::{
+    self, COMMAND_TIMEOUT, Grant, GrantWord, KEY, SecretReference, Supply, Unattended, Written,
+};
 use crate::{ProblemCode, RedactedText, display, suggest};
 
-/// The limit of a command that a secret comes from: that of a helper.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
-
-const HOW: &str = "write \"${env:NAME}\", \"${file:PATH}\" or \"${cmd:COMMAND}\" in its place";
+pub(super) const HOW: &str =
+    "write \"${env:NAME}\", \"${file:PATH}\", \"${cmd:COMMAND}\" or \"${keyring:SERVICE/NAME}\" in its place";
 
 /// What a key may sign with.
 const ALGORITHMS: [&str; 2] = ["ES256", "RS256"];
@@ -325,42 +324,26 @@ impl Block<'_, '_, '_> {
         let node = get(self.object, key)?;
         let Some(written) = node.as_str().and_then(unattended::reference) else {
             // Security: not repeated, it may be the secret.
-            let is_keyring = node.as_str().is_some_and(|text| text.starts_with("${keyring:"));
-            let message = if is_keyring {
-                "the keyring cannot be referred to yet"
-            } else {
-                "is no reference to a secret, and a secret does not belong into this file"
-            };
+            let message = "is no reference to a secret, and a secret does not belong into this file";
             self.wrong(key, message, Some(HOW));
             return None;
         };
         let mut missing = Vec::new();
-        let (reference, shown) = match written {
-            Written::Variable(name) => {
-                if self.context.env.var(name).is_none() {
-                    let message = format!("the variable {name} is not set");
-                    let hint = format!("set {name} before the server is used");
-                    let code = ProblemCode::MissingVariable;
-                    self.reader.warn(code, &[KEY, key], node.span, message, Some(&hint));
-                    missing.push(name.to_owned());
-                }
-                (SecretReference::Variable(name.to_owned()), format!("${{env:{name}}}"))
-            }
-            Written::File(path) if path == "~" || path.starts_with("~/") => {
-                self.wrong(key, "begins with `~`, which is not expanded", Some("write the whole path"));
-                return None;
-            }
-            Written::File(path) => {
-                let file = RedactedText::new(self.base.join(path));
-                (SecretReference::File(file), format!("${{file:{}}}", display::display_url(path)))
-            }
-            Written::Command(command) => {
-                let shown = format!("${{cmd:{}}}", display::display_command(command));
-                (SecretReference::Command(RedactedText::new(command.to_owned())), shown)
-            }
-        };
-        self.reader.show_at(&[KEY, key], node, shown, missing);
-        Some(reference)
+        if let Some((message, hint)) = written.fault() {
+            self.wrong(key, message, Some(hint));
+            return None;
+        }
+        if let Written::Variable(name) = written
+            && self.context.env.var(name).is_none()
+        {
+            let message = format!("the variable {name} is not set");
+            let hint = format!("set {name} before the server is used");
+            let code = ProblemCode::MissingVariable;
+            self.reader.warn(code, &[KEY, key], node.span, message, Some(&hint));
+            missing.push(name.to_owned());
+        }
+        self.reader.show_at(&[KEY, key], node, written.shown(), missing);
+        Some(written.resolved(self.base))
     }
 }
 
@@ -443,9 +426,9 @@ mod tests {
             (
                 &format!(
                     r#"{{"grant": "client_credentials", {}}}"#,
-                    SECRET.replace("${env:CI_SECRET}", "${keyring:a/canary}")
+                    SECRET.replace("${env:CI_SECRET}", "${keyring:mcplink/a}")
                 ),
-                "the keyring cannot be referred to yet",
+                "leads to the sign-ins that are kept",
             ),
             (
                 &format!(

@@ -47,7 +47,7 @@ pub(super) fn read(
             reader.error(ProblemCode::InvalidConfig, &[KEY], node.span, message, hint);
             continue;
         };
-        let value = Text::expand(value, context.env);
+        let value = Text::expand_in(value, context.env, base);
         if let Some(missing) = value.missing().next() {
             let message = format!(
                 "line {number} of {}: the variable {missing} is not set; it is used as it stands",

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use mcp_text::{OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA};
 use url::Url;
 
+use super::auth::HOW;
 use super::reader::Reader;
 use super::shape::Shape;
-use crate::entry::OAuth;
+use crate::entry::{OAuth, Scope};
 use crate::json::{Node, Object};
+use crate::unattended::{self, SecretReference};
 use crate::{ProblemCode, display, suggest};
 
 /// Each field of the block, and what it is.
-pub(super) const FIELDS: [(&str, Shape, &str); 15] = [
+pub(super) const FIELDS: [(&str, Shape, &str); 16] = [
     ("clientId", Shape::Text, "The client that is registered with the authorization server."),
+    ("clientSecret", Shape::Secret, "Its secret, by reference."),
     ("issuer", Shape::Text, "The authorization server, and no other one."),
     ("callbackPort", Shape::Whole(1, Some(65_535)), "The port of the redirect URI that is registered."),
     ("scopes", Shape::Text, "The scopes that are asked for, with blanks between them."),
@@ -43,7 +46,7 @@ pub(super) const FIELDS: [(&str, Shape, &str); 15] = [
 ];
 
 /// The block, if there is one, and whether OAuth is switched off by `false`. `true` says what holds without it.
-pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Option<OAuth>, bool) {
+pub(super) fn read(reader: &mut Reader<'_, '_>, scope: Scope) -> (Option<OAuth>, bool) {
     let Some(node) = reader.get("oauth") else { return (None, false) };
     if let Some(on) = node.as_bool() {
         return (None, !on);
@@ -55,6 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Option<OAuth>, bool) {
     check_fields(reader, object);
     let block = OAuth {
         client_id: string(reader, object, "clientId"),
+        client_secret: client_secret(reader, object, scope),
         issuer: issuer(reader, object),
         callback_port: callback_port(reader, object),
         redirect_uri: string(reader, object, "redirectUri"),
@@ -71,6 +75,31 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Option<OAuth>, bool) {
         expect_organization: expected(reader, object, "expectOrganization"),
     };
     (Some(block), false)
+}
+
+/// The secret of the registered client, by reference: this file is no place for it.
+fn client_secret(reader: &mut Reader<'_, '_>, object: &Object, scope: Scope) -> Option<SecretReference> {
+    const STEPS: [&str; 2] = ["oauth", "clientSecret"];
+    let node = get(object, STEPS[1])?;
+    let mut wrong = |message: &str, hint| {
+        reader.error(ProblemCode::InvalidConfig, &STEPS, node.span, message, Some(hint));
+        None
+    };
+    let Some(written) = node.as_str().and_then(unattended::reference) else {
+        // Security: not repeated, it may be the secret.
+        return wrong("is no reference to a secret, and a secret does not belong into this file", HOW);
+    };
+    if let Some((message, hint)) = written.fault() {
+        return wrong(message, hint);
+    }
+    if scope == Scope::Project {
+        // Security: a repository would say which secret of the person's leaves, and where it goes.
+        let message =
+            "is not taken from the file of a project: it would say which of your secrets is sent, and where";
+        return wrong(message, "put the server into a file of your own, or set MCP_CLIENT_SECRET");
+    }
+    reader.show_at(&STEPS, node, written.shown(), Vec::new());
+    Some(written.resolved(reader.base()))
 }
 
 /// The one thing that can be said about PKCE: that the server does it without advertising it.
@@ -181,9 +210,7 @@ fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {
         let message = format!("unknown field {:?}; it is ignored", display::display_key(&member.key));
         let hint = match &*member.key {
             "scope" => Some("use `scopes`: one string with spaces between the scopes".to_owned()),
-            "clientSecret" | "client_secret" => {
-                Some("a secret does not belong into this file; set MCP_CLIENT_SECRET".to_owned())
-            }
+            "client_secret" => Some("write `clientSecret`, with a reference to it".to_owned()),
             key => suggest::nearest(key, FIELDS.map(|(name, ..)| name))
                 .map(|near| format!("did you mean `{near}`?")),
         };

@@ -1,6 +1,7 @@
 //! Reads the fields of one entry, and collects what is wrong with them.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use crate::display;
 use crate::document::Document;
@@ -16,6 +17,8 @@ pub(super) struct Reader<'a, 'p> {
     object: &'a Object,
     path: &'a Pointer,
     env: &'a Env,
+    /// Where the relative path of a secret begins.
+    base: &'a Path,
     pub(super) problems: &'p mut Vec<Problem>,
     /// Something was found that makes the whole entry unusable.
     pub(super) invalid: bool,
@@ -33,6 +36,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         object: &'a Object,
         path: &'a Pointer,
         env: &'a Env,
+        base: &'a Path,
         problems: &'p mut Vec<Problem>,
     ) -> Self {
         Self {
@@ -41,6 +45,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             object,
             path,
             env,
+            base,
             problems,
             invalid: false,
             fields: Vec::new(),
@@ -50,6 +55,11 @@ impl<'a, 'p> Reader<'a, 'p> {
     /// The value of a field; `null` is as good as absent.
     pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
         self.object.get(key).filter(|node| !node.is_null())
+    }
+
+    /// Where the relative path of a secret begins.
+    pub(super) fn base(&self) -> &'a Path {
+        self.base
     }
 
     pub(super) fn object(&self) -> &'a Object {
@@ -174,20 +184,43 @@ impl<'a, 'p> Reader<'a, 'p> {
         }
     }
 
-    /// Expands a string and reports what is odd about it. `steps` is its path in the entry.
+    /// Expands a string that no secret is a part of, and reports what is odd about it. `steps` is its path in the entry.
     pub(super) fn text(&mut self, node: &Node, steps: Steps<'_>) -> Option<Text> {
         self.text_with(node, steps, self.env)
     }
 
     /// The same with another environment.
     pub(super) fn text_with(&mut self, node: &Node, steps: Steps<'_>, env: &Env) -> Option<Text> {
+        let text = self.any_text(node, steps, env)?;
+        let Some(secret) = text.secrets().next() else { return Some(text) };
+        let message = format!("has {} in it, and no secret is read for this field", secret.shown);
+        self.error(
+            ProblemCode::UnsupportedVariable,
+            steps,
+            node.span,
+            message,
+            Some("write it out, or use ${NAME}"),
+        );
+        None
+    }
+
+    /// Expands a string that may have secrets by reference in it, which are read when they are needed.
+    pub(super) fn text_with_secrets(&mut self, node: &Node, steps: Steps<'_>) -> Option<Text> {
+        let text = self.any_text(node, steps, self.env)?;
+        for (message, hint) in text.secrets().filter_map(|secret| secret.fault) {
+            self.error(ProblemCode::InvalidConfig, steps, node.span, message, Some(hint));
+        }
+        Some(text)
+    }
+
+    fn any_text(&mut self, node: &Node, steps: Steps<'_>, env: &Env) -> Option<Text> {
         let Some(written) = node.as_str() else {
             let message = format!("expected a string, found {}", node.kind());
             let quote = matches!(node.kind(), "a number" | "a boolean").then_some("put it in double quotes");
             self.error(ProblemCode::InvalidConfig, steps, node.span, message, quote);
             return None;
         };
-        let text = Text::expand(written, env);
+        let text = Text::expand_in(written, env, self.base);
         for name in unique(text.missing()) {
             let message = format!("the variable {name} is not set; ${{{name}}} is used as it stands");
             let hint = format!("set {name}, or write ${{{name}:-default}}");
@@ -220,7 +253,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         let mut texts = Vec::new();
         for member in object.iter() {
             let steps = [key, &member.key];
-            let Some(text) = self.text(&member.node, &steps) else { continue };
+            let Some(text) = self.text_with_secrets(&member.node, &steps) else { continue };
             if member.key.trim().len() != member.key.len() {
                 let message = "its name has leading or trailing whitespace";
                 self.warn(ProblemCode::Whitespace, &steps, member.key_span, message, None);

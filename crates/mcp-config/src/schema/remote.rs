@@ -35,13 +35,13 @@ pub(super) fn read(
         reader.entry_error(ProblemCode::InvalidConfig, &["url"], "is missing", hint);
         return None;
     };
-    let text = reader.text(node, &["url"])?;
+    let text = reader.text_with_secrets(node, &["url"])?;
     let missing = text.missing().map(str::to_owned).collect();
     reader.show_at(&["url"], node, display::display_url_text(&text), missing);
     let mut headers = headers(reader);
     headers_file::read(reader, scope, context, base, &mut headers);
     let helper = helper(reader, scope, context);
-    let (oauth, oauth_off) = if kind == RemoteKind::Ws { (None, false) } else { oauth::read(reader) };
+    let (oauth, oauth_off) = if kind == RemoteKind::Ws { (None, false) } else { oauth::read(reader, scope) };
     let unattended = if kind == RemoteKind::Ws { None } else { auth::read(reader, scope, context, base) };
     let network = network::read(reader, scope, context, base);
     if kind == RemoteKind::Ws {
@@ -60,7 +60,7 @@ pub(super) fn read(
             return None;
         }
     };
-    if let Some(found) = placeholder::in_url(text.expose()) {
+    if let Some(found) = placeholder::in_url(&text.with_mark(LATER)) {
         let AddressFault { why, next } = AddressFault::placeholder(&found);
         reader.warn(ProblemCode::InvalidConfig, &["url"], node.span, why, next.as_deref());
     }
@@ -137,23 +137,46 @@ impl AddressFault {
 
 const NO_HOST: &str = "is not a valid URL: its host has characters that no host has";
 
+/// What stands in an address for a secret that is read when a connection is made.
+const LATER: &str = "secret-that-is-read-later";
+
+/// Whether a secret that is read later would decide which server is meant, or is a part of user and password.
+fn names_secret_in_authority(text: &Text) -> bool {
+    const MARK: &str = "\u{1}";
+    let marked = text.with_mark(MARK);
+    let authority = marked.split_once("://").map_or(&*marked, |(scheme, rest)| {
+        if scheme.contains(MARK) {
+            &*marked
+        } else {
+            &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())]
+        }
+    });
+    authority.contains(MARK)
+}
+
 fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
     let (schemes, expected) = (["http", "https"], "http:// or https://");
     let invalid = |found: AddressFault| {
         if let Some(name) = text.missing().next() {
             let next = Some(format!("set the variable {name}"));
             AddressFault { why: "is no URL without its variable".to_owned(), next }
-        } else if text.expose().contains("${") {
+        } else if text.with_mark(LATER).contains("${") {
             let why = "holds a variable that is not replaced: the default of one cannot hold another";
             AddressFault::because(why)
         } else {
             found
         }
     };
-    if let Some(found) = placeholder::in_url(text.expose()).filter(|found| found.certain) {
+    let written = text.with_mark(LATER);
+    if text.references().next().is_some() && names_secret_in_authority(text) {
+        let why = "has a secret in its scheme, user, host or port: only path and query may have one";
+        let next = "use `headers` for a user and a password, and ${NAME} for a host";
+        return Err(AddressFault { why: why.to_owned(), next: Some(next.to_owned()) });
+    }
+    if let Some(found) = placeholder::in_url(&written).filter(|found| found.certain) {
         return Err(AddressFault::placeholder(&found));
     }
-    let url = Url::parse(text.expose()).map_err(|error| invalid(AddressFault::parsed(error, expected)))?;
+    let url = Url::parse(&written).map_err(|error| invalid(AddressFault::parsed(error, expected)))?;
     // WHATWG's host may have braces in it, RFC 3986's (section 3.2.2) not, nor has any request.
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&byte);
     if let Some(host) = url.host_str() {

@@ -129,7 +129,8 @@ fn args(reader: &mut Reader<'_, '_>) -> Vec<Text> {
         reader.wrong_type("args", node, "an array of strings");
         return Vec::new();
     };
-    let read = |(index, item): (usize, &Node)| reader.text(item, &["args", &format!("[{index}]")]);
+    let read =
+        |(index, item): (usize, &Node)| reader.text_with_secrets(item, &["args", &format!("[{index}]")]);
     let args: Vec<Text> = items.iter().enumerate().filter_map(read).collect();
     if args.len() == items.len() {
         for (index, (shown, item)) in display::display_args(&args).into_iter().zip(items).enumerate() {

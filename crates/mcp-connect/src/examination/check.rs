@@ -8,6 +8,8 @@ pub enum CheckTopic {
     Configuration,
     /// Whether a person agreed to it.
     Trust,
+    /// Whether a secret that the entry refers to can be read.
+    Secret,
     /// Whether the program of a helper is there.
     HelperFound,
     /// What came of its run.
@@ -60,6 +62,7 @@ impl CheckTopic {
         match self {
             Self::Configuration => "configuration",
             Self::Trust => "trust",
+            Self::Secret => "secret",
             Self::HelperFound => "helper-found",
             Self::HelperRun => "helper-run",
             Self::GrantSource => "grant-source",

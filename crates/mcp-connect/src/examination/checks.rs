@@ -16,6 +16,7 @@ use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
 use super::Cause;
 use super::check::{Check, CheckState, CheckTopic};
+use super::referred::ReferredSecret;
 use crate::{ConfiguredServer, Probe};
 
 /// All that was found out about one server.
@@ -24,6 +25,7 @@ pub(super) struct Findings<'a> {
     pub(super) entry: &'a ServerEntry,
     pub(super) explanation: Option<&'a Explanation>,
     pub(super) probe: &'a Probe,
+    pub(super) secrets: &'a [ReferredSecret],
     pub(super) reach: Option<&'a Reach>,
     pub(super) exchanges: &'a [Exchange],
     pub(super) discovery: Option<&'a Result<Discovery, AuthError>>,
@@ -42,6 +44,7 @@ impl Findings<'_> {
         if self.server.state.is_err() {
             return checks;
         }
+        checks.extend(self.secrets.iter().map(|secret| secret.check(self.credentials_failure())));
         if self.server.is_stdio() {
             checks.push(self.process());
         } else {
@@ -76,7 +79,10 @@ impl Findings<'_> {
             let message = self.tls_is_spoken();
             return Some(Cause { check: at(topic), message, next: Some(NextStep::LookAtEntry) });
         }
-        let check = at(topic).or_else(|| checks.iter().position(|check| check.state == CheckState::Bad));
+        let bad = checks.iter().position(|check| check.topic == topic && check.state == CheckState::Bad);
+        let check = bad
+            .or_else(|| at(topic))
+            .or_else(|| checks.iter().position(|check| check.state == CheckState::Bad));
         let cause = Cause { check, message: reason.message.clone(), next: reason.next.clone() };
         if !matches!(reason.next, Some(NextStep::SignIn { .. })) {
             return Some(cause);
@@ -143,6 +149,11 @@ impl Findings<'_> {
             Is::ToolsUnavailable => Of::Tools,
             Is::AwaitingApproval | Is::ChangedSinceApproval | Is::Declined => Of::Trust,
             Is::HelperUntrusted => Of::Trust,
+            Is::CredentialsFailed | Is::HelperFailed
+                if self.secrets.iter().any(|secret| secret.is_blamed(&reason.message)) =>
+            {
+                Of::Secret
+            }
             Is::HelperFailed | Is::CredentialsFailed if self.is_unattended() => Of::GrantRun,
             // The entry itself can be used, so it is who was asked that refused it.
             Is::Config if self.server.state.is_ok() && self.is_unattended() => Of::GrantRun,
@@ -198,6 +209,14 @@ impl Findings<'_> {
     /// What the reason says, where it is about this part.
     fn blames(&self, topic: CheckTopic) -> Option<&str> {
         (self.blamed()? == topic).then(|| self.reason().map(|reason| &*reason.message))?
+    }
+
+    /// What the attempt says of credentials that could not be had.
+    fn credentials_failure(&self) -> Option<&str> {
+        let is_one = |reason: &&Reason| {
+            matches!(reason.code, ReasonCode::CredentialsFailed | ReasonCode::HelperFailed)
+        };
+        self.reason().filter(is_one).map(|reason| &*reason.message)
     }
 
     fn hidden(&self, text: &str) -> String {

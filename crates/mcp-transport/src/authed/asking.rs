@@ -6,7 +6,7 @@ use mcp_auth::{AuthError, Credentials};
 use url::Url;
 
 use super::{AuthedClient, Outbound};
-use crate::error::{AuthContext, TransportError, TransportErrorKind};
+use crate::error::{TransportError, TransportErrorKind};
 use crate::http::client::Answer;
 use crate::waiting::WaitState;
 
@@ -52,15 +52,5 @@ impl AuthedClient {
 
     pub(super) fn provider_name(&self) -> &str {
         self.provider.as_ref().map_or("url", |provider| provider.name())
-    }
-}
-
-impl TransportError {
-    /// Credentials that could not be had.
-    pub(crate) fn credentials(error: AuthError, provider: &str) -> Self {
-        let context = AuthContext { provider: Some(provider.to_owned()), ..AuthContext::default() };
-        Self::new(TransportErrorKind::Credentials, "no credentials could be had")
-            .with_auth(context)
-            .with_source(error)
     }
 }

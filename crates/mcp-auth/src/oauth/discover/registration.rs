@@ -106,7 +106,8 @@ async fn known(ctx: &Context, discovery: &Discovery) -> Result<Option<ClientIden
             let why = format!("the configured client belongs to {issuer}: reset the server to use it here");
             return Err(Failure::new(Step::Registration, &discovery.issuer, Answer::Misconfigured(why)));
         }
-        let secret = spec.client_secret.clone().or_else(|| stored.and_then(|client| client.client_secret));
+        let own = ctx.client_secret().await?;
+        let secret = own.or_else(|| stored.and_then(|client| client.client_secret));
         let method = AuthMethod::choose(None, supported, secret.is_some(), key.is_some());
         return Ok(Some(ClientIdentity { id: id.clone(), secret, key, method }));
     }

@@ -51,6 +51,33 @@ trait Vault: fmt::Debug + Send + Sync + 'static {
     fn delete(&self, name: &str) -> Result<bool, VaultError>;
 }
 
+/// The keyring of this system for the secrets of one service, whatever they are.
+#[cfg(feature = "keyring")]
+#[derive(Debug)]
+pub(crate) struct SystemKeyring(Arc<dyn Vault>);
+
+#[cfg(feature = "keyring")]
+impl SystemKeyring {
+    pub(crate) fn new(service: &str) -> Self {
+        Self(os::vault(service.to_owned()))
+    }
+}
+
+#[cfg(feature = "keyring")]
+impl crate::secret_store::Keyring for SystemKeyring {
+    fn read(&self, name: &str) -> Result<Option<Secret>, String> {
+        self.0.read(name).map_err(|error| error.to_string())
+    }
+
+    fn write(&self, name: &str, secret: &Secret) -> Result<(), String> {
+        self.0.write(name, secret).map_err(|error| error.to_string())
+    }
+
+    fn delete(&self, name: &str) -> Result<bool, String> {
+        self.0.delete(name).map_err(|error| error.to_string())
+    }
+}
+
 /// Keeps the secrets of sign-ins in the keyring of the operating system, and the rest in files.
 #[derive(Clone)]
 pub struct KeyringTokenStore(Arc<Inner>);

@@ -1,0 +1,131 @@
+//! The secrets in the address of a server, or in what it is started with: read when a connection is made.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret, SourcedText, Target, TextPart};
+use mcp_config::{Env, SecretPlace, ServerEntry};
+use mcp_transport::{Endpoint, LateEndpoint, StdioEndpoint};
+use url::Url;
+
+use crate::fingerprint::forget_terminal;
+
+/// What is read of an entry for each connection.
+struct LateSecrets {
+    places: Vec<(SecretPlace, SourcedText)>,
+    target: Target,
+}
+
+/// What completes the endpoint of `entry`, where secrets are a part of it.
+pub(crate) fn late(entry: &ServerEntry, target: Option<&Target>, env: &Env) -> Option<Arc<dyn LateEndpoint>> {
+    let places = entry.secret_places(env);
+    if places.is_empty() {
+        return None;
+    }
+    let target = target.cloned().or_else(|| of_a_command(&entry.name))?;
+    Some(Arc::new(LateSecrets { places, target }))
+}
+
+/// For whom a command for a secret runs where the server has no address.
+pub(crate) fn of_a_command(name: &str) -> Option<Target> {
+    Url::parse("stdio:").ok().map(|url| Target::new(name, url))
+}
+
+impl LateSecrets {
+    async fn completed(&self, mut endpoint: Endpoint) -> Result<Endpoint, AuthError> {
+        for (place, text) in &self.places {
+            match (place, &mut endpoint) {
+                (SecretPlace::Address, Endpoint::Http(http)) => {
+                    http.url = self.address(text, &http.url).await?
+                }
+                (SecretPlace::Argument(index), Endpoint::Stdio(stdio)) => {
+                    let value = self.told(text, stdio).await?;
+                    if let Some(argument) = stdio.args.get_mut(*index) {
+                        *argument = value.into();
+                    }
+                }
+                (SecretPlace::Variable(name), Endpoint::Stdio(stdio)) => {
+                    let value = self.told(text, stdio).await?;
+                    stdio.env.insert(name.into(), value.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(endpoint)
+    }
+
+    /// A value for a local server, which is told it, and may repeat it.
+    async fn told(&self, text: &SourcedText, stdio: &mut StdioEndpoint) -> Result<String, AuthError> {
+        let mut value = String::new();
+        for (part, secret) in self.parts(text).await? {
+            if secret {
+                stdio.secrets.insert(part.expose());
+            }
+            value.push_str(part.expose());
+        }
+        Ok(value)
+    }
+
+    /// The address with its secrets, each of which stays within its part of path or query.
+    async fn address(&self, text: &SourcedText, before: &Url) -> Result<Url, AuthError> {
+        let mut written = String::new();
+        for (part, secret) in self.parts(text).await? {
+            match secret {
+                true => part.expose().bytes().for_each(|byte| encoded(byte, &mut written)),
+                false => written.push_str(part.expose()),
+            }
+        }
+        let url = Url::parse(&written).ok().and_then(|mut url| {
+            // It is a header by now.
+            let _ = mcp_auth::take_userinfo(&mut url);
+            (url.origin() == before.origin()).then_some(url)
+        });
+        url.ok_or_else(|| {
+            AuthError::new(AuthErrorKind::Misconfigured, "put its secrets into the address of the server")
+        })
+    }
+
+    /// The parts of a value, and whether each is a secret.
+    async fn parts(&self, text: &SourcedText) -> Result<Vec<(Secret, bool)>, AuthError> {
+        let mut parts = Vec::with_capacity(text.parts.len());
+        for part in &text.parts {
+            parts.push(match part {
+                TextPart::Read { source, called } => (source.read(called, &self.target).await?, true),
+                TextPart::Fixed(text) => (text.clone(), false),
+                _ => continue,
+            });
+        }
+        Ok(parts)
+    }
+}
+
+/// RFC 3986 section 2.3: everything else is written in hexadecimal, so that no secret begins another part of an address.
+fn encoded(byte: u8, url: &mut String) {
+    match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(byte)),
+        _ => url.push_str(&format!("%{byte:02X}")),
+    }
+}
+
+impl LateEndpoint for LateSecrets {
+    fn complete(&self, endpoint: Endpoint) -> AuthFuture<'_, Endpoint> {
+        Box::pin(self.completed(endpoint))
+    }
+
+    fn identify(&self, state: &mut dyn Hasher) {
+        let mut places = self.places.clone();
+        places
+            .iter_mut()
+            .flat_map(|(_, text)| text.commands_mut())
+            .for_each(|command| forget_terminal(&mut command.env));
+        let mut state = state;
+        places.hash(&mut state);
+    }
+}
+
+impl fmt::Debug for LateSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.places.iter().map(|(place, _)| place)).finish()
+    }
+}
