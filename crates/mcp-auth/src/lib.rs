@@ -90,7 +90,7 @@ pub use doubts::doubts;
 pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
-pub use helper::{HeadersHelper, HelperRun};
+pub use helper::{HeadersHelper, HelperRun, plugin};
 pub use outline::outline;
 pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, Role, Supply};
 pub use provider::{
@@ -101,8 +101,8 @@ pub use renewals::Renewals;
 pub use secret::Secret;
 pub use settings::{
     AuthSettings, CustomSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem,
-    OAuthSpec, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
-    WithholdReason,
+    OAuthSpec, PluginSpec, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec,
+    UnattendedSupply, WithholdReason,
 };
 pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;

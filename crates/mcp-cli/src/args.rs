@@ -24,7 +24,8 @@ pub(crate) use self::config::{
     ValidateArgs, WrapArgs, WriteArgs,
 };
 pub(crate) use self::diagnosis::{
-    AccountsArgs, HeadersArgs, LogsArgs, MenuArgs, SecretAction, SecretArgs, SupportBundleArgs,
+    AccountsArgs, AuthPluginAction, AuthPluginArgs, HeadersArgs, LogsArgs, MenuArgs, SecretAction,
+    SecretArgs, SupportBundleArgs,
 };
 pub(crate) use self::documents::{CandidatesArgs, CompletionsArgs, HelpArgs, ManArgs, ShellArg};
 pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
@@ -167,6 +168,8 @@ pub(crate) enum Command {
     Accounts(AccountsArgs),
     /// Keep, list and forget secrets that entries refer to; values come from stdin or are typed
     Secret(SecretArgs),
+    /// Try the rules of the protocol on a plug-in for credentials, for who writes one
+    AuthPlugin(AuthPluginArgs),
     /// Show which headers a server would get, and from where; values are not shown
     Headers(HeadersArgs),
     /// Show what long-lived sessions wrote down

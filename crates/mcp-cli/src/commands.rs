@@ -3,6 +3,7 @@
 mod accounts;
 mod add;
 mod approve_tools;
+mod auth_plugin;
 mod bridge;
 mod call;
 mod candidates;
@@ -77,6 +78,7 @@ async fn dispatch(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliErr
         Command::Login(args) => login::run(app, &args).await,
         Command::Logout(args) => logout::run(app, &args).await,
         Command::Accounts(args) => accounts::run(app, &args).await,
+        Command::AuthPlugin(args) => Box::pin(auth_plugin::run(app, &args)).await,
         Command::Secret(args) => Box::pin(secret::run(app, &args)).await,
         Command::Headers(args) => headers::run(app, &args).await,
         Command::Logs(args) => logs::run(app, &args).await,

@@ -76,6 +76,7 @@ pub struct ServerEntry {
 
 /// How the secrets are looked up that an entry refers to outside of its `auth`.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "auth"), expect(dead_code, reason = "commands are lowered with the feature alone"))]
 pub(crate) struct Lookups {
     /// The working directory of their commands, as for a helper.
     pub(crate) cwd: PathBuf,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mcp_auth::{
     AuthSettings, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem, OAuthSpec,
-    Secret, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
-    WithholdReason, take_userinfo,
+    PluginSpec, Secret, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec,
+    UnattendedSupply, WithholdReason, take_userinfo,
 };
 
 use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
@@ -152,6 +152,12 @@ fn for_children(spec: &mut HelperSpec, entry: &ServerEntry) {
 fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedSpec {
     let supply = match &auth.supply {
         Supply::File(path) => UnattendedSupply::File(path.expose().clone()),
+        Supply::Plugin { program, settings } => {
+            let mut command = command_spec(program.expose(), &auth.cwd, false, Some(remote), env);
+            command.timeout = auth.timeout;
+            let settings = settings.as_ref().map(|settings| Secret::new(settings.expose()));
+            UnattendedSupply::Plugin(PluginSpec::new(command).with_settings(settings))
+        }
         Supply::Grant(grant) => UnattendedSupply::Grant(Box::new(grant_spec(grant, auth, remote, env))),
     };
     let mut spec = UnattendedSpec::new(supply);

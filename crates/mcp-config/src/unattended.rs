@@ -1,4 +1,4 @@
-//! The `auth` of an entry: how credentials are had without a person.
+//! The `auth` of an entry, how credentials are had without a person; and secrets by reference, wherever they stand.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +35,17 @@ pub enum Supply {
     Grant(Box<Grant>),
     /// Another program keeps a token in a file (`file`).
     File(RedactedText<PathBuf>),
+    /// A program of its own is asked (`provider`).
+    Plugin {
+        /// The program: a path, or a name that is looked for on the `PATH`.
+        program: RedactedText<String>,
+        /// `settings`: what it is told, an object of JSON.
+        settings: Option<RedactedText<String>>,
+    },
 }
+
+/// What the name of a plug-in begins with on the `PATH`.
+pub(crate) const PLUGIN_PREFIX: &str = "mcplink-auth-";
 
 /// What a `grant` needs. Which of the fields it has, [`GrantWord`] says.
 #[derive(Clone, Debug)]
@@ -116,10 +126,15 @@ impl Grant {
 impl Unattended {
     /// The commands that it runs.
     pub fn commands(&self) -> impl Iterator<Item = &str> {
-        self.references().filter_map(|reference| match reference {
+        let plugin = match &self.supply {
+            Supply::Plugin { program, .. } => Some(program.expose().as_str()),
+            _ => None,
+        };
+        let commands = self.references().filter_map(|reference| match reference {
             SecretReference::Command(command) => Some(command.expose().as_str()),
             _ => None,
-        })
+        });
+        commands.chain(plugin)
     }
 
     /// The variables of the environment that hold its secrets.
@@ -133,7 +148,7 @@ impl Unattended {
     fn references(&self) -> impl Iterator<Item = &SecretReference> {
         let grant = match &self.supply {
             Supply::Grant(grant) => Some(grant),
-            Supply::File(_) => None,
+            Supply::File(_) | Supply::Plugin { .. } => None,
         };
         grant.into_iter().flat_map(|grant| grant.references())
     }

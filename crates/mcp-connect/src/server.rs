@@ -165,6 +165,7 @@ fn unattended(
             Arc::new(OAuthProvider::unattended(target.clone(), grant, http.clone(), renewals)?)
         }
         UnattendedSupply::File(path) => Arc::new(TokenFile::new(path)),
+        UnattendedSupply::Plugin(plugin) => Arc::new(mcp_auth::plugin::provider(plugin, target)),
         _ => {
             return Err(AuthError::new(AuthErrorKind::Misconfigured, "use `auth`: it is of an unknown kind"));
         }

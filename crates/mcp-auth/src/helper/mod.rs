@@ -22,6 +22,7 @@ mod expiry;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 mod parse;
+pub mod plugin;
 mod run;
 mod said;
 mod sharing;

@@ -70,7 +70,7 @@ pub(super) struct Stderr {
 }
 
 impl Stderr {
-    fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         let room = MAX_STDERR_HEAD - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.tail.extend(bytes);
@@ -101,13 +101,17 @@ impl Stderr {
 }
 
 /// A process group that does not outlive this value, unless its leader has exited by itself.
-struct Group {
+pub(super) struct Group {
     child: Box<dyn ChildWrapper>,
     exited: bool,
 }
 
 impl Group {
-    async fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(super) fn new(child: Box<dyn ChildWrapper>) -> Self {
+        Self { child, exited: false }
+    }
+
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         // The innermost child: a job object's own `wait` would also wait for what runs in the background.
         let status = self.child.inner_mut().wait().await?;
         self.exited = true;
@@ -115,7 +119,7 @@ impl Group {
     }
 
     /// Kills the group and reaps its leader.
-    async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         let _ = self.child.start_kill();
         // An error or a delay here changes nothing for the caller: dropping kills and reaps as well.
         let _ = timeout(REAP, self.wait()).await;
@@ -138,7 +142,7 @@ impl Drop for Group {
 pub(super) async fn run(invocation: &Invocation, limit: Duration) -> io::Result<Output> {
     let mut child = command(invocation).spawn()?;
     let pipes = (child.stdout().take(), child.stderr().take());
-    let mut group = Group { child, exited: false };
+    let mut group = Group::new(child);
     let output = supervise(&mut group, pipes, limit).await;
     if !matches!(output.ended, RunEnd::Exited(_)) {
         group.stop().await;

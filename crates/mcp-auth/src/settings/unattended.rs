@@ -11,6 +11,8 @@ use crate::Secret;
 
 /// The name of the provider that reads a token from a file.
 pub(crate) const FILE_NAME: &str = "token-file";
+/// The name of the provider that asks a plug-in.
+pub(crate) const PLUGIN_NAME: &str = "auth-plugin";
 
 /// How credentials are had without a person.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -30,6 +32,38 @@ pub enum UnattendedSupply {
     Grant(Box<GrantSpec>),
     /// Another program keeps a token in this file, and replaces it.
     File(PathBuf),
+    /// A program of its own that is asked.
+    Plugin(PluginSpec),
+}
+
+/// A plug-in: a program that is started once for a connection, and asked in lines of JSON.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct PluginSpec {
+    /// The program, which is started without a shell, with the environment and the limit of a helper; the limit is for each question.
+    pub command: HelperSpec,
+    /// What the entry says to it: an object of JSON.
+    pub settings: Option<Secret>,
+}
+
+impl PluginSpec {
+    /// The program of this command, which is told nothing by the entry.
+    pub fn new(command: HelperSpec) -> Self {
+        Self { command, settings: None }
+    }
+
+    /// With what the entry says to it.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Option<Secret>) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// What people call it: the name of the program.
+    pub fn called(&self) -> String {
+        let name = self.command.command.rsplit(['/', '\\']).next().unwrap_or_default();
+        mcp_text::name(name, 60).to_string()
+    }
 }
 
 impl UnattendedSpec {
@@ -38,19 +72,21 @@ impl UnattendedSpec {
         Self { supply, withheld: None }
     }
 
-    /// The stable, kebab-case name of the provider: that of the grant, or `token-file`.
+    /// The stable, kebab-case name of the provider: that of the grant, `token-file` or `auth-plugin`.
     pub fn name(&self) -> &'static str {
         match &self.supply {
             UnattendedSupply::Grant(grant) => grant.kind.name(),
             UnattendedSupply::File(_) => FILE_NAME,
+            UnattendedSupply::Plugin(_) => PLUGIN_NAME,
         }
     }
 
     /// The commands that it may run, to change what is not a part of what they are.
     pub fn commands_mut(&mut self) -> impl Iterator<Item = &mut HelperSpec> {
-        let grant = match &mut self.supply {
-            UnattendedSupply::Grant(grant) => Some(grant),
-            UnattendedSupply::File(_) => None,
+        let (grant, plugin) = match &mut self.supply {
+            UnattendedSupply::Grant(grant) => (Some(grant), None),
+            UnattendedSupply::File(_) => (None, None),
+            UnattendedSupply::Plugin(plugin) => (None, Some(&mut plugin.command)),
         };
         let sources = grant.into_iter().flat_map(|grant| {
             let GrantSpec { client_secret, key, token, actor, identity_provider, .. } = &mut **grant;
@@ -58,10 +94,11 @@ impl UnattendedSpec {
             let tokens = [token, actor].into_iter().flatten().map(|token| &mut token.source);
             [client_secret, key].into_iter().flatten().chain(tokens).chain(provider)
         });
-        sources.filter_map(|source| match source {
+        let commands = sources.filter_map(|source| match source {
             SecretSource::Command(command) => Some(command),
             _ => None,
-        })
+        });
+        commands.chain(plugin)
     }
 }
 

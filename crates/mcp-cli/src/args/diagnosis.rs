@@ -50,6 +50,30 @@ pub(crate) enum SecretAction {
     Delete,
 }
 
+/// `auth-plugin`.
+#[derive(Args, Debug)]
+pub(crate) struct AuthPluginArgs {
+    /// What to do
+    #[arg(value_enum)]
+    pub(crate) action: AuthPluginAction,
+    /// The program, or the NAME of a program mcplink-auth-NAME on the PATH
+    #[arg(value_name = "PATH|NAME")]
+    pub(crate) program: String,
+    /// What an entry would say to it in `settings`
+    #[arg(long, value_name = "JSON")]
+    pub(crate) settings: Option<String>,
+    /// The server that it is told of; it is not contacted
+    #[arg(long, value_name = "URL", default_value = "https://mcp.example/mcp")]
+    pub(crate) server: String,
+}
+
+/// What is done with a plug-in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum AuthPluginAction {
+    /// Start it, and try each rule on it
+    Check,
+}
+
 /// `headers`.
 #[derive(Args, Debug)]
 pub(crate) struct HeadersArgs {

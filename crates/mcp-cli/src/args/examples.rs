@@ -89,6 +89,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "auth-plugin",
+        &[(
+            "mcplink auth-plugin check ./mcplink-auth-acme",
+            "Whether it keeps the rules of docs/auth-plugins.md",
+        )],
+    ),
+    (
         "headers",
         &[
             ("mcplink headers tickets", "Which headers it gets, and from where"),

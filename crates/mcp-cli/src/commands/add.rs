@@ -257,7 +257,10 @@ fn secret_notes(secrets: &Secrets, edited: &FileEdit, dry_run: bool) -> Vec<Stri
     let stands = if dry_run { "would stand" } else { "stands" };
     let literal = secrets.literal.iter().map(|(header, reference)| {
         let header = shown::name(header);
-        format!("the value of {header} is a secret, and {stands} in {file}; {reference} in its place keeps it out of the file")
+        format!(
+            "the value of {header} is a secret, and {stands} in {file}; {reference} in its place keeps it out of the file, \
+             and so does ${{keyring:mcp/NAME}} after mcplink secret set NAME"
+        )
     });
     let variables = secrets.variables.iter().map(|name| format!("set {name} wherever mcplink runs"));
     literal.chain(variables).collect()

@@ -70,6 +70,7 @@ impl FileUse {
             | Command::Validate(_)
             | Command::Schema
             | Command::Secret(_)
+            | Command::AuthPlugin(_)
             | Command::Demo(_)
             | Command::Completions(_)
             | Command::Candidates(_)

@@ -39,6 +39,7 @@
 //! | `local`, `signals` | child processes and interruption |
 //! | `doors` | sign-ins, children and broken stores under attack |
 //! | `leaks`, `secrets`, `grid` | secrets everywhere, in every spelling, through every command |
+//! | `plugins` | programs of others that get credentials |
 //! | `referring` | secrets by reference in every field, and how they are kept |
 //! | `signed`, `repeating` | the secrets of a sign-in, at each step that can fail |
 //! | `left` | what others on the machine can see of this program, and what it leaves behind |
@@ -98,6 +99,8 @@ mod pages;
 mod people;
 mod pinning;
 mod places;
+#[cfg(unix)]
+mod plugins;
 mod processes;
 mod proxies;
 mod real;

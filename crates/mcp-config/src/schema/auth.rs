@@ -12,7 +12,7 @@ use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
 use crate::unattended::{
-    self, COMMAND_TIMEOUT, Grant, GrantWord, KEY, SecretReference, Supply, Unattended, Written,
+    self, COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, SecretReference, Supply, Unattended, Written,
 };
 use crate::{ProblemCode, RedactedText, display, suggest};
 
@@ -42,13 +42,20 @@ type Grants = &'static [GrantWord];
 const ALL: Grants = &GrantWord::ALL;
 
 /// Each field of the block, what it is, and the grants that it is for.
-pub(super) const FIELDS: [(&str, Shape, &str, Grants); 24] = [
+pub(super) const FIELDS: [(&str, Shape, &str, Grants); 26] = [
     (
         "file",
         Shape::Text,
         "A file in which another program keeps a token; it is read when it is another one.",
         &[],
     ),
+    (
+        "provider",
+        Shape::Text,
+        "A plug-in: the NAME of a program mcplink-auth-NAME on the PATH, or the path of one.",
+        &[],
+    ),
+    ("settings", Shape::Object, "What the plug-in is told.", &[]),
     ("grant", Shape::OneOf(&GRANTS), "How a token is had without a person.", ALL),
     ("clientId", Shape::Text, "The client, as it is registered with the authorization server.", ALL),
     ("clientSecret", Shape::Secret, "Its secret, by reference.", ALL),
@@ -133,13 +140,14 @@ pub(super) fn read(
         return None;
     }
     let mut block = Block { reader, object, context, base };
-    let supply = match (get(object, "grant"), get(object, "file")) {
-        (None, Some(file)) => block.file(file),
-        (Some(grant), None) => block.grant(grant),
-        (None, None) if is_the_programs => return None,
+    let supply = match (get(object, "grant"), get(object, "file"), get(object, "provider")) {
+        (None, Some(file), None) => block.file(file),
+        (Some(grant), None, None) => block.grant(grant),
+        (None, None, Some(provider)) => block.plugin(provider),
+        (None, None, None) if is_the_programs => return None,
         _ => {
             let hint = format!("the grants are {}", GRANTS.join(", "));
-            let message = "expected one of `grant` and `file`";
+            let message = "expected one of `grant`, `file` and `provider`";
             block.reader.error(ProblemCode::InvalidConfig, &[KEY], node.span, message, Some(&hint));
             return None;
         }
@@ -198,6 +206,36 @@ impl Block<'_, '_, '_> {
         self.check_fields(|name| name == "file", "a token in a file");
         let place = place(self.reader, self.context, self.base, &[KEY, "file"], node)?;
         Some(Supply::File(RedactedText::new(place.path)))
+    }
+
+    /// A name is one of a program on the `PATH`; whatever has a slash in it is a path.
+    fn plugin(&mut self, node: &Node) -> Option<Supply> {
+        self.check_fields(|name| name == "provider" || name == "settings", "a plug-in");
+        let named = node.as_str().filter(|text| !text.contains(['/', '\\', '$']));
+        let program = match named {
+            Some(name) => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                if name.is_empty() || !name.chars().all(plain) {
+                    self.wrong("provider", "is no name of a plug-in, and no path", None);
+                    return None;
+                }
+                self.reader.show_at(&[KEY, "provider"], node, name.to_owned(), Vec::new());
+                format!("{PLUGIN_PREFIX}{name}")
+            }
+            None => {
+                let place = place(self.reader, self.context, self.base, &[KEY, "provider"], node)?;
+                place.path.to_str()?.to_owned()
+            }
+        };
+        let settings = match get(self.object, "settings") {
+            None => None,
+            Some(node) if node.as_object().is_some() => Some(RedactedText::new(node.to_json().to_string())),
+            Some(_) => {
+                self.wrong("settings", "expected an object", None);
+                return None;
+            }
+        };
+        Some(Supply::Plugin { program: RedactedText::new(program), settings })
     }
 
     fn grant(&mut self, node: &Node) -> Option<Supply> {
@@ -405,8 +443,11 @@ mod tests {
     fn what_is_wrong_with_a_block_makes_its_entry_unusable_and_shows_no_secret() {
         for (auth, said) in [
             (r#""canary""#, "expected an object"),
-            ("{}", "expected one of `grant` and `file`"),
-            (r#"{"grant": "client_credentials", "file": "t"}"#, "expected one of `grant` and `file`"),
+            ("{}", "expected one of `grant`, `file` and `provider`"),
+            (
+                r#"{"grant": "client_credentials", "file": "t"}"#,
+                "expected one of `grant`, `file` and `provider`",
+            ),
             (r#"{"type": "acme"}"#, "this program has none"),
             (r#"{"grant": "client-credentials"}"#, "expected one of client_credentials"),
             (r#"{"file": "t", "scopes": "a"}"#, "is no part of a token in a file"),

@@ -84,7 +84,7 @@ pub fn json_schema() -> Value {
     })
 }
 
-/// The `auth` block: a file, or a grant with the fields of its own.
+/// The `auth` block: a file, a plug-in, or a grant with the fields of its own.
 fn auth() -> Value {
     let of = |wanted: &dyn Fn(&str, &[GrantWord]) -> bool| {
         let fields = auth::FIELDS.iter().filter(|(name, .., of)| wanted(name, of));
@@ -98,7 +98,9 @@ fn auth() -> Value {
         grant["required"] = ["grant"].into_iter().chain(auth::needed(word)).collect();
         grant
     });
-    let ways: Vec<Value> = [file].into_iter().chain(grants).collect();
+    let mut plugin = of(&|name, _| name == "provider" || name == "settings");
+    plugin["required"] = json!(["provider"]);
+    let ways: Vec<Value> = [file, plugin].into_iter().chain(grants).collect();
     json!({ "anyOf": ways })
 }
 

@@ -1,0 +1,217 @@
+//! The provider that is a program of its own: started once for a connection and spoken to in lines of JSON.
+//!
+//! | module | does |
+//! |---|---|
+//! | `process` | start, ask, limit, end |
+//! | `answer` | what it answers → credentials, signatures, errors |
+//! | `check` | the rules that a plug-in keeps, for who writes one |
+//!
+//! It is held to the rules of a helper: environment, limit, process group. What hangs, ends or speaks another language is the
+//! plug-in's own failure, and never an answer of the server.
+
+mod answer;
+mod check;
+mod process;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::WWW_AUTHENTICATE;
+use serde_json::{Map, Value, json};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+pub use self::check::{PluginFinding, check_plugin};
+use self::process::{Failure, Process};
+use crate::settings::unattended::PLUGIN_NAME;
+use crate::{
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
+    FetchReason, PluginSpec, Recovery, Rejection, RequestSigner, SigningRequest, SingleFlight, Target,
+};
+
+/// The version of the protocol that is spoken.
+const PROTOCOL: u64 = 1;
+
+/// The provider of `spec` for `target`. Nothing is started until credentials are asked for; the program ends with it.
+pub fn provider(spec: &PluginSpec, target: &Target) -> impl AuthProvider {
+    // The command has a limit of its own for each question, and says more of itself when that is over.
+    let limit = spec.command.timeout.saturating_mul(3);
+    SingleFlight::new(PluginSource { link: Link::new(spec, target) }).with_timeout(limit)
+}
+
+/// The plug-in of one connection: cheap to clone.
+#[derive(Clone)]
+struct Link(Arc<Inner>);
+
+struct Inner {
+    spec: PluginSpec,
+    target: Target,
+    running: Arc<Mutex<Option<Process>>>,
+    /// How many refusals of one request it answers.
+    legs: AtomicU32,
+}
+
+impl Link {
+    fn new(spec: &PluginSpec, target: &Target) -> Self {
+        let running = Arc::default();
+        Self(Arc::new(Inner { spec: spec.clone(), target: target.clone(), running, legs: AtomicU32::new(1) }))
+    }
+
+    fn legs(&self) -> u32 {
+        self.0.legs.load(Ordering::Acquire)
+    }
+
+    /// Asks it something, in a task of its own: a caller that stops waiting does not break off in the middle of a line.
+    async fn ask(&self, method: &'static str, params: Value) -> Result<Map<String, Value>, AuthError> {
+        let this = self.clone();
+        let asked = tokio::spawn(async move {
+            let running = this.0.running.clone().lock_owned().await;
+            this.exchange(running, method, params).await
+        });
+        asked.await.unwrap_or_else(|_| Err(this_failed(&self.0.spec, method, "asking it broke off")))
+    }
+
+    async fn exchange(
+        &self,
+        mut running: OwnedMutexGuard<Option<Process>>,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Map<String, Value>, AuthError> {
+        let Inner { spec, target, .. } = &*self.0;
+        if running.is_none() {
+            let mut process = Process::start(spec, target).map_err(|why| this_failed(spec, "hello", &why))?;
+            let hello = process.ask("hello", hello(spec, target)).await;
+            let hello = match hello {
+                Ok(hello) => hello,
+                Err(failure) => return Err(process.end(spec, "hello", failure).await),
+            };
+            if hello.get("protocol").and_then(Value::as_u64) != Some(PROTOCOL) {
+                let why = format!("its `hello` speaks another protocol than {PROTOCOL}");
+                return Err(process.end(spec, "hello", Failure::Broken(why)).await);
+            }
+            let legs = hello.get("legs").and_then(Value::as_u64).unwrap_or(1).clamp(1, u64::from(u32::MAX));
+            let legs = u32::try_from(legs).unwrap_or(1).min(Capabilities::MOST_RECOVERIES);
+            self.0.legs.store(legs, Ordering::Release);
+            *running = Some(process);
+        }
+        let Some(process) = running.as_mut() else {
+            return Err(this_failed(spec, method, "it is not there"));
+        };
+        match process.ask(method, params).await {
+            Ok(answer) => Ok(answer),
+            // An answer, and so it lives on.
+            Err(Failure::Said(said)) => Err(said.into_error(spec, method)),
+            Err(failure) => match running.take() {
+                Some(process) => Err(process.end(spec, method, failure).await),
+                None => Err(this_failed(spec, method, "it is not there")),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Plugin").field(&self.0.spec).finish()
+    }
+}
+
+/// What it is told first: for whom it works, and what the entry says to it.
+fn hello(spec: &PluginSpec, target: &Target) -> Value {
+    let settings = spec.settings.as_ref().and_then(|text| serde_json::from_str::<Value>(text.expose()).ok());
+    let server = json!({ "name": target.name, "url": target.url.as_str() });
+    json!({ "protocol": PROTOCOL, "server": server, "settings": settings.unwrap_or_else(|| json!({})) })
+}
+
+/// It does not speak the protocol, or not any more; `why` goes on after a colon.
+fn this_failed(spec: &PluginSpec, method: &str, why: &str) -> AuthError {
+    let message = format!("ask the plug-in {} ({method}): {why}", spec.called());
+    AuthError::new(AuthErrorKind::Protocol, message)
+}
+
+#[derive(Debug)]
+struct PluginSource {
+    link: Link,
+}
+
+impl PluginSource {
+    async fn get(&self, why: FetchReason<'_>) -> Result<Credentials, AuthError> {
+        let (method, params) = match why {
+            FetchReason::Rejected(rejection) => ("rejected", refusal(rejection)),
+            FetchReason::Expired => ("get", json!({ "reason": "expired" })),
+            FetchReason::First => ("get", json!({ "reason": "first" })),
+        };
+        let answer = self.link.ask(method, params).await?;
+        let given =
+            answer::credentials(&answer).map_err(|why| this_failed(&self.link.0.spec, method, &why))?;
+        let credentials = Credentials::new(PLUGIN_NAME, given.headers).with_expiry(given.until);
+        Ok(match given.signs {
+            true => credentials.with_signer(Arc::new(PluginSigner { link: self.link.clone() })),
+            false => credentials,
+        })
+    }
+}
+
+/// What was refused, with the challenges as they came.
+fn refusal(rejection: Rejection<'_>) -> Value {
+    let challenges = rejection.headers.get_all(WWW_AUTHENTICATE).iter();
+    let challenges: Vec<_> = challenges.filter_map(|value| value.to_str().ok()).collect();
+    json!({ "status": rejection.status.as_u16(), "challenges": challenges, "attempt": rejection.recoveries + 1 })
+}
+
+impl CredentialSource for PluginSource {
+    fn name(&self) -> &str {
+        PLUGIN_NAME
+    }
+
+    fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        Box::pin(self.get(why))
+    }
+
+    fn judge<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Option<Recovery>> {
+        let verdict = (rejection.recoveries >= self.link.legs()).then_some(Recovery::Exhausted);
+        Box::pin(std::future::ready(Ok(verdict)))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.link.legs() {
+            1 => Capabilities::new(true, false),
+            legs => Capabilities::new(true, false).with_recoveries(legs.max(Capabilities::RECOVERIES + 1)),
+        }
+    }
+}
+
+/// Has the plug-in sign each request.
+#[derive(Debug)]
+struct PluginSigner {
+    link: Link,
+}
+
+impl RequestSigner for PluginSigner {
+    fn sign<'a>(&'a self, request: SigningRequest<'a>) -> AuthFuture<'a, HeaderMap> {
+        Box::pin(async move {
+            let digest = ring::digest::digest(&ring::digest::SHA256, request.body);
+            let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            let headers = request
+                .headers
+                .iter()
+                .filter_map(|(name, value)| Some(json!([name.as_str(), value.to_str().ok()?])));
+            let params = json!({
+                "method": request.method.as_str(),
+                "url": request.url.as_str(),
+                "headers": headers.collect::<Vec<_>>(),
+                "body": { "length": request.body.len(), "sha256": hex, "sha256Base64": STANDARD.encode(digest.as_ref()) },
+            });
+            let answer = self.link.ask("sign", params).await?;
+            let given =
+                answer::credentials(&answer).map_err(|why| this_failed(&self.link.0.spec, "sign", &why))?;
+            Ok(given.headers.into_iter().collect())
+        })
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Plug-ins for credentials, named by an entry: the examples, what fails, and the check for who writes one.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use mcp_testkit::{Accept, FakeMcpServer};
+use serde_json::json;
+
+use crate::setting::{Setting, authorizations, http};
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp-auth/examples/plugins").join(name)
+}
+
+/// A plug-in that does this with a question, after `hello`.
+fn script(setting: &Setting, name: &str, code: &str) -> String {
+    let text = format!(
+        "#!/bin/sh\nwhile read -r line; do\nid=${{line#*\\\"id\\\":}}; id=${{id%%,*}}\ncase \"$line\" in\n\
+         *'\"hello\"'*) printf '{{\"id\":%s,\"result\":{{\"protocol\":1}}}}\\n' \"$id\" ;;\n*) {code} ;;\nesac\ndone\n"
+    );
+    let path = setting.home.write(name, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_plugin_by_its_path_or_its_name_supplies_what_is_sent_and_shows_nothing() {
+    let mut setting = Setting::new();
+    let token = setting.home.secret("token");
+    let file = setting.home.write("token", format!("{token}\n")).unwrap().display().to_string();
+    let server = FakeMcpServer::builder().accept(&*token).start().unwrap();
+    let folder = example("").display().to_string();
+    let path = format!("{folder}:/usr/bin:/bin");
+    std::fs::create_dir_all(setting.home.home().join("bin")).unwrap();
+    std::os::unix::fs::symlink(
+        example("mcplink-auth-file.sh"),
+        setting.home.home().join("bin/mcplink-auth-file"),
+    )
+    .unwrap();
+    let named = format!("{}:{path}", setting.home.home().join("bin").display());
+    for provider in [json!(example("mcplink-auth-file.sh")), json!("file")] {
+        let mut entry = http(&server);
+        entry["auth"] = json!({ "provider": provider });
+        setting.write("web", entry);
+        let run = |args: &[&str]| setting.mcplink(args).env("TOKEN_FILE", &file).env("PATH", &named).run();
+        let before = setting.home.snapshot();
+        let status = crate::setting::row(&run(&["status", "web", "--json"]).json(), "web");
+        assert_eq!(status["status"], "connected", "{status:#}");
+        assert_eq!(status["auth"]["chain"], json!(["auth-plugin"]), "{status:#}");
+        for args in
+            [&["get", "web"][..], &["doctor", "web"], &["headers", "web"], &["call", "web", "echo", "text=a"]]
+        {
+            run(args).expect_code(0);
+        }
+        let changes = format!("{:?}", before.changes_until(&setting.home.snapshot()));
+        assert!(!changes.contains("tokens"), "{changes}");
+    }
+    assert!(!authorizations(&server, "tools/list").is_empty());
+}
+
+#[test]
+fn what_a_plugin_does_wrong_is_told_as_its_own_failure_and_nothing_is_sent() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let mut setting = Setting::new();
+    for (name, code, said) in [
+        ("ends", "echo 'no ticket: run kinit' >&2; exit 3", "no ticket"),
+        ("babbles", "echo hello", "not one line of JSON"),
+        (
+            "refuses",
+            r#"printf '{"id":%s,"error":{"message":"locked out","hint":"call the desk"}}\n' "$id""#,
+            "locked out",
+        ),
+    ] {
+        let mut entry = http(&server);
+        entry["auth"] = json!({ "provider": script(&setting, name, code) });
+        setting.write("web", entry);
+        let status = setting.status("web");
+        let message = status["reason"]["message"].as_str().unwrap();
+        assert_eq!(status["reason"]["code"], "credentials-failed", "{status:#}");
+        assert!(message.contains(said) && message.contains(name), "{message}");
+        let broken = i32::from(name != "refuses") * 6;
+        setting.run(&["auth-plugin", "check", &script(&setting, name, code)], broken);
+    }
+    assert!(server.requests().is_empty());
+    let mut entry = http(&server);
+    entry["auth"] = json!({ "provider": "nowhere" });
+    setting.write("web", entry.clone());
+    let message = setting.status("web")["reason"]["message"].to_string();
+    assert!(
+        message.contains("mcplink-auth-nowhere") && message.contains("there is no such program"),
+        "{message}"
+    );
+
+    // A repository does not say which program runs.
+    let setting = Setting::new().project_file(json!({ "web": entry }));
+    assert_eq!(setting.status("web")["reason"]["code"], "config");
+}
+
+#[test]
+fn the_examples_keep_the_rules_of_their_protocol() {
+    let setting = Setting::new();
+    let token = setting.home.secret("token");
+    let file = setting.home.write("token", &token).unwrap().display().to_string();
+    for (name, variable, value) in [
+        ("mcplink-auth-file.sh", "TOKEN_FILE", &*file),
+        ("mcplink-auth-file.sh", "OTHER", ""),
+        ("mcplink-auth-hmac.py", "HMAC_KEY", "canary-key"),
+    ] {
+        let path = example(name).display().to_string();
+        let check =
+            setting.mcplink(&["auth-plugin", "check", &path, "--settings", r#"{"keyId": "a"}"#, "--json"]);
+        let document = check.env(variable, value).run().expect_code(0).json();
+        assert_eq!(document["kept"], true, "{document:#}");
+        assert!(document["rules"].as_array().unwrap().len() >= 4, "{document:#}");
+    }
+    setting.run(&["auth-plugin", "check", "/nowhere/plugin"], 6);
+    setting.run(&["auth-plugin", "check", "x", "--settings", "[]"], 2);
+}
