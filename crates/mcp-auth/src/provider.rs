@@ -86,6 +86,13 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
         Capabilities::new(true, false)
     }
 
+    /// Whether what was fetched last no longer holds, whatever its expiry says: another program has put something else in the
+    /// place that it came from. Asked with every request, so it has to be as quick as a look at a file's time, and then the
+    /// request fetches. A program that watches the place calls [`SingleFlight::invalidate`](crate::SingleFlight::invalidate).
+    fn is_outdated(&self) -> bool {
+        false
+    }
+
     /// Whether a fetch runs a command, so that a successful one is reported with exit code 0.
     fn runs_command(&self) -> bool {
         false

@@ -6,6 +6,7 @@
 //! | asked for | what is held | what happens |
 //! |---|---|---|
 //! | credentials | nothing | fetch, and wait for it |
+//! | credentials | good ones, and the source says that they no longer hold | fetch, and wait for it |
 //! | credentials | good ones | they are returned |
 //! | credentials | good ones that are due for a refresh | they are returned; a fetch runs in the background |
 //! | credentials | expired ones | fetch, and wait for it |
@@ -195,13 +196,7 @@ impl<S: CredentialSource> SingleFlight<S> {
     /// Forgets what is held, so that the next request fetches: for one who sees from outside that the source has something
     /// new, such as a watcher of its file. What a fetch in flight brings is for those who wait for it.
     pub fn invalidate(&self) {
-        let mut state = self.shared.state();
-        state.number += 1;
-        state.held = None;
-        state.unanswered = None;
-        state.answering = None;
-        let flight = state.flight.take();
-        drop(state);
+        let flight = self.shared.state().forget();
         drop(flight);
     }
 
@@ -230,8 +225,13 @@ impl<S: CredentialSource> SingleFlight<S> {
     }
 
     async fn load(&self) -> Outcome {
+        let is_outdated = self.shared.source.is_outdated();
         let in_flight = {
             let mut state = self.shared.state();
+            // A fetch in flight brings what is there now: many requests at a time cost one.
+            if is_outdated && !state.is_fetching() {
+                drop(state.forget());
+            }
             let now = (self.shared.clock)();
             let answering = state.answering;
             match &state.held {
@@ -388,6 +388,19 @@ impl<S: CredentialSource> Shared<S> {
 }
 
 impl State {
+    fn is_fetching(&self) -> bool {
+        self.flight.as_ref().is_some_and(|in_flight| !in_flight.flight.is_finished())
+    }
+
+    /// Forgets everything but what was counted. The fetch in flight is to be dropped without the lock.
+    fn forget(&mut self) -> Option<InFlight> {
+        self.number += 1;
+        self.held = None;
+        self.unanswered = None;
+        self.answering = None;
+        self.flight.take()
+    }
+
     /// Takes `fresh` into use; `refused` is the generation whose refusal it answers.
     fn hold(&mut self, fresh: &Credentials, now: SystemTime, refused: Option<u64>) {
         self.unanswered = None;

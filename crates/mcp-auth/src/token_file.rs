@@ -1,9 +1,8 @@
-//! The provider of a token that another program keeps in a file, and replaces: it is looked at with every request, and read
+//! The source of a token that another program keeps in a file, and replaces: it is looked at with every request, and read
 //! when it is another one.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
@@ -11,10 +10,7 @@ use mcp_files::Stamp;
 
 use crate::secret_source::text_of;
 use crate::settings::unattended::FILE_NAME;
-use crate::{
-    Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource,
-    Credentials, FetchReason, ProviderSnapshot, Recovery, Rejection, SingleFlight, helper,
-};
+use crate::{AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, helper};
 
 /// What a person reads of it in an error.
 const WHAT: &str = "the token";
@@ -23,77 +19,26 @@ const WHAT: &str = "the token";
 /// counts from the next request on; its expiry is read from a JWT or from `expiresAt`.
 #[derive(Debug)]
 pub struct TokenFile {
-    flight: SingleFlight<FileSource>,
     path: PathBuf,
     /// What was at the path when it was read last.
-    seen: Arc<Mutex<Stamp>>,
+    seen: Mutex<Stamp>,
 }
 
 impl TokenFile {
     /// The token at `path`. Nothing is read until credentials are asked for.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self::with_clock(path, SystemTime::now)
+        Self { path: path.into(), seen: Mutex::default() }
     }
 
-    /// The same with another clock.
-    pub fn with_clock(path: impl Into<PathBuf>, clock: fn() -> SystemTime) -> Self {
-        let (path, seen) = (path.into(), Arc::default());
-        let source = FileSource { path: path.clone(), seen: Arc::clone(&seen) };
-        Self { flight: SingleFlight::with_clock(source, clock), path, seen }
+    fn seen(&self) -> MutexGuard<'_, Stamp> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what was read where the file is another one by now.
-    fn look(&self) {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen != Stamp::default() && seen != Stamp::of(&self.path) {
-            self.flight.invalidate();
-        }
-    }
-}
-
-impl AuthProvider for TokenFile {
-    fn name(&self) -> &str {
-        FILE_NAME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.flight.capabilities()
-    }
-
-    fn credentials(&self) -> AuthFuture<'_, Credentials> {
-        self.look();
-        self.flight.credentials()
-    }
-
-    fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery> {
-        self.flight.on_rejected(rejection)
-    }
-
-    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
-        self.flight.on_answer(acceptance)
-    }
-
-    fn invalidate(&self) {
-        self.flight.invalidate();
-    }
-
-    fn snapshot(&self) -> ProviderSnapshot {
-        self.flight.snapshot()
-    }
-}
-
-#[derive(Debug)]
-struct FileSource {
-    path: PathBuf,
-    seen: Arc<Mutex<Stamp>>,
-}
-
-impl FileSource {
     async fn read(&self) -> Result<Credentials, AuthError> {
         // Before it is read: what is written meanwhile is news to the next request.
         let stamp = Stamp::of(&self.path);
+        *self.seen() = stamp;
         let text = text_of(&self.path, WHAT).await?;
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
         let failed = |why: String| {
             let message = format!("read {WHAT}: {}: {why}", self.path.display());
             AuthError::new(AuthErrorKind::SourceFailed, message)
@@ -116,7 +61,7 @@ impl FileSource {
     }
 }
 
-impl CredentialSource for FileSource {
+impl CredentialSource for TokenFile {
     fn name(&self) -> &str {
         FILE_NAME
     }
@@ -124,14 +69,26 @@ impl CredentialSource for FileSource {
     fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
         Box::pin(self.read())
     }
+
+    fn is_outdated(&self) -> bool {
+        let seen = *self.seen();
+        seen != Stamp::default() && seen != Stamp::of(&self.path)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
     use crate::contract::{self, Subject};
+    use crate::{AuthProvider as _, SingleFlight};
+
+    fn provider(path: &Path) -> SingleFlight<TokenFile> {
+        SingleFlight::new(TokenFile::new(path))
+    }
 
     fn sent(credentials: &Credentials) -> &str {
         credentials.header(&AUTHORIZATION).unwrap().to_str().unwrap()
@@ -142,14 +99,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, new) = (dir.path().join("token"), dir.path().join("new"));
         std::fs::write(&path, "monday\n").unwrap();
-        let provider = TokenFile::new(&path);
+        let provider = Arc::new(provider(&path));
         assert_eq!(sent(&provider.credentials().await.unwrap()), "Bearer monday");
         assert_eq!(sent(&provider.credentials().await.unwrap()), "Bearer monday");
         assert_eq!(provider.snapshot().fetches, 1, "it is not read again while it is the same");
         std::fs::write(&new, "tuesday").unwrap();
         std::fs::rename(&new, &path).unwrap();
-        assert_eq!(sent(&provider.credentials().await.unwrap()), "Bearer tuesday");
-        assert_eq!(provider.snapshot().fetches, 2);
+        let mut many = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let provider = Arc::clone(&provider);
+            many.spawn(async move { provider.credentials().await });
+        }
+        for credentials in many.join_all().await {
+            assert_eq!(sent(&credentials.unwrap()), "Bearer tuesday");
+        }
+        assert_eq!(provider.snapshot().fetches, 2, "twenty requests at a time read it once");
     }
 
     #[tokio::test]
@@ -169,7 +133,7 @@ mod tests {
             (r#"{"Authorization": "Basic t"}"#, "Basic t", None),
         ] {
             std::fs::write(&path, text).unwrap();
-            let credentials = TokenFile::new(&path).credentials().await.unwrap();
+            let credentials = provider(&path).credentials().await.unwrap();
             assert_eq!((sent(&credentials), credentials.expires_at()), (value, expiry), "{text}");
         }
         for (text, said) in [
@@ -180,7 +144,7 @@ mod tests {
             (r#"{"canary"#, "is not JSON"),
         ] {
             std::fs::write(&path, text).unwrap();
-            let error = TokenFile::new(&path).credentials().await.unwrap_err();
+            let error = provider(&path).credentials().await.unwrap_err();
             assert_eq!(error.kind(), AuthErrorKind::SourceFailed);
             let shown = format!("{error} {error:?}");
             assert!(shown.contains(said), "{text}: {error}");
@@ -192,7 +156,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         std::fs::write(&path, "canary").unwrap();
-        contract::check(|| Subject::new(TokenFile::new(&path)).with_secret("canary")).await.unwrap();
-        contract::check_failing(|| Subject::new(TokenFile::new(dir.path().join("gone")))).await.unwrap();
+        contract::check(|| Subject::new(provider(&path)).with_secret("canary")).await.unwrap();
+        contract::check_failing(|| Subject::new(provider(&dir.path().join("gone")))).await.unwrap();
     }
 }

@@ -7,8 +7,8 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use mcp_auth::oauth::store::SignInRecord;
 use mcp_auth::{
-    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, Role, SourcedText,
-    StaticHeaders, TextPart, TokenFile, UnattendedSupply, doubts, outline,
+    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, Role, SingleFlight,
+    SourcedText, StaticHeaders, TextPart, TokenFile, UnattendedSupply, doubts, outline,
 };
 
 use crate::{Host, ServerAuth};
@@ -88,7 +88,9 @@ impl Host {
     /// What is in the file of its `auth`: looking at that sends nothing.
     async fn of_file(&self, auth: &ServerAuth) -> Result<Option<Credentials>, AuthError> {
         match auth.plan.settings().unattended.as_ref().map(|auth| &auth.supply) {
-            Some(UnattendedSupply::File(path)) => TokenFile::new(path).credentials().await.map(Some),
+            Some(UnattendedSupply::File(path)) => {
+                SingleFlight::new(TokenFile::new(path)).credentials().await.map(Some)
+            }
             _ => Ok(None),
         }
     }

@@ -8,7 +8,7 @@ use mcp_auth::HttpExchange;
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot,
-    Role, Target, TokenFile, UnattendedSpec, UnattendedSupply,
+    Role, SingleFlight, Target, TokenFile, UnattendedSpec, UnattendedSupply,
 };
 use mcp_config::{Config, Gate, Origin, Pointer, Problem, ServerEntry, Severity, Stdio};
 use mcp_status::{
@@ -164,7 +164,7 @@ fn unattended(
             let renewals = host.renewals().clone();
             Arc::new(OAuthProvider::unattended(target.clone(), grant, http.clone(), renewals)?)
         }
-        UnattendedSupply::File(path) => Arc::new(TokenFile::new(path)),
+        UnattendedSupply::File(path) => Arc::new(SingleFlight::new(TokenFile::new(path))),
         UnattendedSupply::Plugin(plugin) => Arc::new(mcp_auth::plugin::provider(plugin, target)),
         _ => {
             return Err(AuthError::new(AuthErrorKind::Misconfigured, "use `auth`: it is of an unknown kind"));

@@ -53,6 +53,8 @@ pub use crate::protocol::handshake::{Implementation, ServerDescription};
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
 /// the head of a stream back until there is something to tell.
 const OWN_STREAM: Duration = Duration::from_secs(2);
+/// How long the question is waited for whether everything is refused.
+const PING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Everything that is needed to connect to one server.
 ///
@@ -508,11 +510,29 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
             ServerLists { tools: None, evidence: error.evidence(), error: Some(error) }
         }
         Err(error) => {
-            let error = refusal::judged(connection, error).await;
+            let error = judged(connection, error).await;
             let mut evidence = error.evidence();
             evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
             ServerLists { tools: None, error: Some(error), evidence }
         }
+    }
+}
+
+/// `error` of the first list of a connection, or that every request is refused, where a `ping` is as well. Over Streamable HTTP
+/// the request has found that out already, because a session can be made again there.
+async fn judged(connection: &Connection, error: TransportError) -> TransportError {
+    if connection.is_modern()
+        || connection.has_headers()
+        || connection.is_relayed()
+        || !refusal::may_be_about_the_session(&error)
+    {
+        return error;
+    }
+    match connection.ping(&RequestOptions::new().with_timeout(PING_LIMIT)).await {
+        Err(answer) if refusal::refuses_a_ping(&answer, &error) => {
+            refusal::of_every_request(error, "tools/list")
+        }
+        _ => error,
     }
 }
 

@@ -1,5 +1,8 @@
 //! One live connection to a server. How it makes a request is in `call`, `rounds` and `tools`.
 
+mod requests;
+mod screening;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Weak};

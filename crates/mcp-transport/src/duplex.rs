@@ -413,35 +413,10 @@ impl Drop for Waiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inbound::HandlerFuture;
+    use crate::inbound::tests::Recorder;
 
     const ANY: Allowance = Allowance { purpose: Purpose::Result, limit: 1 << 20, left: 1 << 20 };
     const MAX_SERVER_REQUESTS: usize = 64;
-
-    #[derive(Debug, Default)]
-    struct Recorder {
-        seen: Mutex<Vec<String>>,
-    }
-
-    impl Inbound for Recorder {
-        fn notification(&self, method: &str, _: Option<Box<RawValue>>) {
-            self.seen.lock().unwrap().push(method.to_owned());
-        }
-
-        fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
-            Box::pin(async move {
-                match method {
-                    "echo" => Ok(params.unwrap()),
-                    "hang" => std::future::pending().await,
-                    _ => Err(RpcError::new(envelope::METHOD_NOT_FOUND, "no")),
-                }
-            })
-        }
-
-        fn closed(&self) {
-            self.seen.lock().unwrap().push("closed".into());
-        }
-    }
 
     struct Bench {
         duplex: Duplex,
@@ -552,7 +527,7 @@ mod tests {
     async fn what_the_server_starts_goes_to_the_connection() {
         let bench = bench();
         bench.deliver(r#"{"jsonrpc":"2.0","method":"notifications/message"}"#);
-        assert_eq!(*bench.recorder.seen.lock().unwrap(), ["notifications/message"]);
+        assert_eq!(*bench.recorder.seen(), ["notifications/message"]);
         bench.deliver(r#"{"jsonrpc":"2.0","id":"s1","method":"echo","params":{"n":1.0}}"#);
         bench.deliver(r#"{"jsonrpc":"2.0","id":7,"method":"other"}"#);
         let mut sent = bench.sent(2).await;
@@ -604,7 +579,7 @@ mod tests {
         }
         let late = bench.duplex.register(9, ANY).err().expect("it has ended");
         assert_eq!(*late.kind(), TransportErrorKind::Exited { code: Some(3), signal: None });
-        assert_eq!(*bench.recorder.seen.lock().unwrap(), ["closed"]);
+        assert_eq!(*bench.recorder.seen(), ["closed"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -615,7 +590,7 @@ mod tests {
         bench.duplex.end(CloseReason::by_owner());
         assert_eq!(ended(waiter).await, "Cancelled", "it may have been acted on");
         assert_eq!(*bench.duplex.register(2, ANY).err().unwrap().kind(), TransportErrorKind::Closed);
-        assert!(bench.recorder.seen.lock().unwrap().is_empty());
+        assert!(bench.recorder.seen().is_empty());
         bench.deliver(r#"{"jsonrpc":"2.0","id":2,"method":"echo","params":{}}"#);
         tokio::task::yield_now().await;
         assert!(bench.sent.lock().unwrap().is_empty(), "no listener is left");

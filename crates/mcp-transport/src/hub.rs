@@ -20,7 +20,7 @@ use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::Budget;
 use crate::message::RpcError;
 use crate::options::{ClientInfo, ClientOptions};
-use crate::subscription::{SubscriptionEvents, Subscriptions};
+use crate::subscription::streams::{SubscriptionEvents, Subscriptions};
 
 /// Notifications that a listener may lag behind before it misses some.
 const NOTIFICATION_BACKLOG: usize = 256;

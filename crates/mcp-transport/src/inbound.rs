@@ -26,3 +26,45 @@ pub(crate) trait Inbound: fmt::Debug + Send + Sync + 'static {
     /// The wire has ended by itself (end of file, the process exited, the stream closed).
     fn closed(&self) {}
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::{Mutex, MutexGuard};
+
+    use super::*;
+    use crate::message::METHOD_NOT_FOUND;
+
+    /// Keeps the methods of notifications and `closed`, in order. It answers `echo` with its parameters, `roots/list` with nothing
+    /// in it, and `hang` never.
+    #[derive(Debug, Default)]
+    pub(crate) struct Recorder {
+        seen: Mutex<Vec<String>>,
+    }
+
+    impl Recorder {
+        pub(crate) fn seen(&self) -> MutexGuard<'_, Vec<String>> {
+            self.seen.lock().unwrap()
+        }
+    }
+
+    impl Inbound for Recorder {
+        fn notification(&self, method: &str, _: Option<Box<RawValue>>) {
+            self.seen().push(method.to_owned());
+        }
+
+        fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+            Box::pin(async move {
+                match method {
+                    "echo" => Ok(params.unwrap()),
+                    "roots/list" => Ok(RawValue::from_string("{}".to_owned()).unwrap()),
+                    "hang" => std::future::pending().await,
+                    _ => Err(RpcError::new(METHOD_NOT_FOUND, "no")),
+                }
+            })
+        }
+
+        fn closed(&self) {
+            self.seen().push("closed".into());
+        }
+    }
+}

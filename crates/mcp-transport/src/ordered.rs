@@ -26,7 +26,7 @@ use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 #[cfg(feature = "stdio")]
 use crate::stdio::{SideOutput, StdioWire, StreamWire};
-use crate::wire::{AgreementNumber, WireRequest, encode};
+use crate::wire::request::{AgreementNumber, WireRequest, encode};
 
 /// The ids of the requests that come before all others; a connection counts from 1.
 const HANDSHAKE: i64 = 0;

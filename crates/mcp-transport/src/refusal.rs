@@ -1,18 +1,11 @@
 //! What a refusal says about the session that it was given in, over every wire.
 
-use std::time::Duration;
-
 use mcp_status::ChallengeKind;
 
-use crate::connection::Connection;
 use crate::error::{TransportError, TransportErrorKind};
-use crate::message::envelope::{INVALID_PARAMS, METHOD_NOT_FOUND};
+use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
 use crate::message::methods::is_repeatable;
-use crate::options::RequestOptions;
 use crate::protocol::handshake::refuses_version;
-
-/// How long the question is waited for whether everything is refused.
-const PING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Whether a refusal says, or may mean, that the server does not know the session. An answer that is none may mean it too:
 /// some take what they do not know with 202, and say nothing.
@@ -66,18 +59,41 @@ pub(crate) fn of_every_request(refusal: TransportError, method: &str) -> Transpo
         .with_source(refusal)
 }
 
-/// `error` of the first list of a connection, or that every request is refused, where a `ping` is as well. Over Streamable HTTP
-/// the request has found that out already, because a session can be made again there.
-pub(crate) async fn judged(connection: &Connection, error: TransportError) -> TransportError {
-    if connection.is_modern()
-        || connection.has_headers()
-        || connection.is_relayed()
-        || !may_be_about_the_session(&error)
-    {
-        return error;
+/// Whether a request may be sent again in a new session: it was refused before it was acted on, or has no effects.
+pub(crate) fn may_be_repeated(refusal: &TransportError, method: &str) -> bool {
+    let was_not_run = match refusal.kind() {
+        // The server failed at something, which may be what it was asked for.
+        TransportErrorKind::Http { status, .. } => *status < 500,
+        TransportErrorKind::Challenged { .. } => true,
+        // An internal error, or one of the server's own, may come after the fact.
+        TransportErrorKind::Rpc { code } => {
+            matches!(*code, INVALID_REQUEST | INVALID_PARAMS) || (-32099..=-32000).contains(code)
+        }
+        _ => false,
+    };
+    was_not_run || is_repeatable(method)
+}
+
+/// The error of a request in a session that is gone, where no new one could be made.
+pub(crate) fn no_new_session(
+    refusal: TransportError,
+    failure: TransportError,
+    method: &str,
+) -> TransportError {
+    // What may have run is not called unsent.
+    if !may_be_repeated(&refusal, method) {
+        return refusal;
     }
-    match connection.ping(&RequestOptions::new().with_timeout(PING_LIMIT)).await {
-        Err(refusal) if refuses_a_ping(&refusal, &error) => of_every_request(error, "tools/list"),
-        _ => error,
+    // A server that wants credentials now says more by that than by what it said of the session.
+    if matches!(
+        failure.kind(),
+        TransportErrorKind::Challenged { .. }
+            | TransportErrorKind::Credentials
+            | TransportErrorKind::SessionRefused { .. }
+    ) {
+        return failure;
     }
+    let said = refusal.said().map(str::to_owned);
+    let message = "the server refuses every request of the session, and a new session";
+    TransportError::new(TransportErrorKind::SessionGone, message).with_said(said).with_source(failure)
 }

@@ -1,9 +1,11 @@
 //! What a modern server tells by itself: the answer to `subscriptions/listen`, which is a stream without an end, and
 //! when it is opened again (2026-07-28, basic, patterns, subscriptions).
 
+pub(crate) mod filter;
 pub(crate) mod legacy;
+pub(crate) mod streams;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,110 +13,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use mcp_status::classify;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::hub::Inbox;
-use crate::message::{Members, meta};
-use crate::protocol::handshake::ServerDescription;
 use crate::retry::RetryPolicy;
-use crate::wire::{CancelOnDrop, Wire, WireRequest};
+use crate::wire::request::WireRequest;
+use crate::wire::{CancelOnDrop, Wire};
 
+pub use self::filter::SubscriptionFilter;
+use self::streams::SubscriptionEvent;
 pub use crate::renewals::Renewals;
 
 const LISTEN: &str = "subscriptions/listen";
-const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-const CANCELLED: &str = "notifications/cancelled";
-
-/// What a subscription tells of.
-///
-/// # Examples
-///
-/// ```
-/// use mcp_transport::subscription::SubscriptionFilter;
-///
-/// assert!(SubscriptionFilter::new().is_empty());
-/// let filter = SubscriptionFilter::new().with_resources(["file:///notes.md"]);
-/// assert_eq!(filter.resource_uris, ["file:///notes.md"]);
-/// ```
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
-pub struct SubscriptionFilter {
-    /// `notifications/tools/list_changed`.
-    #[serde(rename = "toolsListChanged", skip_serializing_if = "is_false")]
-    pub tools: bool,
-    /// `notifications/prompts/list_changed`.
-    #[serde(rename = "promptsListChanged", skip_serializing_if = "is_false")]
-    pub prompts: bool,
-    /// `notifications/resources/list_changed`.
-    #[serde(rename = "resourcesListChanged", skip_serializing_if = "is_false")]
-    pub resources: bool,
-    /// `notifications/resources/updated` for these resources.
-    #[serde(rename = "resourceSubscriptions", skip_serializing_if = "Vec::is_empty")]
-    pub resource_uris: Vec<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-impl SubscriptionFilter {
-    /// Nothing.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The changes of every list whose capability says that the server tells of them.
-    pub fn list_changes(server: &ServerDescription) -> Self {
-        #[derive(Deserialize, Default)]
-        #[serde(rename_all = "camelCase", default)]
-        struct Settings {
-            list_changed: bool,
-        }
-        let tells = |capability: &str| {
-            let settings = server.capabilities.get(capability);
-            settings.is_some_and(|raw| {
-                serde_json::from_str::<Settings>(raw.get()).unwrap_or_default().list_changed
-            })
-        };
-        let resource_uris = Vec::new();
-        Self {
-            tools: tells("tools"),
-            prompts: tells("prompts"),
-            resources: tells("resources"),
-            resource_uris,
-        }
-    }
-
-    /// With updates of these resources.
-    #[must_use]
-    pub fn with_resources<U: Into<String>>(mut self, uris: impl IntoIterator<Item = U>) -> Self {
-        self.resource_uris.extend(uris.into_iter().map(Into::into));
-        self
-    }
-
-    /// Those of these that `server` tells of: what a server of the legacy era is taken to agree to.
-    pub(crate) fn supported_by(self, server: &ServerDescription) -> Self {
-        let available = Self::list_changes(server);
-        Self {
-            tools: self.tools && available.tools,
-            prompts: self.prompts && available.prompts,
-            resources: self.resources && available.resources,
-            ..self
-        }
-    }
-
-    /// Whether it names nothing.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// A subscription that stands. It ends when this is dropped, or with its connection.
 ///
@@ -134,61 +47,6 @@ impl Subscription {
     /// What the server has agreed to tell: what was asked for, or less.
     pub fn acknowledged(&self) -> &SubscriptionFilter {
         &self.acknowledged
-    }
-}
-
-/// What happens to one stream beside its notifications.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) enum SubscriptionEvent {
-    /// The server tells of this from now on.
-    Acknowledged(SubscriptionFilter),
-    /// The server has ended it, on a wire where closing a stream cannot say so (2026-07-28, cancellation).
-    Ended,
-}
-
-/// See [`SubscriptionEvent`].
-pub(crate) type SubscriptionEvents = mpsc::UnboundedReceiver<SubscriptionEvent>;
-
-/// The streams of one connection, by the id of the request that opened them.
-#[derive(Debug, Default)]
-pub(crate) struct Subscriptions(HashMap<i64, mpsc::UnboundedSender<SubscriptionEvent>>);
-
-impl Subscriptions {
-    pub(crate) fn follow(&mut self, id: i64) -> SubscriptionEvents {
-        self.0.retain(|_, follower| !follower.is_closed());
-        let (sender, receiver) = mpsc::unbounded_channel();
-        self.0.insert(id, sender);
-        receiver
-    }
-
-    /// Whether this notification is about one of these streams, and is thereby done with.
-    pub(crate) fn take(&mut self, method: &str, params: Option<&RawValue>) -> bool {
-        if self.0.is_empty() || !matches!(method, ACKNOWLEDGED | CANCELLED) {
-            return false;
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Params<'a> {
-            #[serde(rename = "_meta", borrow, default)]
-            meta: Option<&'a RawValue>,
-            #[serde(default)]
-            request_id: Option<i64>,
-            #[serde(default)]
-            notifications: SubscriptionFilter,
-        }
-        let subscription = |meta: &RawValue| -> Option<i64> {
-            serde_json::from_str(Members::read(meta.get())?.get(meta::SUBSCRIPTION_ID)?.get()).ok()
-        };
-        let Some(params) = params.and_then(|raw| serde_json::from_str::<Params<'_>>(raw.get()).ok()) else {
-            return false;
-        };
-        let (id, event) = if method == ACKNOWLEDGED {
-            (params.meta.and_then(subscription), SubscriptionEvent::Acknowledged(params.notifications))
-        } else {
-            (params.request_id, SubscriptionEvent::Ended)
-        };
-        // Fails where no follower is left.
-        id.and_then(|id| self.0.get(&id)).is_some_and(|follower| follower.send(event).is_ok())
     }
 }
 
@@ -329,42 +187,6 @@ impl ReopenPace {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn raw(text: &str) -> Box<RawValue> {
-        RawValue::from_string(text.to_owned()).unwrap()
-    }
-
-    #[test]
-    fn a_filter_names_only_what_is_asked_for() {
-        let filter = SubscriptionFilter { tools: true, ..SubscriptionFilter::new() };
-        assert_eq!(serde_json::to_string(&filter).unwrap(), r#"{"toolsListChanged":true}"#);
-        let filter = SubscriptionFilter::new().with_resources(["file:///a"]);
-        assert_eq!(serde_json::to_string(&filter).unwrap(), r#"{"resourceSubscriptions":["file:///a"]}"#);
-        assert!(!filter.is_empty() && SubscriptionFilter::new().is_empty());
-    }
-
-    #[test]
-    fn a_notification_about_a_stream_of_ours_is_told_to_its_follower_alone() {
-        let mut subscriptions = Subscriptions::default();
-        let mut events = subscriptions.follow(7);
-        let about = |id: &str| {
-            raw(&format!(
-                r#"{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}},"notifications":{{"toolsListChanged":true}}}}"#
-            ))
-        };
-        assert!(!subscriptions.take(ACKNOWLEDGED, Some(&about("8"))));
-        assert!(!subscriptions.take(ACKNOWLEDGED, Some(&about("\"x\""))));
-        assert!(!subscriptions.take("notifications/tools/list_changed", Some(&about("7"))));
-        assert!(!subscriptions.take(CANCELLED, Some(&raw(r#"{"requestId":8}"#))));
-        assert!(events.try_recv().is_err());
-        assert!(subscriptions.take(ACKNOWLEDGED, Some(&about("7"))));
-        assert!(subscriptions.take(CANCELLED, Some(&raw(r#"{"requestId":7}"#))));
-        let tools = SubscriptionFilter { tools: true, ..SubscriptionFilter::new() };
-        assert_eq!(events.try_recv().unwrap(), SubscriptionEvent::Acknowledged(tools));
-        assert_eq!(events.try_recv().unwrap(), SubscriptionEvent::Ended);
-        drop(events);
-        assert!(!subscriptions.take(CANCELLED, Some(&raw(r#"{"requestId":7}"#))));
-    }
 
     #[test]
     fn a_stream_that_never_lasts_is_opened_again_three_times() {

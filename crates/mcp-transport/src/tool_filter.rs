@@ -1,7 +1,7 @@
 //! Which tools of a server there are for who uses a connection: lists come without the others, and a call of one is refused.
 //!
-//! The one place for it, below everything that makes requests, so that a list, a call and a bridge cannot differ. A
-//! connection without a filter looks into nothing for it.
+//! A connection asks it below everything that makes requests (`connection::screening`), so that a list, a call and a bridge
+//! cannot differ. A connection without a filter looks into nothing for it.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -9,14 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::value::RawValue;
 
-use crate::call::{Answer, Call};
-use crate::connection::Connection;
+use crate::call::WithheldTool;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{elements, sole};
 use crate::message::{INVALID_PARAMS, Payload, RpcError};
 use crate::offered::ToolName;
-use crate::options::RequestOptions;
-use crate::tools::Tool;
+use crate::tools::definition::Tool;
 
 /// Says which tools of one server may be used. Reasons are fragments for people, and name where that was decided.
 pub trait ToolFilter: fmt::Debug + Send + Sync + 'static {
@@ -39,28 +37,19 @@ pub trait ToolFilter: fmt::Debug + Send + Sync + 'static {
 /// The filter of one connection.
 #[derive(Debug)]
 pub(crate) struct Screen {
-    filter: Arc<dyn ToolFilter>,
+    pub(crate) filter: Arc<dyn ToolFilter>,
     /// What the server listed last for a call.
     listed: Mutex<Option<ToolListing>>,
 }
 
 /// The tools as they were listed in one state of the server.
 #[derive(Debug)]
-struct ToolListing {
+pub(crate) struct ToolListing {
     /// How often the server had told of changes, and the number of the session.
-    state: (u64, u64),
-    usable: HashSet<String>,
-    withheld: HashMap<String, String>,
-    unapproved: HashMap<String, String>,
-}
-
-/// A tool that is left out of a list.
-#[derive(Debug)]
-pub(crate) struct WithheldTool {
-    pub(crate) name: String,
-    pub(crate) why: String,
-    /// Its definition is the reason, and not its name.
-    pub(crate) is_unapproved: bool,
+    pub(crate) state: (u64, u64),
+    pub(crate) usable: HashSet<String>,
+    pub(crate) withheld: HashMap<String, String>,
+    pub(crate) unapproved: HashMap<String, String>,
 }
 
 /// A page of tools without those that may not be used.
@@ -78,12 +67,12 @@ impl Screen {
         Self { filter, listed: Mutex::default() }
     }
 
-    fn listed(&self) -> MutexGuard<'_, Option<ToolListing>> {
+    pub(crate) fn listed(&self) -> MutexGuard<'_, Option<ToolListing>> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether `tool` was listed in this state of the server; `None` where that has to be asked.
-    fn admits(&self, tool: &str, state: (u64, u64)) -> Option<Result<(), TransportError>> {
+    pub(crate) fn admits(&self, tool: &str, state: (u64, u64)) -> Option<Result<(), TransportError>> {
         let listed = self.listed();
         let listed = listed.as_ref().filter(|listed| listed.state == state)?;
         // Of two definitions of one tool, it is not known which one the server acts on.
@@ -99,7 +88,7 @@ impl Screen {
 
     /// Takes note of a page that goes to a host. Where it says another thing of a tool than the list does that calls are
     /// judged by, the server has changed without a word, and is asked again at the next call.
-    fn note(&self, page: &ScreenedPage, usable: &[String]) {
+    pub(crate) fn note(&self, page: &ScreenedPage, usable: &[String]) {
         let mut listed = self.listed();
         let Some(known) = listed.as_ref() else { return };
         let differs = |tool: &WithheldTool| tool.is_unapproved && !known.unapproved.contains_key(&tool.name);
@@ -125,7 +114,10 @@ pub(crate) fn screened(filter: &dyn ToolFilter, page: Payload) -> Result<Screene
 }
 
 /// The same with the names of the tools that may be used, where definitions decide.
-fn with_names(filter: &dyn ToolFilter, page: Payload) -> Result<(ScreenedPage, Vec<String>), TransportError> {
+pub(crate) fn with_names(
+    filter: &dyn ToolFilter,
+    page: Payload,
+) -> Result<(ScreenedPage, Vec<String>), TransportError> {
     let ambiguous = || {
         let message = "a list of tools cannot be read in one way only, so none of it is used";
         TransportError::new(TransportErrorKind::Protocol, message)
@@ -175,65 +167,7 @@ fn with_names(filter: &dyn ToolFilter, page: Payload) -> Result<(ScreenedPage, V
     Ok((ScreenedPage { page: Payload::from(rest).with_lease(page.lease()), withheld, left_out }, names))
 }
 
-impl Connection {
-    /// A request to its last word, as far as the filter of the connection lets it.
-    pub(crate) async fn in_rounds(&self, call: &Call<'_>) -> Result<Answer, TransportError> {
-        let Some(screen) = &self.inner().screen else { return self.unscreened(call).await };
-        match call.method {
-            "tools/call" => {
-                self.admitted(screen, call.params).await?;
-                self.unscreened(call).await
-            }
-            "tools/list" => {
-                let answer = self.unscreened(call).await?;
-                let (screened, usable) = with_names(&*screen.filter, answer.result)?;
-                screen.note(&screened, &usable);
-                let ScreenedPage { page, withheld, left_out } = screened;
-                Ok(Answer { result: page, withheld, left_out, ..answer })
-            }
-            _ => self.unscreened(call).await,
-        }
-    }
-
-    /// Whether the tool may be called that these parameters name.
-    ///
-    /// Security: a filter that reads definitions knows a tool by what the server says of it, so it is asked again after every
-    /// change that the server tells of, and in every session.
-    async fn admitted(&self, screen: &Screen, params: Option<&str>) -> Result<(), TransportError> {
-        let named = params.and_then(|params| serde_json::from_str::<ToolName>(params).ok());
-        let Some(ToolName { name }) = named else {
-            return Err(refused(
-                TransportErrorKind::ToolWithheld,
-                "this call",
-                "names no tool, or more than one",
-            ));
-        };
-        if let Some(why) = screen.filter.hides(&name) {
-            return Err(refused(TransportErrorKind::ToolWithheld, &name, &why));
-        }
-        if !screen.filter.reads_definitions() {
-            return Ok(());
-        }
-        if let Some(admits) = screen.admits(&name, self.state_of_tools()) {
-            return admits;
-        }
-        let state = self.state_of_tools();
-        let list = Box::pin(self.list_tools(&RequestOptions::new())).await?;
-        let usable = list.tools.into_iter().map(|tool| tool.name).collect();
-        let [withheld, unapproved] =
-            [list.withheld, list.unapproved].map(|tools| tools.into_iter().collect());
-        let listed = ToolListing { state, usable, withheld, unapproved };
-        *screen.listed() = Some(listed);
-        screen.admits(&name, state).unwrap_or(Ok(()))
-    }
-
-    /// What changes when the server may list other tools than before.
-    fn state_of_tools(&self) -> (u64, u64) {
-        (self.tool_changes(), *self.inner().wire.generation().borrow())
-    }
-}
-
-fn refused(kind: TransportErrorKind, tool: &str, why: &str) -> TransportError {
+pub(crate) fn refused(kind: TransportErrorKind, tool: &str, why: &str) -> TransportError {
     let message = format!("{} {why}", mcp_text::name(tool, 80));
     TransportError::new(kind, "the tool may not be used").with_rpc(RpcError::new(INVALID_PARAMS, message))
 }

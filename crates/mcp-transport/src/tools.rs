@@ -1,5 +1,7 @@
 //! Typed views of the common requests. Payloads stay as they were sent; a view reads the members it knows.
 
+pub(crate) mod definition;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::cache::{CacheHint, PagedHint};
-use crate::call::Call;
+use crate::call::{Call, WithheldTool};
 use crate::connection::Connection;
 use crate::deadline::Deadline;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
@@ -23,46 +25,8 @@ use crate::message::{HEADER_MISMATCH, Payload};
 use crate::offered::{self, ToolName, mirrored_parameters};
 use crate::options::RequestOptions;
 use crate::protocol::lenient;
-use crate::tool_filter::WithheldTool;
 
-/// A tool as the server describes it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Tool {
-    /// Its name: what a call names.
-    pub name: String,
-    /// The whole definition, as sent.
-    pub raw: Box<RawValue>,
-}
-
-/// The members of a tool's definition that this crate knows.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct ToolView<'a> {
-    /// A name for people.
-    #[serde(borrow, default, deserialize_with = "lenient::text")]
-    pub title: Option<Cow<'a, str>>,
-    /// What it does, for a model.
-    #[serde(borrow, default, deserialize_with = "lenient::text")]
-    pub description: Option<Cow<'a, str>>,
-    /// The JSON Schema of its arguments.
-    #[serde(borrow, default, deserialize_with = "lenient::object")]
-    pub input_schema: Option<&'a RawValue>,
-    /// The JSON Schema of its structured result.
-    #[serde(borrow, default, deserialize_with = "lenient::object")]
-    pub output_schema: Option<&'a RawValue>,
-    /// Hints about its behaviour, as the server claims them.
-    #[serde(borrow, default, deserialize_with = "lenient::object")]
-    pub annotations: Option<&'a RawValue>,
-}
-
-impl Tool {
-    /// The known members; empty where the definition does not have them in their proper types.
-    pub fn view(&self) -> ToolView<'_> {
-        serde_json::from_str(self.raw.get()).unwrap_or_default()
-    }
-}
+pub use self::definition::{Tool, ToolView};
 
 /// The answer to `tools/list`, all pages of it.
 #[derive(Clone, Debug, Default)]

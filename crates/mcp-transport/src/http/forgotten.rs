@@ -12,7 +12,6 @@ use mcp_status::Phase;
 use super::session::Session;
 use super::streamable::{Core, Limits, PostRequest};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST};
 use crate::message::methods::is_repeatable;
 use crate::message::revision::Era;
 use crate::protocol::outgoing::encode_request;
@@ -119,42 +118,3 @@ impl Core {
 
 const PING: &str = "ping";
 const LIST: &str = "tools/list";
-
-/// Whether a request may be sent again in a new session: it was refused before it was acted on, or has no effects.
-pub(super) fn may_be_repeated(refusal: &TransportError, method: &str) -> bool {
-    let was_not_run = match refusal.kind() {
-        // The server failed at something, which may be what it was asked for.
-        TransportErrorKind::Http { status, .. } => *status < 500,
-        TransportErrorKind::Challenged { .. } => true,
-        // An internal error, or one of the server's own, may come after the fact.
-        TransportErrorKind::Rpc { code } => {
-            matches!(*code, INVALID_REQUEST | INVALID_PARAMS) || (-32099..=-32000).contains(code)
-        }
-        _ => false,
-    };
-    was_not_run || is_repeatable(method)
-}
-
-/// The error of a request in a session that is gone, where no new one could be made.
-pub(super) fn no_new_session(
-    refusal: TransportError,
-    failure: TransportError,
-    method: &str,
-) -> TransportError {
-    // What may have run is not called unsent.
-    if !may_be_repeated(&refusal, method) {
-        return refusal;
-    }
-    // A server that wants credentials now says more by that than by what it said of the session.
-    if matches!(
-        failure.kind(),
-        TransportErrorKind::Challenged { .. }
-            | TransportErrorKind::Credentials
-            | TransportErrorKind::SessionRefused { .. }
-    ) {
-        return failure;
-    }
-    let said = refusal.said().map(str::to_owned);
-    let message = "the server refuses every request of the session, and a new session";
-    TransportError::new(TransportErrorKind::SessionGone, message).with_said(said).with_source(failure)
-}

@@ -12,7 +12,6 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::forgotten::{may_be_repeated, no_new_session};
 use super::session::{SESSION_ID, Session};
 use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};
 use crate::debts::Admission;
@@ -30,6 +29,7 @@ use crate::protocol::agree::{Agreements, Ordinal as _};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::legacy;
 use crate::protocol::offer::refuses_agreed;
+use crate::refusal::{may_be_repeated, no_new_session};
 use crate::retry::RetryPolicy;
 use crate::waiting::WaitState;
 

@@ -1,17 +1,15 @@
 //! Against real processes: small shell scripts that behave like the servers of the field, and worse.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_status::SpawnCause;
-use serde_json::value::RawValue;
 
 use super::*;
 use crate::error::TransportErrorKind;
-use crate::inbound::HandlerFuture;
+use crate::inbound::tests::Recorder;
 use crate::limits::Limits;
-use crate::message::envelope::RpcError;
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,25 +21,6 @@ while IFS= read -r line; do
     printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$line"
 done
 "#;
-
-#[derive(Debug, Default)]
-struct Recorder {
-    seen: Mutex<Vec<String>>,
-}
-
-impl Inbound for Recorder {
-    fn notification(&self, method: &str, _: Option<Box<RawValue>>) {
-        self.seen.lock().unwrap().push(method.to_owned());
-    }
-
-    fn request<'a>(&'a self, _: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
-        Box::pin(async { Err(RpcError::new(-32601, "no")) })
-    }
-
-    fn closed(&self) {
-        self.seen.lock().unwrap().push("closed".into());
-    }
-}
 
 fn script(text: &str) -> StdioEndpoint {
     let mut endpoint = StdioEndpoint::new("/bin/sh");
@@ -111,7 +90,7 @@ async fn requests_are_answered_and_the_end_is_orderly() {
     assert_eq!(wire.side_output().stderr_tail, "bye\n");
     assert_eq!(*ask(&wire, 4).await.unwrap_err().kind(), TransportErrorKind::Closed);
     assert!(wire.send(Vec::new()).is_err());
-    assert!(recorder.seen.lock().unwrap().is_empty(), "an end by the owner is no loss");
+    assert!(recorder.seen().is_empty(), "an end by the owner is no loss");
 }
 
 #[tokio::test]
@@ -192,7 +171,7 @@ async fn an_early_exit_fails_the_request_with_code_and_stderr() {
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "missing API key");
     assert_eq!(error.side_output().unwrap().stderr_tail, "first line\nmissing API key\n");
     assert!(!format!("{error:?}").contains("API key"), "a log must not repeat what a server printed");
-    assert_eq!(*recorder.seen.lock().unwrap(), ["closed"]);
+    assert_eq!(*recorder.seen(), ["closed"]);
 
     let (wire, _) = start("kill -9 $$");
     let error = ask(&wire, 1).await.unwrap_err();
@@ -207,8 +186,8 @@ async fn the_last_words_before_an_exit_count() {
            echo '{"jsonrpc":"2.0","id":1,"result":1}'; exit 0"#,
     );
     assert_eq!(ask(&wire, 1).await.unwrap().get(), "1");
-    eventually(|| recorder.seen.lock().unwrap().len() == 2, "the exit was never noticed").await;
-    assert_eq!(*recorder.seen.lock().unwrap(), ["notifications/message", "closed"]);
+    eventually(|| recorder.seen().len() == 2, "the exit was never noticed").await;
+    assert_eq!(*recorder.seen(), ["notifications/message", "closed"]);
 }
 
 /// Field failure 105: a drop in the middle of an answer.
@@ -231,7 +210,7 @@ async fn half_an_answer_fails_the_request() {
 #[tokio::test]
 async fn a_command_that_stops_reading_is_noticed() {
     let (wire, recorder) = start("exec <&-; echo '{\"jsonrpc\":\"2.0\",\"method\":\"deaf\"}'; sleep 600");
-    eventually(|| !recorder.seen.lock().unwrap().is_empty(), "the script never came that far").await;
+    eventually(|| !recorder.seen().is_empty(), "the script never came that far").await;
     let error = ask(&wire, 1).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Dropped);
     assert_eq!(error.to_string(), "the command closed its standard input");

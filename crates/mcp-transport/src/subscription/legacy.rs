@@ -13,7 +13,8 @@ use crate::error::TransportError;
 use crate::limits::Allowance;
 use crate::message::object::write_string;
 use crate::message::revision::Era;
-use crate::wire::{Wire, WireRequest};
+use crate::wire::Wire;
+use crate::wire::request::WireRequest;
 
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";

@@ -17,7 +17,7 @@ use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, TransportError, TransportErrorKind};
 
-use crate::support::{connector, echo, methods, options, target};
+use crate::support::{connector, echo, echo_at_once, methods, options, target};
 
 /// Hands out the token that is set, and counts how often it is asked for.
 #[derive(Debug)]
@@ -104,15 +104,7 @@ async fn story_1_with_twenty_calls_at_once() {
     let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
     server.accept(Accept::bearer("B"));
     mint.source().set(Some("B"));
-    let calls: Vec<_> = (0..20)
-        .map(|index| {
-            let connection = connection.clone();
-            tokio::spawn(async move { echo(&connection, &index.to_string()).await })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap().unwrap();
-    }
+    echo_at_once(&connection, 20).await;
     assert_eq!(mint.source().runs(), 2);
 }
 

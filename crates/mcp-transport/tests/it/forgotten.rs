@@ -9,7 +9,7 @@ use mcp_transport::{RequestOptions, Supervisor, TransportErrorKind};
 use serde_json::json;
 
 use crate::auth::quick;
-use crate::support::{connect, connector, echo, no_violations, target};
+use crate::support::{connect, connector, echo, echo_at_once, no_violations, target};
 
 fn rpc(status: u16, code: i64, message: &str) -> HttpAnswer {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message } });
@@ -192,15 +192,7 @@ async fn fb_t50_many_calls_that_find_the_session_forgotten_renew_it_once() {
     let connection = connect(&server).await;
     server.expire_sessions();
     server.recorder().clear();
-    let calls: Vec<_> = (0..20)
-        .map(|index| {
-            let connection = connection.clone();
-            tokio::spawn(async move { echo(&connection, &index.to_string()).await })
-        })
-        .collect();
-    for (index, call) in calls.into_iter().enumerate() {
-        assert_eq!(call.await.unwrap().unwrap(), index.to_string());
-    }
+    echo_at_once(&connection, 20).await;
     assert_eq!(server.count("initialize"), 1);
 }
 

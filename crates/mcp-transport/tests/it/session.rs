@@ -12,7 +12,7 @@ use mcp_transport::handler::{
 use mcp_transport::{Connector, RequestOptions, TransportErrorKind};
 use serde_json::json;
 
-use crate::support::{connect, connector, echo, methods, no_violations, options, raw, target};
+use crate::support::{connect, connector, echo, echo_at_once, methods, no_violations, options, raw, target};
 
 #[tokio::test]
 async fn f100_a_session_that_is_gone_is_renewed_once_and_the_call_replayed() {
@@ -32,15 +32,7 @@ async fn f100_many_calls_that_find_the_session_gone_renew_it_once() {
     let connection = connect(&server).await;
     server.expire_sessions();
     server.recorder().clear();
-    let calls: Vec<_> = (0..20)
-        .map(|index| {
-            let connection = connection.clone();
-            tokio::spawn(async move { echo(&connection, &index.to_string()).await })
-        })
-        .collect();
-    for (index, call) in calls.into_iter().enumerate() {
-        assert_eq!(call.await.unwrap().unwrap(), index.to_string());
-    }
+    echo_at_once(&connection, 20).await;
     assert_eq!(server.count("initialize"), 1);
 }
 

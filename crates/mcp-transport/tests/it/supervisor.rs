@@ -20,6 +20,7 @@ use mcp_transport::{
     TransportErrorKind,
 };
 use serde_json::json;
+use url::Url;
 
 use crate::support::{connector, no_violations, raw, target, text_of};
 
@@ -356,18 +357,21 @@ async fn a_list_that_finds_its_connection_lost_waits_for_the_next_one() {
     handle.close().await;
 }
 
+/// A supervisor whose server is wherever `url` says when it connects.
+fn supervise_at(url: &Arc<Mutex<Url>>) -> SupervisorHandle {
+    let url = url.clone();
+    let source = move || {
+        let url = url.lock().unwrap().clone();
+        std::future::ready(Ok(Server::new(Endpoint::Http(HttpEndpoint::new(url)))))
+    };
+    Supervisor::start(connector(), SupervisorConfig::new("web", source).with_policy(quick()))
+}
+
 #[tokio::test]
 async fn f133_reconnect_goes_where_the_configuration_points_now() {
     let (first, second) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
     let url = Arc::new(Mutex::new(first.url()));
-    let source = {
-        let url = url.clone();
-        move || {
-            let url = url.lock().unwrap().clone();
-            std::future::ready(Ok(Server::new(Endpoint::Http(HttpEndpoint::new(url)))))
-        }
-    };
-    let handle = Supervisor::start(connector(), SupervisorConfig::new("web", source).with_policy(quick()));
+    let handle = supervise_at(&url);
     connected(&handle).await;
     *url.lock().unwrap() = second.url();
     echo(&handle, "x").await.unwrap();
@@ -383,14 +387,7 @@ async fn f133_reconnect_goes_where_the_configuration_points_now() {
 async fn f112_tools_that_cannot_be_listed_again_stay_what_they_were() {
     let (first, second) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
     let url = Arc::new(Mutex::new(first.url()));
-    let source = {
-        let url = url.clone();
-        move || {
-            let url = url.lock().unwrap().clone();
-            std::future::ready(Ok(Server::new(Endpoint::Http(HttpEndpoint::new(url)))))
-        }
-    };
-    let handle = Supervisor::start(connector(), SupervisorConfig::new("web", source).with_policy(quick()));
+    let handle = supervise_at(&url);
     connected(&handle).await;
     for server in [&first, &second] {
         server.always_to("tools/list", Answer::status(500));

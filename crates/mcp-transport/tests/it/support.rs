@@ -40,6 +40,18 @@ pub(crate) async fn echo(connection: &Connection, text: &str) -> Result<String, 
     Ok(text_of(&result))
 }
 
+/// That many calls at a time, each of which gets its own answer.
+pub(crate) async fn echo_at_once(connection: &Connection, count: usize) {
+    let call = |index: usize| {
+        let connection = connection.clone();
+        tokio::spawn(async move { echo(&connection, &index.to_string()).await })
+    };
+    let calls: Vec<_> = (0..count).map(call).collect();
+    for (index, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap().unwrap(), index.to_string());
+    }
+}
+
 /// The text of the first content block.
 pub(crate) fn text_of(result: &str) -> String {
     let result: Value = serde_json::from_str(result).unwrap();

@@ -8,7 +8,7 @@ use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde_json::{Value, json};
 
 use crate::field_server::{Bytes, FieldServer, http};
-use crate::support::{connect, connector, echo, methods, no_violations, raw, target};
+use crate::support::{connect, connector, echo, echo_at_once, methods, no_violations, raw, target};
 
 /// The refusal of the specification, with what the server supports instead.
 fn refusal(supported: Value) -> Answer {
@@ -66,15 +66,7 @@ async fn many_calls_that_are_refused_shake_hands_once() {
     let connection = connect(&server).await;
     server.set_era(Era::Legacy);
     server.next_answers_to("tools/call", vec![refusal(json!(["2025-11-25"])); 10]);
-    let calls: Vec<_> = (0..10)
-        .map(|index| {
-            let connection = connection.clone();
-            tokio::spawn(async move { echo(&connection, &index.to_string()).await })
-        })
-        .collect();
-    for (index, call) in calls.into_iter().enumerate() {
-        assert_eq!(call.await.unwrap().unwrap(), index.to_string());
-    }
+    echo_at_once(&connection, 10).await;
     assert_eq!(server.count("initialize"), 1);
     no_violations(&server);
 }

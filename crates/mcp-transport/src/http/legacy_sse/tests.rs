@@ -1,16 +1,13 @@
 //! Against a scripted server on loopback.
 
-use std::sync::Mutex;
-
 use mcp_auth::{AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection};
-use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::http::client::HttpClient;
-use crate::inbound::HandlerFuture;
+use crate::inbound::tests::Recorder;
 use crate::options::{ClientInfo, ClientOptions};
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.
@@ -131,25 +128,6 @@ fn allowance() -> Allowance {
     budget().limits.allowance("m")
 }
 
-#[derive(Debug, Default)]
-struct Recorder {
-    seen: Mutex<Vec<String>>,
-}
-
-impl Inbound for Recorder {
-    fn notification(&self, method: &str, _: Option<Box<RawValue>>) {
-        self.seen.lock().unwrap().push(method.to_owned());
-    }
-
-    fn request<'a>(&'a self, _: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
-        Box::pin(async { Ok(RawValue::from_string("{}".to_owned()).unwrap()) })
-    }
-
-    fn closed(&self) {
-        self.seen.lock().unwrap().push("closed".into());
-    }
-}
-
 /// Supplies `Bearer A`, and `Bearer B` once that was refused.
 #[derive(Debug)]
 struct RotatingProvider;
@@ -202,7 +180,7 @@ async fn messages_go_by_post_and_come_by_the_stream() {
     };
     let (outcome, ()) = tokio::join!(ask(&wire, 1), script);
     assert_eq!(outcome.unwrap().get(), "{}");
-    assert_eq!(*recorder.seen.lock().unwrap(), ["notifications/message"]);
+    assert_eq!(*recorder.seen(), ["notifications/message"]);
 
     // A request of the server is answered by POST.
     stream.answer("data: {\"jsonrpc\":\"2.0\",\"id\":\"s\",\"method\":\"roots/list\"}\n\n").await;
@@ -222,7 +200,7 @@ async fn messages_go_by_post_and_come_by_the_stream() {
     // The stream ends with it.
     let read = tokio::time::timeout(PATIENCE, stream.socket.read(&mut [0; 16])).await.unwrap();
     assert!(matches!(read, Ok(0) | Err(_)));
-    assert_eq!(*recorder.seen.lock().unwrap(), ["notifications/message"], "an end by the owner is no loss");
+    assert_eq!(*recorder.seen(), ["notifications/message"], "an end by the owner is no loss");
 }
 
 #[tokio::test]
@@ -329,7 +307,7 @@ async fn the_end_of_the_stream_fails_every_request_at_once() {
         assert_eq!(*outcome.unwrap_err().kind(), TransportErrorKind::Dropped);
     }
     assert!(wire.notify(Vec::new()).await.is_err());
-    assert_eq!(*recorder.seen.lock().unwrap(), ["closed"]);
+    assert_eq!(*recorder.seen(), ["closed"]);
 }
 
 /// Field failure 106: a frame without an end.
