@@ -49,6 +49,23 @@ type FromServer = RxJsonRpcMessage<RoleClient>;
 ///
 /// A modern server is shown as one of 2025-11-25. The lifecycle `Auto` of the SDK ends up there by itself, and
 /// `Discover` alone fails.
+///
+/// # Examples
+///
+/// ```no_run
+/// use mcp_rmcp::RmcpTransport;
+/// use mcp_transport::connect::ConnectPolicy;
+/// use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server};
+/// use rmcp::ServiceExt as _;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let connector = Connector::new(ClientOptions::new(ClientInfo::new("my-agent", "1.0")));
+/// let server = Server::new(Endpoint::Http(HttpEndpoint::new("https://mcp.example/mcp".parse()?)));
+/// let client = ().serve(RmcpTransport::new(connector, server, ConnectPolicy::one_shot())).await?;
+/// println!("{} tools", client.list_all_tools().await?.len());
+/// # Ok(())
+/// # }
+/// ```
 pub struct RmcpTransport {
     session: Arc<Session>,
     /// `None` says that the wire has ended.

@@ -1,4 +1,4 @@
-//! One live connection to a server. How it makes a request is in `call`, `rounds` and `tools`.
+//! One live connection to a server. How it makes a request is in its submodules, in `rounds` and in `tools`.
 
 mod requests;
 mod screening;

@@ -11,8 +11,7 @@ use mcp_status::Phase;
 
 use super::session::Session;
 use super::streamable::{Core, Limits, PostRequest};
-use crate::error::{TransportError, TransportErrorKind};
-use crate::message::methods::is_repeatable;
+use crate::error::TransportError;
 use crate::message::revision::Era;
 use crate::protocol::outgoing::encode_request;
 use crate::refusal::{may_be_about_the_session, of_every_request, refuses_a_ping};

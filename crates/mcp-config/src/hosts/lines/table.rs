@@ -1,5 +1,5 @@
 //! Which options such programs have, and which field of an entry each of them is: the one table that lines of other hosts, and
-//! this program's own command line, are read by.
+//! this program's own command line, are read by. Longer than 500 lines because it is one table.
 
 use super::{Line, LineField, Setting};
 
