@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -55,6 +55,7 @@ pub struct ServerEntry {
     pub self_reference: Option<String>,
     /// What it was read under.
     pub(crate) chain: Option<Arc<Chain>>,
+    pub(crate) link: OnceLock<Link>,
     pub(crate) terms: Terms,
     /// A decision about its name counts for it, and what it says has not been kept yet.
     pub(crate) first_use: bool,
@@ -438,16 +439,19 @@ impl ServerEntry {
     /// The value of `MCPLINK_CHAIN` for what it starts: names and digests of the entries that it was read under, and its own.
     pub fn chain_below(&self) -> String {
         match &self.chain {
-            Some(chain) => chain.below(&self.link()),
-            None => Chain::default().below(&self.link()),
+            Some(chain) => chain.below(self.link()),
+            None => Chain::default().below(self.link()),
         }
     }
 
-    /// What a chain knows of it: its name, its place and what may be shown of what it starts.
-    pub(crate) fn link(&self) -> Link {
-        let place = self.origin.place.to_string();
-        let endpoint = self.display_endpoint().unwrap_or_default();
-        Link::new(&self.name, &[self.scope.as_str(), &place, &self.origin.pointer, &endpoint])
+    /// What a chain knows of it: its name, its place and what may be shown of what it starts. Found out once: looking for
+    /// secrets among its arguments is most of what a local entry costs.
+    pub(crate) fn link(&self) -> &Link {
+        self.link.get_or_init(|| {
+            let place = self.origin.place.to_string();
+            let endpoint = self.display_endpoint().unwrap_or_default();
+            Link::new(&self.name, &[self.scope.as_str(), &place, &self.origin.pointer, &endpoint])
+        })
     }
 
     /// Whether using it starts a process: its command, or its helper.

@@ -212,7 +212,7 @@ impl Facts {
             _ => (Approval::NotNeeded, false),
         };
         if entry.starts_a_process() {
-            entry.self_reference = self.chain.loop_of(&entry.link());
+            entry.self_reference = self.chain.loop_of(entry.link());
             entry.chain = Some(self.chain.clone());
         }
         if matches!(entry.approval, Approval::Changed(_))

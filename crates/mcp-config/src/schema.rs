@@ -19,6 +19,7 @@ mod stdio;
 mod tools;
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::consent::Terms;
@@ -133,6 +134,7 @@ fn server(
         blocked: None,
         self_reference: None,
         chain: None,
+        link: OnceLock::new(),
         terms: Terms::default(),
         first_use: false,
         lookups: Lookups::default(),
