@@ -251,6 +251,13 @@ impl HostTarget {
         }
     }
 
+    /// The same entry as a value, where the file is one of JSON, in the place of `before`.
+    pub fn entry(&self, name: &str, through: &BridgeCommand, before: Option<&Value>) -> Option<Value> {
+        let is_other = self.row.is_some_and(|row| row.format != Format::Json);
+        let kept = || before.cloned().map(of_host).unwrap_or_default();
+        (!is_other).then(|| with(self.value("", name, through), kept()))
+    }
+
     /// `text` with the entry `name` leading through this program.
     ///
     /// # Errors
@@ -267,7 +274,8 @@ impl HostTarget {
             _ => {
                 let path = self.path(text, name);
                 let original = edit::written_at(text, &path)?;
-                let value = self.value(text, name, through);
+                let kept = edit::value_at(text, &path)?.map(of_host).unwrap_or_default();
+                let value = with(self.value(text, name, through), kept);
                 let text = edit::apply(text, &path, &Change::Set(value))?;
                 Ok(WrapEdit { text, original })
             }
@@ -313,6 +321,36 @@ impl HostTarget {
             }
         }
     }
+}
+
+/// What a host says of a server for itself: whether it starts it, when it loads its tools, and which of them it calls without a
+/// question. None of it is about how the server is reached, so it stays where the host looks for it.
+const OF_HOST: [&str; 9] = [
+    "disabled",
+    "enabled",
+    "isActive",
+    "alwaysLoad",
+    "displayName",
+    "autoApprove",
+    "auto_approve",
+    "alwaysAllow",
+    "trust",
+];
+
+fn of_host(entry: Value) -> Vec<(String, Value)> {
+    let Value::Object(members) = entry else { return Vec::new() };
+    members.into_iter().filter(|(key, _)| OF_HOST.contains(&&**key)).collect()
+}
+
+fn with(entry: Value, more: Vec<(String, Value)>) -> Value {
+    let Value::Object(mut members) = entry else { return entry };
+    for (key, value) in more {
+        match members.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = value,
+            None => members.push((key, value)),
+        }
+    }
+    Value::Object(members)
 }
 
 /// The entry for Goose, to be pasted.

@@ -80,6 +80,31 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
     }
 }
 
+/// Whether a host starts it, and what it calls without a question, is the host's.
+#[test]
+fn fh_h5_what_a_host_says_for_itself_stays_in_its_file() {
+    for (file, host, mine) in [
+        (CURSOR, "cursor", json!({ "disabled": true })),
+        (".kiro/settings/mcp.json", "kiro", json!({ "autoApprove": ["a"], "disabled": false })),
+        (".gemini/settings.json", "gemini", json!({ "trust": true })),
+    ] {
+        let setting = Setting::new();
+        let mut entry = json!({ "url": "https://a.example/mcp", "headers": { "X-A": "1" } });
+        entry.as_object_mut().unwrap().extend(mine.as_object().unwrap().clone());
+        let text = format!("{:#}\n", json!({ "mcpServers": { "a": entry } }));
+        let path = setting.home.write(file, &text).unwrap();
+        let told = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let wrapped: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let wrapped = &wrapped["mcpServers"]["a"];
+        for (key, value) in mine.as_object().unwrap() {
+            assert_eq!(&wrapped[key], value, "{host}: {told}");
+        }
+        assert!(wrapped["url"].is_null() && wrapped["headers"].is_null(), "{host}: {wrapped:#}");
+        let _ = setting.run(&["unwrap", host, "a"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "{host}: byte for byte");
+    }
+}
+
 #[test]
 fn fh_h5_what_was_edited_since_stays_and_the_entry_comes_back_as_its_bytes() {
     for (file, host, text, edit) in [

@@ -14,6 +14,11 @@ pub(super) fn difference(app: &App, one: &WrapPlan) -> String {
     if let Some(before) = &one.before {
         out.push_str(&entry_lines('-', &one.name, before));
     }
+    // In one form, so that it is a difference.
+    if let Some(after) = one.target.entry(&one.name, &one.through, one.before.as_ref()) {
+        out.push_str(&entry_lines('+', &one.name, &after));
+        return out;
+    }
     for line in one.target.shown(&one.name, &one.through).lines() {
         out.push_str(&format!("+ {}\n", mcp_text::block(line)));
     }
