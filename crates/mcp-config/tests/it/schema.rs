@@ -67,7 +67,8 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
     let entries = [
         json!({ "command": "x" }),
         json!({ "type": "stdio", "command": "x", "args": ["${A}"], "env": { "K": "v" }, "cwd": "/", "startupTimeoutMs": 1000,
-            "timeout": 1000, "alwaysLoad": true, "disabled": false, "enabled": true, "isActive": true,
+            "timeout": 1000, "request_timeout_ms": 1000, "displayName": "d", "role": "r", "discoveryCache": {},
+            "bareElicitationCapability": true, "alwaysLoad": true, "disabled": false, "enabled": true, "isActive": true,
             "_note": 1, "$x": 2, "#": 3, "// why": [], "description": "d", "comment": "c" }),
         json!({ "type": "http", "url": "https://h.example/", "headers": { "A": "b" }, "headersHelper": "x",
             "headersHelperTimeoutMs": 1, "headersHelperTtlMs": 1, "oauth": { "clientId": "i", "callbackPort": 1, "scopes": "a b",
