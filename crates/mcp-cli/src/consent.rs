@@ -208,7 +208,7 @@ pub(crate) fn unneeded(loaded: &LoadedConfig, name: &str) -> CliError {
     match loaded.config.entry(name) {
         None => loaded.unknown(name),
         Some(entry) => {
-            let message = format!("{} is a {} server: it needs no approval", shown_name(name), entry.scope);
+            let message = format!("{} needs no approval: its scope is {}", shown_name(name), entry.scope);
             CliError::usage("no-approval-needed", message)
                 .next(format!("mcplink get {}", mcp_text::shell_word(name)))
         }

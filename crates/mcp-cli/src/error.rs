@@ -47,7 +47,12 @@ impl CliError {
     /// What the parser of the command line says, in three lines as well: what is wrong, what helps or how
     /// the command is written, and where its help is.
     pub(crate) fn of_arguments(said: &str) -> Self {
-        let paragraph = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A command that is written in several ways has a line for each.
+        let paragraph = |text: &str| match text.starts_with("Usage: ") {
+            true => text.lines().map(words).collect::<Vec<_>>().join(", or "),
+            false => words(text),
+        };
         let mut paragraphs = said.split("\n\n").map(paragraph);
         let message = paragraphs.next().unwrap_or_default();
         let (mut tip, mut usage) = (None, None);

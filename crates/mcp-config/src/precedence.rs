@@ -115,6 +115,10 @@ fn hidden_by_list(entry: &ServerEntry) -> Option<Problem> {
         list.field
     );
     let problem = Problem::new(Severity::Warning, ProblemCode::DisabledOverride, message);
-    let hint = format!("remove it from {} to use it", list.field);
+    // One of a list, or a switch of its own.
+    let hint = match list.field.ends_with(']') {
+        true => format!("remove it from {} to use it", list.field),
+        false => format!("take {} out to use it", list.field),
+    };
     Some(problem.at(&entry.origin).of_server(&entry.name).with_hint(hint))
 }

@@ -79,8 +79,18 @@ impl Parts<'_> {
         let Self { description, options, state, settings } = self;
         // What is shown of an address or a command follows from them, and the chain from the settings.
         // The line is no part of it: an entry that moves within its file is the same one.
-        let Description { name, scope, source, line: _, transport, url: _, command: _, account, chain: _ } =
-            description;
+        let Description {
+            name,
+            scope,
+            source,
+            line: _,
+            transport,
+            url: _,
+            command: _,
+            account,
+            chain: _,
+            by_url: _,
+        } = description;
         (name, scope, source, transport, account).hash(&mut digest);
         // The environment counts as far as an entry passes it on, and that a process lives on with its settings.
         // A provider of the program's own counts by its name and what the entry says to it, which is in the settings.

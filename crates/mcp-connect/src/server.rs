@@ -10,7 +10,7 @@ use mcp_auth::{
     AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot,
     Role, SingleFlight, Target, TokenFile, UnattendedSpec, UnattendedSupply,
 };
-use mcp_config::{Config, Gate, Origin, Pointer, Problem, ServerEntry, Severity, Stdio};
+use mcp_config::{Config, Gate, Origin, Place, Pointer, Problem, ServerEntry, Severity, Stdio};
 use mcp_status::{
     ActionFacts, MessageContext, NextStep, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
 };
@@ -46,6 +46,8 @@ pub struct Description {
     pub account: Option<String>,
     /// The names of its providers of credentials, in order of precedence.
     pub chain: Vec<String>,
+    /// It was given by its URL: it is there for one command, and no file has it.
+    pub by_url: bool,
 }
 
 impl Description {
@@ -57,8 +59,18 @@ impl Description {
         transport: &'static str,
     ) -> Self {
         let (name, scope, source) = (name.into(), scope.into(), source.into());
-        let chain = Vec::new();
-        Self { name, scope, source, line: None, transport, url: None, command: None, account: None, chain }
+        Self {
+            name,
+            scope,
+            source,
+            line: None,
+            transport,
+            url: None,
+            command: None,
+            account: None,
+            chain: Vec::new(),
+            by_url: false,
+        }
     }
 
     fn of(entry: &ServerEntry, auth: Option<&ServerAuth>) -> Self {
@@ -72,6 +84,7 @@ impl Description {
             command: entry.stdio().map(Stdio::display),
             account: auth.and_then(|auth| auth.target.account.clone()),
             chain: auth.iter().flat_map(|auth| auth.plan.chain_names()).map(str::to_owned).collect(),
+            by_url: entry.origin.place == Place::Url,
         }
     }
 }
@@ -272,6 +285,7 @@ impl ConfiguredServer {
             .with_configured(configured(ProviderKind::StaticHeaders.name()), helper)
             .with_oauth(self.is_oauth_capable(&snapshot), snapshot.signed_in)
             .with_editable(self.description.line.is_some())
+            .with_switchable(!self.description.by_url)
             .with_restart(self.auth.as_ref().is_some_and(|auth| {
                 let settings = auth.plan.settings();
                 settings.lives_on && !settings.header_variables.is_empty()

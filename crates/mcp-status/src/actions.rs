@@ -88,6 +88,8 @@ pub struct ActionFacts {
     pub restart: bool,
     /// The entry stands in a file, so that there is something to edit.
     pub editable: bool,
+    /// The entry can be switched off for later; one that is there for this command alone cannot.
+    pub switchable: bool,
 }
 
 impl ActionFacts {
@@ -104,6 +106,7 @@ impl ActionFacts {
             session: false,
             restart: false,
             editable: true,
+            switchable: true,
         }
     }
 
@@ -152,6 +155,13 @@ impl ActionFacts {
         self
     }
 
+    /// With whether the entry can be switched off: a server that was given by its URL alone is nothing that could be.
+    #[must_use]
+    pub fn with_switchable(mut self, switchable: bool) -> Self {
+        self.switchable = switchable;
+        self
+    }
+
     /// Only a person who edits the entry can mend it: what it says was refused, or it says too little,
     /// and nothing else supplies credentials.
     fn wants_an_edit(self) -> bool {
@@ -169,6 +179,10 @@ impl ActionFacts {
     /// What no command does is offered only where it can be done by hand.
     fn edit(self) -> Option<Action> {
         self.editable.then_some(Action::EditConfig)
+    }
+
+    fn disable(self) -> Option<Action> {
+        self.switchable.then_some(Action::Disable)
     }
 
     fn oauth_actions(self) -> Vec<Action> {
@@ -240,11 +254,11 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     let mut actions = Vec::new();
     if facts.code == Some(ReasonCode::SelfReference) {
         // Whatever else is done, it leads back as long as the entry stays as it is.
-        return facts.edit().into_iter().chain([Action::Reconnect, Action::Disable]).collect();
+        return facts.edit().into_iter().chain([Action::Reconnect]).chain(facts.disable()).collect();
     }
     if facts.code == Some(ReasonCode::Policy) {
         // No sign-in and no edit of the entry lifts it; once it is lifted, the entry is read again.
-        return vec![Action::Reconnect, Action::Disable];
+        return std::iter::once(Action::Reconnect).chain(facts.disable()).collect();
     }
     if facts.code == Some(ReasonCode::ToolsUnapproved) {
         actions.push(Action::ApproveTools);
@@ -260,7 +274,7 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
         actions.extend(facts.oauth_actions());
         actions.push(Action::Reconnect);
     }
-    actions.push(Action::Disable);
+    actions.extend(facts.disable());
     if facts.wants_an_edit() {
         actions.push(Action::EditConfig);
     }
@@ -341,6 +355,7 @@ mod tests {
         ] {
             assert_eq!(actions(&facts.with_editable(false)), expected, "{facts:?}");
             assert!(actions(&facts).contains(&EditConfig), "{facts:?}");
+            assert!(!actions(&facts.with_switchable(false)).contains(&Disable), "{facts:?}");
         }
     }
 

@@ -166,6 +166,7 @@ pub(crate) struct ImportArgs {
 
 /// `wrap`.
 #[derive(Args, Debug)]
+#[command(override_usage = "mcplink wrap [OPTIONS] <HOST> <NAME..|--all>")]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all"]))]
 pub(crate) struct WrapArgs {
     /// The host, such as cursor or claude-desktop (see `mcplink hosts`)
@@ -192,6 +193,7 @@ pub(crate) struct WrapArgs {
 
 /// `unwrap`.
 #[derive(Args, Debug)]
+#[command(override_usage = "mcplink unwrap [OPTIONS] <HOST> <NAME..|--all>")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["names", "all"]))]
 pub(crate) struct UnwrapArgs {
     /// The host

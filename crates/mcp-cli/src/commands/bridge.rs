@@ -39,7 +39,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         Ok(wired) => (wired, None),
         Err((error, _)) if std::io::stdin().is_terminal() => return Err(error),
         Err((error, hint)) => {
-            app.output.error(&error.to_text());
+            app.output.error(&if app.json { error.to_json() } else { error.to_text() });
             (ConfiguredServer::missing(target.name(), Reason::config(&absent(&error, &hint))), Some(hint))
         }
     };

@@ -174,7 +174,12 @@ fn helper_row(spec: &HelperSpec, server: &ConfiguredServer, report: &HeaderRepor
             exit_code: run.exit_code,
             printed_bytes: run.printed,
             stderr: run.stderr.iter().map(|line| hidden(line)).collect(),
-            error: run.supplied.as_ref().err().map(|error| hidden(&error.to_string())),
+            // Its words are ours: what merely looks like a secret in them is an example.
+            error: run
+                .supplied
+                .as_ref()
+                .err()
+                .map(|error| server.secrets.hide_known(&error.to_string()).into_owned()),
         }),
     }
 }

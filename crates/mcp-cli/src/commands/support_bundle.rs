@@ -101,7 +101,9 @@ async fn agreed(app: &App, args: &SupportBundleArgs, file: &Path, bytes: usize) 
     let refused = CliError::usage("not-agreed", "nothing was written");
     if !app.asks() {
         let why = "it is written when you say --yes; -o - shows all of it";
-        return Err(refused.why(why).next("mcplink support-bundle --yes"));
+        let named = args.output.as_ref().map(|_| format!(" -o {}", mcp_text::shell_word(&shown_path(file))));
+        let next = format!("mcplink support-bundle{} --yes", named.unwrap_or_default());
+        return Err(refused.why(why).next(next));
     }
     let mut answers = Answers::of_terminal();
     answers.forget_typed();

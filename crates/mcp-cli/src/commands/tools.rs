@@ -80,7 +80,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
     }
     if let (true, Some(wanted)) = (list.tools.is_empty() && listed > 0, &args.grep) {
         let name = shown::name(name);
-        app.output.note(&format!("none of the {listed} tools of {name} is about {}\n", shown::name(wanted)));
+        app.output.note(&format!("no tool of {name} is about {} (it has {listed})\n", shown::name(wanted)));
     } else if list.tools.is_empty() && list.unapproved.is_empty() {
         app.output.note(&format!("{name} lists no tools\n"));
     }

@@ -91,7 +91,8 @@ pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
     let mut why = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let cause_text = cause.to_string();
+        let of_system = cause.downcast_ref::<std::io::Error>().map(mcp_files::reason);
+        let cause_text = of_system.unwrap_or_else(|| cause.to_string());
         if !why.contains(&cause_text) {
             why.push_str(&format!(": {cause_text}"));
         }

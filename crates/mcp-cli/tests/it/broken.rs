@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use mcp_testkit::FakeMcpServer;
+use mcp_testkit::{FakeMcpServer, Tool};
 use serde_json::json;
 
 use crate::setting::{Setting, http};
 
 /// The verbs of the program, as its help lists them.
-fn verbs(setting: &Setting) -> BTreeSet<String> {
+pub(crate) fn verbs(setting: &Setting) -> BTreeSet<String> {
     let help = setting.run(&["--help"], 0).stdout;
     let verb = |line: &str| {
         let rest =
@@ -212,6 +212,37 @@ fn fa_a50_each_command_that_is_about_an_entry_with_an_error_ends_with_2() {
     ] {
         for command in commands {
             setting.run(command, code);
+        }
+    }
+}
+
+/// Where nothing can be kept, what only looks or calls works, and what writes says why it cannot in words of this program.
+#[test]
+fn fh_h15_without_a_place_to_write_looks_and_calls_work_and_the_rest_says_why() {
+    let server = FakeMcpServer::builder().tool(Tool::echo()).start().unwrap();
+    let setting = Setting::new();
+    let url = server.url().to_string();
+    let nowhere = [
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_STATE_HOME",
+        "XDG_CACHE_HOME",
+        "MCPLINK_STATE_DIR",
+        "CLAUDE_CONFIG_DIR",
+    ];
+    // No home, and one in which nothing can be made, whoever tries it.
+    for (home, why) in [("", "set "), ("/proc/no-home", "could not ")] {
+        let run = |command: &[&str]| {
+            let mcplink = setting.mcplink(command);
+            nowhere.iter().fold(mcplink, |mcplink, name| mcplink.env(*name, home)).run()
+        };
+        for command in [&["status", &url][..], &["call", &url, "echo", "text=x"], &["doctor", &url], &["ps"]]
+        {
+            run(command).expect_code(0);
+        }
+        for command in [&["add", "x", &url, "--no-check"][..], &["trust"]] {
+            let refused = run(command).expect_code(2).stderr;
+            assert!(refused.contains(why) && !refused.contains("os error"), "{home:?}: {refused}");
         }
     }
 }

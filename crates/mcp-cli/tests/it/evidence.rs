@@ -221,6 +221,13 @@ fn fh_h2_what_a_helper_prints_in_place_of_headers_is_told_and_not_sent() {
         }
         let seen = setting.status("s");
         assert_eq!(seen["reason"]["code"], "helper-failed", "{printed}: {seen:#}");
+        if told.contains("bare token") {
+            let run = setting.run(&["headers", "s", "--run"], 3);
+            assert!(
+                run.stdout.replace("\n            ", " ").contains("{\"Authorization\": \"Bearer TOKEN\"}"),
+                "{run}"
+            );
+        }
         assert_eq!(server.connections(), 0, "{printed}");
     }
     // Headers in an object of their own are headers, and an empty error is none.
@@ -391,6 +398,31 @@ fn fa_a73_a_header_that_only_routes_is_no_credential() {
     );
     let message = status["reason"]["message"].as_str().unwrap();
     assert!(message.contains("refused the headers of the configuration and asks for a sign-in"), "{message}");
+}
+
+/// An entry that stands on the command line alone is there for the step as well, unless that would show a secret.
+#[test]
+fn fh_h4_a_step_for_an_inline_entry_runs_as_it_is_pasted() {
+    let (refused, gone) = (refusing(), FakeMcpServer::start().unwrap());
+    let dead = http(&gone);
+    drop(gone);
+    let setting = Setting::new();
+    let look = |entry: &Value| {
+        let inline = json!({ "mcpServers": { "it's a": entry } }).to_string();
+        let output = setting.mcplink(&["status", "--mcp-config", &inline]).run();
+        let (_, next) = output.stdout.split_once("next: ").unwrap_or_else(|| panic!("{output}"));
+        next.trim().to_owned()
+    };
+    for entry in [dead, http(&refused), json!({ "command": "/no/such/program", "args": ["it's"] })] {
+        let next = look(&entry);
+        let limit = if next.starts_with("mcplink wait ") { " --timeout 1s" } else { "" };
+        let pasted = setting.shell(&format!("{next}{limit}")).run();
+        assert!(pasted.stdout.contains("it's a") || pasted.stderr.contains("it's a"), "{next}: {pasted}");
+        assert!(pasted.code != Some(2), "{next}: {pasted}");
+    }
+    let next = look(&with_headers(&refused, json!({ "Authorization": "Bearer canary-token-1" })));
+    assert!(next.starts_with("write the text of --mcp-config to FILE, then mcplink "), "{next}");
+    assert!(!next.contains("canary"), "{next}");
 }
 
 /// Runs the step that `output` names, and returns it with what it printed.

@@ -1,5 +1,6 @@
 //! Deadlines that cover a command, output that cannot be written, and what a program finds on stderr.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -194,6 +195,37 @@ fn fh_h8_nothing_but_the_error_is_on_stderr_of_a_program() {
                 assert_eq!(error["error"]["code"], code, "{arguments:?}: {output}");
             }
         }
+    }
+}
+
+/// The same of each command, whether it has something to say or fails.
+#[test]
+fn fh_h8_with_json_each_command_writes_json_and_nothing_else() {
+    let server = FakeMcpServer::builder().tool(Tool::echo()).start().unwrap();
+    let setting = Setting::new();
+    let url = server.url().to_string();
+    setting.run(&["add", "good", &url, "--no-check"], 0);
+    // These answer with a text that is not for programs, or have no end.
+    let texts = ["completions", "man", "help", "demo"];
+    let lines = "status|menu|list|get good|get nope|doctor good|headers good|headers good --run|ps|logs|logs good|accounts|\
+        accounts good|hosts|paths|validate|validate nope.json|schema|version|tools good|tools good nope|call good echo text=x|\
+        call good nope|call good|resources good|read good nope:x|prompts good|prompt good nope|complete good a b --prompt p|\
+        ping good|wait good|reconnect good|reset good|login good|logout good|trust|untrust|approve good|reject good|\
+        approve-tools good|disable good|call good echo|wait good|enable good|add x http://127.0.0.1:1/|add-json y {}|remove x|\
+        import|wrap cursor --all|unwrap cursor --all|support-bundle|stop --all|stop nope|bridge nope|nonsense";
+    let ran: BTreeSet<&str> = lines.split('|').filter_map(|line| line.split(' ').next()).collect();
+    let missing: Vec<String> = crate::broken::verbs(&setting)
+        .into_iter()
+        .filter(|verb| !ran.contains(&**verb) && !texts.contains(&&**verb))
+        .collect();
+    assert_eq!(missing, [""; 0], "each command has a row");
+    for line in lines.split('|') {
+        let words: Vec<&str> = line.split(' ').chain(["--json"]).collect();
+        let output = setting.mcplink(&words).run();
+        let is_json = |text: &str| serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object());
+        assert!(output.stdout.is_empty() || is_json(&output.stdout), "{line}: {output}");
+        assert!(output.stderr.lines().all(is_json) && output.stderr.lines().count() <= 1, "{line}: {output}");
+        assert!(!output.stdout.is_empty() || !output.stderr.is_empty(), "{line}: {output}");
     }
 }
 

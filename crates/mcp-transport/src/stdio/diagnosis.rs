@@ -353,7 +353,13 @@ impl<'a> Case<'a> {
 
     /// Where it was looked for.
     fn searched(&self) -> String {
-        let folders: Vec<&str> = self.folders().collect();
+        // A PATH grows by what is in it already.
+        let mut folders: Vec<&str> = Vec::new();
+        for folder in self.folders() {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
         match (&self.path, folders.len()) {
             (None, _) => "looked for in vain: no PATH is set for it".to_owned(),
             (_, 0) => "looked for in vain: its PATH is empty".to_owned(),

@@ -1,5 +1,6 @@
 //! From the options of `add` to the entry as it is written.
 
+use mcp_config::Address;
 use mcp_config::edit::Value;
 use mcp_config::registry::RegistryName;
 use url::{Host, Url};
@@ -56,6 +57,13 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
         _ => return Err(usage("add takes a name and a URL")),
     };
     let Some(parsed) = address(url) else {
+        if let Some(meant) = Address::with_scheme(url) {
+            let name = name.map(|name| format!("{} ", mcp_text::shell_word(name))).unwrap_or_default();
+            let next = format!("mcplink add {name}{}", mcp_text::shell_word(&meant));
+            return Err(usage("the last word is no URL")
+                .why("it looks like one without its scheme")
+                .next(next));
+        }
         // Not repeated: a URL may hold a secret.
         return Err(match name {
             Some(name) => {
@@ -65,7 +73,8 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
                     Some((_, rest)) if rest.is_empty() || rest.starts_with(['/', '?', '#']) => {
                         "the URL names no host"
                     }
-                    _ => "the last word is no URL",
+                    Some(_) => "the URL begins with neither http:// nor https://",
+                    None => "the last word is no URL",
                 })
                 .why("a command comes behind `--`")
                 .next(format!("mcplink add {name} -- COMMAND"))

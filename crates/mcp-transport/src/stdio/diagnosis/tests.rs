@@ -100,6 +100,7 @@ fn fa_a1_fh_h14_a_missing_command_is_named_with_where_it_was_looked_for_and_wher
         path(Some("/a:/b:/c:/d:/e:/f")),
         "`tool` is in no folder of its PATH (/a /b /c /d and 2 more)"
     );
+    assert_eq!(path(Some("/a:/b:/a:/b/:/b")), "`tool` is in no folder of its PATH (/a /b /b/)", "each once");
     let seen = "is in no folder of its PATH (/usr/bin /bin)";
     use SpawnCause::NotFound;
     assert_table(&[
