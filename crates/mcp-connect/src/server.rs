@@ -428,10 +428,11 @@ fn server(
 
 /// Where the server of a remote entry is, and how it is reached.
 fn endpoint(entry: &ServerEntry, url: url::Url) -> HttpEndpoint {
-    let endpoint = match entry.transport() {
+    let mut endpoint = match entry.transport() {
         "sse" => HttpEndpoint::legacy_sse(url),
         _ => HttpEndpoint::new(url),
     };
+    endpoint.shown = entry.display_url();
     match entry.remote() {
         Some(remote) => reached(endpoint, &remote.network),
         None => endpoint,

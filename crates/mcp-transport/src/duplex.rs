@@ -511,6 +511,27 @@ mod tests {
         assert_eq!(ended(two).await, "Protocol");
     }
 
+    /// A local server may print anything, and its log has numbers as well.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_forgets_its_version_is_taken_and_a_line_of_a_log_is_not() {
+        let bench = bench();
+        let (one, two) = (bench.duplex.register(1, ANY).unwrap(), bench.duplex.register(2, ANY).unwrap());
+        for line in [
+            r#"{"level":"info","id":1,"result":{"rows":3}}"#,
+            r#"{"id":1,"result":"ok"}"#,
+            r#"{"id":1,"error":"not yet"}"#,
+            r#"{"id":1,"method":"GET","result":{}}"#,
+            r#"{"result":{},"time":1}"#,
+        ] {
+            assert!(bench.duplex.deliver(line.into(), None).is_err(), "{line}");
+        }
+        bench.deliver(r#"{"id":7,"result":{}}"#);
+        assert_eq!(bench.pending(), 2, "nothing of that answers a request");
+        bench.deliver(r#"{"id":1,"result":{"a":1}}"#);
+        bench.deliver(r#"[{"id":2,"error":{"code":-5,"message":"m"}}]"#);
+        assert_eq!((ended(one).await, ended(two).await), ("{\"a\":1}".into(), "Rpc { code: -5 }".into()));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_error_without_an_id_is_for_the_only_request() {
         let frame = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}"#;

@@ -71,6 +71,9 @@ pub struct HttpEndpoint {
     /// How long a connection that stands may be without an answer before the server is pinged, so that a load balancer does
     /// not take it for idle; `None` sends nothing unasked.
     pub keep_alive: Option<Duration>,
+    /// The URL as a person may see it, with its path: for whoever knows which parts of it are secrets. Messages name the origin
+    /// alone unless set.
+    pub shown: Option<String>,
 }
 
 impl HttpEndpoint {
@@ -86,6 +89,7 @@ impl HttpEndpoint {
             falls_back: true,
             era: None,
             keep_alive: None,
+            shown: None,
         }
     }
 
@@ -115,6 +119,7 @@ impl fmt::Debug for HttpEndpoint {
             .field("falls_back", &self.falls_back)
             .field("era", &self.era)
             .field("keep_alive", &self.keep_alive)
+            .field("shown", &self.shown)
             .finish()
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, process_is_alive};
-use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, HttpAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_helper};
@@ -115,6 +115,30 @@ fn fb_b16b_a_signal_ends_it_in_good_order_although_the_host_keeps_stdin_open() {
         drop(bridge.wait().expect_code(code));
         assert_eq!((server.sessions(), server.deletes()), (0, 1), "{signal}");
     }
+}
+
+/// A server that shakes hands and refuses all else: its host is told so, in the server's words, and no call makes more sessions than
+/// the one that could have helped.
+#[test]
+fn fa_a105_fb_t50_a_session_whose_every_request_is_refused_is_told_to_the_host() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let refusal = HttpAnswer::new(400).body("text/plain", "no such session");
+    for method in ["ping", "tools/list", "tools/call"] {
+        server.always_to(method, refusal.clone().into());
+    }
+    let setting = Setting::of("remote", http(&server));
+    let mut bridge = open(&setting, "remote");
+    for id in 1..4 {
+        let before = server.count("initialize");
+        let error = echo(&mut bridge, id)["error"].clone();
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("refuses every request after it (400): no such session"), "{message}");
+        assert_eq!(error["data"]["status"], "failed", "{error}");
+        // One connection, made for the call, and one session in place of its first.
+        assert!(server.count("initialize") <= before + 2, "{before} {}", server.count("initialize"));
+    }
+    drop(bridge.wait().expect_code(0));
+    assert!(server.count("tools/call") <= 6, "{}", server.count("tools/call"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_status::{Limit, LimitSubject, Phase};
 use tokio::time::Instant;
 
+use super::charset::from_latin1;
 use super::client::{Answer, Body, CollectedBody};
 use super::form::{BEGINNING, Form, described, essence};
 use super::frame;
@@ -39,8 +40,8 @@ const TURNS: usize = 3;
 /// How long a stream whose answer has been read may take to end before its connection is given up.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How much of an event that is no message is kept to be quoted, in characters.
-const QUOTED_EVENT: usize = 80;
+/// How much of an event that is no message is kept to be quoted, in bytes.
+const QUOTED_EVENT: usize = 240;
 
 /// What one body held for us.
 enum BodyOutcome {
@@ -75,7 +76,7 @@ impl Core {
                 let CollectedBody { bytes, broken } = idle.bound(collect).await??;
                 let beginning = bytes[..bytes.len().min(BEGINNING)].to_vec();
                 let not_mcp = |what: &dyn fmt::Display| not_mcp(what, answer.status, &essence, &beginning);
-                let messages = match (envelope::parse(bytes), broken) {
+                let messages = match (envelope::parse(from_latin1(bytes, &answer.headers)), broken) {
                     (Ok(messages), _) => messages,
                     // What broke off says why it is no message.
                     (Err(_), Some(broken)) => return Err(broken),
@@ -199,7 +200,7 @@ impl Core {
                 if !ended {
                     cursor.advance(&parser);
                 }
-                let beginning: String = event.data.chars().take(QUOTED_EVENT).collect();
+                let beginning = beginning_of(&event.data).to_owned();
                 let messages = match frame::messages(event) {
                     Ok(Some(messages)) => messages,
                     Ok(None) => {
@@ -379,6 +380,15 @@ impl Cursor {
     }
 }
 
+/// What an event begins with, whole characters of it. Every event comes by here, so they are not counted.
+fn beginning_of(data: &str) -> &str {
+    let mut end = data.len().min(QUOTED_EVENT);
+    while !data.is_char_boundary(end) {
+        end -= 1;
+    }
+    &data[..end]
+}
+
 /// The limit between two signs of life.
 struct IdleClock {
     limit: Option<Duration>,
@@ -473,6 +483,13 @@ fn idle_timeout(limit: Duration) -> TransportError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s_n18_the_beginning_of_an_event_is_of_whole_characters() {
+        assert_eq!(beginning_of("data"), "data");
+        assert_eq!(beginning_of(&"é".repeat(QUOTED_EVENT)), "é".repeat(QUOTED_EVENT / 2));
+        assert_eq!(beginning_of(&format!("x{}", "é".repeat(QUOTED_EVENT))).len(), QUOTED_EVENT - 1);
+    }
 
     #[test]
     fn s_k11_a_limit_past_the_end_of_time_is_none() {

@@ -1,10 +1,11 @@
-//! Bodies in UTF-16, read as the UTF-8 that all else here is.
+//! Bodies in UTF-16 and Latin-1, read as the UTF-8 that all else here is.
 //!
 //! JSON that is exchanged is UTF-8 (RFC 8259 section 8.1), and so are event streams (WHATWG HTML, section 9.2.6); servers on
 //! Windows, and gateways before them, write UTF-16 all the same. Everything that a server of MCP may say begins with ASCII, so
 //! the first two bytes tell, whatever the type of the body says.
 
 use bytes::Bytes;
+use http::{HeaderMap, header};
 
 /// What the bytes of one body are.
 #[derive(Debug)]
@@ -66,6 +67,31 @@ impl Charset {
             // Half a character is none.
             Self::Utf8 | Self::Utf16(_) => None,
         }
+    }
+}
+
+/// `body` as UTF-8, where it is none and its type says that it is Latin-1. Many say so and send UTF-8, so what the bytes are comes first.
+pub(super) fn from_latin1(body: Vec<u8>, headers: &HeaderMap) -> Vec<u8> {
+    let says_so = || {
+        let kind =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.to_ascii_lowercase();
+        let name = kind.split_once("charset=").map_or("", |(_, name)| name);
+        let name = name.split(';').next().unwrap_or_default().trim_matches([' ', '"', '\'']);
+        matches!(name, "iso-8859-1" | "latin1" | "latin-1" | "windows-1252" | "cp1252" | "us-ascii")
+    };
+    match std::str::from_utf8(&body) {
+        Err(_) if says_so() => body.into_iter().map(of_windows_1252).collect::<String>().into_bytes(),
+        _ => body,
+    }
+}
+
+/// What all of these names mean on the web (WHATWG Encoding, section 4.2); its marks where Latin-1 has controls.
+fn of_windows_1252(byte: u8) -> char {
+    const MARKS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
+    match byte {
+        0x80..=0x9f => MARKS.chars().nth(usize::from(byte - 0x80)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        _ => char::from(byte),
     }
 }
 
@@ -141,5 +167,24 @@ mod tests {
             "{\u{fffd}x",
             "half a pair, and half a character at the end"
         );
+    }
+
+    #[test]
+    fn fb_t4_latin1_is_read_where_it_is_said_and_the_bytes_are_no_utf8() {
+        let read = |kind: &'static str, body: &[u8]| {
+            let headers =
+                HeaderMap::from_iter([(header::CONTENT_TYPE, http::HeaderValue::from_static(kind))]);
+            from_latin1(body.to_vec(), &headers)
+        };
+        let latin1 = b"gr\xfc\xdfe \x80\x9f";
+        for kind in ["application/json; charset=ISO-8859-1", "text/plain;charset=\"windows-1252\"; a=b"] {
+            assert_eq!(read(kind, latin1), "grüße €Ÿ".as_bytes(), "{kind}");
+            assert_eq!(read(kind, "grüße".as_bytes()), "grüße".as_bytes(), "{kind}");
+        }
+        for kind in
+            ["application/json", "application/json; charset=utf-8", "application/json; charset=koi8-r"]
+        {
+            assert_eq!(read(kind, latin1), latin1, "{kind}");
+        }
     }
 }

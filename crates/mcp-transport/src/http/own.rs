@@ -26,6 +26,7 @@ impl EndpointSettings {
             falls_back: _,
             era: _,
             keep_alive: _,
+            shown: _,
         } = endpoint;
         let own = Self { tls: tls.clone(), proxy: proxy.clone(), ipv4_only: *ipv4_only };
         (own != Self { tls: None, proxy: None, ipv4_only: false }).then_some(own)

@@ -155,7 +155,8 @@ pub(crate) async fn agree_on<E: Exchange>(
 
 /// A server that answers as if it were of the other era, in both.
 pub(crate) fn neither_era() -> TransportError {
-    TransportError::new(TransportErrorKind::Protocol, "the server speaks neither era")
+    let message = "the server speaks neither era";
+    TransportError::new(TransportErrorKind::Protocol, message).with_said(Some(message.to_owned()))
 }
 
 /// Something that is agreed on, with its number among the agreements of one connection.

@@ -311,7 +311,9 @@ pub(crate) fn read_initialize(result: &str) -> Result<ServerDescription, Transpo
     })?;
     let Some(version) = result.protocol_version else {
         let message = "the answer to `initialize` names no `protocolVersion`";
-        return Err(TransportError::new(TransportErrorKind::Protocol, message));
+        return Err(
+            TransportError::new(TransportErrorKind::Protocol, message).with_said(Some(message.to_owned()))
+        );
     };
     let revision = ProtocolRevision::from_wire(&version)
         .filter(|revision| revision.era() == Era::Legacy)

@@ -190,12 +190,24 @@ impl Goal {
     }
 }
 
-/// The origin of an endpoint, which unlike its path is never a secret.
-pub(super) fn origin(endpoint: &Endpoint) -> Option<String> {
-    match endpoint {
-        Endpoint::Http(http) => Some(http.url.origin().ascii_serialization()),
-        Endpoint::Stream(stream) => origin(&stream.server),
-        Endpoint::Stdio(_) => None,
+/// Where a server is, as messages name it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    /// The origin of its endpoint, which unlike the path is never a secret.
+    pub(super) origin: Option<String>,
+    /// The endpoint as it may be shown.
+    pub(super) endpoint: Option<String>,
+}
+
+impl Place {
+    pub(super) fn of(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Http(http) => {
+                Self { origin: Some(http.url.origin().ascii_serialization()), endpoint: http.shown.clone() }
+            }
+            Endpoint::Stream(stream) => Self::of(&stream.server),
+            Endpoint::Stdio(_) => Self::default(),
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct StatusSnapshot {
     pub closed: bool,
     /// The origin of the endpoint of the last attempt; `None` over stdio.
     pub origin: Option<String>,
+    /// The same endpoint as it may be shown, where that is known ([`HttpEndpoint::shown`](crate::HttpEndpoint::shown)).
+    pub endpoint: Option<String>,
     /// What it calls itself, as far as that is shown.
     pub(super) identity: Option<ServerInfo>,
     pub(super) machine: StatusMachine,
@@ -56,15 +58,15 @@ pub struct StatusSnapshot {
 impl PartialEq for StatusSnapshot {
     fn eq(&self, other: &Self) -> bool {
         let Self { name, status, code, since, attempt, delay, connection, server, tools, .. } = self;
-        let Self { closed, origin, identity, machine, withheld, attempting: _, .. } = self;
+        let Self { closed, origin, endpoint, identity, machine, withheld, attempting: _, .. } = self;
         let same_server = server.as_ref().map(Arc::as_ptr) == other.server.as_ref().map(Arc::as_ptr);
         let same_tools = tools.as_ref().map(Arc::as_ptr) == other.tools.as_ref().map(Arc::as_ptr);
         same_server
             && same_tools
             && (name, status, code, since, attempt, delay)
                 == (&other.name, &other.status, &other.code, &other.since, &other.attempt, &other.delay)
-            && (connection, closed, origin, identity)
-                == (&other.connection, &other.closed, &other.origin, &other.identity)
+            && (connection, closed, identity) == (&other.connection, &other.closed, &other.identity)
+            && (origin, endpoint) == (&other.origin, &other.endpoint)
             && (machine, withheld) == (&other.machine, &other.withheld)
     }
 }
@@ -111,9 +113,11 @@ impl StatusSnapshot {
         report.with_server(self.identity.clone(), revision)
     }
 
-    /// A context that names the server and its origin.
+    /// A context that names the server and where it is.
     pub fn context(&self) -> MessageContext<'_> {
-        MessageContext::new(&self.name).with_origin(self.origin.as_deref())
+        MessageContext::new(&self.name)
+            .with_origin(self.origin.as_deref())
+            .with_endpoint(self.endpoint.as_deref())
     }
 
     /// Whether nothing more will be known without another attempt that a caller must ask for.
@@ -136,6 +140,7 @@ impl StatusSnapshot {
             tools: None,
             closed: false,
             origin: None,
+            endpoint: None,
             machine,
             withheld: None,
             attempting: None,
