@@ -36,8 +36,9 @@ pub(super) fn runs_by_all_ways(
     let runs = runs(listing, requirements)?;
     let mut all = Vec::new();
     for way in Way::ALL {
-        for (beginning, _) in way.closed() {
-            if !runs.iter().any(|run| run.scenario.starts_with(beginning)) {
+        let named = way.closed().iter().flat_map(|closed| closed.but.iter().chain([&closed.beginning]));
+        for beginning in named {
+            if !runs.iter().any(|run| run.scenario.starts_with(*beginning)) {
                 return Err(vec![format!("{}: no scenario begins with {beginning}", way.name())]);
             }
         }

@@ -50,18 +50,31 @@ fn tables(score: &Score) -> String {
     let all = score.of(Way::Crates);
     let mut text = "| way | what the suite drives | runs | pass |\n|---|---|---|---|\n".to_owned();
     for way in Way::ALL {
-        let closed: usize = way.closed().iter().map(|(beginning, _)| all.count(beginning)).sum();
+        let closed: usize = way.closed().iter().map(|closed| all.count(|run| closed.holds(run))).sum();
         let (runs, passing) = (all.len() - closed, score.of(way).len());
         let _ = writeln!(text, "| {} | {} | {runs} | **{passing}** |", way.name(), way.described());
     }
     text += "\n| cannot be expressed by | runs | scenarios | why |\n|---|---|---|---|\n";
     for way in Way::ALL {
-        for (beginning, why) in way.closed() {
-            let runs = all.count(beginning);
-            let ends = if beginning.ends_with(['-', '/']) { "…" } else { "" };
-            let _ = writeln!(text, "| {} | {runs} | `{beginning}{ends}` | {why} |", way.name());
+        for closed in way.closed() {
+            let runs = all.count(|run| closed.holds(run));
+            let spelled = |beginning: &&str| {
+                format!("`{beginning}{}`", if beginning.ends_with(['-', '/']) { "…" } else { "" })
+            };
+            let but: Vec<_> = closed.but.iter().map(spelled).collect();
+            let but = if but.is_empty() { String::new() } else { format!(" but {}", but.join(", ")) };
+            let (name, beginning, why) = (way.name(), spelled(&closed.beginning), closed.why);
+            let _ = writeln!(text, "| {name} | {runs} | {beginning}{but} | {why} |");
         }
     }
+    let by_binary = all.count(|run| {
+        [Way::Commands, Way::Bridge].into_iter().any(|way| score.of(way).count(|passes| passes == run) > 0)
+    });
+    let _ = writeln!(
+        text,
+        "\nBy the binary with a configuration file, as a script or as a host uses it, **{by_binary}** of the {} runs pass.",
+        all.len()
+    );
     text
 }
 

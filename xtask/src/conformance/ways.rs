@@ -13,19 +13,45 @@ pub(super) enum Way {
     Bridge,
 }
 
-/// Scenarios whose names begin so, and why a way cannot express them.
-type Closed = (&'static str, &'static str);
+/// Scenarios that a way cannot express.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClosedScenarios {
+    /// What their names begin with.
+    pub(super) beginning: &'static str,
+    /// What the names of those begin with that it can express all the same.
+    pub(super) but: &'static [&'static str],
+    pub(super) why: &'static str,
+}
 
-const TO_COMMANDS: [Closed; 5] = [
-    ("elicitation-", "a command asks the person at its terminal, and the suite has none"),
-    ("sep-2640-", "no command lists skills, because mcplink loads none"),
-    ("auth/client-credentials-", "an entry has no field for a grant without a person"),
-    ("auth/enterprise-managed-authorization", "an entry has no field for a grant without a person"),
-    ("auth/wif-jwt-bearer", "an entry has no field for a grant without a person"),
+impl ClosedScenarios {
+    /// Whether a scenario, or a run of it, is one of them.
+    pub(super) fn holds(&self, scenario: &str) -> bool {
+        scenario.starts_with(self.beginning) && !self.but.iter().any(|but| scenario.starts_with(but))
+    }
+}
+
+const TO_COMMANDS: [ClosedScenarios; 2] = [
+    ClosedScenarios {
+        beginning: "elicitation-",
+        but: &[],
+        why: "a command asks the person at its terminal, and the suite has none",
+    },
+    ClosedScenarios {
+        beginning: "sep-2640-",
+        but: &[],
+        why: "no command lists skills, because mcplink loads none",
+    },
 ];
 
-const TO_BRIDGES: [Closed; 1] =
-    [("auth/", "a bridge starts no sign-in; `mcplink login` does, and is among the commands")];
+/// The scenarios that `auth` of an entry is enough for.
+const UNATTENDED: [&str; 3] =
+    ["auth/client-credentials-", "auth/enterprise-managed-authorization", "auth/wif-jwt-bearer"];
+
+const TO_BRIDGES: [ClosedScenarios; 1] = [ClosedScenarios {
+    beginning: "auth/",
+    but: &UNATTENDED,
+    why: "a bridge starts no sign-in; `mcplink login` does, and is among the commands",
+}];
 
 impl Way {
     pub(super) const ALL: [Self; 3] = [Self::Crates, Self::Commands, Self::Bridge];
@@ -56,8 +82,8 @@ impl Way {
         Self::ALL.into_iter().find(|way| way.name() == name)
     }
 
-    /// The scenarios that it cannot express, by the beginnings of their names.
-    pub(super) fn closed(self) -> &'static [Closed] {
+    /// The scenarios that it cannot express.
+    pub(super) fn closed(self) -> &'static [ClosedScenarios] {
         match self {
             Self::Crates => &[],
             Self::Commands => &TO_COMMANDS,
@@ -67,7 +93,7 @@ impl Way {
 
     /// Whether a scenario can be expressed by it.
     pub(super) fn is_open_to(self, scenario: &str) -> bool {
-        self.closed().iter().all(|(beginning, _)| !scenario.starts_with(beginning))
+        !self.closed().iter().any(|closed| closed.holds(scenario))
     }
 }
 
@@ -111,7 +137,12 @@ mod tests {
         }
         assert_eq!(Way::of("binary"), None);
         assert!(Way::Crates.is_open_to("auth/dpop") && Way::Commands.is_open_to("auth/dpop"));
-        assert!(!Way::Bridge.is_open_to("auth/dpop") && !Way::Commands.is_open_to("auth/wif-jwt-bearer"));
+        assert!(
+            !Way::Bridge.is_open_to("auth/dpop") && !Way::Commands.is_open_to("sep-2640-client-verify-size")
+        );
+        for way in Way::ALL {
+            assert!(way.is_open_to("auth/wif-jwt-bearer") && way.is_open_to("auth/client-credentials-jwt"));
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ const TOOL_FAILED: i32 = 5;
 /// What a server that answers a request with an error has as the code of it.
 const ANSWERED_WITH_AN_ERROR: &str = "rpc-error";
 
-pub(crate) fn run(program: &Path, run: &Run) -> Outcome<()> {
-    let home = entry::home(run)?;
+pub(crate) async fn run(program: &Path, run: &Run) -> Outcome<()> {
+    let home = entry::home(run).await?;
     let browser = FakeBrowser::new()?;
     let mut script = Script { program, run, home: &home, browser: &browser, sign_ins: 0 };
     script.run(&["status", NAME])?;
@@ -93,10 +93,10 @@ impl Script<'_> {
     fn mcplink(&self, arguments: &[&str]) -> Output {
         let program = Mcplink::new(self.program, self.home).args(["--json"]).args(arguments.iter().copied());
         let program = program.env("BROWSER", self.browser.command()).may_hold_secrets("state/tokens");
-        match entry::secret(self.run) {
-            Some(secret) => program.env("MCP_CLIENT_SECRET", secret).run(),
-            None => program.run(),
-        }
+        entry::secrets(self.run)
+            .into_iter()
+            .fold(program, |program, (name, secret)| program.env(name, secret))
+            .run()
     }
 }
 

@@ -29,16 +29,19 @@ pub(crate) async fn run(run: &Run) -> Outcome<()> {
 
 /// As [`run`], by way of a bridge that the binary is, and that finds the server in a file. It starts no sign-in.
 pub(crate) async fn run_behind_a_bridge(program: &Path, run: &Run) -> Outcome<()> {
-    let home = entry::home(run)?;
+    let home = entry::home(run).await?;
     let mut endpoint = StdioEndpoint::new(program);
     endpoint.args = ["bridge", entry::NAME].map(Into::into).to_vec();
     endpoint.env =
         home.environment("").into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    for (name, secret) in entry::secrets(run) {
+        endpoint.env.insert(name.into(), secret.into());
+    }
     endpoint.cwd = Some(home.project());
     Client::new(connector(), Server::new(Endpoint::Stdio(endpoint)), None).run(run).await
 }
 
-fn connector() -> Connector {
+pub(crate) fn connector() -> Connector {
     Connector::new(ClientOptions::new(ClientInfo::new("mcplink-conformance", env!("CARGO_PKG_VERSION"))))
 }
 

@@ -66,7 +66,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
     let outcome = match run_from_process() {
         Ok((Way::Crates, run)) => flow::run(&run).await,
-        Ok((Way::Commands(program), run)) => commands::run(&program, &run),
+        Ok((Way::Commands(program), run)) => commands::run(&program, &run).await,
         Ok((Way::Bridge(program), run)) => flow::run_behind_a_bridge(&program, &run).await,
         Err(usage) => Err(usage.into()),
     };

@@ -97,10 +97,26 @@ async fn vouched_for(
     if matches!(settings.grant, Grant::AuthorizationCode) || settings.client_issuer.is_some() {
         return Ok(settings);
     }
+    let issuer = issuer_of(target, &settings, http, store).await?;
+    Ok(settings.with_client_issuer(issuer))
+}
+
+async fn issuer_of(
+    target: &Target,
+    settings: &OAuthSettings,
+    http: &Arc<dyn HttpExchange>,
+    store: &Arc<dyn TokenStore>,
+) -> Result<String, AuthError> {
     let asking = OAuthSettings::new(settings.spec.clone());
     let login = OAuthLogin::new(target.clone(), asking, Arc::clone(http), Arc::clone(store));
-    let issuer = login.begin(&[]).await?.discovery().issuer.clone();
-    Ok(settings.with_client_issuer(issuer))
+    Ok(login.begin(&[]).await?.discovery().issuer.clone())
+}
+
+/// Who the credentials of a context are for, as its server says: what a person writes into an entry that hands them over.
+pub(crate) async fn vouched_issuer(url: &Url, context: &Value) -> Result<String, AuthError> {
+    let http: Arc<dyn HttpExchange> = Arc::new(crate::flow::connector().http().clone());
+    let store: Arc<dyn TokenStore> = Arc::new(MemoryTokenStore::default());
+    issuer_of(&Target::new("conformance", url.clone()), &settings(context)?, &http, &store).await
 }
 
 /// A browser whose user always consents: the mock's authorization endpoint redirects at once.
