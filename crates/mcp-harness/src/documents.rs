@@ -2,7 +2,7 @@
 //!
 //! A block marked `sh` is a story: a test runs its lines in order, in a home that is new for each page. In one marked `sh each`, every
 //! line stands for itself, and is run in a home where what it speaks of is there. One marked `sh not-run` cannot be run (it installs, or
-//! waits for a person); its lines are still read as command lines of the program.
+//! waits for a person); its lines are still read as command lines of the program. `sh script` is a program, and has no lines of its own.
 
 use std::path::Path;
 

@@ -202,7 +202,7 @@ fn the_two_minutes_of_the_readme_are_what_happens() {
     mcp_harness::is_kept(&path, &readme.replace(shown, &said));
 }
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let path = root().join("docs/json/documents.schema.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mcp_harness::{Mcplink, Output, Runs, ShownLine, shown_lines};
+use mcp_harness::{Mcplink, Output, Runs, ShownLine, against_schema, shown_lines};
 use mcp_testkit::{
     Accept, Answer, FakeAuthServer, FakeBrowser, FakeMcpServer, FakeRegistry, SHELL_SERVER, Tool,
 };
@@ -37,6 +37,7 @@ const BEFORE: &[(&str, &str)] = &[
     ("mcplink approve ", "cp project.json .mcp.json"),
     ("mcplink reject ", "cp project.json .mcp.json"),
     ("mcplink logout", "mcplink login notes"),
+    ("mcplink secret delete", "echo t-3 | mcplink secret set wiki-token"),
     ("mcplink unwrap", "mcplink wrap cursor --all --yes"),
 ];
 
@@ -131,9 +132,13 @@ impl Stage {
         }
         let program = |path: &Path| std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
         program(&home.write_project("nightly.sh", "#!/bin/sh\n").unwrap());
+        let page = include_str!("../../../../docs/auth-plugins.md");
+        let plugin = page.split("```sh script\n").nth(1).unwrap().split("```").next().unwrap();
+        program(&home.write_project("mcplink-auth-acme", plugin).unwrap());
         let headers = "#!/bin/sh\necho '{\"Authorization\": \"Bearer t-1\"}'\n";
         for (name, text) in [
             ("my-sso", headers),
+            ("corp-token", "#!/bin/sh\necho t-4\n"),
             ("npx", &*format!("#!/bin/sh\n{SHELL_SERVER}")),
             ("man", "#!/bin/sh\ncat > /dev/null\n"),
         ] {
@@ -170,6 +175,7 @@ impl Stage {
             .env("PATH", path)
             .env("MCPLINK_REGISTRY", self.registry.url().as_str())
             .env("TOKEN", "t-2")
+            .stdin(if line.starts_with("mcplink secret set") { "t-3\n" } else { "" })
     }
 
     /// Runs one line in a home of its own. What goes on until it is ended, is.
@@ -208,6 +214,28 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Runs each line, two at a time, and tells what is wrong with its output.
+    fn run_all(
+        &self,
+        lines: &[ShownLine],
+        wrong: impl Fn(&ShownLine, &Output) -> Option<String> + Sync,
+    ) -> Vec<String> {
+        let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while let Some(line) = lines.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let output = self.run(&line.text);
+                        found.lock().unwrap().extend(wrong(line, &output));
+                    }
+                });
+            }
+        });
+        found.into_inner().unwrap()
+    }
+}
+
 /// Waits until a session of this process is one that others see.
 fn until_held(setting: &Setting, pid: u32) {
     let mut sessions = Value::Null;
@@ -243,23 +271,64 @@ fn every_line_that_a_page_or_a_help_text_shows_runs_or_is_listed_with_why_not() 
         assert!(times > 0, "{line} stands on no page any more");
     }
     assert!(lines.len() > 80, "{} lines were found", lines.len());
-    let (stage, next, failed) = (Stage::new(), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some((place, line)) = lines.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let output = stage.run(&line.text);
-                    let exits = EXITS
-                        .iter()
-                        .find(|(text, ..)| *text == line.text)
-                        .map_or(line.exit, |(_, code, _)| *code);
-                    if output.code != Some(exits) {
-                        failed.lock().unwrap().push(format!("{place}: {}\n{output}", line.text));
-                    }
-                }
-            });
-        }
+    let lines_alone: Vec<ShownLine> = lines.iter().map(|(_, line)| line.clone()).collect();
+    let failed = Stage::new().run_all(&lines_alone, |line, output| {
+        let exits =
+            EXITS.iter().find(|(text, ..)| *text == line.text).map_or(line.exit, |(_, code, _)| *code);
+        let (place, _) = lines.iter().find(|(_, other)| other.text == line.text)?;
+        (output.code != Some(exits)).then(|| format!("{place}: {}\n{output}", line.text))
     });
-    let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+/// Documents that the other test of schemas (pages.rs) does not print: of commands that ask, sign in, or need a session or a host.
+#[test]
+fn what_other_commands_print_as_json_is_what_the_schema_says() {
+    let schema = crate::pages::schema();
+    let stage = Stage::new();
+    let lines = [
+        "mcplink accounts --json",
+        "mcplink approve tickets --json",
+        "mcplink approve tickets nosuch --json  # exits 2",
+        "mcplink reject tickets nosuch --json  # exits 2",
+        "mcplink approve-tools tickets --yes --json",
+        "mcplink trust --json",
+        "mcplink import --dry-run --json",
+        "mcplink import codex --name figma --yes --json",
+        "mcplink logs tickets --json",
+        "mcplink stop tickets --json",
+        "mcplink login notes --json",
+        "mcplink logout notes --json",
+        "mcplink secret set wiki-token --json",
+        "mcplink secret list --json",
+        "mcplink secret delete wiki-token --json",
+        "mcplink auth-plugin check ./mcplink-auth-acme --json",
+        "mcplink wrap cursor --all --yes --json",
+        "mcplink wrap claude-desktop tickets --mcpb t.mcpb --dry-run --json",
+        "mcplink unwrap cursor --all --json",
+        "mcplink support-bundle --offline --yes --json",
+        "mcplink support-bundle -o - --offline --json",
+        "mcplink call tickets search text=printer --json",
+        "mcplink read wiki wiki://page/1 --json",
+        "mcplink prompt wiki review language=python --json",
+        "mcplink complete wiki language py --prompt review --json",
+    ];
+    let page = format!("```sh each\n{}\n```\n", lines.join("\n"));
+    let wrong = stage.run_all(&shown_lines(&page), |line, output| {
+        if output.code != Some(line.exit) {
+            return Some(output.to_string());
+        }
+        let verb = line.text.split(' ').nth(1).unwrap();
+        let wrong = against_schema(&output.json(), &schema, verb);
+        (!wrong.is_empty()).then(|| format!("{wrong:#?}\n{output}"))
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    // Every command has a schema, or prints none of its own.
+    for (page, text) in pages().iter().filter(|(page, _)| page == "docs/commands.md") {
+        for verb in text.lines().filter_map(|line| line.strip_prefix("### ")) {
+            let prints_none =
+                ["menu", "bridge", "schema", "demo", "completions", "man", "help"].contains(&verb);
+            assert!(prints_none || schema["$defs"][verb].is_object(), "{page}: {verb} has no schema");
+        }
+    }
 }

@@ -245,6 +245,7 @@
     });
     const back = () => act({ act: "back" }, `[data-key="${CSS.escape(`tool ${own.tool}`)}"]`);
     return [
+      h("h3", {}, own.tool),
       own.said ? h("p", { class: "said" }, own.said) : null,
       ...fields,
       own.problem ? h("p", { class: "problem", role: "alert" }, own.problem) : null,

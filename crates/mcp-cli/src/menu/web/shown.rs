@@ -168,22 +168,21 @@ fn of_server(menu: &Menu, server: &Server, now: SystemTime) -> ServerDocument {
         Some(tools) if status == ServerStatus::Connected && reason.is_none() => count_of_tools(tools),
         _ => word(row).to_owned(),
     };
-    let mut actions: Vec<ActionDocument> = server
-        .actions()
-        .iter()
-        .map(|own| ActionDocument {
-            key: own.key,
-            label: own.label,
-            command: shown::line(&menu.command_of(server, own.action)),
-            runs: runs(own.action),
-        })
-        .collect();
-    actions.extend(looks(menu, server).into_iter().map(|look| ActionDocument {
+    let own = server.actions().into_iter().map(|own| ActionDocument {
+        key: own.key,
+        label: own.label,
+        command: shown::line(&menu.command_of(server, own.action)),
+        runs: runs(own.action),
+    });
+    let looks = looks(menu, server).into_iter().map(|look| ActionDocument {
         key: look.key,
         label: look.label,
         command: shown::line(&look.command),
         runs: true,
-    }));
+    });
+    let mut actions: Vec<ActionDocument> = own.chain(looks).collect();
+    // Tools are what a server that works is there for.
+    actions.sort_by_key(|action| action.key != TOOLS);
     let next = reason.and_then(|reason| reason.next.as_ref()).filter(|_| server.is_known);
     let mut facts: Vec<[String; 2]> =
         vec![["file".to_owned(), shown::line(&format!("{} ({})", place(server), row.scope))]];
