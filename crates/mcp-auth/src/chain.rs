@@ -189,13 +189,19 @@ impl Chain {
             self.advertised.store(true, Ordering::Release);
         }
         let renewed = self.base.read_again(rejection).await?;
-        match &self.authority {
-            _ if renewed && !self.is_minting() => Ok(retry(self.load().await?, rejection.used)),
-            Authority::Withheld(_) => Ok(Recovery::Exhausted),
-            Authority::SignIn { provider, .. } => self.sign_in_again(&**provider, rejection).await,
+        let recovery = match &self.authority {
+            _ if renewed && !self.is_minting() => Recovery::Unchanged,
+            Authority::Withheld(_) => Recovery::Exhausted,
+            Authority::SignIn { provider, .. } => self.sign_in_again(&**provider, rejection).await?,
             Authority::Minting { provider, fallback } => {
-                self.mint_again(&**provider, fallback.as_ref(), rejection).await
+                self.mint_again(&**provider, fallback.as_ref(), rejection).await?
             }
+        };
+        match recovery {
+            Recovery::Retry(fresh) => Ok(Recovery::Retry(fresh)),
+            // What the others have is the same, and what the entry has itself is not.
+            _ if renewed => Ok(retry(self.load().await?, rejection.used)),
+            other => Ok(other),
         }
     }
 

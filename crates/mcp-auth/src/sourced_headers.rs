@@ -89,6 +89,7 @@ mod tests {
             let refused = |used| Rejection::new(StatusCode::UNAUTHORIZED, &[], &headers, used);
             assert!(matches!(provider.on_rejected(refused(&used)).await.unwrap(), Recovery::Unchanged));
             write("two");
+            let used = provider.credentials().await.unwrap();
             let Recovery::Retry(fresh) = provider.on_rejected(refused(&used)).await.unwrap() else {
                 panic!("it was replaced")
             };

@@ -218,7 +218,8 @@ pub(crate) fn unneeded(loaded: &LoadedConfig, name: &str) -> CliError {
 /// The entries of the folder whose helpers wait for its trust.
 fn helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
     definitions(config)
-        .filter(|entry| entry.mints_by_command() && matches!(entry.scope, Scope::Local | Scope::Project))
+        .filter(|entry| entry.mints_by_command() || entry.has_secrets_of_trust())
+        .filter(|entry| matches!(entry.scope, Scope::Local | Scope::Project))
 }
 
 /// The entries of the project that would be used once it is trusted, and are not `now`, or not yet agreed to.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -77,7 +77,6 @@ pub struct ServerEntry {
 
 /// How the secrets are looked up that an entry refers to outside of its `auth`.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(not(feature = "auth"), expect(dead_code, reason = "commands are lowered with the feature alone"))]
 pub(crate) struct Lookups {
     /// The working directory of their commands, as for a helper.
     pub(crate) cwd: PathBuf,
@@ -481,16 +480,26 @@ impl ServerEntry {
         self.texts().flat_map(Text::references).chain(client)
     }
 
-    /// Whether a secret that it refers to has to wait until its folder is trusted: any that is no variable where a
+    /// Whether a secret that it refers to is read only in a folder that is trusted: any that is no variable where a
     /// repository says which it is and who gets it, and a command in an entry of a person's own for one project.
-    pub fn waits_for_trust(&self) -> bool {
+    pub fn has_secrets_of_trust(&self) -> bool {
         let waits = |reference: &SecretReference| match (self.scope, reference) {
             (_, SecretReference::Variable(_)) => false,
             (Scope::Project, _) => true,
             (Scope::Local, SecretReference::Command(_)) => true,
             _ => false,
         };
-        !self.lookups.trusted && self.references().any(waits)
+        self.references().any(waits)
+    }
+
+    /// Whether they have to wait: the folder is not trusted.
+    pub fn waits_for_trust(&self) -> bool {
+        !self.lookups.trusted && self.has_secrets_of_trust()
+    }
+
+    /// Where commands for secrets run, and whether credential-like variables are kept from them, as for a helper.
+    pub fn lookup_place(&self) -> (&Path, bool) {
+        (&self.lookups.cwd, self.lookups.scrubbed)
     }
 
     /// Whether its credentials come of a command: its helper, or one that a secret comes from.

@@ -45,8 +45,10 @@ pub(crate) struct Helper<'a> {
     scope: &'static str,
     file: String,
     line: usize,
-    /// Its command line.
+    /// Its command line; of secrets by reference, each field that has one.
     command: String,
+    #[serde(skip)]
+    runs: bool,
     cwd: PathBuf,
     /// Credential-like variables are kept from it.
     scrubbed: bool,
@@ -125,14 +127,20 @@ impl<'a> Helper<'a> {
     pub(crate) fn of(entry: &'a ServerEntry, project: &Project) -> Self {
         let helper = entry.remote().and_then(|remote| remote.helper.as_ref());
         let command = entry.terms().iter().find(|term| term.field == "headersHelper");
+        let referring = || {
+            let terms = entry.terms().referring().map(|term| format!("{} {}", line(&term.field), term.shown));
+            terms.collect::<Vec<_>>().join(", ")
+        };
+        let (place, scrubbed) = entry.lookup_place();
         Self {
             name: &entry.name,
             scope: entry.scope.as_str(),
             file: entry.origin.place.to_string(),
             line: entry.origin.line,
-            command: command.map(|term| term.shown.clone()).unwrap_or_default(),
-            cwd: helper.map(|helper| helper.cwd.clone()).unwrap_or_default(),
-            scrubbed: helper.is_some_and(|helper| helper.scrubbed),
+            command: command.map_or_else(referring, |term| term.shown.clone()),
+            runs: entry.mints_by_command(),
+            cwd: helper.map_or_else(|| place.to_owned(), |helper| helper.cwd.clone()),
+            scrubbed: helper.map_or(scrubbed, |helper| helper.scrubbed),
             files_not_covered: entry.files_of(project),
         }
     }
@@ -146,7 +154,8 @@ impl<'a> Helper<'a> {
     /// For people, on lines of so many columns.
     pub(crate) fn lines(&self, columns: Option<usize>) -> String {
         let (name, file) = (shown_name(self.name), line(&self.file));
-        let mut text = behind("  lets run: ", &self.command, columns);
+        let what = if self.runs { "  lets run: " } else { "  lets read: " };
+        let mut text = behind(what, &self.command, columns);
         let place = self.place();
         let place = format!(
             "for {name} ({} scope, {file}:{}), in {}",

@@ -85,6 +85,12 @@ impl Terms {
         Self(self.0.iter().filter(|term| member(&term.field)).cloned().collect())
     }
 
+    /// The terms that have secrets by reference in them, which are no variables.
+    pub fn referring(&self) -> impl Iterator<Item = &Term> {
+        const WORDS: [&str; 3] = ["${cmd:", "${file:", "${keyring:"];
+        self.0.iter().filter(|term| WORDS.iter().any(|word| term.canonical.contains(word)))
+    }
+
     /// The terms of what runs a command for credentials: these members, and whatever has `${cmd:..}` in it.
     pub(crate) fn minting(&self, names: &[&str]) -> Self {
         let Self(members) = self.only(names);
