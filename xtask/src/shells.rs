@@ -1,10 +1,11 @@
-//! The shells in which the tests press the key of completion, and the terminal in which they use the menu: Debian packages, where this is a machine on which we may install.
+//! The shells in which the tests press the key of completion, the terminal in which they use the menu, and a SOCKS proxy: Debian packages, where
+//! this is a machine on which we may install.
 //! Without one of them, its test says that it was skipped.
 
 use crate::shell::{command, is_installed, output, run};
 
 /// Each is a package and a program of the same name.
-const SHELLS: [&str; 3] = ["zsh", "fish", "tmux"];
+const SHELLS: [&str; 4] = ["zsh", "fish", "tmux", "microsocks"];
 
 /// Installs those that are missing, or says which tests are skipped.
 pub(crate) fn provide() {

@@ -48,7 +48,7 @@ pub use grant::authorizer::{
 };
 pub use grant::callback::LoopbackAuthorizer;
 pub use grant::login::{
-    CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, ProbeRequest, Revocation, SignedIn,
+    CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, ProbeRequest, Revocation, SignInSeed, SignedIn,
 };
 pub use identity::Identity;
 pub use jwt::SigningKey;

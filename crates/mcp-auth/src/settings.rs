@@ -235,6 +235,9 @@ pub struct OAuthSpec {
     /// `token_endpoint_auth_method`, each as JSON. None takes the place of what this client decides: see
     /// [`OWN_CLIENT_METADATA`](crate::oauth::OWN_CLIENT_METADATA). A registration that is kept already stays as it is.
     pub client_metadata: BTreeMap<String, String>,
+    /// Where this server has no sign-in of its own, that of another server of its issuer is asked for a token of this one.
+    /// Never the word of a repository: it is a person's sign-in that is shared.
+    pub shares_issuer: bool,
     /// The one person whose sign-in may be used: a `sub`, or an address of mail or user name of the ID token.
     pub expect_subject: Option<String>,
     /// The one organisation whose sign-ins may be used: a number or name of a tenant, as the ID token has it.

@@ -447,16 +447,23 @@ pub(crate) struct ResetArgs {
 
 /// `login`.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all"]))]
 pub(crate) struct LoginArgs {
-    /// The server: its name in the configuration, or its URL
+    /// The servers, one after the other: names in the configuration, or URLs
     #[arg(value_name = "NAME|URL")]
-    pub(crate) name: String,
+    pub(crate) names: Vec<String>,
+    /// Every server that wants a sign-in and has none
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Print the URL instead of opening a browser, and wait; the redirect can be pasted
     #[arg(long)]
     pub(crate) no_browser: bool,
     /// Show a code to enter on another device (RFC 8628)
     #[arg(long, conflicts_with = "no_browser")]
     pub(crate) device: bool,
+    /// Take a sign-in that was made elsewhere from standard input: a token response (JSON), or a refresh token
+    #[arg(long, conflicts_with_all = ["no_browser", "device", "all", "oauth_scope"])]
+    pub(crate) from_stdin: bool,
     /// Ask for this OAuth scope, beside those of the sign-in before (repeatable)
     #[arg(long, value_name = "SCOPE")]
     pub(crate) oauth_scope: Vec<String>,

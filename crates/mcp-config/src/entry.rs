@@ -228,6 +228,8 @@ pub struct OAuth {
     pub client_metadata: BTreeMap<String, String>,
     /// `useIdToken: true`: the ID token is sent in the place of the access token.
     pub use_id_token: bool,
+    /// `share: "issuer"`: a sign-in to another server of the issuer serves this one. Never from a file of a project.
+    pub shares_issuer: bool,
     /// `expectSubject`: the one person whose sign-in is used.
     pub expect_subject: Option<String>,
     /// `expectOrganization`: the one organisation whose sign-ins are used.

@@ -275,6 +275,7 @@ fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
     spec.authorize_params.clone_from(&oauth.authorize_params);
     spec.client_metadata.clone_from(&oauth.client_metadata);
     spec.use_id_token = oauth.use_id_token;
+    spec.shares_issuer = oauth.shares_issuer;
     spec.expect_subject.clone_from(&oauth.expect_subject);
     spec.expect_organization.clone_from(&oauth.expect_organization);
     spec

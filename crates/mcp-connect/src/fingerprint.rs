@@ -95,11 +95,19 @@ impl Parts<'_> {
         // The environment counts as far as an entry passes it on, and that a process lives on with its settings.
         // A provider of the program's own counts by its name and what the entry says to it, which is in the settings.
         // The account is that of the description.
-        let HostOptions { client, env: _, directory, state_dir, account: _, lives_on: _, providers: _ } =
-            options;
+        let HostOptions {
+            client,
+            env: _,
+            directory,
+            state_dir,
+            account: _,
+            client_metadata_url,
+            lives_on: _,
+            providers: _,
+        } = options;
         client.identify(&mut digest);
         // A helper and a child process run there, and a relative path in an entry begins there; and whose sign-ins are used.
-        (directory, state_dir).hash(&mut digest);
+        (directory, state_dir, client_metadata_url).hash(&mut digest);
         match state {
             Ok(server) => without_terminal(server).identify(&mut digest),
             Err(withheld) => format!("{withheld:?}").hash(&mut digest),

@@ -14,8 +14,12 @@ use mcp_transport::exchange::ExchangeSink;
 use mcp_transport::fleet::FleetEntry;
 use mcp_transport::supervisor::{NoContact, StatusSnapshot};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Server};
+use url::Url;
 
 use crate::{ConfiguredServer, Providers, ServerAuth};
+
+/// Names where the client metadata document is hosted.
+const CLIENT_METADATA_URL: &str = "MCPLINK_CLIENT_METADATA_URL";
 
 /// What a program sets once for all its servers.
 #[derive(Clone, Debug)]
@@ -32,6 +36,9 @@ pub struct HostOptions {
     pub state_dir: Option<PathBuf>,
     /// The account of every server, whatever its entry says: which of several sign-ins is used.
     pub account: Option<String>,
+    /// Where the client metadata document of the program is hosted, which is presented to authorization servers that take
+    /// one, unless an entry names another; over https.
+    pub client_metadata_url: Option<Url>,
     /// The program runs for as long as its servers do, so that its environment may be older than what a person has set since.
     pub lives_on: bool,
     /// Providers of credentials of the program's own. Entries name them in [`AUTH_FIELD`](crate::AUTH_FIELD), where the
@@ -56,6 +63,10 @@ impl HostOptions {
             env: env.clone(),
             directory: directory.to_owned(),
             account: None,
+            client_metadata_url: env
+                .var(CLIENT_METADATA_URL)
+                .and_then(|text| Url::parse(text).ok())
+                .filter(|url| url.scheme() == "https"),
             lives_on: false,
             providers: Providers::default(),
         }
@@ -241,6 +252,9 @@ impl Host {
     /// What an entry says about OAuth, under this program's name.
     fn oauth_settings(&self, settings: &AuthSettings, target: &Target) -> OAuthSettings {
         let mut oauth = OAuthSettings::new(settings.oauth.clone().unwrap_or_default());
+        if oauth.spec.client_metadata_url.is_none() {
+            oauth.spec.client_metadata_url.clone_from(&self.options().client_metadata_url);
+        }
         oauth.client_name.clone_from(&self.options().client.client_info.name);
         oauth.with_secret_of_spec(target)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use mcp_auth::oauth::{
     Authorizer, DiscoverySource, LoginProbe, OAuthProvider, PendingLogin, ProbeRequest, SignInPrompt,
-    SignedIn,
+    SignInSeed, SignedIn,
 };
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, LinkReason, ProviderKind};
 use mcp_status::{MessageContext, Reason, Verdict, classify, message};
@@ -181,6 +181,15 @@ impl Login<'_> {
     /// Whatever went wrong on the way; a sign-in of before stays as it was.
     pub async fn complete(self, authorizer: &dyn Authorizer) -> Result<SignedIn, AuthError> {
         self.pending.complete(authorizer, &self.probe).await
+    }
+
+    /// The same with a sign-in that was made elsewhere, without a person.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong on the way; a sign-in of before stays as it was.
+    pub async fn complete_with_seed(self, seed: SignInSeed) -> Result<SignedIn, AuthError> {
+        self.pending.complete_with_seed(seed, &self.probe).await
     }
 
     /// The same with a code that the person enters on another device (RFC 8628).

@@ -10,4 +10,5 @@ pub(crate) mod machine;
 pub(crate) mod page;
 pub(crate) mod renewal;
 pub(crate) mod revoke;
+pub(crate) mod share;
 pub(crate) mod token;

@@ -60,6 +60,8 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("mcplink login notes --no-browser", "Over ssh: prints the address, takes the answer"),
             ("mcplink login notes --device", "With a code, on another device"),
             ("mcplink login notes --account work", "A second sign-in beside the first"),
+            ("mcplink login notes tickets", "One after the other; --all for each that has none"),
+            ("mcplink login notes --from-stdin", "In a pipeline, with a sign-in made elsewhere"),
         ],
     ),
     (

@@ -20,7 +20,7 @@ impl Command {
             Self::Doctor(args) => (args.name.iter_mut().collect(), args.url.clone()),
             Self::Headers(args) => one(&mut args.name, &args.url),
             Self::Get(args) => one(&mut args.name, &args.url),
-            Self::Login(args) => one(&mut args.name, &args.url),
+            Self::Login(args) => (args.names.iter_mut().collect(), args.url.clone()),
             Self::Logout(args) => one(&mut args.name, &args.url),
             Self::Tools(args) => one(&mut args.name, &args.url),
             Self::Call(args) => one(&mut args.name, &args.url),

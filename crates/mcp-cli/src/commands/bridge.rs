@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::login;
 use crate::app::App;
-use crate::args::{BridgeArgs, DeadlineArgs, LoginArgs, UrlArgs};
+use crate::args::BridgeArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
@@ -213,15 +213,9 @@ fn sign_in(entry: Arc<Entry>, share: Option<Share>) -> SignIn {
         let (entry, share) = (entry.clone(), share.clone());
         Box::pin(async move {
             let wired = entry.latest();
-            let args = LoginArgs {
-                name: entry.target().name().to_owned(),
-                no_browser: false,
-                device: false,
-                oauth_scope: Vec::new(),
-                deadline: DeadlineArgs::default(),
-                url: UrlArgs::default(),
-            };
-            match login::sign_in(entry.app(), &wired, &args, login::Person::BeforeTheHost).await {
+            match login::sign_in(entry.app(), &wired, login::Way::default(), login::Person::BeforeTheHost)
+                .await
+            {
                 Ok(_) => {
                     if let Some(share) = share {
                         // The process that keeps the connection has been refused without it.

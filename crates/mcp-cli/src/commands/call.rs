@@ -9,7 +9,7 @@ use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind}
 use super::connected::{OpenServer, Want, connected, failed};
 use super::login;
 use crate::app::App;
-use crate::args::{CallArgs, DeadlineArgs, LoginArgs, UrlArgs};
+use crate::args::CallArgs;
 use crate::arguments::{ArgumentError, Arguments, Mismatch};
 use crate::confirmation::Answers;
 use crate::deadline::duration;
@@ -115,15 +115,7 @@ async fn signed_in(app: &App, open: &OpenServer, error: &CliError) -> Result<boo
     if answers.yes().await != Some(true) {
         return Ok(false);
     }
-    let args = LoginArgs {
-        name,
-        no_browser: false,
-        device: false,
-        oauth_scope: Vec::new(),
-        deadline: DeadlineArgs::default(),
-        url: UrlArgs::default(),
-    };
-    login::sign_in(app, &open.wired, &args, login::Person::AtTheTerminal).await?;
+    login::sign_in(app, &open.wired, login::Way::default(), login::Person::AtTheTerminal).await?;
     Ok(true)
 }
 

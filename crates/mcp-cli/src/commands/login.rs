@@ -1,10 +1,13 @@
 //! `mcplink login NAME`: a person signs in; the tokens count only once the server itself has accepted them.
 
+mod seed;
+mod several;
+
 use std::sync::Arc;
 
-use mcp_auth::oauth::{LoopbackAuthorizer, SignedIn};
+use mcp_auth::oauth::{Identity, LoopbackAuthorizer, SignedIn};
 use mcp_connect::{ConfiguredServer, Login};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::args::LoginArgs;
@@ -18,16 +21,42 @@ use crate::view::shown;
 use crate::view::time::rfc3339;
 
 pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliError> {
-    let name = &args.name;
     let loaded = app.load()?;
+    let [name] = &args.names[..] else {
+        if args.from_stdin {
+            return Err(
+                CliError::usage("usage", "--from-stdin is for one server").next("mcplink login --help")
+            );
+        }
+        // Boxed, as the compiler looks only so deep into a future.
+        return Box::pin(several::run(app, &loaded, args)).await;
+    };
     let wired = loaded.wired(app, name).await?;
     // A word that means nothing would be missed on another's page.
     if !app.json {
         loaded.note_problems_of(app, std::slice::from_ref(name), &[]);
     }
-    let signed_in = sign_in(app, &wired, args, Person::AtTheTerminal).await?;
+    let signed_in = match args.from_stdin {
+        true => Box::pin(seed::sign_in(app, &wired)).await?,
+        false => Box::pin(sign_in(app, &wired, Way::of(args), Person::AtTheTerminal)).await?,
+    };
     show(app, &wired, &signed_in);
     Ok(ExitStatus::Success)
+}
+
+/// How a person gets to the page.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Way {
+    /// No browser is opened.
+    no_browser: bool,
+    /// A code is entered on another device.
+    device: bool,
+}
+
+impl Way {
+    fn of(args: &LoginArgs) -> Self {
+        Self { no_browser: args.no_browser, device: args.device }
+    }
 }
 
 /// Where the person is who signs in.
@@ -43,17 +72,17 @@ pub(super) enum Person {
 pub(super) async fn sign_in(
     app: &App,
     wired: &ConfiguredServer,
-    args: &LoginArgs,
+    way: Way,
     person: Person,
 ) -> Result<SignedIn, CliError> {
-    let name = &args.name;
+    let name = &wired.description.name;
     attempt::check(app, wired)?;
     let steps = SignInSteps::new(app.reached.clone(), name);
     steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
     let login = attempt::begun(app, wired).await?;
 
     // Who says how a person gets to the page, or to the code, has one somewhere.
-    let has_said = args.no_browser || args.device || app.environment.text("BROWSER").is_some();
+    let has_said = way.no_browser || way.device || app.environment.text("BROWSER").is_some();
     let is_implied = person == Person::AtTheTerminal && !app.interactive && !has_said;
     if app.non_interactive || is_implied {
         // Whichever way it is done, it takes a person. What is wrong beside that has been told by now.
@@ -72,14 +101,14 @@ pub(super) async fn sign_in(
     let login = confirmed(app, name, login, person).await?;
 
     let browser = match browser::choose(&app.environment, Machine::current()) {
-        _ if args.no_browser => Browser::Absent("as you asked"),
+        _ if way.no_browser => Browser::Absent("as you asked"),
         browser => browser,
     };
     // Who asks for no browser pastes, if not on a terminal then through a pipe.
-    let pastes = person == Person::AtTheTerminal && (app.interactive || args.no_browser);
+    let pastes = person == Person::AtTheTerminal && (app.interactive || way.no_browser);
     let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes).in_json(app.json));
     steps.registers(login.issuer());
-    let signed_in = if args.device {
+    let signed_in = if way.device {
         login.complete_with_device(&ToldPrompt { inner: prompt.clone(), steps }).await
     } else {
         let inner = LoopbackAuthorizer::new(prompt.clone());
@@ -123,19 +152,27 @@ async fn confirmed<'a>(
 }
 
 fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
-    let name = &wired.description.name;
     if app.json {
-        app.print_json(&json!({
-            "schemaVersion": 1,
-            "name": name,
-            "account": wired.description.account,
-            "signedIn": true,
-            "issuer": signed_in.issuer,
-            "scopes": signed_in.scopes,
-            "expiresAt": signed_in.expires_at.map(rfc3339),
-            "refreshable": signed_in.refreshable,
-        }));
+        let mut document = json!({ "schemaVersion": 1 });
+        if let (Some(document), Value::Object(row)) = (document.as_object_mut(), row(wired, signed_in)) {
+            document.extend(row);
+        }
+        app.print_json(&document);
         return;
     }
     app.output.out(&format!("{}\n", attempt::told(&wired.description, signed_in)));
+}
+
+/// A sign-in that has succeeded, for a program.
+fn row(wired: &ConfiguredServer, signed_in: &SignedIn) -> Value {
+    json!({
+        "name": wired.description.name,
+        "account": wired.description.account,
+        "signedIn": true,
+        "who": signed_in.identity.as_ref().map(Identity::to_line),
+        "issuer": signed_in.issuer,
+        "scopes": signed_in.scopes,
+        "expiresAt": signed_in.expires_at.map(rfc3339),
+        "refreshable": signed_in.refreshable,
+    })
 }

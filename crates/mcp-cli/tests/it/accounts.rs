@@ -244,3 +244,155 @@ fn a_sign_in_of_another_person_tenant_or_issuer_is_refused_before_anything_is_se
     desk.run(&setting, &["login", "s"], 0);
     desk.run(&setting, &["status", "s"], 0);
 }
+
+#[test]
+fn a_sign_in_made_elsewhere_is_taken_from_a_pipe_without_a_person() {
+    let desk = Desk::new();
+    let mut entry = http(&desk.server);
+    entry["oauth"] = json!({ "clientId": "ci", "issuer": desk.auth.issuer() });
+    let mut setting = Setting::of("s", entry);
+    desk.auth.add_public_client("ci", &[]);
+    desk.run(&setting, &["login", "s"], 0);
+    let folder = setting.home.state_dir().join("tokens/tokens");
+    let kept = || {
+        let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+        let text: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        std::fs::remove_file(file).unwrap();
+        text
+    };
+    let seed = |setting: &Setting, text: &str, code: i32| {
+        let command = setting.mcplink(&["login", "s", "--from-stdin", "--non-interactive", "--json"]);
+        command.stdin(text).may_hold_secrets("state").run().expect_code(code)
+    };
+    // The whole response, then the refresh token alone, which is renewed; the new one is kept.
+    let first = kept();
+    let response = json!({ "access_token": first["access_token"], "refresh_token": first["refresh_token"],
+        "token_type": "Bearer", "expires_in": 3600 });
+    assert_eq!(seed(&setting, &response.to_string(), 0).json()["signedIn"], true);
+    desk.run(&setting, &["status", "s"], 0);
+    let second = kept();
+    assert_eq!(second["access_token"], first["access_token"]);
+    let token = second["refresh_token"].as_str().unwrap().to_owned();
+    assert_eq!(seed(&setting, &format!("{token}\n"), 0).json()["refreshable"], true);
+    desk.run(&setting, &["status", "s"], 0);
+    assert_ne!(kept()["refresh_token"], token.as_str());
+
+    // A spent one, nothing, and what is none change nothing, and nothing of it is told.
+    for (text, code) in [(&*token, 3), ("", 2), ("canary two words", 2), ("{\"canary\": 1}", 2)] {
+        let output = seed(&setting, text, code);
+        assert!(!output.stderr.contains("canary") && !output.stderr.contains(&token), "{output}");
+        assert!(std::fs::read_dir(&folder).unwrap().next().is_none());
+    }
+    // A refresh token goes to no authorization server that the server alone names.
+    setting.write("s", http(&desk.server));
+    let before = desk.auth.requests_to(mcp_testkit::Endpoint::Token).len();
+    let stranger = seed(&setting, r#"{"refresh_token":"canary","client_id":"ci"}"#, 2);
+    assert!(stranger.stderr.contains("oauth.issuer"), "{stranger}");
+    let no_client = seed(&setting, "canary", 2);
+    assert!(no_client.stderr.contains("clientId"), "{no_client}");
+    assert_eq!(desk.auth.requests_to(mcp_testkit::Endpoint::Token).len(), before);
+}
+
+#[test]
+fn many_sign_ins_come_one_after_the_other_and_all_are_those_that_want_one() {
+    let desk = Desk::new();
+    let second = FakeMcpServer::start().unwrap();
+    desk.auth.protect(&second);
+    let open = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&desk.server))
+        .with("t", http(&second))
+        .with("open", http(&open))
+        .with("local", json!({ "command": "cat" }));
+    let told = desk.run(&setting, &["login", "s", "t"], 0);
+    assert!(told.stdout.contains("signed in to s") && told.stdout.contains("signed in to t"), "{told}");
+    assert!(told.stderr.contains("2 of 2 signed in"), "{told}");
+    desk.run(&setting, &["logout", "t"], 0);
+    let document = desk.run(&setting, &["login", "--all", "--json"], 0).json();
+    let names: Vec<_> = document["signIns"].as_array().unwrap().iter().map(|row| &row["name"]).collect();
+    assert_eq!(names, ["t"], "{document:#}");
+    let none = desk.run(&setting, &["login", "--all"], 0);
+    assert!(none.stderr.contains("no server wants a sign-in"), "{none}");
+    // One that fails does not keep the next from its turn.
+    let mixed = desk.run(&setting, &["login", "local", "s", "--json"], 2).json();
+    assert_eq!(
+        (&mixed["signIns"][0]["error"]["code"], &mixed["signIns"][1]["signedIn"]),
+        (&json!("no-oauth"), &json!(true))
+    );
+    desk.run(&setting, &["login"], 2);
+    desk.run(&setting, &["login", "s", "t", "--from-stdin"], 2);
+}
+
+#[test]
+fn one_sign_in_serves_the_servers_of_its_issuer_that_a_person_says_share_it() {
+    let desk = Desk::new();
+    desk.auth.set(|settings| settings.refresh_for_any_resource = true);
+    let (second, third) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    desk.auth.protect(&second);
+    desk.auth.protect(&third);
+    let shares = |server: &FakeMcpServer| {
+        let mut entry = http(server);
+        entry["oauth"] = json!({ "share": "issuer" });
+        entry
+    };
+    let setting = Setting::of("s", http(&desk.server))
+        .with("t", shares(&second))
+        .with("u", http(&third))
+        .project_file(json!({ "p": shares(&second) }));
+    desk.run(&setting, &["status", "t"], 3);
+    desk.run(&setting, &["login", "s"], 0);
+    // Each has a token of its own: the server takes none that was made for another one.
+    desk.run(&setting, &["status", "t"], 0);
+    let (of_s, of_t) = (desk.sent(&setting, &[]), authorizations(&second, "tools/list").pop().unwrap());
+    assert_ne!(of_s, of_t);
+    let before = desk.auth.requests_to(mcp_testkit::Endpoint::Token).len();
+    desk.run(&setting, &["status", "t"], 0);
+    assert_eq!(desk.auth.requests_to(mcp_testkit::Endpoint::Token).len(), before, "it is kept");
+    // Not without the word of a person, and not by that of a repository.
+    desk.run(&setting, &["status", "u"], 3);
+    let refused = setting.run(&["status", "p", "--json"], 2).json();
+    assert_eq!(refused["servers"][0]["reason"]["code"], "config", "{refused:#}");
+    // The sign-in that is shared is renewed as before, and ends for all.
+    desk.run(&setting, &["logout", "t"], 0);
+    desk.run(&setting, &["status", "t"], 0);
+    assert_eq!(desk.sent(&setting, &[]), of_s);
+    desk.run(&setting, &["logout", "s"], 0);
+    desk.run(&setting, &["logout", "t"], 0);
+    desk.run(&setting, &["status", "t"], 3);
+}
+
+#[test]
+fn a_client_metadata_document_comes_before_a_registration_and_a_registered_client_before_both() {
+    const HOSTED: &str = "https://corp.example/mcplink.json";
+    const OF_ENTRY: &str = "https://other.example/client.json";
+    let desk = Desk::new();
+    desk.auth.set(|settings| settings.client_id_metadata_documents = true);
+    let client = |oauth: Value, takes_documents: bool| {
+        desk.auth.set(|settings| settings.client_id_metadata_documents = takes_documents);
+        let mut entry = http(&desk.server);
+        entry["oauth"] = oauth;
+        let setting = Setting::of("s", entry);
+        let login = setting.mcplink(&["login", "s"]).env("BROWSER", desk.browser.command());
+        let login = login.env("MCPLINK_CLIENT_METADATA_URL", HOSTED).may_hold_secrets("state");
+        login.run().expect_code(0);
+        desk.run(&setting, &["status", "s"], 0);
+        let asked = desk.auth.requests_to(mcp_testkit::Endpoint::Authorize).pop().unwrap();
+        asked.form().into_iter().find(|(name, _)| *name == "client_id").unwrap().1.to_string()
+    };
+    desk.auth.add_public_client("by-hand", &[]);
+    assert_eq!(client(json!({}), true), HOSTED);
+    assert_eq!(client(json!({ "clientMetadataUrl": OF_ENTRY }), true), OF_ENTRY);
+    assert_eq!(client(json!({ "clientId": "by-hand" }), true), "by-hand");
+    assert!(desk.auth.registrations().is_empty());
+    assert!(client(json!({}), false).starts_with("client-"), "where no document is taken, it registers");
+    // The document that is shipped says what a registration says.
+    let shipped: Value = serde_json::from_str(include_str!("../../../../docs/client-metadata.json")).unwrap();
+    let registered = &desk.auth.registrations()[0];
+    for field in
+        ["client_name", "application_type", "grant_types", "response_types", "token_endpoint_auth_method"]
+    {
+        assert_eq!(shipped[field], registered[field], "{field}");
+    }
+    let redirect = registered["redirect_uris"][0].as_str().unwrap();
+    assert!(redirect.starts_with("http://localhost:") && redirect.ends_with("/callback"), "{redirect}");
+    assert_eq!(shipped["redirect_uris"][0], "http://localhost/callback");
+}

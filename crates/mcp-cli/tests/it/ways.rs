@@ -1,6 +1,8 @@
 //! How one server is reached: whom it is trusted by, which certificate is shown to it, by which proxy, with which cookies.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use mcp_harness::{Mcplink, Output};
 use mcp_testkit::{
@@ -133,6 +135,94 @@ fn fa_a92_a_certificate_of_the_client_is_shown_to_its_server_alone() {
     let url = format!("https://localhost:{port}/mcp");
     let [ca, cert, key] = ["authority.pem", "client.pem", "client.key.pem"].map(file);
     setting.run(&["ping", &url, "--ca", &ca, "--cert", &cert, "--key", &key], 0);
+}
+
+/// A program of the system that serves until the test ends.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Its process; `None` where it is not installed, which is said.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn served(program: &str, args: &[&str]) -> Option<Served> {
+    let command = Command::new(program).args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    command.map(Served).inspect_err(|_| eprintln!("SKIPPED: no `{program}`")).ok()
+}
+
+/// OpenSSL's own server, which wants a certificate of the client and speaks no MCP: what is told is what happens in TLS.
+#[test]
+fn fa_a92_openssl_is_shown_the_certificate_and_what_it_refuses_is_told() {
+    let [cert, key, client] = ["localhost.pem", "localhost.key.pem", "client-authority.pem"].map(file);
+    let args = ["s_server", "-accept", "127.0.0.1:0", "-cert", &cert, "-key", &key, "-CAfile", &client];
+    let more = ["-Verify", "1", "-verify_return_error", "-www"];
+    let Some(mut server) = served("openssl", &[&args[..], &more[..]].concat()) else { return };
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let port = lines.find_map(|line| line.strip_prefix("ACCEPT ")?.rsplit(':').next()?.parse().ok()).unwrap();
+    // It is not to wait for somebody who reads what it says.
+    std::thread::spawn(move || lines.for_each(drop));
+    for (certificate, code, said) in [
+        (json!({}), "tls", "wants a certificate of the client"),
+        (
+            json!({ "cert": file("self-signed.pem"), "key": file("self-signed.key.pem") }),
+            "tls",
+            "does not take",
+        ),
+        (
+            json!({ "cert": file("client.pem"), "key": file("self-signed.key.pem") }),
+            "config",
+            "not the one of its",
+        ),
+        (json!({ "cert": file("client.pem"), "key": file("client.key.pem") }), "timeout", "no answer"),
+    ] {
+        let mut tls = json!({ "ca": file("authority.pem") });
+        tls.as_object_mut().unwrap().extend(certificate.as_object().cloned().unwrap());
+        let setting = Setting::of("s", at(port, json!({ "tls": tls })));
+        let command = setting.mcplink(&["status", "s", "--json"]).env("MCP_TIMEOUT", "1500");
+        let reason = row(&command.run().json(), "s")["reason"].clone();
+        let told = reason["message"].as_str().unwrap();
+        assert!(reason["code"] == code && told.contains(said), "{certificate}: {reason:#}");
+    }
+}
+
+/// A SOCKS proxy that others wrote, with and without a password.
+#[test]
+fn fa_a44_microsocks_is_gone_through_and_asks_for_its_password() {
+    let server = FakeMcpServer::start().unwrap();
+    let free = || std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let (open, closed) = (free(), free());
+    let (open_port, closed_port) = (open.to_string(), closed.to_string());
+    let Some(_open) = served("microsocks", &["-i", "127.0.0.1", "-p", &open_port]) else { return };
+    let Some(_closed) =
+        served("microsocks", &["-i", "127.0.0.1", "-p", &closed_port, "-u", "ann", "-P", "canary-socks"])
+    else {
+        return;
+    };
+    let reached = |port: u16| {
+        (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+    };
+    assert!(reached(open) && reached(closed));
+    for (proxy, code) in [
+        (format!("socks5h://127.0.0.1:{open}"), 0),
+        (format!("socks5://127.0.0.1:{open}"), 0),
+        (format!("socks5h://ann:canary-socks@127.0.0.1:{closed}"), 0),
+        (format!("socks5h://127.0.0.1:{closed}"), 4),
+        (format!("socks5h://ann:canary-other@127.0.0.1:{closed}"), 4),
+    ] {
+        let entry = json!({ "type": "http", "url": server.url(), "proxy": proxy });
+        let setting = Setting::of("s", entry);
+        let output = setting.mcplink(&["status", "s", "--json"]).run().expect_code(code);
+        assert!(!output.to_string().contains("canary"), "{output}");
+        let reason = &row(&output.json(), "s")["reason"];
+        assert!(code == 0 || reason["code"] == "proxy-auth", "{reason:#}");
+    }
 }
 
 #[test]

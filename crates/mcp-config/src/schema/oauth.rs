@@ -42,6 +42,11 @@ pub(super) const FIELDS: [(&str, Shape, &str); 16] = [
         Shape::Text,
         "The one organisation whose sign-ins are used: the number or name of the tenant in the ID token.",
     ),
+    (
+        "share",
+        Shape::OneOf(&["issuer"]),
+        "A sign-in to another server of the same issuer serves this one, too; never in the file of a project.",
+    ),
     ("authorizeParams", Shape::TextMap, "More parameters of the authorization request, such as audience."),
 ];
 
@@ -71,6 +76,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, scope: Scope) -> (Option<OAuth>,
         authorize_params: authorize_params(reader, object),
         client_metadata: client_metadata(reader, object),
         use_id_token: use_id_token(reader, object),
+        shares_issuer: shares_issuer(reader, object, scope),
         expect_subject: expected(reader, object, "expectSubject"),
         expect_organization: expected(reader, object, "expectOrganization"),
     };
@@ -148,6 +154,30 @@ fn authorize_params(reader: &mut Reader<'_, '_>, object: &Object) -> BTreeMap<St
         read.insert(member.key.to_string(), value.to_owned());
     }
     read
+}
+
+/// Security: a server that a repository brings along does not help itself to a sign-in that a person made for another one.
+fn shares_issuer(reader: &mut Reader<'_, '_>, object: &Object, scope: Scope) -> bool {
+    const KEY: &str = "share";
+    let Some(node) = get(object, KEY) else { return false };
+    if node.as_str() != Some("issuer") {
+        wrong(
+            reader,
+            KEY,
+            node,
+            "expected \"issuer\": one sign-in for all servers of an authorization server",
+        );
+        return false;
+    }
+    show(reader, KEY, node, "issuer");
+    if scope == Scope::Project {
+        let message =
+            "is not taken from the file of a project: which of your sign-ins serve it is yours to say";
+        let hint = Some("put the server into a file of your own");
+        reader.error(ProblemCode::InvalidConfig, &["oauth", KEY], node.span, message, hint);
+        return false;
+    }
+    true
 }
 
 /// Whose sign-in is used. One that says nothing would let everyone through.

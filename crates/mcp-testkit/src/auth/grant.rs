@@ -140,8 +140,12 @@ fn refresh(state: &mut State, form: &Form, client: &str) -> Result<Value, OAuthE
     if !asked.is_empty() {
         grant.scopes = asked;
     }
+    let before = grant.clone();
     if form.get("resource").is_some() && form.resource() != grant.resource {
-        return Err(OAuthError::new("invalid_target", "resource is not the one that was authorized"));
+        if !state.settings.refresh_for_any_resource {
+            return Err(OAuthError::new("invalid_target", "resource is not the one that was authorized"));
+        }
+        grant.resource = form.resource();
     }
     if !state.settings.rotation {
         let access = state.issue_access(&grant, Some(token.family));
@@ -150,7 +154,12 @@ fn refresh(state: &mut State, form: &Form, client: &str) -> Result<Value, OAuthE
     if let Some(token) = state.refresh_tokens.get_mut(presented) {
         token.used = true;
     }
-    Ok(tokens(state, &grant, Some(token.family)))
+    // The refresh token is good for what was authorized, whatever this access token is for.
+    let mut body = tokens(state, &grant, Some(token.family));
+    if before.resource != grant.resource && state.settings.refresh_tokens {
+        body["refresh_token"] = json!(state.issue_refresh(&before, token.family));
+    }
+    Ok(body)
 }
 
 fn poll_device(state: &mut State, form: &Form, client: &str) -> Result<Value, OAuthError> {

@@ -81,6 +81,8 @@ pub struct AuthSettings {
     pub rotation: bool,
     /// Subject tokens and assertions that are accepted in token exchange and in the JWT bearer grant.
     pub accepted_assertions: BTreeSet<String>,
+    /// A refresh may ask for a token of another resource (RFC 8707, section 2.2).
+    pub refresh_for_any_resource: bool,
     /// Refuses authorization and token requests without `resource` (RFC 8707).
     pub resource_required: bool,
 
@@ -130,6 +132,7 @@ impl Default for AuthSettings {
             refresh_tokens: true,
             rotation: true,
             accepted_assertions: BTreeSet::new(),
+            refresh_for_any_resource: false,
             resource_required: false,
             metadata_issuer: None,
             authorization_endpoint: None,

@@ -117,7 +117,7 @@ impl HttpClient {
                 _ => client.way(&endpoint.url),
             },
             host: url.host_str().unwrap_or_default().to_owned(),
-            port: url.port_or_known_default().unwrap_or(80),
+            port: sounding::port_of(url),
             addresses,
             looked_up: is_name.then(|| began.elapsed()),
             refused: Vec::new(),

@@ -22,12 +22,18 @@ pub(super) async fn addresses(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -
     found.ok().and_then(Result::ok).unwrap_or_default()
 }
 
+/// The port that is meant where none is written; for a SOCKS proxy as the HTTP client takes it.
+pub(super) fn port_of(url: &Url) -> u16 {
+    let usual = if url.scheme().starts_with("socks") { 1080 } else { 80 };
+    url.port_or_known_default().unwrap_or(usual)
+}
+
 /// The addresses of a host, for as long as it takes to find them.
 pub(super) async fn addresses_of(
     resolver: Option<&Arc<dyn Resolver>>,
     url: &Url,
 ) -> io::Result<Vec<SocketAddr>> {
-    let port = url.port_or_known_default().unwrap_or(80);
+    let port = port_of(url);
     Ok(match (url.host(), resolver) {
         (Some(Host::Ipv4(address)), _) => vec![SocketAddr::new(IpAddr::V4(address), port)],
         (Some(Host::Ipv6(address)), _) => vec![SocketAddr::new(IpAddr::V6(address), port)],

@@ -3,6 +3,7 @@
 //! Until the new tokens have been proven against the server, everything that was there before stays in place: an
 //! interrupted or failed sign-in changes nothing.
 
+mod seed;
 mod sign_out;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpE
 /// The redirect URI that a device code is registered with and never uses: some servers insist on a redirect URI all the same.
 const DEVICE_REDIRECT: &str = "http://localhost/callback";
 
+pub use seed::SignInSeed;
 pub use sign_out::{CompletedSignOut, Revocation};
 
 /// Sign-in, sign-out and reset for one server.

@@ -79,6 +79,15 @@ impl TokenAnswer {
         Some(self)
     }
 
+    /// The same with this refresh token, where it brings none: the one that was sent stays good (RFC 6749 section 6).
+    pub(crate) fn or_refresh_token(mut self, token: &Secret) -> Self {
+        let has_one = self.refresh_token.as_ref().is_some_and(|token| !token.secret().is_empty());
+        if !has_one {
+            self.refresh_token = Some(RefreshToken::new(token.expose().to_owned()));
+        }
+        self
+    }
+
     /// Whether the server says that it left `scope` out, and gave no refresh token.
     pub(crate) fn is_short_of(&self, scope: &str) -> bool {
         let refreshable = self.refresh_token.as_ref().is_some_and(|token| !token.secret().is_empty());

@@ -14,6 +14,7 @@ use super::super::discover::offer;
 use super::super::dpop::{DpopKey, Verifier};
 use super::super::grant::machine::{asks_for_token, mint};
 use super::super::grant::renewal::refresh;
+use super::super::grant::share::adopt;
 use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::same_issuer;
 use crate::single_flight::ahead;
@@ -191,6 +192,9 @@ impl OAuthSource {
             if !needs_person && asks_for_token(&rejection) {
                 return Ok(None);
             }
+            if let Some(shared) = self.shared(&rejection).await {
+                return self.credentials(&shared).map(|credentials| Some(Recovery::Retry(credentials)));
+            }
             self.look_for_an_offer(&rejection).await;
             return Ok(Some(helpless));
         };
@@ -214,6 +218,11 @@ impl OAuthSource {
         let chance = rejection.recoveries == 0 || (rejection.recoveries == 1 && in_use.dpop.is_some());
         if !refused || widen || !chance {
             return Ok(Some(helpless));
+        }
+        if in_use.tokens.refresh_token.is_none()
+            && let Some(shared) = self.shared(&rejection).await
+        {
+            return self.credentials(&shared).map(|credentials| Some(Recovery::Retry(credentials)));
         }
         let hopeless =
             in_use.tokens.refresh_token.is_none() || self.has_moved(&in_use, rejection.challenges).await;
@@ -312,6 +321,25 @@ impl OAuthSource {
             current.unsaved = false;
         }
         saved
+    }
+
+    /// Tokens by a sign-in to another server of the issuer, where the entry wants that. Why there are none is no reason of its
+    /// own: what a person does is the same, which is to sign in.
+    async fn shared(&self, rejection: &Rejection<'_>) -> Option<ActiveTokens> {
+        let wanted = self.ctx.settings.spec.shares_issuer
+            && self.needs_person()
+            && rejection.status == StatusCode::UNAUTHORIZED
+            && rejection.recoveries == 0;
+        if !wanted {
+            return None;
+        }
+        let adopted = adopt(&self.ctx, rejection.challenges)
+            .await
+            .and_then(|adopted| adopted.map(|(key, tokens)| self.hold(key, tokens, false)).transpose());
+        adopted.unwrap_or_else(|error| {
+            tracing::debug!(%error, "no sign-in of the issuer can be shared");
+            None
+        })
     }
 
     /// Finds out, once, whether a server that refuses without saying where to sign in publishes it.

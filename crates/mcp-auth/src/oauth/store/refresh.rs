@@ -117,6 +117,10 @@ where
     let current = match store.load(&key).await {
         Ok(Some(kept)) if is_older(&kept, &used) => used,
         Ok(Some(kept)) if kept.same_tokens(&used) => kept,
+        // Another token of the same sign-in was asked for meanwhile, for another server: this one is as it was.
+        Ok(Some(kept)) if kept.generation == used.generation && kept.access_token == used.access_token => {
+            kept
+        }
         Ok(Some(kept)) if is_usable(&kept, now) => return RefreshOutcome::AlreadyRefreshed(kept),
         Ok(Some(kept)) => kept,
         Ok(None) => return RefreshOutcome::Rejected(signed_out()),

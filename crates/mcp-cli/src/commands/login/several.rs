@@ -1,0 +1,61 @@
+//! `login A B C` and `login --all`: one sign-in after the other, each told as it ends, and the whole at the end.
+
+use serde_json::{Value, json};
+
+use super::{Person, Way, row, sign_in};
+use crate::app::App;
+use crate::args::LoginArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::loaded::LoadedConfig;
+use crate::sign_in::attempt;
+use crate::view::shown;
+
+/// What is told of a server that has no sign-in: with `--all` it is none of those that were meant.
+const NOT_WANTED: &str = "no-sign-in-wanted";
+
+pub(super) async fn run(app: &App, loaded: &LoadedConfig, args: &LoginArgs) -> Result<ExitStatus, CliError> {
+    let servers = loaded.wired_named(app, &args.names).await?;
+    let (mut rows, mut exits) = (Vec::new(), Vec::new());
+    let mut signed_in = 0;
+    for server in &servers {
+        if args.all && (server.check_sign_in().is_err() || server.snapshot().signed_in) {
+            continue;
+        }
+        match Box::pin(sign_in(app, server, Way::of(args), Person::AtTheTerminal)).await {
+            Ok(done) => {
+                signed_in += 1;
+                rows.push(row(server, &done));
+                if !app.json {
+                    app.output.out(&format!("{}\n", attempt::told(&server.description, &done)));
+                }
+            }
+            Err(error) if args.all && error.code == NOT_WANTED => {}
+            Err(error) => {
+                exits.push(error.exit);
+                rows.push(refused(&server.description.name, app, &error));
+                if !app.json {
+                    app.output.error(&error.to_lines(app.stderr_room()));
+                }
+            }
+        }
+    }
+    if app.json {
+        app.print_json(&json!({ "schemaVersion": 1, "signIns": rows }));
+    } else if rows.is_empty() {
+        app.output.note(
+            "no server wants a sign-in that it has not; `mcplink accounts` lists those that are kept\n",
+        );
+    } else {
+        app.output.note(&format!("{signed_in} of {} signed in\n", rows.len()));
+    }
+    Ok(ExitStatus::combine(exits))
+}
+
+fn refused(name: &str, app: &App, error: &CliError) -> Value {
+    let mut told = error.to_value();
+    if let Some(next) = &error.next {
+        told["next"] = app.steps.step(next).into();
+    }
+    json!({ "name": shown::name(name), "signedIn": false, "error": told })
+}
