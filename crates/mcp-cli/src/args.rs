@@ -1,4 +1,6 @@
 //! The command line as typed: parsed, nothing done. Lowered once, in `settings`.
+//!
+//! Longer than 500 lines because the options of a command stand with the list of the commands.
 
 mod config;
 mod diagnosis;
