@@ -1,4 +1,6 @@
 //! A server entry: parsed once, expanded, and with every fact that others would have to infer from paths.
+//!
+//! Longer than 500 lines because what an entry answers for itself stands with its types.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,7 @@
 //! From an entry to what `mcp-auth` resolves (feature `auth`). No rule is decided here: the facts are on the
 //! entry, the order of providers is in the plan.
+//!
+//! Longer than 500 lines because each field is lowered beside the tables that it is tried on.
 
 use std::path::Path;
 use std::time::Duration;

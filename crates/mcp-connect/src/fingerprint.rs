@@ -5,8 +5,6 @@
 //! could read counts as a whole: its environment, but for what differs between any two terminals. Each type is taken apart
 //! where it is defined, without `..`: a new field does not compile before it is decided whether it counts.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -15,10 +13,8 @@ use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Endpoint, Server};
 use ring::digest::{Context, SHA256};
 
+use crate::late::forget_terminal;
 use crate::{ConfiguredServer, Description, HostOptions};
-
-/// Variables that every shell and terminal sets for itself. No credential is found by them.
-const OF_THE_TERMINAL: [&str; 6] = ["_", "SHLVL", "OLDPWD", "PWD", "COLUMNS", "LINES"];
 
 /// What an entry comes to, as a one-way digest: equal where a connection would be the same one. Made of secrets, so it is
 /// compared, and neither shown nor kept.
@@ -132,10 +128,6 @@ fn without_terminal(server: &Server) -> Server {
     server
 }
 
-pub(crate) fn forget_terminal(environment: &mut BTreeMap<OsString, OsString>) {
-    environment.retain(|name, _| !OF_THE_TERMINAL.iter().any(|own| name == own));
-}
-
 /// A digest that is fed by [`Hash`]. What that writes is the same in two processes of one build, and no more is asked of it.
 struct Sha256(Context);
 
@@ -161,6 +153,7 @@ impl Hasher for Sha256 {
 
 #[cfg(test)]
 mod tests {
+    use crate::late::OF_THE_TERMINAL;
     use std::path::Path;
     use std::sync::Arc;
     use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The secrets in the address of a server, or in what it is started with: read when a connection is made.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -9,7 +11,8 @@ use mcp_config::{Env, SecretPlace, ServerEntry};
 use mcp_transport::{Endpoint, LateEndpoint, StdioEndpoint};
 use url::Url;
 
-use crate::fingerprint::forget_terminal;
+/// Variables that every shell and terminal sets for itself. No credential is found by them.
+pub(crate) const OF_THE_TERMINAL: [&str; 6] = ["_", "SHLVL", "OLDPWD", "PWD", "COLUMNS", "LINES"];
 
 /// What is read of an entry for each connection.
 struct LateSecrets {
@@ -98,6 +101,11 @@ impl LateSecrets {
         }
         Ok(parts)
     }
+}
+
+/// Without what differs between any two terminals.
+pub(crate) fn forget_terminal(environment: &mut BTreeMap<OsString, OsString>) {
+    environment.retain(|name, _| !OF_THE_TERMINAL.iter().any(|own| name == own));
 }
 
 /// RFC 3986 section 2.3: everything else is written in hexadecimal, so that no secret begins another part of an address.

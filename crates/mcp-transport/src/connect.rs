@@ -21,7 +21,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
 use crate::hub::Inbox;
-use crate::late::LateEndpoint;
+use crate::late::{self, LateEndpoint};
 use crate::lease::SharedBudget;
 use crate::limits::{Budget, Limits};
 use crate::options::{ClientOptions, RequestOptions};
@@ -156,6 +156,16 @@ impl Server {
     pub fn with_tools(mut self, tools: Option<Arc<dyn ToolFilter>>) -> Self {
         self.tools = tools;
         self
+    }
+}
+
+impl Server {
+    /// The server with its whole endpoint.
+    async fn completed(&self) -> Result<Self, TransportError> {
+        let Some(late) = &self.late else { return Ok(self.clone()) };
+        let endpoint = late.complete(self.endpoint.clone()).await;
+        let endpoint = endpoint.map_err(|error| TransportError::credentials(error, late::NAME))?;
+        Ok(Self { endpoint, ..self.clone() })
     }
 }
 

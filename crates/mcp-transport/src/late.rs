@@ -5,12 +5,11 @@ use std::hash::Hasher;
 
 use mcp_auth::{AuthError, AuthFuture};
 
-use crate::connect::Server;
 use crate::endpoint::Endpoint;
 use crate::error::{AuthContext, TransportError, TransportErrorKind};
 
 /// The name under which a failure of it is told, where a provider has its own.
-const NAME: &str = "secrets";
+pub(crate) const NAME: &str = "secrets";
 
 /// Completes an endpoint for one connection, as late as that is possible.
 ///
@@ -52,16 +51,6 @@ pub trait LateEndpoint: fmt::Debug + Send + Sync + 'static {
     fn identify(&self, state: &mut dyn Hasher);
 }
 
-impl Server {
-    /// The server with its whole endpoint.
-    pub(crate) async fn completed(&self) -> Result<Self, TransportError> {
-        let Some(late) = &self.late else { return Ok(self.clone()) };
-        let endpoint = late.complete(self.endpoint.clone()).await;
-        let endpoint = endpoint.map_err(|error| TransportError::credentials(error, NAME))?;
-        Ok(Self { endpoint, ..self.clone() })
-    }
-}
-
 impl TransportError {
     /// Credentials that could not be had.
     pub(crate) fn credentials(error: AuthError, provider: &str) -> Self {
@@ -78,7 +67,7 @@ mod tests {
     use mcp_status::{MessageContext, ReasonCode, classify, message};
 
     use super::*;
-    use crate::connect::Connector;
+    use crate::connect::{Connector, Server};
     use crate::endpoint::StdioEndpoint;
     use crate::options::{ClientInfo, ClientOptions};
 

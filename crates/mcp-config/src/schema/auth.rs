@@ -1,5 +1,7 @@
 //! The `auth` block: a grant or a file. What it is wrong about decides which credentials are sent, so nothing of it is passed
 //! over.
+//!
+//! Longer than 500 lines because the table of its fields stands with those that it is tried on.
 
 use std::path::Path;
 
