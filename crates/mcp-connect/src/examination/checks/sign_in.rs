@@ -191,7 +191,8 @@ impl Findings<'_> {
             true => "no scopes named".to_owned(),
             false => format!("scopes {}", record.scopes.join(" ")),
         };
-        format!("of {} for {}, {scopes}, {until}", record.key.issuer(), record.client_id)
+        let account = record.key.account().map_or_else(String::new, |account| format!("account {account}: "));
+        format!("{account}of {} for {}, {scopes}, {until}", record.key.issuer(), record.client_id)
     }
 
     fn refresh(&self) -> Check {
