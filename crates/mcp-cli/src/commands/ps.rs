@@ -152,3 +152,62 @@ fn table(sessions: &[Session], style: Style) -> String {
     };
     rows.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_bridge::Role;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn session(pid: u32, name: &str, host: &str, status: &str, reason: Option<&str>) -> Session {
+        Session {
+            session: pid,
+            name: name.to_owned(),
+            source: "/home/me/.claude.json".to_owned(),
+            url: None,
+            host: Some(host.to_owned()),
+            folder: Some("/home/me/shop-api".to_owned()),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            since: Some("2026-11-29T01:58:00.000Z".to_owned()),
+            kind: "bridge".to_owned(),
+            shared: None,
+            status: status.into(),
+            reason: reason.map_or(Value::Null, |message| json!({ "message": message })),
+        }
+    }
+
+    fn sessions() -> Vec<Session> {
+        let refused =
+            "failed to run the headers helper: it exited with code 7 (stderr: my-sso: session expired)";
+        let mut sessions = vec![
+            session(27_396, "tickets", "Cursor 1.7", "needs-auth", Some(refused)),
+            session(27_401, "日本語サーバー", "Codex 0.171", "connected", None),
+        ];
+        sessions[1].shared = Some(Role::Owner { guests: 2 });
+        sessions[1].version = Some("0.0.9".to_owned());
+        sessions
+    }
+
+    #[test]
+    fn fh_h11_no_line_of_the_sessions_is_wider_than_the_terminal_and_all_of_it_is_there() {
+        for columns in [40, 80, 120] {
+            let style = Style { terminal: true, color: false, columns };
+            let text = table(&sessions(), style) + &foot(&sessions(), style);
+            let longest = text.lines().map(mcp_text::width).max();
+            assert!(longest <= Some(columns), "{columns}:\n{text}");
+            for word in ["27396", "27401", "tickets", "needs-auth: failed to run", "mcplink stop 27396"] {
+                assert!(text.contains(word), "{columns}: {word}:\n{text}");
+            }
+            assert!(text.contains("2 sessions: 1 connected, 1 waiting for a person"), "{columns}:\n{text}");
+        }
+        let piped = Style { terminal: false, color: false, columns: 40 };
+        let text = table(&sessions(), piped);
+        assert!(
+            text.contains("session expired)")
+                && text.contains("connected, shared with 2 more (version 0.0.9)"),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
+}

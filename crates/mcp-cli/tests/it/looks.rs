@@ -149,6 +149,24 @@ fn fh_h13_screens_of_an_examination() {
 }
 
 #[test]
+fn fh_h13_screens_of_what_is_kept_and_of_other_hosts() {
+    let cast = cast();
+    // A day that is over stays what it is.
+    let then = std::time::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+    crate::accounts::sign_in(&cast.setting, "archive", "https://archive.example/mcp", |tokens| {
+        tokens.obtained_at = then;
+        tokens.expires_at = Some(then + Duration::from_secs(3600));
+    });
+    cast.setting
+        .home
+        .write(".cursor/mcp.json", "{\"mcpServers\": {\"db\": {\"url\": \"https://db.example/mcp\"}}}")
+        .unwrap();
+    cast.setting.home.write(".codex/config.toml", "[mcp_servers.db]\ncommand = \n").unwrap();
+    looks(&cast, "accounts", &["accounts"], 0);
+    looks(&cast, "hosts", &["hosts"], 0);
+}
+
+#[test]
 fn fh_h13_screens_of_what_a_server_offers() {
     let cast = cast();
     looks(&cast, "tools", &["tools", "archive"], 0);
