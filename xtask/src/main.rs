@@ -12,6 +12,7 @@ mod api;
 mod chromium;
 mod ci;
 mod conformance;
+mod debian;
 mod deps;
 mod dist;
 mod docs;
@@ -23,7 +24,6 @@ mod lexer;
 mod msrv;
 mod setup;
 mod shell;
-mod shells;
 mod sources;
 mod tests_found;
 

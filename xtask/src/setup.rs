@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::shell::{command, is_installed, metadata, output, root, run as run_command};
-use crate::{Problems, chromium, shells};
+use crate::{Problems, chromium, debian};
 
 /// Installs every fixture; a missing tool is an error.
 pub(crate) fn run() -> Result<(), Problems> {
@@ -124,7 +124,7 @@ fn install_all(tools_required: bool) -> Result<(), Problems> {
         println!("!!! {problem}: the tests against it WILL BE SKIPPED !!!");
     }
     install_together(&possible)?;
-    shells::provide();
+    debian::provide();
     match chromium::provide() {
         Err(problems) if !tools_required => {
             println!("!!! {}: the tests of signing in with it WILL BE SKIPPED !!!", problems.join("; "));

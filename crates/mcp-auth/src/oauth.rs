@@ -17,6 +17,7 @@
 //! | `provider` | how credentials are made of them; *when* is for [`SingleFlight`](crate::SingleFlight) |
 
 mod agent;
+mod assertion;
 mod client_auth;
 mod clock;
 mod context;
@@ -40,6 +41,7 @@ mod urls;
 pub mod store;
 
 pub use crate::Renewals;
+pub use assertion::AssertionSource;
 pub use discover::discovery::{Discovery, DiscoverySource};
 pub use discover::metadata::{ResourceMetadata, ServerMetadata};
 pub use grant::authorize::CallbackParams;
@@ -54,7 +56,7 @@ pub use identity::Identity;
 pub use jwt::SigningKey;
 pub use mcp_text::{OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA};
 pub use provider::OAuthProvider;
-pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings, TokenExchange};
+pub use settings::{Grant, IdentityProvider, OAuthSettings, TokenExchange};
 
 #[cfg(test)]
 mod fake;

@@ -95,6 +95,8 @@ impl App {
             Some(host) => environment.of_host(crate::hosts::named(host)?),
             None => environment,
         };
+        let shared_store = crate::shared_store::named_in(&environment)?;
+        let environment = environment.without(&crate::shared_store::VARIABLES);
         let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
         let project = global.project.as_ref().map(|folder| directory.join(folder));
         if let Some(folder) = project.as_ref().filter(|folder| !folder.is_dir()) {
@@ -109,6 +111,7 @@ impl App {
         let mcp_config: Vec<String> = global.mcp_config.iter().map(named).collect();
         let mut options = HostOptions::from_env(environment.variables(), &directory, environment::program());
         options.account.clone_from(&global.account);
+        options.shared_store = shared_store;
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
         let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)

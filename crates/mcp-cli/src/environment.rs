@@ -49,6 +49,14 @@ impl Environment {
         self
     }
 
+    /// Without these variables, for this program and for what it starts.
+    pub(crate) fn without(self, names: &[&str]) -> Self {
+        let is_kept = |name: &std::ffi::OsStr| !names.iter().any(|other| name == *other);
+        let kept = self.variables.iter().filter(|(name, _)| is_kept(name));
+        let kept = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.with_variables(kept)
+    }
+
     /// The file that this process runs, or why it is not known.
     pub(crate) fn program(&self) -> Result<&PathBuf, &io::Error> {
         self.program.as_ref()

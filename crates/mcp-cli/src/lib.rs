@@ -49,6 +49,7 @@ mod menu;
 mod output;
 mod problems;
 mod session_log;
+mod shared_store;
 mod sign_in;
 mod signals;
 mod steps;

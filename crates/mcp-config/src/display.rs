@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 use mcp_text::{Secrets, escaped, is_credential_name, is_pair_flag, is_secret_segment};
 
-use crate::expand::{Piece, Text};
+use crate::expand::{Piece, Referred, Text};
+use crate::reference::{self, Written};
 
 pub(crate) use mcp_text::REDACTED;
 
@@ -34,9 +35,9 @@ pub(crate) fn display_secret_text(value: &Text) -> String {
     for (index, piece) in value.pieces().iter().enumerate() {
         match piece {
             Piece::Variable(variable) => {
-                shown.push_str(&reference(&variable.name, variable.default.as_deref()))
+                shown.push_str(&variable_reference(&variable.name, variable.default.as_deref()))
             }
-            Piece::Secret(secret) => shown.push_str(&secret.shown),
+            Piece::Secret(secret) => shown.push_str(&display_referred(secret)),
             Piece::Literal(text) => {
                 let scheme = if index == 0 { scheme_of(text) } else { "" };
                 shown.push_str(scheme);
@@ -61,7 +62,24 @@ fn scheme_of(text: &str) -> &str {
     &text[..scheme.len() + spaces]
 }
 
-fn reference(name: &str, default: Option<&str>) -> String {
+/// A secret by reference, with what may be shown of where it leads.
+pub(crate) fn display_reference(written: Written<'_>) -> String {
+    match written {
+        Written::Variable(name) => format!("${{env:{name}}}"),
+        Written::File(path) => format!("${{file:{}}}", display_url(path)),
+        Written::Command(command) => format!("${{cmd:{}}}", display_command(command)),
+        Written::Keyring(service, name) => {
+            format!("${{keyring:{}/{}}}", mcp_text::line(service, 60), mcp_text::line(name, 60))
+        }
+    }
+}
+
+/// The same for one in a text.
+pub(crate) fn display_referred(secret: &Referred) -> String {
+    reference::reference(&secret.written).map_or_else(|| REDACTED.to_owned(), display_reference)
+}
+
+fn variable_reference(name: &str, default: Option<&str>) -> String {
     match default {
         None => format!("${{{name}}}"),
         Some("") => format!("${{{name}:-}}"),
@@ -157,7 +175,7 @@ fn is_misspelt(name: &str) -> bool {
 fn written(text: &Text) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.clone(),
-        Piece::Secret(secret) => secret.shown.clone(),
+        Piece::Secret(secret) => display_referred(secret),
         Piece::Variable(variable) => match &variable.default {
             None => format!("${{{}}}", variable.name),
             Some(default) => format!("${{{}:-{default}}}", variable.name),
@@ -199,7 +217,7 @@ fn tokens(pieces: &[Piece]) -> Vec<Token> {
     for piece in pieces {
         match piece {
             Piece::Literal(text) => tokens.extend(escaped(text).chars().map(Token::Char)),
-            Piece::Secret(secret) => tokens.push(Token::Reference(secret.shown.clone())),
+            Piece::Secret(secret) => tokens.push(Token::Reference(display_referred(secret))),
             Piece::Variable(variable) => tokens.push(Token::Reference(match variable.default.as_deref() {
                 // The default is part of the URL and follows its rules.
                 Some(default) => format!("${{{}:-{}}}", variable.name, display_url(default)),

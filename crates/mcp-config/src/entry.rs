@@ -18,9 +18,10 @@ pub use crate::field::Field;
 use crate::hosts::Host;
 use crate::network::Network;
 use crate::policy::PolicyBlock;
+use crate::reference::SecretReference;
 pub use crate::scope::Scope;
 pub use crate::stdio::Stdio;
-use crate::unattended::{SecretReference, Unattended};
+use crate::unattended::Unattended;
 use crate::{Extra, Origin, RedactedText, ToolPolicy, display};
 
 /// One server of the configuration.

@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::Env;
-use crate::unattended::{self, SecretReference, Written};
+use crate::reference::{self, SecretReference, Written, closing_brace};
 
 /// A string of a configuration file, as written and as expanded.
 ///
@@ -35,12 +35,10 @@ pub(crate) enum Piece {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Referred {
     pub(crate) reference: SecretReference,
-    /// As it may be shown.
-    pub(crate) shown: String,
     /// Why it leads to nothing that may be used, and what to write.
     pub(crate) fault: Option<(&'static str, &'static str)>,
-    /// As it stands there.
-    written: String,
+    /// As it stands there, paths and commands in it.
+    pub(crate) written: String,
 }
 
 /// One `${..}` that was understood.
@@ -216,15 +214,14 @@ impl Variable {
 
 /// The piece that `text` begins with, and its length.
 fn piece(text: &str, env: &Env, base: &Path) -> Option<(usize, Piece)> {
-    if let Some((length, name, default)) = reference(text) {
+    if let Some((length, name, default)) = variable(text) {
         return Some((length, Piece::Variable(Variable::resolve(name, default, env))));
     }
-    let (length, written) = unattended::leading(text)?;
+    let (length, written) = reference::leading(text)?;
     let piece = match written {
         Written::Variable(name) => Piece::Variable(Variable::resolve(name, None, env)),
         written => Piece::Secret(Referred {
             reference: written.resolved(base),
-            shown: written.shown(),
             fault: written.fault(),
             written: text[..length].to_owned(),
         }),
@@ -233,7 +230,7 @@ fn piece(text: &str, env: &Env, base: &Path) -> Option<(usize, Piece)> {
 }
 
 /// Reads the variable that `text` begins with: its length, name and default.
-fn reference(text: &str) -> Option<(usize, &str, Option<&str>)> {
+fn variable(text: &str) -> Option<(usize, &str, Option<&str>)> {
     let body = text.strip_prefix("${")?;
     let length = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
     let (name, rest) = body.split_at(length);
@@ -246,20 +243,6 @@ fn reference(text: &str) -> Option<(usize, &str, Option<&str>)> {
     let default = rest.strip_prefix(":-")?;
     let end = closing_brace(default)?;
     Some((2 + length + 2 + end + 1, name, Some(&default[..end])))
-}
-
-/// The brace that ends a default; braces inside it (JSON, another reference) come in pairs.
-pub(crate) fn closing_brace(text: &str) -> Option<usize> {
-    let mut open = 0_usize;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'{' => open += 1,
-            b'}' if open == 0 => return Some(at),
-            b'}' => open -= 1,
-            _ => {}
-        }
-    }
-    None
 }
 
 /// The `${prefix:name}` and `${user_config.name}` references in a literal.
@@ -332,9 +315,9 @@ mod tests {
 
     #[test]
     fn f124_spellings_of_other_hosts_are_told() {
-        let text = expand("${env:TO-KEN} ${input:key} ${user_config.KEY} ${A}");
-        assert_eq!(text.foreign().collect::<Vec<_>>(), ["env:TO-KEN", "input:key", "user_config.KEY"]);
-        assert_eq!(text.expose(), "${env:TO-KEN} ${input:key} ${user_config.KEY} 1");
+        let text = expand("${env:TO.KEN} ${input:key} ${user_config.KEY} ${A}");
+        assert_eq!(text.foreign().collect::<Vec<_>>(), ["env:TO.KEN", "input:key", "user_config.KEY"]);
+        assert_eq!(text.expose(), "${env:TO.KEN} ${input:key} ${user_config.KEY} 1");
     }
 
     #[test]
@@ -357,7 +340,6 @@ mod tests {
             "${file:0}",
             "${file:1:2}",
             "${cmd: -1}",
-            "${file:-x}",
             "${cmd:=x}",
             "${env:?x}",
             "${keyring:a}",

@@ -86,6 +86,7 @@ mod problem;
 mod program;
 mod project;
 mod redacted;
+mod reference;
 pub mod registry;
 mod remark;
 mod schema;
@@ -139,6 +140,7 @@ pub use precedence::ShadowedEntry;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
 pub use redacted::RedactedText;
+pub use reference::SecretReference;
 pub use schema::json_schema;
 pub use sources::{Pipes, Request, Sources};
 pub use suggest::nearest;
@@ -146,7 +148,7 @@ pub use switching::SwitchPlan;
 pub use tool_pins::{PinStore, ToolApproval, ToolPins};
 pub use tool_policy::{HidingRule, ToolPolicy};
 pub use trust::TrustStore;
-pub use unattended::{Grant, GrantWord, SecretReference, Supply, Unattended};
+pub use unattended::{Grant, GrantWord, Supply, Unattended};
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
     BridgeCommand, HostTarget, KeptNames, WrapEdit, WrapError, WrapFailure, WrapRecord, WrappedEntry,

@@ -15,7 +15,8 @@ use mcp_auth::{
 use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
 use crate::expand::Piece;
-use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, SecretReference, Supply, Unattended};
+use crate::reference::SecretReference;
+use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, Supply, Unattended};
 use crate::{Env, Locations, Platform, Scope, Text, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
@@ -115,7 +116,12 @@ impl ServerEntry {
             text.pieces()
                 .iter()
                 .map(|piece| match piece {
-                    Piece::Secret(secret) => self.part(field, &secret.reference, Some(&secret.shown), env),
+                    Piece::Secret(secret) => self.part(
+                        field,
+                        &secret.reference,
+                        Some(&crate::display::display_referred(secret)),
+                        env,
+                    ),
                     piece => TextPart::Fixed(Secret::new(piece.value())),
                 })
                 .collect(),

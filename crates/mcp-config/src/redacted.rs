@@ -20,6 +20,6 @@ impl<T> RedactedText<T> {
 
 impl<T> fmt::Debug for RedactedText<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(crate::display::REDACTED)
+        f.write_str(mcp_text::REDACTED)
     }
 }

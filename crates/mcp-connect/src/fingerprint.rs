@@ -96,6 +96,7 @@ impl Parts<'_> {
             env: _,
             directory,
             state_dir,
+            shared_store,
             account: _,
             client_metadata_url,
             lives_on: _,
@@ -103,7 +104,9 @@ impl Parts<'_> {
         } = options;
         client.identify(&mut digest);
         // A helper and a child process run there, and a relative path in an entry begins there; and whose sign-ins are used.
-        (directory, state_dir, client_metadata_url).hash(&mut digest);
+        // A shared store is shown as the place of its database.
+        let shared_store = shared_store.as_ref().map(|shared| format!("{shared:?}"));
+        (directory, state_dir, shared_store, client_metadata_url).hash(&mut digest);
         match state {
             Ok(server) => without_terminal(server).identify(&mut digest),
             Err(withheld) => format!("{withheld:?}").hash(&mut digest),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use mcp_auth::oauth::store::shared::SharedTokenStore;
 use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, SignInRecord, TokenStore};
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider, OAuthSettings, Renewals};
 use mcp_auth::{AuthError, AuthSettings, HttpExchange, Secret, Target};
@@ -34,6 +35,8 @@ pub struct HostOptions {
     pub directory: PathBuf,
     /// Where sign-ins are kept, in `tokens` below it; in memory alone where `None`.
     pub state_dir: Option<PathBuf>,
+    /// A store that many machines share, in the place of the files of `state_dir`.
+    pub shared_store: Option<SharedTokenStore>,
     /// The account of every server, whatever its entry says: which of several sign-ins is used.
     pub account: Option<String>,
     /// Where the client metadata document of the program is hosted, which is presented to authorization servers that take
@@ -60,6 +63,7 @@ impl HostOptions {
         Self {
             client,
             state_dir: Locations::new(env, directory, Platform::CURRENT).state_dir,
+            shared_store: None,
             env: env.clone(),
             directory: directory.to_owned(),
             account: None,
@@ -118,7 +122,7 @@ impl Host {
     pub fn new(options: HostOptions) -> Self {
         Self(Arc::new(Inner {
             connector: Connector::new(options.client.clone()),
-            token_store: token_store(options.state_dir.as_deref()),
+            token_store: token_store(&options),
             renewals: Renewals::default(),
             known: Mutex::default(),
             inherited: OnceLock::new(),
@@ -156,33 +160,30 @@ impl Host {
         &self.0.token_store
     }
 
-    /// What the files tell of the sign-ins of this person, without their secrets; no keyring is asked.
+    /// What the files, or the database, tell of the kept sign-ins, without their secrets; no keyring is asked.
     ///
     /// # Errors
     ///
-    /// The files cannot be listed; one that cannot be read is an element of its own.
+    /// They cannot be listed; one that cannot be read is an element of its own.
     pub async fn sign_ins(&self) -> Result<Vec<Result<SignInRecord, AuthError>>, AuthError> {
+        if let Some(shared) = &self.options().shared_store {
+            return shared.survey().await;
+        }
         match files(self.options().state_dir.as_deref()) {
             Some(files) => files.survey().await,
             None => Ok(Vec::new()),
         }
     }
 
-    /// The secrets of the kept sign-ins that stand in files: what may be shown of anything else has none of them in it. No
-    /// keyring is asked, and what cannot be read is left out.
+    /// The secrets of the kept sign-ins that stand in files or in a database: what may be shown of anything else has none of
+    /// them in it. No keyring is asked, and what cannot be read is left out.
     pub async fn kept_secrets(&self) -> Secrets {
-        let mut secrets = Secrets::default();
-        let Some(files) = files(self.options().state_dir.as_deref()) else { return secrets };
-        for key in files.list(None).await.unwrap_or_default() {
-            let Ok(Some(tokens)) = files.load(&key).await else { continue };
-            let all = [Some(&tokens.access_token), tokens.refresh_token.as_ref(), tokens.dpop_key.as_ref()];
-            secrets.extend(all.into_iter().flatten().map(Secret::expose));
+        let files = files(self.options().state_dir.as_deref());
+        match (&self.options().shared_store, &files) {
+            (Some(shared), _) => secrets_in(shared).await,
+            (None, Some(files)) => secrets_in(files).await,
+            (None, None) => Secrets::default(),
         }
-        for key in files.list_clients(None).await.unwrap_or_default() {
-            let Ok(Some(client)) = files.load_client(&key).await else { continue };
-            secrets.extend(client.client_secret.as_ref().map(Secret::expose));
-        }
-        secrets
     }
 
     /// The renewals of tokens that are under way. A program does not end before they have: the old token may be used up, and
@@ -282,8 +283,11 @@ impl Host {
     }
 }
 
-fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
-    match files(state_dir) {
+fn token_store(options: &HostOptions) -> Arc<dyn TokenStore> {
+    if let Some(shared) = &options.shared_store {
+        return Arc::new(shared.clone());
+    }
+    match files(options.state_dir.as_deref()) {
         Some(files) => {
             #[cfg(feature = "keyring")]
             let files = mcp_auth::oauth::store::KeyringTokenStore::new(Locations::NAME, files);
@@ -292,6 +296,20 @@ fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
         // Without a home directory nothing can be kept beyond this process.
         None => Arc::new(MemoryTokenStore::new()),
     }
+}
+
+async fn secrets_in(store: &dyn TokenStore) -> Secrets {
+    let mut secrets = Secrets::default();
+    for key in store.list(None).await.unwrap_or_default() {
+        let Ok(Some(tokens)) = store.load(&key).await else { continue };
+        let all = [Some(&tokens.access_token), tokens.refresh_token.as_ref(), tokens.dpop_key.as_ref()];
+        secrets.extend(all.into_iter().flatten().map(Secret::expose));
+    }
+    for key in store.list_clients(None).await.unwrap_or_default() {
+        let Ok(Some(client)) = store.load_client(&key).await else { continue };
+        secrets.extend(client.client_secret.as_ref().map(Secret::expose));
+    }
+    secrets
 }
 
 /// The files of the sign-ins.

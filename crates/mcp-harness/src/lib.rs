@@ -3,6 +3,7 @@
 //! The fakes that a test of any MCP client can use are in `mcp-testkit`; here is what starts programs, waits for them and fails
 //! the test. No dependency on any other crate of the workspace, so that a harness shares no bug with what it drives.
 
+mod databases;
 mod documents;
 mod host;
 mod oidc;
@@ -17,6 +18,7 @@ mod schema;
 mod screen;
 mod surface;
 
+pub use databases::RealDatabase;
 pub use documents::{Runs, ShownLine, invocations, is_kept, pages, shown_lines};
 pub use host::{FakeHost, Manner};
 pub use mcp_testkit::process::{marked_processes, process_is_alive};

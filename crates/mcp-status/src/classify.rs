@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 22);
+        assert_eq!(every_outcome().len(), 23);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {

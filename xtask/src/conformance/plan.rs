@@ -188,8 +188,11 @@ not_scored:
         let runs = runs_by_all_ways(listing, &none).unwrap();
         let of = |way| runs.iter().filter(|run| run.way == way).map(|run| &*run.id).collect::<Vec<_>>();
         assert_eq!(of(Way::Crates).len(), 6);
-        assert_eq!(of(Way::Commands), ["tools_call"]);
-        assert_eq!(of(Way::Bridge), ["elicitation-a", "sep-2640-a", "tools_call"]);
+        let grants =
+            ["auth/client-credentials-a", "auth/enterprise-managed-authorization", "auth/wif-jwt-bearer"];
+        let with_grants = |runs: &[&'static str]| [&grants[..], runs].concat();
+        assert_eq!(of(Way::Commands), with_grants(&["tools_call"]));
+        assert_eq!(of(Way::Bridge), with_grants(&["elicitation-a", "sep-2640-a", "tools_call"]));
         let renamed = listing.replace("wif-jwt-bearer", "wif");
         assert!(runs_by_all_ways(&renamed, &none).is_err());
     }

@@ -1,12 +1,12 @@
 //! What the OAuth provider and the login are told.
 
-use std::fmt;
 use std::sync::Arc;
 
 use url::Url;
 
+use super::assertion::AssertionSource;
 use super::jwt::SigningKey;
-use crate::{AuthError, AuthErrorKind, AuthFuture, OAuthSpec, Renewals, Secret};
+use crate::{AuthError, AuthErrorKind, OAuthSpec, Renewals, Secret};
 
 /// The name of the provider, and of the supplier of its header, unless the settings say another one.
 pub(crate) const NAME: &str = "oauth";
@@ -241,19 +241,5 @@ impl IdentityProvider {
             secret_source: None,
             id_token,
         }
-    }
-}
-
-/// Hands over an assertion (a signed JWT), a fresh one each time: assertions are short-lived, and the file or service that
-/// holds one replaces it.
-pub trait AssertionSource: fmt::Debug + Send + Sync + 'static {
-    /// An assertion for `audience`, the issuer it will be presented to.
-    fn assertion<'a>(&'a self, audience: &'a str) -> AuthFuture<'a, Secret>;
-}
-
-/// An assertion that is known beforehand.
-impl AssertionSource for Secret {
-    fn assertion<'a>(&'a self, _: &'a str) -> AuthFuture<'a, Secret> {
-        Box::pin(std::future::ready(Ok(self.clone())))
     }
 }

@@ -8,7 +8,9 @@
 //! [`refresh_once`], which is the one way to spend a refresh token.
 
 use std::fmt;
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 
 use crate::{AuthFuture, Target};
 
@@ -104,11 +106,21 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A held lock; dropping it lets go.
+/// A held lock; dropping it lets go, and [`release`](Self::release) says when.
 pub trait StoreGuard: fmt::Debug + Send + Sync {
     /// Whether it is held still. A lock that the operating system keeps is, for as long as this value lives; a lease in a
     /// database may have ended meanwhile, and with it the right to spend a refresh token.
     fn is_held(&self) -> bool {
         true
+    }
+
+    /// Lets go, and comes back when others can have it: dropping may take until the runtime finds time, or never happen in a
+    /// program that ends.
+    fn release(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>
+    where
+        Self: 'static,
+    {
+        drop(self);
+        Box::pin(std::future::ready(()))
     }
 }

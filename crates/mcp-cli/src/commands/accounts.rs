@@ -11,6 +11,7 @@ use crate::args::AccountsArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::loaded::LoadedConfig;
+use crate::shared_store;
 use crate::view::shown;
 use crate::view::text::columns;
 use crate::view::time::{clock, rfc3339};
@@ -55,7 +56,8 @@ struct AccountRow {
     renewable: Option<bool>,
     renewals: u64,
     kept_in: &'static str,
-    file: String,
+    /// `null` where it is in a database.
+    file: Option<String>,
 }
 
 pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, CliError> {
@@ -147,7 +149,7 @@ fn row(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime) -> Account
         renewable: record.is_renewable,
         renewals: record.renewals,
         kept_in: record.place.as_str(),
-        file: record.file.display().to_string(),
+        file: record.file.as_ref().map(|file| file.display().to_string()),
     }
 }
 
@@ -166,7 +168,7 @@ fn block(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime, app: &Ap
         ("client", row.client_id),
         ("scopes", scopes),
         ("token", until(record, now)),
-        ("kept in", format!("{}: {}", row.kept_in, row.file)),
+        ("kept in", format!("{}: {}", row.kept_in, row.file.as_deref().unwrap_or(shared_store::URL))),
     ];
     let facts = facts.map(|(label, value)| [format!("  {label}"), shown::line(&value)]);
     format!(

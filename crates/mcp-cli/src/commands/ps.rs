@@ -105,7 +105,8 @@ fn foot(sessions: &[Session], style: Style) -> String {
     if mcp_text::width(&beside) <= style.columns {
         return format!("{}\n", style.dim(&beside));
     }
-    parts.iter().map(|part| format!("{}\n", style.dim(part))).collect()
+    let lines = parts.iter().flat_map(|part| wrap(part, style.columns));
+    lines.map(|line| format!("{}\n", style.dim(&line))).collect()
 }
 
 /// A line for each; on a terminal that is too narrow for that, a few lines, the state first.
@@ -199,7 +200,11 @@ mod tests {
             for word in ["27396", "27401", "tickets", "needs-auth: failed to run", "mcplink stop 27396"] {
                 assert!(text.contains(word), "{columns}: {word}:\n{text}");
             }
-            assert!(text.contains("2 sessions: 1 connected, 1 waiting for a person"), "{columns}:\n{text}");
+            let words: Vec<&str> = text.split_whitespace().collect();
+            assert!(
+                words.join(" ").contains("2 sessions: 1 connected, 1 waiting for a person"),
+                "{columns}:\n{text}"
+            );
         }
         let piped = Style { terminal: false, color: false, columns: 40 };
         let text = table(&sessions(), piped);

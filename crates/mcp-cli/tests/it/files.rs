@@ -68,7 +68,9 @@ fn fa_a50_a_server_of_a_good_file_is_used_and_the_broken_one_is_named() {
     assert!(call.stderr.contains(".mcp.json:1:"), "{call}");
     let status = setting.run(&["status"], 2);
     assert!(status.stdout.contains("connected") && status.stderr.contains(".mcp.json:1:"), "{status}");
-    assert_eq!(setting.run(&["ping", "good", "--json"], 0).stderr, "", "JSON stays alone");
+    let machine = setting.run(&["ping", "good", "--json"], 0);
+    let warning: serde_json::Value = serde_json::from_str(&machine.stderr).expect("JSON stays alone");
+    assert!(warning["warning"]["message"].as_str().unwrap().contains(".mcp.json:1:"), "{machine}");
 }
 
 #[test]

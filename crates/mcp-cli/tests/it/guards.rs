@@ -34,7 +34,7 @@ fn fa_a33_a34_a35_a41_a42_a45_a46_a65_what_an_entry_says_in_other_words_is_told_
         (
             2,
             json!({ "oauth": { "scope": "a", "clientSecret": "hunter2hunter2", "callbackPort": "80" } }),
-            vec!["use `scopes`", "set MCP_CLIENT_SECRET", "expected a port number"],
+            vec!["use `scopes`", "write \"${env:NAME}\"", "expected a port number"],
         ),
         (0, json!({ "headersHelper": "x", "headersHelperTtlSec": 5 }), vec!["use `headersHelperTtlMs`"]),
         (0, json!({ "timeout": 30 }), vec!["30 seconds are 30000"]),
@@ -43,7 +43,6 @@ fn fa_a33_a34_a35_a41_a42_a45_a46_a65_what_an_entry_says_in_other_words_is_told_
             json!({ "alwaysAllow": ["a"], "autoApprove": [], "trust": true, "gallery": "x" }),
             vec!["\"alwaysAllow\"", "\"autoApprove\"", "\"trust\"", "\"gallery\""],
         ),
-        (0, json!({ "headers": { "A": "${env:TOKEN}" } }), vec!["write ${TOKEN}"]),
         (
             0,
             json!({ "headers": { "A": "${input:token}" } }),

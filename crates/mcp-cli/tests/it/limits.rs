@@ -212,7 +212,7 @@ fn fh_h8_with_json_each_command_writes_json_and_nothing_else() {
         call good nope|call good|resources good|read good nope:x|prompts good|prompt good nope|complete good a b --prompt p|\
         ping good|wait good|reconnect good|reset good|login good|logout good|trust|untrust|approve good|reject good|\
         approve-tools good|disable good|call good echo|wait good|enable good|add x http://127.0.0.1:1/|add-json y {}|remove x|\
-        import|wrap cursor --all|unwrap cursor --all|support-bundle|stop --all|stop nope|bridge nope|nonsense";
+        import|wrap cursor --all|unwrap cursor --all|support-bundle|stop --all|stop nope|bridge nope|secret list|auth-plugin check nope|nonsense";
     let ran: BTreeSet<&str> = lines.split('|').filter_map(|line| line.split(' ').next()).collect();
     let missing: Vec<String> = crate::broken::verbs(&setting)
         .into_iter()

@@ -163,7 +163,7 @@ fn fh_h13_screens_of_what_is_kept_and_of_other_hosts() {
         .unwrap();
     cast.setting.home.write(".codex/config.toml", "[mcp_servers.db]\ncommand = \n").unwrap();
     looks(&cast, "accounts", &["accounts"], 0);
-    looks(&cast, "hosts", &["hosts"], 0);
+    looks(&cast, "hosts", &["hosts"], 2);
 }
 
 #[test]

@@ -122,6 +122,8 @@ mod signals;
 mod signature;
 mod signed;
 mod status;
+#[cfg(unix)]
+mod stores;
 mod support;
 #[cfg(unix)]
 mod switches;

@@ -33,7 +33,7 @@ fn fh_h15_several_names_are_decided_about_and_one_that_cannot_be_keeps_none_from
     for said in [
         "nope, mine, bad: not approved",
         "nope: no server is named",
-        "mine is a user server",
+        "mine needs no approval: its scope is user",
         "bad cannot be",
     ] {
         assert!(output.stderr.contains(said), "{said}: {output}");

@@ -25,6 +25,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("mcplink login notes --no-browser", "a person pastes the answer: people.rs does"),
     ("mcplink login NAME --device", "a person enters the code: people.rs does"),
     ("mcplink login notes --device", "a person enters the code: people.rs does"),
+    ("mcplink login NAME --from-stdin", "needs tokens that were had elsewhere: accounts.rs has some"),
+    ("mcplink login notes --from-stdin", "needs tokens that were had elsewhere: accounts.rs has some"),
     ("mcplink login graph", "needs an account at that service: tests/oidc signs in at one of our own"),
     ("mcplink accounts graph", "needs an account at that service: tests/oidc signs in at one of our own"),
     ("mcplink wrap claude-desktop tickets --mcpb", "packs the whole program: bundles.rs does"),
@@ -45,11 +47,14 @@ const BEFORE: &[(&str, &str)] = &[
 const ASKING: &[&str] = &["mcplink support-bundle", "mcplink approve-tools tickets"];
 
 /// Lines that end like this here, and why.
-const EXITS: &[(&str, i32, &str)] = &[(
-    "mcplink doctor tickets --as claude-desktop",
-    3,
-    "the helper is not on the PATH of a desktop: what it is asked for",
-)];
+const EXITS: &[(&str, i32, &str)] = &[
+    (
+        "mcplink doctor tickets --as claude-desktop",
+        3,
+        "the helper is not on the PATH of a desktop: what it is asked for",
+    ),
+    ("mcplink login notes tickets", 2, "tickets has its helper here, and wants no sign-in"),
+];
 
 /// Lines that begin like this go on until a person ends them.
 const ENDLESS: &[&str] = &["mcplink menu --web", "mcplink status --watch", "mcplink logs tickets -f"];

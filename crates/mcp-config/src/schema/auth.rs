@@ -13,9 +13,8 @@ use super::shape::Shape;
 use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
-use crate::unattended::{
-    self, COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, SecretReference, Supply, Unattended, Written,
-};
+use crate::reference::{self, SecretReference, Written};
+use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Supply, Unattended};
 use crate::{ProblemCode, RedactedText, display, suggest};
 
 pub(super) const HOW: &str =
@@ -362,7 +361,7 @@ impl Block<'_, '_, '_> {
     /// A secret by reference: this file is no place for it.
     fn secret(&mut self, key: &str) -> Option<SecretReference> {
         let node = get(self.object, key)?;
-        let Some(written) = node.as_str().and_then(unattended::reference) else {
+        let Some(written) = node.as_str().and_then(reference::reference) else {
             // Security: not repeated, it may be the secret.
             let message = "is no reference to a secret, and a secret does not belong into this file";
             self.wrong(key, message, Some(HOW));
@@ -382,7 +381,7 @@ impl Block<'_, '_, '_> {
             self.reader.warn(code, &[KEY, key], node.span, message, Some(&hint));
             missing.push(name.to_owned());
         }
-        self.reader.show_at(&[KEY, key], node, written.shown(), missing);
+        self.reader.show_at(&[KEY, key], node, display::display_reference(written), missing);
         Some(written.resolved(self.base))
     }
 }

@@ -10,11 +10,11 @@ use super::reader::Reader;
 use super::shape::Shape;
 use crate::entry::{OAuth, Scope};
 use crate::json::{Node, Object};
-use crate::unattended::{self, SecretReference};
+use crate::reference::{self, SecretReference};
 use crate::{ProblemCode, display, suggest};
 
 /// Each field of the block, and what it is.
-pub(super) const FIELDS: [(&str, Shape, &str); 16] = [
+pub(super) const FIELDS: [(&str, Shape, &str); 17] = [
     ("clientId", Shape::Text, "The client that is registered with the authorization server."),
     ("clientSecret", Shape::Secret, "Its secret, by reference."),
     ("issuer", Shape::Text, "The authorization server, and no other one."),
@@ -91,9 +91,12 @@ fn client_secret(reader: &mut Reader<'_, '_>, object: &Object, scope: Scope) -> 
         reader.error(ProblemCode::InvalidConfig, &STEPS, node.span, message, Some(hint));
         None
     };
-    let Some(written) = node.as_str().and_then(unattended::reference) else {
-        // Security: not repeated, it may be the secret.
-        return wrong("is no reference to a secret, and a secret does not belong into this file", HOW);
+    let Some(written) = node.as_str().and_then(reference::reference) else {
+        // Security: not repeated, it may be the secret. A file of another program may have it, and the entry works without.
+        let message =
+            "is no reference to a secret, and a secret does not belong into this file; it is ignored";
+        reader.warn(ProblemCode::UnknownField, &STEPS, node.span, message, Some(HOW));
+        return None;
     };
     if let Some((message, hint)) = written.fault() {
         return wrong(message, hint);
@@ -104,7 +107,7 @@ fn client_secret(reader: &mut Reader<'_, '_>, object: &Object, scope: Scope) -> 
             "is not taken from the file of a project: it would say which of your secrets is sent, and where";
         return wrong(message, "put the server into a file of your own, or set MCP_CLIENT_SECRET");
     }
-    reader.show_at(&STEPS, node, written.shown(), Vec::new());
+    reader.show_at(&STEPS, node, display::display_reference(written), Vec::new());
     Some(written.resolved(reader.base()))
 }
 

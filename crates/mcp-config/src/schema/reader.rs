@@ -193,7 +193,8 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub(super) fn text_with(&mut self, node: &Node, steps: Steps<'_>, env: &Env) -> Option<Text> {
         let text = self.any_text(node, steps, env)?;
         let Some(secret) = text.secrets().next() else { return Some(text) };
-        let message = format!("has {} in it, and no secret is read for this field", secret.shown);
+        let message =
+            format!("has {} in it, and no secret is read for this field", display::display_referred(secret));
         self.error(
             ProblemCode::UnsupportedVariable,
             steps,

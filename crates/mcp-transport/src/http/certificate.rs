@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(authority.issuer().as_deref(), Some("mcplink test authority"));
         let leaf = fixture("localhost.pem");
         let leaf = Fields::read(&leaf).unwrap();
-        assert!(!leaf.is_self_signed() && leaf.names() == ["localhost"], "{:?}", leaf.names());
+        assert!(!leaf.is_self_signed() && leaf.names() == ["localhost", "127.0.0.1"], "{:?}", leaf.names());
         assert!(authority.names().is_empty() && leaf.days().0 < leaf.days().1, "{:?}", leaf.days());
     }
 

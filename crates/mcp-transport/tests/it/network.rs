@@ -52,13 +52,13 @@ async fn the_way_to_a_server_is_looked_at_without_a_request() {
     assert!(reach.way.starts_with("none: ") && reach.looked_up.is_some() && reach.tls.unwrap().is_ok());
     let shown = &reach.chain[0];
     assert_eq!(shown.issuer.as_deref(), Some("mcplink test authority"));
-    assert_eq!(shown.names, ["localhost"]);
+    assert_eq!(shown.names, ["localhost", "127.0.0.1"]);
     assert!(shown.valid_until > std::time::SystemTime::now() && shown.days.0 < shown.days.1, "{shown:?}");
 
     // What was shown is told where it is not trusted, too.
     let reach = connector().http().reach(&endpoint(address.port())).await;
     assert!(matches!(&reach.tls, Some(Err(why)) if why.contains("certificate")), "{reach:?}");
-    assert_eq!(reach.chain[0].names, ["localhost"]);
+    assert_eq!(reach.chain[0].names, ["localhost", "127.0.0.1"]);
     let reach = connector().http().reach(&endpoint(server.address().port())).await;
     assert!(matches!(&reach.tls, Some(Err(why)) if why.contains("does not speak TLS")), "{reach:?}");
     let closed = connector().http().reach(&HttpEndpoint::new("http://127.0.0.1:1/".parse().unwrap())).await;

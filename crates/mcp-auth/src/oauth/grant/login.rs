@@ -438,7 +438,7 @@ impl PendingLogin {
         // Under the lock, so that a refresh of the old tokens cannot be saved over the new ones.
         let guard = ctx.store.lock(&key).await?;
         ctx.store.save(&key, &tokens).await?;
-        drop(guard);
+        guard.release().await;
         let keeps_secret = ctx.keep_client(&self.discovery.issuer, client).await?;
         self.forget_other_issuers(&key).await;
         Ok(SignedIn {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::super::identity::Identity;
-use super::{StoredTokens, TokenKey, TokenStore};
+use super::{StoreGuard, StoredTokens, TokenKey, TokenStore};
 use crate::{AuthError, AuthErrorKind};
 
 /// How often, and how long apart, tokens that cannot be kept are tried again: a full disk may have room a moment later.
@@ -100,6 +100,29 @@ where
 async fn refresh_locked<X, F>(
     store: Arc<dyn TokenStore>,
     request: RefreshRequest,
+    exchange: X,
+) -> RefreshOutcome
+where
+    X: FnMut(StoredTokens) -> F,
+    F: Future<Output = Result<StoredTokens, RefreshError>>,
+{
+    let guard = match store.lock(&request.key).await {
+        Ok(guard) => guard,
+        // The holder was busy for the whole of our patience; what it has kept since is as good as a lock.
+        Err(busy) => {
+            let RefreshRequest { key, used, now } = &request;
+            return reread(&*store, key, used, *now).await.unwrap_or(RefreshOutcome::Unavailable(busy));
+        }
+    };
+    let outcome = refresh_held(&*store, &*guard, request, exchange).await;
+    guard.release().await;
+    outcome
+}
+
+async fn refresh_held<X, F>(
+    store: &dyn TokenStore,
+    guard: &dyn StoreGuard,
+    request: RefreshRequest,
     mut exchange: X,
 ) -> RefreshOutcome
 where
@@ -107,13 +130,6 @@ where
     F: Future<Output = Result<StoredTokens, RefreshError>>,
 {
     let RefreshRequest { key, used, now } = request;
-    let guard = match store.lock(&key).await {
-        Ok(guard) => guard,
-        // The holder was busy for the whole of our patience; what it has kept since is as good as a lock.
-        Err(busy) => {
-            return reread(&*store, &key, &used, now).await.unwrap_or(RefreshOutcome::Unavailable(busy));
-        }
-    };
     let current = match store.load(&key).await {
         Ok(Some(kept)) if is_older(&kept, &used) => used,
         Ok(Some(kept)) if kept.same_tokens(&used) => kept,
@@ -138,17 +154,15 @@ where
     if matches!(answer, Err(RefreshError::Refused(_))) && guard.is_held() {
         answer = exchange(current.clone()).await;
     }
-    let outcome = match answer {
-        Ok(new) => keep(&*store, &key, carry_over(&current, new)).await,
+    match answer {
+        Ok(new) => keep(store, &key, carry_over(&current, new)).await,
         Err(RefreshError::Unavailable(error)) => RefreshOutcome::Unavailable(error),
         // A person who has to sign in again anyway loses nothing by our keeping the tokens, and
         // once the server is repaired they work again.
         Err(RefreshError::Refused(error)) => RefreshOutcome::Rejected(error),
         Err(RefreshError::Unreadable(error)) => RefreshOutcome::Unreadable(error),
-        Err(RefreshError::InvalidGrant(error)) => rejected(&*store, &key, &current, now, error).await,
-    };
-    drop(guard);
-    outcome
+        Err(RefreshError::InvalidGrant(error)) => rejected(store, &key, &current, now, error).await,
+    }
 }
 
 /// The refresh token is dead. Where locks do not work (some network file systems), another process may have spent

@@ -13,14 +13,16 @@ use std::time::Duration;
 use super::format::{self, DecodedRecord, FormatError};
 use super::memory::Locks;
 use super::names::{client_name, server_prefix, token_name};
-use super::{ClientKey, StoreGuard, StoredClient, StoredTokens, TokenKey, TokenStore};
+use super::{
+    ClientKey, SecretPlace, SignInRecord, StoreGuard, StoredClient, StoredTokens, TokenKey, TokenStore,
+};
 use crate::{AuthError, AuthErrorKind, AuthFuture, Target};
 
 mod lease;
 mod seal;
 
-use lease::Lease;
 pub use lease::LeaseTimes;
+use lease::{Holder, Lease};
 pub use seal::{SealingKeys, UnusableKey};
 
 /// What a record is of. Names are unique within one kind.
@@ -46,8 +48,8 @@ impl RecordKind {
 /// A database of records, and of leases by the clock of the database.
 ///
 /// Names are ASCII letters, digits, `-` and `_`, at most 100 bytes: part of the name of the server entry, and hashes. Every
-/// method may be called from many tasks at once, and fails within a few seconds where the database does not answer, with
-/// [`AuthErrorKind::Store`]. No error may hold a password of the database.
+/// method may be called from many tasks at once. Where the database does not answer, it fails within a few seconds with
+/// [`AuthErrorKind::Unavailable`]; where it says no, with [`AuthErrorKind::Store`]. No error may hold a password of the database.
 pub trait SharedRecords: fmt::Debug + Send + Sync + 'static {
     /// The record of this name.
     fn get<'a>(&'a self, kind: RecordKind, name: &'a str) -> AuthFuture<'a, Option<Vec<u8>>>;
@@ -89,6 +91,7 @@ struct Inner {
     records: Arc<dyn SharedRecords>,
     keys: SealingKeys,
     times: LeaseTimes,
+    holder: Holder,
     /// The tasks of this process come one by one, in their order, so that only one of them competes with other machines.
     local: Locks<String>,
 }
@@ -108,9 +111,43 @@ impl SharedTokenStore {
         Self::with_times(records, keys, LeaseTimes::default())
     }
 
+    /// The same for a process that leases call `holder`, so that a person who looks into the database sees who has one. It
+    /// must be a name that no other process has; without it, each takes a random one.
+    pub fn with_holder(
+        records: impl SharedRecords,
+        keys: SealingKeys,
+        times: LeaseTimes,
+        holder: impl Into<String>,
+    ) -> Self {
+        Self::assemble(records, keys, times, Holder::named(holder.into()))
+    }
+
     /// The same, with times of its own for leases. All machines that share a database should agree about them.
     pub fn with_times(records: impl SharedRecords, keys: SealingKeys, times: LeaseTimes) -> Self {
-        Self(Arc::new(Inner { records: Arc::new(records), keys, times, local: Locks::default() }))
+        Self::assemble(records, keys, times, Holder::unnamed())
+    }
+
+    fn assemble(records: impl SharedRecords, keys: SealingKeys, times: LeaseTimes, holder: Holder) -> Self {
+        Self(Arc::new(Inner { records: Arc::new(records), keys, times, holder, local: Locks::default() }))
+    }
+
+    /// What the records tell of every sign-in, in a stable order. One that cannot be read is an element of its own.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn survey(&self) -> Result<Vec<Result<SignInRecord, AuthError>>, AuthError> {
+        let kind = RecordKind::Tokens;
+        let records = self.0.records.scan(kind, "").await?;
+        let of = |(name, sealed): (String, Vec<u8>)| {
+            let (key, tokens) = self.open(kind, &name, sealed, format::decode_tokens)?;
+            Ok(SignInRecord::at(SecretPlace::Database, key, tokens, None))
+        };
+        let mut records: Vec<_> = records.into_iter().map(of).collect();
+        records.sort_by_key(|record: &Result<SignInRecord, AuthError>| {
+            record.as_ref().ok().map(|record| record.key.clone())
+        });
+        Ok(records)
     }
 
     async fn read<T>(&self, kind: RecordKind, name: &str, decode: Decode<T>) -> Result<Option<T>, AuthError> {
@@ -167,7 +204,9 @@ impl SharedTokenStore {
         let name = place(kind, &name);
         let local = tokio::time::timeout(self.0.times.patience, self.0.local.lock(&name));
         let local = local.await.map_err(|_| lease::busy())?;
-        Ok(Box::new(Lease::acquire(Arc::clone(&self.0.records), name, self.0.times, local).await?))
+        Ok(Box::new(
+            Lease::acquire(Arc::clone(&self.0.records), name, &self.0.holder, self.0.times, local).await?,
+        ))
     }
 }
 

@@ -14,6 +14,8 @@ pub enum SecretPlace {
     File,
     /// In the keyring of the operating system.
     Keyring,
+    /// In a database that machines share, encrypted.
+    Database,
 }
 
 impl SecretPlace {
@@ -22,6 +24,7 @@ impl SecretPlace {
         match self {
             Self::File => "file",
             Self::Keyring => "keyring",
+            Self::Database => "database",
         }
     }
 }
@@ -48,16 +51,27 @@ pub struct SignInRecord {
     pub renewals: u64,
     /// Where its secrets are.
     pub place: SecretPlace,
-    /// The file.
-    pub file: PathBuf,
+    /// The file; `None` where it is in no file.
+    pub file: Option<PathBuf>,
 }
 
 impl SignInRecord {
+    /// Where it is, for people: its file, or that it is in a database.
+    pub fn to_place(&self) -> String {
+        self.file
+            .as_ref()
+            .map_or_else(|| "the shared token store".to_owned(), |file| file.display().to_string())
+    }
+
     pub(super) fn new(key: TokenKey, tokens: StoredTokens, file: PathBuf) -> Self {
         let place = match tokens.unknown.0.contains_key(KEYRING_FIELD) {
             true => SecretPlace::Keyring,
             false => SecretPlace::File,
         };
+        Self::at(place, key, tokens, Some(file))
+    }
+
+    pub(super) fn at(place: SecretPlace, key: TokenKey, tokens: StoredTokens, file: Option<PathBuf>) -> Self {
         Self {
             key,
             client_id: tokens.client_id,
@@ -65,7 +79,7 @@ impl SignInRecord {
             identity: tokens.identity,
             obtained_at: tokens.obtained_at,
             expires_at: tokens.expires_at,
-            is_renewable: (place == SecretPlace::File).then_some(tokens.refresh_token.is_some()),
+            is_renewable: (place != SecretPlace::Keyring).then_some(tokens.refresh_token.is_some()),
             renewals: tokens.generation,
             place,
             file,

@@ -121,6 +121,7 @@ fn features() -> Vec<&'static str> {
         ("share", cfg!(feature = "share")),
         ("keyring", cfg!(feature = "keyring")),
         ("otel", cfg!(feature = "otel")),
+        ("stores", cfg!(feature = "stores")),
     ];
     all.into_iter().filter(|(_, is_on)| *is_on).map(|(name, _)| name).collect()
 }

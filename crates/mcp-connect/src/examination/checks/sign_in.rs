@@ -223,7 +223,7 @@ impl Findings<'_> {
                 times => format!(", renewed {times} times since"),
             };
             let age = self.now.duration_since(record.obtained_at).unwrap_or_default();
-            format!("{}: a token of {} ago{renewals}", record.file.display(), span(age))
+            format!("{}: a token of {} ago{renewals}", record.to_place(), span(age))
         };
         let mut files = self.kept.iter().map(file);
         let check = match self.blames(topic) {
@@ -248,10 +248,13 @@ impl Findings<'_> {
             (None, SecretPlace::Keyring) => {
                 Check::new(topic, CheckState::Noted, "it did not give the secrets of the sign-in")
             }
-            (None, _) if cfg!(feature = "keyring") => Check::skipped(
+            (None, SecretPlace::File) if cfg!(feature = "keyring") => Check::skipped(
                 topic,
                 "not in use: the secrets are in the file, as none could be used when they were kept",
             ),
+            (None, SecretPlace::Database) => {
+                Check::skipped(topic, "not in use: the secrets are in a database, encrypted")
+            }
             (None, _) => Check::skipped(topic, "not in use: the secrets are in the file"),
         })
     }

@@ -1,6 +1,8 @@
 //! A lease in the database: asked for until it is given, kept up while it is held, given back at the end.
 
 use std::fmt::Write as _;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -41,6 +43,7 @@ impl Default for LeaseTimes {
 pub(super) struct Lease {
     grant: Arc<Grant>,
     renewing: JoinHandle<()>,
+    is_given_back: bool,
     /// Dropped after the lease was given back, or at least asked to be.
     _local: LocalGuard,
 }
@@ -61,10 +64,11 @@ impl Lease {
     pub(super) async fn acquire(
         records: Arc<dyn SharedRecords>,
         name: String,
+        holder: &Holder,
         times: LeaseTimes,
         local: LocalGuard,
     ) -> Result<Self, AuthError> {
-        let holder = holder()?;
+        let holder = holder.next()?;
         let give_up = Instant::now() + times.patience;
         for attempt in 0.. {
             let asked = Instant::now();
@@ -72,7 +76,7 @@ impl Lease {
                 let until = Mutex::new(asked + times.length);
                 let grant = Arc::new(Grant { records, name, holder, length: times.length, until });
                 let renewing = tokio::spawn(keep_up(Arc::clone(&grant)));
-                return Ok(Self { grant, renewing, _local: local });
+                return Ok(Self { grant, renewing, is_given_back: false, _local: local });
             }
             if Instant::now() >= give_up {
                 break;
@@ -88,24 +92,39 @@ impl StoreGuard for Lease {
         // A tenth is left for the way to the authorization server.
         Instant::now() + self.grant.length / 10 < self.grant.until()
     }
+
+    fn release(mut self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.renewing.abort();
+        self.is_given_back = true;
+        let grant = Arc::clone(&self.grant);
+        Box::pin(async move {
+            grant.give_back().await;
+            drop(self);
+        })
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         self.renewing.abort();
+        if self.is_given_back {
+            return;
+        }
         let grant = Arc::clone(&self.grant);
-        // Where the runtime is gone, or the database does not answer, the lease ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = grant.records.release(&grant.name, &grant.holder).await {
-                    tracing::debug!(%error, "a lease could not be given back; it ends by itself");
-                }
-            });
+            runtime.spawn(async move { grant.give_back().await });
         }
     }
 }
 
 impl Grant {
+    /// Where the runtime is gone, or the database does not answer, the lease ends by itself.
+    async fn give_back(&self) {
+        if let Err(error) = self.records.release(&self.name, &self.holder).await {
+            tracing::debug!(%error, "a lease could not be given back; it ends by itself");
+        }
+    }
+
     fn until(&self) -> Instant {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,23 +164,42 @@ fn spread(pause: Duration, holder: &str, attempt: u64) -> Duration {
     pause.mul_f64(0.5 + (seed >> 11) as f64 / (1_u64 << 53) as f64)
 }
 
-/// A holder of its own for each lease: who gives one back late must not end the next one.
-fn holder() -> Result<String, AuthError> {
-    static PROCESS: OnceLock<String> = OnceLock::new();
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let process = match PROCESS.get() {
-        Some(process) => process,
-        None => {
-            let mut bytes = [0; 16];
-            SystemRandom::new().fill(&mut bytes).map_err(|_| {
-                AuthError::new(AuthErrorKind::Store, "name the holder of a lease: no random numbers")
-            })?;
-            let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            });
-            PROCESS.get_or_init(|| hex)
-        }
-    };
-    Ok(format!("{process}-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
+/// Who asks for leases: this process, by a name that no other has, and a number for each lease. Who gives one back late must
+/// not end the next one.
+#[derive(Debug)]
+pub(super) struct Holder {
+    name: OnceLock<String>,
+    leases: AtomicU64,
+}
+
+impl Holder {
+    /// A holder with a name of its own, found when it is needed first.
+    pub(super) const fn unnamed() -> Self {
+        Self { name: OnceLock::new(), leases: AtomicU64::new(0) }
+    }
+
+    pub(super) fn named(name: String) -> Self {
+        Self { name: OnceLock::from(name), leases: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> Result<String, AuthError> {
+        let name = match self.name.get() {
+            Some(name) => name,
+            None => {
+                let random = random_name()?;
+                self.name.get_or_init(|| random)
+            }
+        };
+        Ok(format!("{name}-{}", self.leases.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+fn random_name() -> Result<String, AuthError> {
+    let mut bytes = [0; 16];
+    let failed = |_| AuthError::new(AuthErrorKind::Store, "name the holder of a lease: no random numbers");
+    SystemRandom::new().fill(&mut bytes).map_err(failed)?;
+    Ok(bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
 }

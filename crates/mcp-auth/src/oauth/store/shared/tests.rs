@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use tokio::time::Instant;
-use url::Url;
 
 use super::super::{RefreshError, RefreshOutcome, RefreshRequest, contract, refresh_once};
 use super::*;
@@ -93,7 +92,7 @@ fn store(database: &Database) -> SharedTokenStore {
 }
 
 fn key() -> TokenKey {
-    TokenKey::new("work", &Url::parse("https://mcp.example/mcp").unwrap(), "https://as.example")
+    TokenKey::new("work", &"https://mcp.example/mcp".parse().unwrap(), "https://as.example")
 }
 
 fn tokens(number: u64) -> StoredTokens {
@@ -140,11 +139,11 @@ async fn a_record_under_another_key_is_an_error_and_not_an_absence() {
         database.clone(),
         SealingKeys::parse("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap(),
     );
-    let url = Url::parse("https://mcp.example/mcp").unwrap();
+    let target = crate::Target::new("work", "https://mcp.example/mcp".parse().unwrap());
     for error in [
         other.load(&key()).await.unwrap_err(),
         other.list(None).await.unwrap_err(),
-        other.find(&crate::Target::new("work", url.clone())).await.unwrap_err(),
+        other.find(&target).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), AuthErrorKind::Store);
         assert!(error.to_string().contains("a key that is not among those given"), "{error}");

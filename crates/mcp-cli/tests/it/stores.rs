@@ -1,0 +1,100 @@
+//! Sign-ins in a database that two machines share, which here are two homes.
+
+use mcp_harness::{Output, RealDatabase, real_or_skip};
+use mcp_testkit::{FakeAuthServer, FakeBrowser, FakeMcpServer};
+use serde_json::json;
+
+use crate::setting::{Setting, http};
+
+const KEY: &str = "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXk=";
+
+/// What both machines are told of the database.
+struct Shared {
+    url: String,
+    browser: FakeBrowser,
+}
+
+impl Shared {
+    #[track_caller]
+    fn run(&self, machine: &Setting, args: &[&str], code: i32) -> Output {
+        let command = machine.mcplink(args).env("BROWSER", self.browser.command());
+        let command =
+            command.env("MCPLINK_TOKEN_STORE", &self.url).env("MCPLINK_TOKEN_STORE_KEY_FILE", "store.key");
+        let output = command.may_hold_secrets("project/store.key").run().expect_code(code);
+        assert!(!format!("{output}").contains("canary"), "{output}");
+        output
+    }
+}
+
+#[test]
+fn a_sign_in_on_one_machine_serves_on_another_until_the_database_is_down() {
+    let Some(mut database) = real_or_skip(RealDatabase::redis()) else { return };
+    let (server, auth) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    auth.protect(&server);
+    let machines = [Setting::of("s", http(&server)), Setting::of("s", http(&server))];
+    let shared = Shared { url: database.url(), browser: FakeBrowser::new().unwrap() };
+    for machine in &machines {
+        machine.home.write_project("store.key", KEY).unwrap();
+        assert_eq!(
+            std::fs::set_permissions(machine.home.project().join("store.key"), private()).ok(),
+            Some(())
+        );
+    }
+
+    shared.run(&machines[1], &["status", "s"], 3);
+    shared.run(&machines[0], &["login", "s"], 0);
+    shared.run(&machines[1], &["status", "s"], 0);
+    let kept = shared.run(&machines[1], &["accounts", "--json"], 0).json();
+    assert_eq!(
+        (&kept["accounts"][0]["keptIn"], &kept["accounts"][0]["file"]),
+        (&json!("database"), &json!(null))
+    );
+    assert!(shared.run(&machines[1], &["accounts"], 0).stdout.contains("database: MCPLINK_TOKEN_STORE"));
+    assert!(machines.iter().all(|machine| machine.home.sign_ins().is_empty()), "a file was kept beside it");
+
+    database.stop();
+    let down = shared.run(&machines[1], &["status", "s", "--json"], 4).json();
+    let reason = &down["servers"][0]["reason"];
+    assert!(reason["message"].as_str().unwrap().contains("Redis at 127.0.0.1"), "{reason:#}");
+    database.resume();
+    shared.run(&machines[1], &["logout", "s"], 0);
+}
+
+#[cfg(unix)]
+fn private() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o600)
+}
+
+#[test]
+fn a_store_that_cannot_be_used_as_it_is_named_is_not_replaced_by_files() {
+    let setting = Setting::new();
+    for (url, key, expected) in [
+        ("redis://:canary@127.0.0.1:1/0", None, "MCPLINK_TOKEN_STORE_KEY_FILE cannot be used"),
+        ("redis://:canary@127.0.0.1:1/0", Some("canary"), "key 1 is not 32 bytes in base64"),
+        ("mysql://u:canary@127.0.0.1/db", Some(KEY), "`mysql:` is no store"),
+        ("canary", Some(KEY), "MCPLINK_TOKEN_STORE cannot be used"),
+    ] {
+        let mut command = setting.mcplink(&["list"]).env("MCPLINK_TOKEN_STORE", url);
+        if let Some(key) = key {
+            setting.home.write_project("store.key", key).unwrap();
+            std::fs::set_permissions(setting.home.project().join("store.key"), private()).unwrap();
+            command = command.env("MCPLINK_TOKEN_STORE_KEY_FILE", "store.key");
+        }
+        let output = command.run().expect_code(2);
+        assert!(output.stderr.contains(expected), "{output}");
+        assert!(!output.stderr.contains("canary"), "{output}");
+    }
+}
+
+/// Security: neither the password of the database nor where the key is, is for what this program starts.
+#[test]
+fn what_is_started_knows_nothing_of_the_store() {
+    let setting = Setting::of("s", json!({ "command": "sh", "args": ["-c", "env > seen; cat >/dev/null"] }));
+    setting.home.write_project("store.key", KEY).unwrap();
+    std::fs::set_permissions(setting.home.project().join("store.key"), private()).unwrap();
+    let command =
+        setting.mcplink(&["status", "s"]).env("MCPLINK_TOKEN_STORE", "redis://:canary@127.0.0.1:1/0");
+    let _ = command.env("MCPLINK_TOKEN_STORE_KEY_FILE", "store.key").env("MCP_TIMEOUT", "1000").run();
+    let seen = std::fs::read_to_string(setting.home.project().join("seen")).unwrap();
+    assert!(seen.contains("PATH=") && !seen.contains("TOKEN_STORE") && !seen.contains("canary"), "{seen}");
+}

@@ -1,0 +1,359 @@
+//! What a shared store promises, over the real databases: to many processes, when they are killed, and while the database
+//! is down.
+//!
+//! The processes are this test binary itself, started again to run `worker`, which takes its orders on stdin.
+
+#![cfg(all(feature = "postgres", feature = "redis", unix))]
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use mcp_auth::oauth::store::shared::{SealingKeys, SharedTokenStore};
+use mcp_auth::oauth::store::{
+    RefreshError, RefreshOutcome, RefreshRequest, StoredTokens, TokenKey, TokenStore as _, contract,
+    refresh_once,
+};
+use mcp_auth::{AuthError, AuthErrorKind, Secret};
+use mcp_harness::{RealDatabase, real_or_skip};
+
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+fn open(url: &str) -> SharedTokenStore {
+    mcp_stores::open(url, SealingKeys::parse(KEY).unwrap()).unwrap()
+}
+
+fn key() -> TokenKey {
+    TokenKey::new("work", &"https://mcp.example/mcp".parse().unwrap(), "https://as.example")
+}
+
+fn tokens(access: &str, refresh: &str) -> StoredTokens {
+    let mut tokens = StoredTokens::new(Secret::new(access), "client", SystemTime::now());
+    tokens.refresh_token = Some(Secret::new(refresh));
+    tokens
+}
+
+// ── an authorization server ──────────────────────────────────────────────────────────────────────────
+
+/// Rotates one refresh token, and takes its reuse for theft. One line in, one line out.
+///
+/// A client that is killed between the answer and the database cannot know the new token, so, like servers in the field,
+/// this one honours the previous token for as long as its successor has not been used.
+struct Rotating {
+    address: SocketAddr,
+    family: Arc<Mutex<Family>>,
+}
+
+#[derive(Debug, Default)]
+struct Family {
+    current: u64,
+    is_current_used: bool,
+    requests: u64,
+    is_revoked: bool,
+}
+
+impl Family {
+    fn answer(&mut self, presented: &str) -> String {
+        self.requests += 1;
+        let number = presented.strip_prefix("refresh-").and_then(|number| number.parse::<u64>().ok());
+        let is_honoured = match number {
+            Some(number) if number == self.current => true,
+            Some(number) => number + 1 == self.current && !self.is_current_used,
+            None => false,
+        };
+        if self.is_revoked || !is_honoured {
+            self.is_revoked = true;
+            return "invalid_grant".to_owned();
+        }
+        if number == Some(self.current) {
+            self.current += 1;
+        }
+        self.is_current_used = false;
+        format!("access-{0} refresh-{0}", self.current)
+    }
+}
+
+impl Rotating {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let family = Arc::new(Mutex::new(Family::default()));
+        let answering = Arc::clone(&family);
+        // Ends with the test process; it is not waited for.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut line = String::new();
+                if BufReader::new(&stream).read_line(&mut line).is_ok() && line.ends_with('\n') {
+                    let answer = answering.lock().unwrap().answer(line.trim());
+                    // Long enough to be killed in.
+                    std::thread::sleep(Duration::from_millis(20));
+                    let _ = writeln!(&stream, "{answer}");
+                }
+            }
+        });
+        Self { address, family }
+    }
+}
+
+fn exchange(address: SocketAddr, spent: &StoredTokens) -> Result<StoredTokens, RefreshError> {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        writeln!(stream, "{}", spent.refresh_token.as_ref().unwrap().expose())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let error = |kind| AuthError::new(kind, "refresh");
+    match ask() {
+        Ok(answer) => match answer.trim().split_once(' ') {
+            Some((access, refresh)) => Ok(tokens(access, refresh)),
+            None if answer.trim() == "invalid_grant" => {
+                Err(RefreshError::InvalidGrant(error(AuthErrorKind::SignInExpired)))
+            }
+            None => Err(RefreshError::Unavailable(error(AuthErrorKind::Unavailable))),
+        },
+        Err(_) => Err(RefreshError::Unavailable(error(AuthErrorKind::Unavailable))),
+    }
+}
+
+async fn refresh(store: &SharedTokenStore, used: StoredTokens, address: SocketAddr) -> RefreshOutcome {
+    let request = RefreshRequest::new(key(), used, SystemTime::now());
+    let ask = move |spent: StoredTokens| async move {
+        tokio::task::spawn_blocking(move || exchange(address, &spent)).await.unwrap()
+    };
+    refresh_once(Arc::new(store.clone()), request, ask).await
+}
+
+// ── the machines ─────────────────────────────────────────────────────────────────────────────────────
+
+struct Machine {
+    process: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Machine {
+    fn start(url: &str, address: SocketAddr) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "worker", "--nocapture", "--test-threads=1"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut machine = Self { process, output };
+        machine.tell(&format!("{url}\t{address}"));
+        machine
+    }
+
+    fn tell(&mut self, line: &str) {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// The next line that the worker itself wrote; the test harness writes some too.
+    fn says(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "the machine has ended");
+            if let Some((_, said)) = line.split_once("worker: ") {
+                return said.trim().to_owned();
+            }
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // SIGKILL: the process gets no chance to tidy up.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+#[ignore = "started by the other tests, in processes of its own"]
+fn worker() {
+    let mut lines = std::io::stdin().lines();
+    if std::io::stdin().is_terminal() {
+        return;
+    }
+    let Some(Ok(orders)) = lines.next() else { return };
+    let (url, address) = orders.split_once('\t').unwrap();
+    let address = address.parse().unwrap();
+    let say = |what: &str| {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "worker: {what}").and_then(|()| out.flush()).unwrap();
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let store = runtime.block_on(async { open(url) });
+    // 64 processes that begin at once on two busy processors may find the database slow.
+    while let Err(error) = runtime.block_on(store.load(&key())) {
+        eprintln!("{error}");
+    }
+    say("ready");
+    // Each line is an expiry: the access token that has ended.
+    for line in lines {
+        let Ok(ended) = line else { return };
+        let outcome = runtime.block_on(async {
+            let used = match store.load(&key()).await {
+                Ok(used) => used.unwrap(),
+                Err(error) => return RefreshOutcome::Unavailable(error),
+            };
+            if used.access_token.expose() != ended {
+                return RefreshOutcome::AlreadyRefreshed(used);
+            }
+            refresh(&store, used, address).await
+        });
+        match outcome {
+            RefreshOutcome::Refreshed(new) | RefreshOutcome::AlreadyRefreshed(new) => {
+                say(new.access_token.expose())
+            }
+            other => say(&format!("{other:?}")),
+        }
+    }
+}
+
+/// A small generator, so that the moments of death are the same in every run.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, limit: u64) -> u64 {
+        // Marsaglia's xorshift64.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+// ── the promises ─────────────────────────────────────────────────────────────────────────────────────
+
+async fn keeps_the_contract(database: &RealDatabase) {
+    contract::check_store(&open(&database.url())).await;
+    // And again beside others who come first at the same time.
+    let crowd = (0..8).map(|_| open(&database.url()));
+    let looks = crowd.map(|store| tokio::spawn(async move { store.list(None).await }));
+    for look in looks.collect::<Vec<_>>() {
+        assert!(look.await.unwrap().unwrap().is_empty());
+    }
+}
+
+/// 64 machines, 6 expiries; in each of the last five, four machines are switched off somewhere in the middle.
+async fn is_shared_by_64_machines_that_are_switched_off_at_random(database: &RealDatabase) {
+    let url = database.url();
+    let store = open(&url);
+    store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();
+    let server = Rotating::start();
+    let mut machines: Vec<Machine> = (0..64).map(|_| Machine::start(&url, server.address)).collect();
+    for machine in &mut machines {
+        assert_eq!(machine.says(), "ready");
+    }
+
+    let mut seeded = Seeded(0x5eed_0f14_0007);
+    let mut ended = "access-0".to_owned();
+    for expiry in 0..6 {
+        let before = server.family.lock().unwrap().requests;
+        machines.iter_mut().for_each(|machine| machine.tell(&ended));
+        let deaths = if expiry == 0 { 0 } else { 4 };
+        for _ in 0..deaths {
+            std::thread::sleep(Duration::from_millis(seeded.below(15)));
+            let victim = usize::try_from(seeded.below(machines.len() as u64)).unwrap();
+            drop(machines.swap_remove(victim));
+        }
+        let said: Vec<String> = machines.iter_mut().map(Machine::says).collect();
+        assert!(said.iter().all(|token| *token == said[0] && token.starts_with("access-")), "{said:?}");
+        let family = server.family.lock().unwrap();
+        assert!(!family.is_revoked, "a refresh token was spent twice: {family:?}");
+        let sent = family.requests - before;
+        // Who is switched off in the middle of a request leaves it to another machine.
+        assert!(sent >= 1 && sent <= 1 + deaths, "{sent} requests for one expiry with {deaths} deaths");
+        assert_ne!(said[0], ended);
+        ended.clone_from(&said[0]);
+    }
+    assert_eq!(machines.len(), 64 - 20);
+    let kept = store.load(&key()).await.unwrap().unwrap();
+    assert_eq!(kept.access_token.expose(), ended);
+    store.remove(&key()).await.unwrap();
+}
+
+/// What is read is not lost, nothing is spent while it is down, and it is found again without a restart of ours.
+async fn is_down_for_a_while(database: &mut RealDatabase) {
+    let store = open(&database.url());
+    store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();
+    let used = store.load(&key()).await.unwrap().unwrap();
+    let server = Rotating::start();
+
+    database.stop();
+    let outcome = refresh(&store, used.clone(), server.address).await;
+    let RefreshOutcome::Unavailable(error) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(error.kind(), AuthErrorKind::Unavailable);
+    let text = format!("{error} {error:?} {store:?}");
+    assert!(text.contains("shared token store") && text.contains("127.0.0.1"), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+    assert_eq!(server.family.lock().unwrap().requests, 0);
+
+    database.resume();
+    // What Redis held is gone with it here; a person or a deployment puts it back.
+    store.save(&key(), &used).await.unwrap();
+    let outcome = refresh(&store, used, server.address).await;
+    assert!(matches!(outcome, RefreshOutcome::Refreshed(_)), "{outcome:?}");
+    store.remove(&key()).await.unwrap();
+}
+
+async fn refuses_a_wrong_password(database: &RealDatabase) {
+    let store = open(&database.url().replace("canary-database-password", "canary-wrong"));
+    let error = store.load(&key()).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    assert_eq!(error.kind(), AuthErrorKind::Store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_a_shared_store() {
+    let Some(mut database) = real_or_skip(RealDatabase::redis()) else { return };
+    keeps_the_contract(&database).await;
+    refuses_a_wrong_password(&database).await;
+    is_shared_by_64_machines_that_are_switched_off_at_random(&database).await;
+    is_down_for_a_while(&mut database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_is_a_shared_store() {
+    let Some(mut database) = real_or_skip(RealDatabase::postgres()) else { return };
+    keeps_the_contract(&database).await;
+    refuses_a_wrong_password(&database).await;
+    is_shared_by_64_machines_that_are_switched_off_at_random(&database).await;
+    is_down_for_a_while(&mut database).await;
+}
+
+/// A database that takes connections and says nothing costs a limit, not the program.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_says_nothing_is_not_waited_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    for url in [format!("redis://127.0.0.1:{port}/0"), format!("postgres://u:canary@127.0.0.1:{port}/db")] {
+        let began = Instant::now();
+        let error = open(&url).load(&key()).await.unwrap_err();
+        assert!(error.to_string().contains("no answer within 5s"), "{error}");
+        assert!(!error.to_string().contains("canary"));
+        // The clock of the runtime moved, not that of the machine.
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+}
+
+#[test]
+fn a_url_that_cannot_be_used_is_said_without_its_password() {
+    for (url, expected) in [
+        ("mysql://u:canary@h/db", "`mysql:` is no store"),
+        ("nonsense", "relative URL without a base"),
+        ("postgres://u:canary@h:not-a-port/db", "cannot be used"),
+        ("postgres://u:canary@h/db?sslmode=maybe", "cannot be used"),
+        ("redis://:canary@h/not-a-number", "cannot be used"),
+    ] {
+        let error = mcp_stores::open(url, SealingKeys::parse(KEY).unwrap()).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(expected) && !text.contains("canary"), "{url}: {text}");
+    }
+}
