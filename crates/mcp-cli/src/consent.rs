@@ -187,6 +187,8 @@ impl<'a> Approvable<'a> {
         self.store.approve(self.folder(), self.entry).map_err(|e| not_kept(&e))
     }
 
+    /// How the decision is told where it was made on a screen.
+    #[cfg(feature = "menu")]
     pub(crate) fn told(&self, changed: bool) -> String {
         is_decided(&self.entry.name, self.folder(), true, changed)
     }

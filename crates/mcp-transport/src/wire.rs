@@ -3,6 +3,7 @@
 pub(crate) mod request;
 
 use std::sync::Arc;
+#[cfg(feature = "http")]
 use std::time::Duration;
 
 #[cfg(feature = "http")]
