@@ -219,6 +219,12 @@ fn fh_h5_a_host_without_servers_of_its_own_gets_one_of_ours() {
     let refused = setting.run(&["wrap", "cursor", "tickets", "--yes"], 2);
     assert!(refused.stderr.contains("has another server named tickets"), "{refused}");
     assert!(refused.stderr.contains("mcplink import cursor --name tickets"), "{refused}");
+
+    // There was no file: what is left is one that the host, and we, can read.
+    setting.run(&["unwrap", "claude-desktop", "tickets"], 0);
+    let left: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(left["mcpServers"], json!({}));
+    setting.run(&["hosts"], 0);
 }
 
 #[test]

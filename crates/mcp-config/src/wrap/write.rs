@@ -102,7 +102,9 @@ impl Editor {
         if is_last && record.is_untouched(file, text) {
             let backup = WrapRecord::backup(self.state_dir(), file);
             let whole = mcp_files::read(&backup, &Policy::surroundings(MAX_BYTES).owned()).ok();
-            if let Some(whole) = whole.and_then(|whole| String::from_utf8(whole).ok()) {
+            let whole = whole.and_then(|whole| String::from_utf8(whole).ok());
+            // Where there was no file, an empty one would be one that no host can read.
+            if let Some(whole) = whole.filter(|whole| !whole.trim().is_empty()) {
                 return Ok(whole);
             }
         }
