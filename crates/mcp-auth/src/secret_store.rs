@@ -172,7 +172,7 @@ impl SecretStore {
                 Some(keyring) => match (keyring.delete(&name), &known) {
                     (Ok(deleted), _) => deleted,
                     (Err(_), Some(Kept { value: Some(_), .. })) => false,
-                    // Nobody else keeps any under this service.
+                    // No other program keeps any under this service.
                     (Err(_), None) if service == SERVICE => false,
                     (Err(why), _) => return Err(failed("ask the keyring to forget a secret", why)),
                 },

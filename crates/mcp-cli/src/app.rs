@@ -172,7 +172,7 @@ impl App {
     /// What is wrong with the environment for all servers: found once, as it does not change.
     fn environment_problems(&self) -> &[Problem] {
         self.environment_problems.get_or_init(|| {
-            // Each file is looked at once, whoever names it: one of a system has hundreds of certificates.
+            // Each file is looked at once, however many name it: one of a system has hundreds of certificates.
             let mut looked_at: Vec<(&TrustFile, Option<String>)> = Vec::new();
             for file in &self.host.options().client.extra_ca_files {
                 let same = looked_at.iter().find(|(known, _)| known.path == file.path);

@@ -1,6 +1,6 @@
 //! A person's consent: what a decision about a server or a folder allows, and how it is kept.
 //!
-//! Whoever asks for one (`approve`, `trust`, the page of `menu --web`) shows [`Approvable::lines`] or [`Trustable::lines`] first; what
+//! What asks for one (`approve`, `trust`, the page of `menu --web`) shows [`Approvable::lines`] or [`Trustable::lines`] first; what
 //! was shown is what is agreed to, whatever changes while the question waits.
 
 use std::path::Path;

@@ -84,7 +84,7 @@ impl ToolPins {
 
     /// What a person is asked about with these definitions of tools of `entry`, as one digest: which server it is, each
     /// definition, and how it differs from what was approved of it. The order does not count, nor does the value of a secret
-    /// that is repeated in them: it is shown to nobody.
+    /// that is repeated in them: it is not shown.
     pub fn difference<'d>(
         &self,
         entry: &ServerEntry,

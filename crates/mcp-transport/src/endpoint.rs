@@ -71,7 +71,7 @@ pub struct HttpEndpoint {
     /// How long a connection that stands may be without an answer before the server is pinged, so that a load balancer does
     /// not take it for idle; `None` sends nothing unasked.
     pub keep_alive: Option<Duration>,
-    /// The URL as a person may see it, with its path: for whoever knows which parts of it are secrets. Messages name the origin
+    /// The URL as a person may see it, with its path: set by the caller, who knows which parts of it are secrets. Messages name the origin
     /// alone unless set.
     pub shown: Option<String>,
 }

@@ -120,7 +120,7 @@ pub(crate) fn mismatch(spec: &OAuthSpec, identity: Option<&Identity>) -> Option<
     None
 }
 
-/// What a JWT says (RFC 7519 section 3), whoever signed it.
+/// What a JWT says (RFC 7519 section 3), without a look at its signature.
 pub(crate) fn claims(token: &str) -> Option<Value> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&payload).ok()
@@ -164,7 +164,7 @@ mod tests {
             let why = mismatch(&spec(subject, organization), ann.as_ref());
             assert_eq!(why.is_none(), met, "{subject:?} {organization:?}: {why:?}");
         }
-        // Of a token that says nothing nobody knows whose it is.
+        // A token that says nothing does not say whose it is.
         for opaque in ["opaque", "a.b.c", &jwt("[]"), &jwt(r#"{"sub":""}"#), &jwt(r#"{"sub":{"a":1}}"#)] {
             let nobody = Identity::of(Some(opaque), opaque);
             assert!(nobody.is_none(), "{nobody:?}");

@@ -99,7 +99,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         .into_iter()
         .collect::<Result<_, _>>()?;
     let rows: Vec<Row> = examined.iter().map(|examined| examined.row.clone()).collect();
-    // Whoever looks at everything wants to know of the files of other hosts as well.
+    // A look at everything includes the files of other hosts.
     let elsewhere = if args.name.is_none() { status::problems_of_hosts(app, &loaded)? } else { Vec::new() };
     if app.json {
         let servers = examined.iter().map(|examined| server_row(examined, args.trace)).collect();

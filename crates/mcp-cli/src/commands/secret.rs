@@ -138,7 +138,7 @@ async fn set(app: &App, store: &SecretStore, item: &Item) -> Result<ExitStatus, 
         return Ok(ExitStatus::Success);
     }
     if let Some(why) = &kept.why_not_keyring {
-        // Once, when it is kept: whoever reads it later cannot change it.
+        // Once, when it is kept: its later readers cannot change it.
         app.output.note(&format!(
             "note: the keyring did not take it ({}), so it is in {}, which only you can read\n",
             shown::line(why),

@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     pub(crate) ahead: Duration,
     /// How far apart the calls of a machine are, on average.
     pub(crate) between_calls: Duration,
-    /// In which the database answers nobody.
+    /// In which the database does not answer.
     pub(crate) outage: (Duration, Duration),
 }
 

@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
     }
 
     fn alternative_names(&self) -> Option<Vec<String>> {
-        // The key and the two identifiers that nobody uses come first.
+        // The key and the two identifiers that are not in use come first.
         let mut rest = self.rest;
         let mut extensions = loop {
             let (tag, content, after) = element(rest)?;

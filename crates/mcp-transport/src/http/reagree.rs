@@ -81,7 +81,7 @@ impl Core {
         Err(none_kept(&refused, refusal))
     }
 
-    /// `session`, whose revision the server refuses by name, without that name: where nobody has to send it, and the server takes it so.
+    /// `session`, whose revision the server refuses by name, without that name: where it need not be sent, and the server takes it so.
     async fn bare(self: &Arc<Self>, session: &Session) -> Option<Session> {
         if !session.names_version() || session.server.revision >= ProtocolRevision::V2025_06_18 {
             return None;

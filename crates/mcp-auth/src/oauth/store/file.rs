@@ -18,7 +18,9 @@ use std::time::Duration;
 use super::format::{self, DecodedRecord, FormatError};
 use super::memory::Locks;
 use super::names::{client_name, server_prefix, token_name};
-use super::records::{ClientKey, KEYRING_FIELD, StoredClient, StoredTokens, TokenKey, UnknownFields};
+use super::records::{
+    ClientKey, KEYRING_FIELD, StoredClient, StoredTokens, TokenKey, UnknownFields, readable,
+};
 use super::{SignInRecord, StoreGuard, TokenStore};
 use crate::{AuthError, AuthErrorKind, AuthFuture};
 
@@ -242,25 +244,10 @@ fn read<T>(credential_dir: &CredentialDir, name: &str, decode: Decode<T>) -> Res
     Ok(Some(decoded.record))
 }
 
-/// Every record whose name begins with `prefix`. One that cannot be read does not hide the others, but it
-/// is an error where there is no other: "nothing there" would be a lie.
+/// Every record whose name begins with `prefix` and that can be read ([`readable`]).
 fn read_all<T>(credential_dir: &CredentialDir, prefix: &str, decode: Decode<T>) -> Result<Vec<T>, AuthError> {
     let names = credential_dir.names(prefix).map_err(|error| failure("list", credential_dir, "", error))?;
-    let mut records = Vec::new();
-    let mut unreadable = None;
-    for name in names {
-        match read(credential_dir, &name, decode) {
-            Ok(record) => records.extend(record),
-            Err(error) => {
-                tracing::warn!(%error, "a file of the token store is passed over");
-                unreadable = Some(error);
-            }
-        }
-    }
-    match unreadable {
-        Some(error) if records.is_empty() => Err(error),
-        _ => Ok(records),
-    }
+    readable(names.iter().map(|name| read(credential_dir, name, decode)))
 }
 
 fn write(

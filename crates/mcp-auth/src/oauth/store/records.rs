@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::super::identity::Identity;
-use crate::{Secret, Target};
+use crate::{AuthError, Secret, Target};
 
 /// Whose tokens: the server entry, the resource they are for, the authorization server that issued them, and which account
 /// where there are several.
@@ -247,6 +247,28 @@ impl fmt::Debug for UnknownFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Security: which of them are secrets is not known here.
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// The records that could be read and were there. One that cannot be read does not hide the others, but it is an error where
+/// there is no other: "nothing there" would be a lie.
+pub(super) fn readable<T>(
+    found: impl Iterator<Item = Result<Option<T>, AuthError>>,
+) -> Result<Vec<T>, AuthError> {
+    let mut records = Vec::new();
+    let mut unreadable = None;
+    for record in found {
+        match record {
+            Ok(record) => records.extend(record),
+            Err(error) => {
+                tracing::warn!(%error, "a record of the token store is passed over");
+                unreadable = Some(error);
+            }
+        }
+    }
+    match unreadable {
+        Some(error) if records.is_empty() => Err(error),
+        _ => Ok(records),
     }
 }
 

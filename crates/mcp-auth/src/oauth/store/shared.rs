@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::format::{self, DecodedRecord, FormatError};
 use super::memory::Locks;
 use super::names::{client_name, server_prefix, token_name};
+use super::records::readable;
 use super::{
     ClientKey, SecretPlace, SignInRecord, StoreGuard, StoredClient, StoredTokens, TokenKey, TokenStore,
 };
@@ -155,29 +156,15 @@ impl SharedTokenStore {
         sealed.map(|sealed| self.open(kind, name, sealed, decode)).transpose()
     }
 
-    /// Every record whose name begins with `prefix`. One that cannot be read does not hide the others, but it is an error
-    /// where there is no other: "nothing there" would be a lie.
+    /// Every record whose name begins with `prefix` and that can be read ([`readable`]).
     async fn read_all<T>(
         &self,
         kind: RecordKind,
         prefix: &str,
         decode: Decode<T>,
     ) -> Result<Vec<T>, AuthError> {
-        let mut records = Vec::new();
-        let mut unreadable = None;
-        for (name, sealed) in self.0.records.scan(kind, prefix).await? {
-            match self.open(kind, &name, sealed, decode) {
-                Ok(record) => records.push(record),
-                Err(error) => {
-                    tracing::warn!(%error, "a record of the token store is passed over");
-                    unreadable = Some(error);
-                }
-            }
-        }
-        match unreadable {
-            Some(error) if records.is_empty() => Err(error),
-            _ => Ok(records),
-        }
+        let found = self.0.records.scan(kind, prefix).await?;
+        readable(found.into_iter().map(|(name, sealed)| self.open(kind, &name, sealed, decode).map(Some)))
     }
 
     fn open<T>(

@@ -166,7 +166,7 @@ fn told(name: &str, value: &str) -> String {
 mod tests {
     use super::*;
 
-    /// A feature that somebody adds is told as well.
+    /// A feature that is added is listed as well.
     #[test]
     fn every_feature_of_the_program_is_told() {
         let manifest = include_str!("../../../Cargo.toml");
