@@ -17,11 +17,18 @@ pub(crate) fn check() -> Result<Problems, Problems> {
     Ok(newer(&tree, &oldest))
 }
 
-/// Builds everything that is published with the oldest Rust, where rustup has it.
+/// Builds everything that is published with the oldest Rust, where rustup has it whole.
+///
+/// An installation that was cut off leaves a toolchain with cargo and no compiler, and asking rustup for a toolchain
+/// that is missing may begin such an installation: so each part is asked for, and nothing is fetched.
 pub(crate) fn build_where_possible() -> Result<(), Problems> {
     let oldest = oldest()?;
-    if output(&mut command("rustup", &["run", &oldest, "cargo", "--version"])).is_err() {
-        println!("Rust {oldest} is not installed, so that only what the packages say of it was checked");
+    let lacks = |name: &&str| {
+        let mut asked = command("rustup", &["run", &oldest, name, "--version"]);
+        output(asked.env("RUSTUP_AUTO_INSTALL", "0")).is_err()
+    };
+    if let Some(missing) = ["cargo", "rustc"].iter().find(|name| lacks(name)) {
+        println!("Rust {oldest} has no {missing} here, so that only what the packages say of it was checked");
         return Ok(());
     }
     // A folder of its own: the two toolchains would make each other build everything again.
