@@ -435,7 +435,8 @@ fn the_schema_that_is_printed_is_the_one_that_is_shipped() {
     let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mcp.schema.json");
     let printed = Setting::new().run(&["schema"], 0).json();
     // The order of members is that of the build.
-    assert_eq!(printed, serde_json::from_str::<Value>(&fs::read_to_string(shipped).unwrap()).unwrap());
+    let shipped: Value = serde_json::from_str(&fs::read_to_string(shipped).unwrap()).unwrap();
+    assert_eq!(printed, shipped, "run `cargo xtask docs`");
     assert!(printed["$defs"]["server"].is_object());
 }
 
