@@ -7,22 +7,22 @@ use std::path::Path;
 use crate::shell::{command, is_installed, output, run};
 
 /// The names of the packages, and what each brings: a program on the path, or a folder.
-const PACKAGES: [(&str, Brought); 6] = [
-    ("zsh", Brought::Program("zsh")),
-    ("fish", Brought::Program("fish")),
-    ("tmux", Brought::Program("tmux")),
-    ("microsocks", Brought::Program("microsocks")),
-    ("redis-server", Brought::Program("redis-server")),
+const PACKAGES: [(&str, InstallMark); 6] = [
+    ("zsh", InstallMark::Program("zsh")),
+    ("fish", InstallMark::Program("fish")),
+    ("tmux", InstallMark::Program("tmux")),
+    ("microsocks", InstallMark::Program("microsocks")),
+    ("redis-server", InstallMark::Program("redis-server")),
     // Several versions may lie beside each other, and none of them on the path.
-    ("postgresql", Brought::Folder("/usr/lib/postgresql")),
+    ("postgresql", InstallMark::Folder("/usr/lib/postgresql")),
 ];
 
-enum Brought {
+enum InstallMark {
     Program(&'static str),
     Folder(&'static str),
 }
 
-impl Brought {
+impl InstallMark {
     fn is_there(&self) -> bool {
         match self {
             Self::Program(name) => is_installed(name),

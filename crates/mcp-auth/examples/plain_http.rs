@@ -18,12 +18,12 @@ use mcp_auth::{
 
 /// A token that is another one each time that it is minted: `TOKEN-1`, `TOKEN-2`, and so on.
 #[derive(Debug)]
-pub(crate) struct Minted {
+pub(crate) struct CountingSource {
     pub(crate) token: Secret,
     pub(crate) minted: Arc<AtomicU32>,
 }
 
-impl CredentialSource for Minted {
+impl CredentialSource for CountingSource {
     fn name(&self) -> &str {
         "minted"
     }
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(url), Some(token)) = (arguments.next(), arguments.next()) else {
         return Err("usage: plain_http URL TOKEN".into());
     };
-    let provider = SingleFlight::new(Minted { token: token.into(), minted: Arc::default() });
+    let provider = SingleFlight::new(CountingSource { token: token.into(), minted: Arc::default() });
     let sent = post(&client()?, &provider, &url, PING).await?;
     println!("{} after {} attempts: {:?}", sent.response.status(), sent.attempts, sent.refusal);
     Ok(())
@@ -86,7 +86,7 @@ mod tests {
     #[tokio::test]
     async fn a_refused_request_is_sent_again_by_a_client_that_knows_nothing_of_it() {
         let server = FakeMcpServer::builder().accept("t-2").start().unwrap();
-        let provider = SingleFlight::new(Minted { token: Secret::new("t"), minted: Arc::default() });
+        let provider = SingleFlight::new(CountingSource { token: Secret::new("t"), minted: Arc::default() });
         let client = client().unwrap();
         let sent = post(&client, &provider, server.url().as_str(), PING).await.unwrap();
         assert_ne!(sent.response.status(), 401);
@@ -103,7 +103,7 @@ mod tests {
 
         contract::check(|| {
             let minted = Arc::<AtomicU32>::default();
-            let source = Minted { token: Secret::new("canary"), minted: minted.clone() };
+            let source = CountingSource { token: Secret::new("canary"), minted: minted.clone() };
             let count = move || u64::from(minted.load(Ordering::Relaxed));
             Subject::new(SingleFlight::new(source)).counting(count).with_secret("canary")
         })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::chain::{Base, Chain, Fallback};
-use crate::plan::{AuthPlan, ProviderKind, Role};
+use crate::plan::{AuthPlan, ProviderKind, ProviderRole};
 use crate::{
     AuthError, AuthErrorKind, AuthProvider, AuthSettings, HelperSpec, StaticHeaders, Target, UnattendedSpec,
 };
@@ -79,13 +79,13 @@ impl AuthPlan {
         let base = |sourced| Base::new(fixed.clone().into_credentials(), sourced);
         let configured = self.settings().oauth.is_some();
         let oauth = match self.role(ProviderKind::OAuth) {
-            Some(Role::Authority | Role::Fallback) => match parts.oauth {
+            Some(ProviderRole::Authority | ProviderRole::Fallback) => match parts.oauth {
                 None if configured => return Err(not_available("an `oauth` block", "oauth")),
                 oauth => oauth,
             },
             _ => None,
         };
-        let withheld = self.links().iter().find(|link| link.role == Role::Withheld);
+        let withheld = self.links().iter().find(|link| link.role == ProviderRole::Withheld);
         if let Some(link) = withheld {
             return Ok(Arc::new(Chain::withheld(base(sourced), link.provider.called())));
         }

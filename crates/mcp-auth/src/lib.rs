@@ -92,7 +92,7 @@ pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
 pub use helper::{HeadersHelper, HelperRun, plugin};
 pub use outline::outline;
-pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, Role, Supply};
+pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, ProviderRole, Supply};
 pub use provider::{
     Acceptance, AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport,
     ProviderSnapshot, Recovery, Rejection,

@@ -98,7 +98,7 @@ pub enum Supply {
 /// What a provider does in the chain of one server.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Role {
+pub enum ProviderRole {
     /// Its headers go along with every request, unless another provider replaces them by name.
     Base,
     /// It answers for the server: it is asked when the server refuses.
@@ -111,7 +111,7 @@ pub enum Role {
     Skipped,
 }
 
-impl Role {
+impl ProviderRole {
     fn word(self) -> &'static str {
         match self {
             Self::Base => "base",
@@ -182,7 +182,7 @@ pub struct Link {
     /// Which provider.
     pub provider: ProviderKind,
     /// What it does.
-    pub role: Role,
+    pub role: ProviderRole,
     /// Why.
     pub why: LinkReason,
 }
@@ -223,27 +223,29 @@ impl AuthPlan {
         let mut links = Vec::with_capacity(4);
         if settings.header_names().next().is_some() {
             let alone = settings.helper.is_none() && custom.is_none() && fixed;
-            let role = if alone { Role::Authority } else { Role::Base };
+            let role = if alone { ProviderRole::Authority } else { ProviderRole::Base };
             links.push(link(StaticHeaders, role, LinkReason::Configured));
         }
         links.extend(custom.clone().map(|custom| match own_withheld {
-            Some(reason) => link(custom, Role::Withheld, LinkReason::Withheld(reason)),
-            None => link(custom, Role::Authority, LinkReason::Configured),
+            Some(reason) => link(custom, ProviderRole::Withheld, LinkReason::Withheld(reason)),
+            None => link(custom, ProviderRole::Authority, LinkReason::Configured),
         }));
         links.extend(settings.helper.as_ref().map(|_| match withheld {
-            _ if custom.is_some() => link(HeadersHelper, Role::Skipped, LinkReason::CustomConfigured),
-            Some(reason) => link(HeadersHelper, Role::Withheld, LinkReason::Withheld(reason)),
-            None => link(HeadersHelper, Role::Authority, LinkReason::Configured),
+            _ if custom.is_some() => link(HeadersHelper, ProviderRole::Skipped, LinkReason::CustomConfigured),
+            Some(reason) => link(HeadersHelper, ProviderRole::Withheld, LinkReason::Withheld(reason)),
+            None => link(HeadersHelper, ProviderRole::Authority, LinkReason::Configured),
         }));
         links.push(match (&settings.helper, withheld) {
-            _ if settings.oauth_off => link(OAuth, Role::Skipped, LinkReason::SwitchedOff),
-            _ if own_withheld.is_some() => link(OAuth, Role::Skipped, LinkReason::UnattendedWithheld),
-            _ if custom.is_some() => link(OAuth, Role::Fallback, LinkReason::AfterCustom),
-            (Some(_), Some(_)) => link(OAuth, Role::Skipped, LinkReason::HelperWithheld),
-            (Some(_), None) => link(OAuth, Role::Fallback, LinkReason::AfterHelper),
-            (None, _) if fixed => link(OAuth, Role::Skipped, LinkReason::StaticAuthorization),
-            (None, _) if settings.oauth.is_some() => link(OAuth, Role::Authority, LinkReason::Configured),
-            (None, _) => link(OAuth, Role::Authority, LinkReason::OnDemand),
+            _ if settings.oauth_off => link(OAuth, ProviderRole::Skipped, LinkReason::SwitchedOff),
+            _ if own_withheld.is_some() => link(OAuth, ProviderRole::Skipped, LinkReason::UnattendedWithheld),
+            _ if custom.is_some() => link(OAuth, ProviderRole::Fallback, LinkReason::AfterCustom),
+            (Some(_), Some(_)) => link(OAuth, ProviderRole::Skipped, LinkReason::HelperWithheld),
+            (Some(_), None) => link(OAuth, ProviderRole::Fallback, LinkReason::AfterHelper),
+            (None, _) if fixed => link(OAuth, ProviderRole::Skipped, LinkReason::StaticAuthorization),
+            (None, _) if settings.oauth.is_some() => {
+                link(OAuth, ProviderRole::Authority, LinkReason::Configured)
+            }
+            (None, _) => link(OAuth, ProviderRole::Authority, LinkReason::OnDemand),
         });
         Self { links, settings: settings.clone() }
     }
@@ -254,7 +256,7 @@ impl AuthPlan {
     }
 
     /// What this provider does for the server; `None` where the entry does not configure it.
-    pub fn role(&self, provider: ProviderKind) -> Option<Role> {
+    pub fn role(&self, provider: ProviderKind) -> Option<ProviderRole> {
         self.links.iter().find(|link| link.provider == provider).map(|link| link.role)
     }
 
@@ -270,10 +272,10 @@ impl AuthPlan {
     /// the entry has an `oauth` block; on any other server it shows once it has supplied something.
     pub fn chain_names(&self) -> Vec<&str> {
         let supplies = |link: &&Link| match link.role {
-            Role::Base | Role::Authority | Role::Fallback => {
+            ProviderRole::Base | ProviderRole::Authority | ProviderRole::Fallback => {
                 link.provider != ProviderKind::OAuth || self.settings.oauth.is_some()
             }
-            Role::Withheld | Role::Skipped => false,
+            ProviderRole::Withheld | ProviderRole::Skipped => false,
         };
         self.links.iter().filter(supplies).map(|link| link.provider.name()).collect()
     }
@@ -310,7 +312,7 @@ impl fmt::Display for AuthPlan {
             }
             write!(f, "{}: ", link.provider.name())?;
             // That a link simply does its part goes without saying.
-            if !matches!(link.role, Role::Base | Role::Authority) {
+            if !matches!(link.role, ProviderRole::Base | ProviderRole::Authority) {
                 write!(f, "{}, ", link.role.word())?;
             }
             match (&link.provider, link.role) {
@@ -318,11 +320,11 @@ impl fmt::Display for AuthPlan {
                     let names: Vec<&str> =
                         self.header_names().iter().map(|(name, _)| mcp_text::member_name(name)).collect();
                     write!(f, "{}", names.join(", "))?;
-                    if role == Role::Base && self.links.len() > 1 {
+                    if role == ProviderRole::Base && self.links.len() > 1 {
                         f.write_str("; headers of the same name from what follows win")?;
                     }
                 }
-                (ProviderKind::HeadersHelper, Role::Authority) => {
+                (ProviderKind::HeadersHelper, ProviderRole::Authority) => {
                     f.write_str("run at connect, when the server refuses, and ahead of expiry")?;
                 }
                 _ => write!(f, "{}", link.why)?,
@@ -353,7 +355,7 @@ mod tests {
             let mut settings = settings(headers, helper, false, false);
             settings.oauth_off = true;
             let plan = AuthPlan::resolve(&settings);
-            assert_eq!(plan.role(ProviderKind::OAuth), Some(Role::Skipped));
+            assert_eq!(plan.role(ProviderKind::OAuth), Some(ProviderRole::Skipped));
             assert!(plan.to_string().contains("`oauth` is false"), "{plan}");
         }
     }
@@ -463,7 +465,7 @@ mod tests {
             assert_eq!(shown(&plan), links);
             assert_eq!(plan.chain_names().join(" "), chain);
             assert_eq!(plan.withheld(), None);
-            assert_eq!(plan.role(ProviderKind::Custom("acme-sso".into())), Some(Role::Authority));
+            assert_eq!(plan.role(ProviderKind::Custom("acme-sso".into())), Some(ProviderRole::Authority));
             assert!(!format!("{plan} {plan:?}").contains("canary"));
         }
         let plan = own(&[], false, false, false);

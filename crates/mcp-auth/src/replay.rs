@@ -340,9 +340,9 @@ mod tests {
 
     /// Tokens `t1`, `t2`, … and so on.
     #[derive(Debug, Default)]
-    struct Numbered(Mutex<u32>);
+    struct CountingSource(Mutex<u32>);
 
-    impl CredentialSource for Numbered {
+    impl CredentialSource for CountingSource {
         fn name(&self) -> &str {
             "numbered"
         }
@@ -388,7 +388,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_request_is_sent_again_with_others_and_no_oftener_than_that() {
-        let provider = SingleFlight::new(Numbered::default());
+        let provider = SingleFlight::new(CountingSource::default());
         let (sent, carried) = story(&provider, "Bearer t2", 401, None).await;
         assert_eq!((sent.response.status().as_u16(), sent.refusal, sent.attempts), (200, None, 2));
         assert_eq!(carried, ["Bearer t1", "Bearer t2"]);
@@ -440,7 +440,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bare_403_asks_only_a_provider_that_can_mint_others() {
-        let minting = SingleFlight::new(Numbered::default());
+        let minting = SingleFlight::new(CountingSource::default());
         let (sent, _) = story(&minting, "Bearer t2", 403, None).await;
         assert_eq!((sent.response.status().as_u16(), sent.attempts), (200, 2));
         let fixed = StaticHeaders::new([(AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);

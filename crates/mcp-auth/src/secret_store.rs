@@ -50,7 +50,7 @@ pub struct SecretRecord {
 /// How a secret was kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct SecretKept {
+pub struct SecretPlacement {
     /// Where.
     pub keeper: SecretKeeper,
     /// Why the keyring did not take it, where it did not.
@@ -79,18 +79,18 @@ pub(crate) trait Keyring: Send {
 #[derive(Default, Deserialize, Serialize)]
 struct Document {
     version: u32,
-    secrets: Vec<Kept>,
+    secrets: Vec<StoredSecret>,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Kept {
+struct StoredSecret {
     service: String,
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<String>,
 }
 
-impl Kept {
+impl StoredSecret {
     fn is(&self, service: &str, name: &str) -> bool {
         self.service == service && self.name == name
     }
@@ -135,7 +135,12 @@ impl SecretStore {
     /// # Errors
     ///
     /// Neither takes it.
-    pub async fn write(&self, service: &str, name: &str, secret: &Secret) -> Result<SecretKept, AuthError> {
+    pub async fn write(
+        &self,
+        service: &str,
+        name: &str,
+        secret: &Secret,
+    ) -> Result<SecretPlacement, AuthError> {
         let (this, secret) = (self.clone(), secret.clone());
         let (service, name) = (service.to_owned(), name.to_owned());
         blocking(move || {
@@ -149,11 +154,11 @@ impl SecretStore {
                 let before = document.secrets.len();
                 document.secrets.retain(|kept| !kept.is(&service, &name));
                 let replaced = document.secrets.len() < before;
-                document.secrets.push(Kept { service: service.clone(), name: name.clone(), value });
+                document.secrets.push(StoredSecret { service: service.clone(), name: name.clone(), value });
                 document.secrets.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
                 replaced
             })?;
-            Ok(SecretKept { keeper, why_not_keyring: kept.err(), replaced })
+            Ok(SecretPlacement { keeper, why_not_keyring: kept.err(), replaced })
         })
         .await
     }
@@ -171,7 +176,7 @@ impl SecretStore {
                 // What stands in the file may be all there is.
                 Some(keyring) => match (keyring.delete(&name), &known) {
                     (Ok(deleted), _) => deleted,
-                    (Err(_), Some(Kept { value: Some(_), .. })) => false,
+                    (Err(_), Some(StoredSecret { value: Some(_), .. })) => false,
                     // No other program keeps any under this service.
                     (Err(_), None) if service == SERVICE => false,
                     (Err(why), _) => return Err(failed("ask the keyring to forget a secret", why)),
@@ -196,7 +201,7 @@ impl SecretStore {
         blocking(move || {
             let kept = this.document()?.secrets.into_iter();
             Ok(kept
-                .map(|Kept { service, name, value }| {
+                .map(|StoredSecret { service, name, value }| {
                     let keeper = if value.is_some() { SecretKeeper::File } else { SecretKeeper::Keyring };
                     SecretRecord { service, name, keeper }
                 })

@@ -16,7 +16,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::Role;
+use crate::SharingRole;
 
 pub use client::{Answer, ask_all, sessions};
 pub use place::Places;
@@ -56,7 +56,7 @@ pub struct SessionInfo {
     pub server: SessionServer,
     /// What it is on a connection that it shares; `None` where it shares none, or has found none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shared: Option<Role>,
+    pub shared: Option<SharingRole>,
     /// The program that it serves, as that says itself, with its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -132,6 +132,6 @@ pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
 }
 
 #[derive(Deserialize, Serialize)]
-struct Line {
+struct ControlLine {
     op: Request,
 }

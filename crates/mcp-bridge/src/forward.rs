@@ -18,7 +18,7 @@ use crate::lists::{capability_of, is_list, nothing_of};
 use crate::profile::read_capabilities;
 use crate::questions::{Exchange, Step};
 use crate::splice::{raw, string};
-use crate::state::Core;
+use crate::state::RunningBridge;
 
 /// A request of the host.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Request {
 type Answer = Result<(Payload, Era), RpcError>;
 
 /// Answers the request. Dropping the future gives it up, on the wire too.
-pub(crate) async fn serve(core: Arc<Core>, request: Request) {
+pub(crate) async fn serve(core: Arc<RunningBridge>, request: Request) {
     let answer = fulfil(&core, &request).await;
     match (answer, request.era) {
         (Ok((result, Era::Legacy)), Era::Modern) => {
@@ -63,7 +63,7 @@ pub(crate) async fn serve(core: Arc<Core>, request: Request) {
     }
 }
 
-async fn fulfil(core: &Arc<Core>, request: &Request) -> Answer {
+async fn fulfil(core: &Arc<RunningBridge>, request: &Request) -> Answer {
     let (method, params) = (request.method.as_str(), request.params.as_deref());
     if request.era == Era::Modern
         && let Some(resumed) = resumable(core, request)
@@ -95,7 +95,12 @@ async fn fulfil(core: &Arc<Core>, request: &Request) -> Answer {
 }
 
 /// What a request is answered with that has no result.
-fn without_result(core: &Core, server: &SupervisorHandle, request: &Request, failure: Failure) -> Answer {
+fn without_result(
+    core: &RunningBridge,
+    server: &SupervisorHandle,
+    request: &Request,
+    failure: Failure,
+) -> Answer {
     let method = request.method.as_str();
     if let Some(error) = failure.answer_of_server() {
         let lacks = |name| core.known_server().is_some_and(|known| !known.has(name));
@@ -115,7 +120,7 @@ fn without_result(core: &Core, server: &SupervisorHandle, request: &Request, fai
 
 /// The parked call that this request continues. It may have outlived the era of the server; a state that looks like
 /// ours and is not known is another bridge's where a modern server keeps such states itself.
-fn resumable(core: &Core, request: &Request) -> Option<Result<Exchange, RpcError>> {
+fn resumable(core: &RunningBridge, request: &Request) -> Option<Result<Exchange, RpcError>> {
     if !may_ask(&request.method) {
         return None;
     }
@@ -126,7 +131,11 @@ fn resumable(core: &Core, request: &Request) -> Option<Result<Exchange, RpcError
 
 /// Sends it in the terms of the server. A server that refuses the version of a request has not acted on it, and may go on
 /// in the other era, which is spoken to in other terms.
-async fn send(core: &Arc<Core>, server: &SupervisorHandle, request: &Request) -> Result<Answer, Failure> {
+async fn send(
+    core: &Arc<RunningBridge>,
+    server: &SupervisorHandle,
+    request: &Request,
+) -> Result<Answer, Failure> {
     let era = server.lease().await?.revision().era();
     let outcome = send_as(core, server, request, era).await;
     match &outcome {
@@ -139,7 +148,7 @@ async fn send(core: &Arc<Core>, server: &SupervisorHandle, request: &Request) ->
 
 /// Sends it to a server of this era.
 async fn send_as(
-    core: &Arc<Core>,
+    core: &Arc<RunningBridge>,
     server: &SupervisorHandle,
     request: &Request,
     era: Era,
@@ -170,7 +179,7 @@ pub async fn attempt_failed(server: &SupervisorHandle) -> Option<StatusSnapshot>
 
 /// A modern host calls a legacy server: what the server asks by a request, the host is asked by a result.
 async fn carry_questions(
-    core: &Arc<Core>,
+    core: &Arc<RunningBridge>,
     server: &SupervisorHandle,
     request: &Request,
 ) -> Result<Answer, Failure> {

@@ -56,7 +56,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;
 pub use memory::Memory;
-pub use role::Role;
+pub use role::SharingRole;
 pub use session::EndReason;
 pub use shared::SharedUpstream;
 

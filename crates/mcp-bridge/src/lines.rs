@@ -17,12 +17,12 @@ pub enum Line {
 
 /// Splits a stream into lines.
 #[derive(Debug)]
-pub struct Lines<R> {
+pub struct LineReader<R> {
     stream: R,
     read: message::Lines,
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
+impl<R: AsyncRead + Unpin> LineReader<R> {
     /// Lines of at most `limit` bytes.
     pub fn new(stream: R, limit: usize) -> Self {
         Self { stream, read: message::Lines::new(limit) }
@@ -67,7 +67,7 @@ mod tests {
                 writer.write_all(&piece).await.unwrap();
             }
         });
-        let (mut lines, mut seen) = (Lines::new(reader, limit), Vec::new());
+        let (mut lines, mut seen) = (LineReader::new(reader, limit), Vec::new());
         while let Some(line) = lines.next().await.unwrap() {
             seen.push(match line {
                 Line::Whole(line) => String::from_utf8(line).unwrap(),
@@ -90,7 +90,7 @@ mod tests {
     async fn a_long_line_arrives_whole_and_so_do_its_neighbours() {
         let long = vec![b'x'; 1 << 20];
         let stream = [b"a\n", &*long, b"\nb\nc"].concat();
-        let mut lines = Lines::new(&*stream, 2 << 20);
+        let mut lines = LineReader::new(&*stream, 2 << 20);
         let mut seen = Vec::new();
         while let Some(Line::Whole(line)) = lines.next().await.unwrap() {
             seen.push(line);

@@ -6,7 +6,7 @@ pub use crate::era::{RequestMeta, severity};
 pub use crate::failure::{explain, not_taken};
 pub use crate::forward::attempt_failed;
 pub use crate::host::{Host, HostAnswer, Writer};
-pub use crate::lines::{Line, Lines};
+pub use crate::lines::{Line, LineReader};
 #[cfg(unix)]
 pub use crate::peer_account::check_peer;
 pub use crate::session::acknowledgement;

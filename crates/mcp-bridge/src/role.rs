@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
-pub enum Role {
+pub enum SharingRole {
     /// It keeps the connection.
     Owner {
         /// How many other bridges are on it.

@@ -24,11 +24,11 @@ use crate::failure::{not_taken, turned_away};
 use crate::for_host::{is_of_legacy_hosts, is_of_modern_hosts};
 use crate::forward::{Request, serve};
 use crate::host::Host;
-use crate::lines::{Line, Lines};
+use crate::lines::{Line, LineReader};
 use crate::profile::Profile;
 use crate::shared::{BridgeView, UpstreamChange};
 use crate::splice::{raw, text};
-use crate::state::Core;
+use crate::state::RunningBridge;
 use crate::subscriptions::id_text;
 use crate::upstream::{BridgeSource, Side, follow, pass_on};
 
@@ -66,8 +66,8 @@ pub(crate) async fn run(
     asked_to_end: impl Future<Output = ()>,
 ) -> EndReason {
     let (host, writer) = Host::new();
-    let mut lines = Lines::new(input, config.max_line_bytes);
-    let core = Arc::new(Core::new(config, host));
+    let mut lines = LineReader::new(input, config.max_line_bytes);
+    let core = Arc::new(RunningBridge::new(config, host));
     let mut writing = AbortOnDropHandle::new(tokio::spawn(writer.run(output)));
     let mut session = Session::new(connector, core.clone());
     let mut asked_to_end = std::pin::pin!(asked_to_end);
@@ -102,7 +102,7 @@ pub(crate) async fn run(
 
 struct Session {
     connector: Connector,
-    core: Arc<Core>,
+    core: Arc<RunningBridge>,
     calls: Calls,
     tasks: TaskTracker,
     /// Notifications for the server, in their order.
@@ -122,7 +122,7 @@ impl Calls {
 }
 
 impl Session {
-    fn new(connector: Connector, core: Arc<Core>) -> Self {
+    fn new(connector: Connector, core: Arc<RunningBridge>) -> Self {
         let (calls, tasks) = (Calls::default(), TaskTracker::new());
         Self { connector, core, calls, tasks, notices: None, background: Vec::new(), turned_away: false }
     }

@@ -9,7 +9,7 @@ use mcp_transport::supervisor::ServerSource;
 use mcp_transport::{ClientInfo, Connector};
 
 use crate::BridgeConfig;
-use crate::state::Core;
+use crate::state::RunningBridge;
 
 /// What the methods of a [`SharedUpstream`] return.
 pub type UpstreamFuture<'a, T = ()> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -57,12 +57,12 @@ pub struct HostIdentity {
 /// A running bridge, as its [`SharedUpstream`] sees it.
 #[derive(Clone)]
 pub struct BridgeView {
-    core: Weak<Core>,
+    core: Weak<RunningBridge>,
     connector: Connector,
 }
 
 impl BridgeView {
-    pub(crate) fn new(core: &Arc<Core>, connector: Connector) -> Self {
+    pub(crate) fn new(core: &Arc<RunningBridge>, connector: Connector) -> Self {
         Self { core: Arc::downgrade(core), connector }
     }
 

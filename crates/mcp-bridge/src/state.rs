@@ -25,7 +25,7 @@ use crate::questions::Exchanges;
 use crate::subscriptions::{LIST_CHANGES, LISTED, Subscriptions};
 
 /// A running bridge.
-pub(crate) struct Core {
+pub(crate) struct RunningBridge {
     pub(crate) config: BridgeConfig,
     pub(crate) host: Host,
     pub(crate) introduction: Introduction,
@@ -47,7 +47,7 @@ pub(crate) struct Core {
     server: OnceLock<SupervisorHandle>,
 }
 
-impl Core {
+impl RunningBridge {
     pub(crate) fn new(config: BridgeConfig, host: Host) -> Self {
         Self {
             config,
@@ -208,7 +208,7 @@ impl Core {
     }
 }
 
-impl fmt::Debug for Core {
+impl fmt::Debug for RunningBridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core").field("name", &self.config.name).finish_non_exhaustive()
     }

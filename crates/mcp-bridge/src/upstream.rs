@@ -21,18 +21,18 @@ use crate::era::severity;
 use crate::failure::UNAVAILABLE;
 use crate::for_host::{is_of_legacy_servers, notice_for_legacy, question_for_legacy, question_for_modern};
 use crate::splice::{raw, string, text};
-use crate::state::Core;
+use crate::state::RunningBridge;
 use crate::subscriptions::is_change;
 
 /// The bridge as the server sees it: a client with the capabilities of the host.
 pub(crate) struct Side {
-    core: Weak<Core>,
+    core: Weak<RunningBridge>,
     /// Counts the URLs that a legacy host was asked to visit.
     visits: AtomicU64,
 }
 
 impl Side {
-    pub(crate) fn new(core: &Arc<Core>) -> Self {
+    pub(crate) fn new(core: &Arc<RunningBridge>) -> Self {
         Self { core: Arc::downgrade(core), visits: AtomicU64::new(0) }
     }
 }
@@ -91,7 +91,7 @@ impl fmt::Debug for Side {
 }
 
 /// Tells the host what the server told, in the terms of the host.
-pub(crate) fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
+pub(crate) fn pass_on(core: &RunningBridge, method: &str, params: Option<&RawValue>) {
     match core.introduction.era() {
         Era::Legacy => {
             let plain = notice_for_legacy(params);
@@ -138,7 +138,7 @@ impl ServerSource for BridgeSource {
 }
 
 /// Follows the server from connection to connection until it is closed.
-pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
+pub(crate) async fn follow(core: Arc<RunningBridge>, server: SupervisorHandle) {
     let mut status = server.status();
     let mut connection = None;
     let mut company: Option<AbortOnDropHandle<()>> = None;
@@ -185,7 +185,7 @@ pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
 
 /// Tells a new connection what the host wants, and keeps telling it: again when its session was renewed, or another
 /// version was agreed on.
-async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
+async fn accompany(core: Arc<RunningBridge>, server: SupervisorHandle) {
     let Ok(lease) = server.lease().await else { return };
     let (mut era, mut renewals) = (lease.revision().era(), lease.renewals());
     drop(lease);

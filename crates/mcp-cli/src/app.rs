@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Cli, ColorArg};
 use crate::broken::BrokenFiles;
-use crate::deadline::{Deadline, Reached};
+use crate::deadline::{CommandProgress, Deadline};
 use crate::environment::{self, Environment};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -44,7 +44,7 @@ pub(crate) struct App {
     /// When the command has to be over.
     pub(crate) deadline: Option<Deadline>,
     /// How far it has come.
-    pub(crate) reached: Arc<Reached>,
+    pub(crate) reached: Arc<CommandProgress>,
     pub(crate) telemetry: Telemetry,
     /// How a next step is printed.
     pub(crate) steps: Arc<Steps>,

@@ -47,7 +47,7 @@ impl Deadline {
 
 /// How far a command has come: what it is waiting for, for the case that its limit strikes there.
 #[derive(Debug, Default)]
-pub(crate) struct Reached(Mutex<Option<Step>>);
+pub(crate) struct CommandProgress(Mutex<Option<Step>>);
 
 #[derive(Clone, Debug)]
 struct Step {
@@ -56,7 +56,7 @@ struct Step {
     next: String,
 }
 
-impl Reached {
+impl CommandProgress {
     /// The command is at `doing` now (words that fit after "it was still"); `next` is what to do where that takes too long.
     pub(crate) fn is(&self, doing: impl Into<String>, next: impl Into<String>) {
         *self.lock() = Some(Step { doing: doing.into(), next: next.into() });
@@ -76,7 +76,7 @@ pub(crate) fn closing_time(deadline: Option<Deadline>, usual: Duration) -> Durat
 /// else takes longer is dropped where it stands, as by Ctrl-C.
 pub(crate) async fn within(
     deadline: Option<Deadline>,
-    reached: &Reached,
+    reached: &CommandProgress,
     steps: &Steps,
     command: impl Future<Output = Result<ExitStatus, CliError>>,
 ) -> Result<ExitStatus, CliError> {

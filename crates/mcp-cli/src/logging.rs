@@ -20,7 +20,7 @@ pub(crate) fn start(verbose: u8, environment: &Environment, mut layers: Layers) 
         (None, _) => Some(format!("debug,{}", OURS.map(|name| format!("{name}=trace")).join(","))),
     };
     if let Some(directives) = directives {
-        let log = fmt::layer().with_writer(|| Lines(io::stderr())).with_ansi(false);
+        let log = fmt::layer().with_writer(|| LineWriter(io::stderr())).with_ansi(false);
         layers.push(log.with_filter(EnvFilter::new(directives)).boxed());
     }
     if !layers.is_empty() {
@@ -33,9 +33,9 @@ const OURS: [&str; 5] = ["mcp_auth", "mcp_cli", "mcp_config", "mcp_status", "mcp
 
 /// Writes each event as one harmless line: what a server, a helper or a library puts into it drives no terminal and looks
 /// like no other line.
-struct Lines<W>(W);
+struct LineWriter<W>(W);
 
-impl<W: Write> Write for Lines<W> {
+impl<W: Write> Write for LineWriter<W> {
     /// The formatter hands over an event at a time, whole.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
@@ -57,9 +57,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for CapturedLog {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn s_k4_an_event_is_one_line_of_the_log() {
-        let kept = Kept::default();
+        let kept = CapturedLog::default();
         let writer = kept.clone();
-        let log = fmt::layer().with_writer(move || Lines(writer.clone())).with_ansi(false);
+        let log = fmt::layer().with_writer(move || LineWriter(writer.clone())).with_ansi(false);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(log), || {
             let said = "no\r\n2026-11-28T00:00:00Z  INFO fake: connected\u{2028}x\u{1b}[2J\u{9b}2J\u{202e}";
             tracing::info!(stderr = %said, reason = ?said, "{said}");

@@ -33,7 +33,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::desk::Desk;
-use self::errand::Errand;
+use self::errand::ChildCommand;
 use self::exchange::News;
 use self::keys::Key;
 use self::look::Look;
@@ -105,13 +105,13 @@ impl Session<'_> {
             };
             match effect {
                 Effect::Run(command) => {
-                    let ended = self.errand(Errand::of_command(self.app, &command), true).await?;
+                    let ended = self.errand(ChildCommand::of_command(self.app, &command), true).await?;
                     if let Some(status) = ended {
                         return Ok(status);
                     }
                 }
                 Effect::Edit { file, line } => {
-                    let ended = self.errand(Errand::of_editor(self.app, &file, line), false).await?;
+                    let ended = self.errand(ChildCommand::of_editor(self.app, &file, line), false).await?;
                     if let Some(status) = ended {
                         return Ok(status);
                     }
@@ -185,7 +185,7 @@ impl Session<'_> {
     /// Has another program use the usual screen, and waits for a key before the menu takes its place where it is to be read.
     async fn errand(
         &mut self,
-        errand: Result<Errand, String>,
+        errand: Result<ChildCommand, String>,
         is_read: bool,
     ) -> io::Result<Option<ExitStatus>> {
         let errand = match errand {

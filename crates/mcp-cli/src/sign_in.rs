@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::browser::Browser;
-use crate::deadline::Reached;
+use crate::deadline::CommandProgress;
 use crate::output::Output;
 use crate::view::shown;
 
@@ -157,7 +157,7 @@ impl SignInPrompt for TerminalPrompt {
 
 /// An authorizer that tells how far the sign-in has come.
 #[derive(Debug)]
-pub(crate) struct ToldAuthorizer<A> {
+pub(crate) struct ReportingAuthorizer<A> {
     pub(crate) inner: A,
     pub(crate) steps: SignInSteps,
 }
@@ -165,13 +165,13 @@ pub(crate) struct ToldAuthorizer<A> {
 /// The steps of a sign-in, for the case that a limit strikes in one of them.
 #[derive(Clone, Debug)]
 pub(crate) struct SignInSteps {
-    reached: Arc<Reached>,
+    reached: Arc<CommandProgress>,
     next: String,
 }
 
 impl SignInSteps {
     /// Those of a sign-in to `name`.
-    pub(crate) fn new(reached: Arc<Reached>, name: &str) -> Self {
+    pub(crate) fn new(reached: Arc<CommandProgress>, name: &str) -> Self {
         // With an option of its own it is another command than the one that was just run.
         let next = format!("mcplink login {} --timeout 10m", mcp_text::shell_word(name));
         Self { reached, next }
@@ -202,22 +202,22 @@ impl SignInSteps {
     }
 }
 
-impl<A: Authorizer> Authorizer for ToldAuthorizer<A> {
+impl<A: Authorizer> Authorizer for ReportingAuthorizer<A> {
     fn prepare<'a>(&'a self, wish: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         Box::pin(async move {
             let inner = self.inner.prepare(wish).await?;
-            Ok(Box::new(ToldSession { inner, steps: self.steps.clone() }) as Box<dyn AuthorizerSession>)
+            Ok(Box::new(ReportingSession { inner, steps: self.steps.clone() }) as Box<dyn AuthorizerSession>)
         })
     }
 }
 
 #[derive(Debug)]
-struct ToldSession {
+struct ReportingSession {
     inner: Box<dyn AuthorizerSession>,
     steps: SignInSteps,
 }
 
-impl AuthorizerSession for ToldSession {
+impl AuthorizerSession for ReportingSession {
     fn redirect_uri(&self) -> &str {
         self.inner.redirect_uri()
     }
@@ -242,12 +242,12 @@ impl AuthorizerSession for ToldSession {
 
 /// A prompt for a device code that tells how far the sign-in has come.
 #[derive(Debug)]
-pub(crate) struct ToldPrompt {
+pub(crate) struct ReportingPrompt {
     pub(crate) inner: Arc<TerminalPrompt>,
     pub(crate) steps: SignInSteps,
 }
 
-impl SignInPrompt for ToldPrompt {
+impl SignInPrompt for ReportingPrompt {
     fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
         self.inner.authorization(prompt)
     }

@@ -12,9 +12,9 @@ use url::{Host, Url};
 
 use crate::display::{display_secret_text, display_url_text};
 use crate::expand::Text;
-use crate::hosts::{AddressOption, Line, OptionMeaning};
-use crate::source::{Content, Role, Source};
-use crate::{Env, Place};
+use crate::hosts::{AddressOption, CommandLine, OptionMeaning};
+use crate::source::{Content, FilePurpose, Source};
+use crate::{ConfigSource, Env};
 
 /// A server given by its URL.
 ///
@@ -55,7 +55,7 @@ impl Address {
     ) -> Result<Self, AddressError> {
         let url = plain_references(url);
         let url = if url.contains("${") { url } else { checked(&url)?.into() };
-        let (mut line, mut shown) = (Line::default(), Vec::new());
+        let (mut line, mut shown) = (CommandLine::default(), Vec::new());
         for (option, value) in options {
             let value = plain_references(value);
             if option.takes.note(&value, 0, &mut line).is_none() {
@@ -102,7 +102,7 @@ impl Address {
             .map(|address| (address.name.clone(), Value::Object(address.entry.clone())))
             .collect();
         let content = Content::Text(json!({ "mcpServers": servers }).to_string());
-        let source = Source::of(Role::Dynamic, Place::Url, content);
+        let source = Source::of(FilePurpose::Dynamic, ConfigSource::Url, content);
         (!addresses.is_empty()).then_some(source)
     }
 

@@ -15,7 +15,7 @@ use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
 use crate::json::{Member, Node, Object, Pointer, Value};
 use crate::schema::{self, Context};
-use crate::source::Role;
+use crate::source::FilePurpose;
 use crate::sources::Sources;
 use crate::{Origin, Problem, ProblemCode, Severity};
 
@@ -36,7 +36,7 @@ impl Administrator {
         let mut doors = Self::default();
         for (role, document) in files {
             let Some(object) = document.object() else { continue };
-            if *role != Role::ManagedSettings {
+            if *role != FilePurpose::ManagedSettings {
                 if is_of_settings(*role) {
                     problems.extend(unheard(document, object));
                 }
@@ -53,7 +53,7 @@ impl Administrator {
             }
         }
         if let Some(origin) = &doors.sideload
-            && sources.with_role(Role::Dynamic).next().is_some()
+            && sources.with_role(FilePurpose::Dynamic).next().is_some()
         {
             let message = "the administrator has servers of the command line switched off; --mcp-config and a server by its URL cannot be used";
             let problem = Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message);
@@ -67,10 +67,12 @@ impl Administrator {
     }
 
     /// Whether servers of files of this role may be used.
-    pub(crate) fn admits(&self, role: Role) -> bool {
+    pub(crate) fn admits(&self, role: FilePurpose) -> bool {
         match role {
-            Role::Dynamic => self.sideload.is_none(),
-            Role::User | Role::Own | Role::Project | Role::Host(_) => self.plugins_only.is_none(),
+            FilePurpose::Dynamic => self.sideload.is_none(),
+            FilePurpose::User | FilePurpose::Own | FilePurpose::Project | FilePurpose::Host(_) => {
+                self.plugins_only.is_none()
+            }
             _ => true,
         }
     }
@@ -89,7 +91,9 @@ pub(crate) fn provided(
         Control::Strict | Control::Host { native: false } => false,
     };
     let mut entries = Vec::new();
-    for (_, document) in files.iter().rev().filter(|(role, _)| is_heard && *role == Role::ManagedSettings) {
+    for (_, document) in
+        files.iter().rev().filter(|(role, _)| is_heard && *role == FilePurpose::ManagedSettings)
+    {
         let Some(node) = document.object().and_then(|object| object.get(PROVIDED)) else { continue };
         let path = Pointer::of(&[PROVIDED]);
         let Some(object) = node.as_object() else {
@@ -167,8 +171,8 @@ fn closes_mcp(node: &Node) -> bool {
     }
 }
 
-fn is_of_settings(role: Role) -> bool {
-    matches!(role, Role::UserSettings | Role::ProjectSettings | Role::LocalSettings)
+fn is_of_settings(role: FilePurpose) -> bool {
+    matches!(role, FilePurpose::UserSettings | FilePurpose::ProjectSettings | FilePurpose::LocalSettings)
 }
 
 /// The problem that a file of another one than the administrator says what only the administrator's may.

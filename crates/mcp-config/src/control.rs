@@ -1,8 +1,8 @@
 //! Which files may define servers at all.
 
-use crate::source::{Content, Role};
+use crate::source::{Content, FilePurpose};
 use crate::sources::Sources;
-use crate::{Place, Problem, ProblemCode, Severity};
+use crate::{ConfigSource, Problem, ProblemCode, Severity};
 
 /// Which sources may define servers at all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +22,8 @@ pub(crate) enum Control {
 
 impl Control {
     pub(crate) fn of(sources: &Sources, problems: &mut Vec<Problem>) -> Self {
-        let managed = sources.with_role(Role::Managed).find(|file| !matches!(file.content, Content::Absent));
+        let managed =
+            sources.with_role(FilePurpose::Managed).find(|file| !matches!(file.content, Content::Absent));
         let Some(managed) = managed else {
             return match sources.host {
                 _ if sources.strict => Self::Strict,
@@ -36,8 +37,10 @@ impl Control {
                 Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message).in_place(&managed.place),
             );
         }
-        let is_given = sources.with_role(Role::Dynamic).any(|source| source.place == Place::Url);
-        let is_configured = sources.with_role(Role::Dynamic).any(|source| source.place != Place::Url);
+        let is_given =
+            sources.with_role(FilePurpose::Dynamic).any(|source| source.place == ConfigSource::Url);
+        let is_configured =
+            sources.with_role(FilePurpose::Dynamic).any(|source| source.place != ConfigSource::Url);
         for (is_so, what) in [
             (sources.strict || is_configured, "--mcp-config and --strict-mcp-config"),
             (is_given, "a server by its URL"),
@@ -53,13 +56,18 @@ impl Control {
     }
 
     /// Whether a file of this role may define servers.
-    pub(crate) fn admits(self, role: Role) -> bool {
+    pub(crate) fn admits(self, role: FilePurpose) -> bool {
         match self {
-            Self::Managed => role == Role::Managed,
-            Self::Strict => role == Role::Dynamic,
-            Self::Host { native: true } => matches!(role, Role::Dynamic | Role::User | Role::Project),
-            Self::Host { native: false } => matches!(role, Role::Dynamic | Role::Host(_)),
-            Self::Open => matches!(role, Role::Dynamic | Role::User | Role::Own | Role::Project),
+            Self::Managed => role == FilePurpose::Managed,
+            Self::Strict => role == FilePurpose::Dynamic,
+            Self::Host { native: true } => {
+                matches!(role, FilePurpose::Dynamic | FilePurpose::User | FilePurpose::Project)
+            }
+            Self::Host { native: false } => matches!(role, FilePurpose::Dynamic | FilePurpose::Host(_)),
+            Self::Open => matches!(
+                role,
+                FilePurpose::Dynamic | FilePurpose::User | FilePurpose::Own | FilePurpose::Project
+            ),
         }
     }
 }

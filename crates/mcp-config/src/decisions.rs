@@ -23,7 +23,7 @@ use crate::document::Document;
 use crate::entry::{Approval, EntryChange, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::project::project_key;
-use crate::source::Role;
+use crate::source::FilePurpose;
 use crate::{Locations, Origin, Problem, ProblemCode, Project, Severity};
 
 /// Whether the folder itself is trusted, and who says so.
@@ -45,7 +45,7 @@ impl Trust {
 }
 
 /// A parsed file and what it was read for.
-pub(crate) type ParsedFile<'a> = (Role, Document<'a>);
+pub(crate) type ParsedFile<'a> = (FilePurpose, Document<'a>);
 
 /// The members of `projects` in `document` that belong to the folder `root`.
 pub(crate) fn project_nodes<'d>(
@@ -62,7 +62,7 @@ pub(crate) fn project_nodes<'d>(
 
 /// The folders that the files of this person say something of, each once.
 pub(crate) fn folders(files: &[ParsedFile<'_>]) -> Vec<PathBuf> {
-    let of_person = files.iter().filter(|(role, _)| matches!(role, Role::User | Role::Own));
+    let of_person = files.iter().filter(|(role, _)| matches!(role, FilePurpose::User | FilePurpose::Own));
     let projects = of_person.filter_map(|(_, document)| document.object()?.get("projects")?.as_object());
     let mut folders: Vec<PathBuf> = Vec::new();
     for member in projects.flat_map(Object::iter) {
@@ -80,9 +80,9 @@ pub(crate) fn trust(files: &[ParsedFile<'_>], project: &Project) -> Trust {
         for root in project.roots() {
             let found = match role {
                 // What stands in another tool's file was said of a name, whichever account the folder belonged to.
-                Role::User if project.foreign.is_none() => project_nodes(document, root)
+                FilePurpose::User if project.foreign.is_none() => project_nodes(document, root)
                     .find_map(|(path, node)| accepted(document, &path, node, "hasTrustDialogAccepted")),
-                Role::Decisions => own_folder(document, root)
+                FilePurpose::Decisions => own_folder(document, root)
                     .filter(|(_, node)| is_for_owner(node, project))
                     .and_then(|(path, node)| accepted(document, &path, node, "trusted")),
                 _ => None,
@@ -122,7 +122,7 @@ pub(crate) struct DisabledLists(HashMap<String, Vec<Origin>>);
 impl DisabledLists {
     pub(crate) fn read(files: &[ParsedFile<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
         let mut disabled = Self::default();
-        for (_, document) in files.iter().filter(|(role, _)| *role == Role::User) {
+        for (_, document) in files.iter().filter(|(role, _)| *role == FilePurpose::User) {
             for root in project.roots() {
                 for (path, node) in project_nodes(document, root) {
                     for (name, origin) in names(document, node, &path, "disabledMcpServers", problems) {
@@ -214,17 +214,19 @@ impl Approvals {
         let mut approvals = Self { known, ..Self::default() };
         for (role, document) in files {
             match role {
-                Role::ManagedSettings | Role::UserSettings => approvals.read_settings(document, problems),
-                Role::ProjectSettings if heard.counts(document) && !heard.is_home(document) => {
+                FilePurpose::ManagedSettings | FilePurpose::UserSettings => {
+                    approvals.read_settings(document, problems)
+                }
+                FilePurpose::ProjectSettings if heard.counts(document) && !heard.is_home(document) => {
                     approvals.read_repository(document, problems);
                 }
-                Role::ProjectSettings | Role::LocalSettings if heard.counts(document) => {
+                FilePurpose::ProjectSettings | FilePurpose::LocalSettings if heard.counts(document) => {
                     approvals.read_settings(document, problems);
                 }
-                Role::ProjectSettings | Role::LocalSettings => {
+                FilePurpose::ProjectSettings | FilePurpose::LocalSettings => {
                     problems.extend(SETTINGS.iter().filter_map(|key| unheard(document, key)));
                 }
-                Role::Decisions => approvals.read_own(document, heard.project, problems),
+                FilePurpose::Decisions => approvals.read_own(document, heard.project, problems),
                 _ => {}
             }
         }

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 
 use mcp_text::{Secrets, escaped, is_credential_name, is_pair_flag, is_secret_segment};
 
-use crate::expand::{Piece, Referred, Text};
-use crate::reference::{self, Written};
+use crate::expand::{Piece, Text, WrittenReference};
+use crate::reference::{self, ReferenceText};
 
 pub(crate) use mcp_text::REDACTED;
 
@@ -63,19 +63,19 @@ fn scheme_of(text: &str) -> &str {
 }
 
 /// A secret by reference, with what may be shown of where it leads.
-pub(crate) fn display_reference(written: Written<'_>) -> String {
+pub(crate) fn display_reference(written: ReferenceText<'_>) -> String {
     match written {
-        Written::Variable(name) => format!("${{env:{name}}}"),
-        Written::File(path) => format!("${{file:{}}}", display_url(path)),
-        Written::Command(command) => format!("${{cmd:{}}}", display_command(command)),
-        Written::Keyring(service, name) => {
+        ReferenceText::Variable(name) => format!("${{env:{name}}}"),
+        ReferenceText::File(path) => format!("${{file:{}}}", display_url(path)),
+        ReferenceText::Command(command) => format!("${{cmd:{}}}", display_command(command)),
+        ReferenceText::Keyring(service, name) => {
             format!("${{keyring:{}/{}}}", mcp_text::line(service, 60), mcp_text::line(name, 60))
         }
     }
 }
 
 /// The same for one in a text.
-pub(crate) fn display_referred(secret: &Referred) -> String {
+pub(crate) fn display_referred(secret: &WrittenReference) -> String {
     reference::reference(&secret.written).map_or_else(|| REDACTED.to_owned(), display_reference)
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::hosts::Host;
-use crate::json::{self, Lines, Node, Object, Pointer, Span};
+use crate::json::{self, LineIndex, Node, Object, Pointer, Span};
 use crate::syntax::syntax;
-use crate::{Origin, Place, Problem, ProblemCode, Severity};
+use crate::{ConfigSource, Origin, Problem, ProblemCode, Severity};
 
 /// Where what stands at a place of the text is, in the host's own words.
 pub(crate) type Origins = HashMap<(usize, usize), Pointer>;
@@ -14,9 +14,9 @@ pub(crate) type Origins = HashMap<(usize, usize), Pointer>;
 /// A parsed file or argument.
 #[derive(Clone, Debug)]
 pub(crate) struct Document<'a> {
-    pub(crate) place: Place,
+    pub(crate) place: ConfigSource,
     text: Text<'a>,
-    lines: Lines,
+    lines: LineIndex,
     pub(crate) root: Node,
     /// The other account that the file or its folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
@@ -42,19 +42,19 @@ impl std::fmt::Debug for Text<'_> {
 
 impl<'a> Document<'a> {
     /// Parses `text`; a text that cannot be parsed is one problem with its position.
-    pub(crate) fn parse(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
+    pub(crate) fn parse(place: ConfigSource, text: &'a str) -> Result<Self, Box<Problem>> {
         let parsed = json::parse(text);
         Self::of(place, text, parsed, syntax)
     }
 
     /// Of a file that is not read: enough to see whether there are servers in it.
-    pub(crate) fn glance(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
+    pub(crate) fn glance(place: ConfigSource, text: &'a str) -> Result<Self, Box<Problem>> {
         Self::of(place, text, json::parse_to(text, 2), syntax)
     }
 
     /// Of what was read of a text in another format than JSON.
     pub(crate) fn parsed(
-        place: Place,
+        place: ConfigSource,
         text: &'a str,
         parsed: Result<Node, json::SyntaxError>,
     ) -> Result<Self, Box<Problem>> {
@@ -67,12 +67,12 @@ impl<'a> Document<'a> {
     }
 
     fn of(
-        place: Place,
+        place: ConfigSource,
         text: &'a str,
         parsed: Result<Node, json::SyntaxError>,
         syntax: impl FnOnce(&str, &json::SyntaxError) -> String,
     ) -> Result<Self, Box<Problem>> {
-        let lines = Lines::new(text);
+        let lines = LineIndex::new(text);
         match parsed {
             Ok(root) => {
                 let text = Text(text);
@@ -94,7 +94,7 @@ impl<'a> Document<'a> {
     }
 
     /// As [`Self::parse`], where anything but an object is a problem too.
-    pub(crate) fn parse_object(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
+    pub(crate) fn parse_object(place: ConfigSource, text: &'a str) -> Result<Self, Box<Problem>> {
         let document = Self::parse(place, text)?;
         if document.object().is_some() {
             return Ok(document);

@@ -123,7 +123,7 @@ pub fn line_of<S: AsRef<str>>(text: &str, path: &[S]) -> Option<usize> {
     let (last, parents) = path.split_last()?;
     let parent = parents.iter().try_fold(&root, |node, key| node.as_object()?.get(key.as_ref()))?;
     let member = in_force(parent.as_object()?, last.as_ref())?;
-    Some(json::Lines::new(text).line(member.key_span.start()))
+    Some(json::LineIndex::new(text).line(member.key_span.start()))
 }
 
 fn keys<S: AsRef<str>>(path: &[S]) -> Vec<&str> {

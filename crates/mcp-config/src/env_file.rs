@@ -47,7 +47,7 @@ impl fmt::Debug for EnvFile {
 }
 
 /// How a file is read: a seam, so that a configuration can be resolved where there are no files.
-pub(crate) type Read = fn(&Path) -> Result<Vec<u8>, FileError>;
+pub(crate) type FileReader = fn(&Path) -> Result<Vec<u8>, FileError>;
 
 /// Reads a file with care: regular, bounded, not waited for. It decides what runs, so it is of this account or root.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
@@ -57,7 +57,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 /// The files that the entries of one configuration name, each read once.
 #[derive(Debug)]
 pub(crate) struct EnvFiles {
-    read: Read,
+    read: FileReader,
     known: RefCell<HashMap<PathBuf, Result<Arc<EnvFile>, String>>>,
     /// Files of another form.
     texts: RefCell<HashMap<PathBuf, Result<Arc<str>, String>>>,
@@ -65,7 +65,7 @@ pub(crate) struct EnvFiles {
 }
 
 impl EnvFiles {
-    pub(crate) fn new(read: Read) -> Self {
+    pub(crate) fn new(read: FileReader) -> Self {
         Self { read, known: RefCell::default(), texts: RefCell::default(), left: Cell::new(MAX_ALL) }
     }
 
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(files.open(Path::new("/gone")).unwrap_err(), "it does not exist");
         let refused = (1..100).find(|number| files.open(Path::new(&format!("/e{number}"))).is_err());
         assert_eq!(refused, Some(21), "4 MiB of 200 kB each");
-        let bad = |bytes: Read| EnvFiles::new(bytes).open(Path::new("/e")).unwrap_err();
+        let bad = |bytes: FileReader| EnvFiles::new(bytes).open(Path::new("/e")).unwrap_err();
         assert_eq!(bad(|_| Ok(vec![0xff])), "it is not UTF-8");
         assert_eq!(bad(|_| Ok(b"A=\0".to_vec())), "it has a NUL character in it");
     }

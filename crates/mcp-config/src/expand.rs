@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::Env;
-use crate::reference::{self, SecretReference, Written, closing_brace};
+use crate::reference::{self, ReferenceText, SecretReference, closing_brace};
 
 /// A string of a configuration file, as written and as expanded.
 ///
@@ -28,12 +28,12 @@ pub(crate) enum Piece {
     Literal(String),
     Variable(Variable),
     /// A secret that is read when it is needed.
-    Secret(Referred),
+    Secret(WrittenReference),
 }
 
 /// A reference to a secret that is no variable.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Referred {
+pub(crate) struct WrittenReference {
     pub(crate) reference: SecretReference,
     /// Why it leads to nothing that may be used, and what to write.
     pub(crate) fault: Option<(&'static str, &'static str)>,
@@ -46,13 +46,13 @@ pub(crate) struct Referred {
 pub(crate) struct Variable {
     pub(crate) name: String,
     pub(crate) default: Option<String>,
-    pub(crate) from: From,
+    pub(crate) from: VariableSource,
     value: String,
 }
 
 /// Where the value of a variable came from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum From {
+pub(crate) enum VariableSource {
     Environment,
     Default,
     Missing,
@@ -96,7 +96,9 @@ impl Text {
     /// As [`Self::expose`], with what came from the variables that `hide` accepts replaced by `mask`.
     pub fn expose_masked(&self, hide: impl Fn(&str) -> bool, mask: &str) -> String {
         let masked = |piece: &Piece| match piece {
-            Piece::Variable(variable) if variable.from == From::Environment && hide(&variable.name) => {
+            Piece::Variable(variable)
+                if variable.from == VariableSource::Environment && hide(&variable.name) =>
+            {
                 mask.to_owned()
             }
             Piece::Secret(_) => mask.to_owned(),
@@ -111,7 +113,7 @@ impl Text {
         self.secrets().map(|secret| &secret.reference)
     }
 
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Referred> {
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &WrittenReference> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Secret(secret) => Some(secret),
             _ => None,
@@ -129,12 +131,12 @@ impl Text {
 
     /// The variables that are not set and have no default.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
-        self.variables().filter(|variable| variable.from == From::Missing).map(|v| &*v.name)
+        self.variables().filter(|variable| variable.from == VariableSource::Missing).map(|v| &*v.name)
     }
 
     /// The variables whose value came from the environment.
     pub fn from_environment(&self) -> impl Iterator<Item = &str> {
-        self.variables().filter(|variable| variable.from == From::Environment).map(|v| &*v.name)
+        self.variables().filter(|variable| variable.from == VariableSource::Environment).map(|v| &*v.name)
     }
 
     /// Spellings that another host expands and this one does not, such as `env:TOKEN`.
@@ -172,7 +174,7 @@ impl Piece {
     /// A literal, or where a secret is, as it is written; nothing of a variable.
     pub(crate) fn written(&self) -> &str {
         match self {
-            Self::Literal(text) | Self::Secret(Referred { written: text, .. }) => text,
+            Self::Literal(text) | Self::Secret(WrittenReference { written: text, .. }) => text,
             Self::Variable(_) => "",
         }
     }
@@ -195,7 +197,7 @@ impl Piece {
 
     pub(crate) fn value(&self) -> &str {
         match self {
-            Self::Literal(text) | Self::Secret(Referred { written: text, .. }) => text,
+            Self::Literal(text) | Self::Secret(WrittenReference { written: text, .. }) => text,
             Self::Variable(variable) => &variable.value,
         }
     }
@@ -204,9 +206,9 @@ impl Piece {
 impl Variable {
     fn resolve(name: &str, default: Option<&str>, env: &Env) -> Self {
         let (from, value) = match (env.var(name), default) {
-            (Some(value), _) => (From::Environment, value.to_owned()),
-            (None, Some(default)) => (From::Default, default.to_owned()),
-            (None, None) => (From::Missing, format!("${{{name}}}")),
+            (Some(value), _) => (VariableSource::Environment, value.to_owned()),
+            (None, Some(default)) => (VariableSource::Default, default.to_owned()),
+            (None, None) => (VariableSource::Missing, format!("${{{name}}}")),
         };
         Self { name: name.to_owned(), default: default.map(str::to_owned), from, value }
     }
@@ -219,8 +221,8 @@ fn piece(text: &str, env: &Env, base: &Path) -> Option<(usize, Piece)> {
     }
     let (length, written) = reference::leading(text)?;
     let piece = match written {
-        Written::Variable(name) => Piece::Variable(Variable::resolve(name, None, env)),
-        written => Piece::Secret(Referred {
+        ReferenceText::Variable(name) => Piece::Variable(Variable::resolve(name, None, env)),
+        written => Piece::Secret(WrittenReference {
             reference: written.resolved(base),
             fault: written.fault(),
             written: text[..length].to_owned(),

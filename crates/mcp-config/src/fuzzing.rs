@@ -8,9 +8,9 @@ mod hosts;
 use std::path::{Path, PathBuf};
 
 use crate::env_file;
-use crate::json::{self, Lines, Node, Value};
-use crate::source::{Content, Role, Source};
-use crate::{Config, Env, Locations, Place, Platform, Problem, Project, Sources, validate_text};
+use crate::json::{self, LineIndex, Node, Value};
+use crate::source::{Content, FilePurpose, Source};
+use crate::{Config, ConfigSource, Env, Locations, Platform, Problem, Project, Sources, validate_text};
 
 pub use hosts::hosts;
 
@@ -32,7 +32,7 @@ pub fn config(bytes: &[u8]) {
     texts.iter().for_each(|text| variables(text));
 
     let env = ["TOKEN", "HOST", "A"].into_iter().map(|name| (name, CANARY)).collect::<Env>();
-    let place = Place::File(PathBuf::from("/project/.mcp.json"));
+    let place = ConfigSource::File(PathBuf::from("/project/.mcp.json"));
     shown_safely(&validate_text(place, texts[0], &env));
     resolve(&texts, env);
 }
@@ -49,7 +49,7 @@ fn parse(text: &str) {
         Err(error) => {
             // A second byte order mark is no white space.
             assert!(theirs.is_none() || text.starts_with("\u{feff}\u{feff}"), "{error}");
-            let (line, column) = Lines::new(text).position(text, error.offset);
+            let (line, column) = LineIndex::new(text).position(text, error.offset);
             assert!(line >= 1 && column >= 1);
         }
     }
@@ -106,10 +106,10 @@ fn spans(text: &str, node: &Node) {
 }
 
 /// These files in an environment of their own, with nothing of this machine.
-fn sources(files: &[(Role, &str)], env: &Env) -> Sources {
+fn sources(files: &[(FilePurpose, &str)], env: &Env) -> Sources {
     let home = Path::new("/project");
-    let source = |(role, text): &(Role, &str)| {
-        let place = Place::File(home.join(format!("{role:?}.json")));
+    let source = |(role, text): &(FilePurpose, &str)| {
+        let place = ConfigSource::File(home.join(format!("{role:?}.json")));
         Source::of(*role, place, Content::Text((*text).to_owned()))
     };
     Sources {
@@ -127,7 +127,8 @@ fn sources(files: &[(Role, &str)], env: &Env) -> Sources {
 }
 
 fn resolve(texts: &[&str], env: Env) {
-    const ROLES: [Role; 4] = [Role::Project, Role::User, Role::ManagedSettings, Role::Dynamic];
+    const ROLES: [FilePurpose; 4] =
+        [FilePurpose::Project, FilePurpose::User, FilePurpose::ManagedSettings, FilePurpose::Dynamic];
     let files: Vec<_> = ROLES.into_iter().zip(texts.iter().copied()).collect();
     let sources = sources(&files, &env);
     let config = Config::resolve(&sources);

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use found::written;
 pub use found::{HostListing, HostServer};
 pub use lines::AddressOption;
-pub(crate) use lines::{Line, OptionMeaning};
+pub(crate) use lines::{CommandLine, OptionMeaning};
 pub(crate) use place::{Base, Folder};
 pub use variables::Input;
 pub(crate) use variables::{EditorVariables, Form};
@@ -60,14 +60,14 @@ pub struct Host {
     /// Its files are those that are read anyway.
     pub(crate) is_native: bool,
     /// How it is told of a local server.
-    pub(crate) local: Local,
+    pub(crate) local: LocalForm,
     /// It is started by a desktop, whose `PATH` is not that of a terminal.
     pub(crate) of_desktop: bool,
 }
 
 /// How a local server is written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Local {
+pub(crate) enum LocalForm {
     /// `command` and `args`, behind these members.
     Command(&'static [(&'static str, &'static str)]),
     /// The same, with the tools that may be used, which are all.
@@ -108,7 +108,7 @@ const PLAIN: Host = Host {
     off: &[],
     on: &[],
     is_native: false,
-    local: Local::Command(&[]),
+    local: LocalForm::Command(&[]),
     of_desktop: false,
 };
 

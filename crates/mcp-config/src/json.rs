@@ -19,14 +19,14 @@ const MARK_EVERY: usize = 1024;
 
 /// Finds line and column of byte offsets in one text, whatever the length of its lines.
 #[derive(Clone, Debug)]
-pub(crate) struct Lines {
+pub(crate) struct LineIndex {
     /// The offset at which each line begins.
     starts: Vec<u32>,
     /// How many characters begin before each multiple of [`MARK_EVERY`].
     marks: Vec<u32>,
 }
 
-impl Lines {
+impl LineIndex {
     pub(crate) fn new(text: &str) -> Self {
         let narrow = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
         let breaks =
@@ -74,17 +74,17 @@ mod tests {
     #[test]
     fn positions_count_characters_and_not_the_byte_order_mark() {
         let text = "\u{feff}{\n  \"ä\": x\n}";
-        let lines = Lines::new(text);
+        let lines = LineIndex::new(text);
         assert_eq!(lines.position(text, 3), (1, 1));
         assert_eq!(lines.position(text, text.find('x').unwrap()), (2, 8));
         assert_eq!(lines.position(text, text.len()), (3, 2));
-        assert_eq!(Lines::new("").position("", 0), (1, 1));
+        assert_eq!(LineIndex::new("").position("", 0), (1, 1));
     }
 
     #[test]
     fn s_m16_columns_are_found_from_the_nearest_mark() {
         let text = format!("{}\n{}", "ä€😀x".repeat(700), "äx".repeat(3000));
-        let lines = Lines::new(&text);
+        let lines = LineIndex::new(&text);
         for (offset, _) in text.char_indices() {
             let before = &text[..offset];
             let start = before.rfind('\n').map_or(0, |at| at + 1);

@@ -132,7 +132,7 @@ pub use locations::{Locations, Platform};
 #[cfg(feature = "auth")]
 pub use lower::SecretPlace;
 pub use network::{NamedFile, Network, Protocol, Proxy, Tls};
-pub use origin::{Origin, Place};
+pub use origin::{ConfigSource, Origin};
 pub use paths::PathReport;
 pub use pointer::Pointer;
 pub use policy::{PolicyBlock, PolicyRule};

@@ -23,12 +23,13 @@ use crate::policy::Policy;
 use crate::precedence;
 use crate::program::Program;
 use crate::schema::Context;
-use crate::source::{Content, Role, Source};
+use crate::source::{Content, FilePurpose, Source};
 use crate::sources::{Request, Sources};
 use crate::tool_pins::PinStore;
 use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
-    Origin, Place, Problem, ProblemCode, RedactedText, Severity, never_read, own, paths, shape, variables,
+    ConfigSource, Origin, Problem, ProblemCode, RedactedText, Severity, never_read, own, paths, shape,
+    variables,
 };
 
 impl Config {
@@ -107,15 +108,19 @@ impl Config {
     /// kept.
     pub fn if_trusted(sources: &Sources) -> Self {
         let folder = sources.project.trust_folder().to_owned();
-        let origin =
-            Origin { place: Place::File(folder), pointer: String::new(), field: String::new(), line: 1 };
+        let origin = Origin {
+            place: ConfigSource::File(folder),
+            pointer: String::new(),
+            field: String::new(),
+            line: 1,
+        };
         Self::resolve_as(sources, Some(Trust::Trusted(origin)))
     }
 
     fn resolve_as(sources: &Sources, assumed: Option<Trust>) -> Self {
         let mut problems = Vec::new();
         let files = parse(sources, &mut problems);
-        let known = unreadable(sources, &files, Role::Decisions).next().is_none();
+        let known = unreadable(sources, &files, FilePurpose::Decisions).next().is_none();
         let found = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
         let (is_assumed, trust) = (assumed.is_some(), assumed.unwrap_or(found));
         let env_files = EnvFiles::new(sources.read);
@@ -146,7 +151,7 @@ impl Config {
                 &files,
                 &heard,
                 &sources.env,
-                unreadable(sources, &files, Role::ManagedSettings).cloned().collect(),
+                unreadable(sources, &files, FilePurpose::ManagedSettings).cloned().collect(),
                 &mut problems,
             ),
             chain: Arc::new(Chain::parse(sources.env.var_os(chain::VARIABLE))),
@@ -237,7 +242,7 @@ fn parse<'a>(sources: &'a Sources, problems: &mut Vec<Problem>) -> Vec<ParsedFil
             None => {}
             Some(Ok(document)) => parsed.push((file.role, document)),
             // A file that is not read may be broken in any way.
-            Some(Err(_)) if matches!(file.role, Role::NeverRead(_)) => {}
+            Some(Err(_)) if matches!(file.role, FilePurpose::NeverRead(_)) => {}
             Some(Err(problem)) => problems.push(*problem),
         }
     }
@@ -250,7 +255,7 @@ fn document<'a>(
     problems: &mut Vec<Problem>,
 ) -> Option<Result<Document<'a>, Box<Problem>>> {
     match (&file.content, file.role) {
-        (Content::Text(text), Role::Host(place)) => {
+        (Content::Text(text), FilePurpose::Host(place)) => {
             let read = place.read(file, text, &sources.project, &sources.locations);
             Some(read.map(|mut reading| {
                 problems.append(&mut reading.problems);
@@ -267,7 +272,7 @@ fn document_of_ours<'a>(
 ) -> Option<Result<Document<'a>, Box<Problem>>> {
     match content {
         Content::Absent => None,
-        Content::Text(text) if matches!(file.role, Role::NeverRead(_)) => {
+        Content::Text(text) if matches!(file.role, FilePurpose::NeverRead(_)) => {
             Some(Document::glance(file.place.clone(), text))
         }
         Content::Text(text) => {
@@ -294,8 +299,8 @@ fn pins(sources: &Sources, entries: &[ServerEntry]) -> Vec<PathBuf> {
 fn unreadable<'s>(
     sources: &'s Sources,
     files: &'s [ParsedFile<'_>],
-    role: Role,
-) -> impl Iterator<Item = &'s Place> {
+    role: FilePurpose,
+) -> impl Iterator<Item = &'s ConfigSource> {
     let understood = |file: &&Source| files.iter().any(|(_, document)| document.place == file.place);
     let there = sources.with_role(role).filter(|file| file.content.is_there());
     there.filter(move |file| !understood(file)).map(|file| &file.place)
@@ -304,7 +309,7 @@ fn unreadable<'s>(
 /// The server entries of one file.
 fn entries(
     document: &Document<'_>,
-    role: Role,
+    role: FilePurpose,
     control: Control,
     sources: &Sources,
     context: Context<'_>,
@@ -314,11 +319,11 @@ fn entries(
         return Vec::new();
     }
     let scope = match role {
-        Role::Managed => Scope::Managed,
-        Role::Dynamic => Scope::Dynamic,
-        Role::Host(place) if place.file().is_of_project() => Scope::Project,
-        Role::Project => Scope::Project,
-        Role::Own => Scope::Mcplink,
+        FilePurpose::Managed => Scope::Managed,
+        FilePurpose::Dynamic => Scope::Dynamic,
+        FilePurpose::Host(place) if place.file().is_of_project() => Scope::Project,
+        FilePurpose::Project => Scope::Project,
+        FilePurpose::Own => Scope::Mcplink,
         _ => Scope::User,
     };
     let Some(object) = document.object() else { return Vec::new() };
@@ -330,21 +335,21 @@ fn entries(
     });
     let has_more = match role {
         // It holds much besides servers, but no servers of another host.
-        Role::User => foreign::place(object).is_none(),
-        Role::Own => object.get("projects").is_some(),
+        FilePurpose::User => foreign::place(object).is_none(),
+        FilePurpose::Own => object.get("projects").is_some(),
         _ => document.host.is_some(),
     };
     if !has_more {
         shape::check(document, object, problems);
     }
     let mut found = Vec::new();
-    if role == Role::User {
+    if role == FilePurpose::User {
         for (path, node) in sources.project.roots().into_iter().flat_map(|root| project_nodes(document, root))
         {
             let object = node.as_object();
             found.extend(shape::map_of_servers(document, object, &path, Scope::Local, context, problems));
         }
-    } else if role == Role::Own {
+    } else if role == FilePurpose::Own {
         found.extend(own::of_project(document, &sources.project, context, problems));
     }
     found.extend(shape::map_of_servers(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::decisions::{ParsedFile, project_nodes};
 use crate::document::Document;
 use crate::json::Pointer;
-use crate::source::{Role, UnreadPlace};
+use crate::source::{FilePurpose, UnreadPlace};
 use crate::{Env, Locations, Platform, Problem, ProblemCode, Project, Severity};
 
 /// Every such place.
@@ -41,15 +41,18 @@ pub(crate) fn check(
 ) {
     for (role, document) in files {
         match role {
-            Role::NeverRead(why) => {
+            FilePurpose::NeverRead(why) => {
                 problems.extend(whole_file(document, *why, locations, project));
             }
-            Role::UserSettings | Role::ProjectSettings | Role::LocalSettings | Role::ManagedSettings => {
+            FilePurpose::UserSettings
+            | FilePurpose::ProjectSettings
+            | FilePurpose::LocalSettings
+            | FilePurpose::ManagedSettings => {
                 let hint = "move them into `.mcp.json` (for the project) or `.claude.json` (for you)";
                 let message = "servers in a settings file are never read";
                 problems.extend(servers(document, "mcpServers", Severity::Warning, message, hint));
             }
-            Role::User | Role::Own => problems.extend(subfolder(document, project)),
+            FilePurpose::User | FilePurpose::Own => problems.extend(subfolder(document, project)),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 /// A file, or an argument of the command line.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum ConfigSource {
     /// A file.
     File(PathBuf),
     /// The nth `--mcp-config` that was given as inline JSON, from 1.
@@ -17,7 +17,7 @@ pub enum Place {
     Url,
 }
 
-impl Place {
+impl ConfigSource {
     /// The file, unless it is an argument.
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -27,7 +27,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ConfigSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -37,7 +37,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Serialize for Place {
+impl Serialize for ConfigSource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -49,7 +49,7 @@ impl Serialize for Place {
 pub struct Origin {
     /// The file or argument.
     #[serde(rename = "file")]
-    pub place: Place,
+    pub place: ConfigSource,
     /// The value in it, as a JSON pointer (RFC 6901).
     pub pointer: String,
     /// The same for people: `mcpServers.x`.

@@ -16,7 +16,7 @@ use crate::document::Document;
 use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::schema::PINS;
-use crate::source::Role;
+use crate::source::FilePurpose;
 use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, account, suggest};
 
 /// The name of the object.
@@ -44,7 +44,7 @@ pub(crate) struct Overrides(HashMap<String, Override>);
 impl Overrides {
     pub(crate) fn read(files: &[ParsedFile<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
         let mut overrides = Self::default();
-        for (_, document) in files.iter().filter(|(role, _)| *role == Role::Own) {
+        for (_, document) in files.iter().filter(|(role, _)| *role == FilePurpose::Own) {
             let top = (Pointer::default(), &document.root);
             // The nearest is the strongest, and what is read last counts.
             let projects = project.roots().into_iter().rev().flat_map(|root| project_nodes(document, root));

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::Place;
+use crate::ConfigSource;
 use crate::control::Control;
 use crate::decisions::ParsedFile;
-use crate::source::{Content, Role, Source, UnreadPlace};
+use crate::source::{Content, FilePurpose, Source, UnreadPlace};
 use crate::sources::Sources;
 
 /// One location.
@@ -15,7 +15,7 @@ use crate::sources::Sources;
 pub struct PathReport {
     /// The file or argument.
     #[serde(rename = "path")]
-    pub place: Place,
+    pub place: ConfigSource,
     /// What it is for, in a few words.
     pub role: &'static str,
     /// It is there.
@@ -52,29 +52,29 @@ fn location(file: &Source, control: Control, parsed: bool) -> PathReport {
         (Content::Text(_), None) if !parsed => (false, "it cannot be parsed".to_owned()),
         (Content::Text(_), None) => purpose(file.role, control),
     };
-    let requested = file.role == Role::Dynamic;
+    let requested = file.role == FilePurpose::Dynamic;
     PathReport { place: file.place.clone(), role: role(file.role), exists, used, why, requested }
 }
 
-fn role(role: Role) -> &'static str {
+fn role(role: FilePurpose) -> &'static str {
     match role {
-        Role::Managed => "managed servers",
-        Role::ManagedSettings => "managed settings",
-        Role::User => "user and local servers",
-        Role::Own => "mcplink's own servers",
-        Role::Project => "project servers",
-        Role::Dynamic => "--mcp-config servers",
-        Role::UserSettings => "user settings",
-        Role::ProjectSettings => "project settings",
-        Role::LocalSettings => "local project settings",
-        Role::Decisions => "trust and approvals given to mcplink",
-        Role::Host(_) => "servers of another host",
-        Role::NeverRead(_) => NO_ROLE,
+        FilePurpose::Managed => "managed servers",
+        FilePurpose::ManagedSettings => "managed settings",
+        FilePurpose::User => "user and local servers",
+        FilePurpose::Own => "mcplink's own servers",
+        FilePurpose::Project => "project servers",
+        FilePurpose::Dynamic => "--mcp-config servers",
+        FilePurpose::UserSettings => "user settings",
+        FilePurpose::ProjectSettings => "project settings",
+        FilePurpose::LocalSettings => "local project settings",
+        FilePurpose::Decisions => "trust and approvals given to mcplink",
+        FilePurpose::Host(_) => "servers of another host",
+        FilePurpose::NeverRead(_) => NO_ROLE,
     }
 }
 
-fn never(role: Role) -> Option<&'static str> {
-    let Role::NeverRead(why) = role else { return None };
+fn never(role: FilePurpose) -> Option<&'static str> {
+    let FilePurpose::NeverRead(why) = role else { return None };
     Some(match why {
         UnreadPlace::ConfigDir | UnreadPlace::ProjectDir => "a file of this name is never read here",
         UnreadPlace::OtherConfigDir => "CLAUDE_CONFIG_DIR names another directory",
@@ -82,10 +82,15 @@ fn never(role: Role) -> Option<&'static str> {
     })
 }
 
-fn purpose(role: Role, control: Control) -> (bool, String) {
+fn purpose(role: FilePurpose, control: Control) -> (bool, String) {
     let servers = matches!(
         role,
-        Role::Managed | Role::User | Role::Own | Role::Project | Role::Dynamic | Role::Host(_)
+        FilePurpose::Managed
+            | FilePurpose::User
+            | FilePurpose::Own
+            | FilePurpose::Project
+            | FilePurpose::Dynamic
+            | FilePurpose::Host(_)
     );
     if servers && !control.admits(role) {
         let reason = match control {
@@ -95,24 +100,26 @@ fn purpose(role: Role, control: Control) -> (bool, String) {
         };
         return match role {
             // Trust and disabled lists are facts about the person, wherever the servers come from.
-            Role::User => (true, format!("trust and disabled lists; its servers are not used: {reason}")),
+            FilePurpose::User => {
+                (true, format!("trust and disabled lists; its servers are not used: {reason}"))
+            }
             _ => (false, reason.to_owned()),
         };
     }
     let why = match role {
-        Role::Managed => "it exists, so it has exclusive control",
-        Role::ManagedSettings => "policy lists, servers and approvals of the administrator",
-        Role::User => "your servers, your servers for this project, trust, disabled lists",
-        Role::Own => "your servers, for mcplink alone",
-        Role::Project => "the launch directory is in or below its folder",
-        Role::Dynamic => "given on the command line",
-        Role::UserSettings => "your approvals and policy lists",
-        Role::ProjectSettings | Role::LocalSettings => {
+        FilePurpose::Managed => "it exists, so it has exclusive control",
+        FilePurpose::ManagedSettings => "policy lists, servers and approvals of the administrator",
+        FilePurpose::User => "your servers, your servers for this project, trust, disabled lists",
+        FilePurpose::Own => "your servers, for mcplink alone",
+        FilePurpose::Project => "the launch directory is in or below its folder",
+        FilePurpose::Dynamic => "given on the command line",
+        FilePurpose::UserSettings => "your approvals and policy lists",
+        FilePurpose::ProjectSettings | FilePurpose::LocalSettings => {
             "rejections and policy lists; approvals once the folder is trusted"
         }
-        Role::Decisions => "written by trust, untrust, approve and reject",
-        Role::Host(_) => "asked for with --from",
-        Role::NeverRead(_) => "never read",
+        FilePurpose::Decisions => "written by trust, untrust, approve and reject",
+        FilePurpose::Host(_) => "asked for with --from",
+        FilePurpose::NeverRead(_) => "never read",
     };
     (true, why.to_owned())
 }

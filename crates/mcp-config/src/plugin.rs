@@ -4,13 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Env, Place};
+use crate::{ConfigSource, Env};
 
 /// The variable: expanded in the entries, and set for what they start.
 pub(crate) const VARIABLE: &str = "CLAUDE_PLUGIN_ROOT";
 
 /// The root of the plugin that the file is of, if it is of one.
-pub(crate) fn root(place: &Place) -> Option<PathBuf> {
+pub(crate) fn root(place: &ConfigSource) -> Option<PathBuf> {
     let folder = place.path().and_then(Path::parent)?;
     folder.join(".claude-plugin/plugin.json").is_file().then(|| folder.to_owned())
 }

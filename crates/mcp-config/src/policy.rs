@@ -17,8 +17,8 @@ use crate::document::Document;
 use crate::entry::{Server, ServerEntry};
 use crate::expand::Text;
 use crate::json::{Node, Object, Pointer};
-use crate::source::Role;
-use crate::{Env, Origin, Place, Problem, ProblemCode, Scope, Severity};
+use crate::source::FilePurpose;
+use crate::{ConfigSource, Env, Origin, Problem, ProblemCode, Scope, Severity};
 pub use block::{PolicyBlock, PolicyRule};
 use url_pattern::UrlPattern;
 
@@ -31,7 +31,7 @@ pub(crate) struct Policy {
     allow_lists: Vec<PolicyRule>,
     deny: Rules,
     /// The administrator's settings that cannot be read.
-    unreadable: Vec<Place>,
+    unreadable: Vec<ConfigSource>,
 }
 
 /// The rules of one kind of list; names apart, because there may be as many of them as entries.
@@ -105,20 +105,20 @@ impl Policy {
         files: &[ParsedFile<'_>],
         heard: &SettingsGate<'_>,
         env: &Env,
-        unreadable: Vec<Place>,
+        unreadable: Vec<ConfigSource>,
         problems: &mut Vec<Problem>,
     ) -> Self {
-        let managed = || files.iter().filter(|(role, _)| *role == Role::ManagedSettings);
+        let managed = || files.iter().filter(|(role, _)| *role == FilePurpose::ManagedSettings);
         let env = managed().fold(env.clone(), |env, (_, document)| with_settings_env(env, document));
         let managed_only = managed().any(|(_, document)| managed_only(document, problems));
         let mut policy = Self { unreadable, ..Self::default() };
         for (role, document) in files {
-            let is_managed = *role == Role::ManagedSettings;
+            let is_managed = *role == FilePurpose::ManagedSettings;
             match role {
-                Role::ManagedSettings | Role::UserSettings => {}
+                FilePurpose::ManagedSettings | FilePurpose::UserSettings => {}
                 // A folder that is not trusted neither widens what others allow nor takes their servers away.
-                Role::ProjectSettings | Role::LocalSettings if heard.counts(document) => {}
-                Role::ProjectSettings | Role::LocalSettings => {
+                FilePurpose::ProjectSettings | FilePurpose::LocalSettings if heard.counts(document) => {}
+                FilePurpose::ProjectSettings | FilePurpose::LocalSettings => {
                     problems.extend(Side::ALL.iter().filter_map(|side| unheard(document, side.key())));
                     continue;
                 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Origin, Place};
+use crate::{ConfigSource, Origin};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -86,7 +86,7 @@ pub struct Problem {
     pub code: ProblemCode,
     /// The file or argument that it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<Place>,
+    pub file: Option<ConfigSource>,
     /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
@@ -147,7 +147,7 @@ impl Problem {
         Self { field: Some(name.to_owned()), ..problem }
     }
 
-    pub(crate) fn in_place(mut self, place: &Place) -> Self {
+    pub(crate) fn in_place(mut self, place: &ConfigSource) -> Self {
         self.file = Some(place.clone());
         self
     }

@@ -28,14 +28,14 @@ const SIGN_INS: &str = crate::Locations::NAME;
 
 /// What a reference says, before paths are made absolute.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Written<'t> {
+pub(crate) enum ReferenceText<'t> {
     Variable(&'t str),
     File(&'t str),
     Command(&'t str),
     Keyring(&'t str, &'t str),
 }
 
-impl Written<'_> {
+impl ReferenceText<'_> {
     /// Why it leads to nothing that may be used, and what to write.
     pub(crate) fn fault(self) -> Option<(&'static str, &'static str)> {
         match self {
@@ -66,7 +66,7 @@ impl Written<'_> {
 
 /// The reference that `text` begins with, and its length: braces in it come in pairs. What a shell would read as a part of
 /// one of its own variables (`${file:1:2}`) is none.
-pub(crate) fn leading(text: &str) -> Option<(usize, Written<'_>)> {
+pub(crate) fn leading(text: &str) -> Option<(usize, ReferenceText<'_>)> {
     let inner = text.strip_prefix("${")?;
     let length = 2 + closing_brace(inner)? + 1;
     let (word, rest) = text[2..length].split_once(':')?;
@@ -78,19 +78,19 @@ pub(crate) fn leading(text: &str) -> Option<(usize, Written<'_>)> {
 }
 
 /// The reference that a whole text is.
-pub(crate) fn reference(text: &str) -> Option<Written<'_>> {
+pub(crate) fn reference(text: &str) -> Option<ReferenceText<'_>> {
     let inner = text.strip_prefix("${")?.strip_suffix('}')?;
     let filled = |text: &str| !text.trim().is_empty() && !text.contains('\0');
     match inner.split_once(':') {
-        Some(("env", name)) => mcp_text::is_variable_name(name).then_some(Written::Variable(name)),
-        Some(("file", path)) => filled(path).then_some(Written::File(path)),
-        Some(("cmd", command)) => filled(command).then_some(Written::Command(command)),
+        Some(("env", name)) => mcp_text::is_variable_name(name).then_some(ReferenceText::Variable(name)),
+        Some(("file", path)) => filled(path).then_some(ReferenceText::File(path)),
+        Some(("cmd", command)) => filled(command).then_some(ReferenceText::Command(command)),
         Some(("keyring", item)) => {
             let (service, name) = item.split_once('/')?;
-            (filled(service) && filled(name)).then_some(Written::Keyring(service, name))
+            (filled(service) && filled(name)).then_some(ReferenceText::Keyring(service, name))
         }
         Some(_) => None,
-        None => mcp_text::is_variable_name(inner).then_some(Written::Variable(inner)),
+        None => mcp_text::is_variable_name(inner).then_some(ReferenceText::Variable(inner)),
     }
 }
 
@@ -115,18 +115,18 @@ mod tests {
     #[test]
     fn a_reference_is_a_whole_text() {
         for (text, expected) in [
-            ("${V}", Some(Written::Variable("V"))),
-            ("${env:V_1}", Some(Written::Variable("V_1"))),
-            ("${file:/run/t}", Some(Written::File("/run/t"))),
+            ("${V}", Some(ReferenceText::Variable("V"))),
+            ("${env:V_1}", Some(ReferenceText::Variable("V_1"))),
+            ("${file:/run/t}", Some(ReferenceText::File("/run/t"))),
             (
                 "${cmd:printf '%s' \"${X:-}\" | tr a b}",
-                Some(Written::Command("printf '%s' \"${X:-}\" | tr a b")),
+                Some(ReferenceText::Command("printf '%s' \"${X:-}\" | tr a b")),
             ),
             ("${env:}", None),
             ("${env:A B}", None),
             ("${file: }", None),
             ("${cmd:}", None),
-            ("${keyring:a/b/c}", Some(Written::Keyring("a", "b/c"))),
+            ("${keyring:a/b/c}", Some(ReferenceText::Keyring("a", "b/c"))),
             ("${keyring:a}", None),
             ("${keyring:/b}", None),
             ("${V:-default}", None),

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::Place;
+use crate::ConfigSource;
 use crate::hosts::HostPlace;
 
 /// What a file is read for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Role {
+pub(crate) enum FilePurpose {
     /// `managed-mcp.json`.
     Managed,
     /// `managed-settings.json` and its drop-in files.
@@ -35,7 +35,7 @@ pub(crate) enum Role {
     NeverRead(UnreadPlace),
 }
 
-impl Role {
+impl FilePurpose {
     /// Whether a project brings files of this role along.
     pub(crate) fn is_of_project(self) -> bool {
         match self {
@@ -49,8 +49,8 @@ impl Role {
 /// One file or argument, with what came of reading it.
 #[derive(Clone)]
 pub(crate) struct Source {
-    pub(crate) role: Role,
-    pub(crate) place: Place,
+    pub(crate) role: FilePurpose,
+    pub(crate) place: ConfigSource,
     pub(crate) content: Content,
     /// The other account that the file or its folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
@@ -86,7 +86,7 @@ impl Content {
 }
 
 impl Source {
-    pub(crate) fn of(role: Role, place: Place, content: Content) -> Self {
+    pub(crate) fn of(role: FilePurpose, place: ConfigSource, content: Content) -> Self {
         Self { role, place, content, foreign: None, plugin: None }
     }
 }

@@ -18,8 +18,8 @@ use crate::env_file;
 use crate::hosts::Host;
 use crate::never_read;
 use crate::project::{canonical, stranger};
-use crate::source::{Content, Role, Source};
-use crate::{Address, Env, Locations, Place, Platform, Project, plugin, trust};
+use crate::source::{Content, FilePurpose, Source};
+use crate::{Address, ConfigSource, Env, Locations, Platform, Project, plugin, trust};
 
 /// How long the files of a project may be together: who clones a project has agreed to nothing yet, and there may be
 /// one in every folder. A thousand entries have 0.3 MiB.
@@ -117,7 +117,7 @@ pub struct Sources {
     /// The host whose files are read in the place of all others.
     pub(crate) host: Option<&'static Host>,
     /// How the files of variables that entries name are read: which ones is known when the entries are.
-    pub(crate) read: env_file::Read,
+    pub(crate) read: env_file::FileReader,
 }
 
 impl Sources {
@@ -129,34 +129,34 @@ impl Sources {
             locations.managed_dir.clone_from(dir);
         }
         let mut files = Vec::new();
-        files.push(file(Role::Managed, locations.managed_file()));
+        files.push(file(FilePurpose::Managed, locations.managed_file()));
         files.extend(managed::settings(&locations.managed_dir));
         files.extend(dynamic(request, &project.cwd));
-        files.extend(locations.user_file.iter().map(|path| file(Role::User, path.clone())));
+        files.extend(locations.user_file.iter().map(|path| file(FilePurpose::User, path.clone())));
         let another = request.host.filter(|host| !host.is_read_anyway());
         if let Some(host) = another {
             let places = host.places(&request.env, &project, request.platform);
-            files.extend(places.into_iter().map(|(place, path)| file(Role::Host(place), path)));
+            files.extend(places.into_iter().map(|(place, path)| file(FilePurpose::Host(place), path)));
         } else {
             // A person with one file for both has it in the scope that other programs know.
             let own = locations.own_file.iter().filter(|path| locations.user_file.as_ref() != Some(path));
-            files.extend(own.map(|path| file(Role::Own, path.clone())));
+            files.extend(own.map(|path| file(FilePurpose::Own, path.clone())));
             files.extend(project_files(&project, &locations));
         }
         let user_settings = locations.config_dir.as_ref().map(|dir| dir.join("settings.json"));
-        files.extend(user_settings.iter().map(|path| file(Role::UserSettings, path.clone())));
+        files.extend(user_settings.iter().map(|path| file(FilePurpose::UserSettings, path.clone())));
         for dir in project.settings_dirs() {
             let settings = dir.join(".claude/settings.json");
             // In the home directory both are one file, and it is the person's.
             if user_settings.as_ref().map(|path| canonical(path)) != Some(canonical(&settings)) {
-                files.push(file(Role::ProjectSettings, settings));
+                files.push(file(FilePurpose::ProjectSettings, settings));
             }
-            files.push(file(Role::LocalSettings, dir.join(".claude/settings.local.json")));
+            files.push(file(FilePurpose::LocalSettings, dir.join(".claude/settings.local.json")));
         }
-        files.extend(locations.decisions_file().map(|path| file(Role::Decisions, path)));
+        files.extend(locations.decisions_file().map(|path| file(FilePurpose::Decisions, path)));
         for (why, path) in never_read::places(&locations, &project, &request.env) {
             if another.is_none() && !files.iter().any(|file| file.place.path() == Some(&path)) {
-                files.push(file(Role::NeverRead(why), path));
+                files.push(file(FilePurpose::NeverRead(why), path));
             }
         }
         bound(&mut files);
@@ -178,12 +178,12 @@ impl Sources {
 
     /// What has to be looked at to notice that anything of this has changed.
     pub(crate) fn watched(&self) -> Vec<PathBuf> {
-        let read = self.files.iter().filter(|file| !matches!(file.role, Role::NeverRead(_)));
+        let read = self.files.iter().filter(|file| !matches!(file.role, FilePurpose::NeverRead(_)));
         let files = read.filter_map(|file| file.place.path().map(Path::to_owned));
         files.chain([managed::drop_ins(&self.locations.managed_dir)]).collect()
     }
 
-    pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = &Source> {
+    pub(crate) fn with_role(&self, role: FilePurpose) -> impl Iterator<Item = &Source> {
         self.files.iter().filter(move |file| file.role == role)
     }
 }
@@ -198,7 +198,7 @@ impl fmt::Debug for Sources {
 }
 
 /// The file at `path`, read.
-pub(crate) fn file(role: Role, path: PathBuf) -> Source {
+pub(crate) fn file(role: FilePurpose, path: PathBuf) -> Source {
     let content = read(role, &path);
     let foreign = match role {
         role if role.is_of_project() && content.is_there() => {
@@ -206,7 +206,7 @@ pub(crate) fn file(role: Role, path: PathBuf) -> Source {
         }
         _ => None,
     };
-    Source { foreign, ..Source::of(role, Place::File(path), content) }
+    Source { foreign, ..Source::of(role, ConfigSource::File(path), content) }
 }
 
 /// Leaves out what is too much of a project's files, nearest first.
@@ -233,9 +233,9 @@ fn project_files(project: &Project, locations: &Locations) -> Vec<Source> {
         let path = dir.join(".mcp.json");
         if !dir.starts_with(&project.root) && is_foreign(owner(&path), &owners) {
             let why = "it is outside of the project and belongs to another user".to_owned();
-            return Source::of(Role::Project, Place::File(path), Content::Unreadable(why));
+            return Source::of(FilePurpose::Project, ConfigSource::File(path), Content::Unreadable(why));
         }
-        file(Role::Project, path)
+        file(FilePurpose::Project, path)
     };
     project.cwd.ancestors().map(source).collect()
 }
@@ -264,20 +264,24 @@ fn owner(_: &Path) -> Option<u32> {
 fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
     let source = |(index, value): (usize, &String)| {
         if is_inline(value) {
-            return Source::of(Role::Dynamic, Place::Argument(index + 1), Content::Text(value.clone()));
+            return Source::of(
+                FilePurpose::Dynamic,
+                ConfigSource::Argument(index + 1),
+                Content::Text(value.clone()),
+            );
         }
         let path = cwd.join(value);
         let read_before = request.pipes.get(index).cloned();
-        let content = match read_before.unwrap_or_else(|| read(Role::Dynamic, &path)) {
+        let content = match read_before.unwrap_or_else(|| read(FilePurpose::Dynamic, &path)) {
             // A file that was asked for by name is an error where it is missing.
             Content::Absent => Content::Unreadable(absent(value)),
             content => content,
         };
         // A pipe has a name that says nothing; a file is shown without the `..` that led to it.
         let shown = if path.is_file() { canonical(&path) } else { path };
-        let place = Place::File(shown);
+        let place = ConfigSource::File(shown);
         let plugin = plugin::root(&place);
-        Source { plugin, ..Source::of(Role::Dynamic, place, content) }
+        Source { plugin, ..Source::of(FilePurpose::Dynamic, place, content) }
     };
     let given = Address::source(&request.addresses);
     given.into_iter().chain(request.mcp_config.iter().enumerate().map(source).rev()).collect()
@@ -299,20 +303,20 @@ const PIPE_OPENS: Duration = Duration::from_secs(10);
 const PIPE_ENDS: Duration = Duration::from_secs(60);
 
 /// What a file of this role must be like to be read.
-fn policy(role: Role) -> Policy {
+fn policy(role: FilePurpose) -> Policy {
     match role {
         role if role.is_of_project() => Policy::surroundings(MAX_PROJECT_BYTES),
-        Role::NeverRead(_) => Policy::surroundings(MAX_UNUSED_BYTES),
-        Role::Dynamic => Policy::named(MAX_OWN_BYTES),
+        FilePurpose::NeverRead(_) => Policy::surroundings(MAX_UNUSED_BYTES),
+        FilePurpose::Dynamic => Policy::named(MAX_OWN_BYTES),
         _ => Policy::surroundings(MAX_OWN_BYTES).owned(),
     }
 }
 
 /// Reads a text file.
-pub(crate) fn read(role: Role, path: &Path) -> Content {
+pub(crate) fn read(role: FilePurpose, path: &Path) -> Content {
     let read = match role {
-        Role::Decisions => trust::read(path),
-        Role::Dynamic => mcp_files::read_within(path, &policy(role), PIPE_OPENS, PIPE_ENDS),
+        FilePurpose::Decisions => trust::read(path),
+        FilePurpose::Dynamic => mcp_files::read_within(path, &policy(role), PIPE_OPENS, PIPE_ENDS),
         _ => mcp_files::read(path, &policy(role)),
     };
     match read {
@@ -366,12 +370,12 @@ mod tests {
     fn a_directory_in_place_of_a_file_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         assert!(
-            matches!(read(Role::Project, dir.path()), Content::Unreadable(why) if why == "it is a directory")
+            matches!(read(FilePurpose::Project, dir.path()), Content::Unreadable(why) if why == "it is a directory")
         );
-        assert!(matches!(read(Role::Project, &dir.path().join("none")), Content::Absent));
+        assert!(matches!(read(FilePurpose::Project, &dir.path().join("none")), Content::Absent));
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert!(matches!(read(Role::Project, &file.join("below")), Content::Absent));
+        assert!(matches!(read(FilePurpose::Project, &file.join("below")), Content::Absent));
     }
 
     #[test]
@@ -396,8 +400,10 @@ mod tests {
             return;
         }
         let sources = Sources::read(&Request::new(base.join("project"), Env::from([("HOME", &base)])));
-        let found =
-            sources.with_role(Role::Project).find(|source| source.place.path() == Some(&file)).unwrap();
+        let found = sources
+            .with_role(FilePurpose::Project)
+            .find(|source| source.place.path() == Some(&file))
+            .unwrap();
         assert!(matches!(&found.content, Content::Unreadable(why) if why.contains("another user")));
     }
 

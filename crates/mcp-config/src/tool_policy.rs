@@ -147,10 +147,10 @@ fn fits(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Place;
+    use crate::ConfigSource;
 
     fn origin(field: &str) -> Origin {
-        let place = Place::File("/f".into());
+        let place = ConfigSource::File("/f".into());
         Origin { place, pointer: String::new(), field: field.to_owned(), line: 3 }
     }
 

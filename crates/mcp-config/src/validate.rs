@@ -8,16 +8,16 @@ use crate::json::{Node, Object, Pointer};
 use crate::program::Program;
 use crate::schema::Context;
 use crate::shape::map_of_servers;
-use crate::source::{Content, Role};
+use crate::source::{Content, FilePurpose};
 use crate::sources;
-use crate::{Env, Place, Problem, ProblemCode, Scope, Severity, overrides, pointer, shape};
+use crate::{ConfigSource, Env, Problem, ProblemCode, Scope, Severity, overrides, pointer, shape};
 
 /// What is wrong with the file at `path`, as a `.mcp.json`, a `--mcp-config` file or a `.claude.json`.
 ///
 /// Variables are looked up in `env`. A file that cannot be read is one problem.
 pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
-    let place = Place::File(path.to_owned());
-    let why = match sources::read(Role::User, path) {
+    let place = ConfigSource::File(path.to_owned());
+    let why = match sources::read(FilePurpose::User, path) {
         Content::Text(text) => return validate(place, &text, env),
         Content::Absent => "there is no such file".to_owned(),
         Content::Unreadable(why) => why,
@@ -36,12 +36,12 @@ pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
 /// let problems = validate_text(Place::File("mcp.json".into()), text, &Env::new());
 /// assert!(problems.iter().any(|problem| problem.to_line().contains("ulr")));
 /// ```
-pub fn validate_text(place: Place, text: &str, env: &Env) -> Vec<Problem> {
+pub fn validate_text(place: ConfigSource, text: &str, env: &Env) -> Vec<Problem> {
     validate(place, text, env)
 }
 
 /// The problems of one text as a file of servers, whatever is configured elsewhere.
-fn validate(place: Place, text: &str, env: &Env) -> Vec<Problem> {
+fn validate(place: ConfigSource, text: &str, env: &Env) -> Vec<Problem> {
     let mut problems = Vec::new();
     let document = match Document::parse_object(place, text) {
         Ok(document) => document,

@@ -15,7 +15,7 @@ pub use write::WrapFailure;
 
 use crate::edit::{self, Change, EditError, Value};
 use crate::entry::ServerEntry;
-use crate::hosts::{Format, Host, HostFile, Local};
+use crate::hosts::{Format, Host, HostFile, LocalForm};
 use crate::json::{self, Node};
 use crate::{Config, EntryPlace, HostListing, Request, Scope};
 
@@ -209,7 +209,7 @@ impl HostTarget {
         let mut members = Vec::new();
         let mut add = |key: &str, value: Value| members.push((key.to_owned(), value));
         match self.host.local {
-            Local::Words if !is_plain => {
+            LocalForm::Words if !is_plain => {
                 add("type", Value::from("local"));
                 add("command", Value::Array(words));
                 if !env.is_empty() {
@@ -219,9 +219,9 @@ impl HostTarget {
             }
             local => {
                 let (first, all_tools) = match local {
-                    Local::Command(first) => (first, false),
-                    Local::CommandAndTools(first) => (first, true),
-                    Local::Words => (&[][..], false),
+                    LocalForm::Command(first) => (first, false),
+                    LocalForm::CommandAndTools(first) => (first, true),
+                    LocalForm::Words => (&[][..], false),
                 };
                 for (key, value) in first {
                     add(key, Value::from(*value));

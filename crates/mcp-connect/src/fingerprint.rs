@@ -170,14 +170,14 @@ mod tests {
 
     /// The parts, owned, so that each can be changed.
     #[derive(Clone)]
-    struct Owned {
+    struct OwnedParts {
         description: Description,
         options: HostOptions,
         state: Result<Server, NoContact>,
         settings: AuthSettings,
     }
 
-    impl Owned {
+    impl OwnedParts {
         fn fingerprint(&self) -> Fingerprint {
             let Self { description, options, state, settings } = self;
             Parts { description, options, state, settings: Some(settings) }.fingerprint()
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    fn entry(endpoint: Endpoint) -> Owned {
+    fn entry(endpoint: Endpoint) -> OwnedParts {
         let description = Description::new("remote", "user", "/home/ann/.claude.json", "http");
         let mut helper = HelperSpec::new("mint --for ann", "/project");
         helper.env =
@@ -217,21 +217,21 @@ mod tests {
         settings.oauth = Some(oauth);
         let env = Env::from([("MCPLINK_STATE_DIR", "/state")]);
         let options = HostOptions::from_env(&env, Path::new("/project"), ClientInfo::new("agent", "1"));
-        Owned { description, options, state: Ok(Server::new(endpoint)), settings }
+        OwnedParts { description, options, state: Ok(Server::new(endpoint)), settings }
     }
 
-    fn remote() -> Owned {
+    fn remote() -> OwnedParts {
         entry(Endpoint::Http(HttpEndpoint::new("https://example.com/mcp?team=a".parse().unwrap())))
     }
 
-    fn local() -> Owned {
+    fn local() -> OwnedParts {
         let mut stdio = StdioEndpoint::new("serve");
         stdio.args = vec!["--as".into(), "ann".into()];
         stdio.env = [("TOKEN", "one"), ("PWD", "/a")].map(|(name, value)| (name.into(), value.into())).into();
         entry(Endpoint::Stdio(stdio))
     }
 
-    type Change = (&'static str, fn(&mut Owned));
+    type Change = (&'static str, fn(&mut OwnedParts));
 
     #[test]
     fn whatever_a_server_could_be_told_otherwise_leads_elsewhere() {
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn differ(entry: &Owned, changes: &[Change]) {
+    fn differ(entry: &OwnedParts, changes: &[Change]) {
         for (what, change) in changes {
             let mut changed = entry.clone();
             change(&mut changed);

@@ -7,8 +7,8 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use mcp_auth::oauth::store::SignInRecord;
 use mcp_auth::{
-    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, Role, SingleFlight,
-    SourcedText, StaticHeaders, TextPart, TokenFile, UnattendedSupply, doubts, outline,
+    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, ProviderRole,
+    SingleFlight, SourcedText, StaticHeaders, TextPart, TokenFile, UnattendedSupply, doubts, outline,
 };
 
 use crate::{Host, ServerAuth};
@@ -57,7 +57,7 @@ impl Host {
         let settings = auth.plan.settings();
         let fixed = StaticHeaders::from_settings(&settings.static_headers)?.credentials().await?;
         let helper = match auth.plan.role(ProviderKind::HeadersHelper) {
-            Some(Role::Authority) if runs_helper => settings.helper.as_ref(),
+            Some(ProviderRole::Authority) if runs_helper => settings.helper.as_ref(),
             _ => None,
         };
         let run = match helper {
@@ -77,7 +77,7 @@ impl Host {
             headers.retain(|header| header.name != AUTHORIZATION.as_str());
             headers.push(of_grant(grant, &fixed));
         }
-        if auth.plan.role(ProviderKind::OAuth) == Some(Role::Authority)
+        if auth.plan.role(ProviderKind::OAuth) == Some(ProviderRole::Authority)
             && let Some(record) = self.sign_in_of(auth).await?
         {
             headers.push(of_sign_in(&record, now));

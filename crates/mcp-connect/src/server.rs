@@ -7,10 +7,10 @@ use std::time::Duration;
 use mcp_auth::HttpExchange;
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
 use mcp_auth::{
-    AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot,
-    Role, SingleFlight, Target, TokenFile, UnattendedSpec, UnattendedSupply,
+    AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderRole,
+    ProviderSnapshot, SingleFlight, Target, TokenFile, UnattendedSpec, UnattendedSupply,
 };
-use mcp_config::{Config, Gate, Origin, Place, Pointer, Problem, ServerEntry, Severity, Stdio};
+use mcp_config::{Config, ConfigSource, Gate, Origin, Pointer, Problem, ServerEntry, Severity, Stdio};
 use mcp_status::{
     ActionFacts, MessageContext, NextStep, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
 };
@@ -84,7 +84,7 @@ impl Description {
             command: entry.stdio().map(Stdio::display),
             account: auth.and_then(|auth| auth.target.account.clone()),
             chain: auth.iter().flat_map(|auth| auth.plan.chain_names()).map(str::to_owned).collect(),
-            by_url: entry.origin.place == Place::Url,
+            by_url: entry.origin.place == ConfigSource::Url,
         }
     }
 }
@@ -127,7 +127,8 @@ impl ServerAuth {
             _ => custom,
         };
         let plan = AuthPlan::resolve(settings);
-        let wanted = matches!(plan.role(ProviderKind::OAuth), Some(Role::Authority | Role::Fallback));
+        let wanted =
+            matches!(plan.role(ProviderKind::OAuth), Some(ProviderRole::Authority | ProviderRole::Fallback));
         let oauth =
             if wanted { Some(host.oauth_provider(&target, settings, http.clone()).await) } else { None };
         let origin = target.url.origin().ascii_serialization();

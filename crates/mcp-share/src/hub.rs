@@ -47,7 +47,7 @@ pub(crate) struct Plan {
 /// The bridge that keeps the connection.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<HubCore>,
     /// The right to keep it for every process; `None` for a bridge that keeps one for itself alone.
     claim: Mutex<Option<File>>,
     is_apart: bool,
@@ -59,7 +59,7 @@ pub(crate) struct Hub {
 }
 
 /// What the parts of a hub share.
-pub(crate) struct Core {
+pub(crate) struct HubCore {
     pub(crate) config: BridgeConfig,
     /// What the server is told of every host on the connection.
     pub(crate) host: HostIdentity,
@@ -92,7 +92,7 @@ impl Hub {
         let (visitors, arriving) = mpsc::unbounded_channel();
         let Plan { config, connector, source, directory, address, host } = plan;
         let (name, policy) = (config.name.clone(), config.policy.clone());
-        let core = Arc::new(Core {
+        let core = Arc::new(HubCore {
             config,
             host,
             tokens: Tokens::default(),
@@ -203,7 +203,7 @@ impl Hub {
     }
 }
 
-impl Core {
+impl HubCore {
     pub(crate) fn upstream(&self) -> &SupervisorHandle {
         self.upstream.get().expect("it is set before any bridge can come")
     }
@@ -289,7 +289,7 @@ impl Core {
     }
 }
 
-impl fmt::Debug for Core {
+impl fmt::Debug for HubCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core").field("name", &self.config.name).finish_non_exhaustive()
     }
@@ -297,7 +297,7 @@ impl fmt::Debug for Core {
 
 /// A request under way.
 pub(crate) struct CallGuard {
-    core: Arc<Core>,
+    core: Arc<HubCore>,
     number: u64,
 }
 
@@ -311,7 +311,7 @@ impl Drop for CallGuard {
 struct Upstream {
     source: Arc<dyn SharedSource>,
     directory: std::path::PathBuf,
-    core: Weak<Core>,
+    core: Weak<HubCore>,
 }
 
 impl ServerSource for Upstream {
@@ -339,7 +339,7 @@ impl ServerSource for Upstream {
 }
 
 /// Follows the server from connection to connection until it is closed.
-async fn follow(core: Arc<Core>) {
+async fn follow(core: Arc<HubCore>) {
     let mut status = core.upstream().status();
     let (mut connection, mut company) = (None, None);
     loop {
@@ -359,7 +359,7 @@ async fn follow(core: Arc<Core>) {
 }
 
 /// Tells a new connection what the bridges want, and keeps telling it.
-async fn accompany(core: Arc<Core>) {
+async fn accompany(core: Arc<HubCore>) {
     let server = core.upstream();
     let Ok(lease) = server.lease().await else { return };
     let (mut era, mut renewals) = (lease.revision().era(), lease.renewals());

@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::hub::{Core, Hub};
+use crate::hub::{Hub, HubCore};
 use crate::opening::{self, Reply, Request};
 use crate::peer::{self, Peer};
 
@@ -97,7 +97,7 @@ async fn grant(
 
 /// Lets a bridge onto the connection, or says why there is none.
 async fn attach(
-    core: &Arc<Core>,
+    core: &Arc<HubCore>,
     (input, mut output): (BufReader<OwnedReadHalf>, OwnedWriteHalf),
     pid: u32,
     wanted: bool,

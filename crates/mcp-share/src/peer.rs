@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_bridge::parts::{
-    Host, HostAnswer, LIST_CHANGES, Line, Lines, Log, RequestMeta, Subscriptions, acknowledgement, as_is,
-    explain, not_taken, raw, severity, string, text,
+    Host, HostAnswer, LIST_CHANGES, Line, LineReader, Log, RequestMeta, Subscriptions, acknowledgement,
+    as_is, explain, not_taken, raw, severity, string, text,
 };
 use mcp_transport::endpoint::StreamEndpoint;
 use mcp_transport::message::{
@@ -23,7 +23,7 @@ use tokio::io::AsyncRead;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::hub::Core;
+use crate::hub::HubCore;
 use crate::router::Router;
 
 /// A bridge on the shared connection.
@@ -164,8 +164,8 @@ impl Peer {
 }
 
 /// Serves a bridge until it closes its side.
-pub(crate) async fn serve(core: &Arc<Core>, peer: &Arc<Peer>, input: impl AsyncRead + Unpin) {
-    let mut lines = Lines::new(input, core.config.max_line_bytes);
+pub(crate) async fn serve(core: &Arc<HubCore>, peer: &Arc<Peer>, input: impl AsyncRead + Unpin) {
+    let mut lines = LineReader::new(input, core.config.max_line_bytes);
     loop {
         // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
         if peer.host.is_behind() {
@@ -180,7 +180,7 @@ pub(crate) async fn serve(core: &Arc<Core>, peer: &Arc<Peer>, input: impl AsyncR
     }
 }
 
-fn take(core: &Arc<Core>, peer: &Arc<Peer>, line: Vec<u8>) {
+fn take(core: &Arc<HubCore>, peer: &Arc<Peer>, line: Vec<u8>) {
     let Ok(messages) = parse(line) else { return };
     for message in messages.flatten() {
         match message {
@@ -193,7 +193,13 @@ fn take(core: &Arc<Core>, peer: &Arc<Peer>, line: Vec<u8>) {
     }
 }
 
-fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+fn request(
+    core: &Arc<HubCore>,
+    peer: &Arc<Peer>,
+    id: RequestId,
+    method: String,
+    params: Option<Box<RawValue>>,
+) {
     match (method.as_str(), peer.era()) {
         ("initialize", Era::Legacy) => peer.host.respond(&id, Ok(&peer.greeting)),
         // The server has no handshake, so there is none here either.
@@ -234,7 +240,13 @@ fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, pa
 }
 
 /// Passes a request on, on a task of its own.
-fn forward(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+fn forward(
+    core: &Arc<HubCore>,
+    peer: &Arc<Peer>,
+    id: RequestId,
+    method: String,
+    params: Option<Box<RawValue>>,
+) {
     let mut calls = peer.calls();
     if let Some(error) = not_taken(&calls, &id, &core.config) {
         drop(calls);
@@ -253,7 +265,7 @@ fn forward(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, pa
 }
 
 async fn ask_server(
-    core: &Arc<Core>,
+    core: &Arc<HubCore>,
     peer: &Arc<Peer>,
     method: &str,
     params: Option<&RawValue>,
@@ -275,7 +287,7 @@ async fn ask_server(
 }
 
 /// A stream of changes: it lasts as long as the bridge stays.
-fn listen(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, params: Option<&RawValue>) {
+fn listen(core: &Arc<HubCore>, peer: &Arc<Peer>, id: RequestId, params: Option<&RawValue>) {
     let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
     let filter = members.get("notifications");
     let Some(Ok(filter)) = filter.map(|raw| serde_json::from_str::<SubscriptionFilter>(raw.get())) else {
@@ -288,7 +300,7 @@ fn listen(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, params: Option<&Raw
     core.collect_resources();
 }
 
-fn notification(core: &Arc<Core>, peer: &Arc<Peer>, method: String, params: Option<Box<RawValue>>) {
+fn notification(core: &Arc<HubCore>, peer: &Arc<Peer>, method: String, params: Option<Box<RawValue>>) {
     match method.as_str() {
         "notifications/initialized" => {
             peer.ready.store(true, Ordering::Release);

@@ -23,7 +23,7 @@ use mcp_transport::handler::{
 use mcp_transport::message::{INTERNAL_ERROR, Members, RpcError};
 use serde_json::value::RawValue;
 
-use crate::hub::Core;
+use crate::hub::HubCore;
 use crate::peer::Peer;
 
 /// How long a host may take to say its roots, which it knows without asking: the others do not wait any longer
@@ -32,13 +32,13 @@ const ROOTS_LIMIT: Duration = Duration::from_secs(5);
 
 /// The hosts as the server sees them: one client.
 pub(crate) struct Router {
-    core: Weak<Core>,
+    core: Weak<HubCore>,
     /// Whose request it is that the server speaks about, where that is known.
     cause: Option<Arc<Peer>>,
 }
 
 impl Router {
-    pub(crate) fn new(core: &Weak<Core>, cause: Option<Arc<Peer>>) -> Self {
+    pub(crate) fn new(core: &Weak<HubCore>, cause: Option<Arc<Peer>>) -> Self {
         Self { core: core.clone(), cause }
     }
 

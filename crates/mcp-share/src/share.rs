@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_bridge::Role;
+use mcp_bridge::SharingRole;
 use mcp_bridge::shared::UpstreamChange;
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
@@ -58,20 +58,20 @@ impl Share {
 
     /// What this bridge is on the connection; `None` before it has found one, and where it has one of its own because
     /// the process that keeps the shared one does not answer.
-    pub fn role(&self) -> Option<Role> {
+    pub fn role(&self) -> Option<SharingRole> {
         let state = self.state();
         let owner = state.owner?;
         match (&state.hub, &state.address) {
             (Some(hub), Some(address)) if hub.is_at(address) => {
-                (!hub.is_apart()).then(|| Role::Owner { guests: hub.guests() })
+                (!hub.is_apart()).then(|| SharingRole::Owner { guests: hub.guests() })
             }
-            _ => Some(Role::Guest { via: owner }),
+            _ => Some(SharingRole::Guest { via: owner }),
         }
     }
 
     /// Whether this process keeps the connection, for itself or for others as well.
     pub fn is_kept_here(&self) -> bool {
-        matches!(self.role(), Some(Role::Owner { .. }))
+        matches!(self.role(), Some(SharingRole::Owner { .. }))
     }
 
     /// Has the connection itself made again, in whichever process it is; returns when that is decided. The bridge comes to the

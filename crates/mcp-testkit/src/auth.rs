@@ -15,7 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 pub use protect::ProtectedResource;
-pub use settings::{AuthSettings, Echo, Endpoint, MetadataAt};
+pub use settings::{AuthEndpoint, AuthSettings, Echo, MetadataAt};
 
 use crate::accept::TokenLedger;
 use crate::canary::Canaries;
@@ -93,14 +93,14 @@ impl FakeAuthServer {
 
     /// The URL of an endpoint; `None` for metadata that is nowhere.
     #[must_use]
-    pub fn url_of(&self, endpoint: Endpoint) -> Option<Url> {
+    pub fn url_of(&self, endpoint: AuthEndpoint) -> Option<Url> {
         let path = match endpoint {
-            Endpoint::Metadata => handle::metadata_path(&lock(&self.shared.state).settings)?,
-            Endpoint::Register => "/register".to_owned(),
-            Endpoint::Authorize => "/authorize".to_owned(),
-            Endpoint::Token => "/token".to_owned(),
-            Endpoint::Revoke => "/revoke".to_owned(),
-            Endpoint::Device => "/device_authorization".to_owned(),
+            AuthEndpoint::Metadata => handle::metadata_path(&lock(&self.shared.state).settings)?,
+            AuthEndpoint::Register => "/register".to_owned(),
+            AuthEndpoint::Authorize => "/authorize".to_owned(),
+            AuthEndpoint::Token => "/token".to_owned(),
+            AuthEndpoint::Revoke => "/revoke".to_owned(),
+            AuthEndpoint::Device => "/device_authorization".to_owned(),
         };
         Url::parse(&format!("{}{path}", self.origin())).ok()
     }
@@ -138,12 +138,12 @@ impl FakeAuthServer {
     // ---- Scripts ---------------------------------------------------------------------------------------------
 
     /// Queues answers for the next requests to an endpoint, one each: a transient 503, a redirect, HTML.
-    pub fn next_answers_to(&self, endpoint: Endpoint, answers: impl IntoIterator<Item = Answer>) {
+    pub fn next_answers_to(&self, endpoint: AuthEndpoint, answers: impl IntoIterator<Item = Answer>) {
         lock(&self.shared.state).next_to.entry(endpoint).or_default().extend(answers);
     }
 
     /// Answers every request to an endpoint like this from now on; [`Answer::Honest`] ends it.
-    pub fn always_to(&self, endpoint: Endpoint, answer: Answer) {
+    pub fn always_to(&self, endpoint: AuthEndpoint, answer: Answer) {
         lock(&self.shared.state).always_to.insert(endpoint, answer);
     }
 
@@ -256,14 +256,14 @@ impl FakeAuthServer {
 
     /// The requests to one endpoint.
     #[must_use]
-    pub fn requests_to(&self, endpoint: Endpoint) -> Vec<RecordedRequest> {
+    pub fn requests_to(&self, endpoint: AuthEndpoint) -> Vec<RecordedRequest> {
         self.shared.recorder.matching(|request| self.shared.endpoint_of(&request.path) == Some(endpoint))
     }
 
     /// The token requests with this `grant_type`.
     #[must_use]
     pub fn token_requests(&self, grant_type: &str) -> Vec<RecordedRequest> {
-        let requests = self.requests_to(Endpoint::Token);
+        let requests = self.requests_to(AuthEndpoint::Token);
         requests
             .into_iter()
             .filter(|request| request.field("grant_type").as_deref() == Some(grant_type))

@@ -32,7 +32,7 @@ mod tap;
 mod wire;
 
 pub use accept::{Accept, Refusal, TokenFacts, TokenLedger};
-pub use auth::{AuthSettings, Echo, Endpoint, FakeAuthServer, MetadataAt, ProtectedResource};
+pub use auth::{AuthEndpoint, AuthSettings, Echo, FakeAuthServer, MetadataAt, ProtectedResource};
 pub use browser::{FakeBrowser, Page, PageRequest, Visit, request, visit};
 pub use canary::Canaries;
 pub use forward::ForwardProxy;

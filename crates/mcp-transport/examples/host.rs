@@ -24,12 +24,12 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 /// One line of the file, found again whenever a connection is made.
-struct Line {
+struct ServerLine {
     file: PathBuf,
     name: String,
 }
 
-impl ServerSource for Line {
+impl ServerSource for ServerLine {
     fn server(&self) -> ServerFuture<'_> {
         Box::pin(async {
             let file = std::fs::read_to_string(&self.file).unwrap_or_default();
@@ -62,7 +62,7 @@ fn endpoint(definition: &str) -> Option<Endpoint> {
 async fn reload(fleet: &Fleet, path: &Path) -> std::io::Result<()> {
     let file = std::fs::read_to_string(path)?;
     let entries = lines(&file).map(|(name, definition)| {
-        FleetEntry::new(name, definition, Line { file: path.to_owned(), name: name.to_owned() })
+        FleetEntry::new(name, definition, ServerLine { file: path.to_owned(), name: name.to_owned() })
     });
     let changes = fleet.apply(entries).await;
     println!("added {:?}, replaced {:?}, removed {:?}", changes.added, changes.replaced, changes.removed);

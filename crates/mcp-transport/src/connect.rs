@@ -29,12 +29,12 @@ use crate::refusal;
 use crate::retry::RetryPolicy;
 use crate::tool_filter::ToolFilter;
 use crate::tools::ToolList;
-use crate::trace::spans::Peer;
+use crate::trace::spans::ConnectionSpan;
 use crate::waiting::WaitState;
 use crate::wire::Wire;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
-use crate::ordered::{Line, OrderedWire, Stream};
+use crate::ordered::{OrderedWire, Stream, StreamEnd};
 #[cfg(feature = "stdio")]
 use crate::stdio::{Start, StartSink, StreamWire};
 #[cfg(feature = "http")]
@@ -317,7 +317,7 @@ impl Connector {
         server: &Server,
         waiting: &Arc<WaitState>,
     ) -> Result<Connection, TransportError> {
-        let peer = Peer::new(&server.endpoint);
+        let peer = ConnectionSpan::new(&server.endpoint);
         let attempt = async {
             // Each source has a limit of its own.
             let server = &server.completed().await?;
@@ -332,7 +332,7 @@ impl Connector {
     async fn shake_hands(
         &self,
         server: &Server,
-        peer: Peer,
+        peer: ConnectionSpan,
         waiting: &Arc<WaitState>,
     ) -> Result<Connection, TransportError> {
         let limit = self.options().connect_timeout;
@@ -391,8 +391,12 @@ impl Connector {
                     OpenedWire::LegacySse(wire) => {
                         let options = self.options().clone();
                         let idle = options.idle_timeout;
-                        let line =
-                            Line { stream: Stream::LegacySse(wire), hub: hub.clone(), options, chain: None };
+                        let line = StreamEnd {
+                            stream: Stream::LegacySse(wire),
+                            hub: hub.clone(),
+                            options,
+                            chain: None,
+                        };
                         OrderedWire::open(line, idle).await.map(Wire::Ordered)?
                     }
                 };
@@ -409,7 +413,7 @@ impl Connector {
                 let options = self.options();
                 let stream = endpoint.opener.open().await.map_err(TransportError::observed)?;
                 let stream = Stream::Opened(StreamWire::start(stream, &hub.budget, hub.clone()));
-                let line = Line { stream, hub: hub.clone(), options: options.clone(), chain: None };
+                let line = StreamEnd { stream, hub: hub.clone(), options: options.clone(), chain: None };
                 let opened = OrderedWire::open(line, options.stdio_idle_timeout).await;
                 opened.map(|wire| (Wire::Ordered(wire), hub))
             }

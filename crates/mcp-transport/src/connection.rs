@@ -32,7 +32,7 @@ use crate::stdio::SideOutput;
 use crate::subscription::legacy::{Resources, SubscriptionCounts};
 use crate::subscription::{Subscription, SubscriptionFilter, SubscriptionTask, not_acknowledged};
 use crate::tool_filter::{Screen, ToolFilter};
-use crate::trace::spans::Peer;
+use crate::trace::spans::ConnectionSpan;
 use crate::wire::Wire;
 
 /// A connection whose handshake is done. Cheap to clone; all clones are the same connection.
@@ -45,7 +45,7 @@ pub(crate) struct Inner {
     pub(crate) wire: Arc<Wire>,
     pub(crate) hub: Arc<Inbox>,
     pub(crate) options: Arc<ClientOptions>,
-    pub(crate) peer: Peer,
+    pub(crate) peer: ConnectionSpan,
     /// The limit of a request to this server, where its entry has one.
     pub(crate) timeout: Option<Duration>,
     /// Which of its tools may be used, where not all may.
@@ -98,7 +98,7 @@ impl Connection {
         wire: Wire,
         hub: Arc<Inbox>,
         options: Arc<ClientOptions>,
-        peer: Peer,
+        peer: ConnectionSpan,
         timeout: Option<Duration>,
         tools: Option<Arc<dyn ToolFilter>>,
     ) -> Self {

@@ -30,19 +30,19 @@ pub(crate) struct Debts(Arc<Inner>);
 struct Inner {
     max_open: usize,
     max_open_bytes: usize,
-    open: Sum,
-    owed: Sum,
+    open: DebtTotal,
+    owed: DebtTotal,
     paid: Notify,
 }
 
 /// How many, and how long in all.
 #[derive(Debug, Default)]
-struct Sum {
+struct DebtTotal {
     count: AtomicUsize,
     bytes: AtomicUsize,
 }
 
-impl Sum {
+impl DebtTotal {
     fn add(&self, bytes: usize) {
         self.count.fetch_add(1, Ordering::AcqRel);
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
@@ -90,8 +90,8 @@ impl Debts {
         Self(Arc::new(Inner {
             max_open,
             max_open_bytes,
-            open: Sum::default(),
-            owed: Sum::default(),
+            open: DebtTotal::default(),
+            owed: DebtTotal::default(),
             paid: Notify::new(),
         }))
     }

@@ -100,19 +100,19 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    pending: HashMap<i64, Pending>,
+    pending: HashMap<i64, PendingRequest>,
     /// Answers to the server that are being worked on; dropped with the stream.
     answering: JoinSet<()>,
     ended: Option<CloseReason>,
 }
 
 /// A request that waits for its answer.
-struct Pending {
+struct PendingRequest {
     sender: oneshot::Sender<Outcome>,
     allowance: Allowance,
 }
 
-impl Pending {
+impl PendingRequest {
     /// The waiter may be gone by now; then the answer is dropped.
     fn resolve(self, outcome: Outcome) {
         let outcome = match outcome {
@@ -140,7 +140,7 @@ impl Duplex {
         if let Some(reason) = &state.ended {
             return Err(reason.to_error());
         }
-        let previous = state.pending.insert(id, Pending { sender, allowance });
+        let previous = state.pending.insert(id, PendingRequest { sender, allowance });
         debug_assert!(previous.is_none(), "request ids are used once");
         Ok(Waiter { shared: self.0.clone(), id, receiver })
     }
@@ -244,7 +244,7 @@ impl Duplex {
     }
 
     /// The request of ours that this is, sent back.
-    fn echo_of(&self, id: &RequestId, method: &str) -> Option<Pending> {
+    fn echo_of(&self, id: &RequestId, method: &str) -> Option<PendingRequest> {
         let id = id.as_assigned().filter(|_| handshake::is_echo(method))?;
         self.0.state().pending.remove(&id)
     }
@@ -300,7 +300,7 @@ impl Shared {
 
     /// An error without an id says that something we sent could not be read (JSON-RPC 2.0 section 5). With one
     /// request in flight there is no doubt which; with more, to guess would fail the wrong one.
-    fn only_waiter(&self) -> Option<Pending> {
+    fn only_waiter(&self) -> Option<PendingRequest> {
         let mut state = self.state();
         if state.pending.len() != 1 {
             return None;
@@ -413,19 +413,19 @@ impl Drop for Waiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inbound::tests::Recorder;
+    use crate::inbound::tests::RecordingInbound;
 
     const ANY: Allowance = Allowance { purpose: Purpose::Result, limit: 1 << 20, left: 1 << 20 };
     const MAX_SERVER_REQUESTS: usize = 64;
 
     struct Bench {
         duplex: Duplex,
-        recorder: Arc<Recorder>,
+        recorder: Arc<RecordingInbound>,
         sent: Arc<Mutex<Vec<String>>>,
     }
 
     fn bench() -> Bench {
-        let recorder = Arc::new(Recorder::default());
+        let recorder = Arc::new(RecordingInbound::default());
         let sent = Arc::new(Mutex::new(Vec::new()));
         let reply: Reply = Arc::new({
             let sent = sent.clone();

@@ -37,17 +37,17 @@ pub(crate) mod tests {
     /// Keeps the methods of notifications and `closed`, in order. It answers `echo` with its parameters, `roots/list` with nothing
     /// in it, and `hang` never.
     #[derive(Debug, Default)]
-    pub(crate) struct Recorder {
+    pub(crate) struct RecordingInbound {
         seen: Mutex<Vec<String>>,
     }
 
-    impl Recorder {
+    impl RecordingInbound {
         pub(crate) fn seen(&self) -> MutexGuard<'_, Vec<String>> {
             self.seen.lock().unwrap()
         }
     }
 
-    impl Inbound for Recorder {
+    impl Inbound for RecordingInbound {
         fn notification(&self, method: &str, _: Option<Box<RawValue>>) {
             self.seen().push(method.to_owned());
         }

@@ -72,9 +72,9 @@ mod tests {
     use crate::options::{ClientInfo, ClientOptions};
 
     #[derive(Debug)]
-    struct Refusing;
+    struct LockedEndpoint;
 
-    impl LateEndpoint for Refusing {
+    impl LateEndpoint for LockedEndpoint {
         fn complete(&self, _: Endpoint) -> AuthFuture<'_, Endpoint> {
             let error = AuthError::new(AuthErrorKind::SourceFailed, "read the key of env.KEY: it is locked");
             Box::pin(async { Err(error) })
@@ -89,7 +89,7 @@ mod tests {
         let mut endpoint = StdioEndpoint::new("/bin/sh");
         endpoint.args = vec!["-c".into(), format!("touch {}/started", dir.path().display()).into()];
         let mut server = Server::new(Endpoint::Stdio(endpoint));
-        server.late = Some(std::sync::Arc::new(Refusing));
+        server.late = Some(std::sync::Arc::new(LockedEndpoint));
         let connector = Connector::new(ClientOptions::new(ClientInfo::new("t", "1")));
         let evidence = connector.attempt(&server).await.unwrap_err().evidence();
         assert_eq!(classify(&evidence).code(), Some(ReasonCode::CredentialsFailed));

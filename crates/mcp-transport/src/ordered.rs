@@ -35,7 +35,7 @@ const PROBE: i64 = -1;
 /// One of these wires, its handshake done.
 #[derive(Debug)]
 pub(crate) struct OrderedWire {
-    line: Line,
+    line: StreamEnd,
     agreements: Agreements<Agreement>,
     idle: Option<Duration>,
 }
@@ -57,7 +57,7 @@ impl Ordinal for Agreement {
 
 /// The requests of a handshake over a line.
 struct Opening<'a> {
-    line: &'a Line,
+    line: &'a StreamEnd,
     phase: Phase,
     /// The limit of silence; an attempt as a whole has one, so its parts need none.
     idle: Option<Duration>,
@@ -65,7 +65,7 @@ struct Opening<'a> {
 
 /// A stream, and who is at this end of it.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct StreamEnd {
     pub(crate) stream: Stream,
     pub(crate) hub: Arc<Inbox>,
     pub(crate) options: Arc<ClientOptions>,
@@ -180,7 +180,7 @@ impl Opening<'_> {
     }
 }
 
-impl Line {
+impl StreamEnd {
     fn opening(&self, idle: Option<Duration>) -> Opening<'_> {
         Opening { line: self, phase: Phase::Connect, idle }
     }
@@ -235,7 +235,7 @@ impl OrderedWire {
     /// Shakes hands: `initialize`, which the servers in the field expect as their first message, and where
     /// that is refused with a JSON-RPC error, `server/discover`, because a server may speak only the modern
     /// era (2026-07-28, compatibility matrix).
-    pub(crate) async fn open(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
+    pub(crate) async fn open(line: StreamEnd, idle: Option<Duration>) -> Result<Self, TransportError> {
         let refusal = match line.initialize().await {
             Ok(agreement) => return Ok(Self::new(line, agreement, idle)),
             Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Rpc { .. }) => refusal,
@@ -249,7 +249,7 @@ impl OrderedWire {
     }
 
     /// Asks a server that speaks only the modern era who it is.
-    pub(crate) async fn discover(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
+    pub(crate) async fn discover(line: StreamEnd, idle: Option<Duration>) -> Result<Self, TransportError> {
         match line.discover(None).await? {
             Some(agreement) => Ok(Self::new(line, agreement, idle)),
             None => Err(agree::neither_era()),
@@ -259,7 +259,7 @@ impl OrderedWire {
     /// Probes first, and shakes hands with a server that is not of the modern era (2026-07-28, stdio, backward
     /// compatibility).
     #[cfg(feature = "stdio")]
-    pub(crate) async fn probe(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
+    pub(crate) async fn probe(line: StreamEnd, idle: Option<Duration>) -> Result<Self, TransportError> {
         let limit = probe_limit(line.options.connect_timeout);
         let agreement = match line.discover(Some(limit)).await? {
             Some(agreement) => agreement,
@@ -268,7 +268,7 @@ impl OrderedWire {
         Ok(Self::new(line, agreement, idle))
     }
 
-    fn new(line: Line, agreement: Agreement, idle: Option<Duration>) -> Self {
+    fn new(line: StreamEnd, agreement: Agreement, idle: Option<Duration>) -> Self {
         Self { line, agreements: Agreements::new(agreement), idle }
     }
 

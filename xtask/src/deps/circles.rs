@@ -80,12 +80,12 @@ struct Import {
 
 /// What the files of one crate name.
 struct Crate {
-    modules: BTreeMap<Path, Named>,
+    modules: BTreeMap<Path, FileNames>,
 }
 
 /// What one file names, by absolute paths.
 #[derive(Default)]
-struct Named {
+struct FileNames {
     /// What its `use` declarations make of a name.
     uses: HashMap<String, Path>,
     paths: Vec<Path>,
@@ -120,7 +120,7 @@ impl Crate {
     }
 
     fn imports(&self) -> BTreeMap<&Path, BTreeSet<Path>> {
-        let of = |module: &Path, named: &Named| {
+        let of = |module: &Path, named: &FileNames| {
             let homes = named.paths.iter().filter_map(|path| self.home(path, MAX_HOPS));
             homes.filter(|home| !home.starts_with(module) && !module.starts_with(home)).collect()
         };
@@ -216,8 +216,8 @@ fn end_of_declaration(tokens: &[Token], at: usize) -> Option<usize> {
     tokens[at..].iter().position(ends).map(|length| at + length + 1)
 }
 
-fn named(module: &Path, tokens: &[Token], known: &BTreeSet<Path>) -> Named {
-    let mut named = Named::default();
+fn named(module: &Path, tokens: &[Token], known: &BTreeSet<Path>) -> FileNames {
+    let mut named = FileNames::default();
     // Modules within the file, and how deep their braces are.
     let mut inside: Vec<(usize, String)> = Vec::new();
     let (mut depth, mut at) = (0_usize, 0);

@@ -45,7 +45,7 @@ const PUBLIC: [&str; 11] = [
 
 /// A token, revocation, registration or device authorization endpoint, for one request (and its nonce retry).
 #[derive(Debug)]
-pub(crate) struct Endpoint<'a> {
+pub(crate) struct OAuthEndpoint<'a> {
     http: &'a dyn HttpExchange,
     step: Step,
     url: Url,
@@ -54,7 +54,7 @@ pub(crate) struct Endpoint<'a> {
     last: Mutex<Option<Failure>>,
 }
 
-impl<'a> Endpoint<'a> {
+impl<'a> OAuthEndpoint<'a> {
     /// `url` is what the metadata or the settings say, and `named_by` whose they are.
     ///
     /// # Errors
@@ -264,7 +264,7 @@ impl fmt::Display for Interruption {
 
 impl error::Error for Interruption {}
 
-impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
+impl<'c> AsyncHttpClient<'c> for OAuthEndpoint<'_> {
     type Error = Interruption;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Interruption>> + Send + 'c>>;
 

@@ -23,7 +23,7 @@ use mcp_auth::{
     Recovery, Rejection, Secret, Target,
 };
 use mcp_testkit::{
-    Answer, AuthSettings, Canaries, Echo, Endpoint, FakeAuthServer, FakeMcpServer, MetadataAt, visit,
+    Answer, AuthEndpoint, AuthSettings, Canaries, Echo, FakeAuthServer, FakeMcpServer, MetadataAt, visit,
 };
 use tempfile::TempDir;
 
@@ -257,7 +257,7 @@ async fn a_whole_life_of_a_sign_in_shows_no_secret_anywhere() {
 #[tokio::test]
 async fn f077_the_page_says_so_when_the_exchange_fails() {
     let machine = Machine::new();
-    machine.auth.next_answers_to(Endpoint::Token, [Answer::status(500)]);
+    machine.auth.next_answers_to(AuthEndpoint::Token, [Answer::status(500)]);
     let (outcome, page) = machine.sign_in().await;
     let error = outcome.unwrap_err();
     assert!(error.to_string().starts_with("exchange the authorization code: http://127.0.0.1:"), "{error}");
@@ -365,7 +365,7 @@ async fn servers_that_break_the_rules_get_no_code_and_no_token_request() {
         let (outcome, _) = machine.sign_in().await;
         let error = outcome.err().unwrap_or_else(|| panic!("{words}: signed in"));
         assert!(error.to_string().contains(words), "{words}: {error}");
-        assert!(machine.auth.requests_to(Endpoint::Token).is_empty(), "{words}");
+        assert!(machine.auth.requests_to(AuthEndpoint::Token).is_empty(), "{words}");
     }
 }
 
@@ -379,7 +379,7 @@ async fn fb_o49_an_answer_with_a_foreign_state_does_not_end_the_wait() {
     assert_eq!(error.kind(), AuthErrorKind::Cancelled);
     let page = person.last_page().await;
     assert!(page.contains("Not expected"), "{page}");
-    assert!(machine.auth.requests_to(Endpoint::Token).is_empty());
+    assert!(machine.auth.requests_to(AuthEndpoint::Token).is_empty());
 }
 
 #[tokio::test]

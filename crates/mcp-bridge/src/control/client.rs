@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::task::JoinSet;
 
-use super::{Line, MAX_LINE, Places, Request, SessionInfo, SessionServer};
+use super::{ControlLine, MAX_LINE, Places, Request, SessionInfo, SessionServer};
 use crate::peer_account::check_peer;
 
 /// How long a session that is stopped may take to end: its server is told, and its process waited for.
@@ -142,7 +142,7 @@ async fn exchange(path: &Path, request: Request) -> io::Result<(SessionInfo, Res
     let stream = UnixStream::connect(path).await?;
     check_peer(&stream)?;
     let (read, mut write) = stream.into_split();
-    let mut line = serde_json::to_vec(&Line { op: request })?;
+    let mut line = serde_json::to_vec(&ControlLine { op: request })?;
     line.push(b'\n');
     write.write_all(&line).await?;
     let mut answer = String::new();
@@ -161,7 +161,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::Role;
+    use crate::SharingRole;
     use crate::control::{ControlServer, LiveSession, SessionFuture};
 
     const LIMIT: Duration = Duration::from_secs(10);
@@ -203,7 +203,7 @@ mod tests {
             );
             let report = RawValue::from_string(report).unwrap();
             let mut info = SessionInfo::new("test", SessionServer::new(self.name, "/f"), report);
-            info.shared = (self.name == "web").then_some(Role::Guest { via: 7 });
+            info.shared = (self.name == "web").then_some(SharingRole::Guest { via: 7 });
             info
         }
     }
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(seen.iter().map(|info| info.server.name.as_str()).collect::<Vec<_>>(), ["db", "web"]);
         assert_eq!(
             seen.iter().map(|info| info.shared).collect::<Vec<_>>(),
-            [None, Some(Role::Guest { via: 7 })]
+            [None, Some(SharingRole::Guest { via: 7 })]
         );
         let answers =
             ask_all(&Places::only(&directory), Request::Reconnect, LIMIT, |info| info.server.name == "web")

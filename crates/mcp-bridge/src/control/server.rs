@@ -12,7 +12,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::{Line, LiveSession, MAX_LINE, Places, Request, SessionInfo};
+use super::{ControlLine, LiveSession, MAX_LINE, Places, Request, SessionInfo};
 use crate::peer_account::check_peer;
 
 /// How long a peer may take to say what it wants.
@@ -96,7 +96,7 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
     let Ok(Ok(1..)) = tokio::time::timeout(REQUEST_TIMEOUT, limited.read_line(&mut line)).await else {
         return;
     };
-    let info = match serde_json::from_str::<Line>(&line).map(|line| line.op) {
+    let info = match serde_json::from_str::<ControlLine>(&line).map(|line| line.op) {
         Ok(Request::Status) => session.describe().await,
         Ok(Request::Stop) => {
             say(&mut write, &session.stop().await).await;

@@ -27,7 +27,7 @@ struct Document {
 
 /// Who signed in.
 #[derive(Debug, Serialize)]
-struct Who {
+struct AccountOwner {
     subject: Option<String>,
     name: Option<String>,
     organization: Option<String>,
@@ -45,7 +45,7 @@ struct AccountRow {
     /// The name that it was given, where there are several; `null` is the one without a name.
     account: Option<String>,
     /// Who it is, as far as the tokens tell.
-    who: Option<Who>,
+    who: Option<AccountOwner>,
     issuer: String,
     client_id: String,
     scopes: Vec<String>,
@@ -135,7 +135,7 @@ fn row(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime) -> Account
         has_entry: loaded.config.entry(record.key.server_name()).is_some(),
         url: mcp_config::display_url(record.key.resource()),
         account: record.key.account().map(str::to_owned),
-        who: record.identity.as_ref().map(|identity| Who {
+        who: record.identity.as_ref().map(|identity| AccountOwner {
             subject: identity.subject.clone(),
             name: identity.names.first().cloned(),
             organization: identity.organizations.first().cloned(),

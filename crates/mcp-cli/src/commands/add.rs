@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mcp_config::edit::{self, Change, Value};
 use mcp_config::{
-    Config, EntryPlace, FileEdit, Gate, Place, Scope, ServerEntry, Severity, TrustStore, validate_text,
+    Config, ConfigSource, EntryPlace, FileEdit, Gate, Scope, ServerEntry, Severity, TrustStore, validate_text,
 };
 use mcp_connect::Probe;
 use mcp_status::ServerStatus;
@@ -200,8 +200,11 @@ fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
         entry.put_first("type", Value::from("http"));
     }
     let file = Value::Object(vec![("mcpServers".to_owned(), Value::Object(vec![(new.name.clone(), entry)]))]);
-    let problems =
-        validate_text(Place::File("the new entry".into()), &file.to_json(), app.environment.variables());
+    let problems = validate_text(
+        ConfigSource::File("the new entry".into()),
+        &file.to_json(),
+        app.environment.variables(),
+    );
     match problems.iter().find(|problem| problem.severity == Severity::Error || is_reserved(problem)) {
         None => Ok(()),
         Some(problem) => {

@@ -11,7 +11,7 @@ use mcp_text::Secrets;
 use mcp_transport::tools::Tool;
 use serde::Serialize;
 
-use super::connected::{Want, connected, failed};
+use super::connected::{ConnectionNeeds, connected, failed};
 use super::tools::unknown;
 use crate::app::App;
 use crate::args::ApproveToolsArgs;
@@ -68,7 +68,7 @@ pub(super) async fn run(app: &App, args: &ApproveToolsArgs) -> Result<ExitStatus
     if args.forget {
         return forget(app, args, entry, &store);
     }
-    let mut open = connected(app, &args.name, Want::Definitions).await?;
+    let mut open = connected(app, &args.name, ConnectionNeeds::Definitions).await?;
     open.connection.close().await;
     if let Some(error) = &open.error {
         return Err(failed(&open.wired, error));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
-use super::connected::{OpenServer, Want, connected, failed};
+use super::connected::{ConnectionNeeds, OpenServer, connected, failed};
 use super::login;
 use crate::app::App;
 use crate::args::CallArgs;
@@ -72,13 +72,13 @@ pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliErr
     let args = &CallRequest::by(app, args)?;
     let unusable = |error| unusable(&args.name, &args.tool, &error);
     let mut arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(unusable)?;
-    let mut open = connected(app, &args.name, Want::Questions).await?;
+    let mut open = connected(app, &args.name, ConnectionNeeds::Questions).await?;
     let mut ended = called(app, args, &open, &mut arguments).await;
     if let Err(Failure { wants_sign_in: true, error }) = &ended
         && signed_in(app, &open, error).await?
     {
         open.connection.close().await;
-        open = connected(app, &args.name, Want::Questions).await?;
+        open = connected(app, &args.name, ConnectionNeeds::Questions).await?;
         ended = called(app, args, &open, &mut arguments).await;
     }
     open.connection.close().await;

@@ -6,7 +6,7 @@ use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::connected::{Want, connected, failed, said};
+use super::connected::{ConnectionNeeds, connected, failed, said};
 use crate::app::App;
 use crate::args::CompleteArgs;
 use crate::error::CliError;
@@ -27,7 +27,7 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
         (Some(name), _) => CompletionTarget::Prompt { name },
         (None, uri) => CompletionTarget::Resource { uri: uri.as_deref().unwrap_or_default() },
     };
-    let open = connected(app, &args.server.name, Want::Nothing).await?;
+    let open = connected(app, &args.server.name, ConnectionNeeds::Nothing).await?;
     let (argument, typed) = (args.argument.as_str(), args.typed.as_deref().unwrap_or_default());
     let asked =
         open.connection.complete(target, (argument, typed), &args.given, &RequestOptions::new()).await;

@@ -35,7 +35,7 @@ pub(super) struct OpenServer {
 
 /// What a command wants of a connection beside its own request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Want {
+pub(super) enum ConnectionNeeds {
     /// Nothing.
     Nothing,
     /// The list of tools.
@@ -47,7 +47,7 @@ pub(super) enum Want {
 }
 
 /// Connects to the server `name`.
-pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenServer, CliError> {
+pub(super) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> Result<OpenServer, CliError> {
     let loaded = app.load()?;
     let mut wired = loaded.wired(app, name).await?;
     // A local process is on this machine.
@@ -55,7 +55,11 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
         wired.auth.as_ref().map_or_else(UrlSource::this_machine, |auth| UrlSource::server(&auth.target.url));
     let mut asked = None;
     // A server may list other tools to a client that can be asked.
-    if let (Want::Questions | Want::Tools | Want::Definitions, Ok(endpoint)) = (want, &mut wired.state) {
+    if let (
+        ConnectionNeeds::Questions | ConnectionNeeds::Tools | ConnectionNeeds::Definitions,
+        Ok(endpoint),
+    ) = (want, &mut wired.state)
+    {
         let browser = browser::choose(&app.environment, Machine::current());
         let questions = Arc::new(TerminalQuestions::new(
             app.output.clone(),
@@ -67,7 +71,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
         endpoint.handler = Some(questions.clone());
         asked = Some(questions);
     }
-    if want == Want::Definitions
+    if want == ConnectionNeeds::Definitions
         && let (Ok(endpoint), Some(tools)) = (&mut wired.state, &wired.tools)
     {
         endpoint.tools = Some(Arc::new(tools.without_pins()));
@@ -77,8 +81,8 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
             .next(loaded.switched_on_by(name)));
     }
     let policy = match want {
-        Want::Tools | Want::Definitions => ConnectPolicy::glance(),
-        Want::Nothing | Want::Questions => ConnectPolicy::glance().without_tools(),
+        ConnectionNeeds::Tools | ConnectionNeeds::Definitions => ConnectPolicy::glance(),
+        ConnectionNeeds::Nothing | ConnectionNeeds::Questions => ConnectPolicy::glance().without_tools(),
     };
     let look = format!("mcplink status {}", mcp_text::shell_word(name));
     app.reached.is(format!("connecting to {}", shown::name(name)), &look);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::{StreamExt as _, stream};
-use mcp_bridge::Role;
+use mcp_bridge::SharingRole;
 use mcp_connect::{Check, CheckState, CheckTopic, Examination};
 use mcp_status::ServerStatus;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
@@ -173,7 +173,8 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
 fn sessions_check(row: &Row) -> Check {
     let topic = CheckTopic::Sessions;
     let sessions = &row.sessions;
-    let own = sessions.iter().filter(|session| !matches!(session.shared, Some(Role::Guest { .. }))).count();
+    let own =
+        sessions.iter().filter(|session| !matches!(session.shared, Some(SharingRole::Guest { .. }))).count();
     let told = match (sessions.len(), own) {
         (0, _) => return Check::new(topic, CheckState::Skipped, "none is live"),
         (1, _) => "1 is live".to_owned(),

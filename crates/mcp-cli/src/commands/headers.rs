@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use mcp_auth::{HelperSpec, ProviderKind, Role};
+use mcp_auth::{HelperSpec, ProviderKind, ProviderRole};
 use mcp_connect::{ConfiguredServer, HeaderReport, ServerAuth};
 use mcp_text::shell_word;
 use mcp_transport::supervisor::NoContact;
@@ -139,8 +139,8 @@ fn may_run(
         Ok(_) => {}
     }
     match auth.plan.role(ProviderKind::HeadersHelper) {
-        Some(Role::Authority) => Ok(()),
-        Some(Role::Withheld) => {
+        Some(ProviderRole::Authority) => Ok(()),
+        Some(ProviderRole::Withheld) => {
             let message = format!("the helper of {shown_name} waits until this folder is trusted");
             Err(CliError::new(ExitStatus::NeedsAuth, "helper-untrusted", message).next("mcplink trust"))
         }

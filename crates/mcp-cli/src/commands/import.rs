@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use mcp_config::edit::EditError;
 use mcp_config::{
-    Candidate, CandidateState, EntryPlace, FoundPlace, Host, HostListing, ImportPlan, Input, Place, Scope,
-    Severity,
+    Candidate, CandidateState, ConfigSource, EntryPlace, FoundPlace, Host, HostListing, ImportPlan, Input,
+    Scope, Severity,
 };
 use serde::Serialize;
 
@@ -395,6 +395,6 @@ fn server_row(one: &Candidate, taken: bool) -> ServerRow<'_> {
 }
 
 /// The file of a place, as a path.
-fn file_of(place: &Place) -> String {
+fn file_of(place: &ConfigSource) -> String {
     place.to_string()
 }

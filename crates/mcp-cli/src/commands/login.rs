@@ -16,7 +16,7 @@ use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 pub(super) use crate::sign_in::attempt::{auth_error, failed};
-use crate::sign_in::{SignInSteps, TerminalPrompt, ToldAuthorizer, ToldPrompt, attempt};
+use crate::sign_in::{ReportingAuthorizer, ReportingPrompt, SignInSteps, TerminalPrompt, attempt};
 use crate::view::shown;
 use crate::view::time::rfc3339;
 
@@ -109,10 +109,10 @@ pub(super) async fn sign_in(
     let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes).in_json(app.json));
     steps.registers(login.issuer());
     let signed_in = if way.device {
-        login.complete_with_device(&ToldPrompt { inner: prompt.clone(), steps }).await
+        login.complete_with_device(&ReportingPrompt { inner: prompt.clone(), steps }).await
     } else {
         let inner = LoopbackAuthorizer::new(prompt.clone());
-        login.complete(&ToldAuthorizer { inner, steps }).await
+        login.complete(&ReportingAuthorizer { inner, steps }).await
     };
     prompt.end_line();
     let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;

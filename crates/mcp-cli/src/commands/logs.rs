@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::args::LogsArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::session_log::reading::{Logs, Which, shown, tails_in};
+use crate::session_log::reading::{LineSelection, Logs, shown, tails_in};
 use crate::session_log::{self, folder};
 
 /// How often a followed file is looked at.
@@ -29,7 +29,7 @@ struct Document {
 pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliError> {
     let folder = folder(app.cache_dir());
     let which = which(app, args, &folder)?;
-    let limit = args.lines.unwrap_or(if which == Which::All { LINES_OF_ALL } else { usize::MAX });
+    let limit = args.lines.unwrap_or(if which == LineSelection::All { LINES_OF_ALL } else { usize::MAX });
     let mut logs = Logs::new(which.clone(), folder);
     let lines = logs.more(|warning| app.output.note(warning))?;
     let lines = &lines[lines.len().saturating_sub(limit)..];
@@ -40,10 +40,10 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
     }
     if lines.is_empty() {
         app.output.note(&nothing(args));
-    } else if let (Which::Server(path), true) = (&which, app.output.stdout_is_terminal) {
+    } else if let (LineSelection::Server(path), true) = (&which, app.output.stdout_is_terminal) {
         app.output.note(&format!("{}\n", crate::view::shown::line(&path.display().to_string())));
     }
-    let names_server = which == Which::All;
+    let names_server = which == LineSelection::All;
     let said = |line: &str| if app.json { line.to_owned() } else { shown(line, names_server) };
     for line in lines {
         app.output.out(&said(line));
@@ -58,16 +58,16 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
 }
 
 /// What a word means: a server that there is or was; else, where it is a number, a process.
-fn which(app: &App, args: &LogsArgs, folder: &Path) -> Result<Which, CliError> {
-    let Some(word) = &args.name else { return Ok(Which::All) };
+fn which(app: &App, args: &LogsArgs, folder: &Path) -> Result<LineSelection, CliError> {
+    let Some(word) = &args.name else { return Ok(LineSelection::All) };
     let loaded = app.load()?;
     let path = session_log::file(folder, word);
     if path.symlink_metadata().is_ok() || loaded.config.entry(word).is_some() {
-        return Ok(Which::Server(path));
+        return Ok(LineSelection::Server(path));
     }
     match word.parse() {
-        Ok(process) => Ok(Which::Process(process)),
-        Err(_) if args.follow => Ok(Which::Server(path)),
+        Ok(process) => Ok(LineSelection::Process(process)),
+        Err(_) if args.follow => Ok(LineSelection::Server(path)),
         Err(_) => Err(loaded.unknown(word)),
     }
 }

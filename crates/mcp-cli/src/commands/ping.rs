@@ -5,14 +5,14 @@ use mcp_transport::{RequestOptions, TransportError};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::connected::{Want, connected, failed};
+use super::connected::{ConnectionNeeds, connected, failed};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::shown;
 
 pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
-    let open = connected(app, name, Want::Nothing).await?;
+    let open = connected(app, name, ConnectionNeeds::Nothing).await?;
     app.reached.is(
         format!("waiting for the answer to `ping`: {} is connected", shown::name(name)),
         format!("mcplink status {}", mcp_text::shell_word(name)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::connected::{Want, connected, failed, said};
+use super::connected::{ConnectionNeeds, connected, failed, said};
 use super::resources::{listed, print_blocks};
 use crate::app::App;
 use crate::args::PromptArgs;
@@ -55,7 +55,7 @@ fn listed_name(view: View) -> ListedName {
 
 /// Lists the prompts with their arguments; those in brackets may be left out.
 pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
-    let open = connected(app, name, Want::Nothing).await?;
+    let open = connected(app, name, ConnectionNeeds::Nothing).await?;
     let prompts = listed(&open, "prompts/list", "prompts").await;
     open.connection.close().await;
     let prompts = prompts?;
@@ -95,7 +95,7 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
         CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
             .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name)))
     })?;
-    let open = connected(app, &args.server.name, Want::Questions).await?;
+    let open = connected(app, &args.server.name, ConnectionNeeds::Questions).await?;
     let params =
         to_raw_value(&json!({"name": args.prompt, "arguments": arguments.to_json()})).unwrap_or_default();
     let got = open.connection.request("prompts/get", Some(&params), &RequestOptions::new()).await;

@@ -156,7 +156,7 @@ fn table(sessions: &[Session], style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mcp_bridge::Role;
+    use mcp_bridge::SharingRole;
     use serde_json::Value;
 
     use super::*;
@@ -185,7 +185,7 @@ mod tests {
             session(27_396, "tickets", "Cursor 1.7", "needs-auth", Some(refused)),
             session(27_401, "日本語サーバー", "Codex 0.171", "connected", None),
         ];
-        sessions[1].shared = Some(Role::Owner { guests: 2 });
+        sessions[1].shared = Some(SharingRole::Owner { guests: 2 });
         sessions[1].version = Some("0.0.9".to_owned());
         sessions
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::connected::{OpenServer, Want, connected, failed, said};
+use super::connected::{ConnectionNeeds, OpenServer, connected, failed, said};
 use crate::app::App;
 use crate::args::ReadArgs;
 use crate::error::CliError;
@@ -35,7 +35,7 @@ struct View {
 
 /// Lists the resources, and the templates from which URIs can be made.
 pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
-    let open = connected(app, name, Want::Nothing).await?;
+    let open = connected(app, name, ConnectionNeeds::Nothing).await?;
     let resources = listed(&open, "resources/list", "resources").await;
     let templates = listed(&open, "resources/templates/list", "resourceTemplates").await;
     open.connection.close().await;
@@ -92,7 +92,7 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
         #[serde(borrow)]
         contents: Vec<&'a RawValue>,
     }
-    let open = connected(app, &args.server.name, Want::Questions).await?;
+    let open = connected(app, &args.server.name, ConnectionNeeds::Questions).await?;
     let params = to_raw_value(&json!({"uri": args.uri})).unwrap_or_default();
     let read = open.connection.request("resources/read", Some(&params), &RequestOptions::new()).await;
     open.connection.close().await;

@@ -19,7 +19,7 @@ use crate::exit::{self, ExitStatus};
 use crate::live;
 use crate::steps::Steps;
 use crate::view::live::{Frame, LiveTable};
-use crate::view::overview::{Line, Overview, aside, further};
+use crate::view::overview::{Overview, OverviewLine, aside, further};
 use crate::view::row::{HostPlace, Row, Servers};
 use crate::view::text;
 use mcp_connect::{ConfiguredServer, Probe};
@@ -124,7 +124,7 @@ fn print_all(app: &App, rows: &[Row]) {
 fn overview(app: &App, rows: &[Row], took: Option<Duration>) -> String {
     let folder = app.directory().ok();
     let overview = Overview {
-        lines: rows.iter().map(Line::of).collect(),
+        lines: rows.iter().map(OverviewLine::of).collect(),
         aside: aside(folder.as_deref(), took),
         problems: &[],
         foot: further(rows, |row, command| steps(app, &row.hosts).step(command)),

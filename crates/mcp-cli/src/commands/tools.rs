@@ -6,7 +6,7 @@ use mcp_transport::tools::Tool;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::connected::{Want, connected, failed};
+use super::connected::{ConnectionNeeds, connected, failed};
 use crate::app::App;
 use crate::args::ToolsArgs;
 use crate::error::CliError;
@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         Some((name, tool)) => (name.as_str(), Some(tool.as_str())),
         None => (args.name.as_str(), args.tool.as_deref()),
     };
-    let mut open = connected(app, name, Want::Tools).await?;
+    let mut open = connected(app, name, ConnectionNeeds::Tools).await?;
     open.connection.close().await;
     if let Some(error) = &open.error {
         return Err(failed(&open.wired, error));

@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::watched::{Intervals, ServerView, WatchedServers};
 use crate::signals::{self, Terminal, TerminalEvent};
-use crate::view::overview::{Line, Overview, aside};
+use crate::view::overview::{Overview, OverviewLine, aside};
 use crate::view::row::Row;
 use crate::view::shown;
 use crate::view::text::{self, Style};
@@ -175,7 +175,7 @@ impl ScreenTable<'_> {
         };
         let lines = seen.iter().map(|seen| {
             let (since, spinner) = line(seen);
-            Line { row: &seen.row, since, spinner }
+            OverviewLine { row: &seen.row, since, spinner }
         });
         let folder = self.app.directory().ok();
         draw(&Overview {

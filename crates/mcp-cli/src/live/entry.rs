@@ -126,12 +126,12 @@ pub(crate) struct Entry {
     log: Option<SessionLog>,
     /// What is told beside it where there is no such entry.
     hint: String,
-    read: Mutex<Read>,
+    read: Mutex<LastReading>,
 }
 
 /// The entry as it was read last for a connection.
 #[derive(Debug)]
-struct Read {
+struct LastReading {
     /// Or why it was not there.
     found: Result<Arc<ConfiguredServer>, EntryState>,
     /// The last one that was there: a session goes on telling what it knows.
@@ -148,7 +148,7 @@ impl Entry {
         log: Option<SessionLog>,
         wired: Arc<ConfiguredServer>,
     ) -> Self {
-        let read = Read { found: Ok(wired.clone()), known: wired, helper: Vec::new() };
+        let read = LastReading { found: Ok(wired.clone()), known: wired, helper: Vec::new() };
         Self { app, target, log, hint: String::new(), read: Mutex::new(read) }
     }
 
@@ -162,7 +162,7 @@ impl Entry {
     ) -> Self {
         let state = missing.state.as_ref().map(|_| missing.fingerprint(&app.host)).map_err(NoContact::clone);
         let standing = EntryState { state, sign_in: None, helper: Vec::new(), tools: None };
-        let read = Read { found: Err(standing), known: missing, helper: Vec::new() };
+        let read = LastReading { found: Err(standing), known: missing, helper: Vec::new() };
         Self { app, target, log, hint, read: Mutex::new(read) }
     }
 
@@ -194,7 +194,7 @@ impl Entry {
         // What cannot be read now is told at every call.
         let Ok(wired) = self.target.wired_again(&self.app).await.map(Arc::new) else { return Ok(()) };
         let helper = stamps(helper_files(&wired)).await;
-        *self.last() = Read { found: Ok(wired.clone()), known: wired.clone(), helper };
+        *self.last() = LastReading { found: Ok(wired.clone()), known: wired.clone(), helper };
         wired.self_reference().cloned().map_or(Ok(()), Err)
     }
 
@@ -215,7 +215,7 @@ impl Entry {
         };
         // Before it runs: what is changed after that is news.
         let helper = stamps(helper_files(&wired)).await;
-        *self.last() = Read { found: Ok(wired.clone()), known: wired, helper };
+        *self.last() = LastReading { found: Ok(wired.clone()), known: wired, helper };
         server
     }
 
@@ -291,7 +291,7 @@ impl Entry {
         }
     }
 
-    fn last(&self) -> MutexGuard<'_, Read> {
+    fn last(&self) -> MutexGuard<'_, LastReading> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcp_bridge::{BridgeConfig, Role};
+use mcp_bridge::{BridgeConfig, SharingRole};
 use mcp_connect::ConfiguredServer;
 use mcp_transport::Server;
 use mcp_transport::supervisor::NoContact;
@@ -18,7 +18,7 @@ pub(crate) enum Share {}
 impl Share {
     /// What this bridge is on the connection.
     #[cfg_attr(not(unix), expect(dead_code, reason = "nothing asks where there are no sockets"))]
-    pub(crate) fn role(&self) -> Option<Role> {
+    pub(crate) fn role(&self) -> Option<SharingRole> {
         match *self {}
     }
 

@@ -16,8 +16,8 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
-use super::errand::Errand;
-use super::exchange::{CallEnd, Consent, Listed, News, Stage, ToolEntry, Work};
+use super::errand::ChildCommand;
+use super::exchange::{CallEnd, Consent, News, ServerTools, Stage, ToolEntry, Work};
 use crate::app::App;
 use crate::browser::{self, Browser, Machine};
 use crate::consent::{Approvable, Trustable};
@@ -26,7 +26,7 @@ use crate::exit::ExitStatus;
 use crate::failed_request::failed;
 use crate::live::watched::WatchedServers;
 use crate::live::{self, SessionSelector};
-use crate::session_log::reading::{Logs, Which, shown as said};
+use crate::session_log::reading::{LineSelection, Logs, shown as said};
 use crate::session_log::{self, folder};
 use crate::sign_in::attempt;
 use crate::view::content::Sink;
@@ -59,12 +59,12 @@ enum Answer {
 
 /// Tells news of one thing.
 #[derive(Clone, Debug)]
-struct Teller {
+struct NewsSender {
     number: u64,
     news: UnboundedSender<(u64, News)>,
 }
 
-impl Teller {
+impl NewsSender {
     fn tell(&self, news: News) {
         // Who listened may be gone.
         drop(self.news.send((self.number, news)));
@@ -96,7 +96,7 @@ impl Desk {
     fn replace(&mut self, work: Work, watched: &WatchedServers) {
         self.end();
         self.number += 1;
-        let teller = Teller { number: self.number, news: self.news.clone() };
+        let teller = NewsSender { number: self.number, news: self.news.clone() };
         let app = self.app.clone();
         let held = |name: &str| watched.held(name);
         self.task = match work {
@@ -163,12 +163,12 @@ fn refused(wired: &ConfiguredServer, error: &RequestError) -> CliError {
 }
 
 /// Tells the tools of a server, and tells them again when they are others.
-async fn list(app: Arc<App>, handle: SupervisorHandle, wired: Arc<ConfiguredServer>, teller: Teller) {
+async fn list(app: Arc<App>, handle: SupervisorHandle, wired: Arc<ConfiguredServer>, teller: NewsSender) {
     let mut status = handle.status();
     loop {
         match listed(&handle).await {
-            Ok((list, secrets)) => teller.tell(News::Listed(Ok(entries(&list, &secrets)))),
-            Err(error) => return teller.tell(News::Listed(Err(lines(&app, refused(&wired, &error))))),
+            Ok((list, secrets)) => teller.tell(News::Tools(Ok(entries(&list, &secrets)))),
+            Err(error) => return teller.tell(News::Tools(Err(lines(&app, refused(&wired, &error))))),
         }
         let told = status.borrow_and_update().tools.as_ref().map(Arc::as_ptr).map(|tools| tools as usize);
         let is_other = |now: &mcp_transport::supervisor::StatusSnapshot| {
@@ -192,7 +192,7 @@ async fn listed(handle: &SupervisorHandle) -> Result<(Arc<ToolList>, Secrets), R
     Ok((list, lease.credentials_sent()))
 }
 
-fn entries(list: &ToolList, secrets: &Secrets) -> Listed {
+fn entries(list: &ToolList, secrets: &Secrets) -> ServerTools {
     let entry = |tool: &Tool| {
         let view = tool.view();
         let described = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
@@ -208,7 +208,7 @@ fn entries(list: &ToolList, secrets: &Secrets) -> Listed {
     let mut notes: Vec<String> = list.withheld.iter().map(|one| note("withheld", one)).collect();
     notes.extend(list.unapproved.iter().map(|one| note("not approved", one)));
     notes.extend(list.rejected.iter().map(|one| note("cannot be called", one)));
-    Listed { tools: list.tools.iter().map(entry).collect(), notes }
+    ServerTools { tools: list.tools.iter().map(entry).collect(), notes }
 }
 
 async fn call(
@@ -217,7 +217,7 @@ async fn call(
     wired: Arc<ConfiguredServer>,
     tool: String,
     arguments: String,
-    teller: Teller,
+    teller: NewsSender,
 ) {
     let began = Instant::now();
     let arguments = RawValue::from_string(arguments).unwrap_or_default();
@@ -264,8 +264,8 @@ fn texts(result: &Payload, tool: &str) -> Result<(Vec<String>, bool), mcp_transp
 }
 
 /// Runs a command of ours without a terminal, and tells what it prints. It ends with the task.
-async fn run(app: Arc<App>, command: String, teller: Teller) {
-    let ran = match Errand::of_command(&app, &command) {
+async fn run(app: Arc<App>, command: String, teller: NewsSender) {
+    let ran = match ChildCommand::of_command(&app, &command) {
         Ok(errand) => errand.ran(MOST_BYTES).await,
         Err(why) => Err(why),
     };
@@ -299,7 +299,7 @@ pub(super) fn reconnect(app: &Arc<App>, name: &str, decided: Decision, told: Unb
 }
 
 /// Tells what a decision would allow, and makes it once a person has confirmed it: what was told is what is agreed to.
-async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<Answer>, teller: Teller) {
+async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<Answer>, teller: NewsSender) {
     let told = teller.clone();
     let reading = app.clone();
     // Files are read, and a question waits: not on a thread that others need.
@@ -337,10 +337,10 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
     teller.tell(News::Ran { lines, is_error });
 }
 
-async fn log(app: Arc<App>, name: String, teller: Teller) {
+async fn log(app: Arc<App>, name: String, teller: NewsSender) {
     let folder = folder(app.cache_dir());
     let path = session_log::file(&folder, &name);
-    let mut logs = Logs::new(Which::Server(path), folder);
+    let mut logs = Logs::new(LineSelection::Server(path), folder);
     let mut last = Vec::new();
     let mut is_told = false;
     loop {
@@ -370,7 +370,7 @@ async fn log(app: Arc<App>, name: String, teller: Teller) {
 /// A person who has the menu before them.
 #[derive(Debug)]
 struct Person {
-    teller: Teller,
+    teller: NewsSender,
     browser: Browser,
     answers: Mutex<UnboundedReceiver<Answer>>,
 }
@@ -411,7 +411,7 @@ async fn sign_in(
     name: String,
     handle: Option<SupervisorHandle>,
     answers: UnboundedReceiver<Answer>,
-    teller: Teller,
+    teller: NewsSender,
 ) {
     let (said, is_error) = match signed_in(&app, &name, answers, &teller).await {
         Ok(said) => {
@@ -428,7 +428,7 @@ async fn signed_in(
     app: &Arc<App>,
     name: &str,
     answers: UnboundedReceiver<Answer>,
-    teller: &Teller,
+    teller: &NewsSender,
 ) -> Result<Vec<String>, CliError> {
     let reading = app.clone();
     let loaded = tokio::task::spawn_blocking(move || reading.load()).await;

@@ -18,14 +18,14 @@ const TAKE_A_LINE: [&str; 9] = ["vi", "vim", "nvim", "nano", "emacs", "ed", "mic
 
 /// A program with its arguments, and how it is told.
 #[derive(Debug)]
-pub(super) struct Errand {
+pub(super) struct ChildCommand {
     program: String,
     arguments: Vec<String>,
     /// As a person would type it.
     pub(super) command_line: String,
 }
 
-impl Errand {
+impl ChildCommand {
     /// This command of this program, with what its text could not carry.
     pub(super) fn of_command(app: &App, command: &str) -> Result<Self, String> {
         let program = app.environment.program().map_err(mcp_files::reason)?;
@@ -119,8 +119,8 @@ mod tests {
             ("/usr/bin/nano -w", &["-w", "+5", "/a b"]),
             ("code --wait", &["--wait", "/a b"]),
         ] {
-            assert_eq!(Errand::of_editor_at(editor, "/a b", Some(5)).arguments, arguments, "{editor}");
+            assert_eq!(ChildCommand::of_editor_at(editor, "/a b", Some(5)).arguments, arguments, "{editor}");
         }
-        assert_eq!(Errand::of_editor_at("vim", "/a", None).arguments, ["/a"]);
+        assert_eq!(ChildCommand::of_editor_at("vim", "/a", None).arguments, ["/a"]);
     }
 }

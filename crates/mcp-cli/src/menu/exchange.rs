@@ -20,7 +20,7 @@ pub(crate) struct ToolEntry {
 
 /// What a server listed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Listed {
+pub(crate) struct ServerTools {
     pub(crate) tools: Vec<ToolEntry>,
     /// What is to be said beside it: what was left out, and why.
     pub(crate) notes: Vec<String>,
@@ -89,7 +89,7 @@ pub(crate) enum Consent {
 pub(crate) enum News {
     /// Of something that goes on beside any room.
     Said(String),
-    Listed(Result<Listed, Vec<String>>),
+    Tools(Result<ServerTools, Vec<String>>),
     Called(CallEnd),
     SignIn(Stage),
     /// What a decision would allow, in lines.
@@ -121,7 +121,7 @@ pub(super) enum Step {
 
 /// A room as it has lines.
 #[derive(Debug)]
-pub(super) struct Drawn {
+pub(super) struct RoomView {
     pub(super) lines: Vec<Text>,
     /// Its line and column.
     pub(super) focus: (usize, usize),

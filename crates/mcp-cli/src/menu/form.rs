@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::exchange::{CallEnd, Drawn, Step, ToolEntry, Work};
+use super::exchange::{CallEnd, RoomView, Step, ToolEntry, Work};
 use super::keys::Key;
-use super::line::Line;
-use super::lines::{Lines, fold};
+use super::line::InputLine;
+use super::lines::{PageLines, fold};
 use super::look::{Paint, Text};
 use crate::arguments::{Arguments, Inputs};
 use crate::view::shown;
@@ -25,7 +25,7 @@ pub(super) struct Form {
     server: String,
     tool: ToolEntry,
     /// One for each argument.
-    typed: Vec<Line>,
+    typed: Vec<InputLine>,
     /// Which of them the keys are for; behind the last one stands the call.
     focus: usize,
     problem: Option<String>,
@@ -41,9 +41,9 @@ enum State {
 }
 
 /// Nothing is read from files or pipes here.
-struct Typed;
+struct NoFiles;
 
-impl Inputs for Typed {
+impl Inputs for NoFiles {
     fn file(&self, _: &str) -> Result<String, String> {
         Err("names a file".to_owned())
     }
@@ -66,7 +66,7 @@ impl Form {
     pub(super) fn new(server: &str, tool: &ToolEntry) -> Self {
         Self {
             server: server.to_owned(),
-            typed: vec![Line::default(); tool.arguments.len()],
+            typed: vec![InputLine::default(); tool.arguments.len()],
             tool: tool.clone(),
             focus: 0,
             problem: None,
@@ -109,7 +109,7 @@ impl Form {
 
     /// Each argument with what is typed for it.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&Argument, &str)> {
-        self.tool.arguments.iter().zip(self.typed.iter().map(Line::text))
+        self.tool.arguments.iter().zip(self.typed.iter().map(InputLine::text))
     }
 
     pub(super) fn tool(&self) -> &ToolEntry {
@@ -183,7 +183,7 @@ impl Form {
 
     /// The arguments as they are sent, or what is wrong with them and with which.
     fn read(&self) -> Result<Box<RawValue>, (Option<String>, String)> {
-        let mut arguments = Arguments::parse(&self.words(), &Typed).map_err(|error| {
+        let mut arguments = Arguments::parse(&self.words(), &NoFiles).map_err(|error| {
             (Some(error.argument.clone()), shown::line(&format!("{} {}", error.argument, error.problem)))
         })?;
         if let Ok(schema) = RawValue::from_string(self.tool.schema.clone()) {
@@ -242,11 +242,11 @@ impl Form {
         command
     }
 
-    pub(super) fn draw(&self, width: usize) -> Drawn {
-        let mut page = Lines::new(width);
+    pub(super) fn draw(&self, width: usize) -> RoomView {
+        let mut page = PageLines::new(width);
         let mut focus = (0, 0);
         page.text(&format!("{} of {}", shown::key(&self.tool.name), shown::name(&self.server)), Paint::Bold);
-        let mut said = Lines::new(width);
+        let mut said = PageLines::new(width);
         for line in self.tool.described.lines() {
             said.text(line, Paint::Plain);
         }
@@ -300,7 +300,7 @@ impl Form {
                 }
             }
         }
-        Drawn { lines: page.lines, focus, mark }
+        RoomView { lines: page.lines, focus, mark }
     }
 }
 

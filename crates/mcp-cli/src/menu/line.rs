@@ -6,13 +6,13 @@ use super::keys::Key;
 const MOST: usize = 128 * 1024;
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Line {
+pub(super) struct InputLine {
     text: String,
     /// The byte that the cursor stands on.
     at: usize,
 }
 
-impl Line {
+impl InputLine {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -98,8 +98,8 @@ fn safe(c: char) -> char {
 mod tests {
     use super::*;
 
-    fn line(text: &str, keys: &[Key]) -> Line {
-        let mut line = Line::default();
+    fn line(text: &str, keys: &[Key]) -> InputLine {
+        let mut line = InputLine::default();
         line.insert(text);
         keys.iter().for_each(|key| assert!(line.press(*key), "{key:?}"));
         line
@@ -118,7 +118,7 @@ mod tests {
         ] {
             assert_eq!(line(text, keys).text(), expected, "{keys:?}");
         }
-        assert!(!Line::default().press(Key::Enter));
+        assert!(!InputLine::default().press(Key::Enter));
         assert_eq!(line(&"x".repeat(MOST + 1), &[]).text(), "");
     }
 

@@ -11,12 +11,12 @@ const BESIDE: usize = 36;
 
 /// Lines of a page as they come.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct PageLines {
     width: usize,
     pub(super) lines: Vec<Text>,
 }
 
-impl Lines {
+impl PageLines {
     pub(super) fn new(width: usize) -> Self {
         Self { width: width.max(1), lines: Vec::new() }
     }

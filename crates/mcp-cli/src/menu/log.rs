@@ -1,8 +1,8 @@
 //! The last lines that sessions of a server wrote, as `mcplink logs` shows them.
 
-use super::exchange::{Drawn, Step};
+use super::exchange::{RoomView, Step};
 use super::keys::Key;
-use super::lines::Lines;
+use super::lines::PageLines;
 use super::look::Paint;
 use crate::view::shown;
 
@@ -34,8 +34,8 @@ impl Log {
         format!("mcplink logs {} -f", mcp_text::shell_word(&self.server))
     }
 
-    pub(super) fn draw(&self, width: usize) -> Drawn {
-        let mut page = Lines::new(width);
+    pub(super) fn draw(&self, width: usize) -> RoomView {
+        let mut page = PageLines::new(width);
         page.text(&format!("log of {}", shown::name(&self.server)), Paint::Bold);
         match &self.lines {
             None => page.text("reading", Paint::Plain),
@@ -46,6 +46,6 @@ impl Log {
             Some(lines) => lines.iter().for_each(|line| page.text(line, Paint::Plain)),
         }
         let last = page.lines.len().saturating_sub(1);
-        Drawn { lines: page.lines, focus: (last, 0), mark: 0 }
+        RoomView { lines: page.lines, focus: (last, 0), mark: 0 }
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use mcp_status::ServerStatus;
 
-use super::lines::Lines;
+use super::lines::PageLines;
 use super::look::{Look, Paint, Text};
 use super::model::{Menu, Moment, Page, Server, place};
 use crate::view::shown;
@@ -14,7 +14,7 @@ use crate::view::time::clock;
 
 /// The page that is turned to, in lines of at most this width.
 pub(super) fn lines(menu: &Menu, look: &Look, width: usize) -> Vec<Text> {
-    let mut page = Lines::new(width);
+    let mut page = PageLines::new(width);
     match (menu.page, menu.focus()) {
         (Page::Help, _) => help(&mut page),
         (Page::Commands, Some(server)) => commands(&mut page, menu, server),
@@ -24,7 +24,7 @@ pub(super) fn lines(menu: &Menu, look: &Look, width: usize) -> Vec<Text> {
     page.lines
 }
 
-fn detail(page: &mut Lines, server: &Server, now: SystemTime) {
+fn detail(page: &mut PageLines, server: &Server, now: SystemTime) {
     let row = &server.row;
     page.text(&shown::name(&row.name), Paint::Bold);
     let status = row.status.unwrap_or(ServerStatus::Pending);
@@ -100,7 +100,7 @@ fn moment_text(moment: &Moment, now: SystemTime) -> String {
     format!("{} {status}{code}", clock(moment.at, now))
 }
 
-fn commands(page: &mut Lines, menu: &Menu, server: &Server) {
+fn commands(page: &mut PageLines, menu: &Menu, server: &Server) {
     page.text(&shown::name(&server.row.name), Paint::Bold);
     page.text("The command that does the same:", Paint::Plain);
     page.blank();
@@ -126,7 +126,7 @@ fn commands(page: &mut Lines, menu: &Menu, server: &Server) {
     }
 }
 
-fn help(page: &mut Lines) {
+fn help(page: &mut PageLines) {
     page.text("Keys", Paint::Bold);
     for (key, what) in [
         ("up, down", "go through the list, or through a page that is open"),

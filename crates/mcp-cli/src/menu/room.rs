@@ -1,6 +1,6 @@
 //! What is open in the place of the list: the tools of a server, the form of one, a sign-in, a log. Values, and no I/O.
 
-use super::exchange::{Drawn, News, Step, Work};
+use super::exchange::{News, RoomView, Step, Work};
 use super::form::Form;
 use super::keys::Key;
 use super::log::Log;
@@ -38,7 +38,7 @@ impl Room {
     /// Whether the news were for it.
     pub(super) fn hear(&mut self, news: News) -> bool {
         match (self, news) {
-            (Self::Tools(tools), News::Listed(listed)) => tools.hear(listed),
+            (Self::Tools(tools), News::Tools(listed)) => tools.hear(listed),
             (Self::Form(form), News::Called(ended)) => form.hear(ended),
             (Self::Signing(signing), News::SignIn(stage)) => signing.hear(stage),
             (Self::Log(log), News::Log(lines)) => log.hear(lines),
@@ -84,7 +84,7 @@ impl Room {
         }
     }
 
-    pub(super) fn draw(&self, width: usize) -> Drawn {
+    pub(super) fn draw(&self, width: usize) -> RoomView {
         match self {
             Self::Tools(tools) => tools.draw(width),
             Self::Form(form) => form.draw(width),

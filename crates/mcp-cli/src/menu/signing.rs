@@ -1,9 +1,9 @@
 //! A sign-in inside the menu: where it stands, the page to sign in at, a place to paste, and what came of it.
 
-use super::exchange::{Drawn, Stage, Step, Work};
+use super::exchange::{RoomView, Stage, Step, Work};
 use super::keys::Key;
-use super::line::Line;
-use super::lines::Lines;
+use super::line::InputLine;
+use super::lines::PageLines;
 use super::look::{Paint, Text};
 use crate::view::shown;
 
@@ -11,13 +11,13 @@ use crate::view::shown;
 pub(super) struct Signing {
     server: String,
     stage: Stage,
-    pasted: Line,
+    pasted: InputLine,
     problem: Option<&'static str>,
 }
 
 impl Signing {
     pub(super) fn new(server: &str) -> Self {
-        Self { server: server.to_owned(), stage: Stage::Asks, pasted: Line::default(), problem: None }
+        Self { server: server.to_owned(), stage: Stage::Asks, pasted: InputLine::default(), problem: None }
     }
 
     pub(super) fn is_under_way(&self) -> bool {
@@ -72,8 +72,8 @@ impl Signing {
         format!("mcplink login {}", mcp_text::shell_word(&self.server))
     }
 
-    pub(super) fn draw(&self, width: usize) -> Drawn {
-        let mut page = Lines::new(width);
+    pub(super) fn draw(&self, width: usize) -> RoomView {
+        let mut page = PageLines::new(width);
         let name = shown::name(&self.server);
         page.text(&format!("sign in to {name}"), Paint::Bold);
         page.blank();
@@ -119,6 +119,6 @@ impl Signing {
                 focus = (2, 0);
             }
         }
-        Drawn { lines: page.lines, focus, mark: 0 }
+        RoomView { lines: page.lines, focus, mark: 0 }
     }
 }

@@ -1,9 +1,9 @@
 //! The tools of a connected server: a list with the arguments of each, and a filter.
 
-use super::exchange::{Drawn, Listed, Step, ToolEntry};
+use super::exchange::{RoomView, ServerTools, Step, ToolEntry};
 use super::keys::Key;
-use super::line::Line;
-use super::lines::Lines;
+use super::line::InputLine;
+use super::lines::PageLines;
 use super::look::{Paint, Text};
 use crate::view::shown;
 use crate::view::signature::Argument;
@@ -18,22 +18,28 @@ const DESCRIBED: usize = 60;
 pub(super) struct Tools {
     server: String,
     /// `None` while they are asked for; the lines of an error where they could not be had.
-    listed: Option<Result<Listed, Vec<String>>>,
+    listed: Option<Result<ServerTools, Vec<String>>>,
     focus: usize,
-    filter: Line,
+    filter: InputLine,
     is_typing: bool,
 }
 
 impl Tools {
     pub(super) fn new(server: &str) -> Self {
-        Self { server: server.to_owned(), listed: None, focus: 0, filter: Line::default(), is_typing: false }
+        Self {
+            server: server.to_owned(),
+            listed: None,
+            focus: 0,
+            filter: InputLine::default(),
+            is_typing: false,
+        }
     }
 
     pub(super) fn server(&self) -> &str {
         &self.server
     }
 
-    pub(super) fn hear(&mut self, listed: Result<Listed, Vec<String>>) {
+    pub(super) fn hear(&mut self, listed: Result<ServerTools, Vec<String>>) {
         // The same tool keeps the focus.
         let name = self.shown().get(self.focus).map(|tool| tool.name.clone());
         self.listed = Some(listed);
@@ -103,8 +109,8 @@ impl Tools {
         format!("mcplink tools {}", mcp_text::shell_word(&self.server))
     }
 
-    pub(super) fn draw(&self, width: usize) -> Drawn {
-        let mut page = Lines::new(width);
+    pub(super) fn draw(&self, width: usize) -> RoomView {
+        let mut page = PageLines::new(width);
         let name = shown::name(&self.server);
         let mut focus = (0, 0);
         match &self.listed {
@@ -141,7 +147,7 @@ impl Tools {
                 }
             }
         }
-        Drawn { lines: page.lines, focus, mark: 0 }
+        RoomView { lines: page.lines, focus, mark: 0 }
     }
 }
 

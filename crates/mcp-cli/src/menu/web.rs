@@ -21,8 +21,8 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 use self::gate::Gate;
-use self::serve::{Ask, Door, Guests};
-use self::shown::{Deed, Page};
+use self::serve::{BrowserRequest, Guests, ServerContext};
+use self::shown::{Page, PersonStep};
 use super::desk::{Desk, reconnect};
 use super::exchange::News;
 use super::model::Menu;
@@ -66,7 +66,7 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
     let mut menu = Menu::new(app.steps.clone());
     let mut page = Page::default();
     let mut guests = Guests::default();
-    let door = Arc::new(Door { gate: Mutex::new(gate), asks, shown });
+    let door = Arc::new(ServerContext { gate: Mutex::new(gate), asks, shown });
     menu.update(watched.seen(), watched.problems());
     document.send_replace(page.document(&menu, &folder, SystemTime::now()).into());
     open(app, &address);
@@ -85,17 +85,17 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
                 _ => {}
             },
             Some(ask) = asked.recv() => match ask {
-                Ask::Opened => tell_again(app, &door),
-                Ask::Press(press) => {
+                BrowserRequest::Opened => tell_again(app, &door),
+                BrowserRequest::Press(press) => {
                     menu.message.clear();
                     match page.press(&menu, press) {
-                        Some(Deed::Reconnect(name)) => {
+                        Some(PersonStep::Reconnect(name)) => {
                             if let Some(decided) = watched.reconnect(&name) {
                                 menu.message = format!("reconnecting {}", view::name(&name));
                                 reconnect(app, &name, decided, told.clone());
                             }
                         }
-                        Some(Deed::Begin(work)) => desk.begin(work, &watched),
+                        Some(PersonStep::Begin(work)) => desk.begin(work, &watched),
                         None => {}
                     }
                 }
@@ -140,7 +140,7 @@ fn open(app: &App, address: &str) {
 }
 
 /// The address that was taken works no more; there is another one for another browser.
-fn tell_again(app: &App, door: &Door) {
+fn tell_again(app: &App, door: &ServerContext) {
     let address = door.gate.lock().unwrap_or_else(PoisonError::into_inner).address();
     if app.json {
         app.print_json_line(&json!({ "schemaVersion": 1, "url": address }));

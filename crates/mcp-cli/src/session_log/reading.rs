@@ -13,7 +13,7 @@ use crate::view::shown;
 
 /// Whose lines are meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Which {
+pub(crate) enum LineSelection {
     /// Those of one server, whose file this is.
     Server(PathBuf),
     /// Those of one process.
@@ -47,13 +47,13 @@ fn logs_in(folder: &Path) -> Vec<PathBuf> {
 /// The files that are meant, and how far each has been read.
 #[derive(Debug)]
 pub(crate) struct Logs {
-    which: Which,
+    which: LineSelection,
     folder: PathBuf,
     open: Vec<(PathBuf, Option<Reader>)>,
 }
 
 impl Logs {
-    pub(crate) fn new(which: Which, folder: PathBuf) -> Self {
+    pub(crate) fn new(which: LineSelection, folder: PathBuf) -> Self {
         Self { which, folder, open: Vec::new() }
     }
 
@@ -66,7 +66,7 @@ impl Logs {
     /// The whole lines that have come since the last look, in the order of their times.
     pub(crate) fn more(&mut self, mut warn: impl FnMut(&str)) -> Result<Vec<String>, CliError> {
         let paths = match &self.which {
-            Which::Server(path) => vec![path.clone()],
+            LineSelection::Server(path) => vec![path.clone()],
             _ => logs_in(&self.folder),
         };
         for path in paths {
@@ -81,7 +81,7 @@ impl Logs {
                 match (Reader::open(path), &self.which) {
                     (Ok(Some(opened)), _) => *reader = Some(opened),
                     (Ok(None), _) => {}
-                    (Err(error), Which::Server(_)) => return Err(unreadable(path, &error)),
+                    (Err(error), LineSelection::Server(_)) => return Err(unreadable(path, &error)),
                     (Err(error), _) => {
                         warn(&format!("warning: {}: {error}\n", path.display()));
                     }
@@ -90,7 +90,7 @@ impl Logs {
             lines.extend(std::iter::from_fn(|| reader.as_mut()?.line()));
         }
         let record = |line: &String| serde_json::from_str::<Record>(line).ok();
-        if let Which::Process(process) = self.which {
+        if let LineSelection::Process(process) = self.which {
             lines.retain(|line| record(line).is_some_and(|record| record.pid == process));
         }
         if self.open.len() > 1 {

@@ -12,7 +12,7 @@ use super::wrap::{cut, paragraph, wrap};
 
 /// One server.
 #[derive(Clone, Debug)]
-pub(crate) struct Line<'a> {
+pub(crate) struct OverviewLine<'a> {
     pub(crate) row: &'a Row,
     /// `since 02:13Z`, where it is watched.
     pub(crate) since: Option<String>,
@@ -20,7 +20,7 @@ pub(crate) struct Line<'a> {
     pub(crate) spinner: Option<&'static str>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> OverviewLine<'a> {
     /// A server that has been looked at.
     pub(crate) fn of(row: &'a Row) -> Self {
         Self { row, since: None, spinner: None }
@@ -31,7 +31,7 @@ impl<'a> Line<'a> {
 #[derive(Debug)]
 pub(crate) struct Overview<'a> {
     /// In the order of the configuration.
-    pub(crate) lines: Vec<Line<'a>>,
+    pub(crate) lines: Vec<OverviewLine<'a>>,
     /// Behind the summary: where, how long it took.
     pub(crate) aside: String,
     /// What is wrong with the files.
@@ -170,13 +170,13 @@ impl Overview<'_> {
     }
 
     /// What is wrong first; what has the same step stands together.
-    fn sorted(&self) -> Vec<Line<'_>> {
+    fn sorted(&self) -> Vec<OverviewLine<'_>> {
         let mut lines = self.lines.clone();
         lines.sort_by_key(|line| Group::of(line.row));
-        let mut sorted: Vec<Line<'_>> = Vec::with_capacity(lines.len());
+        let mut sorted: Vec<OverviewLine<'_>> = Vec::with_capacity(lines.len());
         for line in lines {
             let group = Group::of(line.row);
-            let same = |other: &&Line<'_>| {
+            let same = |other: &&OverviewLine<'_>| {
                 Group::of(other.row) == group && joint_step(other.row, line.row).is_some()
             };
             match sorted.iter().rposition(|other| same(&other)) {
@@ -203,12 +203,12 @@ impl Overview<'_> {
 
 /// How far names are aligned: as far as those that leave most of the screen to what is said of them. A longer one has its
 /// row to itself, and moves no other.
-fn aligned(lines: &[Line<'_>], style: Style) -> usize {
+fn aligned(lines: &[OverviewLine<'_>], style: Style) -> usize {
     let widths = lines.iter().map(|line| name_width(std::iter::once(line.row.name.as_str())));
     widths.filter(|width| *width <= (style.columns / 4).max(12)).max().unwrap_or(0)
 }
 
-fn troubles(lines: &[Line<'_>], style: Style) -> Vec<String> {
+fn troubles(lines: &[OverviewLine<'_>], style: Style) -> Vec<String> {
     let width = aligned(lines, style);
     let mut held: Option<String> = None;
     let mut blocks = Vec::with_capacity(lines.len());
@@ -255,9 +255,10 @@ fn joint(step: &str, before: &Row, row: &Row) -> Option<String> {
 }
 
 /// What works, and what is switched off.
-fn others(lines: &[Line<'_>], style: Style) -> Vec<String> {
-    let is_plain =
-        |line: &&Line<'_>| line.row.status == Some(ServerStatus::Connected) && line.row.reason().is_none();
+fn others(lines: &[OverviewLine<'_>], style: Style) -> Vec<String> {
+    let is_plain = |line: &&OverviewLine<'_>| {
+        line.row.status == Some(ServerStatus::Connected) && line.row.reason().is_none()
+    };
     let width = aligned(lines, style);
     let tools = lines.iter().filter(is_plain).map(|line| tools(line.row));
     let tools_width = tools.map(|tools| mcp_text::width(&tools)).max().unwrap_or(0);

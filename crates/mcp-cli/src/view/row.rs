@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mcp_bridge::Role;
+use mcp_bridge::SharingRole;
 use mcp_config::Pointer;
 use mcp_connect::{ConfiguredServer, Description, Probe};
 use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus, StatusReport};
@@ -59,7 +59,7 @@ pub(crate) struct Session {
     pub(crate) kind: String,
     /// What it is on a connection that it shares.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) shared: Option<Role>,
+    pub(crate) shared: Option<SharingRole>,
     pub(crate) status: Value,
     pub(crate) reason: Value,
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use mcp_bridge::Role;
+use mcp_bridge::SharingRole;
 use mcp_status::ServerStatus;
 
 use super::row::{ReconnectOutcome, Row, SavedCredentials, Session};
@@ -218,10 +218,10 @@ pub(crate) fn session_text(session: &Session) -> String {
 /// What a session is on a connection that it shares, behind its kind.
 pub(crate) fn shared(session: &Session) -> String {
     match session.shared {
-        Some(Role::Guest { via }) => format!(", shared: via {via}"),
-        Some(Role::Owner { guests: 0 }) => ", shared with no other yet".to_owned(),
-        Some(Role::Owner { guests: 1 }) => ", shared with 1 more".to_owned(),
-        Some(Role::Owner { guests }) => format!(", shared with {guests} more"),
+        Some(SharingRole::Guest { via }) => format!(", shared: via {via}"),
+        Some(SharingRole::Owner { guests: 0 }) => ", shared with no other yet".to_owned(),
+        Some(SharingRole::Owner { guests: 1 }) => ", shared with 1 more".to_owned(),
+        Some(SharingRole::Owner { guests }) => format!(", shared with {guests} more"),
         _ => String::new(),
     }
 }

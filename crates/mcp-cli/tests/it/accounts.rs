@@ -235,7 +235,7 @@ fn a_sign_in_of_another_person_tenant_or_issuer_is_refused_before_anything_is_se
     setting.write("s", oauth(json!({ "expectSubject": "ann@corp.example" })));
     let refused = desk.run(&setting, &["login", "s", "--json"], 3);
     assert!(refused.stderr.contains("\"wrong-account\"") && refused.stderr.contains("bob@corp"), "{refused}");
-    let asked = desk.auth.requests_to(mcp_testkit::Endpoint::Authorize);
+    let asked = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Authorize);
     assert!(
         asked.last().unwrap().query.as_deref().unwrap_or_default().contains("login_hint=ann%40corp.example"),
         "{asked:?}"
@@ -285,12 +285,12 @@ fn a_sign_in_made_elsewhere_is_taken_from_a_pipe_without_a_person() {
     }
     // A refresh token goes to no authorization server that the server alone names.
     setting.write("s", http(&desk.server));
-    let before = desk.auth.requests_to(mcp_testkit::Endpoint::Token).len();
+    let before = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len();
     let stranger = seed(&setting, r#"{"refresh_token":"canary","client_id":"ci"}"#, 2);
     assert!(stranger.stderr.contains("oauth.issuer"), "{stranger}");
     let no_client = seed(&setting, "canary", 2);
     assert!(no_client.stderr.contains("clientId"), "{no_client}");
-    assert_eq!(desk.auth.requests_to(mcp_testkit::Endpoint::Token).len(), before);
+    assert_eq!(desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len(), before);
 }
 
 #[test]
@@ -344,9 +344,9 @@ fn one_sign_in_serves_the_servers_of_its_issuer_that_a_person_says_share_it() {
     desk.run(&setting, &["status", "t"], 0);
     let (of_s, of_t) = (desk.sent(&setting, &[]), authorizations(&second, "tools/list").pop().unwrap());
     assert_ne!(of_s, of_t);
-    let before = desk.auth.requests_to(mcp_testkit::Endpoint::Token).len();
+    let before = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len();
     desk.run(&setting, &["status", "t"], 0);
-    assert_eq!(desk.auth.requests_to(mcp_testkit::Endpoint::Token).len(), before, "it is kept");
+    assert_eq!(desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len(), before, "it is kept");
     // Not without the word of a person, and not by that of a repository.
     desk.run(&setting, &["status", "u"], 3);
     let refused = setting.run(&["status", "p", "--json"], 2).json();
@@ -375,7 +375,7 @@ fn a_client_metadata_document_comes_before_a_registration_and_a_registered_clien
         let login = login.env("MCPLINK_CLIENT_METADATA_URL", HOSTED).may_hold_secrets("state");
         login.run().expect_code(0);
         desk.run(&setting, &["status", "s"], 0);
-        let asked = desk.auth.requests_to(mcp_testkit::Endpoint::Authorize).pop().unwrap();
+        let asked = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Authorize).pop().unwrap();
         asked.form().into_iter().find(|(name, _)| *name == "client_id").unwrap().1.to_string()
     };
     desk.auth.add_public_client("by-hand", &[]);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mcp_testkit::{
-    Accept, Endpoint, FakeAuthServer, FakeBrowser, FakeMcpServer, HttpAnswer, ProtectedResource, TempHome,
-    visit,
+    Accept, AuthEndpoint, FakeAuthServer, FakeBrowser, FakeMcpServer, HttpAnswer, ProtectedResource,
+    TempHome, visit,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -161,7 +161,7 @@ fn s_n21_the_client_secret_waits_for_a_person_who_says_where_it_belongs() {
     let output = login(&setting, &browser, &secret, 2);
     assert!(output.stderr.contains(&auth.issuer()) && output.stderr.contains("\"issuer\""), "{output}");
     assert!(output.stderr.lines().count() <= 3, "{output}");
-    assert!(browser.arguments().is_empty() && auth.requests_to(Endpoint::Token).is_empty());
+    assert!(browser.arguments().is_empty() && auth.requests_to(AuthEndpoint::Token).is_empty());
 
     let mut entry = http(&server);
     entry["oauth"] = json!({ "clientId": "me", "issuer": "https://as.example" });
@@ -171,7 +171,7 @@ fn s_n21_the_client_secret_waits_for_a_person_who_says_where_it_belongs() {
         output.stderr.contains(&auth.issuer()) && output.stderr.contains("https://as.example"),
         "{output}"
     );
-    assert!(browser.arguments().is_empty() && auth.requests_to(Endpoint::Token).is_empty());
+    assert!(browser.arguments().is_empty() && auth.requests_to(AuthEndpoint::Token).is_empty());
 
     entry["oauth"]["issuer"] = json!(auth.issuer());
     setting.write("s", entry);

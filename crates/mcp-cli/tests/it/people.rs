@@ -160,7 +160,7 @@ fn fh_h8_a_sign_in_waits_for_no_person_where_there_is_none_and_shows_a_program_l
         assert!(began.elapsed() < AT_ONCE, "{way:?}: {:?}", began.elapsed());
         assert!(output.stderr.contains("--non-interactive says that there is none"), "{output}");
         assert_eq!(output.stdout, "", "{output}");
-        assert!(auth.requests_to(mcp_testkit::Endpoint::Authorize).is_empty(), "{way:?}");
+        assert!(auth.requests_to(mcp_testkit::AuthEndpoint::Authorize).is_empty(), "{way:?}");
     }
     let browser = mcp_testkit::FakeBrowser::new().unwrap();
     let login = setting.mcplink(&["login", "s", "--json"]).env("BROWSER", browser.command());

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mcp_testkit::{Endpoint, FakeAuthServer, FakeMcpServer, ProtectedResource};
+use mcp_testkit::{AuthEndpoint, FakeAuthServer, FakeMcpServer, ProtectedResource};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ impl World {
     }
 
     fn token_requests(&self) -> usize {
-        self.issuer.requests_to(Endpoint::Token).len()
+        self.issuer.requests_to(AuthEndpoint::Token).len()
     }
 }
 
@@ -104,7 +104,7 @@ fn worlds() -> Vec<(&'static str, World, usize)> {
     with_secret(&world);
     world.issuer.add_public_client("at-idp", &[]);
     let (secret, id_token) = (world.secret_file("secret", "client-s3cret"), accept(&world));
-    let at = world.issuer.url_of(Endpoint::Token).unwrap();
+    let at = world.issuer.url_of(AuthEndpoint::Token).unwrap();
     let auth = json!({ "grant": "enterprise_managed", "clientSecret": secret, "idToken": id_token,
         "idpTokenEndpoint": at, "idpClientId": "at-idp" });
     worlds.push(("enterprise-managed", world.auth(auth), 2));
@@ -142,7 +142,7 @@ fn each_grant_of_a_file_connects_without_a_login_and_says_who_supplies() {
 #[test]
 fn a_grant_that_fails_is_the_grants_failure_and_no_sign_in_is_offered_for_it() {
     for (name, world, _) in worlds() {
-        world.issuer.always_to(Endpoint::Token, mcp_testkit::Answer::status(400));
+        world.issuer.always_to(AuthEndpoint::Token, mcp_testkit::Answer::status(400));
         let status = world.setting.status("web");
         assert_ne!(status["status"], "connected", "{name}");
         assert_eq!(status["reason"]["code"], "credentials-failed", "{name}: {status:#}");

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use mcp_harness::{Mcplink, Output};
 use mcp_testkit::{
-    Answer, Endpoint, Era, FakeAuthServer, FakeMcpServer, ForwardProxy, HttpAnswer, ProtectedResource,
+    Answer, AuthEndpoint, Era, FakeAuthServer, FakeMcpServer, ForwardProxy, HttpAnswer, ProtectedResource,
 };
 use serde_json::{Value, json};
 
@@ -313,7 +313,7 @@ fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
             () if after.contains("--client-credentials") => guarded.url(),
             () => server.url(),
         };
-        let endpoint = issuer.url_of(Endpoint::Token).unwrap().to_string();
+        let endpoint = issuer.url_of(AuthEndpoint::Token).unwrap().to_string();
         let line = after.replace("URL", url.as_str()).replace("FILE", &file);
         let line = line.replace("https://as.example/token", &endpoint);
         let (variables, line) = line.split_at(line.find("mcplink ").unwrap());
@@ -333,7 +333,7 @@ fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
         run += 1;
     }
     assert!(run > 15, "{run}");
-    assert_eq!(issuer.requests_to(Endpoint::Token).len(), 1, "a client signs in by itself");
+    assert_eq!(issuer.requests_to(AuthEndpoint::Token).len(), 1, "a client signs in by itself");
     let sent = server.recorder().matching(|request| request.header("authorization").is_some());
     assert!(sent.iter().all(|request| request.header("authorization") == Some("Bearer from-the-variable")));
     assert!(!sent.is_empty());

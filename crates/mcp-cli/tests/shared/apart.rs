@@ -1,6 +1,6 @@
 //! Who never shares a connection.
 
-use mcp_bridge::Role;
+use mcp_bridge::SharingRole;
 use mcp_testkit::{Accept, Era, FakeMcpServer};
 use serde_json::json;
 
@@ -45,8 +45,8 @@ async fn other_credentials_never_share_wherever_they_come_from() {
         assert_eq!(credentials(&server, &format!("{what} of ann")), ["Bearer ann"; 2], "{what}");
         assert_eq!(credentials(&server, &format!("{what} of bob")), ["Bearer bob"], "{what}");
         let roles = stage.roles().await;
-        assert_eq!(roles[&bob.pid()], Role::Owner { guests: 0 }, "{what}");
-        assert_eq!(roles[&again.pid()], Role::Guest { via: ann.pid() }, "{what}");
+        assert_eq!(roles[&bob.pid()], SharingRole::Owner { guests: 0 }, "{what}");
+        assert_eq!(roles[&again.pid()], SharingRole::Guest { via: ann.pid() }, "{what}");
         assert_eq!(server.sessions_made() - made, 2, "{what}");
         tokio::join!(ann.close(), bob.close(), again.close());
         for entry in std::fs::read_dir(stage.sockets()).unwrap() {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use mcp_bridge::Role;
+use mcp_bridge::SharingRole;
 use mcp_bridge::control::{Places, SessionInfo, sessions};
 use mcp_testkit::{Era, FakeMcpServer, TempHome};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Stage {
     }
 
     /// What each bridge is, by its process.
-    pub(crate) async fn roles(&self) -> HashMap<u32, Role> {
+    pub(crate) async fn roles(&self) -> HashMap<u32, SharingRole> {
         let found = self.sessions().await;
         found.iter().filter_map(|info| Some((info.pid, info.shared?))).collect()
     }
@@ -126,14 +126,16 @@ impl Stage {
             let roles = self.roles().await;
             let owners: Vec<u32> = roles
                 .iter()
-                .filter(|(_, role)| matches!(role, Role::Owner { guests } if *guests + 1 == bridges.len()))
+                .filter(
+                    |(_, role)| matches!(role, SharingRole::Owner { guests } if *guests + 1 == bridges.len()),
+                )
                 .map(|(pid, _)| *pid)
                 .collect();
             let [pid] = owners[..] else { return false };
             owner = pid;
             bridges.iter().all(|bridge| {
                 let role = roles.get(bridge);
-                *bridge == pid || role == Some(&Role::Guest { via: pid })
+                *bridge == pid || role == Some(&SharingRole::Guest { via: pid })
             })
         })
         .await;

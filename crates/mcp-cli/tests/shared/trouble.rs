@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mcp_bridge::Role;
+use mcp_bridge::SharingRole;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -29,7 +29,7 @@ async fn an_owner_that_hangs_keeps_no_bridge_from_a_connection_of_its_own() {
     signal("CONT", owner.pid()).await;
     owner.echoes("there again").await;
     let roles = stage.roles().await;
-    assert_eq!(roles.get(&owner.pid()), Some(&Role::Owner { guests: 0 }));
+    assert_eq!(roles.get(&owner.pid()), Some(&SharingRole::Owner { guests: 0 }));
     assert_eq!(roles.get(&newcomer.pid()), None, "it shares nothing");
     // A person who acts has it look again.
     stage.reconnect(newcomer.pid()).await;
@@ -108,7 +108,7 @@ async fn a_cleaned_directory_parts_those_that_come_later_and_does_no_harm() {
     owner.echoes("reconnected").await;
     let second = Host::introduced(&stage, Manner::legacy(), "").await;
     second.echoes("apart").await;
-    assert_eq!(stage.roles().await[&second.pid()], Role::Owner { guests: 0 });
+    assert_eq!(stage.roles().await[&second.pid()], SharingRole::Owner { guests: 0 });
     owner.close().await;
     let third = Host::introduced(&stage, Manner::legacy(), "").await;
     assert_eq!(stage.owner(&[second.pid(), third.pid()]).await, second.pid());

@@ -1,7 +1,7 @@
 //! Reports of the field, at servers that do exactly what was reported.
 
 use mcp_harness::Person;
-use mcp_testkit::{Accept, Answer, Endpoint, FakeAuthServer, FakeMcpServer, ProtectedResource, Refusal};
+use mcp_testkit::{Accept, Answer, AuthEndpoint, FakeAuthServer, FakeMcpServer, ProtectedResource, Refusal};
 use serde_json::{Value, json};
 
 use crate::journey::Desk;
@@ -48,7 +48,7 @@ fn fb_o46_the_printed_command_brings_the_missing_scope_and_loses_none() {
 fn fb_o46b_scopes_that_are_asked_for_by_hand_at_first_are_all() {
     let (_server, auth, desk) = protected(json!({}));
     desk.login_with(&["login", "work", "--scope", "files:read", "--scope", "files:write"]);
-    let asked = auth.requests_to(Endpoint::Authorize)[0].query.clone().unwrap();
+    let asked = auth.requests_to(AuthEndpoint::Authorize)[0].query.clone().unwrap();
     assert!(
         asked.contains("scope=files%3Aread+files%3Awrite&")
             || asked.ends_with("scope=files%3Aread+files%3Awrite"),
@@ -62,7 +62,7 @@ fn fb_o55_parameters_of_the_entry_go_along_with_the_sign_in_and_nothing_else() {
         "audience": "api://x y", "access_type": "offline", "redirect_uri": "https://evil.example/cb", "state": "forged",
     } }));
     desk.login();
-    let asked = auth.requests_to(Endpoint::Authorize)[0].query.clone().unwrap();
+    let asked = auth.requests_to(AuthEndpoint::Authorize)[0].query.clone().unwrap();
     let of = |wanted: &str| {
         let pairs = url::form_urlencoded::parse(asked.as_bytes());
         pairs.filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).collect::<Vec<_>>()
@@ -88,7 +88,7 @@ fn fa_a76_a_registration_says_what_the_entry_says_of_the_client() {
         "client_name": "Our robot", "contacts": ["ann@example.com"], "redirect_uris": ["https://evil.example/cb"],
     } }));
     desk.login();
-    let sent = auth.requests_to(Endpoint::Register)[0].json().unwrap();
+    let sent = auth.requests_to(AuthEndpoint::Register)[0].json().unwrap();
     assert_eq!(
         (&sent["client_name"], &sent["contacts"][0]),
         (&json!("Our robot"), &json!("ann@example.com"))
@@ -132,7 +132,7 @@ fn fb_o43_an_empty_resource_is_left_out_of_every_request() {
     let (server, auth, desk) = protected(json!({ "resource": "" }));
     auth.protect_as(&server, ProtectedResource::new().any_audience());
     desk.login_with(&["login", "work"]);
-    let asked = auth.requests_to(Endpoint::Authorize)[0].query.clone().unwrap();
+    let asked = auth.requests_to(AuthEndpoint::Authorize)[0].query.clone().unwrap();
     let sent = auth.token_requests("authorization_code")[0].form();
     assert!(
         !asked.contains("resource=") && sent.iter().all(|(name, _)| name != "resource"),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::json::{Lines, Node, Pointer, SyntaxError};
+use crate::json::{LineIndex, Node, Pointer, SyntaxError};
 use crate::syntax::syntax;
 
 /// The kind of an [`EditError`].
@@ -34,12 +34,12 @@ impl EditError {
     }
 
     pub(super) fn syntax(text: &str, error: &SyntaxError) -> Self {
-        let position = Some(Lines::new(text).position(text, error.offset));
+        let position = Some(LineIndex::new(text).position(text, error.offset));
         Self { kind: EditErrorKind::Syntax, position, message: syntax(text, error) }
     }
 
     pub(super) fn wrong_shape(text: &str, node: &Node, path: &Pointer) -> Self {
-        let position = Some(Lines::new(text).position(text, node.span.start()));
+        let position = Some(LineIndex::new(text).position(text, node.span.start()));
         let field = path.dotted();
         let what = if field.is_empty() { String::new() } else { format!("{field}: ") };
         let message = format!("{what}expected an object, found {}", node.kind());

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::{CANARY, hidden, shown_safely, sources};
 use crate::hosts::HostPlace;
-use crate::source::{Content, Role, Source};
+use crate::source::{Content, FilePurpose, Source};
 use crate::{
-    BridgeCommand, CandidateState, Config, EntryPlace, Env, Host, HostListing, HostTarget, ImportPlan, Place,
-    Platform, Request, Scope, Sources,
+    BridgeCommand, CandidateState, Config, ConfigSource, EntryPlace, Env, Host, HostListing, HostTarget,
+    ImportPlan, Platform, Request, Scope, Sources,
 };
 
 /// A file of a host. Whatever stands in it: reading never fails, each entry names a line that is there, no value of a variable
@@ -48,7 +48,8 @@ struct File<'a> {
 impl File<'_> {
     fn listing(&self, text: &str) -> Option<HostListing> {
         let content = Content::Text(text.to_owned());
-        let source = Source::of(Role::Host(self.place), Place::File(self.path.to_owned()), content);
+        let source =
+            Source::of(FilePurpose::Host(self.place), ConfigSource::File(self.path.to_owned()), content);
         let Sources { project, locations, .. } = self.nothing;
         HostListing::of(self.place, &source, self.request, project, locations)
     }
@@ -81,7 +82,7 @@ fn taken_over(file: &File<'_>, listing: &HostListing) {
             taken.push(&candidate.name);
         }
     }
-    let after = Config::resolve(&sources(&[(Role::Own, &own)], &file.request.env));
+    let after = Config::resolve(&sources(&[(FilePurpose::Own, &own)], &file.request.env));
     let again = ImportPlan::new(listing, &after, &place, &own).expect("what was written can be read");
     for name in taken {
         let same = |state: &CandidateState| matches!(state, CandidateState::Same(_));

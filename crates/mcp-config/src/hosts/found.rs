@@ -11,9 +11,9 @@ use crate::json::{Node, Pointer, Value};
 use crate::pointer::Pointer as HostPointer;
 use crate::program::Program;
 use crate::schema::{self, Context};
-use crate::source::{Content, Role, Source};
+use crate::source::{Content, FilePurpose, Source};
 use crate::sources::{self, Request};
-use crate::{Locations, Place, Problem, ProblemCode, Project, Scope, Severity, Terms};
+use crate::{ConfigSource, Locations, Problem, ProblemCode, Project, Scope, Severity, Terms};
 
 /// A file of a host.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct HostListing {
     /// Whose it is.
     pub host: &'static Host,
     /// The file.
-    pub place: Place,
+    pub place: ConfigSource,
     /// Whether a project brings it along.
     pub of_project: bool,
     /// Its servers. An entry that is how the host reaches a server through this program is none.
@@ -60,7 +60,7 @@ impl HostListing {
         let mut found = Vec::new();
         for host in hosts {
             for (place, path) in host.places(&request.env, &project, request.platform) {
-                let file = sources::file(Role::Host(place), path);
+                let file = sources::file(FilePurpose::Host(place), path);
                 found.extend(Self::of(place, &file, request, &project, &locations));
             }
         }
@@ -156,7 +156,9 @@ fn anchored(mut value: Written, entry: &ServerEntry, folder: Option<&Path>) -> W
 fn terms_of(name: &str, value: &Written, context: Context<'_>) -> Terms {
     let servers = Written::Object(vec![(name.to_owned(), value.clone())]);
     let text = Written::Object(vec![("mcpServers".to_owned(), servers)]).to_json();
-    let Ok(document) = Document::parse(Place::File("import".into()), &text) else { return Terms::default() };
+    let Ok(document) = Document::parse(ConfigSource::File("import".into()), &text) else {
+        return Terms::default();
+    };
     let servers = document.object().and_then(|root| root.get("mcpServers"));
     let path = Pointer::of(&["mcpServers"]);
     let entries = servers

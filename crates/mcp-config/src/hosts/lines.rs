@@ -15,7 +15,7 @@ use table::{BRIDGES, Bridge};
 
 /// What such a line says.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct CommandLine {
     /// The program, as people call it.
     pub(super) program: &'static str,
     /// Which word is the address.
@@ -80,7 +80,7 @@ const CALLBACK_HOST: &str = "localhost";
 const CALLBACK_PATH: &str = "/oauth/callback";
 
 /// Reads the command line `words`; `variable` is what the entry itself sets.
-pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) -> Option<Line> {
+pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) -> Option<CommandLine> {
     let (at, bridge) = bridge(words)?;
     let mut rest = at + 1;
     if bridge.package == "mcplink" {
@@ -90,7 +90,7 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
         }
         rest += 1;
     }
-    let mut line = Line { program: bridge.package, ..Line::default() };
+    let mut line = CommandLine { program: bridge.package, ..CommandLine::default() };
     let mut address = None;
     while let Some(word) = words.get(rest) {
         let (option, joined) = match word.split_once('=') {
@@ -223,7 +223,7 @@ struct Callback {
     path: Option<String>,
 }
 
-impl Line {
+impl CommandLine {
     /// What several words say together.
     pub(crate) fn finish(&mut self) {
         self.come_back();
@@ -289,7 +289,7 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn line(text: &str) -> Option<Line> {
+    fn line(text: &str) -> Option<CommandLine> {
         let words: Vec<&str> = text.split(' ').collect();
         read(&words, &|name| (name == "AUTH").then(|| "Bearer set".to_owned()))
     }
@@ -413,7 +413,7 @@ mod tests {
                 read(&words, &|_| None).unwrap_or_else(|| panic!("{row}"))
             });
             let headers =
-                |line: &Line| line.headers.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
+                |line: &CommandLine| line.headers.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
             assert_eq!(before.fields(), after.fields(), "{row}");
             assert_eq!(headers(&before), headers(&after), "{row}");
             assert_eq!(before.kind.unwrap_or("http"), after.kind.unwrap_or("http"), "{row}");

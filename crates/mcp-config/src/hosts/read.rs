@@ -8,7 +8,7 @@ use crate::hosts::words::holds_servers;
 use crate::hosts::{EditorVariables, Format, Host, HostPlace, toml, variables, yaml};
 use crate::json::{self, Member, Node, Object, Pointer, Value};
 use crate::source::Source;
-use crate::{Locations, Place, Problem, Project};
+use crate::{ConfigSource, Locations, Problem, Project};
 
 impl HostPlace {
     /// Reads `text`, the content of the file at this place.
@@ -36,7 +36,7 @@ impl HostPlace {
 
     fn parse<'a>(
         self,
-        place: Place,
+        place: ConfigSource,
         text: &'a str,
         around: &EditorVariables,
     ) -> Result<Reading<'a>, Box<Problem>> {

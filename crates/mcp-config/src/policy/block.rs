@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Origin, Place};
+use crate::{ConfigSource, Origin};
 
 /// Which rule of the lists forbids an entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -13,7 +13,7 @@ pub enum PolicyBlock {
     /// There are these allow lists, and no entry of them fits.
     NotAllowed(Vec<PolicyRule>),
     /// These settings of the administrator cannot be read, so what they allow is unknown.
-    PolicyUnreadable(Vec<Place>),
+    PolicyUnreadable(Vec<ConfigSource>),
 }
 
 /// A list, or an entry of one.

@@ -13,7 +13,7 @@ use super::shape::Shape;
 use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
-use crate::reference::{self, SecretReference, Written};
+use crate::reference::{self, ReferenceText, SecretReference};
 use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Supply, Unattended};
 use crate::{ProblemCode, RedactedText, display, suggest};
 
@@ -372,7 +372,7 @@ impl Block<'_, '_, '_> {
             self.wrong(key, message, Some(hint));
             return None;
         }
-        if let Written::Variable(name) = written
+        if let ReferenceText::Variable(name) = written
             && self.context.env.var(name).is_none()
         {
             let message = format!("the variable {name} is not set");

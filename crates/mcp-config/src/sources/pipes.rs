@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::{is_inline, read};
-use crate::source::{Content, Role};
+use crate::source::{Content, FilePurpose};
 
 /// What came out of the pipes among the values of `--mcp-config`.
 #[derive(Clone, Default)]
@@ -17,7 +17,7 @@ impl Pipes {
         let pipes = mcp_config.iter().enumerate().filter(|(_, value)| !is_inline(value)).filter_map(
             |(index, value)| {
                 let path = cwd.join(value);
-                mcp_files::is_pipe(&path).then(|| (index, read(Role::Dynamic, &path)))
+                mcp_files::is_pipe(&path).then(|| (index, read(FilePurpose::Dynamic, &path)))
             },
         );
         Self(pipes.collect())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_config::{Config, Env, Place, Request, Sources, validate_text};
+use mcp_config::{Config, ConfigSource, Env, Request, Sources, validate_text};
 
 /// Every canary contains this and nothing else does.
 const CANARY: &str = "cnry";
@@ -68,7 +68,7 @@ fn f057_nothing_that_can_be_printed_holds_a_secret() {
 fn f057_no_truncated_file_is_quoted_in_an_error() {
     let env = Env::from([("TOKEN", "cnry-token")]);
     for end in (0..TEXT.len()).filter(|end| TEXT.is_char_boundary(*end)) {
-        for problem in validate_text(Place::File("f.json".into()), &TEXT[..end], &env) {
+        for problem in validate_text(ConfigSource::File("f.json".into()), &TEXT[..end], &env) {
             assert_clean("truncated", &format!("{problem} {:?}", problem.hint));
         }
     }
@@ -91,6 +91,6 @@ fn no_change_of_a_byte_makes_a_panic() {
             bytes[at] = MARKS[random(MARKS.len())];
         }
         let text = String::from_utf8(bytes).unwrap();
-        validate_text(Place::Argument(1), &text, &env);
+        validate_text(ConfigSource::Argument(1), &text, &env);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use mcp_config::{Env, Place, json_schema, validate_text};
+use mcp_config::{ConfigSource, Env, json_schema, validate_text};
 use serde_json::{Value, json};
 
 /// Whether `value` is valid, by the keywords that the schema uses; any other one is a failure of the test.
@@ -59,7 +59,7 @@ fn entry_is_valid(entry: &Value) -> bool {
 
 fn reader_is_content(entry: &Value) -> bool {
     let text = json!({ "mcpServers": { "x": entry } }).to_string();
-    validate_text(Place::File("x.json".into()), &text, &Env::from([("A", "a")])).is_empty()
+    validate_text(ConfigSource::File("x.json".into()), &text, &Env::from([("A", "a")])).is_empty()
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn what_the_reader_is_content_with_is_valid() {
         for file in [".mcp.json", "project/.mcp.json", "home/.config/mcplink/mcp.json", "extra.json"] {
             let Ok(text) = fs::read_to_string(case.as_ref().unwrap().path().join(file)) else { continue };
             let Ok(value) = serde_json::from_str::<Value>(&text) else { continue };
-            if validate_text(Place::File(file.into()), &text, &Env::new()).is_empty() {
+            if validate_text(ConfigSource::File(file.into()), &text, &Env::new()).is_empty() {
                 assert!(is_valid(&schema, &schema, &value), "{:?} {file}", case.unwrap().path());
                 checked += 1;
             }
@@ -181,7 +181,7 @@ fn what_the_reader_is_content_with_is_valid() {
         let own = json!({ "overrides": { "x": overridden } });
         assert!(!is_valid(&schema, &schema, &own), "{own}");
         assert!(
-            !validate_text(Place::File("own.json".into()), &own.to_string(), &Env::new()).is_empty(),
+            !validate_text(ConfigSource::File("own.json".into()), &own.to_string(), &Env::new()).is_empty(),
             "{own}"
         );
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
-use mcp_auth::{AuthError, ProviderKind, Role};
+use mcp_auth::{AuthError, ProviderKind, ProviderRole};
 use mcp_config::{Approval, Explanation, Gate, ServerEntry, Severity};
 use mcp_status::{NextStep, Reason, ReasonCode, ServerStatus};
 use mcp_transport::connect::Reach;
@@ -228,7 +228,7 @@ impl Findings<'_> {
         let told = match (&self.server.auth, &self.server.description.command) {
             (Some(auth), _) => {
                 let in_role = |role| auth.plan.links().iter().find(|link| link.role == role);
-                match in_role(Role::Authority).map(|link| &link.provider) {
+                match in_role(ProviderRole::Authority).map(|link| &link.provider) {
                     Some(ProviderKind::StaticHeaders) => {
                         "its headers are its credentials; no sign-in is used".to_owned()
                     }
@@ -236,7 +236,7 @@ impl Findings<'_> {
                         "no credentials of its own; a sign-in where the server asks for one".to_owned()
                     }
                     Some(other) => match auth.plan.role(ProviderKind::OAuth) {
-                        Some(Role::Fallback) => {
+                        Some(ProviderRole::Fallback) => {
                             format!("{} supplies the credentials; a sign-in is its fallback", other.called())
                         }
                         _ => format!("{} supplies the credentials; no sign-in is used", other.called()),

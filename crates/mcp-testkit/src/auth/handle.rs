@@ -14,7 +14,7 @@ use url::Url;
 use super::client;
 use super::form::{Form, OAuthError};
 use super::grant;
-use super::settings::{AuthSettings, Echo, Endpoint, MetadataAt};
+use super::settings::{AuthEndpoint, AuthSettings, Echo, MetadataAt};
 use super::state::{Code, Decision, Device, Grant, State};
 use crate::mcp::{Answer, HttpAnswer, http_answer};
 use crate::sync::lock;
@@ -53,17 +53,17 @@ impl Shared {
     }
 
     /// Which endpoint a path is, if any.
-    pub(crate) fn endpoint_of(&self, path: &str) -> Option<Endpoint> {
+    pub(crate) fn endpoint_of(&self, path: &str) -> Option<AuthEndpoint> {
         let state = lock(&self.state);
         if metadata_path(&state.settings).as_deref() == Some(path) {
-            return Some(Endpoint::Metadata);
+            return Some(AuthEndpoint::Metadata);
         }
         Some(match path {
-            "/register" => Endpoint::Register,
-            "/authorize" => Endpoint::Authorize,
-            "/token" => Endpoint::Token,
-            "/revoke" => Endpoint::Revoke,
-            "/device_authorization" => Endpoint::Device,
+            "/register" => AuthEndpoint::Register,
+            "/authorize" => AuthEndpoint::Authorize,
+            "/token" => AuthEndpoint::Token,
+            "/revoke" => AuthEndpoint::Revoke,
+            "/device_authorization" => AuthEndpoint::Device,
             _ => return None,
         })
     }
@@ -81,18 +81,18 @@ impl Shared {
             return reply;
         }
         let is_get = parts.method == Method::GET;
-        if is_get != matches!(endpoint, Endpoint::Metadata | Endpoint::Authorize) {
+        if is_get != matches!(endpoint, AuthEndpoint::Metadata | AuthEndpoint::Authorize) {
             return http_answer(HttpAnswer::new(405));
         }
         match endpoint {
-            Endpoint::Metadata => json_answer(200, &self.metadata()),
-            Endpoint::Authorize => {
+            AuthEndpoint::Metadata => json_answer(200, &self.metadata()),
+            AuthEndpoint::Authorize => {
                 self.authorize(&Form::parse(parts.uri.query().unwrap_or_default().as_bytes()))
             }
-            Endpoint::Register => self.register(body),
-            Endpoint::Token => self.token(parts, &Form::parse(body)),
-            Endpoint::Revoke => self.revoke(parts, &Form::parse(body)),
-            Endpoint::Device => self.device(parts, &Form::parse(body)),
+            AuthEndpoint::Register => self.register(body),
+            AuthEndpoint::Token => self.token(parts, &Form::parse(body)),
+            AuthEndpoint::Revoke => self.revoke(parts, &Form::parse(body)),
+            AuthEndpoint::Device => self.device(parts, &Form::parse(body)),
         }
     }
 

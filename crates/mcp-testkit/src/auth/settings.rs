@@ -33,7 +33,7 @@ pub enum Echo {
 /// An endpoint, for scripts and queries.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Endpoint {
+pub enum AuthEndpoint {
     /// The metadata document, wherever it is.
     Metadata,
     /// Dynamic client registration (RFC 7591).

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::settings::{AuthSettings, Endpoint};
+use super::settings::{AuthEndpoint, AuthSettings};
 use crate::accept::{TokenFacts, TokenLedger};
 use crate::canary::{Canaries, random};
 use crate::mcp::Answer;
@@ -68,8 +68,8 @@ pub(crate) struct Device {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) settings: AuthSettings,
-    pub(crate) next_to: HashMap<Endpoint, VecDeque<Answer>>,
-    pub(crate) always_to: HashMap<Endpoint, Answer>,
+    pub(crate) next_to: HashMap<AuthEndpoint, VecDeque<Answer>>,
+    pub(crate) always_to: HashMap<AuthEndpoint, Answer>,
     pub(crate) routes: HashMap<String, Answer>,
     pub(crate) clients: HashMap<String, Client>,
     pub(crate) registrations: Vec<Value>,
@@ -109,7 +109,7 @@ impl State {
         self.serial
     }
 
-    pub(crate) fn scripted(&mut self, endpoint: Endpoint) -> Answer {
+    pub(crate) fn scripted(&mut self, endpoint: AuthEndpoint) -> Answer {
         let next = self.next_to.get_mut(&endpoint).and_then(VecDeque::pop_front);
         next.or_else(|| self.always_to.get(&endpoint).cloned()).unwrap_or(Answer::Honest)
     }

@@ -120,7 +120,8 @@ async fn negotiated(core: &Arc<Core>, falls_back: bool) -> Result<Option<OpenedW
             Ok(()) => Era::Legacy,
             Err(refusal) if is_client_error(&refusal) => {
                 // It answers, and does not shake hands: a modern server that was slow to begin with, perhaps.
-                let patient = Opening { probe: probe_limit(core.options().connect_timeout), ..probe };
+                let patient =
+                    HandshakeRequests { probe: probe_limit(core.options().connect_timeout), ..probe };
                 match agree::discover(&patient, ProtocolRevision::NEWEST_MODERN).await {
                     Ok(Discovery::Modern(server)) => {
                         core.install(core.modern(server));
@@ -164,7 +165,7 @@ async fn open_in(
         },
         Era::Modern => {
             // There is no other era that a slow answer could keep waiting.
-            let probe = Opening {
+            let probe = HandshakeRequests {
                 probe: probe_limit(core.options().connect_timeout),
                 ..core.opening(Phase::Connect)
             };
@@ -203,7 +204,7 @@ async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<OpenedWire
 }
 
 /// The requests of a handshake over Streamable HTTP.
-pub(super) struct Opening<'a> {
+pub(super) struct HandshakeRequests<'a> {
     core: &'a Arc<Core>,
     phase: Phase,
     /// Whether credentials that are refused are recovered.
@@ -212,7 +213,7 @@ pub(super) struct Opening<'a> {
     probe: Duration,
 }
 
-impl Opening<'_> {
+impl HandshakeRequests<'_> {
     async fn ask(
         &self,
         method: &'static str,
@@ -237,14 +238,14 @@ impl Opening<'_> {
 
 /// What comes beside the answer to `initialize`.
 #[derive(Debug)]
-pub(super) struct Greeted {
+pub(super) struct NewSession {
     id: Option<HeaderValue>,
     /// How long the answer took.
     took: Duration,
 }
 
-impl Exchange for Opening<'_> {
-    type Session = Greeted;
+impl Exchange for HandshakeRequests<'_> {
+    type Session = NewSession;
 
     async fn discover(&self, revision: ProtocolRevision) -> Result<Payload, TransportError> {
         let (options, hub) = (self.core.options(), &self.core.hub);
@@ -265,23 +266,23 @@ impl Exchange for Opening<'_> {
         let asked = Instant::now();
         let response =
             self.ask("initialize", body, options.connect_timeout, Session::greeting(options)).await?;
-        Ok((response.result, Greeted { id: response.session_id, took: asked.elapsed() }))
+        Ok((response.result, NewSession { id: response.session_id, took: asked.elapsed() }))
     }
 
-    fn give_up(&self, greeted: Greeted) {
+    fn give_up(&self, greeted: NewSession) {
         self.core.leave(&Session::greeting(self.core.options()).with_id(greeted.id));
     }
 }
 
 impl Core {
-    pub(super) fn opening<'a>(self: &'a Arc<Self>, phase: Phase) -> Opening<'a> {
+    pub(super) fn opening<'a>(self: &'a Arc<Self>, phase: Phase) -> HandshakeRequests<'a> {
         let attempt = self.options().connect_timeout;
         let probe = match phase {
             Phase::Connect => first_probe_limit(attempt),
             // It has answered before, and there is no second look.
             Phase::Session => probe_limit(attempt),
         };
-        Opening { core: self, phase, recover: true, probe }
+        HandshakeRequests { core: self, phase, recover: true, probe }
     }
 
     /// Shakes hands in the legacy era and installs the session.
@@ -294,7 +295,7 @@ impl Core {
     async fn begin(
         self: &Arc<Self>,
         server: ServerDescription,
-        greeted: Greeted,
+        greeted: NewSession,
     ) -> Result<(), TransportError> {
         let session = self.begun(server, greeted).await?;
         self.install(session);
@@ -305,7 +306,7 @@ impl Core {
     pub(super) async fn begun(
         self: &Arc<Self>,
         server: ServerDescription,
-        greeted: Greeted,
+        greeted: NewSession,
     ) -> Result<Session, TransportError> {
         let number = self.agreements.next_number();
         let session = Session::legacy(self.options(), server, greeted.id, number);
@@ -365,7 +366,7 @@ impl Core {
         let challenged =
             |error: &TransportError| matches!(error.kind(), TransportErrorKind::Challenged { .. });
         // What recovers credentials has had its turn.
-        let opening = Opening { recover: !challenged(&doubt), ..self.opening(Phase::Connect) };
+        let opening = HandshakeRequests { recover: !challenged(&doubt), ..self.opening(Phase::Connect) };
         let outcome = match agree::shake_hands(&opening).await {
             Ok((server, greeted)) => self.begin(server, greeted).await,
             Err(error) => Err(error),

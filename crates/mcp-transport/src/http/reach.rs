@@ -15,7 +15,7 @@ use url::Url;
 use super::certificate::Fields;
 use super::client::HttpClient;
 use super::trouble::{self, Stage};
-use super::witness::{Shown, Witness};
+use super::witness::{ShownCertificates, Witness};
 use super::{sounding, tls};
 use crate::endpoint::HttpEndpoint;
 use crate::options::{EndpointProxy, TlsOptions};
@@ -128,7 +128,7 @@ impl HttpClient {
         let Ok(found) = reach.addresses.clone() else { return reach };
         let Some(stream) = connected(&found, &mut reach).await else { return reach };
         if endpoint.url.scheme() == "https" && proxy.is_none() {
-            let shown = Shown::default();
+            let shown = ShownCertificates::default();
             reach.tls = Some(shake_hands(&client, &endpoint.url, stream, shown.clone()).await);
             let shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
             let chain = shown.iter().take(MAX_CHAIN);
@@ -203,7 +203,7 @@ async fn shake_hands(
     client: &HttpClient,
     url: &Url,
     stream: TcpStream,
-    shown: Shown,
+    shown: ShownCertificates,
 ) -> Result<TlsReach, String> {
     let options = client.options();
     let around = |verifier| Witness::of(verifier, shown);

@@ -7,17 +7,20 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
 /// What was shown: the certificate of the server first, then those that came with it.
-pub(super) type Shown = Arc<Mutex<Vec<CertificateDer<'static>>>>;
+pub(super) type ShownCertificates = Arc<Mutex<Vec<CertificateDer<'static>>>>;
 
 /// Keeps what is shown to a verifier, which judges as if it stood alone.
 #[derive(Debug)]
 pub(super) struct Witness {
     verifier: Arc<dyn ServerCertVerifier>,
-    shown: Shown,
+    shown: ShownCertificates,
 }
 
 impl Witness {
-    pub(super) fn of(verifier: Arc<dyn ServerCertVerifier>, shown: Shown) -> Arc<dyn ServerCertVerifier> {
+    pub(super) fn of(
+        verifier: Arc<dyn ServerCertVerifier>,
+        shown: ShownCertificates,
+    ) -> Arc<dyn ServerCertVerifier> {
         Arc::new(Self { verifier, shown })
     }
 }

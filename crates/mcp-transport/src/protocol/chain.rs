@@ -37,10 +37,10 @@ pub(crate) fn meta(chain: Option<&str>) -> String {
 pub(crate) fn reported_loop(error: &RpcError) -> Option<String> {
     #[derive(Deserialize)]
     struct Details {
-        reason: Said,
+        reason: LoopReason,
     }
     #[derive(Deserialize)]
-    struct Said {
+    struct LoopReason {
         code: String,
         message: String,
     }

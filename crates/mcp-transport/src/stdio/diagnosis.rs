@@ -140,8 +140,8 @@ impl<'a> Case<'a> {
         self.folder()
             .or_else(|| self.unsayable())
             .or_else(|| match self.find() {
-                Place::At(path, found) => self.there(&path, found),
-                Place::Nowhere => self.spelling().or_else(|| Some(self.not_found())),
+                ProgramPlace::At(path, found) => self.there(&path, found),
+                ProgramPlace::Nowhere => self.spelling().or_else(|| Some(self.not_found())),
             })
             .unwrap_or_else(|| self.in_the_words_of_the_system())
     }
@@ -180,28 +180,28 @@ impl<'a> Case<'a> {
     }
 
     /// Where the command is, looked for as the system does.
-    fn find(&self) -> Place {
+    fn find(&self) -> ProgramPlace {
         let command = &*self.command;
         if command.is_empty() {
-            return Place::Nowhere;
+            return ProgramPlace::Nowhere;
         }
         if self.is_path() {
             return match self.look.at(&self.absolute(command)) {
-                PathKind::Nothing => Place::Nowhere,
-                found => Place::At(self.absolute(command), found),
+                PathKind::Nothing => ProgramPlace::Nowhere,
+                found => ProgramPlace::At(self.absolute(command), found),
             };
         }
         let mut second = None;
         for folder in self.folders() {
             let path = self.system.join(folder, command);
             match self.look.at(&path) {
-                PathKind::Program => return Place::At(path, PathKind::Program),
+                PathKind::Program => return ProgramPlace::At(path, PathKind::Program),
                 // The search goes on after what may not be executed (POSIX, exec), and ends with it.
-                PathKind::Plain if second.is_none() => second = Some(Place::At(path, PathKind::Plain)),
+                PathKind::Plain if second.is_none() => second = Some(ProgramPlace::At(path, PathKind::Plain)),
                 _ => {}
             }
         }
-        second.unwrap_or(Place::Nowhere)
+        second.unwrap_or(ProgramPlace::Nowhere)
     }
 
     /// The link on the way to `path` that leads to nothing, in words.
@@ -415,7 +415,7 @@ impl<'a> Case<'a> {
     }
 }
 
-enum Place {
+enum ProgramPlace {
     At(String, PathKind),
     Nowhere,
 }

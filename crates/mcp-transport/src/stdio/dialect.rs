@@ -37,13 +37,13 @@ pub(super) enum Dialect {
 
 /// A dialect that was heard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Heard {
+pub(super) struct DialectSighting {
     pub(super) dialect: Dialect,
     /// It is a message in that dialect. Otherwise it may still be a banner.
     pub(super) certain: bool,
 }
 
-impl Heard {
+impl DialectSighting {
     /// How long a message of MCP may still take: what was heard may be a line for who debugs the server, before its answer.
     pub(super) fn grace(self) -> Duration {
         Duration::from_secs(if self.certain { 2 } else { 10 })
@@ -52,20 +52,22 @@ impl Heard {
 
 impl Dialect {
     /// The dialect of a line that is no message.
-    pub(super) fn of(line: &[u8]) -> Option<Heard> {
+    pub(super) fn of(line: &[u8]) -> Option<DialectSighting> {
         let looked = &line[..line.len().min(LOOKED_AT)];
-        let certain = |dialect| Some(Heard { dialect, certain: true });
-        let likely = |dialect| Some(Heard { dialect, certain: false });
+        let certain = |dialect| Some(DialectSighting { dialect, certain: true });
+        let likely = |dialect| Some(DialectSighting { dialect, certain: false });
         if is_utf16(looked) {
             // A wrapper may print its own words so, and start a server that does not.
             return decoded(looked)
                 .contains("\"jsonrpc\"")
-                .then_some(Heard { dialect: Self::Utf16, certain: true });
+                .then_some(DialectSighting { dialect: Self::Utf16, certain: true });
         }
         let text = String::from_utf8_lossy(looked);
         let text = text.trim_start_matches('\u{feff}').trim();
         if let Some(data) = text.strip_prefix("data:") {
-            return data.contains("\"jsonrpc\"").then_some(Heard { dialect: Self::Events, certain: true });
+            return data
+                .contains("\"jsonrpc\"")
+                .then_some(DialectSighting { dialect: Self::Events, certain: true });
         }
         if matches!(text, "event: message" | "event:message" | "event: endpoint" | "event:endpoint") {
             return likely(Self::Events);
@@ -94,14 +96,14 @@ impl Dialect {
     }
 
     /// The same of what is there of a line whose end has not come.
-    pub(super) fn of_unended(line: &[u8]) -> Option<Heard> {
+    pub(super) fn of_unended(line: &[u8]) -> Option<DialectSighting> {
         let text = line.trim_ascii();
         let is_whole = line.len() <= LONGEST
             && text.starts_with(b"{")
             && text.ends_with(b"}")
             && serde_json::from_slice::<Map<String, Value>>(text)
                 .is_ok_and(|message| message.contains_key("jsonrpc"));
-        is_whole.then_some(Heard { dialect: Self::Unended, certain: true })
+        is_whole.then_some(DialectSighting { dialect: Self::Unended, certain: true })
     }
 
     /// What it is and what to change, in words that fit after "its standard output is".

@@ -15,16 +15,16 @@ const MAX_WAITING: usize = 16 << 20;
 /// The end that lines are put in. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
-    lines: mpsc::UnboundedSender<Line>,
+    lines: mpsc::UnboundedSender<OutgoingLine>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// The end that they are taken out of.
-pub(super) type Inbox = mpsc::UnboundedReceiver<Line>;
+pub(super) type Inbox = mpsc::UnboundedReceiver<OutgoingLine>;
 
 /// A line, without its line feed.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct OutgoingLine {
     pub(super) bytes: Vec<u8>,
     /// What it counted when it was put in.
     counted: usize,
@@ -60,12 +60,12 @@ impl Outbox {
     fn put(&self, bytes: Vec<u8>, debt: Option<Debt>) -> Result<(), TransportError> {
         let counted = bytes.len();
         self.waiting.fetch_add(counted, Ordering::AcqRel);
-        let line = Line { bytes, counted, waiting: self.waiting.clone(), _debt: debt };
+        let line = OutgoingLine { bytes, counted, waiting: self.waiting.clone(), _debt: debt };
         self.lines.send(line).map_err(|_| CloseReason::by_owner().to_error())
     }
 }
 
-impl Drop for Line {
+impl Drop for OutgoingLine {
     fn drop(&mut self) {
         self.waiting.fetch_sub(self.counted, Ordering::AcqRel);
     }

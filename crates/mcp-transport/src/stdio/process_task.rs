@@ -9,7 +9,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::dialect::{Dialect, Heard};
+use super::dialect::{Dialect, DialectSighting};
 use super::group::{Group, Pipes};
 use super::outbox::Inbox;
 use super::side::{End, STRAY_BYTES};
@@ -296,7 +296,7 @@ impl Stdout {
 }
 
 /// What was heard makes the wait for a message no longer than its grace.
-fn shorten(patience: &mut Option<Instant>, heard: Heard) {
+fn shorten(patience: &mut Option<Instant>, heard: DialectSighting) {
     let until = Instant::now() + heard.grace();
     *patience = Some(patience.map_or(until, |before| before.min(until)));
 }

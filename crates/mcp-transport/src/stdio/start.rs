@@ -16,7 +16,7 @@ use crate::endpoint::{StdioEndpoint, StdioOpening};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::hub::Inbox;
 use crate::options::ClientOptions;
-use crate::ordered::{Line, OrderedWire, Stream};
+use crate::ordered::{OrderedWire, Stream, StreamEnd};
 use crate::protocol::handshake::wants_modern;
 
 /// How often a waiting caller hears what a process that starts has printed.
@@ -108,7 +108,7 @@ impl Start<'_> {
         let spawn = |hub: Arc<Inbox>| {
             let wire = StdioWire::spawn(self.endpoint, &hub.budget, hub.clone())?;
             latest.is(wire.side());
-            Ok::<_, TransportError>(Line {
+            Ok::<_, TransportError>(StreamEnd {
                 stream: Stream::Stdio(wire),
                 hub,
                 options: self.options.clone(),

@@ -8,7 +8,7 @@ use mcp_status::SpawnCause;
 
 use super::*;
 use crate::error::TransportErrorKind;
-use crate::inbound::tests::Recorder;
+use crate::inbound::tests::RecordingInbound;
 use crate::limits::Limits;
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.
@@ -38,8 +38,8 @@ fn allowance() -> Allowance {
     budget().limits.allowance("m")
 }
 
-fn start(text: &str) -> (StdioWire, Arc<Recorder>) {
-    let recorder = Arc::new(Recorder::default());
+fn start(text: &str) -> (StdioWire, Arc<RecordingInbound>) {
+    let recorder = Arc::new(RecordingInbound::default());
     (StdioWire::spawn(&script(text), &budget(), recorder.clone()).unwrap(), recorder)
 }
 
@@ -127,7 +127,7 @@ async fn the_environment_and_the_directory_are_those_of_the_endpoint() {
     let mut endpoint = script(r#"read -r line; echo "$PWD $GIVEN $(env | wc -l)" >&2; exit 4"#);
     endpoint.env.insert("GIVEN".into(), "yes".into());
     endpoint.cwd = Some(dir.path().canonicalize().unwrap());
-    let wire = StdioWire::spawn(&endpoint, &budget(), Arc::new(Recorder::default())).unwrap();
+    let wire = StdioWire::spawn(&endpoint, &budget(), Arc::new(RecordingInbound::default())).unwrap();
     let error = ask(&wire, 1).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Exited { code: Some(4), signal: None });
     let said = wire.side_output().stderr_tail;
@@ -140,7 +140,7 @@ async fn the_environment_and_the_directory_are_those_of_the_endpoint() {
 
 #[tokio::test]
 async fn what_cannot_be_started_says_why() {
-    let recorder = || Arc::new(Recorder::default());
+    let recorder = || Arc::new(RecordingInbound::default());
     let said = |error: &TransportError| std::error::Error::source(error).unwrap().to_string();
     let failed = |endpoint: &StdioEndpoint| StdioWire::spawn(endpoint, &budget(), recorder()).unwrap_err();
 

@@ -192,14 +192,14 @@ impl Goal {
 
 /// Where a server is, as messages name it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct ServerLocation {
     /// The origin of its endpoint, which unlike the path is never a secret.
     pub(super) origin: Option<String>,
     /// The endpoint as it may be shown.
     pub(super) endpoint: Option<String>,
 }
 
-impl Place {
+impl ServerLocation {
     pub(super) fn of(endpoint: &Endpoint) -> Self {
         match endpoint {
             Endpoint::Http(http) => {

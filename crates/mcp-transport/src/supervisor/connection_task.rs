@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptOutcome, AttemptProgress, Background, FreshConnection, Place};
+use super::attempt::{Attempt, AttemptOutcome, AttemptProgress, Background, FreshConnection, ServerLocation};
 use super::check::Check;
 use super::dial::Dial;
 use super::failure_scope::FailureScope;
@@ -122,7 +122,7 @@ struct Handover {
 /// What is known about the server, whether it is connected or not.
 #[derive(Default)]
 struct ServerFacts {
-    place: Place,
+    place: ServerLocation,
     server: Option<Arc<ServerDescription>>,
     identity: Option<ServerInfo>,
     tools: Option<Arc<ToolList>>,
@@ -426,7 +426,7 @@ impl ConnectionTask {
                     self.dial.forget_sockets(Instant::now());
                 }
                 if let Some(server) = server {
-                    self.described.place = Place::of(&server.endpoint);
+                    self.described.place = ServerLocation::of(&server.endpoint);
                     self.handover.kept = Some(*server);
                 }
                 self.resume_at = Instant::now() + USE_SPACING;
@@ -482,7 +482,7 @@ impl ConnectionTask {
                 LiveConnection::new(self.made, connection.clone(), endpoint.clone())
             }
         };
-        self.described.place = Place::of(&endpoint);
+        self.described.place = ServerLocation::of(&endpoint);
         let live = Arc::new(live);
         if silent.is_some() {
             self.handover.silent = None;

@@ -28,12 +28,12 @@ enum Stage {
     Trying(RunningTries),
 }
 
-type Try = BoxFuture<'static, Result<Box<FreshConnection>, Failure>>;
+type AttemptFuture = BoxFuture<'static, Result<Box<FreshConnection>, Failure>>;
 
 struct RunningTries {
     goal: Arc<Goal>,
-    first: Try,
-    second: Option<Try>,
+    first: AttemptFuture,
+    second: Option<AttemptFuture>,
     /// When the latest of them began, or the second one failed.
     latest: Instant,
 }
@@ -112,7 +112,7 @@ fn may_pass(failure: &Failure) -> bool {
     }
 }
 
-async fn end_of(attempt: &mut Option<Try>) -> Result<Box<FreshConnection>, Failure> {
+async fn end_of(attempt: &mut Option<AttemptFuture>) -> Result<Box<FreshConnection>, Failure> {
     match attempt {
         Some(attempt) => attempt.await,
         None => pending().await,

@@ -26,7 +26,7 @@ use crate::http::streamable::Streamable;
 use crate::hub::Inbox;
 use crate::inbound::Inbound as _;
 use crate::options::{ClientInfo, ClientOptions};
-use crate::trace::spans::Peer;
+use crate::trace::spans::ConnectionSpan;
 use crate::waiting::WaitState;
 use crate::wire::Wire;
 
@@ -200,7 +200,7 @@ impl Dial for Script {
                     let Endpoint::Http(endpoint) = &server.endpoint else { unreachable!() };
                     let http = AuthedClient::new(client.clone(), endpoint.url.clone(), None);
                     let wire = Wire::Http { streamable: Streamable::untried(http, hub.clone()), idle: None };
-                    let peer = Peer::new(&server.endpoint);
+                    let peer = ConnectionSpan::new(&server.endpoint);
                     Ok(Connection::new(wire, hub, client.options().clone(), peer, None, None))
                 }
             }

@@ -20,7 +20,7 @@ use crate::message::{Payload, ProtocolRevision};
 
 /// The server of a connection, as spans name it, and the life of the connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Peer {
+pub(crate) struct ConnectionSpan {
     address: Option<String>,
     port: Option<u16>,
     transport: &'static str,
@@ -29,7 +29,7 @@ pub(crate) struct Peer {
     session: Span,
 }
 
-impl Peer {
+impl ConnectionSpan {
     pub(crate) fn new(endpoint: &Endpoint) -> Self {
         let session = Span::none();
         match endpoint {
@@ -166,7 +166,7 @@ pub(crate) struct RequestTrace<'a> {
 
 impl<'a> RequestTrace<'a> {
     pub(crate) fn begin(
-        peer: &Peer,
+        peer: &ConnectionSpan,
         revision: impl FnOnce() -> ProtocolRevision,
         (id, method, params): (i64, &str, Option<&str>),
         (propagator, given): (Option<&dyn TracePropagator>, Option<&'a TraceContext>),

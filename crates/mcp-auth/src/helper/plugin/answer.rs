@@ -12,7 +12,7 @@ use crate::{AuthError, AuthErrorKind, PluginSpec};
 
 /// What it gives.
 #[derive(Debug)]
-pub(super) struct Given {
+pub(super) struct PluginCredentials {
     pub(super) headers: Headers,
     pub(super) until: Option<SystemTime>,
     /// It signs each request as well.
@@ -20,7 +20,7 @@ pub(super) struct Given {
 }
 
 /// The credentials of an answer; an error is what is wrong with it, and shows no value of it.
-pub(super) fn credentials(answer: &Map<String, Value>) -> Result<Given, String> {
+pub(super) fn credentials(answer: &Map<String, Value>) -> Result<PluginCredentials, String> {
     let mut headers = Headers::new();
     match answer.get("headers") {
         None | Some(Value::Null) => {}
@@ -43,7 +43,7 @@ pub(super) fn credentials(answer: &Map<String, Value>) -> Result<Given, String> 
     if headers.is_empty() && !signs {
         return Err("it gave no header, and signs nothing".to_owned());
     }
-    Ok(Given { headers, until: stated.into_iter().chain(own).min(), signs })
+    Ok(PluginCredentials { headers, until: stated.into_iter().chain(own).min(), signs })
 }
 
 fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String> {
@@ -61,13 +61,13 @@ fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String
 
 /// An error as the plug-in words it.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct PluginFailure {
     kind: AuthErrorKind,
     message: String,
     hint: Option<String>,
 }
 
-impl Said {
+impl PluginFailure {
     pub(super) fn of(error: &Value) -> Self {
         let text = |name: &str| {
             error.get(name).and_then(Value::as_str).map(|text| Secrets::default().line(text, 300))

@@ -103,7 +103,7 @@ impl Link {
         match process.ask(method, params).await {
             Ok(answer) => Ok(answer),
             // An answer, and so it lives on.
-            Err(Failure::Said(said)) => Err(said.into_error(spec, method)),
+            Err(Failure::Reported(said)) => Err(said.into_error(spec, method)),
             Err(failure) => match running.take() {
                 Some(process) => Err(process.end(spec, method, failure).await),
                 None => Err(this_failed(spec, method, "it is not there")),

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::super::complaint::Complaint;
 use super::super::env;
 use super::super::run::{Group, Invocation, MAX_STDOUT, Output, RunEnd, Stderr};
-use super::answer::Said;
+use super::answer::PluginFailure;
 use crate::{AuthError, PluginSpec, Target};
 
 /// How long it may take to end by itself once its input has ended, before it is killed for another reason: what it says on
@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Failure {
     /// It answered an error.
-    Said(Said),
+    Reported(PluginFailure),
     /// It did not answer in time.
     Silent,
     /// It ended, or closed its output.
@@ -130,7 +130,7 @@ impl Process {
         }
         match (answer.get("result"), answer.get("error")) {
             (Some(Value::Object(result)), _) => Ok(result.clone()),
-            (None, Some(error)) => Err(Failure::Said(Said::of(error))),
+            (None, Some(error)) => Err(Failure::Reported(PluginFailure::of(error))),
             _ => Err(broken("its answer has neither `result`, an object, nor `error`")),
         }
     }
@@ -138,7 +138,7 @@ impl Process {
     /// Ends it, and tells why: its own words as well, where it has any.
     pub(super) async fn end(mut self, spec: &PluginSpec, method: &str, failure: Failure) -> AuthError {
         let why = match failure {
-            Failure::Said(said) => {
+            Failure::Reported(said) => {
                 self.group.stop().await;
                 return said.into_error(spec, method);
             }

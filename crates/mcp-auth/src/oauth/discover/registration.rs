@@ -11,7 +11,7 @@ use url::Url;
 
 use super::super::client_auth::{AuthMethod, ClientIdentity};
 use super::super::context::Context;
-use super::super::endpoint::Endpoint;
+use super::super::endpoint::OAuthEndpoint;
 use super::super::failure::{Answer, Failure, Step};
 use super::super::store::{ClientKey, StoredClient};
 use super::super::urls::same_issuer;
@@ -296,7 +296,7 @@ async fn register_as(
     redirect_uri: &str,
     wish: &RegistrationAttempt,
 ) -> Result<StoredClient, Failure> {
-    let endpoint = Endpoint::new(&*ctx.http, Step::Registration, url, &discovery.named_by)?;
+    let endpoint = OAuthEndpoint::new(&*ctx.http, Step::Registration, url, &discovery.named_by)?;
     let mut body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, wish);
     add_metadata(&mut body, &ctx.settings.spec.client_metadata);
     let request = Request::builder()

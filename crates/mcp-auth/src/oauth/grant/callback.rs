@@ -16,7 +16,7 @@ use super::authorize::CallbackParams;
 use super::authorizer::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, RedirectPreference, SignInPrompt,
 };
-use super::loopback::{Accept, Loopback, OpenConnections};
+use super::loopback::{ConnectionSource, Loopback, OpenConnections};
 use super::page::Page;
 use crate::url_policy::is_loopback;
 use crate::{AuthError, AuthErrorKind, AuthFuture, Secret};
@@ -227,7 +227,11 @@ async fn received(listener: Option<&Loopback>, path: &str, state: &Secret) -> (C
 /// Accepts connections until one brings the answer to *this* sign-in. Browsers open connections that they never use and
 /// ask for icons, any page can send requests here, any program can open connections until there are no more
 /// descriptors: none of that ends the sign-in.
-async fn receive(listener: &impl Accept, path: &str, state: &Secret) -> (CallbackParams, TcpStream) {
+async fn receive(
+    listener: &impl ConnectionSource,
+    path: &str,
+    state: &Secret,
+) -> (CallbackParams, TcpStream) {
     let (found, mut answers) = mpsc::channel(1);
     // Dropped with this future, and the connections with it.
     let mut guests = OpenConnections::default();

@@ -1,7 +1,7 @@
 //! The grants: what is sent to a token endpoint to get tokens.
 //!
 //! Code, refresh, client credentials and device code are `oauth2`'s; the assertion grants (RFC 7523, RFC 8693)
-//! are not in it and go through the same [`Endpoint`].
+//! are not in it and go through the same [`OAuthEndpoint`].
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use oauth2::{
 use super::super::client_auth::{AuthMethod, ClientIdentity};
 use super::super::clock::Clock;
 use super::super::dpop::DpopKey;
-use super::super::endpoint::Endpoint;
+use super::super::endpoint::OAuthEndpoint;
 use super::super::failure::{Failure, Step};
 use super::super::numbers::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use super::token::TokenAnswer;
@@ -126,7 +126,7 @@ impl<'a> Grants<'a> {
         url: &str,
         scopes: &[String],
     ) -> Result<StandardDeviceAuthorizationResponse, Failure> {
-        let endpoint = Endpoint::new(self.http, Step::DeviceAuthorization, url, self.named_by)?;
+        let endpoint = OAuthEndpoint::new(self.http, Step::DeviceAuthorization, url, self.named_by)?;
         let device = DeviceAuthorizationUrl::new(url.to_owned())
             .map_err(|_| endpoint.invalid("the endpoint is not a URL"))?;
         let client = self.oauth(&endpoint)?.set_device_authorization_url(device);
@@ -233,11 +233,11 @@ impl<'a> Grants<'a> {
             .map_err(|_| endpoint.invalid("the answer is not a token response"))
     }
 
-    fn endpoint(&self, step: Step) -> Result<Endpoint<'a>, Failure> {
-        Ok(Endpoint::new(self.http, step, self.token_endpoint, self.named_by)?.with_dpop(self.dpop))
+    fn endpoint(&self, step: Step) -> Result<OAuthEndpoint<'a>, Failure> {
+        Ok(OAuthEndpoint::new(self.http, step, self.token_endpoint, self.named_by)?.with_dpop(self.dpop))
     }
 
-    fn oauth(&self, endpoint: &Endpoint<'_>) -> Result<OAuthClient, Failure> {
+    fn oauth(&self, endpoint: &OAuthEndpoint<'_>) -> Result<OAuthClient, Failure> {
         let token_url = TokenUrl::new(self.token_endpoint.to_owned())
             .map_err(|_| endpoint.invalid("the endpoint is not a URL"))?;
         let client = Client::new(ClientId::new(self.client.id.clone())).set_token_uri(token_url);
@@ -254,7 +254,7 @@ impl<'a> Grants<'a> {
 }
 
 /// The failure behind an error of `oauth2`, whose own parse errors quote the body and are dropped.
-fn unwrap<RE, TE>(endpoint: &Endpoint<'_>, error: RequestTokenError<RE, TE>) -> Failure
+fn unwrap<RE, TE>(endpoint: &OAuthEndpoint<'_>, error: RequestTokenError<RE, TE>) -> Failure
 where
     RE: std::error::Error + 'static,
     TE: oauth2::ErrorResponse + 'static,

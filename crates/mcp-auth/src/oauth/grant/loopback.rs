@@ -73,12 +73,12 @@ impl Loopback {
 }
 
 /// Where connections come from.
-pub(super) trait Accept: Sync {
+pub(super) trait ConnectionSource: Sync {
     /// The next one. An error is about that one alone.
     fn accept(&self) -> impl Future<Output = io::Result<TcpStream>> + Send;
 }
 
-impl Accept for Loopback {
+impl ConnectionSource for Loopback {
     /// On either address; each has its turn.
     async fn accept(&self) -> io::Result<TcpStream> {
         poll_fn(|context| {

@@ -4,7 +4,7 @@
 
 use super::super::client_auth::ClientIdentity;
 use super::super::clock::Clock;
-use super::super::endpoint::Endpoint;
+use super::super::endpoint::OAuthEndpoint;
 use super::super::failure::{Failure, Step};
 use super::super::store::StoredTokens;
 use crate::HttpExchange;
@@ -23,7 +23,7 @@ pub(crate) async fn revoke(
     let refresh = tokens.refresh_token.as_ref().map(|token| (token, "refresh_token"));
     let access = Some((&tokens.access_token, "access_token"));
     for (token, hint) in [refresh, access].into_iter().flatten() {
-        let endpoint = Endpoint::new(http, Step::Revocation, url, named_by)?;
+        let endpoint = OAuthEndpoint::new(http, Step::Revocation, url, named_by)?;
         let assertion = client.assertion(issuer, clock)?;
         let pairs = [("token", token.expose()), ("token_type_hint", hint)];
         match endpoint.form(client, &assertion, &pairs).await {

@@ -231,9 +231,9 @@ fn in_file(unknown: &UnknownFields) -> Result<(), AuthError> {
     Err(AuthError::new(AuthErrorKind::Store, message))
 }
 
-type Decode<T> = fn(&[u8]) -> Result<DecodedRecord<T>, FormatError>;
+type Decoder<T> = fn(&[u8]) -> Result<DecodedRecord<T>, FormatError>;
 
-fn read<T>(credential_dir: &CredentialDir, name: &str, decode: Decode<T>) -> Result<Option<T>, AuthError> {
+fn read<T>(credential_dir: &CredentialDir, name: &str, decode: Decoder<T>) -> Result<Option<T>, AuthError> {
     let text = credential_dir.read(name).map_err(|error| failure("read", credential_dir, name, error))?;
     let Some(text) = text else { return Ok(None) };
     let decoded = decode(&text).map_err(|error| failure("read", credential_dir, name, error))?;
@@ -245,7 +245,11 @@ fn read<T>(credential_dir: &CredentialDir, name: &str, decode: Decode<T>) -> Res
 }
 
 /// Every record whose name begins with `prefix` and that can be read ([`readable`]).
-fn read_all<T>(credential_dir: &CredentialDir, prefix: &str, decode: Decode<T>) -> Result<Vec<T>, AuthError> {
+fn read_all<T>(
+    credential_dir: &CredentialDir,
+    prefix: &str,
+    decode: Decoder<T>,
+) -> Result<Vec<T>, AuthError> {
     let names = credential_dir.names(prefix).map_err(|error| failure("list", credential_dir, "", error))?;
     readable(names.iter().map(|name| read(credential_dir, name, decode)))
 }

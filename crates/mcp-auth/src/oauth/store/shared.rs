@@ -151,7 +151,12 @@ impl SharedTokenStore {
         Ok(records)
     }
 
-    async fn read<T>(&self, kind: RecordKind, name: &str, decode: Decode<T>) -> Result<Option<T>, AuthError> {
+    async fn read<T>(
+        &self,
+        kind: RecordKind,
+        name: &str,
+        decode: Decoder<T>,
+    ) -> Result<Option<T>, AuthError> {
         let sealed = self.0.records.get(kind, name).await?;
         sealed.map(|sealed| self.open(kind, name, sealed, decode)).transpose()
     }
@@ -161,7 +166,7 @@ impl SharedTokenStore {
         &self,
         kind: RecordKind,
         prefix: &str,
-        decode: Decode<T>,
+        decode: Decoder<T>,
     ) -> Result<Vec<T>, AuthError> {
         let found = self.0.records.scan(kind, prefix).await?;
         readable(found.into_iter().map(|(name, sealed)| self.open(kind, &name, sealed, decode).map(Some)))
@@ -172,7 +177,7 @@ impl SharedTokenStore {
         kind: RecordKind,
         name: &str,
         sealed: Vec<u8>,
-        decode: Decode<T>,
+        decode: Decoder<T>,
     ) -> Result<T, AuthError> {
         let text = self.0.keys.open(&place(kind, name), sealed).map_err(|why| unreadable(kind, name, why))?;
         let decoded = decode(&text).map_err(|why| unreadable(kind, name, why))?;
@@ -274,7 +279,7 @@ impl TokenStore for SharedTokenStore {
     }
 }
 
-type Decode<T> = fn(&[u8]) -> Result<DecodedRecord<T>, FormatError>;
+type Decoder<T> = fn(&[u8]) -> Result<DecodedRecord<T>, FormatError>;
 
 /// Where a record is. It is sealed with the record, so that one record cannot stand in for another.
 fn place(kind: RecordKind, name: &str) -> String {

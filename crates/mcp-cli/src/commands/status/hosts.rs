@@ -18,7 +18,7 @@ use crate::problems::note_unsaid;
 use crate::view::row::{HostPlace, ProblemRow, Servers};
 
 /// Where a host has a server, and which one it is.
-struct Found {
+struct HostEntry {
     place: HostPlace,
     server: ConfiguredServer,
 }
@@ -89,13 +89,13 @@ fn hosts(app: &App) -> Result<Vec<&'static Host>, CliError> {
 }
 
 /// The servers of `host`, whose files are `read`; the ones that it has through this program are those of `own`.
-async fn servers(app: &App, host: &'static Host, read: &Config, own: &Config) -> Vec<Found> {
+async fn servers(app: &App, host: &'static Host, read: &Config, own: &Config) -> Vec<HostEntry> {
     let mut found = Vec::new();
     // This program's own file is of no host.
     let is_of_host = |entry: &&ServerEntry| !host.is_read_anyway() || entry.scope != Scope::Mcplink;
     for entry in read.entries.iter().filter(is_of_host) {
         let server = app.host.configured(entry, read).await;
-        found.push(Found { place: place(app, host, entry, None), server });
+        found.push(HostEntry { place: place(app, host, entry, None), server });
     }
     for pointer in &read.pointers {
         let target = own.entry(pointer.target());
@@ -103,7 +103,7 @@ async fn servers(app: &App, host: &'static Host, read: &Config, own: &Config) ->
             Some(entry) => app.host.configured(entry, own).await,
             None => dead_end(app, pointer, read).await,
         };
-        found.push(Found { place: place(app, host, &pointer.entry, Some(target.is_some())), server });
+        found.push(HostEntry { place: place(app, host, &pointer.entry, Some(target.is_some())), server });
     }
     found
 }
@@ -132,11 +132,11 @@ fn place(app: &App, host: &'static Host, entry: &ServerEntry, bridged: Option<bo
 /// Each server once, with the places that have it; of these names, where there are any.
 fn once(
     app: &App,
-    found: Vec<Found>,
+    found: Vec<HostEntry>,
     names: &[String],
 ) -> Result<(Vec<ConfiguredServer>, Vec<Vec<HostPlace>>), CliError> {
     let is_called =
-        |one: &Found, name: &String| one.place.name == *name || one.server.description.name == *name;
+        |one: &HostEntry, name: &String| one.place.name == *name || one.server.description.name == *name;
     if let Some(name) = names.iter().find(|name| !found.iter().any(|one| is_called(one, name))) {
         let message = format!("no host has a server named {name:?}");
         return Err(CliError::usage("unknown-server", message).next("mcplink hosts"));

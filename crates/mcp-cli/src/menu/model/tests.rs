@@ -271,7 +271,7 @@ fn what_is_open_has_the_keys_and_what_it_does_ends_with_it() {
     assert_eq!((menu.press(Key::Char('r')), menu.press(Key::Char('q'))), (None, Some(Effect::Quit)));
     let schema = serde_json::json!({ "properties": { "x": { "type": "string" } } });
     let tools = vec![crate::menu::form::tests::tool("t", "", &schema)];
-    menu.hear(News::Listed(Ok(crate::menu::exchange::Listed { tools, notes: Vec::new() })));
+    menu.hear(News::Tools(Ok(crate::menu::exchange::ServerTools { tools, notes: Vec::new() })));
     assert_eq!(menu.press(Key::Enter), begun(Work::Nothing));
     type_in(&mut menu, "qlr");
     menu.press(Key::Enter);

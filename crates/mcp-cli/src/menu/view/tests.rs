@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::live::watched::ServerView;
-use crate::menu::exchange::{CallEnd, Listed, News, Stage};
+use crate::menu::exchange::{CallEnd, News, ServerTools, Stage};
 use crate::menu::form::tests::tool;
 use crate::menu::keys::Key;
 use crate::menu::model::tests::{at, menu_of, refused, seen, seen_with, up};
@@ -136,11 +136,11 @@ fn a_filter_being_typed() {
     compare("filter", &menu, &look());
 }
 
-fn tools() -> Listed {
+fn tools() -> ServerTools {
     let number = json!({ "type": "number", "description": "A number" });
     let sum = json!({ "properties": { "a": number, "b": number, "round": { "type": "boolean" } }, "required": ["a", "b"] });
     let said = "Returns the sum of two numbers, rounded where that is wanted.\nNothing is kept.";
-    Listed {
+    ServerTools {
         tools: vec![
             tool(
                 "echo",
@@ -164,7 +164,7 @@ fn with_tools() -> Menu {
     let mut menu = menu();
     menu.press(Key::Last);
     menu.press(Key::Enter);
-    menu.hear(News::Listed(Ok(tools())));
+    menu.hear(News::Tools(Ok(tools())));
     menu
 }
 
@@ -274,10 +274,10 @@ fn no_text_of_a_server_or_file_acts_on_the_terminal_or_leaves_its_line() {
     }
     // Nor of a tool, its arguments, what is typed, or a result. Descriptions and results come cleaned.
     let schema = json!({ "properties": { hostile: { "description": hostile, "default": hostile, "enum": [hostile] } } });
-    let listed = Listed { tools: vec![tool(hostile, "", &schema)], notes: Vec::new() };
+    let listed = ServerTools { tools: vec![tool(hostile, "", &schema)], notes: Vec::new() };
     let mut menu = menu_of("mcplink menu", vec![seen(hostile, up(1), 1)]);
     menu.press(Key::Enter);
-    menu.hear(News::Listed(Ok(listed)));
+    menu.hear(News::Tools(Ok(listed)));
     nothing_acts(&menu);
     menu.press(Key::Enter);
     menu.paste(hostile);

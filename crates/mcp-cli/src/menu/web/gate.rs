@@ -14,7 +14,7 @@ pub(super) const TOKEN: &str = "x-mcplink-token";
 
 /// What may be asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Asked {
+pub(super) enum Route {
     Page,
     /// The token, for the code.
     Begin,
@@ -43,7 +43,7 @@ impl Gate {
     }
 
     /// What the request is about, or how it is refused.
-    pub(super) fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Asked, StatusCode> {
+    pub(super) fn admit(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Route, StatusCode> {
         let one = |name: &str| {
             let mut values = headers.get_all(name).iter();
             let first = values.next().map(|value| value.to_str().unwrap_or("\u{fffd}"));
@@ -63,13 +63,13 @@ impl Gate {
             return Err(StatusCode::FORBIDDEN);
         }
         let asked = match uri.path() {
-            "/" => Asked::Page,
-            "/begin" => Asked::Begin,
-            "/events" => Asked::Events,
-            "/act" => Asked::Act,
+            "/" => Route::Page,
+            "/begin" => Route::Begin,
+            "/events" => Route::Events,
+            "/act" => Route::Act,
             _ => return Err(StatusCode::NOT_FOUND),
         };
-        let is_post = matches!(asked, Asked::Begin | Asked::Act);
+        let is_post = matches!(asked, Route::Begin | Route::Act);
         if *method != if is_post { Method::POST } else { Method::GET } {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
@@ -82,7 +82,7 @@ impl Gate {
                 return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
             }
         }
-        if matches!(asked, Asked::Events | Asked::Act)
+        if matches!(asked, Route::Events | Route::Act)
             && !one(TOKEN).is_some_and(|token| same(token, &self.token))
         {
             return Err(StatusCode::UNAUTHORIZED);
@@ -116,7 +116,7 @@ fn random() -> Option<String> {
 mod tests {
     use super::*;
 
-    fn asked(gate: &Gate, method: &str, uri: &str, headers: &[(&'static str, &str)]) -> Result<Asked, u16> {
+    fn asked(gate: &Gate, method: &str, uri: &str, headers: &[(&'static str, &str)]) -> Result<Route, u16> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
@@ -133,12 +133,12 @@ mod tests {
         let json = ("content-type", "application/json");
         let token = (TOKEN, "t");
         for (method, uri, headers, expected) in [
-            ("GET", "/", &[host][..], Ok(Asked::Page)),
-            ("GET", "/", &[("host", "localhost:7")], Ok(Asked::Page)),
-            ("GET", "/", &[host, ("sec-fetch-site", "none")], Ok(Asked::Page)),
-            ("GET", "/events", &[host, token], Ok(Asked::Events)),
-            ("POST", "/act", &[host, own, json, token], Ok(Asked::Act)),
-            ("POST", "/begin", &[host, own, json], Ok(Asked::Begin)),
+            ("GET", "/", &[host][..], Ok(Route::Page)),
+            ("GET", "/", &[("host", "localhost:7")], Ok(Route::Page)),
+            ("GET", "/", &[host, ("sec-fetch-site", "none")], Ok(Route::Page)),
+            ("GET", "/events", &[host, token], Ok(Route::Events)),
+            ("POST", "/act", &[host, own, json, token], Ok(Route::Act)),
+            ("POST", "/begin", &[host, own, json], Ok(Route::Begin)),
             // A name that is led here, a port of another program, no name at all, two of them.
             ("GET", "/", &[("host", "evil.example:7")], Err(421)),
             ("GET", "/", &[("host", "127.0.0.1")], Err(421)),

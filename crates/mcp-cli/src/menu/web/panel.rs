@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::exchange::{Listed, News, Stage, Step, ToolEntry, Work};
+use super::super::exchange::{News, ServerTools, Stage, Step, ToolEntry, Work};
 use super::super::form::Form;
 use super::press::Press;
 use crate::view::shown;
@@ -30,7 +30,7 @@ pub(super) enum Panel {
     Tools {
         server: String,
         command: String,
-        listed: Option<Result<Listed, Vec<String>>>,
+        listed: Option<Result<ServerTools, Vec<String>>>,
         form: Option<Box<Form>>,
     },
     Consent {
@@ -168,7 +168,7 @@ impl Panel {
             }
             (News::Offered(lines), Self::Consent { state, .. }) => *state = ConsentState::Offers(lines),
             (News::Log(new), Self::Log { lines, .. }) => *lines = new,
-            (News::Listed(new), Self::Tools { listed, .. }) => *listed = Some(new),
+            (News::Tools(new), Self::Tools { listed, .. }) => *listed = Some(new),
             (News::Called(ended), Self::Tools { form: Some(form), .. }) => form.hear(ended),
             (News::SignIn(Stage::Refuses), Self::SignIn { problem, .. }) => {
                 *problem = Some("That is neither the address of the last page nor a code. Paste it again.");

@@ -1,4 +1,4 @@
-//! The page over HTTP: what a browser asks for becomes an [`Ask`], and what is shown goes out as it changes.
+//! The page over HTTP: what a browser asks for becomes a [`BrowserRequest`], and what is shown goes out as it changes.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use super::gate::{Asked, Gate};
+use super::gate::{Gate, Route};
 use super::press::Press;
 
 /// Connections that are served at once. Beyond this, the oldest that has shown no token makes room.
@@ -45,7 +45,7 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// What a browser wants.
 #[derive(Debug)]
-pub(super) enum Ask {
+pub(super) enum BrowserRequest {
     Press(Press),
     /// The code of the address was taken.
     Opened,
@@ -53,9 +53,9 @@ pub(super) enum Ask {
 
 /// What every connection has.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct ServerContext {
     pub(super) gate: Mutex<Gate>,
-    pub(super) asks: UnboundedSender<Ask>,
+    pub(super) asks: UnboundedSender<BrowserRequest>,
     /// The document that is shown.
     pub(super) shown: watch::Receiver<Arc<str>>,
 }
@@ -69,7 +69,7 @@ pub(super) struct Guests {
 }
 
 impl Guests {
-    pub(super) fn admit(&mut self, stream: TcpStream, door: &Arc<Door>) {
+    pub(super) fn admit(&mut self, stream: TcpStream, door: &Arc<ServerContext>) {
         while self.tasks.try_join_next().is_some() {}
         self.order.retain(|(guest, _)| !guest.is_finished());
         if self.order.len() >= MOST_CONNECTIONS {
@@ -84,7 +84,7 @@ impl Guests {
     }
 }
 
-async fn serve(stream: TcpStream, door: Arc<Door>, is_known: Arc<AtomicBool>) {
+async fn serve(stream: TcpStream, door: Arc<ServerContext>, is_known: Arc<AtomicBool>) {
     let service = service_fn(|request| {
         let (door, is_known) = (door.clone(), is_known.clone());
         async move { Ok::<_, Infallible>(answer(request, &door, &is_known).await) }
@@ -102,7 +102,7 @@ struct Begin {
     code: String,
 }
 
-async fn answer(request: Request<Incoming>, door: &Door, is_known: &AtomicBool) -> Response<Reply> {
+async fn answer(request: Request<Incoming>, door: &ServerContext, is_known: &AtomicBool) -> Response<Reply> {
     let admitted = {
         let gate = door.gate.lock().unwrap_or_else(PoisonError::into_inner);
         gate.admit(request.method(), request.uri(), request.headers())
@@ -111,21 +111,21 @@ async fn answer(request: Request<Incoming>, door: &Door, is_known: &AtomicBool) 
         Ok(asked) => asked,
         Err(status) => return said(status, "text/plain; charset=utf-8", status.as_str().to_owned()),
     };
-    if matches!(asked, Asked::Events | Asked::Act) {
+    if matches!(asked, Route::Events | Route::Act) {
         is_known.store(true, Ordering::Relaxed);
     }
     match asked {
-        Asked::Page => said(StatusCode::OK, "text/html; charset=utf-8", page()),
-        Asked::Events => {
+        Route::Page => said(StatusCode::OK, "text/html; charset=utf-8", page()),
+        Route::Events => {
             response(StatusCode::OK, "text/event-stream", Reply::Live(events(door.shown.clone())))
         }
-        Asked::Begin | Asked::Act => match read(request.into_body()).await {
+        Route::Begin | Route::Act => match read(request.into_body()).await {
             Err(status) => said(status, "text/plain; charset=utf-8", status.as_str().to_owned()),
-            Ok(body) if asked == Asked::Begin => begin(door, &body),
+            Ok(body) if asked == Route::Begin => begin(door, &body),
             Ok(body) => match serde_json::from_slice(&body) {
                 Ok(press) => {
                     // The page ends with the program.
-                    drop(door.asks.send(Ask::Press(press)));
+                    drop(door.asks.send(BrowserRequest::Press(press)));
                     said(StatusCode::ACCEPTED, "application/json", "{}")
                 }
                 Err(_) => said(StatusCode::BAD_REQUEST, "text/plain; charset=utf-8", "400"),
@@ -134,13 +134,13 @@ async fn answer(request: Request<Incoming>, door: &Door, is_known: &AtomicBool) 
     }
 }
 
-fn begin(door: &Door, body: &[u8]) -> Response<Reply> {
+fn begin(door: &ServerContext, body: &[u8]) -> Response<Reply> {
     let mut gate = door.gate.lock().unwrap_or_else(PoisonError::into_inner);
     let code = serde_json::from_slice(body).map(|begin: Begin| begin.code).unwrap_or_default();
     match gate.exchange(&code) {
         Some(token) => {
             let answer = json!({ "token": token }).to_string();
-            drop(door.asks.send(Ask::Opened));
+            drop(door.asks.send(BrowserRequest::Opened));
             said(StatusCode::OK, "application/json", answer)
         }
         None => said(StatusCode::UNAUTHORIZED, "text/plain; charset=utf-8", "401"),

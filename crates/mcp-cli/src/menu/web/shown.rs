@@ -55,7 +55,7 @@ struct ActionDocument {
 
 /// What is to be done.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Deed {
+pub(super) enum PersonStep {
     Reconnect(String),
     Begin(Work),
 }
@@ -70,7 +70,7 @@ pub(super) struct Page {
 
 impl Page {
     /// What becomes of a press; `None` for what is not offered.
-    pub(super) fn press(&mut self, menu: &Menu, press: Press) -> Option<Deed> {
+    pub(super) fn press(&mut self, menu: &Menu, press: Press) -> Option<PersonStep> {
         let work = match press {
             Press::Key { server, key } => return self.key(menu, &server, key),
             Press::Close => {
@@ -79,10 +79,10 @@ impl Page {
             }
             press => self.panel.as_mut()?.press(press)?,
         };
-        Some(Deed::Begin(work))
+        Some(PersonStep::Begin(work))
     }
 
-    fn key(&mut self, menu: &Menu, name: &str, key: char) -> Option<Deed> {
+    fn key(&mut self, menu: &Menu, name: &str, key: char) -> Option<PersonStep> {
         let server = menu.all().iter().find(|server| server.row.name == name)?;
         let name = || name.to_owned();
         if let Some(look) = looks(menu, server).into_iter().find(|look| look.key == key) {
@@ -97,7 +97,7 @@ impl Page {
         let own = server.actions().into_iter().find(|own| own.key == key)?;
         let command = menu.command_of(server, own.action);
         let consent = match own.action {
-            Action::Reconnect => return Some(Deed::Reconnect(name())),
+            Action::Reconnect => return Some(PersonStep::Reconnect(name())),
             Action::Authenticate | Action::ReAuthenticate => {
                 let panel = Panel::SignIn { server: name(), command, stage: Stage::Asks, problem: None };
                 return Some(self.open(panel, Work::SignIn(name())));
@@ -112,12 +112,12 @@ impl Page {
         Some(self.open(panel, Work::Consent(consent)))
     }
 
-    fn open(&mut self, panel: Panel, work: Work) -> Deed {
+    fn open(&mut self, panel: Panel, work: Work) -> PersonStep {
         self.panel = Some(panel);
-        Deed::Begin(work)
+        PersonStep::Begin(work)
     }
 
-    fn run(&mut self, server: String, command: String) -> Deed {
+    fn run(&mut self, server: String, command: String) -> PersonStep {
         self.open(Panel::Command { server, command: command.clone(), ended: None }, Work::Run(command))
     }
 

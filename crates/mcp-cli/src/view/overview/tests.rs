@@ -68,7 +68,7 @@ fn style(columns: usize) -> Style {
 
 fn overview(rows: &[Row]) -> Overview<'_> {
     Overview {
-        lines: rows.iter().map(Line::of).collect(),
+        lines: rows.iter().map(OverviewLine::of).collect(),
         aside: "shop-api · 0.4 s".into(),
         problems: &[],
         foot: further(rows, |_, command| command.to_owned()),

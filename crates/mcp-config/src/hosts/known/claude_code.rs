@@ -1,11 +1,11 @@
 //! Claude Code. Its files are those that are read anyway, with words that are ours as well.
 
-use crate::hosts::{Host, Local, PLAIN};
+use crate::hosts::{Host, LocalForm, PLAIN};
 
 pub(super) static HOST: Host = Host {
     name: "claude-code",
     title: "Claude Code",
     is_native: true,
-    local: Local::Command(&[("type", "stdio")]),
+    local: LocalForm::Command(&[("type", "stdio")]),
     ..PLAIN
 };

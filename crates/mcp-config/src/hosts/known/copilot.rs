@@ -1,7 +1,7 @@
 //! Copilot CLI, and the portable form of VS Code, which is the same.
 
 use crate::hosts::words::FieldMeaning::Nothing;
-use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, ".mcp.json"),
@@ -14,6 +14,6 @@ pub(super) static HOST: Host = Host {
     title: "Copilot CLI",
     files: FILES,
     fields: &[("deferTools", Nothing), ("slowConnectionThresholdMs", Nothing)],
-    local: Local::CommandAndTools(&[("type", "local")]),
+    local: LocalForm::CommandAndTools(&[("type", "local")]),
     ..PLAIN
 };

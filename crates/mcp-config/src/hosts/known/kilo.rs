@@ -1,7 +1,7 @@
 //! Kilo: as opencode, in files of its own.
 
 use super::opencode;
-use crate::hosts::{Base, Form, Host, HostFile, Local, PLAIN, json};
+use crate::hosts::{Base, Form, Host, HostFile, LocalForm, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, "kilo.jsonc").under(opencode::SERVERS),
@@ -19,6 +19,6 @@ pub(super) static HOST: Host = Host {
     files: FILES,
     fields: opencode::FIELDS,
     forms: &[Form::Braces],
-    local: Local::Words,
+    local: LocalForm::Words,
     ..PLAIN
 };

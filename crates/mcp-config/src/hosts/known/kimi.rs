@@ -1,6 +1,6 @@
 //! Kimi Code: `transport` is the type.
 
-use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, ".kimi-code/mcp.json"),
@@ -12,6 +12,6 @@ pub(super) static HOST: Host = Host {
     title: "Kimi Code",
     files: FILES,
     expands: false,
-    local: Local::Command(&[("transport", "stdio")]),
+    local: LocalForm::Command(&[("transport", "stdio")]),
     ..PLAIN
 };

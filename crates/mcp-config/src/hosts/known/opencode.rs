@@ -1,7 +1,7 @@
 //! opencode: `mcp`, and `mcp.servers` in its newer form; the command is an array, its variables are `environment`.
 
 use crate::hosts::words::FieldMeaning::Lost;
-use crate::hosts::{Base, FieldMeaning, Form, Host, HostFile, Local, PLAIN, json};
+use crate::hosts::{Base, FieldMeaning, Form, Host, HostFile, LocalForm, PLAIN, json};
 
 pub(super) const SERVERS: &[&[&str]] = &[&["mcp", "servers"], &["mcp"]];
 pub(super) const FIELDS: &[(&str, FieldMeaning)] =
@@ -22,6 +22,6 @@ pub(super) static HOST: Host = Host {
     files: FILES,
     fields: FIELDS,
     forms: &[Form::Braces],
-    local: Local::Words,
+    local: LocalForm::Words,
     ..PLAIN
 };

@@ -1,7 +1,7 @@
 //! VS Code: `servers` with `inputs` in files of their own, and before those existed in its settings.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
-use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["servers"], &["mcpServers"]];
 const SETTINGS: &[&[&str]] = &[&["mcp", "servers"], &["mcp.servers"]];
@@ -24,7 +24,7 @@ pub(super) static HOST: Host = Host {
         ("sandbox", Lost("a local server is not put into a sandbox here")),
         ("sandboxEnabled", Lost("a local server is not put into a sandbox here")),
     ],
-    local: Local::Command(&[("type", "stdio")]),
+    local: LocalForm::Command(&[("type", "stdio")]),
     of_desktop: true,
     ..PLAIN
 };

@@ -1,7 +1,7 @@
 //! Zed: `context_servers` in its settings; the command was an object in older versions.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
-use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["context_servers"]];
 
@@ -22,7 +22,7 @@ pub(super) static HOST: Host = Host {
     ],
     expands: false,
     built_in: &["extension"],
-    local: Local::Command(&[("source", "custom")]),
+    local: LocalForm::Command(&[("source", "custom")]),
     of_desktop: true,
     ..PLAIN
 };

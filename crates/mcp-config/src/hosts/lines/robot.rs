@@ -1,6 +1,6 @@
 //! A client that signs in by itself: what lines of other bridges say of it, as our `auth` block.
 
-use super::{Line, LineField, Setting};
+use super::{CommandLine, LineField, Setting};
 use crate::hosts::words;
 
 /// The fields of `oauth` that the grant has as well, as they are called there. A person is not needed for it, so neither is
@@ -22,7 +22,7 @@ pub(super) struct Robot {
     pub(super) endpoint: Option<(String, usize)>,
 }
 
-impl Line {
+impl CommandLine {
     /// The grant in the place of a sign-in, where the line asks for it and says enough.
     pub(super) fn sign_in_alone(&mut self) {
         let Robot { grant, secret, endpoint } = std::mem::take(&mut self.robot);

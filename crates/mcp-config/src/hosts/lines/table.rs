@@ -1,7 +1,7 @@
 //! Which options such programs have, and which field of an entry each of them is: the one table that lines of other hosts, and
 //! this program's own command line, are read by. Longer than 500 lines because it is one table.
 
-use super::{Line, LineField, Setting};
+use super::{CommandLine, LineField, Setting};
 
 /// A program that is a bridge.
 pub(super) struct Bridge {
@@ -74,7 +74,7 @@ impl OptionMeaning {
     }
 
     /// Notes what `value` says; `at` is its word. `None` where it cannot be read.
-    pub(crate) fn note(self, value: &str, at: usize, line: &mut Line) -> Option<()> {
+    pub(crate) fn note(self, value: &str, at: usize, line: &mut CommandLine) -> Option<()> {
         match self {
             Self::Header => {
                 let (name, text) = value.split_once(':')?;
@@ -133,7 +133,7 @@ impl OptionMeaning {
     }
 }
 
-impl Line {
+impl CommandLine {
     pub(super) fn say(&mut self, field: &'static str, value: Setting, at: usize) {
         self.said.push(LineField { field, value, word: at });
     }
@@ -167,7 +167,7 @@ fn kind_of(word: &str) -> Option<&'static str> {
     }
 }
 
-fn client(text: &str, at: usize, line: &mut Line) {
+fn client(text: &str, at: usize, line: &mut CommandLine) {
     let Ok(serde_json::Value::Object(client)) = serde_json::from_str(text) else {
         line.lost.push((at, "a client in a file: use `oauth`: {\"clientId\": ..}"));
         return;
@@ -180,7 +180,7 @@ fn client(text: &str, at: usize, line: &mut Line) {
     }
 }
 
-fn metadata(text: &str, at: usize, line: &mut Line) -> Option<()> {
+fn metadata(text: &str, at: usize, line: &mut CommandLine) -> Option<()> {
     if text.starts_with('@') {
         line.lost.push((at, "metadata in a file: use `oauth`: {\"clientMetadata\": ..}"));
         return Some(());

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use mcp_testkit::{
-    Answer, Canaries, Echo, Endpoint, FakeAuthServer, FakeMcpServer, HttpAnswer, MetadataAt,
+    Answer, AuthEndpoint, Canaries, Echo, FakeAuthServer, FakeMcpServer, HttpAnswer, MetadataAt,
     ProtectedResource, visit,
 };
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn metadata_is_where_the_settings_say_and_nowhere_else() {
     }
     auth.set(|settings| settings.metadata_at = MetadataAt::Nowhere);
     assert_eq!(get(&auth, places[0].1).status, 404);
-    assert_eq!(auth.url_of(Endpoint::Metadata), None);
+    assert_eq!(auth.url_of(AuthEndpoint::Metadata), None);
 }
 
 #[test]
@@ -62,13 +62,13 @@ fn metadata_tells_what_is_offered_and_what_the_test_wants_told() {
         assert!(odd.get(absent).is_none(), "{absent}");
     }
     auth.next_answers_to(
-        Endpoint::Metadata,
+        AuthEndpoint::Metadata,
         [Answer::json(json!({})), Answer::login_page(), Answer::redirect(302, "/x")],
     );
     assert_eq!(get(&auth, path).json(), json!({}));
     assert!(get(&auth, path).text().contains("<!doctype html>"));
     assert_eq!(get(&auth, path).status, 302);
-    assert_eq!(auth.requests_to(Endpoint::Metadata).len(), 5);
+    assert_eq!(auth.requests_to(AuthEndpoint::Metadata).len(), 5);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_visitor_is_led_back_to_the_client() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone").unwrap();
         String::from_utf8_lossy(&request[..read]).into_owned()
     });
-    let mut url = auth.url_of(Endpoint::Authorize).unwrap();
+    let mut url = auth.url_of(AuthEndpoint::Authorize).unwrap();
     url.query_pairs_mut().extend_pairs([
         ("response_type", "code"),
         ("client_id", "app"),

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::http::client::HttpClient;
-use crate::inbound::tests::Recorder;
+use crate::inbound::tests::RecordingInbound;
 use crate::options::{ClientInfo, ClientOptions};
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.
@@ -66,8 +66,8 @@ impl Fake {
     async fn opened(
         &mut self,
         provider: Option<Arc<dyn AuthProvider>>,
-    ) -> (LegacySse, Request, Arc<Recorder>) {
-        let recorder = Arc::new(Recorder::default());
+    ) -> (LegacySse, Request, Arc<RecordingInbound>) {
+        let recorder = Arc::new(RecordingInbound::default());
         let budget = budget();
         let opening = LegacySse::open(self.client(provider), &budget, recorder.clone());
         let script = async {
@@ -87,7 +87,7 @@ impl Fake {
     /// What opening ends with when the server answers with these bytes.
     async fn refused(&mut self, answer: &str) -> TransportError {
         let budget = budget();
-        let opening = LegacySse::open(self.client(None), &budget, Arc::new(Recorder::default()));
+        let opening = LegacySse::open(self.client(None), &budget, Arc::new(RecordingInbound::default()));
         let script = async {
             let mut request = self.next().await;
             request.answer(answer).await;

@@ -34,8 +34,8 @@ pub(crate) fn parse_text(frame: String) -> Result<Messages, EnvelopeError> {
         }
     }
     let (id, span) = match classify(&Wire::read(text)?)? {
-        Read::Result { id, result } => (id, span_of(result, &frame)),
-        Read::Other(message) => return Ok(Messages::One(Some(message))),
+        ParsedMessage::Result { id, result } => (id, span_of(result, &frame)),
+        ParsedMessage::Other(message) => return Ok(Messages::One(Some(message))),
     };
     let outcome = Ok(Payload::within(frame, span));
     Ok(Messages::One(Some(Incoming::Response { id: Some(id), outcome })))
@@ -64,11 +64,11 @@ fn batch_of(frames: &[&str]) -> Messages {
         .map(|frame| {
             Ok(match classify(&Wire::read(frame)?)? {
                 // Copied out, because each goes its own way.
-                Read::Result { id, result } => Incoming::Response {
+                ParsedMessage::Result { id, result } => Incoming::Response {
                     id: Some(id),
                     outcome: Ok(Payload::within(result.to_owned(), 0..result.len())),
                 },
-                Read::Other(message) => message,
+                ParsedMessage::Other(message) => message,
             })
         })
         .collect();
@@ -182,13 +182,13 @@ fn spelled_out(name: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A message, with its result still a part of the frame.
-enum Read<'a> {
+enum ParsedMessage<'a> {
     Result { id: RequestId, result: &'a str },
     Other(Incoming),
 }
 
 /// Says what a message is. The one place that decides it.
-fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
+fn classify<'a>(wire: &Wire<'a>) -> Result<ParsedMessage<'a>, EnvelopeError> {
     // An `id: null` counts as absent. For a response the specification says so; a notification with one comes
     // from serializers that write every field, and such a message cannot be answered in any case.
     let raw_id = wire.id.filter(|raw| !is_null(raw));
@@ -217,7 +217,7 @@ fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
             let method = serde_json::from_str(method).map_err(|_| invalid(EnvelopeErrorKind::Method))?;
             // It has been read as JSON, so this does not fail.
             let params = wire.params.filter(|raw| !is_null(raw)).and_then(owned);
-            Ok(Read::Other(match id {
+            Ok(ParsedMessage::Other(match id {
                 Some(id) => Incoming::Request { id, method, params },
                 None => Incoming::Notification { method, params },
             }))
@@ -225,11 +225,11 @@ fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
         (None, Some(result), None) => {
             // A result that answers nothing cannot be a message of anyone who speaks the protocol.
             let Some(id) = id.clone() else { return Err(invalid(EnvelopeErrorKind::Id)) };
-            Ok(Read::Result { id, result })
+            Ok(ParsedMessage::Result { id, result })
         }
         (None, None, Some(error)) => {
             let error = RpcError::from_text(error).ok_or_else(|| invalid(EnvelopeErrorKind::ErrorObject))?;
-            Ok(Read::Other(Incoming::Response { id, outcome: Err(error) }))
+            Ok(ParsedMessage::Other(Incoming::Response { id, outcome: Err(error) }))
         }
         _ => Err(invalid(EnvelopeErrorKind::Shape)),
     }

@@ -220,7 +220,7 @@ struct FailingListener {
     errors: std::sync::Mutex<Vec<io::Error>>,
 }
 
-impl Accept for FailingListener {
+impl ConnectionSource for FailingListener {
     async fn accept(&self) -> io::Result<TcpStream> {
         let error = self.errors.lock().unwrap().pop();
         match error {

@@ -7,7 +7,7 @@ use crate::AuthError;
 
 /// Which sign-ins of a server end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Extent {
+enum SignOutScope {
     /// That of the account.
     Account,
     /// Those of all accounts.
@@ -45,7 +45,7 @@ impl OAuthLogin {
     ///
     /// Only when the store cannot forget them; a failed revocation is part of the result.
     pub async fn logout(&self) -> Result<CompletedSignOut, AuthError> {
-        self.sign_out(true, Extent::Account).await
+        self.sign_out(true, SignOutScope::Account).await
     }
 
     /// The same for all accounts of this server.
@@ -54,7 +54,7 @@ impl OAuthLogin {
     ///
     /// Only when the store cannot forget them; a failed revocation is part of the result.
     pub async fn logout_all(&self) -> Result<CompletedSignOut, AuthError> {
-        self.sign_out(true, Extent::Server).await
+        self.sign_out(true, SignOutScope::Server).await
     }
 
     /// Forgets the tokens of this server's account without telling its authorization server: they work until they expire.
@@ -63,7 +63,7 @@ impl OAuthLogin {
     ///
     /// When the store cannot forget them.
     pub async fn forget(&self) -> Result<CompletedSignOut, AuthError> {
-        self.sign_out(false, Extent::Account).await
+        self.sign_out(false, SignOutScope::Account).await
     }
 
     /// The same for all accounts of this server.
@@ -72,17 +72,17 @@ impl OAuthLogin {
     ///
     /// When the store cannot forget them.
     pub async fn forget_all(&self) -> Result<CompletedSignOut, AuthError> {
-        self.sign_out(false, Extent::Server).await
+        self.sign_out(false, SignOutScope::Server).await
     }
 
-    async fn sign_out(&self, revoke: bool, extent: Extent) -> Result<CompletedSignOut, AuthError> {
+    async fn sign_out(&self, revoke: bool, extent: SignOutScope) -> Result<CompletedSignOut, AuthError> {
         let ctx = &self.ctx;
         let mut done = CompletedSignOut { forgotten: 0, secret_forgotten: false, revocations: Vec::new() };
         let mut issuers = Vec::new();
         let all = ctx.store.list(Some(&ctx.target.name)).await?;
         let account = ctx.target.account.as_deref();
         // Those for an earlier URL of the entry as well.
-        for key in all.into_iter().filter(|key| extent == Extent::Server || key.account() == account) {
+        for key in all.into_iter().filter(|key| extent == SignOutScope::Server || key.account() == account) {
             // A refresh that is under way would bring the sign-in back. A holder that keeps the lock for too long does not
             // keep a person from signing out.
             let _guard = ctx.store.lock(&key).await;

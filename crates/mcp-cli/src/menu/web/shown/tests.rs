@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use mcp_status::{ActionFacts, TransportKind};
 use serde_json::{Value, json};
 
-use super::super::super::exchange::{CallEnd, Listed};
+use super::super::super::exchange::{CallEnd, ServerTools};
 use super::super::super::form::tests::tool;
 use super::super::super::model::tests::{at, menu_of, refused, seen, seen_with, up};
 use super::*;
@@ -63,20 +63,20 @@ fn the_page_shows_what_the_menu_shows_and_each_deed_with_its_command() {
 fn s_w1_only_what_is_offered_is_done() {
     let menu = menu();
     let press = |press: Press| Page::default().press(&menu, press);
-    let run = |command: &str| Some(Deed::Begin(Work::Run(command.to_owned())));
+    let run = |command: &str| Some(PersonStep::Begin(Work::Run(command.to_owned())));
     for (server, letter, expected) in [
-        ("tickets", 'r', Some(Deed::Reconnect("tickets".into()))),
+        ("tickets", 'r', Some(PersonStep::Reconnect("tickets".into()))),
         ("tickets", 'x', run("mcplink disable tickets")),
         ("tickets", 'd', run("mcplink doctor tickets")),
         ("tickets", 'h', run("mcplink headers tickets --run")),
-        ("tickets", 'l', Some(Deed::Begin(Work::Log("tickets".into())))),
-        ("a b", 's', Some(Deed::Begin(Work::SignIn("a b".into())))),
+        ("tickets", 'l', Some(PersonStep::Begin(Work::Log("tickets".into())))),
+        ("a b", 's', Some(PersonStep::Begin(Work::SignIn("a b".into())))),
         ("a b", 'c', run("mcplink logout 'a b'")),
         // No helper, no sign-in, nothing that opens an editor, no such server.
         ("files", 'h', None),
         ("files", 's', None),
         // Tools of one that is connected, and of no other.
-        ("files", 'o', Some(Deed::Begin(Work::List("files".into())))),
+        ("files", 'o', Some(PersonStep::Begin(Work::List("files".into())))),
         ("tickets", 'o', None),
         ("tickets", 'e', None),
         ("tickets", 'z', None),
@@ -111,16 +111,16 @@ fn a_sign_in_on_the_page_goes_through_its_stages() {
     assert_eq!((stage(&page), page.press(&menu, Press::Confirm { mark: 0 })), ("asks".to_owned(), None));
     page.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
     assert_eq!(stage(&page), "doubts");
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 0 }), Some(Deed::Begin(Work::Confirm)));
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 0 }), Some(PersonStep::Begin(Work::Confirm)));
     page.hear(News::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
     assert_eq!(document(&page, &menu)["panel"]["url"], "https://i/authorize");
     let pasted = Press::Paste { text: "x".into() };
-    assert_eq!(page.press(&menu, pasted), Some(Deed::Begin(Work::Paste("x".into()))));
+    assert_eq!(page.press(&menu, pasted), Some(PersonStep::Begin(Work::Paste("x".into()))));
     page.hear(News::SignIn(Stage::Refuses));
     assert!(document(&page, &menu)["panel"]["lines"][0].as_str().unwrap().contains("Paste it again"));
     page.hear(News::SignIn(Stage::Ended { said: vec!["signed in".into()], is_error: false }));
     assert_eq!(stage(&page), "ended");
-    assert_eq!(page.press(&menu, Press::Close), Some(Deed::Begin(Work::Nothing)));
+    assert_eq!(page.press(&menu, Press::Close), Some(PersonStep::Begin(Work::Nothing)));
     assert_eq!(document(&page, &menu)["panel"], Value::Null);
 }
 
@@ -135,7 +135,7 @@ fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
     let menu = menu_of("mcplink menu --web", vec![waits("db", Action::Approve), waits("up", Action::Trust)]);
     let mut page = Page::default();
     let panel = |page: &Page| document(page, &menu)["panel"].clone();
-    let asks = Some(Deed::Begin(Work::Consent(Consent::Approve("db".into()))));
+    let asks = Some(PersonStep::Begin(Work::Consent(Consent::Approve("db".into()))));
     assert_eq!(page.press(&menu, key("db", 'a')), asks);
     assert_eq!(
         (&panel(&page)["stage"], &panel(&page)["command"]),
@@ -149,11 +149,11 @@ fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
         assert_eq!(page.press(&menu, Press::Confirm { mark }), None);
     }
     // Another question has taken its place.
-    let asks = Some(Deed::Begin(Work::Consent(Consent::Trust)));
+    let asks = Some(PersonStep::Begin(Work::Consent(Consent::Trust)));
     assert_eq!(page.press(&menu, key("up", 't')), asks);
     page.hear(News::Offered(vec!["/p".into()]));
     assert_eq!(page.press(&menu, Press::Confirm { mark: 1 }), None, "that one was of db");
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), Some(Deed::Begin(Work::Confirm)));
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), Some(PersonStep::Begin(Work::Confirm)));
     assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "once");
     page.hear(News::Ran { lines: vec!["/p is trusted".into()], is_error: false });
     assert_eq!(
@@ -173,13 +173,13 @@ fn a_tool_is_found_filled_in_and_called_as_on_a_terminal() {
         "required": ["a"],
     });
     let add = tool("add", "Adds.\nSlowly.", &schema);
-    page.hear(News::Listed(Ok(Listed { tools: vec![add], notes: vec!["withheld: rm".into()] })));
+    page.hear(News::Tools(Ok(ServerTools { tools: vec![add], notes: vec!["withheld: rm".into()] })));
     let panel = |page: &Page| document(page, &menu)["panel"].clone();
     let listed = json!([{ "id": "add", "name": "add", "takes": "a [fast]", "said": "Adds." }]);
     assert_eq!((&panel(&page)["tools"], &panel(&page)["lines"]), (&listed, &json!(["withheld: rm"])));
     assert_eq!(page.press(&menu, Press::Tool { name: "rm".into() }), None, "it is not listed");
     let open = Press::Tool { name: "add".into() };
-    assert_eq!(page.press(&menu, open), Some(Deed::Begin(Work::Nothing)));
+    assert_eq!(page.press(&menu, open), Some(PersonStep::Begin(Work::Nothing)));
     let given =
         |text: &str| BTreeMap::from([("a".to_owned(), text.to_owned()), ("z".to_owned(), "1".to_owned())]);
     assert_eq!(page.press(&menu, Press::Fill { arguments: given("x") }), None);
@@ -190,14 +190,14 @@ fn a_tool_is_found_filled_in_and_called_as_on_a_terminal() {
     assert_eq!(page.press(&menu, Press::Call { arguments: given("x") }), None);
     assert!(panel(&page)["form"]["problem"].as_str().unwrap().contains("must be number"));
     let call = Work::Call { server: "files".into(), tool: "add".into(), arguments: "{\"a\":2}".into() };
-    assert_eq!(page.press(&menu, Press::Call { arguments: given("2") }), Some(Deed::Begin(call)));
+    assert_eq!(page.press(&menu, Press::Call { arguments: given("2") }), Some(PersonStep::Begin(call)));
     assert_eq!(page.press(&menu, Press::Call { arguments: given("3") }), None, "one at a time");
     assert_eq!(panel(&page)["form"]["isCalled"], true);
     let took = std::time::Duration::from_millis(20);
     page.hear(News::Called(CallEnd { lines: vec!["42".into()], is_error: false, took }));
     let shown = panel(&page);
     assert_eq!((&shown["form"]["ended"], &shown["lines"]), (&json!("result after 20 ms"), &json!(["42"])));
-    assert_eq!(page.press(&menu, Press::Back), Some(Deed::Begin(Work::List("files".into()))));
+    assert_eq!(page.press(&menu, Press::Back), Some(PersonStep::Begin(Work::List("files".into()))));
     assert_eq!(panel(&page)["stage"], "tools");
 }
 
