@@ -285,6 +285,12 @@ impl Connector {
         }
     }
 
+    /// A connector whose HTTP client is this one.
+    #[cfg(all(test, feature = "http"))]
+    pub(crate) fn with_http(client: HttpClient) -> Self {
+        Self { limits: Arc::new(client.options().limits.clone()), shared: SharedBudget::default(), client }
+    }
+
     /// The shared HTTP client; implements [`mcp_auth::HttpExchange`].
     #[cfg(feature = "http")]
     pub fn http(&self) -> &HttpClient {

@@ -23,6 +23,8 @@ mod reagree;
 pub(crate) mod route;
 pub(crate) mod said;
 pub(crate) mod session;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod sounding;
 pub(crate) mod streamable;
 mod tls;

@@ -12,6 +12,8 @@ mod failure_scope;
 mod listing;
 mod live;
 mod race;
+#[cfg(all(test, feature = "http", feature = "stdio"))]
+mod simulation;
 mod sleep;
 mod snapshot;
 mod source;
@@ -478,7 +480,7 @@ impl SupervisorHandle {
     /// where it takes time to find out.
     fn judge(&self, lease: &Lease, error: &TransportError) -> Option<oneshot::Receiver<()>> {
         let connection = lease.id();
-        match FailureScope::of(error) {
+        match FailureScope::in_era(error, lease.live.connection.revision().era()) {
             FailureScope::None => None,
             FailureScope::Lost => {
                 let evidence = error.evidence();

@@ -18,6 +18,8 @@ use super::charset::Charset;
 use super::coding::Decoder;
 use super::own::EndpointSettings;
 use super::route::{Proxy, Routes};
+#[cfg(test)]
+use super::simulated::Network;
 use super::trouble::{self, Kind, Stage};
 use super::{sounding, tls};
 use crate::activity::PendingAnswer;
@@ -48,6 +50,9 @@ struct Shared {
     own: Mutex<Vec<(EndpointSettings, Weak<Shared>)>>,
     /// What was found at the last URL that was looked at closely, and when.
     seen: Mutex<Option<(Url, Instant, Option<String>)>>,
+    /// What stands in for the network in a simulation.
+    #[cfg(test)]
+    network: Option<Arc<dyn Network>>,
 }
 
 /// The library's client, with its pool of connections.
@@ -71,7 +76,19 @@ impl HttpClient {
             eras,
             own: Mutex::default(),
             seen: Mutex::new(None),
+            #[cfg(test)]
+            network: None,
         }))
+    }
+
+    /// A client whose requests go to `network`.
+    #[cfg(test)]
+    pub(crate) fn over(options: ClientOptions, network: Arc<dyn Network>) -> Self {
+        let mut client = Self::new(options);
+        if let Some(shared) = Arc::get_mut(&mut client.0) {
+            shared.network = Some(network);
+        }
+        client
     }
 
     /// The client of requests to this endpoint: this one, or one with the settings of the endpoint, which all endpoints
@@ -115,6 +132,10 @@ impl HttpClient {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, TransportError> {
+        #[cfg(test)]
+        if let Some(network) = &self.0.network {
+            return simulated(network, method, url, headers, body).await;
+        }
         let client = self.client()?;
         // Security: the library names its connections after the authority of the URL, and logs that.
         let mut request = reqwest::Request::new(method.clone(), without_userinfo(url).into_owned());
@@ -433,6 +454,34 @@ fn stage_of(error: &reqwest::Error) -> Stage {
         connect: error.is_connect(),
         timeout: error.is_timeout(),
         ..Stage::default()
+    }
+}
+
+/// The same exchange over what stands in for the network.
+#[cfg(test)]
+async fn simulated(
+    network: &Arc<dyn Network>,
+    method: Method,
+    url: &Url,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Answer, TransportError> {
+    let mut request = http::Request::new(body);
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = url.as_str().parse().map_err(|error: http::uri::InvalidUri| {
+        TransportError::new(TransportErrorKind::Misconfigured, "the URL").with_source(error)
+    })?;
+    *request.headers_mut() = headers;
+    match network.exchange(request).await {
+        Ok(answer) => {
+            let body =
+                |reader| reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(reader, 512));
+            let mut response = reqwest::Response::from(answer.map(body));
+            let headers = std::mem::take(response.headers_mut());
+            let body = Body::new(response, Decoder::new(&headers));
+            Ok(Answer { method, status: body.response.status(), headers, body })
+        }
+        Err((error, connect)) => Err(trouble::explain(error, Stage { connect, ..Stage::default() })),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{MutexGuard, watch};
 
-use super::handshake::{Probe, ServerDescription, judge_probe, read_initialize};
+use super::handshake::{Probe, ServerDescription, final_refusal, judge_probe, read_initialize};
 use super::offer::next_offer;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::message::{Era, Payload, ProtocolRevision};
@@ -113,7 +113,10 @@ pub(crate) async fn shake_hands_after<E: Exchange>(
         tracing::info!(asked = "initialize", %revision, tells, "era");
         match answer {
             Ok(answer) => break answer,
-            Err(refusal) => offered.push(next_offer(&refusal, offered).ok_or(refusal)?),
+            Err(refusal) => match next_offer(&refusal, offered) {
+                Some(next) => offered.push(next),
+                None => return Err(final_refusal(refusal)),
+            },
         }
     };
     match read_initialize(&answer) {

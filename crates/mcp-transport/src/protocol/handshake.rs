@@ -291,6 +291,20 @@ pub(crate) fn refused_again(refusal: &TransportError) -> TransportError {
     TransportError::new(kind, "the server refuses the version that it offers")
 }
 
+/// What it means that a handshake was refused when nothing is left to offer: where the server names what it speaks, and none
+/// of it is ours, there is no version in common, whatever the code.
+pub(crate) fn final_refusal(refusal: TransportError) -> TransportError {
+    match supported(&refusal) {
+        Some(offered)
+            if !offered.is_empty()
+                && ProtocolRevision::newest_of(offered.iter().map(String::as_str)).is_none() =>
+        {
+            no_common_version(offered)
+        }
+        _ => refusal,
+    }
+}
+
 /// The revisions that a server names when it refuses one.
 fn supported(refusal: &TransportError) -> Option<Vec<String>> {
     let data = refusal.rpc_error()?.data.as_deref()?;

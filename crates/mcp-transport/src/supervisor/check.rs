@@ -12,6 +12,7 @@ use super::failure_scope::FailureScope;
 use super::live::LiveConnection;
 use crate::connection::Connection;
 use crate::error::{TransportError, TransportErrorKind};
+use crate::message::Era;
 use crate::options::RequestOptions;
 
 /// How long an answer is waited for at most. Over a wire that is one stream this is the only limit: a local server
@@ -52,12 +53,12 @@ async fn why_lost(connection: &Connection, stuck_after: Duration) -> Option<Evid
             return Some(silence.with_detail("the server does not answer"));
         }
     };
-    (!is_there(&error)).then(|| error.evidence())
+    (!is_there(&error, connection.revision().era())).then(|| error.evidence())
 }
 
 /// A server that does not know the question has answered it all the same.
-fn is_there(error: &TransportError) -> bool {
-    FailureScope::of(error) == FailureScope::None && *error.kind() != TransportErrorKind::Closed
+fn is_there(error: &TransportError, era: Era) -> bool {
+    FailureScope::in_era(error, era) == FailureScope::None && *error.kind() != TransportErrorKind::Closed
 }
 
 /// Asks a server that fell silent whether the connection to it works again.
@@ -68,7 +69,7 @@ fn is_there(error: &TransportError) -> bool {
 pub(super) async fn ask_again(live: &LiveConnection) -> Result<(), Failure> {
     match live.connection.ping(&RequestOptions::new().with_timeout(LIMIT)).await {
         Ok(()) => Ok(()),
-        Err(error) if is_there(&error) => Ok(()),
+        Err(error) if is_there(&error, live.connection.revision().era()) => Ok(()),
         Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
             Err(Failure::Error(error.in_phase(Phase::Connect)))
         }

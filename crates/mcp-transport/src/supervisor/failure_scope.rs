@@ -3,6 +3,7 @@
 use mcp_status::{ChallengeKind, LimitSubject, ReasonCode, classify};
 
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
+use crate::message::Era;
 
 /// What a failure says about its connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,6 +17,14 @@ pub(super) enum FailureScope {
 }
 
 impl FailureScope {
+    /// The same over a connection of this era. Where there is no session, no wire has asked already whether everything is
+    /// refused that is answered like this, and a server that refuses everything is not there for anyone.
+    pub(super) fn in_era(error: &TransportError, era: Era) -> Self {
+        let is_refusal = matches!(error.kind(), TransportErrorKind::Http { status: 400..=499, .. })
+            && classify(&error.evidence()).code() == Some(ReasonCode::Rejected);
+        if era == Era::Modern && is_refusal { Self::Doubtful } else { Self::of(error) }
+    }
+
     pub(super) fn of(error: &TransportError) -> Self {
         use TransportErrorKind as Kind;
         match error.kind() {
@@ -106,6 +115,13 @@ mod tests {
         ];
         for (kind, expected) in table {
             assert_eq!(FailureScope::of(&TransportError::new(kind.clone(), "x")), expected, "{kind:?}");
+        }
+        for (status, modern) in
+            [(422, Doubtful), (410, Doubtful), (403, Doubtful), (429, None), (503, Doubtful)]
+        {
+            let refusal = TransportError::new(http(status), "x");
+            assert_eq!(FailureScope::in_era(&refusal, Era::Modern), modern, "{status}");
+            assert_eq!(FailureScope::in_era(&refusal, Era::Legacy), FailureScope::of(&refusal), "{status}");
         }
         let hurried = |of| {
             let limit = Limit::new(Duration::from_millis(50), of);
