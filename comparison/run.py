@@ -267,4 +267,5 @@ def end_after(kept):
             pass
 
 
-main()
+if __name__ == "__main__":
+    main()
