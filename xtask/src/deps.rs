@@ -1,7 +1,8 @@
-//! The import table, the quarantines, the naming rules and the circles of ARCHITECTURE.md.
+//! The import table, the quarantines, the naming rules and the circles of ARCHITECTURE.md, and the words of CONTRIBUTING.md.
 
 mod circles;
 mod imports;
+mod plain_words;
 mod source_rules;
 mod words;
 
@@ -21,6 +22,7 @@ pub(crate) fn run() -> Result<(), Problems> {
     let mut problems = imports?;
     problems.extend(source_rules::check(&sources));
     problems.extend(words::check(&sources)?);
+    problems.extend(plain_words::check(&sources)?);
     problems.extend(circles::check(&sources)?);
     problems.extend(duplicates?);
     problems.extend(versions?);

@@ -48,12 +48,12 @@ impl Fallback {
     }
 
     async fn credentials(&self) -> Result<Credentials, AuthError> {
-        self.heed(self.provider.credentials().await)
+        self.noted(self.provider.credentials().await)
     }
 
     /// A sign-in that has ended takes the fallback out of the chain, so that the next request is the
     /// authority's again.
-    fn heed<T>(&self, outcome: Result<T, AuthError>) -> Result<T, AuthError> {
+    fn noted<T>(&self, outcome: Result<T, AuthError>) -> Result<T, AuthError> {
         if outcome.as_ref().is_err_and(|error| error.kind() == AuthErrorKind::SignInExpired) {
             self.set_active(false);
         }
@@ -263,7 +263,7 @@ impl Chain {
         };
         let signed = if usable.supplied_authorization_of(used) {
             // For this provider it is the first refusal of the request, however many the others had.
-            match usable.heed(usable.provider.on_rejected(rejection.after(0)).await)? {
+            match usable.noted(usable.provider.on_rejected(rejection.after(0)).await)? {
                 Recovery::Retry(signed) => signed,
                 other => return Ok(other),
             }

@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    fn told(name: &str, value: &str) -> String {
+    fn report(name: &str, value: &str) -> String {
         let header = (
             HeaderName::from_bytes(name.as_bytes()).unwrap(),
             HeaderValue::from_bytes(value.as_bytes()).unwrap(),
@@ -270,14 +270,14 @@ mod tests {
             ("Bearer op://vault/t", "where a secret is kept (`op://`)"),
             ("Bearer t\u{f6}ken", "beyond ASCII"),
         ] {
-            let told = told("Authorization", value);
-            assert!(told.starts_with("`Authorization` ") && told.contains(expected), "{value}: {told}");
+            let report = report("Authorization", value);
+            assert!(report.starts_with("`Authorization` ") && report.contains(expected), "{value}: {report}");
         }
         for good in ["Bearer none-of-these", "Bearer falsehood", "Bearer a__b", "Bearer vault"] {
-            assert_eq!(told("Authorization", good), "");
+            assert_eq!(report("Authorization", good), "");
         }
-        assert!(told("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));
-        assert!(told("X-Tenant", "${TENANT}").contains("not set here: TENANT"));
+        assert!(report("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));
+        assert!(report("X-Tenant", "${TENANT}").contains("not set here: TENANT"));
     }
 
     #[test]
@@ -302,8 +302,8 @@ mod tests {
             let provider = AuthPlan::resolve(&settings).build(&target, Parts::new()).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let sent = runtime.block_on(provider.credentials()).unwrap();
-            let told = doubts(&sent, SystemTime::UNIX_EPOCH).join("; ");
-            assert_eq!(told, format!("`Authorization` takes the variables T and U{since}"));
+            let report = doubts(&sent, SystemTime::UNIX_EPOCH).join("; ");
+            assert_eq!(report, format!("`Authorization` takes the variables T and U{since}"));
             // What another provider supplies in its place has nothing to do with them.
             let other = (AUTHORIZATION, HeaderValue::from_static("Bearer d"));
             let over = sent.overlaid_with(&Credentials::new("headers-helper", [other]));
@@ -316,9 +316,9 @@ mod tests {
         for value in
             ["Bearer abc.def-ghi_123", "Basic dTpw", "Token 0123456789", "Bearer pa$$w0rd", "Bearer a%20b%2F"]
         {
-            assert_eq!(told("Authorization", value), "", "{value}");
+            assert_eq!(report("Authorization", value), "", "{value}");
         }
-        assert_eq!(told("X-Tenant", "<acme>"), "", "a header that only routes is not looked at");
+        assert_eq!(report("X-Tenant", "<acme>"), "", "a header that only routes is not looked at");
         for value in [
             "Bearer Bearer canary-1",
             "canary-1",
@@ -328,20 +328,20 @@ mod tests {
             "Bearer $canary",
             "Bearer %canary%",
         ] {
-            let told = told("Authorization", value);
-            assert!(!told.contains("canary") && !told.contains("0a1b2c"), "{told}");
+            let report = report("Authorization", value);
+            assert!(!report.contains("canary") && !report.contains("0a1b2c"), "{report}");
         }
     }
 
     #[test]
     fn fh_h2_a_token_that_has_ended_says_since_when() {
         let bearer = |claims: &str| format!("Bearer e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
-        assert!(told("Authorization", &bearer(r#"{"exp": 9820}"#)).ends_with("ended 3 min ago"));
-        assert!(told("Authorization", &bearer(r#"{"exp": 1}"#)).ends_with("ended 2 h ago"));
+        assert!(report("Authorization", &bearer(r#"{"exp": 9820}"#)).ends_with("ended 3 min ago"));
+        assert!(report("Authorization", &bearer(r#"{"exp": 1}"#)).ends_with("ended 2 h ago"));
         assert!(
-            told("Authorization", &bearer(r#"{"exp": 20000, "nbf": 10090}"#))
+            report("Authorization", &bearer(r#"{"exp": 20000, "nbf": 10090}"#))
                 .contains("not valid for another 90 s")
         );
-        assert_eq!(told("Authorization", &bearer(r#"{"exp": 20000, "nbf": 1}"#)), "");
+        assert_eq!(report("Authorization", &bearer(r#"{"exp": 20000, "nbf": 1}"#)), "");
     }
 }

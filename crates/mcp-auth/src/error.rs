@@ -1,4 +1,4 @@
-//! Why credentials could not be had: a kind for programs, a fragment for people.
+//! Why credentials could not be obtained: a kind for programs, a fragment for people.
 
 use std::error::Error;
 use std::fmt;

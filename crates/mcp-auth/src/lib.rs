@@ -12,7 +12,7 @@
 //! Two things follow. *Caching exists once*: a source of credentials ([`CredentialSource`]) only knows how
 //! to get them, and [`SingleFlight`] decides when, for all of them. *Recovery is an outcome*: a [`Recovery`] says
 //! "send again with these", "a person must sign in" or "nothing more to try", while an [`AuthError`] means that
-//! credentials could not even be had, in which case the server is not contacted.
+//! credentials could not even be obtained, in which case the server is not contacted.
 //!
 //! Credentials know [which fetch they came from](Credentials#generations), so of many requests refused at the same
 //! time one causes a fetch, and a late refusal of credentials that were replaced meanwhile causes none.

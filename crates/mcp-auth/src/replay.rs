@@ -246,7 +246,7 @@ pub enum SendError<E> {
 impl<E> fmt::Display for SendError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Credentials(_) => "no credentials could be had",
+            Self::Credentials(_) => "no credentials available",
             Self::Answer(_) => "the answer is not the server's",
             Self::Client(_) => "the request could not be sent",
         })

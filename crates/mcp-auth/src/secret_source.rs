@@ -61,7 +61,7 @@ impl SourcedText {
     ///
     /// # Errors
     ///
-    /// As for [`SecretSource::read`], of the first secret that cannot be had.
+    /// As for [`SecretSource::read`], of the first secret that cannot be obtained.
     pub async fn read(&self, target: &Target) -> Result<Secret, AuthError> {
         let mut value = String::new();
         for part in &self.parts {

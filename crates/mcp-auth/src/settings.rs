@@ -73,7 +73,7 @@ pub struct AuthSettings {
     pub lives_on: bool,
     /// The provider of the program's own, which has the place of the helper and comes before it.
     pub custom: Option<CustomSpec>,
-    /// How credentials are had without a person, where the entry says that (`auth`). It comes before the helper as well.
+    /// How credentials are obtained without a person, where the entry says that (`auth`). It comes before the helper as well.
     pub unattended: Option<UnattendedSpec>,
     /// The command that mints headers.
     pub helper: Option<HelperSpec>,

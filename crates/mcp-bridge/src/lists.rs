@@ -96,7 +96,7 @@ impl Lists {
 }
 
 /// The list as it is told while the server does not answer: without its cursor, because the page that it leads to cannot
-/// be had, and, in the era that knows such a time, stale (2026-07-28, caching), or a host would not ask again.
+/// be obtained, and, in the era that knows such a time, stale (2026-07-28, caching), or a host would not ask again.
 fn from_memory(list: &Payload, era: Era) -> Payload {
     let timed = era == Era::Modern && list.contains("ttlMs");
     if !timed && !list.contains("nextCursor") {
@@ -150,22 +150,22 @@ mod tests {
     #[test]
     fn the_last_list_is_told_and_never_the_cursor_to_a_page_that_cannot_be_had() {
         let lists = Lists::default();
-        let told = |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
-        assert_eq!(told(None).unwrap(), r#"{"tools":[]}"#);
+        let report = |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
+        assert_eq!(report(None).unwrap(), r#"{"tools":[]}"#);
         assert!(lists.take_made_up() && !lists.take_made_up());
         let page = raw(r#"{"tools":[{"name":"a"}],"nextCursor":"2"}"#).into();
         lists.remember("tools/list", None, &page, Era::Legacy);
-        assert_eq!(told(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#);
+        assert_eq!(report(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#);
         let second = raw(r#"{"cursor":"2"}"#);
-        assert_eq!(told(Some(&second)), None);
+        assert_eq!(report(Some(&second)), None);
         lists.remember("tools/list", Some(&second), &raw(r#"{"tools":[]}"#).into(), Era::Legacy);
-        assert_eq!(told(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#, "a later page is not the list");
-        // What is fresh for an hour was fresh when it was got; a legacy server means something of its own by it.
+        assert_eq!(report(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#, "a later page is not the list");
+        // What is fresh for an hour was fresh when it was fetched; a legacy server means something of its own by it.
         let timed = raw(r#"{"tools":[],"ttlMs":3600000,"cacheScope":"public"}"#).into();
         lists.remember("tools/list", None, &timed, Era::Modern);
-        assert_eq!(told(None).unwrap(), r#"{"tools":[],"ttlMs":0,"cacheScope":"public"}"#);
+        assert_eq!(report(None).unwrap(), r#"{"tools":[],"ttlMs":0,"cacheScope":"public"}"#);
         lists.remember("tools/list", None, &timed, Era::Legacy);
-        assert_eq!(told(None).unwrap(), timed.get());
+        assert_eq!(report(None).unwrap(), timed.get());
         assert!(lists.last_known("tools/call", None).is_none());
     }
 }

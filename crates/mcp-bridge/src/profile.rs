@@ -158,11 +158,12 @@ mod tests {
 
     #[test]
     fn what_a_server_is_told_is_equal_where_it_means_the_same_and_only_there() {
-        let told = |capabilities: &str, client: &str| {
+        let report = |capabilities: &str, client: &str| {
             Profile::new(Era::Legacy, Some(&raw(capabilities)), Some(&raw(client))).canonical
         };
-        let usual = told(r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"1"}"#);
-        let other = told(
+        let usual =
+            report(r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"1"}"#);
+        let other = report(
             r#"{ "sampling": {}, "roots": {"listChanged": true} }"#,
             r#"{"version":"1","name":"h","icons":[]}"#,
         );
@@ -173,7 +174,7 @@ mod tests {
             (r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"2"}"#),
             (r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"i","version":"1"}"#),
         ] {
-            assert_ne!(told(capabilities, client), usual, "{capabilities} {client}");
+            assert_ne!(report(capabilities, client), usual, "{capabilities} {client}");
         }
     }
 }

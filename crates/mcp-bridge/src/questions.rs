@@ -369,16 +369,16 @@ mod tests {
             }
         };
         let report = raw(r#"{"progress":1.0,"progressToken":"a"}"#);
-        let told = || exchanges.progress(Some(&report)).map(|params| params.unwrap().get().to_owned());
+        let shown = || exchanges.progress(Some(&report)).map(|params| params.unwrap().get().to_owned());
         let (state, _) = asked(exchanges.start(able(), Some(&raw("\"a\"")), call).step().await);
-        assert_eq!(told(), None, "the host waits for nothing while it is asked");
+        assert_eq!(shown(), None, "the host waits for nothing while it is asked");
         let retry = raw(format!(
             r#"{{"requestState":"{state}","inputResponses":{{"question-1":{{}}}},"_meta":{{"progressToken":2}}}}"#
         ));
         let exchange = exchanges.resume(Some(&retry)).unwrap().unwrap();
-        assert_eq!(told().unwrap(), r#"{"progress":1.0,"progressToken":2}"#);
+        assert_eq!(shown().unwrap(), r#"{"progress":1.0,"progressToken":2}"#);
         drop(exchange);
-        assert_eq!(told().unwrap(), report.get(), "of a call that nothing is known of");
+        assert_eq!(shown().unwrap(), report.get(), "of a call that nothing is known of");
         assert!(exchanges.state().tokens.is_empty());
     }
 

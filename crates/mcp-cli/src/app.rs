@@ -264,15 +264,15 @@ impl App {
     pub(crate) fn variables(&self) -> mcp_config::Env {
         let env = self.environment.variables().clone();
         match self.above.get() {
-            Some(told) => env.below(told),
+            Some(report) => env.below(report),
             None => env,
         }
     }
 
     /// Notes what the host told of the entries above this process: whatever is read from now on is read below them.
-    pub(crate) fn set_above(&self, told: String) {
+    pub(crate) fn set_above(&self, report: String) {
         // A host opens one conversation.
-        drop(self.above.set(told));
+        drop(self.above.set(report));
     }
 
     /// The folder whose configuration counts: `--project`, the one that was found for a name, or the current directory.

@@ -193,7 +193,7 @@ pub(crate) fn eprint(text: &str) {
 mod tests {
     use super::*;
 
-    fn told(line: &str) -> String {
+    fn report(line: &str) -> String {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         mistake(&try_parse(&words).unwrap_err(), &words).to_text()
     }
@@ -215,12 +215,12 @@ mod tests {
             ("mcplink wait x --until conected", Some("\"connected\"")),
             ("mcplink list --color nevr", Some("\"never\"")),
         ] {
-            let told = told(line);
+            let report = report(line);
             match near {
-                Some(near) => assert!(told.contains(&format!("did you mean {near}?")), "{line}: {told}"),
-                None => assert!(!told.contains("mean") && !told.contains("similar"), "{line}: {told}"),
+                Some(near) => assert!(report.contains(&format!("did you mean {near}?")), "{line}: {report}"),
+                None => assert!(!report.contains("mean") && !report.contains("similar"), "{line}: {report}"),
             }
-            assert!(told.lines().count() <= 3 && told.contains("next: mcplink"), "{line}: {told}");
+            assert!(report.lines().count() <= 3 && report.contains("next: mcplink"), "{line}: {report}");
         }
     }
 }

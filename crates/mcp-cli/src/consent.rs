@@ -128,7 +128,7 @@ impl Trustable {
         store(&self.config)?.trust(&self.config.project, agreed).map_err(|e| not_kept(&e))
     }
 
-    pub(crate) fn told(&self, changed: bool) -> String {
+    pub(crate) fn outcome(&self, changed: bool) -> String {
         let folder = line(&self.folder().display().to_string());
         format!("{folder} is trusted{}", unless(changed, ", as before"))
     }
@@ -189,7 +189,7 @@ impl<'a> Approvable<'a> {
 
     /// How the decision is told where it was made on a screen.
     #[cfg(feature = "menu")]
-    pub(crate) fn told(&self, changed: bool) -> String {
+    pub(crate) fn outcome(&self, changed: bool) -> String {
         is_decided(&self.entry.name, self.folder(), true, changed)
     }
 }

@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn limits_are_told_as_people_give_them() {
-        for (limit, told) in
+        for (limit, report) in
             [(300, "300 ms"), (1500, "1500 ms"), (2000, "2 s"), (90_000, "90 s"), (300_000, "5 min")]
         {
-            assert_eq!(duration(Duration::from_millis(limit)), told);
+            assert_eq!(duration(Duration::from_millis(limit)), report);
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
              The server was not contacted."
         }
         ReasonCode::CredentialsFailed => {
-            "The credentials could not be had, and no command is to blame: a file of the sign-ins cannot be read, for instance."
+            "The credentials could not be obtained, and no command is to blame: a file of the sign-ins cannot be read, for instance."
         }
         ReasonCode::HelperUntrusted => {
             "The server asks for credentials, and the helper that has them was not run: it stands in a project's file, and its folder is not trusted."

@@ -3,8 +3,8 @@
 //! What is shown and what a key does are values ([`model`], [`view`]); here are the terminal, the connections and the commands
 //! that are run. Nothing can be done here that no command does.
 
+mod child_command;
 mod desk;
-mod errand;
 mod exchange;
 mod form;
 mod keys;
@@ -32,8 +32,8 @@ use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use self::child_command::ChildCommand;
 use self::desk::Desk;
-use self::errand::ChildCommand;
 use self::exchange::News;
 use self::keys::Key;
 use self::look::Look;
@@ -59,7 +59,7 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
     let watched = WatchedServers::start(app, &[], Intervals::watch()).await?;
     let folder = app.folder().ok();
     let folder = folder.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let (told, news) = unbounded_channel();
+    let (sender, news) = unbounded_channel();
     let mut session = Session {
         app,
         watched,
@@ -70,8 +70,8 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
             now: SystemTime::now(),
             folder: folder.unwrap_or_default(),
         },
-        desk: Desk::new(app, told.clone()),
-        told,
+        desk: Desk::new(app, sender.clone()),
+        sender,
         news,
         signal: Box::pin(signals::signal()),
     };
@@ -91,7 +91,7 @@ struct Session<'a> {
     look: Look,
     desk: Desk,
     /// What came of things that take a while, each with the number that the desk gave it.
-    told: UnboundedSender<(u64, News)>,
+    sender: UnboundedSender<(u64, News)>,
     news: UnboundedReceiver<(u64, News)>,
     signal: Pin<Box<dyn Future<Output = ExitStatus>>>,
 }
@@ -105,13 +105,13 @@ impl Session<'_> {
             };
             match effect {
                 Effect::Run(command) => {
-                    let ended = self.errand(ChildCommand::of_command(self.app, &command), true).await?;
+                    let ended = self.run_child(ChildCommand::of_command(self.app, &command), true).await?;
                     if let Some(status) = ended {
                         return Ok(status);
                     }
                 }
                 Effect::Edit { file, line } => {
-                    let ended = self.errand(ChildCommand::of_editor(self.app, &file, line), false).await?;
+                    let ended = self.run_child(ChildCommand::of_editor(self.app, &file, line), false).await?;
                     if let Some(status) = ended {
                         return Ok(status);
                     }
@@ -129,7 +129,7 @@ impl Session<'_> {
         loop {
             self.draw(&mut screen)?;
             tokio::select! {
-                stir = self.watched.stir() => self.watched.heed(stir).await,
+                event = self.watched.next_event() => self.watched.apply(event).await,
                 Some((number, news)) = self.news.recv() => if self.desk.is_current(number) {
                     self.menu.hear(news);
                 },
@@ -179,24 +179,24 @@ impl Session<'_> {
     fn reconnect(&mut self, name: &str) {
         let Some(decided) = self.watched.reconnect(name) else { return };
         self.menu.message = format!("reconnecting {}", shown::name(name));
-        desk::reconnect(self.app, name, decided, self.told.clone());
+        desk::reconnect(self.app, name, decided, self.sender.clone());
     }
 
     /// Has another program use the usual screen, and waits for a key before the menu takes its place where it is to be read.
-    async fn errand(
+    async fn run_child(
         &mut self,
-        errand: Result<ChildCommand, String>,
+        command: Result<ChildCommand, String>,
         is_read: bool,
     ) -> io::Result<Option<ExitStatus>> {
-        let errand = match errand {
-            Ok(errand) => errand,
+        let command = match command {
+            Ok(command) => command,
             Err(why) => {
                 self.menu.message = shown::line(&why);
                 return Ok(None);
             }
         };
-        self.app.output.out(&format!("$ {}\n", shown::line(&errand.command_line)));
-        let mut child = match errand.start() {
+        self.app.output.out(&format!("$ {}\n", shown::line(&command.command_line)));
+        let mut child = match command.start() {
             Ok(child) => child,
             Err(why) => {
                 self.menu.message = shown::line(&why);
@@ -210,7 +210,7 @@ impl Session<'_> {
                 status = &mut self.signal => {
                     // Ctrl-C is for what runs.
                     if status != ExitStatus::Interrupted {
-                        errand::end(child).await;
+                        child_command::end(child).await;
                         return Ok(Some(status));
                     }
                     self.signal = Box::pin(signals::signal());
@@ -219,7 +219,7 @@ impl Session<'_> {
                 moved = terminal.moved() => if moved == TerminalEvent::Stopped {
                     signals::stop();
                 },
-                stir = self.watched.stir() => self.watched.heed(stir).await,
+                event = self.watched.next_event() => self.watched.apply(event).await,
             }
         }
         if is_read { self.wait_for_enter().await } else { Ok(None) }
@@ -232,7 +232,7 @@ impl Session<'_> {
         loop {
             tokio::select! {
                 status = &mut self.signal => return Ok(Some(status)),
-                stir = self.watched.stir() => self.watched.heed(stir).await,
+                event = self.watched.next_event() => self.watched.apply(event).await,
                 event = events.next() => match event {
                     None | Some(Err(_)) => return Ok(Some(ExitStatus::Success)),
                     Some(Ok(event)) => match screen::key(&event) {

@@ -170,7 +170,7 @@ pub struct Remote {
     pub headers: Vec<(String, Text)>,
     /// The command that mints headers.
     pub helper: Option<Helper>,
-    /// How credentials are had without a person, where the entry says so in its `auth`.
+    /// How credentials are obtained without a person, where the entry says so in its `auth`.
     pub unattended: Option<Unattended>,
     /// The `oauth` block, where there is one.
     pub oauth: Option<OAuth>,

@@ -226,7 +226,7 @@ impl Facts {
             if let Some(helper) = &mut remote.helper {
                 helper.may_run = false;
             }
-            // What was agreed to is how credentials are had, all of it.
+            // What was agreed to is how credentials are obtained, all of it.
             if let Some(auth) = remote.unattended.as_mut().filter(|auth| auth.commands().next().is_some()) {
                 auth.may_run = false;
             }

@@ -1,4 +1,4 @@
-//! The `auth` of an entry: how credentials are had without a person.
+//! The `auth` of an entry: how credentials are obtained without a person.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -145,7 +145,7 @@ fn grant(auth: &ServerAuth) -> Option<&'static str> {
     matches!(spec.supply, UnattendedSupply::Grant(_)).then(|| spec.name())
 }
 
-/// The header of a grant: its token is had when it is sent.
+/// The header of a grant: its token is obtained when it is sent.
 fn of_grant(grant: &str, fixed: &Credentials) -> HeaderOutline {
     HeaderOutline {
         name: AUTHORIZATION.as_str().to_owned(),

@@ -43,13 +43,13 @@ impl LateSecrets {
                     http.url = self.address(text, &http.url).await?
                 }
                 (SecretPlace::Argument(index), Endpoint::Stdio(stdio)) => {
-                    let value = self.told(text, stdio).await?;
+                    let value = self.resolved(text, stdio).await?;
                     if let Some(argument) = stdio.args.get_mut(*index) {
                         *argument = value.into();
                     }
                 }
                 (SecretPlace::Variable(name), Endpoint::Stdio(stdio)) => {
-                    let value = self.told(text, stdio).await?;
+                    let value = self.resolved(text, stdio).await?;
                     stdio.env.insert(name.into(), value.into());
                 }
                 _ => {}
@@ -59,7 +59,7 @@ impl LateSecrets {
     }
 
     /// A value for a local server, which is told it, and may repeat it.
-    async fn told(&self, text: &SourcedText, stdio: &mut StdioEndpoint) -> Result<String, AuthError> {
+    async fn resolved(&self, text: &SourcedText, stdio: &mut StdioEndpoint) -> Result<String, AuthError> {
         let mut value = String::new();
         for (part, secret) in self.parts(text).await? {
             if secret {

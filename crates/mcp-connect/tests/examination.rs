@@ -72,7 +72,7 @@ async fn a_refusal_is_blamed_on_the_answer_and_the_sign_in_is_looked_up() {
         .find(|check| check.topic == CheckTopic::AuthorizationServer)
         .expect("it is offered");
     assert_eq!(sign_in.state, CheckState::Good, "{sign_in:?}");
-    assert!(sign_in.told.contains("which the server names in its metadata"), "{sign_in:?}");
+    assert!(sign_in.message.contains("which the server names in its metadata"), "{sign_in:?}");
     let refused = found.exchanges.iter().find(|exchange| exchange.asks.is_some()).expect("it was asked");
     assert!(
         matches!(&refused.outcome, ExchangeOutcome::Answered { status: 401, decides, .. } if !decides.is_empty()),

@@ -60,7 +60,7 @@ fn open_up(directory: &Path) -> Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt;
     let found = std::fs::symlink_metadata(directory)?;
     if found.is_dir() && !system::is_mode(&found, 0o700) {
-        // Made by this call; a handle cannot be had without the right to read.
+        // Made by this call; a handle cannot be obtained without the right to read.
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
     }
     Ok(())

@@ -102,7 +102,7 @@ pub fn rewrite<E: From<FileError>>(
     mut edit: impl FnMut(Option<&[u8]>) -> Result<Option<Vec<u8>>, E>,
 ) -> Result<RewriteOutcome, E> {
     private_dir(how.locks, Links::Follow)?;
-    // A link on the way may lead elsewhere once the lock is had.
+    // A link on the way may lead elsewhere once the lock is held.
     let _lock = lock(&how.locks.join(lock_name(&leading(path)?)), how.patience)?;
     for _ in 0..ATTEMPTS {
         let file = leading(path)?;

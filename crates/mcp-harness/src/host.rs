@@ -197,10 +197,10 @@ impl FakeHost {
                 meta["io.modelcontextprotocol/logLevel"] = json!(level);
             }
         }
-        let (tell, told) = oneshot::channel();
+        let (tell, answer) = oneshot::channel();
         lock(&self.heard.waiting).insert(id, tell);
         self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
-        (id, told)
+        (id, answer)
     }
 
     /// Sends a request; what is returned is its whole response.
@@ -315,10 +315,10 @@ impl FakeHost {
 
     /// The parameters of what it was told by this notification.
     #[must_use]
-    pub fn told(&self, method: &str) -> Vec<Value> {
-        let told =
-            self.messages().into_iter().filter(|told| told["method"] == method && told["id"].is_null());
-        told.map(|mut told| told["params"].take()).collect()
+    pub fn notifications(&self, method: &str) -> Vec<Value> {
+        let notices =
+            self.messages().into_iter().filter(|notice| notice["method"] == method && notice["id"].is_null());
+        notices.map(|mut notice| notice["params"].take()).collect()
     }
 
     /// The methods of what it was asked.

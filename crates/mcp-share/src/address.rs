@@ -36,7 +36,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// The directory cannot be had for this account alone, or its key cannot.
+    /// The directory cannot be obtained for this account alone, or its key cannot.
     pub(crate) fn of(directory: &Path, fingerprint: Fingerprint) -> io::Result<Self> {
         Places::made(directory)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key(directory)?);

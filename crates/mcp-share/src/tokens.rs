@@ -89,8 +89,8 @@ mod tests {
         assert_ne!(assigned[0].0.get(), assigned[1].0.get());
         assert_eq!(assigned[1].0.get(), r#"{"_meta":{"other":true,"progressToken":"bridge-2"},"name":"x"}"#);
         let report = raw(r#"{"progressToken":"bridge-2","progress":0.50}"#);
-        let (peer, told) = tokens.translate(Some(&report)).unwrap();
-        assert_eq!((peer.id, told.get()), (2, r#"{"progress":0.50,"progressToken":1}"#));
+        let (peer, shown) = tokens.translate(Some(&report)).unwrap();
+        assert_eq!((peer.id, shown.get()), (2, r#"{"progress":0.50,"progressToken":1}"#));
         drop(assigned);
         assert!(tokens.translate(Some(&report)).is_none(), "the request is over");
         assert!(tokens.assign(&peers[0], Some(&raw(r#"{"text":"progressToken"}"#))).is_none());

@@ -20,7 +20,7 @@ pub enum Verdict {
         /// The least wait that the server asked for. The waiting side caps it.
         retry_after: Option<Duration>,
     },
-    /// Other credentials are needed, or credentials could not be had.
+    /// Other credentials are needed, or credentials could not be obtained.
     NeedsAuth {
         /// Why.
         code: ReasonCode,

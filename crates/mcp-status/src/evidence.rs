@@ -326,7 +326,7 @@ pub enum Outcome {
     },
     /// The source of the credentials failed; the server was not contacted.
     CredentialSourceFailed,
-    /// Credentials could not be had for another reason, such as a store that cannot be read; the server was not contacted.
+    /// Credentials could not be obtained for another reason, such as a store that cannot be read; the server was not contacted.
     CredentialsFailed,
     /// The authorization server refused the refresh token.
     SignInExpired,

@@ -128,7 +128,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::Config => Some(NextStep::CheckConfiguration),
         ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
         // Who was signed in can sign in again, whatever is left of it.
-        // And who signed in as somebody else does so again.
+        // And a person who signed in as someone else signs in again.
         ReasonCode::SignInExpired | ReasonCode::WrongAccount => sign_in(),
         ReasonCode::InsufficientScope if facts.oauth_capable => sign_in(),
         ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if may_sign_in => {

@@ -157,7 +157,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 None => format!("{source} failed"),
             }
         }
-        Outcome::CredentialsFailed => "the credentials could not be had".to_owned(),
+        Outcome::CredentialsFailed => "the credentials could not be obtained".to_owned(),
         Outcome::WrongAccount => "the sign-in is not of the account that the entry expects".to_owned(),
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
         Outcome::AuthorizationServerUnavailable => {
@@ -703,7 +703,7 @@ mod tests {
     #[test]
     fn s_n17_k10_a_store_that_cannot_be_read_is_told_by_its_file() {
         let evidence = connect(Outcome::CredentialsFailed).with_auth(by("person"));
-        assert_eq!(said(&evidence), "the credentials could not be had");
+        assert_eq!(said(&evidence), "the credentials could not be obtained");
         let account = "read /home/me/.local/state/acme/tokens/web-1.json: it is damaged";
         assert_eq!(said(&evidence.with_detail(account)), format!("failed to {account}"));
     }

@@ -22,7 +22,7 @@ pub enum ServerStatus {
     Connected,
     /// It does not work, and signing in would not help.
     Failed,
-    /// It wants other credentials than it got, or credentials could not be had.
+    /// It wants other credentials than it received, or credentials could not be obtained.
     NeedsAuth,
     /// Connecting, waiting between attempts, or waiting for a person's approval.
     Pending,
@@ -79,7 +79,7 @@ pub enum ReasonCode {
     InsufficientScope,
     /// The command that mints headers failed.
     HelperFailed,
-    /// Credentials could not be had, and no command is to blame: the store of sign-ins cannot be read, say.
+    /// Credentials could not be obtained, and no command is to blame: the store of sign-ins cannot be read, say.
     CredentialsFailed,
     /// The command was not run because its folder is not trusted.
     HelperUntrusted,

@@ -211,7 +211,7 @@ impl AuthedClient {
     /// # Errors
     ///
     /// [`Challenged`](TransportErrorKind::Challenged) where no recovery helped,
-    /// [`Credentials`](TransportErrorKind::Credentials) where none could be had (then nothing was sent, or
+    /// [`Credentials`](TransportErrorKind::Credentials) where none could be obtained (then nothing was sent, or
     /// nothing more), or what the wire failed with.
     pub(crate) async fn send(&self, out: &Outbound<'_>) -> Result<AcceptedAnswer<'_>, TransportError> {
         let waiting = self.waiting(out);

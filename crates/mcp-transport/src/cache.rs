@@ -88,7 +88,7 @@ struct ToolCache {
     tools: HashMap<String, Arc<ToolHeaders>>,
     /// `None` where the server gave the list no time. Then it is good until the server refuses headers that do not fit.
     until: Option<Instant>,
-    /// How many changes the server had told of when the list was asked for.
+    /// How many changes the server had reported when the list was asked for.
     changes: u64,
 }
 

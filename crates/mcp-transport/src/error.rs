@@ -42,7 +42,7 @@ pub enum TimeoutStage {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// Credentials could not be had. Never sent.
+    /// Credentials could not be obtained. Never sent.
     Credentials,
     /// The server said "not with these credentials", and no recovery helped. Refused before it acted.
     Challenged {
@@ -378,7 +378,7 @@ impl TransportError {
         self.0.result.as_ref()
     }
 
-    /// The provider's failure, where credentials could not be had.
+    /// The provider's failure, where credentials could not be obtained.
     pub fn auth_error(&self) -> Option<&AuthError> {
         self.0.source.as_ref().and_then(|source| source.downcast_ref())
     }

@@ -44,7 +44,7 @@ pub trait LateEndpoint: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Why that cannot be had: the server is not contacted then.
+    /// Why that cannot be obtained: the server is not contacted then.
     fn complete(&self, endpoint: Endpoint) -> AuthFuture<'_, Endpoint>;
 
     /// Feeds `state` with what decides about the outcome: two that come to the same endpoint are equal.
@@ -52,10 +52,10 @@ pub trait LateEndpoint: fmt::Debug + Send + Sync + 'static {
 }
 
 impl TransportError {
-    /// Credentials that could not be had.
+    /// Credentials that could not be obtained.
     pub(crate) fn credentials(error: AuthError, provider: &str) -> Self {
         let context = AuthContext { provider: Some(provider.to_owned()), ..AuthContext::default() };
-        Self::new(TransportErrorKind::Credentials, "no credentials could be had")
+        Self::new(TransportErrorKind::Credentials, "no credentials available")
             .with_auth(context)
             .with_source(error)
     }

@@ -19,7 +19,7 @@ pub trait Resolver: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// It has none, or they are not to be had now.
+    /// It has none, or they cannot be obtained now.
     fn resolve(&self, request: ResolveRequest<'_>) -> ResolverFuture;
 }
 

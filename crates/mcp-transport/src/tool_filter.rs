@@ -45,7 +45,7 @@ pub(crate) struct Screen {
 /// The tools as they were listed in one state of the server.
 #[derive(Debug)]
 pub(crate) struct ToolListing {
-    /// How often the server had told of changes, and the number of the session.
+    /// How often the server had reported changes, and the number of the session.
     pub(crate) state: (u64, u64),
     pub(crate) usable: HashSet<String>,
     pub(crate) withheld: HashMap<String, String>,

@@ -350,7 +350,7 @@ impl Connection {
     }
 
     /// One page of tools, asked for with these parameters, as it may be passed on. What of their arguments travels in headers
-    /// is known from here on. `changes` is how many the server had told of before.
+    /// is known from here on. `changes` is how many the server had reported before.
     pub(crate) fn passed_on(&self, params: Option<&str>, page: Payload, changes: u64) -> Payload {
         let hint = CacheHint::read(&page);
         let (page, mirrored) = offered::page(page);

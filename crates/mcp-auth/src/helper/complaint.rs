@@ -1,7 +1,7 @@
 //! What of a helper's stderr may be shown.
 //!
 //! A message that says why minting failed is worth a lot, and a failing script prints secrets (`set -x`, a `curl -v`, a
-//! dump of what it got). What a text may hold is decided by [`Secrets`]; here is what is known to be secret.
+//! dump of what it received). What a text may hold is decided by [`Secrets`]; here is what is known to be secret.
 
 use mcp_text::{Secrets, is_credential_name, sentence, telling};
 

@@ -87,8 +87,8 @@ impl Identity {
         match (self.name(), self.organizations.first()) {
             (Some(name), Some(organization)) => format!("{name} of {organization}"),
             (Some(name), None) => name.to_owned(),
-            (None, Some(organization)) => format!("somebody of {organization}"),
-            (None, None) => "somebody".to_owned(),
+            (None, Some(organization)) => format!("someone of {organization}"),
+            (None, None) => "someone".to_owned(),
         }
     }
 }
@@ -166,15 +166,15 @@ mod tests {
         }
         // A token that says nothing does not say whose it is.
         for opaque in ["opaque", "a.b.c", &jwt("[]"), &jwt(r#"{"sub":""}"#), &jwt(r#"{"sub":{"a":1}}"#)] {
-            let nobody = Identity::of(Some(opaque), opaque);
-            assert!(nobody.is_none(), "{nobody:?}");
+            let no_one = Identity::of(Some(opaque), opaque);
+            assert!(no_one.is_none(), "{no_one:?}");
             assert!(mismatch(&spec(None, None), None).is_none());
             assert!(mismatch(&spec(Some("s-1"), None), None).unwrap().contains("openid"));
         }
     }
 
     #[test]
-    fn what_a_token_says_is_one_bounded_line_and_a_renewal_without_an_id_token_forgets_nobody() {
+    fn what_a_token_says_is_one_bounded_line_and_a_renewal_without_an_id_token_keeps_the_person() {
         let evil =
             jwt(&format!(r#"{{"sub":"a\\u001b[2J\\nb{}","hd":7}}"#, "x".repeat(500)).replace("\\\\", "\\"));
         let shown = Identity::of(None, &evil).unwrap();

@@ -14,7 +14,7 @@ pub(crate) const FILE_NAME: &str = "token-file";
 /// The name of the provider that asks a plug-in.
 pub(crate) const PLUGIN_NAME: &str = "auth-plugin";
 
-/// How credentials are had without a person.
+/// How credentials are obtained without a person.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct UnattendedSpec {

@@ -1,4 +1,4 @@
-//! HTTP by hand, on both ends: what can be had for next to nothing.
+//! HTTP by hand, on both ends: what can be obtained for next to nothing.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -177,7 +177,7 @@ async fn what_a_modern_host_did_not_subscribe_to_it_is_not_told_when_the_server_
     assert_eq!(host.ask("tools/list", json!({})).await["tools"], json!([]));
     server.come_up().unwrap();
     // Of the three lists that may have changed it is the last that is told of.
-    host.told("notifications/prompts/list_changed").await;
+    host.heard("notifications/prompts/list_changed").await;
     for list in ["tools", "resources"] {
         assert_eq!(host.count(&format!("notifications/{list}/list_changed")), 0, "{list}");
     }

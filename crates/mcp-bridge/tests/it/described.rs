@@ -119,8 +119,8 @@ async fn fb_b1_b32_a_server_that_is_slow_is_not_waited_for_and_what_it_has_is_to
             }
         };
         // The probe is given up, and the handshake follows.
-        let told = host.told("notifications/tools/list_changed").await;
-        let id = &told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
+        let report = host.heard("notifications/tools/list_changed").await;
+        let id = &report["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
         assert_eq!(id.as_i64(), listening, "{host_era:?}");
         end(host).await;
     }
@@ -178,7 +178,7 @@ async fn fb_b32_a_description_that_is_no_longer_true_is_corrected() {
             host.send("subscriptions/listen", json!({"notifications": filter}));
         }
         eventually("the new description is kept", || kept.recall().unwrap().contains("Other.")).await;
-        host.told("notifications/resources/list_changed").await;
+        host.heard("notifications/resources/list_changed").await;
         end(host).await;
         let host = Setup::new(other.url()).memory(kept.clone()).start_silent(host_era);
         assert_eq!(host.introduce().await["instructions"], "Other.", "{host_era:?}");

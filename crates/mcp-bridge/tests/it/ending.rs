@@ -54,7 +54,7 @@ async fn a_bridge_that_is_asked_to_end_closes_both_sides() {
     let mut host = Setup::new(server.url()).start(HostEra::Modern).await;
     host.call("echo", json!({"text": "x"})).await;
     let id = host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
-    host.told("notifications/subscriptions/acknowledged").await;
+    host.heard("notifications/subscriptions/acknowledged").await;
     host.stop();
     let (ended, took) = host.ended().await;
     assert_eq!((ended, server.deletes()), (EndReason::Asked, 1));

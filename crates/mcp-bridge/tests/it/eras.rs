@@ -274,7 +274,7 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
                 "resourceSubscriptions": [URI],
             });
             host.send("subscriptions/listen", json!({"notifications": filter}));
-            host.told("notifications/subscriptions/acknowledged").await;
+            host.heard("notifications/subscriptions/acknowledged").await;
         }
         server.wait_for_streams(if is_modern(era) { 2 } else { 1 }).await;
         for error in errors(era) {
@@ -294,14 +294,14 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
         // Under way while the server tells what it has to tell, so that a modern host wants to hear it.
         let slow = json!({"name": "slow", "arguments": {"steps": 1000}, "_meta": {"progressToken": "p"}});
         let id = host.send("tools/call", slow);
-        host.told("notifications/progress").await;
+        host.heard("notifications/progress").await;
         tell_everything(&mut host, &server, era).await;
-        host.told("x/last").await;
-        host.told("notifications/resources/updated").await;
-        host.told("notifications/prompts/list_changed").await;
+        host.heard("x/last").await;
+        host.heard("notifications/resources/updated").await;
+        host.heard("notifications/prompts/list_changed").await;
         host.tell("notifications/cancelled", Some(json!({"requestId": id})));
 
-        // Away: what is told from memory was got in the terms of the server.
+        // Away: what is reported from memory was received in the terms of the server.
         server.always(Answer::status(503));
         host.exchange("tools/list", json!({})).await;
         server.clear_script();

@@ -104,13 +104,16 @@ async fn fb_b23_progress_keeps_its_token_and_its_place() {
             });
             host.ask("tools/call", params).await;
             let messages = host.messages();
-            let told: Vec<_> = messages
+            let report: Vec<_> = messages
                 .iter()
                 .filter(|m| m["method"] == "notifications/progress")
                 .map(|m| &m["params"])
                 .collect();
-            assert_eq!(told.len(), 3, "{combination:?} {messages:#?}");
-            assert!(told.iter().all(|params| params["progressToken"] == token), "{combination:?} {told:?}");
+            assert_eq!(report.len(), 3, "{combination:?} {messages:#?}");
+            assert!(
+                report.iter().all(|params| params["progressToken"] == token),
+                "{combination:?} {report:?}"
+            );
             assert!(messages.last().unwrap().get("result").is_some(), "{combination:?}: the result is last");
         }
     })
@@ -122,13 +125,13 @@ async fn fb_b13_q3_a_cancelled_call_is_cancelled_on_the_wire_and_not_answered() 
     each(json!({}), async |host, server, combination| {
         let params = json!({"name": "slow", "arguments": {"steps": 1000, "delay_ms": 20}, "_meta": {"progressToken": 1}});
         let id = host.send("tools/call", params);
-        host.told("notifications/progress").await;
+        host.heard("notifications/progress").await;
         host.tell("notifications/cancelled", Some(json!({"requestId": id})));
-        let told = || match combination.1 {
+        let report = || match combination.1 {
             Era::Legacy => server.count("notifications/cancelled") == 1,
             _ => server.abandoned_streams() == 1,
         };
-        eventually("the cancellation", told).await;
+        eventually("the cancellation", report).await;
         host.call("echo", json!({"text": "next"})).await;
         assert!(!host.messages().iter().any(|m| m["id"] == id), "{combination:?}: an answer to what was cancelled");
     })
@@ -141,7 +144,7 @@ async fn fb_b19_a_question_of_the_server_reaches_a_host_that_answers_questions()
         let result = match combination.0 {
             HostEra::Legacy => {
                 let id = host.send("tools/call", json!({"name": "ask", "arguments": {}}));
-                let question = host.told("elicitation/create").await;
+                let question = host.heard("elicitation/create").await;
                 assert_eq!(question["params"]["message"], "Your name?", "{combination:?}");
                 host.answer(&question, json!({"action": "accept", "content": {"name": "octocat"}}));
                 host.response(id).await["result"].clone()
@@ -214,7 +217,7 @@ async fn fb_b26_changes_are_told_in_the_terms_of_the_host() {
             HostEra::Modern => {
                 let filter = json!({"toolsListChanged": true, "resourceSubscriptions": [uri]});
                 streams = host.send("subscriptions/listen", json!({"notifications": filter}));
-                let acknowledged = host.told("notifications/subscriptions/acknowledged").await;
+                let acknowledged = host.heard("notifications/subscriptions/acknowledged").await;
                 assert_eq!(acknowledged["params"]["notifications"], filter, "{combination:?}");
                 assert_eq!(acknowledged["params"]["_meta"][META_SUBSCRIPTION], streams, "{combination:?}");
             }
@@ -229,17 +232,17 @@ async fn fb_b26_changes_are_told_in_the_terms_of_the_host() {
         }
         host.forget();
         server.push_tools_changed();
-        let told = host.told("notifications/tools/list_changed").await;
-        let id = &told["params"]["_meta"][META_SUBSCRIPTION];
+        let report = host.heard("notifications/tools/list_changed").await;
+        let id = &report["params"]["_meta"][META_SUBSCRIPTION];
         match combination.0 {
-            HostEra::Legacy => assert!(id.is_null(), "{combination:?} {told}"),
-            HostEra::Modern => assert_eq!(*id, streams, "{combination:?} {told}"),
+            HostEra::Legacy => assert!(id.is_null(), "{combination:?} {report}"),
+            HostEra::Modern => assert_eq!(*id, streams, "{combination:?} {report}"),
         }
         let updated =
             json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}});
         server.push(&updated);
-        let told = host.told("notifications/resources/updated").await;
-        assert_eq!(told["params"]["uri"], uri, "{combination:?}");
+        let report = host.heard("notifications/resources/updated").await;
+        assert_eq!(report["params"]["uri"], uri, "{combination:?}");
         if combination.0 == HostEra::Modern {
             host.tell("notifications/cancelled", Some(json!({"requestId": streams})));
             host.call("echo", json!({"text": "x"})).await;
@@ -296,24 +299,24 @@ async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_
         server.push(&message("error"));
         // Comes by the same stream, so what was pushed before it has been dealt with.
         server.push(&json!({"jsonrpc": "2.0", "method": "notifications/x"}));
-        host.told("notifications/x").await;
+        host.heard("notifications/x").await;
         assert_eq!(host.count("notifications/message"), unasked, "{era:?}");
         if era == HostEra::Modern {
             host.set_log_level("warning");
             let slow = json!({"name": "slow", "arguments": {"steps": 1000}, "_meta": {"progressToken": 1}});
             let id = host.send("tools/call", slow);
-            host.told("notifications/progress").await;
+            host.heard("notifications/progress").await;
             server.push(&message("info"));
             server.push(&message("error"));
-            let told = host.told("notifications/message").await;
-            assert_eq!(told["params"]["level"], "error");
+            let report = host.heard("notifications/message").await;
+            assert_eq!(report["params"]["level"], "error");
             host.tell("notifications/cancelled", Some(json!({"requestId": id})));
             // Written during the call, and read after its answer, which came by another stream.
             host.call("echo", json!({"text": "x"})).await;
             let before = host.count("notifications/message");
             server.push(&message("error"));
             server.push(&json!({"jsonrpc": "2.0", "method": "notifications/y"}));
-            host.told("notifications/y").await;
+            host.heard("notifications/y").await;
             assert_eq!(host.count("notifications/message"), before + 1);
         }
     }
@@ -328,7 +331,7 @@ async fn fb_b22_a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() 
     server.wait_for_streams(1).await;
     for (method, result) in [("ping", json!({})), ("roots/list", json!({"roots": []}))] {
         let (answer, ()) = tokio::join!(server.ask(method, Value::Null), async {
-            let question = host.told(method).await;
+            let question = host.heard(method).await;
             host.answer(&question, result.clone());
         });
         assert_eq!(answer.unwrap()["result"], result, "{method}");

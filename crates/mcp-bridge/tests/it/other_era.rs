@@ -59,7 +59,7 @@ async fn wish(host: &mut Host, era: HostEra) -> Option<i64> {
             host.set_log_level("warning");
             let filter = json!({"toolsListChanged": true, "resourceSubscriptions": [URI]});
             let id = host.send("subscriptions/listen", json!({"notifications": filter}));
-            host.told("notifications/subscriptions/acknowledged").await;
+            host.heard("notifications/subscriptions/acknowledged").await;
             Some(id)
         }
     }
@@ -107,7 +107,7 @@ async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era
             eventually(&format!("{case}: the subscription"), || is_subscribed(&server, after)).await;
             eventually(&format!("{case}: the level"), || knows_the_level(&server, after)).await;
             // What changed with the server is not told otherwise.
-            host.told("notifications/tools/list_changed").await;
+            host.heard("notifications/tools/list_changed").await;
 
             // The streams of the server as it was end with it at last. What is told then is heard once.
             server.close_streams();
@@ -119,12 +119,12 @@ async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era
                 "jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": URI},
             });
             assert_eq!(server.push(&updated), 1, "{case}");
-            let told = [
-                host.told("notifications/tools/list_changed").await,
-                host.told("notifications/resources/updated").await,
+            let report = [
+                host.heard("notifications/tools/list_changed").await,
+                host.heard("notifications/resources/updated").await,
             ];
-            for told in told {
-                assert_eq!(told["params"]["_meta"][META_SUBSCRIPTION].as_i64(), stream, "{case} {told}");
+            for report in report {
+                assert_eq!(report["params"]["_meta"][META_SUBSCRIPTION].as_i64(), stream, "{case} {report}");
             }
             let answer = answered(&mut host, host_era).await;
             assert!(text_of(&answer).contains("octocat"), "{case} {answer}");
@@ -139,7 +139,7 @@ async fn answered(host: &mut Host, era: HostEra) -> Value {
     match era {
         HostEra::Legacy => {
             let id = host.send("tools/call", json!({"name": "ask", "arguments": {}}));
-            let question = host.told("elicitation/create").await;
+            let question = host.heard("elicitation/create").await;
             host.answer(&question, answer);
             host.response(id).await["result"].take()
         }

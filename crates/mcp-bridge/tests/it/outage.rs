@@ -35,7 +35,7 @@ async fn fb_b35_fa_a114_a_host_is_answered_while_the_server_is_down_and_served_w
         server.come_up().unwrap();
         let response = host.response(call).await;
         assert_eq!(text_of(&response["result"]), "first", "{era:?}: waited for, not refused");
-        host.told("notifications/tools/list_changed").await;
+        host.heard("notifications/tools/list_changed").await;
         assert!(!host.ask("tools/list", json!({})).await["tools"].as_array().unwrap().is_empty(), "{era:?}");
         server.go_down();
         let known = host.ask("tools/list", json!({})).await;
@@ -88,7 +88,7 @@ async fn a_host_whose_only_call_failed_hears_when_the_server_is_back() {
         host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
         server.accept("wrong");
         started.await.unwrap().reconnect().await;
-        host.told("notifications/tools/list_changed").await;
+        host.heard("notifications/tools/list_changed").await;
     }
 }
 
@@ -113,7 +113,7 @@ async fn a_window_of_refusals_closes_without_a_restart() {
     supervisor.reconnect().await;
     assert_eq!(text_of(&host.call("echo", json!({"text": "back"})).await), "back");
     for list in ["tools", "resources", "prompts"] {
-        host.told(&format!("notifications/{list}/list_changed")).await;
+        host.heard(&format!("notifications/{list}/list_changed")).await;
     }
 }
 

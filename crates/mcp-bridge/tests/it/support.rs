@@ -218,7 +218,7 @@ impl Host {
     }
 
     /// The first message with this method.
-    pub(crate) async fn told(&self, method: &str) -> Value {
+    pub(crate) async fn heard(&self, method: &str) -> Value {
         self.wait_for(method, |message| message["method"] == method).await
     }
 

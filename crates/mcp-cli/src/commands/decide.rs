@@ -38,7 +38,7 @@ pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, 
     }
     confirm(app, &format!("Trust {}?", line(&offer.folder().display().to_string()))).await?;
     let changed = offer.trust()?;
-    say(app, &offer.told(changed), &offer.document(app, changed));
+    say(app, &offer.outcome(changed), &offer.document(app, changed));
     Ok(ExitStatus::Success)
 }
 
@@ -93,7 +93,7 @@ async fn approve_one<'a>(
     confirm(app, &format!("Approve {}?", shown_name(name))).await?;
     let changed = offer.approve()?;
     let (folder, allowed) = (offer.folder(), Some(offer.allowed));
-    told(app, ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed })
+    report(app, ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed })
 }
 
 /// Rejects servers of a project file; the same way.
@@ -114,7 +114,7 @@ fn reject_one<'a>(
     }
     let folder = config.project.trust_folder();
     let changed = store(config)?.reject(folder, name).map_err(|e| not_kept(&e))?;
-    told(app, ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None })
+    report(app, ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None })
 }
 
 /// Each name once, in the order in which they were given.
@@ -123,7 +123,7 @@ fn distinct(names: &[String]) -> impl Iterator<Item = &str> {
 }
 
 /// Tells people at once what was decided; programs get it with the rest.
-fn told<'a>(app: &App, document: ApprovalDocument<'a>) -> Result<ApprovalDocument<'a>, CliError> {
+fn report<'a>(app: &App, document: ApprovalDocument<'a>) -> Result<ApprovalDocument<'a>, CliError> {
     if !app.json {
         let text = is_decided(document.name, document.folder, document.approved, document.changed);
         app.output.out(&behind("", &text, app.style().room()));

@@ -139,7 +139,7 @@ fn text(
         line("pointer", &format!("{pointer} ({origin}, {})", origin.field));
     }
     let report = wired.offline_report();
-    let actions: Vec<String> = report.actions.iter().map(|action| told(*action, wired)).collect();
+    let actions: Vec<String> = report.actions.iter().map(|action| message(*action, wired)).collect();
     line("actions", &actions.join(", "));
     // What there is to say about its pointers has been said.
     for note in entry.notes.iter().filter(|note| note.code != ProblemCode::Pointer) {
@@ -161,7 +161,7 @@ fn text(
 }
 
 /// An action; with the place where it is done, where no command does it.
-fn told(action: Action, wired: &ConfiguredServer) -> String {
+fn message(action: Action, wired: &ConfiguredServer) -> String {
     match (action, wired.description.line) {
         (Action::EditConfig, Some(line)) => {
             format!("{} ({}:{line})", action.as_str(), wired.description.source)

@@ -160,7 +160,7 @@ fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
         app.print_json(&document);
         return;
     }
-    app.output.out(&format!("{}\n", attempt::told(&wired.description, signed_in)));
+    app.output.out(&format!("{}\n", attempt::conclusion(&wired.description, signed_in)));
 }
 
 /// A sign-in that has succeeded, for a program.

@@ -92,12 +92,12 @@ fn foot(sessions: &[Session], style: Style) -> String {
         (count(|status| status == "failed"), "failed"),
         (count(|status| status == "pending"), "pending"),
     ];
-    let told = groups.iter().filter(|(count, _)| *count > 0);
-    let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+    let report = groups.iter().filter(|(count, _)| *count > 0);
+    let report: Vec<String> = report.map(|(count, what)| format!("{count} {what}")).collect();
     let noun = if sessions.len() == 1 { "session" } else { "sessions" };
     let pid = sessions.first().map_or(0, |session| session.session);
     let parts = [
-        format!("{} {noun}: {}", sessions.len(), told.join(", ")),
+        format!("{} {noun}: {}", sessions.len(), report.join(", ")),
         format!("mcplink logs {pid}"),
         format!("mcplink stop {pid}"),
     ];

@@ -60,7 +60,7 @@ async fn until(
         tokio::select! {
             biased;
             () = &mut over => return Err(still_waiting(app, &rows(), wanted)),
-            stir = watched.stir() => watched.heed(stir).await,
+            event = watched.next_event() => watched.apply(event).await,
         }
     }
 }

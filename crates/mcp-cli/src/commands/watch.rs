@@ -74,8 +74,8 @@ impl RowKey {
 async fn lines(app: &App, mut watched: WatchedServers) -> Result<ExitStatus, CliError> {
     let mut last: HashMap<String, RowKey> = HashMap::new();
     loop {
-        let stir = watched.stir().await;
-        watched.heed(stir).await;
+        let event = watched.next_event().await;
+        watched.apply(event).await;
         let seen = watched.seen();
         last.retain(|name, _| {
             let stays = seen.iter().any(|seen| seen.row.name == *name);
@@ -134,7 +134,7 @@ async fn table(app: &App, watched: WatchedServers) -> Result<ExitStatus, CliErro
             return Ok(ExitStatus::Success);
         }
         tokio::select! {
-            stir = picture.watched.stir() => picture.watched.heed(stir).await,
+            event = picture.watched.next_event() => picture.watched.apply(event).await,
             moved = terminal.moved() => {
                 // What is there by now is not what was painted.
                 picture.painted.clear();

@@ -188,9 +188,9 @@ impl Entry {
 
     /// Whether a host is served that tells which entries it runs under: not where this one is among them, because then it
     /// leads back to itself.
-    pub(crate) async fn admit(&self, told: Option<String>) -> Result<(), Reason> {
-        let Some(told) = told else { return Ok(()) };
-        self.app.set_above(told);
+    pub(crate) async fn admit(&self, report: Option<String>) -> Result<(), Reason> {
+        let Some(report) = report else { return Ok(()) };
+        self.app.set_above(report);
         // What cannot be read now is told at every call.
         let Ok(wired) = self.target.wired_again(&self.app).await.map(Arc::new) else { return Ok(()) };
         let helper = stamps(helper_files(&wired)).await;

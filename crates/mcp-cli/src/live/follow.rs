@@ -41,7 +41,7 @@ pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, share: O
         if let Some(paths) = look.files.take() {
             files.paths = paths;
         }
-        let heard = attention.heed(look, &entry.standing(), server.snapshot().status);
+        let heard = attention.event(look, &entry.standing(), server.snapshot().status);
         files.again |= attention.again;
         let Some(news) = heard else { continue };
         let (server, share) = (server.clone(), share.clone());
@@ -85,7 +85,7 @@ impl Attention {
     }
 
     /// What a session has to hear because of `look`, where it acts on `acted` and has this status.
-    pub(super) fn heed(
+    pub(super) fn event(
         &mut self,
         look: EntryReading,
         acted: &EntryState,
@@ -240,12 +240,12 @@ mod tests {
             assert_eq!(news(&look(after), &with_helper(before), status), None, "{status}");
         }
         let mut attention = Attention::default();
-        let mut heed = |now, acted| attention.heed(look(now), &with_helper(acted), status);
-        assert_eq!(heed(before, before), None);
-        assert_eq!(heed(after, before), Some(SessionEvent::Helper));
-        assert_eq!(heed(after, before), None, "it was told");
+        let mut event = |now, acted| attention.event(look(now), &with_helper(acted), status);
+        assert_eq!(event(before, before), None);
+        assert_eq!(event(after, before), Some(SessionEvent::Helper));
+        assert_eq!(event(after, before), None, "it was told");
         // One that writes to what its command names is run again, and is another one after each run.
-        assert_eq!(heed(before, after), None, "not so soon");
+        assert_eq!(event(before, after), None, "not so soon");
         assert!(attention.later.is_some() && !attention.is_due(), "and not forgotten");
         let now = Instant::now();
         let mut at = now;

@@ -114,7 +114,7 @@ pub(crate) struct OpenSession {
 }
 
 impl OpenSession {
-    /// Opens `session` to others, where that can be had. What is `following` its entry ends with it.
+    /// Opens `session` to others, where that can be obtained. What is `following` its entry ends with it.
     pub(crate) fn open(app: &App, session: Session, following: JoinHandle<()>) -> Self {
         let log = session.log.clone();
         if let Some(log) = &log {

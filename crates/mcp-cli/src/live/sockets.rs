@@ -199,7 +199,7 @@ impl LiveSession for serve::Session {
 /// What keeps a session open to others.
 pub(super) type Listener = ControlServer;
 
-/// Opens `session` to others. A socket that cannot be had is told and does not keep the session from working.
+/// Opens `session` to others. A socket that cannot be obtained is told and does not keep the session from working.
 pub(super) fn open(app: &App, session: serve::Session) -> Option<Listener> {
     let socket = ControlServer::bind(places(&app.environment).listen(), Arc::new(session));
     let server = socket.map_err(|error| {

@@ -104,7 +104,7 @@ struct Member {
     again: Option<(Instant, Duration)>,
 }
 
-/// Something to heed.
+/// Something that happened.
 #[derive(Debug)]
 pub(crate) enum WatchEvent {
     Change(FleetChange),
@@ -171,8 +171,8 @@ impl WatchedServers {
         Ok(watched)
     }
 
-    /// Waits for something to heed. Dropping the future loses nothing.
-    pub(crate) async fn stir(&mut self) -> WatchEvent {
+    /// Waits for something to happen. Dropping the future loses nothing.
+    pub(crate) async fn next_event(&mut self) -> WatchEvent {
         tokio::select! {
             biased;
             Some(change) = self.changes.next() => WatchEvent::Change(change),
@@ -181,11 +181,11 @@ impl WatchedServers {
     }
 
     /// Acts on it.
-    pub(crate) async fn heed(&mut self, stir: WatchEvent) {
-        match stir {
+    pub(crate) async fn apply(&mut self, event: WatchEvent) {
+        match event {
             WatchEvent::Change(FleetChange::Status(snapshot)) => {
                 if let Some(member) = self.members.iter_mut().find(|member| *member.name == *snapshot.name) {
-                    member.heed(&snapshot, self.pacing);
+                    member.observe(&snapshot, self.pacing);
                 }
             }
             WatchEvent::Change(_) => {}
@@ -307,7 +307,7 @@ impl WatchedServers {
         let files = look.files.take().unwrap_or_default();
         let known: std::collections::BTreeSet<_> = self.files.paths.iter().cloned().collect();
         self.files.paths.extend(files.into_iter().filter(|file| !known.contains(file)));
-        let news = member.attention.heed(look, &member.entry.standing(), member.status());
+        let news = member.attention.event(look, &member.entry.standing(), member.status());
         self.files.again |= member.attention.again;
         if let Some(news) = news {
             news.tell(&member.handle);
@@ -342,7 +342,7 @@ impl Member {
         self.handle.snapshot().status
     }
 
-    fn heed(&mut self, snapshot: &StatusSnapshot, pacing: Intervals) {
+    fn observe(&mut self, snapshot: &StatusSnapshot, pacing: Intervals) {
         let now = Instant::now();
         match (is_known(snapshot), self.took) {
             (true, None) => self.took = Some(now - self.began),

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
-use super::errand::ChildCommand;
+use super::child_command::ChildCommand;
 use super::exchange::{CallEnd, Consent, News, ServerTools, Stage, ToolEntry, Work};
 use crate::app::App;
 use crate::browser::{self, Browser, Machine};
@@ -170,10 +170,10 @@ async fn list(app: Arc<App>, handle: SupervisorHandle, wired: Arc<ConfiguredServ
             Ok((list, secrets)) => teller.tell(News::Tools(Ok(entries(&list, &secrets)))),
             Err(error) => return teller.tell(News::Tools(Err(lines(&app, refused(&wired, &error))))),
         }
-        let told = status.borrow_and_update().tools.as_ref().map(Arc::as_ptr).map(|tools| tools as usize);
+        let outcome = status.borrow_and_update().tools.as_ref().map(Arc::as_ptr).map(|tools| tools as usize);
         let is_other = |now: &mcp_transport::supervisor::StatusSnapshot| {
             let now = now.tools.as_ref().map(Arc::as_ptr).map(|tools| tools as usize);
-            now.is_some() && now != told
+            now.is_some() && now != outcome
         };
         if status.wait_for(is_other).await.is_err() {
             return;
@@ -266,7 +266,7 @@ fn texts(result: &Payload, tool: &str) -> Result<(Vec<String>, bool), mcp_transp
 /// Runs a command of ours without a terminal, and tells what it prints. It ends with the task.
 async fn run(app: Arc<App>, command: String, teller: NewsSender) {
     let ran = match ChildCommand::of_command(&app, &command) {
-        Ok(errand) => errand.ran(MOST_BYTES).await,
+        Ok(command) => command.ran(MOST_BYTES).await,
         Err(why) => Err(why),
     };
     let (text, is_error) = match ran {
@@ -278,7 +278,12 @@ async fn run(app: Arc<App>, command: String, teller: NewsSender) {
 }
 
 /// As `mcplink reconnect NAME`: the connection that is held here, which `decided` is of, and each live session.
-pub(super) fn reconnect(app: &Arc<App>, name: &str, decided: Decision, told: UnboundedSender<(u64, News)>) {
+pub(super) fn reconnect(
+    app: &Arc<App>,
+    name: &str,
+    decided: Decision,
+    outcome: UnboundedSender<(u64, News)>,
+) {
     let (app, name) = (app.clone(), name.to_owned());
     tokio::spawn(async move {
         let which = SessionSelector::Name(name.clone());
@@ -294,18 +299,18 @@ pub(super) fn reconnect(app: &Arc<App>, name: &str, decided: Decision, told: Unb
             said.push_str(&format!("; {} left alone", sessions(left_alone.len())));
         }
         // The menu may be over.
-        drop(told.send((0, News::Said(said))));
+        drop(outcome.send((0, News::Said(said))));
     });
 }
 
 /// Tells what a decision would allow, and makes it once a person has confirmed it: what was told is what is agreed to.
 async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<Answer>, teller: NewsSender) {
-    let told = teller.clone();
+    let outcome = teller.clone();
     let reading = app.clone();
     // Files are read, and a question waits: not on a thread that others need.
     let decided = tokio::task::spawn_blocking(move || {
         let mut ask = |text: String| {
-            told.tell(News::Offered(text.lines().map(str::to_owned).collect()));
+            outcome.tell(News::Offered(text.lines().map(str::to_owned).collect()));
             matches!(answers.blocking_recv(), Some(Answer::Confirmed))
         };
         match consent {
@@ -313,7 +318,7 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
                 let loaded = reading.load()?;
                 let offer = Approvable::of(&reading, &loaded, &name)?;
                 if ask(offer.lines(None)) {
-                    offer.approve().map(|changed| Some(offer.told(changed)))
+                    offer.approve().map(|changed| Some(offer.outcome(changed)))
                 } else {
                     Ok(None)
                 }
@@ -321,7 +326,7 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
             Consent::Trust => {
                 let offer = Trustable::of(&reading, &reading.folder()?)?;
                 if ask(offer.lines(&reading, None)) {
-                    offer.trust().map(|changed| Some(offer.told(changed)))
+                    offer.trust().map(|changed| Some(offer.outcome(changed)))
                 } else {
                     Ok(None)
                 }
@@ -448,7 +453,7 @@ async fn signed_in(
     }
     let signed_in = login.complete(&LoopbackAuthorizer::new(Arc::new(person))).await;
     let signed_in = signed_in.map_err(|error| attempt::auth_error(name, &error))?;
-    let mut said = vec![attempt::told(&wired.description, &signed_in)];
+    let mut said = vec![attempt::conclusion(&wired.description, &signed_in)];
     if signed_in.keeps_secret {
         said.push(
             "The client secret is kept with the sign-in, to renew it; signing out removes it.".to_owned(),

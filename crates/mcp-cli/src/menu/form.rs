@@ -55,7 +55,7 @@ impl Inputs for NoFiles {
 
 impl CallEnd {
     /// `result after 20 ms`.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let took = Duration::from_millis(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX));
         let how = if self.is_error { "failed" } else { "result" };
         format!("{how} after {}", crate::deadline::duration(took))
@@ -266,11 +266,11 @@ impl Form {
                 focus = (page.lines.len(), mcp_text::width(&label) + column);
             }
             page.lines.push(Text::of(label, paint).and(text, Paint::Plain));
-            let told = match argument.described() {
-                "" => argument.told(),
-                described => format!("{}. {}", argument.told(), shown::line(described)),
+            let text = match argument.described() {
+                "" => argument.summary(),
+                described => format!("{}. {}", argument.summary(), shown::line(described)),
             };
-            for line in fold(&told, width.saturating_sub(4)) {
+            for line in fold(&text, width.saturating_sub(4)) {
                 page.lines.push(Text::of(format!("    {line}"), Paint::Dim));
             }
         }
@@ -294,7 +294,7 @@ impl Form {
             State::Ended(ended) => {
                 page.blank();
                 mark = page.lines.len();
-                page.text(&ended.told(), Paint::Bold);
+                page.text(&ended.summary(), Paint::Bold);
                 for line in &ended.lines {
                     page.kept(line);
                 }

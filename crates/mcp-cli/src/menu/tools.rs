@@ -17,7 +17,7 @@ const DESCRIBED: usize = 60;
 #[derive(Clone, Debug)]
 pub(super) struct Tools {
     server: String,
-    /// `None` while they are asked for; the lines of an error where they could not be had.
+    /// `None` while they are asked for; the lines of an error where they could not be obtained.
     listed: Option<Result<ServerTools, Vec<String>>>,
     focus: usize,
     filter: InputLine,

@@ -59,10 +59,10 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
     let folder = app.folder().ok();
     let folder = folder.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let folder = folder.unwrap_or_default();
-    let (told, mut news) = unbounded_channel();
+    let (report, mut news) = unbounded_channel();
     let (asks, mut asked) = unbounded_channel();
     let (document, shown) = watch::channel(Arc::from(""));
-    let mut desk = Desk::new(app, told.clone());
+    let mut desk = Desk::new(app, report.clone());
     let mut menu = Menu::new(app.steps.clone());
     let mut page = Page::default();
     let mut guests = Guests::default();
@@ -73,7 +73,7 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
     let ended = loop {
         tokio::select! {
             status = &mut signal => break status,
-            stir = watched.stir() => watched.heed(stir).await,
+            event = watched.next_event() => watched.apply(event).await,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => guests.admit(stream, &door),
                 // It is about that connection alone, or there are too many.
@@ -92,7 +92,7 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
                         Some(PersonStep::Reconnect(name)) => {
                             if let Some(decided) = watched.reconnect(&name) {
                                 menu.message = format!("reconnecting {}", view::name(&name));
-                                reconnect(app, &name, decided, told.clone());
+                                reconnect(app, &name, decided, report.clone());
                             }
                         }
                         Some(PersonStep::Begin(work)) => desk.begin(work, &watched),

@@ -34,7 +34,7 @@ pub(crate) fn not_confirmed(name: &str, server: &str, issuer: &str) -> CliError 
 }
 
 /// A sign-in that has succeeded, in one line.
-pub(crate) fn told(server: &Description, signed_in: &SignedIn) -> String {
+pub(crate) fn conclusion(server: &Description, signed_in: &SignedIn) -> String {
     let account = server.account.as_ref().map(|account| format!(", account {account},"));
     let mut text =
         format!("signed in to {}{} with {}", server.name, account.unwrap_or_default(), signed_in.issuer);

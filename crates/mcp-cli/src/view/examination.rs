@@ -93,7 +93,7 @@ fn check_lines(number: usize, check: &Check, width: usize, style: Style) -> Stri
     let indent = 2 + 1 + 1 + 1 + width + 2;
     let room = style.columns.saturating_sub(indent).max(20);
     let mut text = String::new();
-    let said = std::iter::once(&check.told).chain(&check.more);
+    let said = std::iter::once(&check.message).chain(&check.more);
     let lines = said.flat_map(|said| {
         let said = shown::line(said);
         if style.terminal { wrap(&said, room) } else { vec![said] }
@@ -133,7 +133,7 @@ pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
         let said = match (&one.examination.cause, noted) {
             (Some(cause), _) => cause.message.clone(),
             (None, Some(noted)) => {
-                let why = noted.more.first().unwrap_or(&noted.told);
+                let why = noted.more.first().unwrap_or(&noted.message);
                 format!("it is connected; {}: {why}", noted.topic.as_str())
             }
             (None, None) => none_for(&one.row).replacen("none: ", "", 1),

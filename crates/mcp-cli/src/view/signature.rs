@@ -158,20 +158,20 @@ impl Argument {
     }
 
     /// What is said of it beside its name.
-    pub(crate) fn told(&self) -> String {
-        let mut told = vec![self.kind.clone()];
-        told.push(if self.required { "required" } else { "optional" }.to_owned());
+    pub(crate) fn summary(&self) -> String {
+        let mut facts = vec![self.kind.clone()];
+        facts.push(if self.required { "required" } else { "optional" }.to_owned());
         if !self.choices.is_empty() {
             let mut choices: Vec<String> = self.choices.iter().take(CHOICES).map(word).collect();
             if self.choices.len() > CHOICES {
                 choices.push("…".to_owned());
             }
-            told.push(format!("one of {}", choices.join(", ")));
+            facts.push(format!("one of {}", choices.join(", ")));
         }
         if let Some(default) = &self.default {
-            told.push(format!("default {}", word(default)));
+            facts.push(format!("default {}", word(default)));
         }
-        shown::line(&told.join(", "))
+        shown::line(&facts.join(", "))
     }
 
     /// Its name and type, where it is missing.
@@ -220,7 +220,7 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
     let width = shown::widest(names.iter().map(String::as_str));
     text.push_str(if arguments.is_empty() { "  takes no arguments\n" } else { "\n" });
     for (argument, name) in arguments.iter().zip(&names) {
-        text.push_str(&format!("  {}  {}\n", style.bold(&shown::pad(name, width)), argument.told()));
+        text.push_str(&format!("  {}  {}\n", style.bold(&shown::pad(name, width)), argument.summary()));
         let description = shown::line(&argument.description);
         for line in wrap(&description, style.columns.saturating_sub(width + 4)) {
             text.push_str(format!("  {}  {line}", " ".repeat(width)).trim_end());
@@ -261,9 +261,10 @@ mod tests {
     #[test]
     fn fh_h6_arguments_and_a_call_to_copy_come_from_the_schema() {
         let arguments = arguments(SCHEMA);
-        let told: Vec<String> = arguments.iter().map(|one| format!("{}: {}", one.name, one.told())).collect();
+        let lines: Vec<String> =
+            arguments.iter().map(|one| format!("{}: {}", one.name, one.summary())).collect();
         assert_eq!(
-            told,
+            lines,
             [
                 "a: number, required",
                 "b: string, required",

@@ -34,7 +34,7 @@ async fn a_host_is_answered_before_the_server_is_there_and_served_by_the_same_pr
         host.echoes("first").await;
         assert_eq!(stage.status().await.as_deref(), Some("connected"), "{era:?}");
         assert_eq!(host.pid(), pid);
-        let is_told = async || !host.told("notifications/tools/list_changed").is_empty();
+        let is_told = async || !host.notifications("notifications/tools/list_changed").is_empty();
         eventually("the host hears that there are tools now", HANG, is_told).await;
         host.close().await;
     }

@@ -130,7 +130,7 @@ fn s_n18_k10_what_is_no_http_says_so_and_is_not_tried_again() {
 /// The status was true before, and its reason spoke of a proxy that is not there, or of nothing that was seen.
 #[test]
 fn s_k10_the_reason_is_what_was_seen() {
-    for (head, code, told) in [
+    for (head, code, report) in [
         (
             "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=x",
             "proxy-auth",
@@ -149,7 +149,7 @@ fn s_k10_the_reason_is_what_was_seen() {
         });
         let (row, _) = Home::with(server.entry()).status(&[]);
         assert_eq!(row["reason"]["code"], code, "{row}");
-        assert!(row["reason"]["message"].as_str().is_some_and(|message| message.contains(told)), "{row}");
+        assert!(row["reason"]["message"].as_str().is_some_and(|message| message.contains(report)), "{row}");
         assert!(server.asked() <= 40, "{} requests for one {code}", server.asked());
     }
 }

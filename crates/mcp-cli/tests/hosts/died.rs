@@ -67,12 +67,12 @@ async fn survives_a_death(server: &RealServer) {
     let endless = &server.surface().endless;
     let victim = *started().last().unwrap();
     let began = Instant::now();
-    let (told, ()) = tokio::join!(call(&host, endless), async {
+    let (report, ()) = tokio::join!(call(&host, endless), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         kill(victim).await;
     });
-    let told = told.unwrap_err();
-    assert!(told.contains("SIGKILL") && began.elapsed() < PATIENCE, "{told}");
+    let report = report.unwrap_err();
+    assert!(report.contains("SIGKILL") && began.elapsed() < PATIENCE, "{report}");
     works(&host, echo).await;
     let after = started();
     assert!(
@@ -95,8 +95,8 @@ async fn survives_a_death(server: &RealServer) {
 /// Calls until there is an answer: a call waits half a minute for a server that starts, and no longer.
 async fn works(host: &Connection, ask: &Ask) {
     let deadline = Instant::now() + PATIENCE;
-    while let Err(told) = call(host, ask).await {
-        assert!(Instant::now() < deadline, "{told}");
+    while let Err(report) = call(host, ask).await {
+        assert!(Instant::now() < deadline, "{report}");
     }
 }
 

@@ -8,13 +8,13 @@ use crate::host::{Host, HostRun};
 
 /// Compares what a host saw with what the server offers.
 #[track_caller]
-pub(crate) fn assert_told(told: &HostRun, host: Host, surface: &Surface) {
-    let steps: Vec<_> = told.steps.iter().map(|(step, _)| step.as_str()).collect();
+pub(crate) fn assert_reported(message: &HostRun, host: Host, surface: &Surface) {
+    let steps: Vec<_> = message.steps.iter().map(|(step, _)| step.as_str()).collect();
     assert_eq!(steps, expected_steps(host, surface), "{host:?}");
     let revision = if host.era() == Era::Modern { "2026-07-28" } else { "2025-11-25" };
-    assert!([&Value::Null, &Value::from(revision)].contains(&&told.seen("connect")["protocolVersion"]));
+    assert!([&Value::Null, &Value::from(revision)].contains(&&message.seen("connect")["protocolVersion"]));
 
-    let tools = names(told.seen("tools"), "tools", "name");
+    let tools = names(message.seen("tools"), "tools", "name");
     assert!(tools.len() >= surface.tools, "{host:?} {tools:?}");
     for ask in [surface.echo, surface.add, surface.ask] {
         assert!(tools.iter().any(|tool| tool == ask.name), "{host:?} {tools:?}");
@@ -28,44 +28,47 @@ pub(crate) fn assert_told(told: &HostRun, host: Host, surface: &Surface) {
         ("roots", surface.roots.map(|ask| ask.answer)),
     ];
     for (step, answer) in answers.into_iter().filter_map(|(step, answer)| Some((step, answer?))) {
-        let seen = told.seen(step);
+        let seen = message.seen(step);
         assert!(!is_error(seen) && texts(seen).contains(answer), "{host:?} {step}: {seen}");
     }
     if let Some(failing) = surface.failing {
-        let seen = told.seen("failing");
+        let seen = message.seen("failing");
         assert!(is_error(seen) && texts(seen).contains(failing.answer), "{host:?} {seen}");
     }
-    assert_progress(told.seen("progress"), host, surface);
-    assert_eq!(told.seen("cancel"), "given up", "{host:?}");
+    assert_progress(message.seen("progress"), host, surface);
+    assert_eq!(message.seen("cancel"), "given up", "{host:?}");
 
     let (uri, text) = surface.resource;
-    assert!(names(told.seen("resources"), "resources", "uri").iter().any(|listed| listed == uri), "{host:?}");
-    assert_content(told.seen("resource"), uri, text);
+    assert!(
+        names(message.seen("resources"), "resources", "uri").iter().any(|listed| listed == uri),
+        "{host:?}"
+    );
+    assert_content(message.seen("resource"), uri, text);
     let (template, uri, text) = surface.template;
-    let templates = names(told.seen("templates"), "resourceTemplates", "uriTemplate");
+    let templates = names(message.seen("templates"), "resourceTemplates", "uriTemplate");
     assert!(templates.iter().any(|listed| listed == template), "{host:?} {templates:?}");
-    assert_content(told.seen("template"), uri, text);
+    assert_content(message.seen("template"), uri, text);
 
-    let prompts = names(told.seen("prompts"), "prompts", "name");
+    let prompts = names(message.seen("prompts"), "prompts", "name");
     assert!(prompts.iter().any(|listed| listed == surface.prompt.name), "{host:?} {prompts:?}");
-    let said = told.seen("prompt")["messages"][0]["content"]["text"].as_str().unwrap_or_default();
+    let said = message.seen("prompt")["messages"][0]["content"]["text"].as_str().unwrap_or_default();
     assert!(said.contains(surface.prompt.answer), "{host:?} {said}");
     if let Some((.., completed)) = surface.completion {
-        assert_eq!(told.seen("completion")["completion"]["values"][0], completed, "{host:?}");
+        assert_eq!(message.seen("completion")["completion"]["values"][0], completed, "{host:?}");
     }
 
     // Some servers refuse it with an error, some in a result.
-    let unknown = told.seen("unknown tool");
+    let unknown = message.seen("unknown tool");
     assert!(is_error(unknown) || unknown["code"] == -32602, "{host:?} {unknown}");
-    let unknown = told.seen("unknown resource");
+    let unknown = message.seen("unknown resource");
     assert!(unknown["code"].is_i64(), "{host:?} {unknown}");
 
     if let Some(ask) = surface.log {
-        let log = told.seen("log").to_string();
+        let log = message.seen("log").to_string();
         assert!(log.contains(ask.answer), "{host:?} {log}");
     }
     if surface.update.is_some() {
-        assert_eq!(told.seen("update")["uri"], surface.template.1, "{host:?}");
+        assert_eq!(message.seen("update")["uri"], surface.template.1, "{host:?}");
     }
 }
 

@@ -56,9 +56,9 @@ fn pass_through_the_bridge(server: &RealServer, over: Over, era: Era) {
     let url = running.url();
     let tell = |index: usize, host: Host| {
         let surface = surface.seen_from(host.era());
-        let told = host::tell(host, &url, over.named(index), &surface.story());
-        judge::assert_told(&told, host, &surface);
-        unchanged::assert_unchanged(&told, host.era(), era);
+        let report = host::tell(host, &url, over.named(index), &surface.story());
+        judge::assert_reported(&report, host, &surface);
+        unchanged::assert_unchanged(&report, host.era(), era);
     };
     let hosts: Vec<_> = Host::ALL.into_iter().enumerate().collect();
     for together in hosts.chunks(AT_A_TIME) {

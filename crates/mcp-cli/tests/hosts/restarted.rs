@@ -70,8 +70,8 @@ async fn survives_a_restart(server: &RealServer, over: &str) {
     drop(running);
     running = server.start_http();
     tap.lead_to(&running.url()).unwrap();
-    let told = call(&host, echo).await;
-    assert!(told.is_ok(), "the next call: {told:?}\n{}", running.log());
+    let report = call(&host, echo).await;
+    assert!(report.is_ok(), "the next call: {report:?}\n{}", running.log());
 
     // Missed by a call, which says so, and found by one of the next. Where the stream is the session, a call waits for half
     // a minute for another one; that is told elsewhere.
@@ -81,8 +81,8 @@ async fn survives_a_restart(server: &RealServer, over: &str) {
         running = server.start_http();
         tap.lead_to(&running.url()).unwrap();
         let deadline = Instant::now() + PATIENCE;
-        while let Err(told) = call(&host, echo).await {
-            assert!(Instant::now() < deadline, "{told}\n{}", running.log());
+        while let Err(report) = call(&host, echo).await {
+            assert!(Instant::now() < deadline, "{report}\n{}", running.log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

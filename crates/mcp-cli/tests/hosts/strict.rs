@@ -53,21 +53,22 @@ fn pass_through_the_bridge(host: Host) {
     }
     for era in [Era::Legacy, Era::Modern] {
         let server = fake(era);
-        let told = host::tell(host, &server.url(), Named::Url, &story());
-        let text = |step: &str| told.seen(step)["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+        let report = host::tell(host, &server.url(), Named::Url, &story());
+        let text =
+            |step: &str| report.seen(step)["content"][0]["text"].as_str().unwrap_or_default().to_owned();
         assert_eq!(text("echo"), "h\u{e9}llo \u{1f980} \u{2028}", "{era:?}");
         assert_eq!(text("add"), "h\u{e9}llo \u{1f980} / \u{2028}", "{era:?}");
-        assert_eq!(told.seen("failing")["isError"], true, "{era:?}");
+        assert_eq!(report.seen("failing")["isError"], true, "{era:?}");
         assert!(text("accepted").contains("Ada") && text("declined").contains("decline"), "{era:?}");
-        assert_eq!(told.seen("cancel"), "given up", "{era:?}");
-        unchanged::assert_unchanged(&told, host.era(), era);
+        assert_eq!(report.seen("cancel"), "given up", "{era:?}");
+        unchanged::assert_unchanged(&report, host.era(), era);
         let seen = match (host.era(), era) {
             (Era::Modern, Era::Legacy) => None,
             // The one member that only the other era has, and no other byte.
             (Era::Legacy, Era::Modern) => Some(ODD.replace(r#" ,"resultType":"complete""#, "")),
             _ => Some(ODD.to_owned()),
         };
-        assert!(seen.is_none_or(|seen| told.host_side.has_result(&seen)), "{era:?}");
+        assert!(seen.is_none_or(|seen| report.host_side.has_result(&seen)), "{era:?}");
         assert!(server.violations().is_empty(), "{era:?}: {:?}", server.violations());
     }
 }

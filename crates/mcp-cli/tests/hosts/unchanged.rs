@@ -39,13 +39,13 @@ type Translation = (Era, Era);
 
 /// Compares both sides of the bridge.
 #[track_caller]
-pub(crate) fn assert_unchanged(told: &HostRun, host: Era, server: Era) {
+pub(crate) fn assert_unchanged(report: &HostRun, host: Era, server: Era) {
     let eras = (host, server);
-    let (ours, theirs) = (&told.host_side, &told.server_side);
+    let (ours, theirs) = (&report.host_side, &report.server_side);
     assert_requests(ours, theirs, eras);
     assert_questions(ours, theirs, eras);
     for method in ["notifications/progress", "notifications/message", "notifications/resources/updated"] {
-        assert_notices(told, method, eras);
+        assert_notices(report, method, eras);
     }
     assert_cancelled(ours, theirs, eras);
     assert_introduced(ours, theirs, eras);
@@ -230,9 +230,9 @@ fn asked_by_results(side: &Conversation) -> Vec<[String; 3]> {
 /// As often as they were told, and those of one request in order. The host need not hear more of what was given up, and a
 /// modern host hears only what it has asked for, and nothing while it is asked something itself.
 #[track_caller]
-fn assert_notices(told: &HostRun, method: &str, eras: Translation) {
-    let (mut ours, mut theirs) = (notices(&told.host_side, method), notices(&told.server_side, method));
-    for given_up in given_up(&told.host_side).iter().filter_map(|request| request.progress_token()) {
+fn assert_notices(report: &HostRun, method: &str, eras: Translation) {
+    let (mut ours, mut theirs) = (notices(&report.host_side, method), notices(&report.server_side, method));
+    for given_up in given_up(&report.host_side).iter().filter_map(|request| request.progress_token()) {
         ours.remove(&given_up);
         theirs.remove(&given_up);
     }
@@ -240,13 +240,13 @@ fn assert_notices(told: &HostRun, method: &str, eras: Translation) {
         (Era::Modern, Era::Legacy) => {
             // The tokens of one call change with each answer of the host.
             let theirs: Vec<_> = theirs.into_values().flatten().collect();
-            for told in ours.into_values().flatten() {
-                assert!(theirs.contains(&told), "{eras:?} {method}: {told:?} was not told");
+            for report in ours.into_values().flatten() {
+                assert!(theirs.contains(&report), "{eras:?} {method}: {report:?} was not told");
             }
         }
         (Era::Modern, _) if method != "notifications/progress" => {
             assert!(
-                ours.iter().all(|(of, told)| theirs.get(of) == Some(told)),
+                ours.iter().all(|(of, report)| theirs.get(of) == Some(report)),
                 "{method}: {ours:#?}\n{theirs:#?}"
             );
         }
@@ -257,7 +257,7 @@ fn assert_notices(told: &HostRun, method: &str, eras: Translation) {
 /// The notifications of a method, by the token of the request that they are about.
 fn notices(side: &Conversation, method: &str) -> BTreeMap<String, Vec<BTreeMap<String, String>>> {
     let mut notices: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for params in side.told(method) {
+    for params in side.notified(method) {
         let mut params = members(&params);
         // A subscription has the id of the request that opened it, on either side its own.
         if let Some(meta) = params.remove("_meta") {

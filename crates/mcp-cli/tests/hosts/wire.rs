@@ -36,7 +36,7 @@ pub(crate) struct Conversation {
     /// Notifications of the client.
     pub(crate) said: Vec<Notice>,
     /// Notifications of the server.
-    pub(crate) told: Vec<Notice>,
+    pub(crate) notices: Vec<Notice>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +61,7 @@ impl Conversation {
             requests: exchanges(&sent, &received),
             questions: exchanges(&received, &sent),
             said: notices(&sent),
-            told: notices(&received),
+            notices: notices(&received),
         }
     }
 
@@ -70,7 +70,7 @@ impl Conversation {
         self.requests.extend(other.requests);
         self.questions.extend(other.questions);
         self.said.extend(other.said);
-        self.told.extend(other.told);
+        self.notices.extend(other.notices);
     }
 
     /// Whether a request came to exactly this result.
@@ -81,9 +81,9 @@ impl Conversation {
     }
 
     /// The parameters of every notification of the server with this method.
-    pub(crate) fn told(&self, method: &str) -> Vec<String> {
-        let told = self.told.iter().filter(|(told, _)| told == method);
-        told.map(|(_, params)| params.clone().unwrap_or_default()).collect()
+    pub(crate) fn notified(&self, method: &str) -> Vec<String> {
+        let of_method = self.notices.iter().filter(|(name, _)| name == method);
+        of_method.map(|(_, params)| params.clone().unwrap_or_default()).collect()
     }
 }
 

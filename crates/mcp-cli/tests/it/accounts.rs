@@ -127,9 +127,9 @@ fn the_account_is_that_of_the_command_then_of_the_project_then_of_the_entry() {
     let desk = Desk::new();
     let mut setting = Setting::of("s", http(&desk.server));
     for account in [&[][..], &["--account", "work"], &["--account", "home"]] {
-        let told = desk.run(&setting, &[&["login", "s"], account].concat(), 0).stdout;
-        let named = account.last().is_none_or(|account| told.contains(&format!("account {account},")));
-        assert!(named, "{told}");
+        let report = desk.run(&setting, &[&["login", "s"], account].concat(), 0).stdout;
+        let named = account.last().is_none_or(|account| report.contains(&format!("account {account},")));
+        assert!(named, "{report}");
     }
     let own = desk.sent(&setting, &[]);
     let (work, home) =
@@ -146,13 +146,13 @@ fn the_account_is_that_of_the_command_then_of_the_project_then_of_the_entry() {
     setting.home.write(".config/mcplink/mcp.json", overrides.to_string()).unwrap();
     assert_eq!(desk.sent(&setting, &[]), home);
     assert_eq!(desk.sent(&setting, &["--account", "work"]), work);
-    let told = desk.run(&setting, &["get", "s"], 0).stdout;
-    assert!(told.contains("account") && told.contains("home"), "{told}");
+    let report = desk.run(&setting, &["get", "s"], 0).stdout;
+    assert!(report.contains("account") && report.contains("home"), "{report}");
     assert_eq!(account_of(&desk.run(&setting, &["status", "s", "--json"], 0).json()), "home");
     let listed = desk.run(&setting, &["list", "--json", "--account", "work"], 0).json();
     assert_eq!(account_of(&listed), "work");
 
-    // Nobody has signed in as that: nothing of another account is sent, and the step names it.
+    // No one has signed in as that account: nothing of another account is sent, and the step names it.
     let before = desk.server.requests().len();
     let none = desk.run(&setting, &["status", "s", "--json", "--account", "new one"], 3).json();
     assert_eq!(none["servers"][0]["reason"]["next"], "mcplink login s --account 'new one'");
@@ -303,9 +303,9 @@ fn many_sign_ins_come_one_after_the_other_and_all_are_those_that_want_one() {
         .with("t", http(&second))
         .with("open", http(&open))
         .with("local", json!({ "command": "cat" }));
-    let told = desk.run(&setting, &["login", "s", "t"], 0);
-    assert!(told.stdout.contains("signed in to s") && told.stdout.contains("signed in to t"), "{told}");
-    assert!(told.stderr.contains("2 of 2 signed in"), "{told}");
+    let report = desk.run(&setting, &["login", "s", "t"], 0);
+    assert!(report.stdout.contains("signed in to s") && report.stdout.contains("signed in to t"), "{report}");
+    assert!(report.stderr.contains("2 of 2 signed in"), "{report}");
     desk.run(&setting, &["logout", "t"], 0);
     let document = desk.run(&setting, &["login", "--all", "--json"], 0).json();
     let names: Vec<_> = document["signIns"].as_array().unwrap().iter().map(|row| &row["name"]).collect();

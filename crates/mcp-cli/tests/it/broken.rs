@@ -232,7 +232,7 @@ fn fh_h15_without_a_place_to_write_looks_and_calls_work_and_the_rest_says_why() 
         "MCPLINK_STATE_DIR",
         "CLAUDE_CONFIG_DIR",
     ];
-    // No home, and one in which nothing can be made, whoever tries it.
+    // No home, and one in which nothing can be made by any account.
     for (home, why) in [("", "set "), ("/proc/no-home", "could not ")] {
         let run = |command: &[&str]| {
             let mcplink = setting.mcplink(command);

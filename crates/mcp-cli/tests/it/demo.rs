@@ -21,7 +21,7 @@ fn the_demo_runs_and_all_of_it_happens_as_told() {
 #[test]
 fn the_demo_ends_at_a_signal_and_leaves_nothing_behind() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        for (options, told) in [
+        for (options, report) in [
             (&["demo"][..], "One truthful status per server"),
             (&["demo"], "waiting "),
             (&["demo", "--keep"], "In another terminal:"),
@@ -35,7 +35,7 @@ fn the_demo_ends_at_a_signal_and_leaves_nothing_behind() {
                 .env("TMPDIR", folder.to_str().unwrap())
                 .timeout(Duration::from_secs(120))
                 .start();
-            demo.wait_for_stdout(told, |text| text.contains(told));
+            demo.wait_for_stdout(report, |text| text.contains(report));
             let made = std::fs::read_dir(&folder).unwrap().count();
             assert!(made > 0, "its files are here, so that what is left would be seen");
             let began = Instant::now();
@@ -45,7 +45,7 @@ fn the_demo_ends_at_a_signal_and_leaves_nothing_behind() {
             assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
             let left: Vec<_> =
                 std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-            assert!(left.is_empty(), "{told}: {left:?}\n{output}");
+            assert!(left.is_empty(), "{report}: {left:?}\n{output}");
             assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
             for word in ["panicked", "NOT TRUE"] {
                 assert!(!format!("{}{}", output.stdout, output.stderr).contains(word), "{output}");
@@ -58,10 +58,11 @@ fn the_demo_ends_at_a_signal_and_leaves_nothing_behind() {
 fn what_the_demo_leaves_running_can_be_played_with_as_it_says() {
     let setting = Setting::new();
     let demo = setting.mcplink(&["demo", "--keep"]).timeout(Duration::from_secs(120)).start();
-    let told = demo.wait_for_stdout("where the servers are", |text| text.contains("The configuration is "));
-    assert!(told.contains("\nAll of it happened as told.\n"), "{told}");
-    let (_, told) = told.split_once("In another terminal:").unwrap();
-    let of = |start: &str| told.lines().find_map(|line| line.trim().strip_prefix(start)).unwrap().to_owned();
+    let report = demo.wait_for_stdout("where the servers are", |text| text.contains("The configuration is "));
+    assert!(report.contains("\nAll of it happened as told.\n"), "{report}");
+    let (_, report) = report.split_once("In another terminal:").unwrap();
+    let of =
+        |start: &str| report.lines().find_map(|line| line.trim().strip_prefix(start)).unwrap().to_owned();
     let play = |args: &[&str]| {
         setting
             .mcplink(args)
@@ -71,7 +72,7 @@ fn what_the_demo_leaves_running_can_be_played_with_as_it_says() {
     };
     // Nothing is installed where this program is.
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
-    assert!(of("export PATH=").starts_with(program.to_str().unwrap()), "{told}");
+    assert!(of("export PATH=").starts_with(program.to_str().unwrap()), "{report}");
 
     for (name, options) in
         [("oauth", "--no-browser"), ("oauth", "--device"), ("helper-and-oauth", "--no-browser")]

@@ -80,7 +80,7 @@ fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start
     let mut bridge = setting.mcplink(&["bridge", "s"]).env("T", "canary-old").start();
     crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
     crate::bridge::response(&bridge, 0);
-    let told = |answer: &Value| {
+    let report = |answer: &Value| {
         let (message, next) =
             (answer["error"]["message"].as_str().unwrap(), &answer["error"]["data"]["next"]);
         assert!(
@@ -89,14 +89,14 @@ fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start
         );
         assert_eq!(next, "mcplink get s", "reconnect would change nothing");
     };
-    told(&crate::bridge::echo(&mut bridge, 1));
+    report(&crate::bridge::echo(&mut bridge, 1));
     // The variable is another one by now, and a status query has it.
     let reconnected = setting.mcplink(&["reconnect", "s", "--json"]).env("T", "the-right-one").run();
     let row = crate::setting::row(&reconnected.json(), "s");
     assert_eq!(row["status"], "connected", "{row:#}");
     assert_eq!(row["reconnected"][0]["status"], "needs-auth", "{row:#}");
     assert!(row["reconnected"].to_string().contains("only a new start"), "{row:#}");
-    told(&crate::bridge::echo(&mut bridge, 2));
+    report(&crate::bridge::echo(&mut bridge, 2));
     bridge.wait().expect_code(0);
     // One that only looks has no age, and one without a variable has nothing to start again for.
     let message = setting.mcplink(&["status", "s"]).env("T", "canary-old").run().expect_code(3).stdout;
@@ -189,7 +189,7 @@ fn fh_h14_what_ended_while_a_helper_ran_is_put_down_to_the_helper() {
 /// A helper that exits with 0 and prints what is no headers: nothing of it is sent, and what it said is told.
 #[test]
 fn fh_h2_what_a_helper_prints_in_place_of_headers_is_told_and_not_sent() {
-    for (printed, told) in [
+    for (printed, report) in [
         (
             "{\"error\": \"no session, run corp login\"}",
             "it printed an error, not headers: no session, run corp login",
@@ -212,7 +212,7 @@ fn fh_h2_what_a_helper_prints_in_place_of_headers_is_told_and_not_sent() {
         let setting = Setting::of("s", entry);
         let output = setting.mcplink(&["status", "s"]).env("CORP_PASSWORD", "hunter2-hunter2").run();
         let output = output.expect_code(3);
-        assert!(output.stdout.contains(told), "{printed}: {output}");
+        assert!(output.stdout.contains(report), "{printed}: {output}");
         for secret in ["canary-token", "hunter2"] {
             assert!(
                 !output.stdout.contains(secret) && !output.stderr.contains(secret),
@@ -221,7 +221,7 @@ fn fh_h2_what_a_helper_prints_in_place_of_headers_is_told_and_not_sent() {
         }
         let seen = setting.status("s");
         assert_eq!(seen["reason"]["code"], "helper-failed", "{printed}: {seen:#}");
-        if told.contains("bare token") {
+        if report.contains("bare token") {
             let run = setting.run(&["headers", "s", "--run"], 3);
             assert!(
                 run.stdout.replace("\n            ", " ").contains("{\"Authorization\": \"Bearer TOKEN\"}"),

@@ -109,10 +109,10 @@ fn all() -> Vec<Expected> {
 }
 
 /// Brings about each set-up of a family, each on a thread of its own, as they wait more than they work.
-fn hold(told: &[Expected], bring_about: fn(&str) -> Broken) {
+fn hold(report: &[Expected], bring_about: fn(&str) -> Broken) {
     let every = all();
     std::thread::scope(|scope| {
-        let ways: Vec<_> = told
+        let ways: Vec<_> = report
             .iter()
             .map(|&(name, code, topic, cause, step)| {
                 let every = &every;
@@ -132,15 +132,16 @@ impl SetUp {
     fn mends(self, every: &[Expected]) {
         let Self { name, code, topic, cause, step, mut broken } = self;
         let seen = row(&broken.run(&["doctor", "s", "--json"]).json(), "s");
-        let told = seen["cause"]["message"].as_str().unwrap_or_else(|| panic!("{name}: no cause: {seen:#}"));
-        assert!(told.contains(cause), "{name}: {told}");
+        let report =
+            seen["cause"]["message"].as_str().unwrap_or_else(|| panic!("{name}: no cause: {seen:#}"));
+        assert!(report.contains(cause), "{name}: {report}");
         for (other, _, _, words, _) in every.iter().filter(|(other, ..)| *other != name) {
-            assert!(!told.contains(words), "{name} cannot be told from {other}: {told}");
+            assert!(!report.contains(words), "{name} cannot be told from {other}: {report}");
         }
         assert_eq!(seen["reason"]["code"].as_str(), code.map(ReasonCode::as_str), "{name}: {seen:#}");
         let number = seen["cause"]["check"].as_u64().unwrap_or_else(|| panic!("{name}: {seen:#}"));
         let check = &seen["checks"][usize::try_from(number).unwrap() - 1];
-        assert_eq!(check["topic"], topic, "{name}: {told}: {:#}", seen["checks"]);
+        assert_eq!(check["topic"], topic, "{name}: {report}: {:#}", seen["checks"]);
         let next = seen["cause"]["next"].as_str().unwrap_or_default().to_owned();
         let is_it = match step.strip_suffix('*') {
             Some(start) => next.starts_with(start),

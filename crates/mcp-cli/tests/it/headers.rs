@@ -39,8 +39,11 @@ fn f026_a_refused_authorization_shows_its_http_status_and_starts_no_oauth() {
         (&json!("needs-auth"), &json!("unauthorized"))
     );
     assert_eq!(status["reason"]["httpStatus"], 401);
-    let told = setting.run(&["status"], 3).stdout;
-    assert!(told.contains("refused the headers of the configuration") && told.contains("(401)"), "{told}");
+    let report = setting.run(&["status"], 3).stdout;
+    assert!(
+        report.contains("refused the headers of the configuration") && report.contains("(401)"),
+        "{report}"
+    );
     assert_always_sent(&server, "authorization");
 }
 

@@ -15,7 +15,7 @@ use crate::setting::{Setting, http, with_headers, with_helper};
 const WIDTHS: [usize; 3] = [40, 80, 120];
 const ROWS: usize = 30;
 
-/// What stands there when a command has run on a terminal of this width; `None` where there is no terminal to be had.
+/// What stands there when a command has run on a terminal of this width; `None` where there is no terminal available.
 fn screen(setting: &Setting, command: &[&str], columns: usize, code: i32) -> Option<Vec<String>> {
     let words: Vec<String> = command.iter().map(|word| mcp_text::shell_word(word)).collect();
     let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));

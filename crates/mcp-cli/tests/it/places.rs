@@ -201,24 +201,25 @@ fn s_k7_a_file_beyond_its_limit_is_named_with_it() {
 
     let setting = Setting::new();
     huge(&at(&setting, ".claude.json"), 32);
-    let told = setting.run(&["list"], 2).stderr;
-    assert!(told.contains(".claude.json: it is larger than 32 MiB"), "{told}");
+    let report = setting.run(&["list"], 2).stderr;
+    assert!(report.contains(".claude.json: it is larger than 32 MiB"), "{report}");
 
     let setting = Setting::of("web", http(&server));
     let trust = setting.home.state_dir().join("trust.json");
     for (path, mebibytes) in [(setting.home.project().join(".mcp.json"), 4), (trust, 8)] {
         huge(&path, mebibytes);
-        let told = setting.run(&["list"], 2);
+        let report = setting.run(&["list"], 2);
         let said = format!("{}: it is larger than {mebibytes} MiB", path.file_name().unwrap().display());
-        assert!(told.stderr.contains(&said) && told.stdout.contains("web"), "{told}");
+        assert!(report.stderr.contains(&said) && report.stdout.contains("web"), "{report}");
         fs::remove_file(path).unwrap();
     }
 
     let authorities = setting.home.root().join("ca.pem");
     huge(&authorities, 16);
     let variable = authorities.to_string_lossy().into_owned();
-    let told = setting.mcplink(&["status", "web"]).env("NODE_EXTRA_CA_CERTS", variable).run().expect_code(0);
-    assert!(told.stderr.contains("ca.pem, which cannot be read: it is larger than 16 MiB"), "{told}");
+    let report =
+        setting.mcplink(&["status", "web"]).env("NODE_EXTRA_CA_CERTS", variable).run().expect_code(0);
+    assert!(report.stderr.contains("ca.pem, which cannot be read: it is larger than 16 MiB"), "{report}");
 
     // Git's pointers are for other programs: one that cannot be one is passed over.
     huge(&setting.home.project().join(".git"), 1);
@@ -227,6 +228,6 @@ fn s_k7_a_file_beyond_its_limit_is_named_with_it() {
     let variables = setting.home.project().join("big.env");
     fs::File::create(&variables).unwrap().set_len((256 << 10) + 1).unwrap();
     let entry = json!({ "command": "true", "envFile": variables.to_string_lossy() });
-    let told = Setting::of("local", entry).mcplink(&["status", "local"]).run().expect_code(2);
-    assert!(told.stdout.contains("big.env: it is larger than 256 KiB"), "{told}");
+    let report = Setting::of("local", entry).mcplink(&["status", "local"]).run().expect_code(2);
+    assert!(report.stdout.contains("big.env: it is larger than 256 KiB"), "{report}");
 }

@@ -239,7 +239,7 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
                 auth.set(|settings| settings.id_claims = Some(r#"{"sub":"ann"}"#.to_owned()));
             });
             situation.run(&["login", "s"]).expect_code(0);
-            // As if somebody else had signed in before.
+            // As if another person had signed in before.
             let folder = situation.setting.home.state_dir().join("tokens").join("tokens");
             for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
                 let text = std::fs::read_to_string(&file).unwrap();
@@ -424,9 +424,9 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
         // An entry that cannot be used is one of the configuration; no step is.
         let is_usage = exit == 2 && output.stderr.contains("mcplink --help");
         assert!(!is_usage, "{code}: {step} is no command: {output}");
-        let told = facts(&output);
-        assert!(!told.is_subset(&known), "{code}: {step} says nothing new: {output}");
-        known.extend(told);
+        let report = facts(&output);
+        assert!(!report.is_subset(&known), "{code}: {step} says nothing new: {output}");
+        known.extend(report);
         next = step_of(&output);
         run.push(step);
     }
@@ -439,8 +439,8 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
             assert_eq!(now["status"], "connected", "{code}: after {run:?}: {now:#}");
         }
         End::Says(words) => {
-            let told = next.unwrap_or_default();
-            assert!(told.starts_with(words) && told.contains("settings.json:1"), "{code}: {told}");
+            let report = next.unwrap_or_default();
+            assert!(report.starts_with(words) && report.contains("settings.json:1"), "{code}: {report}");
             // What forbids it stands in every other look at it, and it is never contacted.
             for look in [&["get", "s"][..], &["call", "s", "echo"], &["doctor", "s"], &["reconnect", "s"]] {
                 let output = situation.run(look);

@@ -51,7 +51,7 @@ fn shown(setting: &Setting, args: &[&str], code: i32) -> String {
 #[test]
 fn each_kind_of_reference_reaches_each_field_and_no_output() {
     let mut setting = Setting::new();
-    for (reference, secret, told) in references(&setting) {
+    for (reference, secret, report) in references(&setting) {
         let server =
             FakeMcpServer::builder().accept(Accept::header("x-key", format!("k {secret}"))).start().unwrap();
         setting.write("web", with_headers(&server, json!({ "X-Key": format!("k {reference}") })));
@@ -67,15 +67,15 @@ fn each_kind_of_reference_reaches_each_field_and_no_output() {
             let before = setting.home.snapshot();
             let row = status(&setting, name);
             assert_eq!(row["status"], "connected", "{reference}: {row:#}");
-            assert!(shown(&setting, &["get", name], 0).contains(&told), "{reference}");
+            assert!(shown(&setting, &["get", name], 0).contains(&report), "{reference}");
             let json = shown(&setting, &["get", name, "--json"], 0);
-            assert!(json.contains(&json!(told).to_string()[1..told.len()]), "{json}");
+            assert!(json.contains(&json!(report).to_string()[1..report.len()]), "{json}");
             let doctor = shown(&setting, &["doctor", name], 0);
-            assert!(doctor.contains("secret") && doctor.contains(&told), "{doctor}");
+            assert!(doctor.contains("secret") && doctor.contains(&report), "{doctor}");
             let changes = format!("{:?}", before.changes_until(&setting.home.snapshot()));
             assert!(!changes.contains("state"), "looking keeps nothing: {changes}");
         }
-        assert!(shown(&setting, &["headers", "web"], 0).contains(&told));
+        assert!(shown(&setting, &["headers", "web"], 0).contains(&report));
         shown(&setting, &["validate"], 0);
         shown(&setting, &["list"], 0);
 
@@ -163,7 +163,7 @@ fn s_n21_a_repository_says_which_secret_is_read_only_once_its_folder_is_trusted(
 }
 
 #[test]
-fn a_secret_is_kept_listed_and_forgotten_and_shown_to_nobody() {
+fn a_secret_is_kept_listed_and_forgotten_and_never_shown() {
     let setting = Setting::new();
     let secret = setting.home.secret("typed");
     let none = setting.run(&["secret", "list"], 0);

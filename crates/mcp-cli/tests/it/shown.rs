@@ -25,8 +25,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("mcplink login notes --no-browser", "a person pastes the answer: people.rs does"),
     ("mcplink login NAME --device", "a person enters the code: people.rs does"),
     ("mcplink login notes --device", "a person enters the code: people.rs does"),
-    ("mcplink login NAME --from-stdin", "needs tokens that were had elsewhere: accounts.rs has some"),
-    ("mcplink login notes --from-stdin", "needs tokens that were had elsewhere: accounts.rs has some"),
+    ("mcplink login NAME --from-stdin", "needs tokens obtained elsewhere: accounts.rs has some"),
+    ("mcplink login notes --from-stdin", "needs tokens obtained elsewhere: accounts.rs has some"),
     ("mcplink login graph", "needs an account at that service: tests/oidc signs in at one of our own"),
     ("mcplink accounts graph", "needs an account at that service: tests/oidc signs in at one of our own"),
     ("mcplink wrap claude-desktop tickets --mcpb", "packs the whole program: bundles.rs does"),
@@ -43,7 +43,7 @@ const BEFORE: &[(&str, &str)] = &[
     ("mcplink unwrap", "mcplink wrap cursor --all --yes"),
 ];
 
-/// Lines that ask, in full: nobody is there to answer them.
+/// Lines that ask, in full: there is no one to answer them.
 const ASKING: &[&str] = &["mcplink support-bundle", "mcplink approve-tools tickets"];
 
 /// Lines that end like this here, and why.
@@ -114,7 +114,7 @@ impl Stage {
     fn home(&self, line: &str) -> Setting {
         let setting = Setting::new();
         let home = &setting.home;
-        // Whoever has not signed in to it has one server that wants them.
+        // A reader who has not signed in has one server that wants it.
         let is_signed = ["login", "logout", "accounts", "reset"].iter().any(|verb| line.contains(verb));
         let notes = if is_signed { &self.signed } else { &self.open };
         let tickets = json!({ "type": "http", "url": self.helped.url(), "headersHelper": "my-sso headers" });

@@ -95,7 +95,7 @@ fn f047_looking_changes_nothing_on_disk() {
 }
 
 #[test]
-fn f049_a_tool_list_that_cannot_be_had_is_flagged_beside_connected() {
+fn f049_a_tool_list_that_cannot_be_obtained_is_flagged_beside_connected() {
     let server = FakeMcpServer::start().unwrap();
     server.always_to("tools/list", Answer::RpcError { code: -32603, message: "index is rebuilding".into() });
     let setting = Setting::of("s", http(&server));

@@ -99,11 +99,11 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     };
     // The harness looks for each secret in the output, and in every file that appeared.
     let output = run(&["-o", "bundle.json", "--yes", "--json"]).run().expect_code(0);
-    let told = output.json();
+    let report = output.json();
     let file = setting.home.project().join("bundle.json");
-    assert_eq!(told["file"], file.to_string_lossy().as_ref());
+    assert_eq!(report["file"], file.to_string_lossy().as_ref());
     let text = fs::read_to_string(&file).unwrap();
-    assert_eq!(told["bytes"], text.len());
+    assert_eq!(report["bytes"], text.len());
     for secret in &known {
         assert!(!text.contains(secret.as_str()), "{secret}");
     }
@@ -128,7 +128,7 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     assert!(bundle["logs"].to_string().contains("sent [redacted], and"), "{:#}", bundle["logs"]);
     drop(bridge.wait().expect_code(0));
 
-    // Whoever examines shows no more: the harness looks for each secret in what it prints.
+    // An examination shows no more either: the harness looks for each secret in its output.
     for line in [
         &["doctor", "--json"][..],
         &["doctor", "named", "--json", "--trace"],

@@ -74,8 +74,8 @@ fn fa_a44_certificates_that_are_not_checked_are_told_at_each_use_and_never_by_a_
         let output = setting.run(command, 0);
         assert!(is_loud(&output), "{command:?}: {output}");
     }
-    let told = setting.run(&["status", "web", "--json"], 0).json()["problems"].to_string();
-    assert!(told.contains("insecureSkipVerify"), "{told}");
+    let report = setting.run(&["status", "web", "--json"], 0).json()["problems"].to_string();
+    assert!(report.contains("insecureSkipVerify"), "{report}");
     let url = format!("https://localhost:{port}/mcp");
     assert!(is_loud(&setting.run(&["ping", &url, "--insecure-skip-verify"], 0)));
     // A repository does not say it for the person.
@@ -111,7 +111,7 @@ fn fa_a92_a_certificate_of_the_client_is_shown_to_its_server_alone() {
     assert!(said.starts_with("tls ") && said.contains("wants a certificate of the client"), "{said}");
     // What cannot be used is told with file and field; the server hears nothing.
     let heard = server.requests().len();
-    for (name, more, told) in [
+    for (name, more, report) in [
         ("gone", json!({ "cert": "/nope/me.pem" }), "cannot be read"),
         ("keyless", json!({ "cert": file("client.pem") }), "no key"),
         (
@@ -125,7 +125,7 @@ fn fa_a92_a_certificate_of_the_client_is_shown_to_its_server_alone() {
     ] {
         setting.write(name, tls(more));
         let said = reason(&setting, name);
-        assert!(said.starts_with("config ") && said.contains(told), "{name}: {said}");
+        assert!(said.starts_with("config ") && said.contains(report), "{name}: {said}");
         assert!(
             said.contains(".claude.json:") && said.contains(&format!("mcpServers.{name}.tls.")),
             "{name}: {said}"
@@ -163,7 +163,7 @@ fn fa_a92_openssl_is_shown_the_certificate_and_what_it_refuses_is_told() {
     let Some(mut server) = served("openssl", &[&args[..], &more[..]].concat()) else { return };
     let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let port = lines.find_map(|line| line.strip_prefix("ACCEPT ")?.rsplit(':').next()?.parse().ok()).unwrap();
-    // It is not to wait for somebody who reads what it says.
+    // It must not wait for a reader of its output.
     std::thread::spawn(move || lines.for_each(drop));
     for (certificate, code, said) in [
         (json!({}), "tls", "wants a certificate of the client"),
@@ -184,8 +184,8 @@ fn fa_a92_openssl_is_shown_the_certificate_and_what_it_refuses_is_told() {
         let setting = Setting::of("s", at(port, json!({ "tls": tls })));
         let command = setting.mcplink(&["status", "s", "--json"]).env("MCP_TIMEOUT", "1500");
         let reason = row(&command.run().json(), "s")["reason"].clone();
-        let told = reason["message"].as_str().unwrap();
-        assert!(reason["code"] == code && told.contains(said), "{certificate}: {reason:#}");
+        let report = reason["message"].as_str().unwrap();
+        assert!(reason["code"] == code && report.contains(said), "{certificate}: {reason:#}");
     }
 }
 
@@ -361,10 +361,10 @@ fn fa_a76_headers_of_a_file_are_sent_and_shown_nowhere_and_a_project_names_no_fi
     // What cannot be used is told with file and field, without what stands there.
     let asked = server.requests().len();
     let odd = setting.home.write("odd.txt", format!("{token}\n")).unwrap().display().to_string();
-    for (file, told) in [("/nope/h.txt", "/nope/h.txt"), (&*odd, "line 1 of")] {
+    for (file, report) in [("/nope/h.txt", "/nope/h.txt"), (&*odd, "line 1 of")] {
         setting.write("wrong", entry(file));
         let said = reason(&setting, "wrong");
-        assert!(said.starts_with("config ") && said.contains(told) && !said.contains(&token), "{said}");
+        assert!(said.starts_with("config ") && said.contains(report) && !said.contains(&token), "{said}");
         assert!(said.contains("mcpServers.wrong.headersFile"), "{said}");
     }
     // A repository would name a file of the person, and the server that gets it.

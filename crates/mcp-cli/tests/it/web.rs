@@ -72,7 +72,7 @@ impl<'a> Served<'a> {
 
     /// What is told until a document is like this.
     #[track_caller]
-    fn told(&self, token: &str, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
+    fn report(&self, token: &str, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
         let mut stream = self.connect();
         let host = format!("Host: 127.0.0.1:{}\r\n", self.port);
         stream.write_all(format!("GET /events HTTP/1.1\r\n{host}{token}\r\n").as_bytes()).unwrap();
@@ -140,16 +140,16 @@ fn s_w1_strangers_learn_nothing_and_do_nothing_and_do_not_keep_others_out() {
     // Connections that say nothing, and more of them than are kept.
     let silent: Vec<TcpStream> = (0..200).map(|_| served.connect()).collect();
     let is_down = |document: &Value| server(document, "tickets")["status"] == "needs-auth";
-    let (document, text) = served.told(&token, is_down);
+    let (document, text) = served.report(&token, is_down);
     assert_eq!(server(&document, "files")["status"], "connected", "nothing of that was done: {document}");
     drop(silent);
     // What it does, it does; its helper runs, and its header is sent.
     let ran = helper.runs();
     assert_eq!(served.post("/act", &token, r#"{"act":"key","server":"tickets","key":"r"}"#).0, 202);
-    let (_, more) = served.told(&token, |document| document["message"] == "tickets: needs-auth");
+    let (_, more) = served.report(&token, |document| document["message"] == "tickets: needs-auth");
     assert!(helper.runs() > ran);
     assert_eq!(served.post("/act", &token, r#"{"act":"key","server":"tickets","key":"h"}"#).0, 202);
-    let (_, helped) = served.told(&token, |document| document["panel"]["stage"] == "ended");
+    let (_, helped) = served.report(&token, |document| document["panel"]["stage"] == "ended");
     assert!(helped.contains("mcplink headers tickets --run"), "{helped}");
     for (place, text) in
         [("the page", &page), ("events", &text), ("more events", &more), ("a command", &helped)]
@@ -158,7 +158,7 @@ fn s_w1_strangers_learn_nothing_and_do_nothing_and_do_not_keep_others_out() {
     }
     assert!(setting.home.snapshot().paths().count() <= before.paths().count() + 4, "looking keeps nothing");
     assert_eq!(served.post("/act", &token, press).0, 202);
-    served.told(&token, |document| server(document, "files")["status"] == "disabled");
+    served.report(&token, |document| server(document, "files")["status"] == "disabled");
     served.running.signal("INT");
     let output = served.running.wait().expect_code(130);
     assert!(
@@ -185,7 +185,7 @@ fn a_person_uses_the_page_by_keyboard_in_the_dark_and_on_a_phone() {
     let steps = [
         json!(["see", "3 servers: 2 connected, 1 needs you"]),
         picture("web-light.png"),
-        // Nothing but keys: the filter, the list, the server, its first deed.
+        // Nothing but keys: the filter, the list, the server, its first action.
         json!(["press", "/"]),
         json!(["type", "tick"]),
         json!(["press", "ArrowDown"]),
@@ -221,13 +221,13 @@ fn a_person_uses_the_page_by_keyboard_in_the_dark_and_on_a_phone() {
     ];
     let Some(seen) = real_or_skip(lead_through(&served.address(), &steps)) else { return };
     let values: Vec<&Value> = seen.values.iter().collect();
-    let [at_list, at_deed, still, dark, wide_list, wide_one, back, kept] = values[..] else {
+    let [at_list, at_action, still, dark, wide_list, wide_one, back, kept] = values[..] else {
         panic!("{values:?}")
     };
     for place in [at_list, back] {
         assert!(place.as_str().unwrap().contains("tickets"), "{values:?}");
     }
-    assert_eq!((at_deed, still), (&json!("reconnect"), &json!("reconnect")), "the focus stays where it is");
+    assert_eq!((at_action, still), (&json!("reconnect"), &json!("reconnect")), "the focus stays where it is");
     assert_eq!(dark, "rgb(18, 21, 27)");
     assert_eq!((wide_one, wide_list), (&json!(true), &json!(true)), "nothing is wider than the screen");
     assert_eq!(kept, &json!([0, 0, ""]), "nothing is stored");
@@ -244,12 +244,12 @@ fn s_w1_what_was_shown_is_agreed_to_and_what_it_became_meanwhile_is_not() {
     let served = Served::start(&setting);
     let token = served.token();
     let act = |body: Value| served.post("/act", &token, &body.to_string()).0;
-    let told = |is_it: &dyn Fn(&Value) -> bool| served.told(&token, is_it).0;
-    told(&|document| server_is(document, "db", "pending"));
+    let report = |is_it: &dyn Fn(&Value) -> bool| served.report(&token, is_it).0;
+    report(&|document| server_is(document, "db", "pending"));
     // What is confirmed without having been shown is nothing, and neither is a stranger's word.
     assert_eq!(act(json!({ "act": "confirm", "mark": 1 })), 202);
     assert_eq!(act(json!({ "act": "key", "server": "db", "key": "a" })), 202);
-    let shown = told(&|document| document["panel"]["stage"] == "offers");
+    let shown = report(&|document| document["panel"]["stage"] == "offers");
     let text = shown["panel"]["lines"].to_string();
     assert!(text.contains("/mcp") && text.contains(".mcp.json:"), "{shown:#}");
     let wrong = format!("X-Mcplink-Token: {}\r\n", "0".repeat(64));
@@ -265,7 +265,7 @@ fn s_w1_what_was_shown_is_agreed_to_and_what_it_became_meanwhile_is_not() {
     let changed = json!({ "mcpServers": { "db": http(&other) } });
     setting.home.write_project(".mcp.json", changed.to_string()).unwrap();
     assert_eq!(act(confirm), 202);
-    told(&|document| document["panel"]["stage"] == "ended");
+    report(&|document| document["panel"]["stage"] == "ended");
     assert!(
         setting.mcplink(&["status", "db"]).run().expect_code(3).stdout.contains("changed"),
         "not what was shown"
@@ -273,12 +273,12 @@ fn s_w1_what_was_shown_is_agreed_to_and_what_it_became_meanwhile_is_not() {
     assert_eq!((server.requests().len(), other.requests().len()), (0, 0));
     // Once more, and agreed to as it is.
     assert_eq!(act(json!({ "act": "key", "server": "db", "key": "a" })), 202);
-    let shown = told(&|document| document["panel"]["stage"] == "offers");
+    let shown = report(&|document| document["panel"]["stage"] == "offers");
     let mark = &shown["panel"]["mark"];
     assert_eq!(act(json!({ "act": "confirm", "mark": mark })), 202);
-    told(&|document| server_is(document, "db", "connected"));
+    report(&|document| server_is(document, "db", "connected"));
     assert_eq!(act(json!({ "act": "key", "server": "db", "key": "o" })), 202);
-    told(&|document| document["panel"]["stage"] == "tools");
+    report(&|document| document["panel"]["stage"] == "tools");
     assert_eq!(act(json!({ "act": "call", "arguments": { "a": "1" } })), 202);
     assert_eq!(other.count("tools/call"), 0, "no form is open");
     served.running.signal("INT");

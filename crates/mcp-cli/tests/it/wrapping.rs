@@ -43,12 +43,15 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
             setting.run(&words, code)
         };
         // Without a yes it is shown, and nothing is written.
-        let told =
+        let report =
             setting.mcplink(&line("wrap", &names, &[]).iter().map(String::as_str).collect::<Vec<_>>()).run();
-        assert_eq!(others(&setting), before, "{case}: {told}");
+        assert_eq!(others(&setting), before, "{case}: {report}");
         if host == "goose" {
-            assert!(told.stdout.contains("put this into") && told.stdout.contains("cmd: "), "{case}: {told}");
-            assert!(told.stderr.contains("YAML"), "{case}: {told}");
+            assert!(
+                report.stdout.contains("put this into") && report.stdout.contains("cmd: "),
+                "{case}: {report}"
+            );
+            assert!(report.stderr.contains("YAML"), "{case}: {report}");
             continue;
         }
         let wrapped = run(&line("wrap", &names, &["--yes", "--no-check"]), 0);
@@ -93,11 +96,11 @@ fn fh_h5_what_a_host_says_for_itself_stays_in_its_file() {
         entry.as_object_mut().unwrap().extend(mine.as_object().unwrap().clone());
         let text = format!("{:#}\n", json!({ "mcpServers": { "a": entry } }));
         let path = setting.home.write(file, &text).unwrap();
-        let told = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let report = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
         let wrapped: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let wrapped = &wrapped["mcpServers"]["a"];
         for (key, value) in mine.as_object().unwrap() {
-            assert_eq!(&wrapped[key], value, "{host}: {told}");
+            assert_eq!(&wrapped[key], value, "{host}: {report}");
         }
         assert!(wrapped["url"].is_null() && wrapped["headers"].is_null(), "{host}: {wrapped:#}");
         let _ = setting.run(&["unwrap", host, "a"], 0);
@@ -233,8 +236,8 @@ fn s_b1_fh_h5_all_leaves_what_a_project_brings_along() {
     let text = json!({"mcpServers": {"evil": {"command": "touch", "args": ["/tmp/x"]}}}).to_string();
     let path = setting.home.write_project(CURSOR, &text).unwrap();
     setting.home.write(CURSOR, r#"{"mcpServers": {"mine": {"url": "https://m.example/mcp"}}}"#).unwrap();
-    let told = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
-    assert!(told.stderr.contains("1 of a project's file left as they are"), "{told}");
+    let report = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
+    assert!(report.stderr.contains("1 of a project's file left as they are"), "{report}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     assert!(own(&setting)["mcpServers"].get("evil").is_none());
     // What is kept of a host's file is for this account alone.
@@ -329,8 +332,8 @@ fn fh_h5_two_projects_with_a_server_of_one_name_are_both_wrapped_and_meet_none_o
     assert_eq!(setting.run(&["list", "--json"], 0).json()["servers"], json!([]));
     // One is not taken out for the other, and from elsewhere neither is.
     assert!(setting.run(&["unwrap", "cursor", "db"], 2).stderr.contains("another folder"));
-    let told = run(&projects[0], &["unwrap", "cursor", "--all"]);
-    assert!(told.stderr.contains("1 of other folders left as they are"), "{told}");
+    let report = run(&projects[0], &["unwrap", "cursor", "--all"]);
+    assert!(report.stderr.contains("1 of other folders left as they are"), "{report}");
     assert_eq!(fs::read_to_string(projects[0].join(CURSOR)).unwrap(), text("a"));
     assert!(own_of(&setting, &projects[0]).is_null());
     assert_eq!(own_of(&setting, &projects[1])["db"]["url"], "https://b.example/mcp");

@@ -92,9 +92,9 @@ async fn progress_goes_to_the_call_that_it_is_of_although_every_host_counts_from
         }))
         .await;
         for (host, steps) in hosts.iter().zip(steps) {
-            let told = host.told("notifications/progress");
-            assert_eq!(told.len(), steps, "{era:?}: {told:?}");
-            assert!(told.iter().all(|told| told["progressToken"] == 1), "{told:?}");
+            let report = host.notifications("notifications/progress");
+            assert_eq!(report.len(), steps, "{era:?}: {report:?}");
+            assert!(report.iter().all(|report| report["progressToken"] == 1), "{report:?}");
         }
         join_all(hosts.into_iter().map(Host::close)).await;
     }
@@ -108,11 +108,11 @@ async fn a_change_reaches_each_host_that_wants_to_hear_of_it() {
         let hosts = join_all(["a", "b"].map(|word| Host::introduced(&stage, Manner::legacy(), word))).await;
         join_all(hosts.iter().map(|host| host.echoes("there"))).await;
         let changed = "notifications/tools/list_changed";
-        let before: Vec<usize> = hosts.iter().map(|host| host.told(changed).len()).collect();
+        let before: Vec<usize> = hosts.iter().map(|host| host.notifications(changed).len()).collect();
         crate::eventually("the server has a stream to tell on", async || server.open_streams() > 0).await;
         assert_eq!(server.push_tools_changed(), 1, "one connection has one stream");
         crate::eventually("both have heard", async || {
-            hosts.iter().zip(&before).all(|(host, before)| host.told(changed).len() == before + 1)
+            hosts.iter().zip(&before).all(|(host, before)| host.notifications(changed).len() == before + 1)
         })
         .await;
         join_all(hosts.into_iter().map(Host::close)).await;
@@ -179,7 +179,7 @@ async fn a_resource_is_subscribed_to_once_and_told_of_to_those_who_asked() {
     crate::eventually("the server hears of it", async || server.count("resources/subscribe") > 0).await;
     crate::eventually("the server has a stream to tell on", async || server.open_streams() > 0).await;
     let updated = "notifications/resources/updated";
-    let heard = || hosts.iter().map(|host| host.told(updated).len()).collect::<Vec<_>>();
+    let heard = || hosts.iter().map(|host| host.notifications(updated).len()).collect::<Vec<_>>();
     let push = || server.push(&json!({ "jsonrpc": "2.0", "method": updated, "params": resource }));
     // The wish of the second one may still be on its way; the third one has none.
     crate::eventually("both have heard", async || push() > 0 && heard()[0] > 0 && heard()[1] > 0).await;

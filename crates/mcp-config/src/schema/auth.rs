@@ -57,7 +57,7 @@ pub(super) const FIELDS: [(&str, Shape, &str, Grants); 26] = [
         &[],
     ),
     ("settings", Shape::Object, "What the plug-in is told.", &[]),
-    ("grant", Shape::OneOf(&GRANTS), "How a token is had without a person.", ALL),
+    ("grant", Shape::OneOf(&GRANTS), "How a token is obtained without a person.", ALL),
     ("clientId", Shape::Text, "The client, as it is registered with the authorization server.", ALL),
     ("clientSecret", Shape::Secret, "Its secret, by reference.", ALL),
     ("key", Shape::Secret, "Its private key in PEM, by reference.", ALL),

@@ -15,9 +15,9 @@ fn load(base: &Path, file: &str, text: &str) -> Config {
 
 /// How long this thread has worked, whatever else the machine does; the clock on the wall where the system does not tell.
 fn worked(since: Instant) -> Duration {
-    let told = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let told = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    told.map_or_else(|| since.elapsed(), Duration::from_nanos)
+    let report = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let report = report.and_then(|text| text.split(' ').next()?.parse().ok());
+    report.map_or_else(|| since.elapsed(), Duration::from_nanos)
 }
 
 /// The work of the shortest of three runs.
@@ -130,8 +130,12 @@ fn s_m16_a_project_brings_so_many_entries_and_no_more() {
     fs::create_dir(home.path().join("project")).unwrap();
     let config = load(home.path(), "project/.mcp.json", &entries(5_002, ",\n", |_| "1".into()));
     assert_eq!(config.entries.len(), 5_000);
-    let told = config.problems.iter().find(|problem| problem.message.contains("more than 5000 entries"));
-    assert_eq!(told.map(|problem| problem.line), Some(Some(5_001)), "the line of the first that is left out");
+    let report = config.problems.iter().find(|problem| problem.message.contains("more than 5000 entries"));
+    assert_eq!(
+        report.map(|problem| problem.line),
+        Some(Some(5_001)),
+        "the line of the first that is left out"
+    );
     // A person's own file may have as many as it wants.
     let config = load(home.path(), ".claude.json", &entries(5_002, ",\n", |_| "1".into()));
     assert_eq!(config.entries.len(), 5_002);
@@ -144,8 +148,12 @@ fn s_m16_of_one_entry_so_much_is_told_and_the_errors_first() {
     let unknown: String = (0..1_000).map(|number| format!("\"u{number}\": 1, ")).collect();
     let text = format!("{{\"mcpServers\": {{\"a\": {{{unknown} \"command\": 1}}}}}}");
     let config = load(home.path(), "project/.mcp.json", &text);
-    let told: Vec<_> = config.problems_of("a").collect();
-    assert_eq!(told.len(), 100);
-    assert_eq!(told[0].severity, mcp_config::Severity::Error, "{:?}", told[0]);
-    assert!(told[99].message.ends_with("more problems of this entry are not told"), "{}", told[99].message);
+    let report: Vec<_> = config.problems_of("a").collect();
+    assert_eq!(report.len(), 100);
+    assert_eq!(report[0].severity, mcp_config::Severity::Error, "{:?}", report[0]);
+    assert!(
+        report[99].message.ends_with("more problems of this entry are not told"),
+        "{}",
+        report[99].message
+    );
 }

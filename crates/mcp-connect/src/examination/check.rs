@@ -124,27 +124,27 @@ pub struct Check {
     /// How that ended.
     pub state: CheckState,
     /// It in one line.
-    pub told: String,
+    pub message: String,
     /// More lines.
     pub more: Vec<String>,
 }
 
 impl Check {
     /// What was seen of `topic`.
-    pub fn new(topic: CheckTopic, state: CheckState, told: impl Into<String>) -> Self {
-        Self { topic, state, told: told.into(), more: Vec::new() }
+    pub fn new(topic: CheckTopic, state: CheckState, message: impl Into<String>) -> Self {
+        Self { topic, state, message: message.into(), more: Vec::new() }
     }
 
-    pub(super) fn good(topic: CheckTopic, told: impl Into<String>) -> Self {
-        Self::new(topic, CheckState::Good, told)
+    pub(super) fn good(topic: CheckTopic, message: impl Into<String>) -> Self {
+        Self::new(topic, CheckState::Good, message)
     }
 
-    pub(super) fn bad(topic: CheckTopic, told: impl Into<String>) -> Self {
-        Self::new(topic, CheckState::Bad, told)
+    pub(super) fn bad(topic: CheckTopic, message: impl Into<String>) -> Self {
+        Self::new(topic, CheckState::Bad, message)
     }
 
-    pub(super) fn skipped(topic: CheckTopic, told: impl Into<String>) -> Self {
-        Self::new(topic, CheckState::Skipped, told)
+    pub(super) fn skipped(topic: CheckTopic, message: impl Into<String>) -> Self {
+        Self::new(topic, CheckState::Skipped, message)
     }
 
     /// Of a good one, that something is worth a look.

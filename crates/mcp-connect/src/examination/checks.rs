@@ -211,7 +211,7 @@ impl Findings<'_> {
         (self.blamed()? == topic).then(|| self.reason().map(|reason| &*reason.message))?
     }
 
-    /// What the attempt says of credentials that could not be had.
+    /// What the attempt says of credentials that could not be obtained.
     fn credentials_failure(&self) -> Option<&str> {
         let is_one = |reason: &&Reason| {
             matches!(reason.code, ReasonCode::CredentialsFailed | ReasonCode::HelperFailed)
@@ -225,7 +225,7 @@ impl Findings<'_> {
 
     fn configuration(&self) -> Check {
         let topic = CheckTopic::Configuration;
-        let told = match (&self.server.auth, &self.server.description.command) {
+        let shown = match (&self.server.auth, &self.server.description.command) {
             (Some(auth), _) => {
                 let in_role = |role| auth.plan.links().iter().find(|link| link.role == role);
                 match in_role(ProviderRole::Authority).map(|link| &link.provider) {
@@ -249,12 +249,12 @@ impl Findings<'_> {
         };
         let mut check = match self.blames(topic) {
             Some(message) => Check::bad(topic, message),
-            None => Check::good(topic, told),
+            None => Check::good(topic, shown),
         };
         let Some(explanation) = self.explanation else { return check };
         for note in explanation.notes.iter().filter(|note| note.severity > Severity::Note) {
             let note = self.hidden(&note.to_line());
-            if note != check.told {
+            if note != check.message {
                 check = check.noted(note);
             }
         }
@@ -333,8 +333,8 @@ impl Findings<'_> {
         let report = &self.probe.report;
         let Some(version) = &report.protocol_version else { return Check::skipped(topic, "not reached") };
         let server = report.server.as_ref().map(|info| format!(", {} {}", info.name, info.version));
-        let told = format!("MCP {version}{}", server.unwrap_or_default());
-        Check::good(topic, format!("{told}, within {}", span(self.probe.elapsed)))
+        let shown = format!("MCP {version}{}", server.unwrap_or_default());
+        Check::good(topic, format!("{shown}, within {}", span(self.probe.elapsed)))
     }
 
     fn tools(&self) -> Check {

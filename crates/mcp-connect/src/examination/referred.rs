@@ -38,7 +38,7 @@ impl ReferredSecret {
         found
     }
 
-    /// What was found, `failure` being what the attempt says of credentials that could not be had.
+    /// What was found, `failure` being what the attempt says of credentials that could not be obtained.
     pub(super) fn check(&self, failure: Option<&str>) -> Check {
         let topic = CheckTopic::Secret;
         match (&self.read, failure) {

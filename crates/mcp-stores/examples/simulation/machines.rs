@@ -194,7 +194,7 @@ async fn live(access: &Access, store: SharedTokenStore, sign_in: usize) {
             return;
         }
         if world.now() < end {
-            // It serves still, while the next one is had.
+            // It serves still, while the next one is fetched.
             renewing = Some(renewal);
             continue;
         }

@@ -50,7 +50,7 @@ pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) seconds: u64,
     pub(crate) calls: u64,
-    /// Calls for which no token could be had.
+    /// Calls for which no token could be obtained.
     pub(crate) failed_calls: u64,
     /// Expiries that were answered by new tokens.
     pub(crate) refreshes: u64,

@@ -145,12 +145,12 @@ mod tests {
         let challenge = r#"Bearer realm="x", error_description="no canary-token here""#;
         answer.insert("www-authenticate", HeaderValue::from_static(challenge));
         answer.insert("location", HeaderValue::from_static("https://sso.example/in?state=canary-state"));
-        let told = headers(&answer, &secrets).join("; ");
+        let report = headers(&answer, &secrets).join("; ");
         assert!(
-            told.contains("www-authenticate: Bearer realm=")
-                && told.contains("location: https://sso.example/in")
+            report.contains("www-authenticate: Bearer realm=")
+                && report.contains("location: https://sso.example/in")
         );
-        assert!(!told.contains("canary"), "{told}");
+        assert!(!report.contains("canary"), "{report}");
         let url = "https://u:canary-password@h.example/mcp?key=canary-key#canary".parse().unwrap();
         assert_eq!(shown(&url, &secrets), "https://h.example/mcp");
     }

@@ -11,7 +11,7 @@ use super::session::Session;
 use super::streamable::{Core, SESSION_END, Streamable};
 
 /// How long what is told to a server, to which no connection comes about, is waited for.
-const FAREWELL: Duration = Duration::from_millis(250);
+const CLOSING_LIMIT: Duration = Duration::from_millis(250);
 
 impl Core {
     /// Tells the server that `session` is given up: it would keep it for as long as it keeps any. Nothing waits for its answer.
@@ -40,7 +40,7 @@ impl Core {
     pub(super) async fn dismiss(&self) {
         self.closing.cancel();
         self.tasks.close();
-        let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
+        let _ = tokio::time::timeout(CLOSING_LIMIT, self.tasks.wait()).await;
     }
 }
 

@@ -186,11 +186,11 @@ impl LegacySse {
         if self.duplex.ended().is_none() {
             let poster = self.poster.clone();
             self.tasks.spawn(async move {
-                let farewell = async {
+                let shutdown = async {
                     let _turn = poster.turns.acquire().await;
                     poster.tell(frame, Phase::Session, None).await
                 };
-                let _ = tokio::time::timeout(SESSION_END, farewell).await;
+                let _ = tokio::time::timeout(SESSION_END, shutdown).await;
             });
         }
     }

@@ -231,16 +231,16 @@ mod tests {
             ("<div id=root></div>", "without a title"),
             ("\u{130}\u{130}<title>\u{130}x</title>", "titled \"\u{130}x\""),
         ] {
-            let told = described("text/html", page.as_bytes());
-            assert!(told.starts_with(&format!("a web page {expected}")), "{told}");
+            let report = described("text/html", page.as_bytes());
+            assert!(report.starts_with(&format!("a web page {expected}")), "{report}");
         }
         for (page, expected) in [
             ("<div id=root>\n</div>", "text/html that begins with \"<div id=root> </div>\""),
             ("<title>\u{1b}[2J\u{202e}</title>", "text/html that begins with \"<title></title>\""),
             ("", "text/html and an empty body"),
         ] {
-            let told = described("text/html", page.as_bytes());
-            assert_eq!(told, format!("a web page without a title: {expected}"));
+            let report = described("text/html", page.as_bytes());
+            assert_eq!(report, format!("a web page without a title: {expected}"));
         }
         let long = described("text/html", format!("<title>{}</title>", "x".repeat(9_000)).as_bytes());
         assert!(mcp_text::width(&long) < 110, "{long}");

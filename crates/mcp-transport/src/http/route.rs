@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn which_way_is_taken_and_why_is_told_without_a_password() {
         let routes = routes("10.0.0.0/8, .Example.org");
-        for (url, told) in [
+        for (url, report) in [
             ("http://h.example/", "by http://p.example:3128 (HTTP_PROXY)"),
             ("https://h.example/", "by socks5h://s.example:1080 (ALL_PROXY)"),
             (
@@ -379,7 +379,7 @@ mod tests {
                 "none: NO_PROXY has `10.0.0.0/8`, which leads past socks5h://s.example:1080 (ALL_PROXY)",
             ),
         ] {
-            assert_eq!(routes.way(&url.parse().unwrap()).to_string(), told, "{url}");
+            assert_eq!(routes.way(&url.parse().unwrap()).to_string(), report, "{url}");
         }
         let url = "https://h.example/".parse().unwrap();
         let of = |settings| Routes::new(&settings).unwrap().way(&url).to_string();

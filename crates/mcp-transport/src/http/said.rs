@@ -193,10 +193,10 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::ALLOW, header::HeaderValue::from_bytes(allow.as_bytes()).unwrap());
-            let told = words(&Method::POST, no, &headers, body.as_bytes());
+            let report = words(&Method::POST, no, &headers, body.as_bytes());
             // One value that is no text says nothing at all.
             let expected = if allow.is_ascii() { expected } else { "it takes no POST there" };
-            assert_eq!(told.as_deref(), Some(expected));
+            assert_eq!(report.as_deref(), Some(expected));
         }
         assert_eq!(words(&Method::POST, StatusCode::CONFLICT, &HeaderMap::new(), b""), None);
         assert!(words(&Method::GET, no, &HeaderMap::new(), b"").unwrap().contains("no GET"));

@@ -16,7 +16,7 @@ use crate::resolver::{ResolveRequest, Resolver};
 const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_BYTES: usize = 2048;
 
-/// The addresses of a host; none where they are not to be had in time.
+/// The addresses of a host; none where they cannot be obtained in time.
 pub(super) async fn addresses(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> Vec<SocketAddr> {
     let found = tokio::time::timeout(PATIENCE, addresses_of(resolver, url)).await;
     found.ok().and_then(Result::ok).unwrap_or_default()

@@ -447,12 +447,12 @@ impl Streamable {
         let core = self.0.clone();
         // Not tied to `closing`: a cancellation on the way out is still worth delivering.
         self.0.tasks.spawn(async move {
-            let farewell = async {
+            let shutdown = async {
                 let _turn = core.farewells.acquire().await;
                 let body = legacy::cancelled(id, reason).into();
                 core.tell(&session, body).await
             };
-            let _ = tokio::time::timeout(SESSION_END, farewell).await;
+            let _ = tokio::time::timeout(SESSION_END, shutdown).await;
         });
     }
 

@@ -129,7 +129,8 @@ impl ClientIdentity {
                 Pem::new(read(certificate, "certificate")?, read(key, "key")?)
             }
             Material::Source(source) => {
-                let failed = |error| self.unusable(&format!("cannot be had: {}", mcp_files::reason(&error)));
+                let failed =
+                    |error| self.unusable(&format!("cannot be obtained: {}", mcp_files::reason(&error)));
                 source().map_err(failed)?
             }
         };
@@ -345,15 +346,15 @@ mod tests {
             assert!(client_config(std::slice::from_ref(&file), &TlsOptions::new()).is_ok());
             file.check().unwrap_err().to_string()
         };
-        let told = check(&absent);
+        let report = check(&absent);
         assert!(
-            told.starts_with("NODE_EXTRA_CA_CERTS names ")
-                && told.contains("absent.pem, which cannot be read"),
-            "{told}"
+            report.starts_with("NODE_EXTRA_CA_CERTS names ")
+                && report.contains("absent.pem, which cannot be read"),
+            "{report}"
         );
         if cfg!(unix) {
-            let told = check(std::path::Path::new("/dev/zero"));
-            assert!(told.ends_with("cannot be read: it is a device, not a regular file"), "{told}");
+            let report = check(std::path::Path::new("/dev/zero"));
+            assert!(report.ends_with("cannot be read: it is a device, not a regular file"), "{report}");
         }
         let empty = dir.path().join("empty.pem");
         std::fs::write(&empty, "no certificate here\n").unwrap();

@@ -349,7 +349,7 @@ mod tests {
         "tunnel error",
     ];
 
-    fn told(error: impl Error + Send + Sync + 'static, stage: Stage) -> (TransportErrorKind, String) {
+    fn report(error: impl Error + Send + Sync + 'static, stage: Stage) -> (TransportErrorKind, String) {
         let error = explain(Box::new(error), stage);
         (error.kind().clone(), error.said().unwrap_or_default().to_owned())
     }
@@ -407,7 +407,7 @@ mod tests {
             (TlsError::General("No CA certificates were loaded from the system".into()), "SSL_CERT_FILE"),
         ] {
             let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error));
-            let (kind, said) = told(wrapped, Stage { connect: true, ..Stage::default() });
+            let (kind, said) = report(wrapped, Stage { connect: true, ..Stage::default() });
             assert_eq!(kind, TransportErrorKind::Tls);
             assert!(said.contains(words), "{said}");
             assert!(!FOREIGN.iter().any(|foreign| said.contains(foreign)), "{said}");
@@ -429,7 +429,7 @@ mod tests {
             ),
             (Reason::from(99), "the server broke the request off (HTTP/2: code 99)"),
         ] {
-            let (kind, said) = told(h2::Error::from(reason), Stage::default());
+            let (kind, said) = report(h2::Error::from(reason), Stage::default());
             assert_eq!(said, words);
             let demand = matches!(reason, Reason::HTTP_1_1_REQUIRED | Reason::INADEQUATE_SECURITY);
             let expected = if demand { TransportErrorKind::Protocol } else { TransportErrorKind::Dropped };
@@ -443,7 +443,7 @@ mod tests {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let no_proxy = TransportErrorKind::Proxy { status: None };
         let credentials = TransportErrorKind::Proxy { status: Some(407) };
-        assert_eq!(told(refused(), by(Kind::Http)), (no_proxy.clone(), "connection refused".to_owned()));
+        assert_eq!(report(refused(), by(Kind::Http)), (no_proxy.clone(), "connection refused".to_owned()));
         for (text, kind, said) in [
             ("tunnel error: proxy authorization required", &credentials, ""),
             ("tunnel error: unsuccessful", &no_proxy, "it did not open the way to the server"),
@@ -453,13 +453,13 @@ mod tests {
             ("SOCKS error: io error during SOCKS handshake", &no_proxy, "it does not speak SOCKS"),
         ] {
             assert_eq!(
-                told(io::Error::other(text), by(Kind::Socks)),
+                report(io::Error::other(text), by(Kind::Socks)),
                 (kind.clone(), said.to_owned()),
                 "{text}"
             );
         }
         assert_eq!(
-            told(refused(), Stage { connect: true, ..Stage::default() }).0,
+            report(refused(), Stage { connect: true, ..Stage::default() }).0,
             TransportErrorKind::Unreachable
         );
     }
@@ -480,12 +480,12 @@ mod tests {
         }
         let by_socks = Stage { connect: true, proxy: Some(Kind::Socks), ..Stage::default() };
         let unknown = || io::Error::other("failed to lookup address information: Name or service not known");
-        let (kind, said) = told(Lookup("error resolving for socks proxy", unknown()), by_socks);
+        let (kind, said) = report(Lookup("error resolving for socks proxy", unknown()), by_socks);
         assert_eq!(kind, TransportErrorKind::Proxy { status: None });
         let hint = "looked up here; a proxy of `socks5h://` looks names up itself";
         assert_eq!(said, format!("there is no host of that name, {hint}"));
         // The name of the proxy itself, which no other scheme finds either.
-        let (_, said) = told(Lookup("error connecting to socks proxy", unknown()), by_socks);
+        let (_, said) = report(Lookup("error connecting to socks proxy", unknown()), by_socks);
         assert_eq!(said, "there is no host of that name");
     }
 

@@ -396,11 +396,11 @@ mod tests {
     #[test]
     fn fc_c3_silence_is_told_with_the_command_line_and_how_long_it_lived() {
         let quiet = side(&[]);
-        let told = quiet.at_the_end(End::default()).to_string();
-        let (lived, line) = told.split_once("; ").unwrap();
+        let report = quiet.at_the_end(End::default()).to_string();
+        let (lived, line) = report.split_once("; ").unwrap();
         assert!(
             lived.starts_with("it printed nothing in the 0.") && lived.ends_with(" s that it lived"),
-            "{told}"
+            "{report}"
         );
         assert_eq!(line, "it was run as `srv --api-key [redacted] 'a b'`");
         assert_eq!(

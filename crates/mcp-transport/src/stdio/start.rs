@@ -300,12 +300,12 @@ mod tests {
             (r#"echo "{ jsonrpc: '2.0', id: 0 }""#.to_owned(), "a JavaScript object"),
             (format!("printf '{answer}'"), "a message whose line does not end"),
         ];
-        let told = table.map(|(print, expected)| {
+        let report = table.map(|(print, expected)| {
             let endpoint = after(&print);
             async move { (described(endpoint).await, expected) }
         });
         // All at once: each is waited for as long as its answer may still come.
-        for ((status, code, words), expected) in all(told).await {
+        for ((status, code, words), expected) in all(report).await {
             assert_eq!((status, code), (ServerStatus::Failed, Some(ReasonCode::Protocol)), "{words}");
             let expected = format!("what was started does not speak MCP: its standard output is {expected}");
             assert!(words.starts_with(&expected) && words.contains("; "), "{words}");

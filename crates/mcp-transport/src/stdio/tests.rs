@@ -151,15 +151,15 @@ async fn what_cannot_be_started_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let mut nowhere = script("exit 0");
     nowhere.cwd = Some(dir.path().join("gone"));
-    let told = failed(&nowhere);
-    assert_eq!(*told.kind(), TransportErrorKind::Spawn { cause: SpawnCause::WorkingDirectory });
-    assert!(said(&told).ends_with("gone` does not exist"), "{told:?}");
+    let report = failed(&nowhere);
+    assert_eq!(*report.kind(), TransportErrorKind::Spawn { cause: SpawnCause::WorkingDirectory });
+    assert!(said(&report).ends_with("gone` does not exist"), "{report:?}");
 
     let plain = dir.path().join("plain");
     std::fs::write(&plain, "").unwrap();
-    let told = failed(&StdioEndpoint::new(plain));
-    assert_eq!(*told.kind(), TransportErrorKind::Spawn { cause: SpawnCause::NotExecutable });
-    assert!(said(&told).contains("chmod +x"), "{told:?}");
+    let report = failed(&StdioEndpoint::new(plain));
+    assert_eq!(*report.kind(), TransportErrorKind::Spawn { cause: SpawnCause::NotExecutable });
+    assert!(said(&report).contains("chmod +x"), "{report:?}");
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn half_an_answer_fails_the_request() {
 
 #[tokio::test]
 async fn a_command_that_stops_reading_is_noticed() {
-    let (wire, recorder) = start("exec <&-; echo '{\"jsonrpc\":\"2.0\",\"method\":\"deaf\"}'; sleep 600");
+    let (wire, recorder) = start("exec <&-; echo '{\"jsonrpc\":\"2.0\",\"method\":\"closed\"}'; sleep 600");
     eventually(|| !recorder.seen().is_empty(), "the script never came that far").await;
     let error = ask(&wire, 1).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Dropped);

@@ -373,7 +373,7 @@ impl ConnectionTask {
         }
     }
 
-    /// The tools of the connection that stands are listed again. A list that cannot be had does not replace them.
+    /// The tools of the connection that stands are listed again. A list that cannot be obtained does not replace them.
     fn listed(&mut self, listed: ServerLists) {
         let State::Standing(HeldConnection { listing, asked, .. }) = &mut self.state else { return };
         let is_old = listing.take().is_some_and(|listing| {

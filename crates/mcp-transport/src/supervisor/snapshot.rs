@@ -36,7 +36,7 @@ pub struct StatusSnapshot {
     /// What the server said about itself when it was last connected.
     pub server: Option<Arc<ServerDescription>>,
     /// The tools that it listed last. They are listed again when the server says that it has others
-    /// ([`SupervisorPolicy::list`](crate::supervisor::SupervisorPolicy::list)). A list that cannot be had again does not replace
+    /// ([`SupervisorPolicy::list`](crate::supervisor::SupervisorPolicy::list)). A list that cannot be obtained again does not replace
     /// them; where that was the first list of a connection, the status says so.
     pub tools: Option<Arc<ToolList>>,
     /// Whether the supervisor has ended; the rest then tells what was known at its end.

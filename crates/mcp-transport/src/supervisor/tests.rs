@@ -31,7 +31,7 @@ use crate::waiting::WaitState;
 use crate::wire::Wire;
 
 mod calls;
-mod told;
+mod watchers;
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -354,9 +354,9 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     let server = FakeMcpServer::builder().start().unwrap();
     // Each attempt asks twice: the probe, and `initialize` where the probe's answer says nothing.
     server.next_answers([503, 503, 502, 502].map(Answer::status));
-    let mut told = Vec::new();
+    let mut report = Vec::new();
     let ended = connector()
-        .connect(&target(&server), &quick(), |machine, wait| told.push((machine.status(), wait.is_some())))
+        .connect(&target(&server), &quick(), |machine, wait| report.push((machine.status(), wait.is_some())))
         .await;
     assert_eq!(ended.machine.status(), ServerStatus::Connected);
     assert_eq!(ended.tools.unwrap().tools.len(), 5);
@@ -364,7 +364,7 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     use ServerStatus::{Connected, Pending};
     let pending = |waits| (Pending, waits);
     assert_eq!(
-        told,
+        report,
         [pending(false), pending(true), pending(false), pending(true), pending(false), (Connected, false)]
     );
 }

@@ -13,11 +13,11 @@ use crate::support::{connector, echo, methods};
 
 async fn reach(
     server: &FakeMcpServer,
-    told: impl FnOnce(&mut HttpEndpoint),
+    report: impl FnOnce(&mut HttpEndpoint),
 ) -> Result<Connection, TransportError> {
     server.recorder().clear();
     let mut endpoint = HttpEndpoint::new(server.url());
-    told(&mut endpoint);
+    report(&mut endpoint);
     connector().attempt(&Server::new(Endpoint::Http(endpoint))).await
 }
 

@@ -53,13 +53,13 @@ async fn the_tools_that_are_shown_follow_what_the_server_says_and_a_watch_hears_
         let server = FakeMcpServer::builder().era(era).tools(vec![Tool::echo()]).start().unwrap();
         let handle = connected(&server).await;
         assert_eq!((names(&handle.snapshot()), shown(&handle.snapshot())), (vec!["echo".into()], Some(1)));
-        let mut told = handle.notifications();
+        let mut text = handle.notifications();
         server.set_tools(vec![Tool::echo(), Tool::add()]);
         assert_eq!(server.push_tools_changed(), 1, "{era:?}");
         let snapshot = shows(&handle, &["echo", "add"]).await;
         assert_eq!((shown(&snapshot), snapshot.connection), (Some(2), Some(1)), "{era:?}");
         assert_eq!(
-            told.next().await.unwrap().method,
+            text.next().await.unwrap().method,
             "notifications/tools/list_changed",
             "{era:?}: passed on"
         );

@@ -135,7 +135,7 @@ async fn an_identity_is_had_again_for_each_new_connection() {
     let (kind, said) = refused(&connector, &server).await;
     assert_eq!(kind, TransportErrorKind::Misconfigured);
     assert!(
-        said.contains("the client certificate of the agent cannot be had: the agent is locked"),
+        said.contains("the client certificate of the agent cannot be obtained: the agent is locked"),
         "{said}"
     );
     let first = connector.attempt(&server).await.unwrap();

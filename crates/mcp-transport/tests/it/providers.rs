@@ -112,8 +112,8 @@ async fn what_cannot_be_signed_is_not_sent_and_says_why_and_what_to_do() {
     let error = connector().attempt(&locked).await.unwrap_err();
     assert_eq!(meaning(&error), NO_CREDENTIALS);
     assert!(!error.may_have_been_sent());
-    let told = described(&error);
-    assert_eq!(told, "failed to ask the key store: it is locked");
+    let message = described(&error);
+    assert_eq!(message, "failed to ask the key store: it is locked");
     // What to do is the next step, and stands in no sentence beside it.
     let Some(NextStep::Provider { hint }) = next(&error) else { panic!("{:?}", next(&error)) };
     assert!(hint.starts_with("unlock it with `keys open`"), "{hint:?}");
@@ -155,8 +155,8 @@ async fn a_secret_in_the_hint_of_a_provider_is_not_shown() {
     let error = connector().attempt(&target(&server).with_auth(Arc::new(careless))).await.unwrap_err();
     let Some(NextStep::Provider { hint }) = next(&error) else { panic!("{:?}", next(&error)) };
     assert!(hint.starts_with("ask for another one than ") && !hint.contains("canary"), "{hint}");
-    let told = described(&error);
-    assert!(!hint.contains("ghp_a1") && !told.contains("ghp_a1"), "{hint} {told}");
+    let message = described(&error);
+    assert!(!hint.contains("ghp_a1") && !message.contains("ghp_a1"), "{hint} {message}");
 }
 
 fn leg(token: &str) -> Answer {
@@ -264,10 +264,10 @@ async fn a_source_that_hangs_is_told_as_itself_and_not_as_a_silent_server() {
             .unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Credentials);
         assert_eq!(meaning(&error), NO_CREDENTIALS);
-        let (told, shorter) = (described(&error), limit.min(connect_timeout));
+        let (message, shorter) = (described(&error), limit.min(connect_timeout));
         let expected =
             format!("failed to get credentials from hanging: it did not answer within {shorter}ms");
-        assert_eq!(told, expected);
+        assert_eq!(message, expected);
         assert!(!error.may_have_been_sent());
     }
     assert!(server.requests().is_empty());

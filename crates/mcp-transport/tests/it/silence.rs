@@ -92,17 +92,17 @@ async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_
         }
         // What the server tells arrives again: the stream of before swallows it.
         let mut notifications = handle.notifications();
-        let told = async {
+        let report = async {
             loop {
                 server.push_tools_changed();
                 let soon = Duration::from_millis(100);
-                if let Ok(told) = tokio::time::timeout(soon, notifications.next()).await {
-                    return told.unwrap().method;
+                if let Ok(report) = tokio::time::timeout(soon, notifications.next()).await {
+                    return report.unwrap().method;
                 }
             }
         };
-        let told = tokio::time::timeout(PATIENCE, told).await;
-        assert_eq!(told.unwrap_or_else(|_| panic!("{era:?}")), "notifications/tools/list_changed");
+        let report = tokio::time::timeout(PATIENCE, report).await;
+        assert_eq!(report.unwrap_or_else(|_| panic!("{era:?}")), "notifications/tools/list_changed");
         lost.abort();
         // Nothing was sent again: the stall let the first one through, and the answer got lost.
         assert!(server.count("tools/call") <= calls + 2, "{era:?}");

@@ -625,8 +625,8 @@ async fn s_m11_k5_a_server_that_calls_itself_by_its_token_is_not_told_by_it() {
         connected(&handle).await;
         let snapshot = handle.snapshot();
         let facts = mcp_status::ActionFacts::new(mcp_status::TransportKind::Remote);
-        let told = snapshot.report(&snapshot.context(), facts).server.unwrap();
-        assert_eq!(told.name, "I am [redacted] and [redacted]");
+        let shown = snapshot.report(&snapshot.context(), facts).server.unwrap();
+        assert_eq!(shown.name, "I am [redacted] and [redacted]");
         // For a program, in its own words.
         let server = handle.server().unwrap();
         assert!(server.info.as_ref().unwrap().name.contains(tokens[0]));

@@ -35,10 +35,10 @@ const FOREIGN: [&str; 12] = [
 /// What a person is told.
 pub(crate) fn described(error: &TransportError) -> String {
     let context = MessageContext::new("s").with_origin(Some("http://h"));
-    let told = message(&error.evidence(), &context);
-    let both = format!("{told} {error}");
+    let report = message(&error.evidence(), &context);
+    let both = format!("{report} {error}");
     assert!(!FOREIGN.iter().any(|foreign| both.contains(foreign)), "{both}");
-    told
+    report
 }
 
 fn code(error: &TransportError) -> Option<ReasonCode> {
@@ -337,11 +337,12 @@ async fn fa_a89_a91_fh_h14_a_certificate_that_nothing_vouches_for_says_why_and_w
             "the TLS connection to http://h failed: the certificate of the server is signed by an authority that is not trusted here; {hint}"
         )
     );
-    let told =
+    let report =
         described(&tls_failure("localhost", &[("absent.pem", "NODE_EXTRA_CA_CERTS")], "localhost").await);
     assert!(
-        told.contains("; NODE_EXTRA_CA_CERTS names ") && told.contains("absent.pem, which cannot be read"),
-        "{told}"
+        report.contains("; NODE_EXTRA_CA_CERTS names ")
+            && report.contains("absent.pem, which cannot be read"),
+        "{report}"
     );
 }
 

@@ -14,7 +14,7 @@ struct FunctionSource<F> {
 
 impl<F> fmt::Debug for FunctionSource<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Told")
+        f.write_str("FunctionSource")
     }
 }
 
@@ -23,7 +23,7 @@ where
     F: Fn(usize) -> Credentials + Send + Sync + 'static,
 {
     fn name(&self) -> &str {
-        "told"
+        "function"
     }
 
     fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
@@ -48,7 +48,7 @@ where
     }
 }
 
-fn told<F>(answer: F) -> Arc<SingleFlight<FunctionSource<F>>>
+fn answering<F>(answer: F) -> Arc<SingleFlight<FunctionSource<F>>>
 where
     F: Fn(usize) -> Credentials + Send + Sync + 'static,
 {
@@ -66,7 +66,7 @@ where
 
 fn numbered(number: usize) -> Credentials {
     let value = HeaderValue::from_str(&number.to_string()).unwrap();
-    Credentials::new("told", [(http::header::AUTHORIZATION, value)])
+    Credentials::new("function", [(http::header::AUTHORIZATION, value)])
 }
 
 fn in_seconds(seconds: u64) -> Option<SystemTime> {
@@ -87,7 +87,7 @@ async fn refused(
 async fn a_source_says_itself_when_it_wants_to_be_asked_again() {
     // Good for an hour, and read again every minute.
     let provider =
-        told(|number| numbered(number).with_expiry(in_seconds(3600)).with_refresh_at(in_seconds(60)));
+        answering(|number| numbered(number).with_expiry(in_seconds(3600)).with_refresh_at(in_seconds(60)));
     assert_eq!(token(&provider.credentials().await.unwrap()), "1");
     wait(59).await;
     provider.credentials().await.unwrap();
@@ -101,7 +101,7 @@ async fn a_source_says_itself_when_it_wants_to_be_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_due_when_it_arrives_is_fetched_again_at_once() {
-    let provider = told(|number| {
+    let provider = answering(|number| {
         let due = if number == 1 { Some(wall()) } else { None };
         numbered(number).with_expiry(in_seconds(30)).with_refresh_at(due)
     });
@@ -113,7 +113,7 @@ async fn what_is_due_when_it_arrives_is_fetched_again_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_knows_that_they_are_expired_is_asked_each_time_and_its_word_is_taken() {
     let ended = Some(SystemTime::UNIX_EPOCH);
-    let provider = told(move |number| numbered(number).with_expiry(ended).with_refresh_at(ended));
+    let provider = answering(move |number| numbered(number).with_expiry(ended).with_refresh_at(ended));
     for expected in ["1", "2", "3"] {
         assert_eq!(token(&provider.credentials().await.unwrap()), expected);
     }
@@ -137,7 +137,7 @@ async fn the_margin_can_be_another() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_forgotten_from_outside_is_fetched_again_even_while_a_fetch_runs() {
-    let provider = told(numbered);
+    let provider = answering(numbered);
     assert_eq!(token(&provider.credentials().await.unwrap()), "1");
     provider.invalidate();
     let (early, ()) = tokio::join!(provider.credentials(), async {
@@ -153,7 +153,7 @@ async fn what_is_forgotten_from_outside_is_fetched_again_even_while_a_fetch_runs
 
 #[tokio::test(start_paused = true)]
 async fn the_source_decides_what_a_refusal_means() {
-    let provider = told(numbered);
+    let provider = answering(numbered);
     let mut used = provider.credentials().await.unwrap();
     for leg in 0..5 {
         let Ok(Recovery::Retry(fresh)) = refused(&*provider, &used, leg).await else {
@@ -174,7 +174,7 @@ async fn a_fetch_that_did_not_know_of_the_refusal_is_no_answer_to_it() {
         let provider = {
             let (minted, started) = (minted.clone(), started.clone());
             minted.store(false, Ordering::Release);
-            told(move |number| {
+            answering(move |number| {
                 started.fetch_add(1, Ordering::AcqRel);
                 match (minted.load(Ordering::Acquire), nothing) {
                     (true, _) => numbered(number),

@@ -27,7 +27,7 @@ pub(super) async fn run(app: &App, loaded: &LoadedConfig, args: &LoginArgs) -> R
                 signed_in += 1;
                 rows.push(row(server, &done));
                 if !app.json {
-                    app.output.out(&format!("{}\n", attempt::told(&server.description, &done)));
+                    app.output.out(&format!("{}\n", attempt::conclusion(&server.description, &done)));
                 }
             }
             Err(error) if args.all && error.code == NOT_WANTED => {}
@@ -53,9 +53,9 @@ pub(super) async fn run(app: &App, loaded: &LoadedConfig, args: &LoginArgs) -> R
 }
 
 fn refused(name: &str, app: &App, error: &CliError) -> Value {
-    let mut told = error.to_value();
+    let mut report = error.to_value();
     if let Some(next) = &error.next {
-        told["next"] = app.steps.step(next).into();
+        report["next"] = app.steps.step(next).into();
     }
-    json!({ "name": shown::name(name), "signedIn": false, "error": told })
+    json!({ "name": shown::name(name), "signedIn": false, "error": report })
 }

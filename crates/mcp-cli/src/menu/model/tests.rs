@@ -329,15 +329,15 @@ fn what_became_of_a_server_is_remembered_once_for_each_change() {
     for (outcome, minute) in [(up(1), 1), (up(2), 1), (refused(), 2), (refused(), 2), (up(2), 3)] {
         menu.update(vec![seen("s", outcome, minute)], &[]);
     }
-    let told = |menu: &Menu| -> Vec<_> {
+    let message = |menu: &Menu| -> Vec<_> {
         menu.focus().unwrap().history.iter().map(|moment| (moment.at, moment.status.unwrap())).collect()
     };
     use ServerStatus::{Connected, NeedsAuth};
-    assert_eq!(told(&menu), [(at(1), Connected), (at(2), NeedsAuth), (at(3), Connected)]);
+    assert_eq!(message(&menu), [(at(1), Connected), (at(2), NeedsAuth), (at(3), Connected)]);
     for minute in 4..100 {
         menu.update(vec![seen("s", if minute % 2 == 0 { refused() } else { up(2) }, minute)], &[]);
     }
-    assert_eq!((told(&menu).len(), told(&menu).last().unwrap().0), (MOST_MOMENTS, at(99)));
+    assert_eq!((message(&menu).len(), message(&menu).last().unwrap().0), (MOST_MOMENTS, at(99)));
 }
 
 #[test]

@@ -241,7 +241,7 @@
         : field.isJson
           ? h("textarea", { ...attributes, rows: "2", spellcheck: "false" }, field.value)
           : h("input", { ...attributes, value: field.value, autocomplete: "off", spellcheck: "false", keydown: (event) => event.key === "Enter" && !event.isComposing && call() });
-      return h("label", {}, h("b", {}, field.name), control, h("span", { class: "beside" }, field.told));
+      return h("label", {}, h("b", {}, field.name), control, h("span", { class: "beside" }, field.summary));
     });
     const back = () => act({ act: "back" }, `[data-key="${CSS.escape(`tool ${own.tool}`)}"]`);
     return [

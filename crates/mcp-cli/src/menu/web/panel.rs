@@ -104,7 +104,7 @@ struct FieldDocument {
     /// What it is filled in by.
     id: String,
     name: String,
-    told: String,
+    summary: String,
     value: String,
     /// The values that it may have, where these are few.
     choices: Vec<String>,
@@ -256,9 +256,9 @@ fn of_form(form: &Form) -> FormDocument {
     let fields = form.fields().map(|(argument, value)| FieldDocument {
         id: argument.name.clone(),
         name: shown::cell(&argument.name),
-        told: match argument.described() {
-            "" => argument.told(),
-            described => format!("{}. {}", argument.told(), shown::line(described)),
+        summary: match argument.described() {
+            "" => argument.summary(),
+            described => format!("{}. {}", argument.summary(), shown::line(described)),
         },
         value: value.to_owned(),
         choices: argument.values(),
@@ -271,6 +271,6 @@ fn of_form(form: &Form) -> FormDocument {
         fields: fields.collect(),
         problem: form.problem().unwrap_or_default().to_owned(),
         is_called: form.is_under_way(),
-        ended: form.ended().map(super::super::exchange::CallEnd::told).unwrap_or_default(),
+        ended: form.ended().map(super::super::exchange::CallEnd::summary).unwrap_or_default(),
     }
 }

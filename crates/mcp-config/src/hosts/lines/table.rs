@@ -47,7 +47,7 @@ pub(crate) enum OptionMeaning {
     Grant,
     /// Where it does.
     TokenEndpoint,
-    /// The same, in programs where nobody else signs in there.
+    /// The same, in programs where only the client signs in that way.
     GrantEndpoint,
     /// What a registration says of the client, as JSON.
     Metadata,

@@ -14,9 +14,9 @@ impl Findings<'_> {
         let source = CheckTopic::GrantSource;
         let sources = match &spec.supply {
             UnattendedSupply::Grant(grant) => {
-                let mut told = sources(grant).map(|(what, from)| self.hidden(&format!("{what} {from}")));
-                let first = told.next().unwrap_or_else(|| "it has no secret of its own".to_owned());
-                told.fold(Check::good(source, format!("{name}: {first}")), Check::with)
+                let mut report = sources(grant).map(|(what, from)| self.hidden(&format!("{what} {from}")));
+                let first = report.next().unwrap_or_else(|| "it has no secret of its own".to_owned());
+                report.fold(Check::good(source, format!("{name}: {first}")), Check::with)
             }
             UnattendedSupply::File(path) => {
                 Check::good(source, format!("{name}: {}", self.hidden(&path.display().to_string())))

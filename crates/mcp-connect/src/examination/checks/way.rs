@@ -86,8 +86,8 @@ impl Findings<'_> {
         // The only one that there is has been told of.
         let is_all = reach.refused.len() == 1 && matches!(reach.connected, Some(Err(_)));
         let refused = reach.refused.iter().filter(|_| !is_all);
-        let told = refused.map(|(address, took, why)| format!("{address}: {why}, after {}", span(*took)));
-        Some(told.fold(check, Check::with))
+        let text = refused.map(|(address, took, why)| format!("{address}: {why}, after {}", span(*took)));
+        Some(text.fold(check, Check::with))
     }
 
     pub(super) fn tls(&self) -> Option<Check> {
@@ -134,14 +134,14 @@ impl Findings<'_> {
             };
         };
         let what = last.asks.as_deref().map_or_else(String::new, |asks| format!(" {asks}"));
-        let told = format!("{}{what}: {} after {}", last.method, last.outcome, span(last.took));
+        let text = format!("{}{what}: {} after {}", last.method, last.outcome, span(last.took));
         let state = match (&last.outcome, self.blames(topic)) {
             (_, Some(_)) | (ExchangeOutcome::NoAnswer { .. }, _) => CheckState::Bad,
             (ExchangeOutcome::Answered { status: 200..300, .. }, None) => CheckState::Good,
             _ if self.probe.report.status == ServerStatus::Connected => CheckState::Good,
             _ => CheckState::Noted,
         };
-        let check = Check::new(topic, state, told);
+        let check = Check::new(topic, state, text);
         let check = self.blames(topic).into_iter().fold(check, Check::with);
         match &last.outcome {
             ExchangeOutcome::Answered { decides, .. } => decides.iter().cloned().fold(check, Check::with),
@@ -161,13 +161,13 @@ impl Findings<'_> {
             Ok(ahead) => (ahead, "ahead of"),
             Err(behind) => (behind.duration(), "behind"),
         };
-        let told = format!("this machine's is {} {word} the server's", span(apart));
+        let text = format!("this machine's is {} {word} the server's", span(apart));
         Some(match apart {
             apart if apart < Duration::from_secs(2) => {
                 Check::good(topic, "that of the server shows the same time")
             }
-            apart if apart <= SKEW => Check::good(topic, told),
-            _ => Check::good(topic, told).noted("tokens and certificates seem too old or too new then"),
+            apart if apart <= SKEW => Check::good(topic, text),
+            _ => Check::good(topic, text).noted("tokens and certificates seem too old or too new then"),
         })
     }
 }

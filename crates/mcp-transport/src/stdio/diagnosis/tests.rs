@@ -235,10 +235,10 @@ fn fa_a6_a_command_of_another_system_is_told_as_that() {
     let mut endpoint = endpoint("npx", &[], None);
     endpoint.env.insert("Path".into(), "C:\\Windows;C:\\node".into());
     let error = io::Error::from_raw_os_error(NOT_FOUND);
-    let told = diagnose(&endpoint, "C:\\work", &error, System::Windows, &files);
-    assert_eq!(told.cause, OtherSystem);
+    let report = diagnose(&endpoint, "C:\\work", &error, System::Windows, &files);
+    assert_eq!(report.cause, OtherSystem);
     assert_eq!(
-        told.to_string(),
+        report.to_string(),
         "`npx` is `npx.cmd` here, which is found by its whole name alone: write that, or \"command\": \"cmd\", \
          \"args\": [\"/c\", \"npx\", ...]"
     );
@@ -319,8 +319,8 @@ fn fa_a29_a_working_directory_that_is_missing_is_told_first() {
     ];
     for (cwd, text) in cases {
         let error = io::Error::from_raw_os_error(NOT_FOUND);
-        let told = diagnose(&endpoint("sh", &[], Some("/bin")), cwd, &error, System::Unix, &files());
-        assert_eq!((told.cause, told.text.as_str()), (SpawnCause::WorkingDirectory, text));
+        let report = diagnose(&endpoint("sh", &[], Some("/bin")), cwd, &error, System::Unix, &files());
+        assert_eq!((report.cause, report.text.as_str()), (SpawnCause::WorkingDirectory, text));
     }
 }
 
@@ -370,8 +370,8 @@ fn fa_a28_no_secret_of_the_entry_is_in_a_diagnosis() {
             endpoint.command = command.into();
         }
         let error = io::Error::from_raw_os_error(NOT_FOUND);
-        let told = diagnose(&endpoint, cwd, &error, System::Unix, &files());
-        assert!(!format!("{told} {told:?}").contains("canary"), "{told}");
+        let report = diagnose(&endpoint, cwd, &error, System::Unix, &files());
+        assert!(!format!("{report} {report:?}").contains("canary"), "{report}");
     }
 }
 
@@ -425,9 +425,10 @@ fn fa_a1_fa_a7_a_link_that_leads_to_nothing_is_told_with_where_it_leads() {
         ("/root/s", &[], DENIED, NotExecutable, "`/root/s` is in a folder that may not be looked into here"),
     ]);
     let error = io::Error::from_raw_os_error(NOT_FOUND);
-    let told = diagnose(&endpoint("sh", &[], Some("/bin")), "/work/current", &error, System::Unix, &files());
+    let report =
+        diagnose(&endpoint("sh", &[], Some("/bin")), "/work/current", &error, System::Unix, &files());
     assert_eq!(
-        told.text,
+        report.text,
         "its working directory `/work/current` does not exist: `/work/current` is a link to `/work/releases/7`, which is not there"
     );
 }
@@ -443,7 +444,7 @@ fn fa_a1_links_of_this_machine_are_seen() {
     assert_eq!(Disk.link(&at("none")), None);
     for (name, ends) in [("left", "which is not there"), ("round", "leads back to itself")] {
         let error = std::process::Command::new(at(name)).spawn().unwrap_err();
-        let told = diagnose(&endpoint(&at(name), &[], None), &at(""), &error, System::HERE, &Disk);
-        assert!(told.cause == SpawnCause::NotFound && told.text.ends_with(ends), "{told}");
+        let report = diagnose(&endpoint(&at(name), &[], None), &at(""), &error, System::HERE, &Disk);
+        assert!(report.cause == SpawnCause::NotFound && report.text.ends_with(ends), "{report}");
     }
 }

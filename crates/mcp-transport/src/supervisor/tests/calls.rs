@@ -94,6 +94,6 @@ async fn the_one_that_was_waited_for_is_named() {
     assert_eq!(hanging.awaited_provider(), Some("anonymous"));
     // One that is not waited for is not to blame.
     let at_once = RequestOptions::new().with_patience(Duration::ZERO);
-    let told = handle.call_tool("x", None, &at_once).await.unwrap_err().to_string();
-    assert_eq!(told, "the server is not connected (pending): connecting");
+    let report = handle.call_tool("x", None, &at_once).await.unwrap_err().to_string();
+    assert_eq!(report, "the server is not connected (pending): connecting");
 }

@@ -91,7 +91,7 @@ impl PendingLogin {
     ///
     /// # Errors
     ///
-    /// As [`complete`](Self::complete); [`AuthErrorKind::Misconfigured`] where nobody but the server has named the issuer that
+    /// As [`complete`](Self::complete); [`AuthErrorKind::Misconfigured`] where only the server has named the issuer that
     /// a refresh token would go to, or the client is not known that it was issued to.
     pub async fn complete_with_seed(
         &self,

@@ -28,7 +28,7 @@ fn key(server: &str, key: char) -> Press {
 }
 
 #[test]
-fn the_page_shows_what_the_menu_shows_and_each_deed_with_its_command() {
+fn the_page_shows_what_the_menu_shows_and_each_action_with_its_command() {
     let menu = menu();
     let shown = document(&Page::default(), &menu);
     assert_eq!(shown["summary"], "3 servers: 1 connected, 2 need you");
@@ -80,7 +80,7 @@ fn s_w1_only_what_is_offered_is_done() {
         ("tickets", 'o', None),
         ("tickets", 'e', None),
         ("tickets", 'z', None),
-        ("nobody", 'r', None),
+        ("unknown", 'r', None),
         ("tickets; rm -rf /", 'x', None),
     ] {
         assert_eq!(press(key(server, letter)), expected, "{server} {letter}");
