@@ -72,6 +72,9 @@ pub struct SessionInfo {
     /// When it began, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
+    /// How many tools its host has called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
     /// The entries that it runs under, as `MCPLINK_CHAIN` has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<String>,
@@ -93,6 +96,7 @@ impl SessionInfo {
             folder: None,
             version: None,
             since: None,
+            calls: None,
             below: None,
             report,
         }

@@ -47,6 +47,7 @@ mod upstream;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use mcp_status::{ActionFacts, NextStep, Reason, TransportKind};
 use mcp_transport::limits::Limits;
@@ -115,6 +116,8 @@ pub struct BridgeConfig {
     pub max_line_bytes: usize,
     /// How many requests of the host may be under way at a time; more are refused at once. 1,000 unless set.
     pub max_requests: usize,
+    /// Counts the tools that the host calls, for who shows the session.
+    pub calls: Arc<AtomicU64>,
     /// The connection is shared with other bridges, and this says where it is, in place of `source`. Not shared unless set.
     pub shared: Option<Arc<dyn SharedUpstream>>,
 }
@@ -141,6 +144,7 @@ impl BridgeConfig {
             settled: None,
             max_line_bytes: MAX_LINE_BYTES,
             max_requests: Limits::default().requests,
+            calls: Arc::default(),
             shared: None,
         }
     }

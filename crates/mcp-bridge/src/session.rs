@@ -1,6 +1,7 @@
 //! The conversation with the host: what it says, and what the bridge answers by itself.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -321,6 +322,9 @@ impl Session {
         if let Some(error) = not_taken(&under_way, &id, &core.config) {
             drop(under_way);
             return core.host.respond(&id, Err(&error));
+        }
+        if request.method == "tools/call" {
+            core.config.calls.fetch_add(1, Ordering::Relaxed);
         }
         let call = self.tasks.spawn(async move {
             let id = request.id.clone();

@@ -97,6 +97,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     });
     let stop = Arc::new(Notify::new());
     let stopped = stop.clone();
+    let calls = config.calls.clone();
     let (slot, seen, shared) = (opened.clone(), entry.clone(), share.clone());
     config = config.with_started(move |handle| {
         seen.app().telemetry.follow(&handle);
@@ -105,6 +106,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         let steps = seen.app().steps.clone();
         let session = Session::new(handle, &wired, Arc::new(move || facts.facts()), steps, log.clone())
             .with_share(shared.clone())
+            .with_calls(calls.clone())
             .with_circumstances(
                 host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 seen.app().folder().ok().as_deref(),

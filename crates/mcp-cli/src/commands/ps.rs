@@ -113,8 +113,8 @@ fn foot(sessions: &[Session], style: Style) -> String {
 fn table(sessions: &[Session], style: Style) -> String {
     let own = env!("CARGO_PKG_VERSION");
     let unknown = || "-".to_owned();
-    let mut rows: Vec<[String; 6]> =
-        vec![["PID", "SERVER", "HOST", "SINCE (UTC)", "FOLDER", "STATE"].map(ToOwned::to_owned)];
+    let mut rows: Vec<[String; 7]> =
+        vec![["PID", "SERVER", "HOST", "SINCE (UTC)", "CALLS", "FOLDER", "STATE"].map(ToOwned::to_owned)];
     for session in sessions {
         let state = text::said(&session.status, &session.reason) + &text::shared(session);
         let version = session.version.as_ref().filter(|version| *version != own);
@@ -128,28 +128,29 @@ fn table(sessions: &[Session], style: Style) -> String {
                 .since
                 .as_deref()
                 .map_or_else(unknown, |since| since.chars().take(16).collect::<String>().replace('T', " ")),
+            session.calls.map_or_else(unknown, |calls| calls.to_string()),
             session.folder.as_deref().map_or_else(unknown, shown::cell),
             format!("{state}{version}"),
         ]);
     }
     let widths: Vec<usize> =
-        (0..5).map(|column| shown::widest(rows.iter().map(|row| row[column].as_str()))).collect();
+        (0..6).map(|column| shown::widest(rows.iter().map(|row| row[column].as_str()))).collect();
     let used = widths.iter().map(|width| width + 2).sum();
-    let is_narrow = rows.iter().any(|row| mcp_text::width(&row[5]) + used > style.columns);
+    let is_narrow = rows.iter().any(|row| mcp_text::width(&row[6]) + used > style.columns);
     if style.terminal && is_narrow && !style.has_room(used) {
-        let stacked = |[pid, name, host, since, folder, state]: &[String; 6]| {
+        let stacked = |[pid, name, host, since, calls, folder, state]: &[String; 7]| {
             let head = style.cut(&format!("{pid}  {name}  {host}"), 0);
             let state: String = wrap(state, style.columns.saturating_sub(4))
                 .iter()
                 .map(|line| format!("    {line}\n"))
                 .collect();
-            format!("{head}\n{state}    {}\n", style.cut(&format!("{since}  {folder}"), 4))
+            format!("{head}\n{state}    {}\n", style.cut(&format!("{since}  calls {calls}  {folder}"), 4))
         };
         return rows.iter().skip(1).map(stacked).collect();
     }
-    let line = |row: &[String; 6]| {
+    let line = |row: &[String; 7]| {
         let cells = widths.iter().zip(row).map(|(width, cell)| shown::pad(cell, *width) + "  ");
-        format!("{}{}\n", cells.collect::<String>(), style.cut(&row[5], used))
+        format!("{}{}\n", cells.collect::<String>(), style.cut(&row[6], used))
     };
     rows.iter().map(line).collect()
 }
@@ -171,6 +172,7 @@ mod tests {
             folder: Some("/home/me/shop-api".to_owned()),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             since: Some("2026-11-29T01:58:00.000Z".to_owned()),
+            calls: Some(212),
             kind: "bridge".to_owned(),
             shared: None,
             status: status.into(),
@@ -197,7 +199,9 @@ mod tests {
             let text = table(&sessions(), style) + &foot(&sessions(), style);
             let longest = text.lines().map(mcp_text::width).max();
             assert!(longest <= Some(columns), "{columns}:\n{text}");
-            for word in ["27396", "27401", "tickets", "needs-auth: failed to run", "mcplink stop 27396"] {
+            for word in
+                ["212", "27396", "27401", "tickets", "needs-auth: failed to run", "mcplink stop 27396"]
+            {
                 assert!(text.contains(word), "{columns}: {word}:\n{text}");
             }
             let words: Vec<&str> = text.split_whitespace().collect();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use mcp_connect::ConfiguredServer;
@@ -30,6 +31,8 @@ pub(crate) struct SessionFacts {
     pub(crate) folder: Option<String>,
     /// When it began, in seconds since 1970.
     pub(crate) since: Option<u64>,
+    /// How many tools its host has called.
+    pub(crate) calls: Arc<AtomicU64>,
     /// The entries that it runs under.
     pub(crate) below: Option<String>,
 }
@@ -62,6 +65,13 @@ impl Session {
         let (name, source) = (wired.description.name.clone(), wired.description.source.clone());
         let about = SessionFacts { url: wired.description.url.clone(), ..SessionFacts::default() };
         Self { handle, name, source, about, stop: Arc::default(), facts, steps, log, share: None }
+    }
+
+    /// Whose host has called so many tools.
+    #[must_use]
+    pub(crate) fn with_calls(mut self, calls: Arc<AtomicU64>) -> Self {
+        self.about.calls = calls;
+        self
     }
 
     /// Of a `host`, begun now in `folder` below these entries; `stop` is notified when it is to end.

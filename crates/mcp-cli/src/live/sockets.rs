@@ -1,6 +1,7 @@
 //! Live sessions by way of sockets: where they are, what they say, and how they are reconnected.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -144,6 +145,7 @@ fn session(info: &SessionInfo) -> Session {
         since: info.since.map(|since| {
             rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(since.min(u64::from(u32::MAX))))
         }),
+        calls: info.calls,
         kind: info.kind.clone(),
         shared: info.shared,
         status: report["status"].clone(),
@@ -162,6 +164,7 @@ impl serve::Session {
         info.folder.clone_from(&self.about.folder);
         info.version = Some(env!("CARGO_PKG_VERSION").to_owned());
         info.since = self.about.since;
+        info.calls = Some(self.about.calls.load(Ordering::Relaxed));
         info.below.clone_from(&self.about.below);
         info
     }

@@ -55,6 +55,9 @@ pub(crate) struct Session {
     pub(crate) version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<String>,
+    /// How many tools its host has called; an older program does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) calls: Option<u64>,
     /// `bridge`, or what an embedding host calls itself.
     pub(crate) kind: String,
     /// What it is on a connection that it shares.

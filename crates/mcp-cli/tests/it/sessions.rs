@@ -84,10 +84,17 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     assert!(setting.run(&["ps"], 0).stderr.contains("no session is live"));
-    let bridges: Vec<Running<'_>> = (0..3).map(|_| open(&setting, "web")).collect();
+    let mut bridges: Vec<Running<'_>> = (0..3).map(|_| open(&setting, "web")).collect();
     let mine = private(&setting, &server);
+    echo(&mut bridges[1], 1);
+    echo(&mut bridges[1], 2);
     let sessions = listed(&setting, "web");
     assert_eq!(sessions.len(), 3);
+    let calls = |pid: u32| {
+        let own = sessions.iter().find(|session| session["session"] == pid);
+        own.and_then(|session| session["calls"].as_u64())
+    };
+    assert_eq!([0, 1, 2].map(|at: usize| calls(bridges[at].pid())), [Some(0), Some(2), Some(0)]);
     for session in &sessions {
         assert_eq!((&session["host"], &session["kind"]), (&json!("host 1"), &json!("bridge")), "{session:#}");
         assert_eq!(session["version"], env!("CARGO_PKG_VERSION"));
@@ -97,7 +104,7 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
     }
     let shown = setting.run(&["ps"], 0);
     assert_eq!(shown.stdout.lines().count(), 5, "{shown}");
-    for word in ["PID", "HOST", "host 1", "web", "mine", "connected"] {
+    for word in ["PID", "HOST", "CALLS", "host 1", "web", "mine", "connected"] {
         assert!(shown.stdout.contains(word), "{word}: {shown}");
     }
     assert!(setting.run(&["status", "web"], 0).stdout.contains("(bridge of host 1) connected"));

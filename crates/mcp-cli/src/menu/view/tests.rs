@@ -33,6 +33,7 @@ fn session(pid: u32, host: &str) -> Session {
         folder: None,
         version: None,
         since: None,
+        calls: None,
         kind: "bridge".into(),
         shared: None,
         status: json!("needs-auth"),
