@@ -7,7 +7,9 @@ use mcp_status::{ReasonCode, ServerStatus, wants_a_person};
 
 use super::row::{Row, Session};
 use super::shown::{self, pad};
-use super::text::{self, MIN_BESIDE, NARROW, Style, glyph, is_down, lines_below, name_width, status_block};
+use super::text::{
+    self, MIN_BESIDE, NARROW, Style, glyph, is_down, lines_below, name_width, status_block, word,
+};
 use super::wrap::{cut, paragraph, wrap};
 
 /// One server.
@@ -52,9 +54,6 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    const ALL: [Self; 6] =
-        [Self::Connected, Self::NeedsYou, Self::Down, Self::Failed, Self::Underway, Self::Off];
-
     pub(crate) fn of(row: &Row) -> Self {
         let (status, reason) = (row.status.unwrap_or(ServerStatus::Pending), row.reason());
         match status {
@@ -73,27 +72,21 @@ impl Group {
     fn is_trouble(self) -> bool {
         !matches!(self, Self::Connected | Self::Off)
     }
-
-    fn count(self, count: usize) -> String {
-        match (self, count) {
-            (Self::NeedsYou, 1) => "1 needs you".to_owned(),
-            (Self::NeedsYou, _) => format!("{count} need you"),
-            (Self::Connected, _) => format!("{count} connected"),
-            (Self::Down, _) => format!("{count} down"),
-            (Self::Failed, _) => format!("{count} failed"),
-            (Self::Underway, _) => format!("{count} pending"),
-            (Self::Off, _) => format!("{count} off"),
-        }
-    }
 }
 
-/// `5 servers: 2 connected, 2 need you, 1 down`.
+/// `5 servers: 2 connected, 2 need you, 1 down`. What is counted is the words that the rows have: a reader can count them, too.
 pub(crate) fn summary<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
-    let groups: Vec<Group> = rows.map(Group::of).collect();
-    let count = |group: &Group| groups.iter().filter(|own| *own == group).count();
-    let parts = Group::ALL.iter().map(|group| (group, count(group))).filter(|(_, count)| *count > 0);
-    let parts: Vec<String> = parts.map(|(group, count)| group.count(count)).collect();
-    let servers = if groups.len() == 1 { "1 server".to_owned() } else { format!("{} servers", groups.len()) };
+    let words: Vec<&str> = rows.map(word).collect();
+    let count = |wanted: &str| words.iter().filter(|word| **word == wanted).count();
+    let parts = ["connected", "needs-auth", "down", "failed", "pending", "disabled"];
+    let parts = parts.map(|word| (word, count(word)));
+    let parts = parts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| match (*word, count) {
+        ("needs-auth", 1) => "1 needs you".to_owned(),
+        ("needs-auth", _) => format!("{count} need you"),
+        (word, _) => format!("{count} {word}"),
+    });
+    let parts: Vec<String> = parts.collect();
+    let servers = if words.len() == 1 { "1 server".to_owned() } else { format!("{} servers", words.len()) };
     if parts.is_empty() { servers } else { format!("{servers}: {}", parts.join(", ")) }
 }
 

@@ -203,6 +203,17 @@ fn fh_h13_screens_of_sessions_and_of_a_question() {
     }
 }
 
+/// Each screen that is kept is found from the page of screens.
+#[test]
+fn the_page_of_screens_has_each_of_them() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(here.join("../../docs/screens.md")).unwrap();
+    for file in std::fs::read_dir(here.join("tests/it/looks")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(page.contains(&format!("/tests/it/looks/{name})")), "{name} is not in docs/screens.md");
+    }
+}
+
 /// In a pipe nothing is cut, however long it is.
 #[test]
 fn fh_h13_a_pipe_gets_all_of_it() {

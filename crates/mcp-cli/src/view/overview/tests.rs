@@ -55,6 +55,7 @@ fn session(pid: u32, host: Option<&str>, status: &str) -> Session {
         folder: None,
         version: None,
         since: None,
+        calls: None,
         kind: "bridge".into(),
         shared: None,
         status: json!(status),
@@ -93,7 +94,7 @@ fn fh_h12_what_is_wrong_stands_first_with_what_to_try() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],
-        format!("{:<74}shop-api · 0.4 s", "5 servers: 2 connected, 1 needs you, 1 down, 1 off")
+        format!("{:<74}shop-api · 0.4 s", "5 servers: 2 connected, 1 needs you, 1 down, 1 disabled")
     );
     assert_eq!(lines[1], "");
     assert!(lines[2].starts_with("! notes  needs-auth  the server asks"), "{text}");
@@ -113,6 +114,23 @@ fn fh_h12_what_is_wrong_stands_first_with_what_to_try() {
         ],
         "{text}"
     );
+}
+
+/// Whoever counts the rows comes to what the first line says, whatever a person has to do about them.
+#[test]
+fn what_is_summed_up_is_the_words_of_the_rows() {
+    let failed = |name: &str| row(name, Outcome::Misconfigured);
+    let rows =
+        [awaiting("db"), failed("a"), refused("b"), failed("c"), row("d", Outcome::Unreachable), off("e")];
+    let text = summary(rows.iter());
+    assert_eq!(text, "6 servers: 1 needs you, 1 down, 2 failed, 1 pending, 1 disabled");
+    for part in text.split_once(": ").unwrap().1.split(", ") {
+        let (count, said) = part.split_once(' ').unwrap();
+        let said = if said == "needs you" { "needs-auth" } else { said };
+        let own = rows.iter().filter(|row| word(row) == said).count();
+        assert_eq!(own.to_string(), count, "{part}");
+    }
+    assert_eq!(summary([refused("a"), refused("b")].iter()), "2 servers: 2 need you");
 }
 
 #[test]
