@@ -127,6 +127,9 @@ impl Session<'_> {
         let mut events = EventStream::new();
         let mut terminal = Terminal::new();
         loop {
+            if !Screen::is_taken() {
+                return Ok(ScreenExit::Over(ExitStatus::Internal));
+            }
             self.draw(&mut screen)?;
             tokio::select! {
                 event = self.watched.next_event() => self.watched.apply(event).await,

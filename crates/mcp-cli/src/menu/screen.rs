@@ -50,6 +50,13 @@ impl Screen {
     }
 }
 
+impl Screen {
+    /// Whether the terminal is still taken: a panic of something that goes on beside the menu has given it back.
+    pub(super) fn is_taken() -> bool {
+        IS_TAKEN.load(Ordering::SeqCst)
+    }
+}
+
 /// The terminal as it says each key at once, on the usual screen. Dropping it ends that.
 #[derive(Debug)]
 pub(super) struct Keys;
