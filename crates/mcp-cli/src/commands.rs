@@ -11,7 +11,6 @@ mod change;
 mod complete;
 mod completions;
 mod conclusion;
-mod connected;
 mod decide;
 #[cfg_attr(not(feature = "demo"), path = "commands/no_demo.rs")]
 mod demo;

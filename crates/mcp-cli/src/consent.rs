@@ -1,7 +1,8 @@
 //! A person's consent: what a decision about a server or a folder allows, and how it is kept.
 //!
-//! What asks for one (`approve`, `trust`, the page of `menu --web`) shows [`Approvable::lines`] or [`Trustable::lines`] first; what
-//! was shown is what is agreed to, whatever changes while the question waits.
+//! What asks for one (`approve`, `trust`, `approve-tools`, the page of `menu --web`) shows [`Approvable::lines`],
+//! [`Trustable::lines`] or [`ToolsOffer::lines`] first; what was shown is what is agreed to, whatever changes while the question
+//! waits.
 
 use std::path::Path;
 
@@ -17,8 +18,10 @@ use crate::view::shown::name as shown_name;
 use crate::view::wrap::behind;
 
 mod shown;
+mod tools;
 
 pub(crate) use shown::{ApprovalView, Helper};
+pub(crate) use tools::{ToolRow, ToolsOffer, counted, forget};
 
 /// The columns of a path or name on a line of its own.
 const WIDE: usize = 400;

@@ -8,6 +8,7 @@
 //! | a server and a tool in one word | `two_names` |
 //! | what can stand at the cursor of a shell | `completion` |
 //! | one file per command | `commands` |
+//! | one server, connected for a command, or why not | `connected` |
 //! | a request that has no result, in words | `failed_request` |
 //! | what a decision of a person allows, and how it is kept | `consent` |
 //! | words, tables, JSON | `view` |
@@ -31,6 +32,7 @@ mod command_line;
 mod commands;
 mod completion;
 mod confirmation;
+mod connected;
 mod consent;
 mod deadline;
 mod elicitation;

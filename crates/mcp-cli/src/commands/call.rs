@@ -6,12 +6,12 @@ use std::time::Duration;
 use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
-use super::connected::{ConnectionNeeds, OpenServer, connected, failed};
 use super::login;
 use crate::app::App;
 use crate::args::CallArgs;
 use crate::arguments::{ArgumentError, Arguments, Mismatch};
 use crate::confirmation::Answers;
+use crate::connected::{ConnectionNeeds, OpenServer, connected, failed, unknown_tool};
 use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -277,7 +277,7 @@ async fn refused(
     }
     // Servers spell "no such tool" in many ways; the list says it in one.
     let tools = listed.tools().await;
-    if let Some(unknown) = super::tools::unknown(tools, &args.name, &args.tool) {
+    if let Some(unknown) = unknown_tool(tools, &args.name, &args.tool) {
         return unknown;
     }
     let failed = failed(&open.wired, error);
@@ -294,7 +294,7 @@ async fn refused(
 
 /// What the list of tools says against a call that failed, and what to do about it.
 fn doubt(listed: &[Tool], args: &CallRequest, arguments: &Arguments) -> Option<(String, String)> {
-    match super::tools::unknown(listed, &args.name, &args.tool) {
+    match unknown_tool(listed, &args.name, &args.tool) {
         Some(unknown) => {
             let nearest = unknown.why.map(|why| format!("; {why}")).unwrap_or_default();
             Some((format!("{}{nearest}", unknown.message), unknown.next?))

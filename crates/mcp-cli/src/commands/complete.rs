@@ -6,9 +6,9 @@ use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::connected::{ConnectionNeeds, connected, failed, said};
 use crate::app::App;
 use crate::args::CompleteArgs;
+use crate::connected::{ConnectionNeeds, connected, failed, said};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::shown;

@@ -8,10 +8,10 @@ use mcp_text::shell_word;
 use mcp_transport::supervisor::NoContact;
 use serde::Serialize;
 
-use super::connected::stands;
 use super::get::plan_lines;
 use crate::app::App;
 use crate::args::HeadersArgs;
+use crate::connected::stands;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::loaded::LoadedConfig;

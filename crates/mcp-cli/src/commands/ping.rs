@@ -5,8 +5,8 @@ use mcp_transport::{RequestOptions, TransportError};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::connected::{ConnectionNeeds, connected, failed};
 use crate::app::App;
+use crate::connected::{ConnectionNeeds, connected, failed};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::shown;

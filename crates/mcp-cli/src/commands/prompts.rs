@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::connected::{ConnectionNeeds, connected, failed, said};
 use super::resources::{listed, print_blocks};
 use crate::app::App;
 use crate::args::PromptArgs;
 use crate::completion::names::{ListedArgument, ListedName, ListedNames};
+use crate::connected::{ConnectionNeeds, connected, failed, said};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::inputs;

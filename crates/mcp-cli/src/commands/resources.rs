@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::connected::{ConnectionNeeds, OpenServer, connected, failed, said};
 use crate::app::App;
 use crate::args::ReadArgs;
+use crate::connected::{ConnectionNeeds, OpenServer, connected, failed, said};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::content::Sink;

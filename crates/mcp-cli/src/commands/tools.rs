@@ -6,9 +6,9 @@ use mcp_transport::tools::Tool;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::connected::{ConnectionNeeds, connected, failed};
 use crate::app::App;
 use crate::args::ToolsArgs;
+use crate::connected::{ConnectionNeeds, connected, failed, unknown_tool};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::two_names;
@@ -44,7 +44,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         if let Some((tool, why)) = list.unapproved.iter().find(|(withheld, _)| withheld == tool) {
             return Err(not_approved(name, &format!("{} {why}", shown::name(tool))));
         }
-        if let Some(unknown) = unknown(&list.tools, name, tool) {
+        if let Some(unknown) = unknown_tool(&list.tools, name, tool) {
             return Err(unknown);
         }
         list.tools.retain(|listed| listed.name == tool);
@@ -145,20 +145,6 @@ fn not_usable(name: &str, why: &str) -> CliError {
     CliError::new(ExitStatus::ToolError, "tool-withheld", message)
         .why(shown::line(why))
         .next(format!("mcplink get {}", mcp_text::shell_word(name)))
-}
-
-/// The error of a tool that is not in the list, if there is a list and it is not.
-pub(super) fn unknown(listed: &[Tool], name: &str, tool: &str) -> Option<CliError> {
-    if listed.is_empty() || listed.iter().any(|listed| listed.name == tool) {
-        return None;
-    }
-    let message = format!("{} has no tool {tool:?}", shown::name(name));
-    let error = CliError::new(ExitStatus::ToolError, "unknown-tool", message)
-        .next(format!("mcplink tools {}", mcp_text::shell_word(name)));
-    Some(match mcp_config::nearest(tool, listed.iter().map(|tool| tool.name.as_str())) {
-        Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
-        None => error,
-    })
 }
 
 /// One line per tool: its name and the first sentence or line of what it says it does.

@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use mcp_status::{ReasonCode, ServerStatus, wants_a_person};
 
-use super::connected::stands;
 use crate::app::App;
 use crate::args::{StatusArg, WaitArgs};
+use crate::connected::stands;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live::watched::{Intervals, WatchedServers};

@@ -20,7 +20,7 @@ use super::child_command::ChildCommand;
 use super::exchange::{CallEnd, Consent, News, ServerTools, Stage, ToolEntry, Work};
 use crate::app::App;
 use crate::browser::{self, Browser, Machine};
-use crate::consent::{Approvable, Trustable};
+use crate::consent::{Approvable, ToolsOffer, Trustable};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::failed_request::failed;
@@ -116,7 +116,12 @@ impl Desk {
             Work::Consent(consent) => {
                 let (answers, given) = unbounded_channel();
                 self.answers = Some(answers);
-                Some(tokio::spawn(decide(app, consent, given, teller)).abort_handle())
+                Some(match consent {
+                    Consent::Tools(name) => {
+                        tokio::spawn(decide_tools(app, name, given, teller)).abort_handle()
+                    }
+                    consent => tokio::spawn(decide(app, consent, given, teller)).abort_handle(),
+                })
             }
             Work::Nothing | Work::Paste(_) | Work::Confirm => None,
         };
@@ -310,7 +315,7 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
     // Files are read, and a question waits: not on a thread that others need.
     let decided = tokio::task::spawn_blocking(move || {
         let mut ask = |text: String| {
-            outcome.tell(News::Offered(text.lines().map(str::to_owned).collect()));
+            outcome.tell(News::Offered { lines: text.lines().map(str::to_owned).collect(), command: None });
             matches!(answers.blocking_recv(), Some(Answer::Confirmed))
         };
         match consent {
@@ -331,6 +336,8 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
                     Ok(None)
                 }
             }
+            // A server has to be asked.
+            Consent::Tools(_) => Ok(None),
         }
     });
     let (lines, is_error) = match decided.await {
@@ -338,6 +345,37 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
         // Who asked is gone.
         Ok(Ok(None)) | Err(_) => return,
         Ok(Err(error)) => (lines(&app, error), true),
+    };
+    teller.tell(News::Ran { lines, is_error });
+}
+
+/// As [`decide`], of the tools that a server lists.
+async fn decide_tools(
+    app: Arc<App>,
+    name: String,
+    mut answers: UnboundedReceiver<Answer>,
+    teller: NewsSender,
+) {
+    let reading = app.clone();
+    let decided = async {
+        let loaded = tokio::task::spawn_blocking(move || reading.load()).await;
+        let loaded = loaded.map_err(|_| CliError::usage("config", "the configuration cannot be read"))??;
+        let offer = ToolsOffer::listed(&app, &loaded, &name, &[]).await?;
+        let mut lines: Vec<String> = offer.trouble().into_iter().collect();
+        lines.extend(offer.lines(None).lines().map(str::to_owned));
+        let Some(digest) = offer.digest() else { return Ok(Some(lines)) };
+        let command = Some(app.steps.step(&offer.agreement(&digest)));
+        teller.tell(News::Offered { lines, command });
+        match answers.recv().await {
+            Some(Answer::Confirmed) => offer.approve().map(|()| Some(vec![offer.told()])),
+            _ => Ok(None),
+        }
+    };
+    let (lines, is_error) = match decided.await {
+        Ok(Some(said)) => (said, false),
+        // Who asked is gone.
+        Ok(None) => return,
+        Err(error) => (lines(&app, error), true),
     };
     teller.tell(News::Ran { lines, is_error });
 }

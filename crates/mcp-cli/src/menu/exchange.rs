@@ -82,6 +82,8 @@ pub(crate) enum Consent {
     Approve(String),
     /// Of the folder.
     Trust,
+    /// Of the tools of this server, as it lists them now.
+    Tools(String),
 }
 
 /// What came of it.
@@ -92,8 +94,11 @@ pub(crate) enum News {
     Tools(Result<ServerTools, Vec<String>>),
     Called(CallEnd),
     SignIn(Stage),
-    /// What a decision would allow, in lines.
-    Offered(Vec<String>),
+    /// What a decision would allow, in lines, and the command that allows just that, where there is one.
+    Offered {
+        lines: Vec<String>,
+        command: Option<String>,
+    },
     /// A command has ended, or a decision is made.
     Ran {
         lines: Vec<String>,

@@ -157,7 +157,7 @@
   }
 
   // Deeds that open what is to be read or chosen from: it gets the focus.
-  const OPENS = ["tools", "approve", "trust folder"];
+  const OPENS = ["tools", "approve", "approve tools", "trust folder"];
 
   function panel(state) {
     const close = { running: "stop", ended: "close", log: "close", tools: "close", form: "close" }[state.stage] ?? "give up";
@@ -167,10 +167,12 @@
       const lines = state.lines.join("\n") || (state.stage === "log" ? "No session has written anything yet." : "It said nothing.");
       body.push(h("pre", { tabindex: "0", "data-key": "lines", "aria-label": "what it says" }, lines));
     } else if (state.stage === "offers") {
+      const about = state.command.includes(" approve-tools ") ? "approve tools" : state.command.includes(" trust") ? "trust folder" : "approve";
+      const isOfTools = about === "approve tools";
       body.push(
-        h("p", {}, "This is what it would allow. Nothing has been started yet."),
-        h("pre", { tabindex: "0", "data-key": state.command.includes(" trust") ? "trust folder" : "approve", "aria-label": "what it would allow" }, state.lines.join("\n")),
-        h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "data-key": "confirm", disabled: !isLive, click: () => act({ act: "confirm", mark: state.mark }, '[data-key="lines"]') }, "Yes, allow this")),
+        h("p", {}, isOfTools ? "These tools are new or different. None of them is used before you allow it." : "This is what it would allow. Nothing has been started yet."),
+        h("pre", { tabindex: "0", "data-key": about, "aria-label": "what it would allow" }, state.lines.join("\n")),
+        h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "data-key": "confirm", disabled: !isLive, click: () => act({ act: "confirm", mark: state.mark }, '[data-key="lines"]') }, isOfTools ? "Yes, allow these" : "Yes, allow this")),
       );
     } else if (state.stage === "tools") {
       body.push(...tools(state));

@@ -166,7 +166,12 @@ impl Panel {
             (News::Ran { lines, is_error }, Self::Consent { state, .. }) => {
                 *state = ConsentState::Ended { said: lines, is_error };
             }
-            (News::Offered(lines), Self::Consent { state, .. }) => *state = ConsentState::Offers(lines),
+            (News::Offered { lines, command: exact }, Self::Consent { command, state, .. }) => {
+                *state = ConsentState::Offers(lines);
+                if let Some(exact) = exact {
+                    *command = exact;
+                }
+            }
             (News::Log(new), Self::Log { lines, .. }) => *lines = new,
             (News::Tools(new), Self::Tools { listed, .. }) => *listed = Some(new),
             (News::Called(ended), Self::Tools { form: Some(form), .. }) => form.hear(ended),

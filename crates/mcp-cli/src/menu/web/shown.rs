@@ -104,6 +104,7 @@ impl Page {
             }
             Action::Approve => Consent::Approve(name()),
             Action::Trust => Consent::Trust,
+            Action::ApproveTools => Consent::Tools(name()),
             action if runs(action) => return Some(self.run(name(), command)),
             _ => return None,
         };
@@ -142,9 +143,9 @@ impl Page {
     }
 }
 
-/// What can be done from a browser. An editor is a program of the person's own, and `approve-tools` asks at a terminal.
+/// What can be done from a browser. An editor is a program of the person's own.
 fn runs(action: Action) -> bool {
-    !matches!(action, Action::EditConfig | Action::ApproveTools)
+    action != Action::EditConfig
 }
 
 /// The key of the tools of a server; on a terminal it is Enter.

@@ -97,9 +97,7 @@ fn s_w1_only_what_is_offered_is_done() {
     ] {
         assert_eq!(press(stray), None, "nothing waits for it");
     }
-    for action in [Action::EditConfig, Action::ApproveTools] {
-        assert!(!runs(action), "{action:?}");
-    }
+    assert!(!runs(Action::EditConfig));
 }
 
 #[test]
@@ -124,6 +122,11 @@ fn a_sign_in_on_the_page_goes_through_its_stages() {
     assert_eq!(document(&page, &menu)["panel"], Value::Null);
 }
 
+fn offered(lines: &[&str], command: Option<&str>) -> News {
+    let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+    News::Offered { lines, command: command.map(str::to_owned) }
+}
+
 /// A project's server waits for its approval, another one for trust in its folder.
 #[test]
 fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
@@ -132,7 +135,10 @@ fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
         server.row.actions = vec![action];
         server
     };
-    let menu = menu_of("mcplink menu --web", vec![waits("db", Action::Approve), waits("up", Action::Trust)]);
+    let menu = menu_of(
+        "mcplink menu --web",
+        vec![waits("db", Action::Approve), waits("up", Action::Trust), waits("pins", Action::ApproveTools)],
+    );
     let mut page = Page::default();
     let panel = |page: &Page| document(page, &menu)["panel"].clone();
     let asks = Some(PersonStep::Begin(Work::Consent(Consent::Approve("db".into()))));
@@ -142,7 +148,7 @@ fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
         (&json!("running"), &json!("mcplink approve db"))
     );
     assert_eq!(page.press(&menu, Press::Confirm { mark: 1 }), None, "nothing was shown yet");
-    page.hear(News::Offered(vec!["db  /p/.mcp.json:2".into(), "  command  my-db".into()]));
+    page.hear(offered(&["db  /p/.mcp.json:2", "  command  my-db"], None));
     assert_eq!((&panel(&page)["stage"], &panel(&page)["mark"]), (&json!("offers"), &json!(1)));
     assert_eq!(panel(&page)["lines"][1], "  command  my-db");
     for mark in [0, 2] {
@@ -151,10 +157,19 @@ fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
     // Another question has taken its place.
     let asks = Some(PersonStep::Begin(Work::Consent(Consent::Trust)));
     assert_eq!(page.press(&menu, key("up", 't')), asks);
-    page.hear(News::Offered(vec!["/p".into()]));
+    page.hear(offered(&["/p"], None));
     assert_eq!(page.press(&menu, Press::Confirm { mark: 1 }), None, "that one was of db");
     assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), Some(PersonStep::Begin(Work::Confirm)));
     assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "once");
+    // Tools, with the command that agrees to just these.
+    let asks = Some(Deed::Begin(Work::Consent(Consent::Tools("pins".into()))));
+    assert_eq!(page.press(&menu, key("pins", 'a')), asks);
+    assert_eq!(panel(&page)["command"], "mcplink approve-tools pins");
+    page.hear(offered(&["new       send"], Some("mcplink approve-tools pins --yes=sha256:1")));
+    assert_eq!(panel(&page)["command"], "mcplink approve-tools pins --yes=sha256:1");
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "that one was of the folder");
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 3 }), Some(Deed::Begin(Work::Confirm)));
+    page.press(&menu, key("up", 't'));
     page.hear(News::Ran { lines: vec!["/p is trusted".into()], is_error: false });
     assert_eq!(
         (&panel(&page)["stage"], &panel(&page)["lines"]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mcp_auth::url_policy::UrlSource;
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_transport::connect::ConnectPolicy;
-use mcp_transport::tools::ToolList;
+use mcp_transport::tools::{Tool, ToolList};
 use mcp_transport::{Connection, TransportError};
 
 use crate::app::App;
@@ -20,22 +20,22 @@ use crate::view::shown;
 use mcp_connect::{ConfiguredServer, Probe};
 use mcp_transport::supervisor::NoContact;
 
-pub(super) use crate::failed_request::{failed, said};
+pub(crate) use crate::failed_request::{failed, said};
 
 /// A connected server.
 #[derive(Debug)]
-pub(super) struct OpenServer {
-    pub(super) wired: ConfiguredServer,
-    pub(super) connection: Connection,
+pub(crate) struct OpenServer {
+    pub(crate) wired: ConfiguredServer,
+    pub(crate) connection: Connection,
     /// The tools, where they were asked for and could be listed.
-    pub(super) tools: Option<ToolList>,
+    pub(crate) tools: Option<ToolList>,
     /// Why the tools could not be listed.
-    pub(super) error: Option<TransportError>,
+    pub(crate) error: Option<TransportError>,
 }
 
 /// What a command wants of a connection beside its own request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum ConnectionNeeds {
+pub(crate) enum ConnectionNeeds {
     /// Nothing.
     Nothing,
     /// The list of tools.
@@ -47,7 +47,7 @@ pub(super) enum ConnectionNeeds {
 }
 
 /// Connects to the server `name`.
-pub(super) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> Result<OpenServer, CliError> {
+pub(crate) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> Result<OpenServer, CliError> {
     let loaded = app.load()?;
     let mut wired = loaded.wired(app, name).await?;
     // A local process is on this machine.
@@ -134,8 +134,22 @@ fn not_connected(row: &Row) -> CliError {
     }
 }
 
+/// The error of a tool that is not in the list, if there is a list and it is not.
+pub(crate) fn unknown_tool(listed: &[Tool], name: &str, tool: &str) -> Option<CliError> {
+    if listed.is_empty() || listed.iter().any(|listed| listed.name == tool) {
+        return None;
+    }
+    let message = format!("{} has no tool {tool:?}", shown::name(name));
+    let error = CliError::new(ExitStatus::ToolError, "unknown-tool", message)
+        .next(format!("mcplink tools {}", mcp_text::shell_word(name)));
+    Some(match mcp_config::nearest(tool, listed.iter().map(|tool| tool.name.as_str())) {
+        Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
+        None => error,
+    })
+}
+
 /// A status as the predicate of a sentence about a server.
-pub(super) fn stands(status: ServerStatus) -> &'static str {
+pub(crate) fn stands(status: ServerStatus) -> &'static str {
     match status {
         ServerStatus::Connected => "is connected",
         ServerStatus::Failed => "is not available",
