@@ -63,7 +63,10 @@ impl AuthError {
 
     /// A source of this name that did not answer within `limit`.
     pub fn timed_out(provider: &str, limit: Duration) -> Self {
-        let message = format!("get credentials from {provider}: it did not answer within {limit:?}");
+        let message = format!(
+            "get credentials from {provider}: it did not answer within {}",
+            mcp_text::time_limit(limit)
+        );
         Self::new(AuthErrorKind::TimedOut, message)
     }
 

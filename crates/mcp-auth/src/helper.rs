@@ -265,7 +265,7 @@ fn ended(output: &Output, limit: Duration, more: &str) -> Result<Option<i32>, Fl
         RunEnd::Exited(status) if status.success() => Ok(status.code()),
         RunEnd::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code(), said: None }),
         RunEnd::TimedOut => {
-            stopped(format!("it did not finish within {} s and was stopped{more}", limit.as_secs_f64()))
+            stopped(format!("it did not finish within {} and was stopped{more}", mcp_text::time_limit(limit)))
         }
         RunEnd::TooMuchOutput => {
             stopped(format!("it printed more than {} KiB and was stopped", run::MAX_STDOUT / 1024))

@@ -41,7 +41,7 @@ impl Deadline {
 
     /// How it is shown: the limit and the option that moves it.
     pub(crate) fn text(&self) -> String {
-        format!("{} (--timeout)", duration(self.limit))
+        format!("{} (--timeout)", mcp_text::time_limit(self.limit))
     }
 }
 
@@ -91,29 +91,9 @@ pub(crate) async fn within(
     })
 }
 
-/// A limit in the unit in which people give it.
-pub(crate) fn duration(limit: Duration) -> String {
-    if limit < Duration::from_secs(1) || limit.subsec_millis() != 0 && limit < Duration::from_secs(10) {
-        return format!("{} ms", limit.as_millis());
-    }
-    match limit.as_secs() {
-        seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn limits_are_told_as_people_give_them() {
-        for (limit, report) in
-            [(300, "300 ms"), (1500, "1500 ms"), (2000, "2 s"), (90_000, "90 s"), (300_000, "5 min")]
-        {
-            assert_eq!(duration(Duration::from_millis(limit)), report);
-        }
-    }
 
     #[test]
     fn a_limit_beyond_the_end_of_time_is_one() {

@@ -193,7 +193,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             let moved_by = evidence.limit.as_ref().and_then(moved_by);
             format!(
                 "the command was started and did not speak MCP within {}{}",
-                seconds(*limit),
+                mcp_text::time_limit(*limit),
                 moved_by.map(|moved_by| format!(" ({moved_by})")).unwrap_or_default()
             )
         }
@@ -260,7 +260,7 @@ fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> Str
 /// Within which limit, and what moves it.
 fn in_time(evidence: &Evidence) -> String {
     let Some(limit) = &evidence.limit else { return "in time".to_owned() };
-    let within = format!("within {}", length(limit.length));
+    let within = format!("within {}", mcp_text::time_limit(limit.length));
     match moved_by(limit) {
         Some(moved_by) => format!("{within} ({moved_by})"),
         None => within,
@@ -391,14 +391,6 @@ fn times(evidence: &Evidence) -> String {
     match evidence.took {
         Some(took) => format!("{times} in {}.{} s", took.as_secs(), took.subsec_millis() / 100),
         None => times,
-    }
-}
-
-/// A limit in the unit in which people give it.
-fn length(limit: Duration) -> String {
-    match limit.subsec_millis() {
-        0 => format!("{} s", limit.as_secs()),
-        _ => format!("{} ms", limit.as_millis()),
     }
 }
 

@@ -279,6 +279,8 @@ mod tests {
             "run `/usr/bin/env corp login`",
             "run `npx sso-login`",
             "run `busybox wget h.example`",
+            "run `corp login --`",
+            "could not run:\n  my-sso login",
             "run `corp login; rm x`",
             "run `corp login\u{7}`",
             "run `corp \"login\"`",

@@ -15,6 +15,7 @@ mod sequence;
 mod shape;
 mod shell;
 pub mod telling;
+mod time_limit;
 mod variables;
 mod visible;
 
@@ -28,4 +29,5 @@ pub use names::{
 };
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;
+pub use time_limit::time_limit;
 pub use variables::{is_scheme, is_variable_name, nothing, unexpanded, variable};

@@ -188,7 +188,7 @@ impl Connection {
         tokio::time::timeout(left, self.pages_as_they_come(method, member, options)).await.unwrap_or_else(
             |_| {
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
-                let message = format!("{method} did not come to its end in {} ms", limit.as_millis());
+                let message = format!("{method} did not come to its end in {}", mcp_text::time_limit(limit));
                 let of = if options.timeout.is_some() { LimitSubject::Caller } else { LimitSubject::Attempt };
                 let error = TransportError::new(kind, message).at_limit(Limit::new(limit, of));
                 Err(error.with_limit_named(&self.inner().options.limit_names))

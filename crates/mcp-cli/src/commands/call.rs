@@ -12,7 +12,6 @@ use crate::args::CallArgs;
 use crate::arguments::{ArgumentError, Arguments, Mismatch};
 use crate::confirmation::Answers;
 use crate::connected::{ConnectionNeeds, OpenServer, connected, failed, unknown_tool};
-use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::inputs;
@@ -188,7 +187,7 @@ impl ToolList<'_> {
             let listed = tokio::time::timeout(limit, self.open.connection.list_tools(&options)).await;
             if listed.is_err() && !self.app.json {
                 let name = shown::name(&self.open.wired.description.name);
-                let limit = duration(limit);
+                let limit = mcp_text::time_limit(limit);
                 self.app.output.note(&format!(
                     "note: {name} did not list its tools within {limit}; the arguments go as they were typed\n"
                 ));
@@ -244,11 +243,12 @@ fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportEr
     let of_all = app.host.connector().options().request_timeout;
     let (limit, next) = match (app.deadline, of_entry, of_all) {
         (Some(deadline), _, _) if deadline.is_over() => (deadline.text(), format!("mcplink status {name}")),
-        (None, Some(limit), _) => {
-            (format!("{} (`timeout` of its entry)", duration(limit)), format!("mcplink get {name}"))
-        }
+        (None, Some(limit), _) => (
+            format!("{} (`timeout` of its entry)", mcp_text::time_limit(limit)),
+            format!("mcplink get {name}"),
+        ),
         (None, None, Some(limit)) => (
-            format!("{} (MCP_TOOL_TIMEOUT)", duration(limit)),
+            format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)),
             format!("mcplink call {name} {} --timeout 10m", mcp_text::shell_word(&args.tool)),
         ),
         _ => return None,

@@ -7,7 +7,6 @@ use mcp_transport::Endpoint;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::problems::problem_text;
@@ -73,13 +72,13 @@ fn decides(app: &App, wired: &ConfiguredServer) -> Vec<(&'static str, String)> {
         facts.push(("proxy", proxy.unwrap_or_else(|| "none for this address".to_owned())));
     }
     let connect = if wired.is_stdio() { options.startup_timeout } else { options.connect_timeout };
-    facts.push(("connects within", format!("{} {}", duration(connect), set("MCP_TIMEOUT"))));
+    facts.push(("connects within", format!("{} {}", mcp_text::time_limit(connect), set("MCP_TIMEOUT"))));
     let of_entry = wired.state.as_ref().ok().and_then(|server| server.timeout);
     facts.push((
         "a call within",
         match (of_entry, options.request_timeout) {
-            (Some(limit), _) => format!("{} (timeout of its entry)", duration(limit)),
-            (None, Some(limit)) => format!("{} (MCP_TOOL_TIMEOUT)", duration(limit)),
+            (Some(limit), _) => format!("{} (timeout of its entry)", mcp_text::time_limit(limit)),
+            (None, Some(limit)) => format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)),
             (None, None) => "any time (timeout of its entry, MCP_TOOL_TIMEOUT)".to_owned(),
         },
     ));

@@ -58,7 +58,7 @@ impl CallEnd {
     pub(super) fn summary(&self) -> String {
         let took = Duration::from_millis(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX));
         let how = if self.is_error { "failed" } else { "result" };
-        format!("{how} after {}", crate::deadline::duration(took))
+        format!("{how} after {}", mcp_text::time_limit(took))
     }
 }
 

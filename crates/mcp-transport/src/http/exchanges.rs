@@ -93,7 +93,8 @@ impl HttpClient {
         // The whole exchange has one limit: a server that trickles must not hold up a connection.
         let limit = self.options().connect_timeout;
         let answer = tokio::time::timeout(limit, answer).await.map_err(|_| {
-            let message = format!("no answer within {} ms (MCP_TIMEOUT allows more)", limit.as_millis());
+            let message =
+                format!("no answer within {} (MCP_TIMEOUT allows more)", mcp_text::time_limit(limit));
             TransportError::new(TransportErrorKind::Timeout { stage: TimeoutStage::Total }, message)
         })?;
         let (status, headers, body) = answer?;
@@ -115,8 +116,8 @@ impl HttpExchange for HttpClient {
                 let message = match error.kind() {
                     TransportErrorKind::Timeout { stage: TimeoutStage::Total } => {
                         let options = self.options();
-                        let waited = options.connect_timeout.as_millis();
-                        let mut said = format!("the authorization server did not answer within {waited} ms");
+                        let waited = mcp_text::time_limit(options.connect_timeout);
+                        let mut said = format!("the authorization server did not answer within {waited}");
                         if let Some(setting) = &options.limit_names.attempt {
                             said.push_str(&format!(" ({setting} allows more)"));
                         }

@@ -102,13 +102,14 @@ impl fmt::Display for RequestError {
                         let kind = ProviderKind::named(provider);
                         let called = kind.as_ref().map_or(&**provider, ProviderKind::called);
                         let called = mcp_text::line(called, 80);
+                        let limit = mcp_text::time_limit(*limit);
                         return write!(
                             f,
-                            "no connection within {limit:?}: {called} did not supply credentials"
+                            "no connection within {limit}: {called} did not supply credentials"
                         );
                     }
                     Some(WaitTimeout { limit, provider: None }) => {
-                        write!(f, "no connection within {limit:?}")?
+                        write!(f, "no connection within {}", mcp_text::time_limit(*limit))?
                     }
                     None => write!(f, "the server is not connected ({})", snapshot.status)?,
                 }

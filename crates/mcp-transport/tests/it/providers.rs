@@ -305,7 +305,7 @@ async fn a_call_that_waits_for_a_source_until_its_limit_was_not_sent() {
     let error = connection.call_tool("echo", Some(&arguments), &limit).await.unwrap_err();
     assert_eq!(meaning(&error), NO_CREDENTIALS);
     assert!(!error.may_have_been_sent());
-    assert!(described(&error).contains("agent: it did not answer within 100ms"), "{}", described(&error));
+    assert!(described(&error).contains("agent: it did not answer within 100 ms"), "{}", described(&error));
     // A server that is silent is still a server that is silent.
     provider.source().0.store(false, Ordering::SeqCst);
     AuthProvider::invalidate(&*provider);

@@ -142,7 +142,7 @@ impl Process {
                 self.group.stop().await;
                 return said.into_error(spec, method);
             }
-            Failure::Silent => format!("it did not answer within {:?}", self.limit),
+            Failure::Silent => format!("it did not answer within {}", mcp_text::time_limit(self.limit)),
             Failure::Ended => match timeout(LAST_WORDS, self.group.wait()).await {
                 Ok(Ok(status)) => format!("it ended ({})", ended(status)),
                 _ => "it closed its output".to_owned(),

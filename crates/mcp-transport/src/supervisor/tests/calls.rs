@@ -84,13 +84,13 @@ async fn the_one_that_was_waited_for_is_named() {
     let handle = script.start();
     let options = RequestOptions::new().with_timeout(secs(1));
     let silent = handle.call_tool("x", None, &options).await.unwrap_err();
-    assert_eq!(silent.to_string(), "no connection within 1s: connecting");
+    assert_eq!(silent.to_string(), "no connection within 1 s: connecting");
     assert_eq!(silent.awaited_provider(), None);
     script.then([Step::HangAtCredentials]);
     handle.config_changed();
     settle().await;
     let hanging = handle.call_tool("x", None, &options).await.unwrap_err();
-    assert_eq!(hanging.to_string(), "no connection within 1s: anonymous did not supply credentials");
+    assert_eq!(hanging.to_string(), "no connection within 1 s: anonymous did not supply credentials");
     assert_eq!(hanging.awaited_provider(), Some("anonymous"));
     // One that is not waited for is not to blame.
     let at_once = RequestOptions::new().with_patience(Duration::ZERO);
