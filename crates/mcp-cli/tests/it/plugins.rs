@@ -82,6 +82,17 @@ fn what_a_plugin_does_wrong_is_told_as_its_own_failure_and_nothing_is_sent() {
         setting.run(&["auth-plugin", "check", &script(&setting, name, code)], broken);
     }
     assert!(server.requests().is_empty());
+    // One that says that a person has to sign in again did not give credentials.
+    let code =
+        r#"printf '{"id":%s,"error":{"message":"your ticket is over","kind":"sign-in-expired"}}\n' "$id""#;
+    let mut entry = http(&server);
+    entry["auth"] = json!({ "provider": script(&setting, "ended", code) });
+    setting.write("web", entry);
+    let seen = crate::setting::row(&setting.run(&["doctor", "web", "--json"], 3).json(), "web");
+    let checks = seen["checks"].as_array().unwrap();
+    let run = checks.iter().find(|check| check["topic"] == "grant-run").unwrap();
+    assert_eq!(run["state"], "bad", "{seen:#}");
+    assert!(!seen.to_string().contains("it gave credentials"), "{seen:#}");
     let mut entry = http(&server);
     entry["auth"] = json!({ "provider": "nowhere" });
     setting.write("web", entry.clone());

@@ -163,6 +163,8 @@ impl Findings<'_> {
             Is::CredentialsFailed if self.is_in_keyring() => Of::Keyring,
             Is::CredentialsFailed => Of::Credentials,
             Is::SignInExpired if self.for_tokens().next().is_some() => Of::Refresh,
+            // A plug-in says so of a sign-in of its own.
+            Is::SignInExpired if self.is_unattended() => Of::GrantRun,
             Is::SignInExpired | Is::WrongAccount => Of::Token,
             Is::Tls => Of::Tls,
             _ if self.speaks_tls => Of::Tls,

@@ -74,6 +74,11 @@ pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url
         // A record of TLS: an alert, or a handshake (RFC 8446 section 5.1).
         [0x15 | 0x16, 3, ..] => Some("what answers speaks TLS: its URL begins with https://".to_owned()),
         heard if heard.starts_with(b"HTTP/1.") => None,
+        // The settings that begin every connection of HTTP/2 (RFC 9113 section 3.4).
+        [_, _, _, 4, 0, 0, 0, 0, 0, ..] => Some(
+            "what answers speaks HTTP/2 without TLS, which is not spoken here: it may have another port for HTTP/1.1, or for TLS"
+                .to_owned(),
+        ),
         heard => {
             let what = super::form::described("", heard);
             Some(format!(

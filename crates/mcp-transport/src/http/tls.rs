@@ -234,7 +234,7 @@ impl LazyVerifier {
     }
 
     /// The same error, where it is that nothing vouches for the certificate, with what is known of that.
-    fn explained(&self, error: TlsError, certificate: &CertificateDer<'_>) -> TlsError {
+    fn explained(&self, error: TlsError, certificate: &CertificateDer<'_>, is_alone: bool) -> TlsError {
         let untrusted = match &error {
             TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => true,
             // A certificate that is its own authority, given as that of a server, has no kind of its own there.
@@ -246,7 +246,7 @@ impl LazyVerifier {
         if !untrusted || (is_other && !self_signed) {
             return error;
         }
-        let why = UntrustedCertificate { self_signed, unusable: self.unusable.clone() };
+        let why = UntrustedCertificate { self_signed, is_alone, unusable: self.unusable.clone() };
         TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
     }
 }
@@ -266,7 +266,7 @@ impl ServerCertVerifier for LazyVerifier {
         }
         let verdict =
             self.loaded()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        verdict.map_err(|error| self.explained(error, end_entity))
+        verdict.map_err(|error| self.explained(error, end_entity, intermediates.is_empty()))
     }
 
     fn verify_tls12_signature(

@@ -109,7 +109,14 @@ fn proxy_words(error: &(dyn Error + 'static)) -> Option<String> {
             "could not resolve to acceptable address type" => {
                 "there is no host of that name here; a proxy of `socks5h://` looks names up itself".to_owned()
             }
-            said => said.to_owned(),
+            // RFC 1928 section 6.
+            "general server failure" => "it failed, and does not say at what".to_owned(),
+            "connection not allowed" => "its rules do not allow this connection".to_owned(),
+            "network unreachable" => "it has no way to the network of the server".to_owned(),
+            "host unreachable" => "it has no way to the host of the server".to_owned(),
+            "connection refused" => "the server refused its connection".to_owned(),
+            "server failed to execute command" => "it refused, or does not reach the server".to_owned(),
+            said => format!("it says: {said}"),
         });
         socks.or_else(|| text.contains(NO_TUNNEL).then(|| "it did not open the way to the server".to_owned()))
     })
@@ -282,6 +289,8 @@ fn presented_names(presented: &[String]) -> String {
 pub(super) struct UntrustedCertificate {
     /// Nothing but itself.
     pub(super) self_signed: bool,
+    /// The server sent no other certificate, which could vouch for it.
+    pub(super) is_alone: bool,
     /// What was to be trusted in addition, and could not be read.
     pub(super) unusable: Vec<String>,
 }
@@ -294,6 +303,9 @@ impl fmt::Display for UntrustedCertificate {
                 "the certificate of the server is signed by an authority that is not trusted here; trust it with NODE_EXTRA_CA_CERTS=FILE"
             }
         })?;
+        if self.is_alone && !self.self_signed {
+            f.write_str(", or have the server send its chain: it sends its own certificate alone")?;
+        }
         self.unusable.iter().try_for_each(|unusable| write!(f, "; {unusable}"))
     }
 }
@@ -366,7 +378,11 @@ mod tests {
         };
         let untrusted = |self_signed| {
             let unusable = vec!["NODE_EXTRA_CA_CERTS names /x, which is not there".to_owned()];
-            Bad::Other(OtherError(Arc::new(UntrustedCertificate { self_signed, unusable })))
+            Bad::Other(OtherError(Arc::new(UntrustedCertificate {
+                self_signed,
+                is_alone: self_signed,
+                unusable,
+            })))
         };
         for (error, words) in [
             (bad(Bad::Expired), "has expired"),
@@ -451,6 +467,8 @@ mod tests {
             ("SOCKS error: credentials not accepted", &credentials, ""),
             ("SOCKS error: failed to create underlying connection", &no_proxy, "it does not answer"),
             ("SOCKS error: io error during SOCKS handshake", &no_proxy, "it does not speak SOCKS"),
+            ("SOCKS error: connection not allowed", &no_proxy, "its rules do not allow this connection"),
+            ("SOCKS error: ttl expired", &no_proxy, "it says: ttl expired"),
         ] {
             assert_eq!(
                 report(io::Error::other(text), by(Kind::Socks)),

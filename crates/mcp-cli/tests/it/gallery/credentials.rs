@@ -29,7 +29,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("helper-cure", Some(HelperFailed), "helper-run", "code 9 (stderr: corp: please run `corp login`)", CORP),
     ("helper-cure-on-top", Some(HelperFailed), "helper-run", "the session of yesterday has ended", CORP),
     ("helper-null", Some(HelperFailed), "helper-run", "`Authorization` is null", RUN),
-    ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 0.5 s", AGAIN),
+    ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 500 ms", AGAIN),
     ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", RUN),
     ("helper-refused", Some(CredentialsRejected), "answer", "headers that headersHelper returned", AGAIN),
     ("variable-unset", Some(CredentialsRejected), "answer", "not set here: GALLERY_TOKEN", SHOW),

@@ -15,7 +15,9 @@ const EDIT: &str = "mcplink validate";
 pub(super) const EXPECTED: &[Expected] = &[
     ("no-endpoint", Some(Config), "configuration", "mcpServers.s.url: is missing", EDIT),
     ("foreign-word", Some(Config), "configuration", "`serverUrl` is Windsurf's word", EDIT),
-    ("foreign-type", Some(Config), "configuration", "mcpServers.s.type", EDIT),
+    ("foreign-type", Some(Config), "configuration", "another host's word for it", EDIT),
+    ("unknown-type", Some(Config), "configuration", "unknown type \"grpc\"", EDIT),
+    ("websocket", Some(Config), "configuration", "WebSocket is not supported", EDIT),
     ("command-list", Some(Config), "configuration", "its first word as `command`", EDIT),
     ("number", Some(Config), "configuration", "env.PORT", EDIT),
     ("header-number", Some(Config), "configuration", "headers.X: expected a string", EDIT),
@@ -47,6 +49,10 @@ fn bring_about(name: &str) -> Broken {
         "no-endpoint" => mended(json!({ "type": "http" }), "url"),
         "foreign-word" => mended(json!({ "serverUrl": server.url() }), "\"type\": \"http\""),
         "foreign-type" => mended(json!({ "type": "remote", "url": server.url() }), "\"type\": \"http\""),
+        "unknown-type" => mended(json!({ "type": "grpc", "url": server.url() }), "the types are stdio, http"),
+        "websocket" => {
+            mended(json!({ "type": "ws", "url": "ws://127.0.0.1:1/mcp" }), "address of the same server")
+        }
         "command-list" => mended(json!({ "command": ["npx", "x"] }), "as `args`"),
         "number" => mended(json!({ "command": "x", "env": { "PORT": 1 } }), "double quotes"),
         "header-number" => {

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use mcp_status::ReasonCode::{
-    Moved, NotFound, Protocol, ProxyAuth, RateLimited, Rejected, Timeout, Tls, ToolsUnavailable, Unavailable,
-    Unreachable, Version,
+    Config, Moved, NotFound, Protocol, ProxyAuth, RateLimited, Rejected, Timeout, Tls, ToolsUnavailable,
+    Unavailable, Unreachable, Version,
 };
 use mcp_testkit::{Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer};
 use serde_json::{Value, json};
@@ -21,8 +21,11 @@ const SHOW: &str = "mcplink get s";
 pub(super) const EXPECTED: &[Expected] = &[
     ("down", Some(Unreachable), "tcp", "no connection to http://127", WAIT),
     ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", WAIT),
-    ("dead-proxy", Some(Unreachable), "tcp", "no way through the proxy", WAIT),
+    ("dead-proxy", Some(Unreachable), "tcp", "(HTTP_PROXY)", WAIT),
     ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", SHOW),
+    ("proxy-password", Some(ProxyAuth), "proxy", "user and password stand in its URL", SHOW),
+    ("socks-rules", Some(Unreachable), "proxy", "its rules do not allow this connection", WAIT),
+    ("not-socks", Some(Unreachable), "proxy", "it does not speak SOCKS", WAIT),
     ("silent", Some(Timeout), "answer", "no answer", WAIT),
     ("restarting", Some(Unavailable), "answer", "(503)", WAIT),
     ("busy", Some(RateLimited), "answer", "(429)", WAIT),
@@ -32,9 +35,18 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("self-signed", Some(Tls), "tls", "self-signed", SHOW),
     ("other-name", Some(Tls), "tls", "not for other.test", SHOW),
     ("expired", Some(Tls), "tls", "the certificate of the server has expired", SHOW),
+    ("not-yet-valid", Some(Tls), "tls", "the certificate of the server is not valid yet", SHOW),
+    ("no-intermediate", Some(Tls), "tls", "it sends its own certificate alone", SHOW),
+    ("no-authority-file", Some(Config), "configuration", "mcpServers.s.tls.ca names", SHOW),
     ("wrong-path", Some(NotFound), "answer", "(404)", SHOW),
     ("moved", Some(Moved), "answer", "sends every request elsewhere (308)", SHOW),
     ("rejected", Some(Rejected), "answer", "(422)", SHOW),
+    ("misdirected", Some(Rejected), "answer", "(421)", SHOW),
+    ("breaks-off", Some(Unreachable), "answer", "broke off", WAIT),
+    ("empty-answer", Some(Protocol), "handshake", "the answer is empty (200)", SHOW),
+    ("not-http", Some(Protocol), "handshake", "begins with \"SSH-2.0", SHOW),
+    ("http-2-only", Some(Protocol), "handshake", "HTTP/2 without TLS", SHOW),
+    ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", SHOW),
     ("other-json", Some(Protocol), "handshake", "application/json that begins with", SHOW),
     ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", SHOW),
     ("old-version", Some(Version), "handshake", "1999-01-01", SHOW),
@@ -58,6 +70,22 @@ fn refusing_proxy() -> String {
         }
     });
     url
+}
+
+/// A port that says this to each connection that says something.
+fn port_that_says(answers: &'static [&'static [u8]]) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { break };
+            for answer in answers {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer);
+            }
+        }
+    });
+    port
 }
 
 fn at(url: impl ToString) -> Value {
@@ -98,6 +126,27 @@ fn bring_about(name: &str) -> Broken {
             Broken::of(json!({ "type": "http", "url": url, "proxy": refusing_proxy() }))
                 .rewrite("goes past it", good.clone())
         }
+        "proxy-password" => {
+            let proxy = ForwardProxy::start().unwrap();
+            // `me:secret`
+            proxy.want("Basic bWU6c2VjcmV0");
+            // It takes every name to this machine.
+            let through = |proxy: String| json!({ "type": "http", "url": format!("http://mcp.test:{}/mcp", server.address().port()), "proxy": proxy });
+            let entry = through(proxy.url());
+            let mended = through(proxy.url().replacen("http://", "http://me:secret@", 1));
+            Broken::of(entry).holding(proxy).rewrite("before the host", mended)
+        }
+        "socks-rules" | "not-socks" => {
+            // Version 5 without a password; then that its rules do not allow it (RFC 1928 section 6).
+            let answers: &[&[u8]] = match name {
+                "socks-rules" => &[b"\x05\x00", b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"],
+                _ => &[b"HTTP/1.1 400 Bad Request\r\n\r\n"],
+            };
+            let named = if name == "socks-rules" { "its rules" } else { "does not speak SOCKS" };
+            let proxy = format!("socks5h://127.0.0.1:{}", port_that_says(answers));
+            Broken::of(json!({ "type": "http", "url": "http://mcp.test/mcp", "proxy": proxy }))
+                .elsewhere(named, move |broken| broken.setting.write("s", good.clone()))
+        }
         "silent" => passing(Answer::Hang).with("MCP_TIMEOUT", "1000"),
         "restarting" => passing(Answer::status(503)),
         "busy" => passing(Answer::status(429)),
@@ -129,6 +178,28 @@ fn bring_about(name: &str) -> Broken {
                 .holding(proxy)
                 .rewrite("localhost", at(format!("https://localhost:{port}/mcp")))
         }
+        "not-yet-valid" => {
+            let port = tls_in_front_of(server.address(), "not-yet").port();
+            Broken::of(at(format!("https://localhost:{port}/mcp")))
+                .elsewhere("2120-01-01", move |broken| broken.setting.write("s", good.clone()))
+        }
+        "no-intermediate" => {
+            let port = tls_in_front_of(server.address(), "no-intermediate").port();
+            let file = |name: &str| fixture(name).to_string_lossy().into_owned();
+            let with_those_between = file("corp-bundle.pem");
+            Broken::of(at(format!("https://localhost:{port}/mcp")))
+                .with("NODE_EXTRA_CA_CERTS", file("corp-root.pem"))
+                .edit("NODE_EXTRA_CA_CERTS", move |broken| {
+                    broken.environment = vec![("NODE_EXTRA_CA_CERTS", with_those_between)];
+                })
+        }
+        "no-authority-file" => {
+            let port = tls_in_front_of(server.address(), "localhost").port();
+            let trusting = |file: String| json!({ "type": "http", "url": format!("https://localhost:{port}/mcp"), "tls": { "ca": file } });
+            let right = fixture("authority.pem").to_string_lossy().into_owned();
+            Broken::of(trusting("/no/such/authority.pem".to_owned()))
+                .rewrite("/no/such/authority.pem", trusting(right))
+        }
         "expired" => {
             let port = tls_in_front_of(server.address(), "expired").port();
             let trusted = fixture("authority.pem").to_string_lossy().into_owned();
@@ -138,6 +209,27 @@ fn bring_about(name: &str) -> Broken {
         }
         "wrong-path" => Broken::of(at(server.url().join("/mcpp").unwrap())).rewrite("/mcpp", good.clone()),
         "moved" => answering(Answer::redirect(308, server.url().to_string())).rewrite("moved", good.clone()),
+        "misdirected" => answering(Answer::status(421)).rewrite("421", good.clone()),
+        "breaks-off" => passing(Answer::Drop),
+        "empty-answer" => {
+            answering(Answer::Http(HttpAnswer::new(200))).rewrite("the answer is empty", good.clone())
+        }
+        "not-http" => Broken::of(at(format!("http://127.0.0.1:{}/mcp", port_that_says(&[b"SSH-2.0-x\r\n"]))))
+            .rewrite("SSH-2.0", good.clone()),
+        "http-2-only" => {
+            // Its settings, and that it does not go on with who says something else (RFC 9113 section 3.4).
+            let answers: &[&[u8]] =
+                &[b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"];
+            Broken::of(at(format!("http://127.0.0.1:{}/mcp", port_that_says(answers))))
+                .rewrite("HTTP/2 without TLS", good.clone())
+        }
+        "too-long" => {
+            let talkative = FakeMcpServer::builder().instructions("much ".repeat(400)).start().unwrap();
+            let mut entry = http(&talkative);
+            entry["limits"] = json!({ "handshakeBytes": 1024 });
+            let mended = http(&talkative);
+            Broken::of(entry).holding(talkative).rewrite("limits.handshakeBytes", mended)
+        }
         "rejected" => answering(Answer::status(422)).rewrite("422", good.clone()),
         "other-json" => answering(Answer::json(json!({ "hello": "world" }))).rewrite("hello", good.clone()),
         "web-page" => {

@@ -2,7 +2,7 @@
 
 use mcp_auth::{GrantSpec, SecretSource, UnattendedSupply};
 
-use super::super::check::{Check, CheckTopic};
+use super::super::check::{Check, CheckState, CheckTopic};
 use super::{Findings, span};
 
 impl Findings<'_> {
@@ -24,10 +24,13 @@ impl Findings<'_> {
             _ => Check::good(source, name),
         };
         let run = CheckTopic::GrantRun;
-        let took = self.server.snapshot().last_fetch.map(|fetch| format!("after {}", span(fetch.duration)));
+        let fetch = self.server.snapshot().last_fetch;
+        let succeeded = fetch.as_ref().is_some_and(|fetch| fetch.succeeded);
+        let took = fetch.map(|fetch| format!("after {}", span(fetch.duration)));
         let check = match (self.blames(run), took) {
             (Some(message), took) => took.into_iter().fold(Check::bad(run, message), Check::with),
-            (None, Some(took)) => Check::good(run, format!("it gave credentials {took}")),
+            (None, Some(took)) if succeeded => Check::good(run, format!("it gave credentials {took}")),
+            (None, Some(took)) => Check::new(run, CheckState::Noted, format!("it gave none {took}")),
             (None, None) => Check::skipped(run, "did not run"),
         };
         vec![sources, self.with_exchanges(check, self.on_the_way())]

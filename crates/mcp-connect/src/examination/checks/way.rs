@@ -54,7 +54,7 @@ impl Findings<'_> {
         let took = reach.looked_up.map(span).unwrap_or_default();
         match &reach.addresses {
             Err(why) => Check::bad(topic, format!("{host}: {why}")).with(format!("asked for {took}")),
-            Ok(_) if reach.looked_up.is_none() => {
+            Ok(_) if reach.looked_up.is_none() || reach.host.parse::<IpAddr>().is_ok() => {
                 Check::good(topic, format!("not needed: {host} is an address"))
             }
             Ok(addresses) => {
