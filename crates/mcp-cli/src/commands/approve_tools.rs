@@ -58,7 +58,7 @@ pub(super) async fn run(app: &App, args: &ApproveToolsArgs) -> Result<ExitStatus
             tools: offer.into_rows(),
         });
     } else if approved {
-        app.output.out(&format!("{}\n", offer.told()));
+        app.output.out(&format!("{}\n", offer.outcome()));
     }
     Ok(if left { ExitStatus::NeedsAuth } else { ExitStatus::Success })
 }

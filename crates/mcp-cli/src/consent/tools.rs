@@ -130,7 +130,7 @@ impl<'l> ToolsOffer<'l> {
         kept.map(drop).map_err(|error| not_kept(&error))
     }
 
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn outcome(&self) -> String {
         format!("{} of {} approved", counted(self.open()), shown::name(&self.entry.name))
     }
 

@@ -367,7 +367,7 @@ async fn decide_tools(
         let command = Some(app.steps.step(&offer.agreement(&digest)));
         teller.tell(News::Offered { lines, command });
         match answers.recv().await {
-            Some(Answer::Confirmed) => offer.approve().map(|()| Some(vec![offer.told()])),
+            Some(Answer::Confirmed) => offer.approve().map(|()| Some(vec![offer.outcome()])),
             _ => Ok(None),
         }
     };

@@ -55,6 +55,10 @@ fn kind(property: &Value) -> String {
         }
         return kind.to_owned();
     }
+    let are_texts = |values: &Vec<Value>| !values.is_empty() && values.iter().all(Value::is_string);
+    if property["type"].is_null() && property["enum"].as_array().is_some_and(are_texts) {
+        return "string".to_owned();
+    }
     let several =
         property["type"].as_array().or(property["anyOf"].as_array()).or(property["oneOf"].as_array());
     let mut kinds: Vec<String> = several
@@ -256,7 +260,7 @@ mod tests {
         "a": {"type": "number"}, "b": {"type": "string", "description": "A word."},
         "mode": {"enum": ["fast", "slow mode"], "type": "string"},
         "list": {"type": "array", "items": {"type": "string"}},
-        "deep": {"type": "object"}, "either": {"anyOf": [{"type": "string"}, {"type": "null"}]}, "odd": true}}"#;
+        "deep": {"type": "object"}, "either": {"anyOf": [{"type": "string"}, {"type": "null"}]}, "odd": true, "speed": {"enum": ["fast", "slow"]}}}"#;
 
     #[test]
     fn fh_h6_arguments_and_a_call_to_copy_come_from_the_schema() {
@@ -274,6 +278,7 @@ mod tests {
                 "limit: integer, optional, default 10",
                 "either: string|null, optional",
                 "odd: any, optional",
+                "speed: string, optional, one of fast, slow",
             ]
         );
         assert_eq!(

@@ -95,6 +95,52 @@ fn s_k4_fh_h15_a_name_that_acts_on_a_terminal_is_not_put_into_a_line() {
     assert_eq!(offered(&setting, &["status", "go"]), ["good"]);
 }
 
+/// One line for each kind of name: a server, a tool, a prompt, an argument, a sign-in.
+const KINDS: [&[&str]; 6] = [
+    &["status", ""],
+    &["call", "web", ""],
+    &["prompt", "web", ""],
+    &["call", "web", "echo", ""],
+    &["logout", ""],
+    &["wait", "web", "--until", ""],
+];
+
+/// Every shell, driven, comes to the same names: what one offers, the others do.
+#[test]
+fn fh_h15_bash_and_fish_offer_what_the_program_knows_for_every_kind_of_name() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = known(&server);
+    let mut expected: Vec<Vec<String>> = KINDS.iter().map(|words| offered(&setting, words)).collect();
+    expected.iter_mut().for_each(|names| names.sort());
+    assert!(expected.iter().all(|names| !names.is_empty()), "{expected:?}");
+    let lines: Vec<String> = KINDS.iter().map(|words| format!("'mcplink {}'", words.join(" "))).collect();
+    let lines = lines.join(" ");
+    let bash = format!(
+        r#"eval "$(mcplink completions bash)"
+        for line in {lines}; do
+            COMP_LINE=$line COMP_POINT=${{#line}}; _mcplink; printf '%s\n' "${{COMPREPLY[@]}}"; echo @@
+        done"#
+    );
+    let fish = format!(
+        "mcplink completions fish | source
+        for line in {lines}
+            complete -C $line; echo @@
+        end"
+    );
+    for (name, options, script) in
+        [("bash", &["--norc", "--noprofile"][..], bash), ("fish", &["--no-config"], fish)]
+    {
+        let Some(output) = shell(&setting, name, options, &script) else { continue };
+        let output = output.expect_code(0);
+        let parts = output.stdout.split("@@\n").take(KINDS.len());
+        let mut seen: Vec<Vec<String>> = parts
+            .map(|part| part.lines().map(|line| line.split('\t').next().unwrap().replace('\'', "")).collect())
+            .collect();
+        seen.iter_mut().for_each(|names| names.sort());
+        assert_eq!(seen, expected, "{name}: {output}");
+    }
+}
+
 #[test]
 fn fh_h15_bash_completes() {
     let server = FakeMcpServer::start().unwrap();
@@ -159,6 +205,8 @@ fn fh_h15_zsh_completes() {
         press $'mcplink status o\t' ther
         press $'\C-Umcplink call web echo te\t' 'xt='
         press $'\C-Umcplink status \t\t' '127.0.0.1:9'
+        press $'\C-Umcplink call web e\t' 'cho'
+        press $'\C-Umcplink logout n\t' 'otes'
         zpty -d z"#;
     let Some(output) = shell(&setting, "zsh", &["-f"], script) else { return };
     let output = output.expect_code(0);

@@ -300,7 +300,7 @@ fn s_w1_s_m17_tools_are_approved_on_the_page_as_they_were_shown() {
     let served = Served::start(&setting);
     let token = served.token();
     let act = |body: Value| served.post("/act", &token, &body.to_string()).0;
-    let told = |is_it: &dyn Fn(&Value) -> bool| served.told(&token, is_it).0;
+    let told = |is_it: &dyn Fn(&Value) -> bool| served.report(&token, is_it).0;
     let unapproved = |document: &Value| server(document, "x")["reason"].to_string().contains("1 of 1 tools");
     let offer = || {
         assert_eq!(act(json!({ "act": "key", "server": "x", "key": "a" })), 202);

@@ -116,7 +116,7 @@ fn fh_h12_what_is_wrong_stands_first_with_what_to_try() {
     );
 }
 
-/// Whoever counts the rows comes to what the first line says, whatever a person has to do about them.
+/// A person who counts the rows comes to what the first line says, whatever a person has to do about them.
 #[test]
 fn what_is_summed_up_is_the_words_of_the_rows() {
     let failed = |name: &str| row(name, Outcome::Misconfigured);

@@ -162,13 +162,13 @@ fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
     assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), Some(PersonStep::Begin(Work::Confirm)));
     assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "once");
     // Tools, with the command that agrees to just these.
-    let asks = Some(Deed::Begin(Work::Consent(Consent::Tools("pins".into()))));
+    let asks = Some(PersonStep::Begin(Work::Consent(Consent::Tools("pins".into()))));
     assert_eq!(page.press(&menu, key("pins", 'a')), asks);
     assert_eq!(panel(&page)["command"], "mcplink approve-tools pins");
     page.hear(offered(&["new       send"], Some("mcplink approve-tools pins --yes=sha256:1")));
     assert_eq!(panel(&page)["command"], "mcplink approve-tools pins --yes=sha256:1");
     assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "that one was of the folder");
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 3 }), Some(Deed::Begin(Work::Confirm)));
+    assert_eq!(page.press(&menu, Press::Confirm { mark: 3 }), Some(PersonStep::Begin(Work::Confirm)));
     page.press(&menu, key("up", 't'));
     page.hear(News::Ran { lines: vec!["/p is trusted".into()], is_error: false });
     assert_eq!(
