@@ -18,6 +18,8 @@ pub enum AuthErrorKind {
     SignInExpired,
     /// The sign-in is not that of the account that the settings expect. Nothing was sent.
     WrongAccount,
+    /// The server that the credentials are for refused them when they were tried, so they are not kept.
+    Refused,
     /// The authorization server could not be reached or answered with a transient error. What is stored is kept.
     Unavailable,
     /// Something about the request or the server is not as the specification demands (issuer, state, metadata).
@@ -52,13 +54,24 @@ pub struct AuthError {
     message: String,
     exit_code: Option<i32>,
     hint: Option<Arc<str>>,
+    lacks: Option<Arc<LackingSecret>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// A secret of a person that is asked for by name, and is not kept.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct LackingSecret {
+    /// Whose it is: the *service* of a keyring.
+    pub service: String,
+    /// Its name there.
+    pub name: String,
 }
 
 impl AuthError {
     /// A new error; `message` is a lowercase fragment that reads well after "failed to".
     pub fn new(kind: AuthErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), exit_code: None, hint: None, source: None }
+        Self { kind, message: message.into(), exit_code: None, hint: None, lacks: None, source: None }
     }
 
     /// A source of this name that did not answer within `limit`.
@@ -81,6 +94,18 @@ impl AuthError {
     /// What a person can do about it, where the source said so.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
+    }
+
+    /// Adds which secret is not kept: once a person keeps it, this does not fail.
+    #[must_use]
+    pub fn with_lacking_secret(mut self, service: impl Into<String>, name: impl Into<String>) -> Self {
+        self.lacks = Some(Arc::new(LackingSecret { service: service.into(), name: name.into() }));
+        self
+    }
+
+    /// The secret that is not kept, where that is what is wrong.
+    pub fn lacking_secret(&self) -> Option<&LackingSecret> {
+        self.lacks.as_deref()
     }
 
     /// Adds the error that caused this one.
@@ -115,6 +140,7 @@ impl fmt::Debug for AuthError {
             .field("message", &self.message)
             .field("exit_code", &self.exit_code)
             .field("hint", &self.hint)
+            .field("lacks", &self.lacks)
             .field("source", &self.source)
             .finish()
     }

@@ -87,7 +87,7 @@ pub use build::Parts;
 pub use challenge::Challenge;
 pub use credentials::Credentials;
 pub use doubts::doubts;
-pub use error::{AuthError, AuthErrorKind};
+pub use error::{AuthError, AuthErrorKind, LackingSecret};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
 pub use helper::{HeadersHelper, HelperRun, plugin};

@@ -29,26 +29,35 @@ impl SecretSource {
             }
             Self::Variable { name, value: Some(secret) } => {
                 stripped(secret.expose(), what, &format!("the variable {name}"))
+                    .map_err(|error| error.with_hint(format!("set {name} to the secret")))
             }
             Self::File(path) => {
                 let place = format!("the file {}", path.display());
-                stripped(&text_of(path, what).await?, what, &place)
+                let cure = |error: AuthError| error.with_hint(format!("write it to {}", path.display()));
+                let text = text_of(path, what).await.map_err(cure)?;
+                stripped(&text, what, &place).map_err(cure)
             }
             Self::Command(spec) => {
                 let printed = helper::printed(spec, target, what).await?;
-                stripped(&printed, what, "its command")
+                let text = stripped(&printed, what, "");
+                text.map_err(|_| {
+                    let message = format!("read {what}: its command ended well and printed nothing");
+                    AuthError::new(AuthErrorKind::SourceFailed, message)
+                        .with_hint("have it print the secret, and nothing else, to stdout")
+                })
             }
             Self::Keyring(item) => {
                 let failed =
                     |why: String| AuthError::new(AuthErrorKind::SourceFailed, format!("read {what}: {why}"));
+                let lacking = |error: AuthError| error.with_lacking_secret(&*item.service, &*item.name);
+                let shown = |name: &str| mcp_text::name(name, 60);
                 let store = SecretStore::new(item.state_dir.clone());
                 match store.read(&item.service, &item.name).await {
                     Ok(Some(secret)) => stripped(secret.expose(), what, "the keyring"),
-                    Ok(None) => Err(failed(format!(
-                        "there is no secret {} of {} in the keyring",
-                        mcp_text::name(&item.name, 60),
-                        mcp_text::name(&item.service, 60)
-                    ))),
+                    Ok(None) => {
+                        Err(lacking(failed(format!("there is no secret {} of {}", shown(&item.name), shown(&item.service)))))
+                    }
+                    Err(error) if error.lacking_secret().is_some() => Err(lacking(failed(error.to_string()))),
                     Err(error) => Err(failed(error.to_string())),
                 }
             }
@@ -170,7 +179,7 @@ mod tests {
         for (line, said) in [
             ("echo canary; exit 7", "it exited with code 7"),
             ("echo canary; echo 'no session of canary' >&2; exit 1", "(stderr: no session of [redacted])"),
-            ("true", "there is nothing in its command"),
+            ("true", "its command ended well and printed nothing"),
         ] {
             let error = read(command(line)).await.unwrap_err();
             assert!(error.contains(said) && !error.contains("canary"), "{line}: {error}");

@@ -113,17 +113,24 @@ impl SecretStore {
     ///
     /// # Errors
     ///
-    /// The keyring or the file could not tell.
+    /// The keyring or the file could not tell. Where it was never kept here, the error [says which secret it
+    /// is](AuthError::lacking_secret).
     pub async fn read(&self, service: &str, name: &str) -> Result<Option<Secret>, AuthError> {
         let (this, service, name) = (self.clone(), service.to_owned(), name.to_owned());
         blocking(move || {
             let document = this.document()?;
             let kept = document.secrets.into_iter().find(|kept| kept.is(&service, &name));
+            let is_known = kept.is_some();
             if let Some(value) = kept.and_then(|kept| kept.value) {
                 return Ok(Some(Secret::new(value)));
             }
             match (this.keyring)(&service) {
-                Some(keyring) => keyring.read(&name).map_err(|why| failed("read the keyring", why)),
+                Some(keyring) => keyring.read(&name).map_err(|why| match is_known {
+                    true => failed("read the keyring", why),
+                    // A machine without a keyring: what was never kept is missing, and the keyring is not to blame.
+                    false => failed("find it", format!("it is not kept, unless in the keyring, which cannot be asked ({why})"))
+                        .with_lacking_secret(&*service, &*name),
+                }),
                 None => Ok(None),
             }
         })

@@ -20,6 +20,7 @@ fn error_type(kind: AuthErrorKind) -> &'static str {
         AuthErrorKind::WrongAccount => "wrong_account",
         AuthErrorKind::Unavailable => "unavailable",
         AuthErrorKind::Protocol => "protocol",
+        AuthErrorKind::Refused => "refused",
         AuthErrorKind::Misconfigured => "misconfigured",
         AuthErrorKind::Store => "store",
         AuthErrorKind::Cancelled => "cancelled",

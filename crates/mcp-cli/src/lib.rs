@@ -50,6 +50,7 @@ mod logging;
 mod menu;
 mod output;
 mod problems;
+mod secret_name;
 mod session_log;
 mod shared_store;
 mod sign_in;

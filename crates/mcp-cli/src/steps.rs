@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use self::repeated::repeated;
 use crate::args::{Cli, Command};
+use crate::secret_name::{self, is_plain};
 use crate::two_names;
 
 /// Between the command that cures something and the one that tries it.
@@ -41,6 +42,14 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         NextStep::Wait => "wait",
         NextStep::ListTools => "tools",
         NextStep::ApproveTools => "approve-tools",
+        NextStep::KeepSecret { service, name } => {
+            let takes = service != mcp_config::Locations::NAME && is_plain(service) && is_plain(name);
+            return match takes {
+                true => format!("mcplink secret set {}", secret_name::argument(service, name)),
+                // Another program has to keep it.
+                false => step.to_string(),
+            };
+        }
         // For a person to do, and no command of this program.
         NextStep::Provider { hint } => return hint.clone(),
         NextStep::ChangePolicy { .. } => return step.to_string(),
@@ -195,7 +204,8 @@ impl Steps {
         // With an option of its own, it is another command.
         // An examination has asked for the tools already.
         let is_known = verb == self.verb || (verb, self.verb) == ("tools", "doctor");
-        let is_again = !arguments.is_empty() && is_known && !arguments.contains(" --");
+        let is_again =
+            !arguments.is_empty() && is_known && !arguments.starts_with('-') && !arguments.contains(" --");
         let verb = if is_again { "get" } else { verb };
         let alone = arguments.is_empty() || verb.starts_with('-') || arguments.contains("--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
@@ -274,6 +284,7 @@ mod tests {
             ("mcplink status --mcp-config /dev/fd/63", "mcplink --help", "mcplink --help"),
             ("mcplink status --mcp-config a.json", "mcplink --help", "mcplink --help"),
             ("mcplink status --mcp-config a.json", "mcplink call --help", "mcplink call --help"),
+            ("mcplink login x", "mcplink login --help", "mcplink login --help"),
             ("mcplink status --mcp-config a.json", "correct line 3 of x", "correct line 3 of x"),
         ] {
             assert_eq!(step(line, next), expected, "{line}");
@@ -301,6 +312,7 @@ mod tests {
         use clap::CommandFactory as _;
         let sign_in =
             |scopes: &[&str]| NextStep::SignIn { scopes: scopes.iter().map(|s| (*s).into()).collect() };
+        let keep = |service: &str, name: &str| NextStep::KeepSecret { service: service.into(), name: name.into() };
         for (step, expected) in [
             (NextStep::Reconnect, "mcplink reconnect 'a b'"),
             (sign_in(&[]), "mcplink login 'a b'"),
@@ -310,6 +322,9 @@ mod tests {
             (NextStep::LookAtEntry, "mcplink get 'a b'"),
             (NextStep::LookAtCredentials, "mcplink headers 'a b' --run"),
             (NextStep::LookAtStatus, "mcplink status 'a b'"),
+            (keep("mcp", "wiki"), "mcplink secret set wiki"),
+            (keep("team", "wiki"), "mcplink secret set team/wiki"),
+            (keep("mcp", "a/b"), "mcplink secret set mcp/a/b"),
             (NextStep::Wait, "mcplink wait 'a b'"),
             (NextStep::ListTools, "mcplink tools 'a b'"),
             (NextStep::ApproveTools, "mcplink approve-tools 'a b'"),

@@ -247,13 +247,21 @@ fn variable(text: &str) -> Option<(usize, &str, Option<&str>)> {
     Some((2 + length + 2 + end + 1, name, Some(&default[..end])))
 }
 
+/// What other hosts replace, besides `env`: VS Code's words.
+pub(crate) const HOST_WORDS: [&str; 5] =
+    ["input", "command", "config", "workspaceFolder", "extensionInstallFolder"];
+
+/// A name as other hosts have them.
+pub(crate) fn is_foreign_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c))
+}
+
 /// The `${prefix:name}` and `${user_config.name}` references in a literal.
 fn foreign(text: &str) -> Vec<&str> {
-    const PREFIXES: [&str; 5] = ["env:", "input:", "command:", "config:", "user_config."];
-    let is_name =
-        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
-    let is_foreign =
-        |reference: &str| PREFIXES.iter().any(|prefix| reference.strip_prefix(prefix).is_some_and(is_name));
+    let is_foreign = |reference: &str| match reference.split_once(':') {
+        Some((word, name)) => (word == "env" || HOST_WORDS.contains(&word)) && is_foreign_name(name),
+        None => reference.strip_prefix("user_config.").is_some_and(is_foreign_name),
+    };
     text.split("${")
         .skip(1)
         .filter_map(|part| part.find('}').map(|end| &part[..end]))

@@ -72,6 +72,7 @@ mod load;
 mod locations;
 #[cfg(feature = "auth")]
 mod lower;
+mod misspelt;
 mod network;
 mod never_read;
 mod origin;

@@ -64,14 +64,29 @@ impl ReferenceText<'_> {
     }
 }
 
+/// The words that a reference begins with.
+pub(crate) const KINDS: [&str; 4] = ["env", "file", "cmd", "keyring"];
+
+/// What stands behind the colon where a shell cuts one of its own variables.
+pub(crate) fn of_a_shell(c: char) -> bool {
+    c.is_ascii_digit() || c.is_whitespace() || "-+=?(".contains(c)
+}
+
+/// The first reference to a secret in `text` that is no variable.
+pub(crate) fn in_text(text: &str) -> Option<Written<'_>> {
+    text.match_indices("${")
+        .filter_map(|(at, _)| leading(&text[at..]))
+        .map(|(_, written)| written)
+        .find(|written| !matches!(written, Written::Variable(_)))
+}
+
 /// The reference that `text` begins with, and its length: braces in it come in pairs. What a shell would read as a part of
 /// one of its own variables (`${file:1:2}`) is none.
 pub(crate) fn leading(text: &str) -> Option<(usize, ReferenceText<'_>)> {
     let inner = text.strip_prefix("${")?;
     let length = 2 + closing_brace(inner)? + 1;
     let (word, rest) = text[2..length].split_once(':')?;
-    let of_a_shell = |c: char| c.is_ascii_digit() || c.is_whitespace() || "-+=?(".contains(c);
-    if !["env", "file", "cmd", "keyring"].contains(&word) || rest.starts_with(of_a_shell) {
+    if !KINDS.contains(&word) || rest.starts_with(of_a_shell) {
         return None;
     }
     reference(&text[..length]).map(|written| (length, written))

@@ -224,6 +224,7 @@ impl LoginProbe for ServerProbe<'_> {
                     let evidence = error.evidence();
                     let kind = match classify(&evidence) {
                         Verdict::Transient { .. } => AuthErrorKind::Unavailable,
+                        Verdict::NeedsAuth { .. } => AuthErrorKind::Refused,
                         _ => AuthErrorKind::Protocol,
                     };
                     let context =

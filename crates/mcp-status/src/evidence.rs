@@ -204,6 +204,9 @@ pub struct AuthFacts {
     /// secrets.
     #[serde(default)]
     pub hint: Option<String>,
+    /// The secret that is not kept where their source looks for it: the service of a keyring, and its name there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<(String, String)>,
 }
 
 impl AuthFacts {
@@ -265,6 +268,13 @@ impl AuthFacts {
     #[must_use]
     pub fn with_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
+        self
+    }
+
+    /// With the secret that is not kept: its service, and its name.
+    #[must_use]
+    pub fn with_lacking_secret(mut self, lacks: Option<(String, String)>) -> Self {
+        self.lacks = lacks;
         self
     }
 

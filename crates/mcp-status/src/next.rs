@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use crate::{ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode};
+use crate::{
+    ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode, TransportKind,
+};
 
 /// More scopes than these few are an attack or an accident.
 const MAX_SCOPES: usize = 12;
 /// What one scope may hold, in bytes.
 const MAX_SCOPE_BYTES: usize = 200;
+/// What of the name of a secret is shown, in characters.
+const MAX_NAME: usize = 60;
 /// What of a provider's own words is shown, in characters.
 const MAX_HINT: usize = 200;
 
@@ -51,6 +55,13 @@ pub enum NextStep {
         /// Whether only the administrator of this machine can.
         by_administrator: bool,
     },
+    /// Keep the secret that the entry refers to, and that is not there.
+    KeepSecret {
+        /// Whose it is: the service of a keyring.
+        service: String,
+        /// Its name there.
+        name: String,
+    },
     /// What the source of the credentials says that a person can do, in its own words: it knows, and nothing else does.
     Provider {
         /// A fragment that stands by itself, such as "run `corp login`"; on one line and without secrets. It is for people, and
@@ -84,6 +95,10 @@ impl fmt::Display for NextStep {
                 return write!(f, "ask your administrator about {rule}");
             }
             Self::ChangePolicy { rule, .. } => return write!(f, "change {rule}"),
+            Self::KeepSecret { service, name } => {
+                let (service, name) = (mcp_text::name(service, MAX_NAME), mcp_text::name(name, MAX_NAME));
+                return write!(f, "keep the secret {name} of {service}");
+            }
             Self::Provider { hint } => hint,
             Self::Cure { command } => return write!(f, "run `{command}`, and connect again"),
         })
@@ -106,6 +121,9 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
     let code = facts.code?;
     if let Some(command) = evidence.and_then(|evidence| cure(code, &evidence.auth)) {
         return Some(NextStep::Cure { command });
+    }
+    if let Some((service, name)) = evidence.and_then(|evidence| evidence.auth.lacks.clone()) {
+        return Some(NextStep::KeepSecret { service, name });
     }
     if let Some(hint) = evidence.and_then(|evidence| evidence.auth.hint.as_deref()) {
         // Shown as it is, and a stranger's: made safe here as well, as evidence may come from another process.
@@ -135,12 +153,20 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             sign_in()
         }
         // What cannot be read is put aside by the next sign-in, or that says why not. A source of a program's own has none.
+        // What a local server is started with has secrets by reference, and no sign-in.
+        ReasonCode::CredentialsFailed if facts.transport == TransportKind::Stdio => Some(NextStep::LookAtEntry),
         ReasonCode::CredentialsFailed
             if auth.is_none_or(|auth| {
                 auth.provider.is_none() || auth.supplied_by == Some(CredentialOrigin::SignIn)
             }) =>
         {
             sign_in()
+        }
+        // Where a secret comes from stands in the entry, and what is wrong with it stands in the reason.
+        ReasonCode::CredentialsFailed
+            if auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Configuration)) =>
+        {
+            Some(NextStep::LookAtEntry)
         }
         ReasonCode::CredentialsRejected if may_sign_in && !facts.has_static_headers => sign_in(),
         // It ended well, and gave what is none: run again, it gives the same.
@@ -236,7 +262,7 @@ fn missing_scopes(evidence: &Evidence) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Phase, TransportKind};
+    use crate::Phase;
     use NextStep::{
         Approve, CheckConfiguration, ListTools, LookAtEntry, LookAtStatus, Reconnect, Trust, Wait,
     };
@@ -371,6 +397,18 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_is_not_kept_is_to_be_kept() {
+        let auth = AuthFacts::new(false, Some("headers".into()))
+            .with_supplied_by(Some(CredentialOrigin::Configuration))
+            .with_lacking_secret(Some(("mcp".into(), "wiki".into())));
+        let evidence = Evidence::new(Phase::Connect, Outcome::CredentialSourceFailed).with_auth(auth);
+        let step = next_step(&seen(remote(), ReasonCode::CredentialsFailed), Some(&evidence));
+        assert_eq!(step, Some(NextStep::KeepSecret { service: "mcp".into(), name: "wiki".into() }));
+        let shown = NextStep::KeepSecret { service: "a\u{1b}[2J".into(), name: "b\nc".into() }.to_string();
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+    }
+
+    #[test]
     fn fh_h5_a_command_for_credentials_that_names_its_cure_is_taken_at_its_word_and_no_one_else() {
         let login = "session expired, run: my-sso login";
         let of = |by, code: ReasonCode, hint: Option<&str>, doubts: &[&str]| {
@@ -433,6 +471,7 @@ mod tests {
             NextStep::ApproveTools,
             NextStep::ChangePolicy { rule: "deniedMcpServers[0] in /f:1".into(), by_administrator: true },
             NextStep::ChangePolicy { rule: "deniedMcpServers[0] in /f:1".into(), by_administrator: false },
+            NextStep::KeepSecret { service: "mcp".into(), name: "wiki".into() },
             NextStep::Provider { hint: "run `corp login`".into() },
         ];
         for step in steps {

@@ -159,6 +159,8 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         }
         Outcome::CredentialsFailed => "the credentials could not be obtained".to_owned(),
         Outcome::WrongAccount => "the sign-in is not of the account that the entry expects".to_owned(),
+        // Whoever else keeps a sign-in says by itself, in the detail, how it ended.
+        Outcome::SignInExpired if is_of_another_source(evidence) => "the sign-in has ended".to_owned(),
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
         Outcome::AuthorizationServerUnavailable => {
             format!("the authorization server could not be reached{times}; the sign-in is kept")
@@ -373,6 +375,11 @@ fn source_name(evidence: &Evidence) -> String {
     known_as(evidence).unwrap_or_else(|| "the source of the credentials".to_owned())
 }
 
+/// Whether the credentials are of something else than a sign-in of ours.
+fn is_of_another_source(evidence: &Evidence) -> bool {
+    evidence.auth.provider.is_some() && evidence.auth.supplied_by != Some(CredentialOrigin::SignIn)
+}
+
 /// What people call the provider.
 fn known_as(evidence: &Evidence) -> Option<String> {
     evidence.auth.called.as_deref().or(evidence.auth.provider.as_deref()).map(sentence)
@@ -498,6 +505,17 @@ mod tests {
                 "the server asks for credentials (401), and mintCommand was not run because its folder is not trusted",
             ),
             (connect(Outcome::SignInExpired), "the authorization server refused the refresh token"),
+            (
+                connect(Outcome::SignInExpired).with_auth(
+                    AuthFacts::new(false, Some("OAuth".into())).with_supplied_by(Some(CredentialOrigin::SignIn)),
+                ),
+                "the authorization server refused the refresh token",
+            ),
+            (
+                connect(Outcome::SignInExpired)
+                    .with_auth(AuthFacts::new(false, Some("plugin".into())).with_called(Some("the plug-in".into()))),
+                "the sign-in has ended",
+            ),
             (
                 connect(Outcome::AuthorizationServerUnavailable),
                 "the authorization server could not be reached; the sign-in is kept",

@@ -32,7 +32,11 @@ impl TransportError {
                 .with_unchanged(context.unchanged);
         }
         if let Some(error) = self.auth_error() {
-            facts = facts.with_exit_code(error.exit_code()).with_hint(self.hint().map(str::to_owned));
+            let lacks = error.lacking_secret().map(|secret| (secret.service.clone(), secret.name.clone()));
+            facts = facts
+                .with_exit_code(error.exit_code())
+                .with_hint(self.hint().map(str::to_owned))
+                .with_lacking_secret(lacks);
         }
         let evidence = Evidence::new(self.phase(), self.outcome())
             .with_auth(facts)

@@ -12,6 +12,7 @@ use crate::args::{SecretAction, SecretArgs};
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::secret_name::{self, is_plain};
 use crate::view::shown;
 use crate::view::text::columns;
 
@@ -80,11 +81,6 @@ impl Item {
     /// `NAME`, or `SERVICE/NAME`.
     fn parse(text: &str) -> Result<Self, CliError> {
         let (service, name) = text.split_once('/').unwrap_or((SERVICE, text));
-        let is_plain = |text: &str| {
-            let odd =
-                |c: char| c.is_control() || c.is_whitespace() || "{}$".contains(c) || mcp_text::is_hidden(c);
-            !text.is_empty() && text.len() <= 200 && !text.contains(odd)
-        };
         if !is_plain(service) || !is_plain(name) {
             return Err(CliError::usage(
                 "invalid-name",
@@ -103,12 +99,7 @@ impl Item {
 
     /// As `secret` takes it.
     fn argument(&self) -> String {
-        let name = if self.service == SERVICE {
-            self.name.clone()
-        } else {
-            format!("{}/{}", self.service, self.name)
-        };
-        mcp_text::shell_word(&name)
+        secret_name::argument(&self.service, &self.name)
     }
 
     fn reference(&self) -> String {

@@ -84,6 +84,7 @@ pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
         AuthErrorKind::Misconfigured => (ExitStatus::Usage, "misconfigured"),
         AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
         AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
+        AuthErrorKind::Refused => (ExitStatus::NeedsAuth, "sign-in-refused"),
         AuthErrorKind::Store => (ExitStatus::Usage, "token-store"),
         AuthErrorKind::WrongAccount => (ExitStatus::NeedsAuth, "wrong-account"),
         _ => (ExitStatus::NeedsAuth, "sign-in-failed"),

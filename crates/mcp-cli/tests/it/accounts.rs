@@ -283,6 +283,10 @@ fn a_sign_in_made_elsewhere_is_taken_from_a_pipe_without_a_person() {
         assert!(!output.stderr.contains("canary") && !output.stderr.contains(&token), "{output}");
         assert!(std::fs::read_dir(&folder).unwrap().next().is_none());
     }
+    // One that the server refuses is not kept, and is the credentials' fault: not that of a protocol.
+    let refused = seed(&setting, r#"{"access_token":"canary"}"#, 3);
+    assert!(refused.stderr.contains("sign-in-refused") && !refused.stderr.contains("canary"), "{refused}");
+    assert!(seed(&setting, "", 2).stderr.contains("mcplink login --help"));
     // A refresh token goes to no authorization server that the server alone names.
     setting.write("s", http(&desk.server));
     let before = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len();

@@ -99,10 +99,11 @@ fn each_kind_of_reference_reaches_each_field_and_no_output() {
 fn what_a_reference_does_not_lead_to_is_told_with_its_place_and_nothing_is_contacted() {
     let server = FakeMcpServer::start().unwrap();
     let gone = "${file:/nowhere/token}";
-    for (reference, why) in [
-        (gone, "it does not exist"),
-        ("${keyring:mcp/nothing}", "keyring"),
-        ("${cmd:echo canary; echo 'vault is sealed' >&2; exit 7}", "vault is sealed"),
+    for (reference, why, next) in [
+        (gone, "it does not exist", "write it to /nowhere/token"),
+        ("${keyring:mcp/nothing}", "keyring", "mcplink secret set nothing"),
+        ("${cmd:echo canary; echo 'vault is sealed' >&2; exit 7}", "vault is sealed", "mcplink get NAME"),
+        ("${cmd:true}", "printed nothing", "have it print the secret, and nothing else, to stdout"),
     ] {
         let setting = Setting::of(
             "web",
@@ -118,13 +119,39 @@ fn what_a_reference_does_not_lead_to_is_told_with_its_place_and_nothing_is_conta
                 "{row:#}"
             );
             assert!(message.contains(field) && message.contains(".claude.json:"), "{message}");
-            assert!(message.contains(why) || reference.contains("keyring"), "{message}");
+            assert!(message.contains(why), "{message}");
+            assert_eq!(row["reason"]["next"], next.replace("NAME", name), "{reference}: {row:#}");
             let doctor = setting.run(&["doctor", name, "--json"], 3).json();
             let checks = doctor["servers"][0]["checks"].as_array().unwrap();
             let bad = checks.iter().find(|check| check["state"] == "bad").unwrap();
             assert_eq!(bad["topic"], "secret", "{doctor:#}");
         }
     }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_reference_that_leads_nowhere_is_refused_before_anything_is_sent() {
+    let server = FakeMcpServer::start().unwrap();
+    for (reference, said) in [
+        ("${keyring:tok}", "${keyring:mcp/tok}"),
+        ("${vault:x}", "there is no reference of the kind `vault`"),
+        ("${B:-${keyring:mcp/x}}", "the default of B has a reference in it"),
+    ] {
+        let setting = Setting::of("web", with_headers(&server, json!({ "X-Key": reference })))
+            .with("local", json!({ "command": "sh", "args": ["-c", SERVER], "env": { "KEY": reference } }));
+        for name in ["web", "local"] {
+            let row = setting.status(name);
+            assert_eq!(row["reason"]["code"], "config", "{reference}: {row:#}");
+            assert!(row["reason"]["message"].as_str().unwrap().contains(said), "{row:#}");
+        }
+        let validate = setting.run(&["validate"], 2);
+        assert!(validate.stdout.contains(said) && validate.stdout.contains("headers.X-Key"), "{validate}");
+        setting.run(&["headers", "web"], 2);
+    }
+    // What may be the template of the server's own is said, and sent.
+    let setting = Setting::of("web", with_headers(&server, json!({ "X-Key": "${date:iso}" })));
+    assert!(setting.run(&["validate"], 0).stdout.contains("it is used as it stands"));
     assert!(server.requests().is_empty());
 }
 

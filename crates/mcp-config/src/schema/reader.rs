@@ -8,6 +8,7 @@ use crate::document::Document;
 use crate::expand::Text;
 use crate::field::Field;
 use crate::json::{Member, Node, Object, Pointer, Span};
+use crate::misspelt::{Readers, misspelt};
 use crate::{Env, Origin, Problem, ProblemCode, Severity};
 
 pub(super) struct Reader<'a, 'p> {
@@ -234,6 +235,15 @@ impl<'a, 'p> Reader<'a, 'p> {
                 _ => "write ${NAME} for the environment variable NAME".to_owned(),
             };
             self.warn(ProblemCode::UnsupportedVariable, steps, node.span, message, Some(&hint));
+        }
+        // Security: as it stands it would go where the secret was to go, and nobody would be told.
+        let shell = matches!(steps.first(), Some(&("command" | "args" | "env")));
+        for found in misspelt(&text, if shell { Readers::Shell } else { Readers::Server }) {
+            let code = ProblemCode::UnsupportedVariable;
+            match found.certain {
+                true => self.error(code, steps, node.span, found.message, Some(&found.hint)),
+                false => self.warn(code, steps, node.span, found.message, Some(&found.hint)),
+            }
         }
         if text.has_outer_whitespace() {
             let message = "has leading or trailing whitespace; it is used as written";
