@@ -38,6 +38,8 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
 use self::complaint::Complaint;
+#[cfg(feature = "oauth")]
+pub(crate) use self::expiry::stated;
 use self::parse::{HelperOutput, OutputError};
 use self::run::{Invocation, Output, RunEnd};
 use self::said::ErrorObject;

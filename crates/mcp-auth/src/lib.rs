@@ -38,6 +38,8 @@
 //! suite that any provider must pass. Without features this crate has the traits and everything that is pure.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(feature = "helper", feature = "oauth"))]
+pub mod aws;
 mod build;
 mod chain;
 mod challenge;
@@ -100,9 +102,9 @@ pub use provider::{
 pub use renewals::Renewals;
 pub use secret::Secret;
 pub use settings::{
-    AuthSettings, CustomSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem,
-    OAuthSpec, PluginSpec, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec,
-    UnattendedSupply, WithholdReason,
+    AuthSettings, AwsSpec, CustomSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec,
+    KeyringItem, OAuthSpec, PluginSpec, SecretSource, SourcedText, Target, TextPart, TokenSpec,
+    UnattendedSpec, UnattendedSupply, WithholdReason,
 };
 pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;

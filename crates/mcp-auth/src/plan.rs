@@ -14,7 +14,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::settings::unattended::{FILE_NAME, PLUGIN_NAME};
+use crate::settings::unattended::{AWS_NAME, FILE_NAME, PLUGIN_NAME};
 use crate::{AuthSettings, GrantKind, WithholdReason, static_headers};
 
 /// The name of the provider that runs a command.
@@ -41,7 +41,8 @@ pub enum ProviderKind {
 impl ProviderKind {
     /// The one of this name, which is none of a program's own providers.
     pub fn named(name: &str) -> Option<Self> {
-        let unattended = GrantKind::ALL.map(GrantKind::name).into_iter().chain([FILE_NAME, PLUGIN_NAME]);
+        let unattended =
+            GrantKind::ALL.map(GrantKind::name).into_iter().chain([FILE_NAME, PLUGIN_NAME, AWS_NAME]);
         [Self::StaticHeaders, Self::HeadersHelper, Self::OAuth]
             .into_iter()
             .chain(unattended.map(Self::Unattended))

@@ -54,9 +54,11 @@ impl SecretSource {
                 let store = SecretStore::new(item.state_dir.clone());
                 match store.read(&item.service, &item.name).await {
                     Ok(Some(secret)) => stripped(secret.expose(), what, "the keyring"),
-                    Ok(None) => {
-                        Err(lacking(failed(format!("there is no secret {} of {}", shown(&item.name), shown(&item.service)))))
-                    }
+                    Ok(None) => Err(lacking(failed(format!(
+                        "there is no secret {} of {}",
+                        shown(&item.name),
+                        shown(&item.service)
+                    )))),
                     Err(error) if error.lacking_secret().is_some() => Err(lacking(failed(error.to_string()))),
                     Err(error) => Err(failed(error.to_string())),
                 }

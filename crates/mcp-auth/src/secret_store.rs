@@ -128,8 +128,11 @@ impl SecretStore {
                 Some(keyring) => keyring.read(&name).map_err(|why| match is_known {
                     true => failed("read the keyring", why),
                     // A machine without a keyring: what was never kept is missing, and the keyring is not to blame.
-                    false => failed("find it", format!("it is not kept, unless in the keyring, which cannot be asked ({why})"))
-                        .with_lacking_secret(&*service, &*name),
+                    false => failed(
+                        "find it",
+                        format!("it is not kept, unless in the keyring, which cannot be asked ({why})"),
+                    )
+                    .with_lacking_secret(&*service, &*name),
                 }),
                 None => Ok(None),
             }

@@ -16,8 +16,8 @@ use crate::Secret;
 pub(crate) mod unattended;
 
 pub use self::unattended::{
-    GrantKind, GrantSpec, IdentityProviderSpec, KeyringItem, PluginSpec, SecretSource, SourcedText, TextPart,
-    TokenSpec, UnattendedSpec, UnattendedSupply,
+    AwsSpec, GrantKind, GrantSpec, IdentityProviderSpec, KeyringItem, PluginSpec, SecretSource, SourcedText,
+    TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
 };
 
 /// The server that credentials are for.

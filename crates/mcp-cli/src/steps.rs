@@ -312,7 +312,8 @@ mod tests {
         use clap::CommandFactory as _;
         let sign_in =
             |scopes: &[&str]| NextStep::SignIn { scopes: scopes.iter().map(|s| (*s).into()).collect() };
-        let keep = |service: &str, name: &str| NextStep::KeepSecret { service: service.into(), name: name.into() };
+        let keep =
+            |service: &str, name: &str| NextStep::KeepSecret { service: service.into(), name: name.into() };
         for (step, expected) in [
             (NextStep::Reconnect, "mcplink reconnect 'a b'"),
             (sign_in(&[]), "mcplink login 'a b'"),

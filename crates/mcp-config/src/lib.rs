@@ -149,7 +149,7 @@ pub use switching::SwitchPlan;
 pub use tool_pins::{PinStore, ToolApproval, ToolPins};
 pub use tool_policy::{HidingRule, ToolPolicy};
 pub use trust::TrustStore;
-pub use unattended::{Grant, GrantWord, Supply, Unattended};
+pub use unattended::{Aws, Grant, GrantWord, Supply, Unattended};
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
     BridgeCommand, HostTarget, KeptNames, WrapEdit, WrapError, WrapFailure, WrapRecord, WrappedEntry,

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mcp_auth::{
-    AuthSettings, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem, OAuthSpec,
-    PluginSpec, Secret, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec,
+    AuthSettings, AwsSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem,
+    OAuthSpec, PluginSpec, Secret, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec,
     UnattendedSupply, WithholdReason, take_userinfo,
 };
 
@@ -165,6 +165,14 @@ fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedS
             command.timeout = auth.timeout;
             let settings = settings.as_ref().map(|settings| Secret::new(settings.expose()));
             UnattendedSupply::Plugin(PluginSpec::new(command).with_settings(settings))
+        }
+        Supply::Aws(aws) => {
+            let mut process = command_spec("", &auth.cwd, false, Some(remote), env);
+            process.timeout = auth.timeout;
+            let mut spec = AwsSpec::new(&*aws.service, process);
+            spec.region.clone_from(&aws.region);
+            spec.profile.clone_from(&aws.profile);
+            UnattendedSupply::Aws(spec)
         }
         Supply::Grant(grant) => UnattendedSupply::Grant(Box::new(grant_spec(grant, auth, remote, env))),
     };

@@ -28,7 +28,18 @@ pub(crate) struct Misspelt {
 
 /// Where other programs keep secrets, as people write it: whoever reads the text, none is a variable of a shell.
 const STORES: [&str; 12] = [
-    "1password", "bitwarden", "bw", "doppler", "infisical", "keychain", "op", "pass", "secret", "secrets", "ssm", "vault",
+    "1password",
+    "bitwarden",
+    "bw",
+    "doppler",
+    "infisical",
+    "keychain",
+    "op",
+    "pass",
+    "secret",
+    "secrets",
+    "ssm",
+    "vault",
 ];
 
 /// A longer word is something else.
@@ -75,13 +86,15 @@ fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
     }
     // A name that the hosts which have it would replace is told as theirs, and so is what a shell cuts out of a variable.
     let of_a_host = HOST_WORDS.contains(&word) || word == "env" && crate::expand::is_foreign_name(rest);
-    if of_a_host || readers == Readers::Shell && rest.starts_with(of_a_shell) {
+    let is_kind = KINDS.contains(&word);
+    if of_a_host || rest.starts_with(of_a_shell) && !(is_kind && readers == Readers::Server) {
         return None;
     }
-    if KINDS.contains(&word) {
+    if is_kind {
         return Some(match rest.starts_with(of_a_shell) && !rest.trim().is_empty() {
             true => {
-                let message = format!("${{{word}:…}} is how a shell cuts its variable {word}, and no shell reads this");
+                let message =
+                    format!("${{{word}:…}} is how a shell cuts its variable {word}, and no shell reads this");
                 Misspelt { message, hint: format!("write {FORMS}"), certain: false }
             }
             false => of_kind(word, rest),
@@ -93,7 +106,8 @@ fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
         "command" | "exec" | "shell" | "sh" | "run" => Some("cmd"),
         "keychain" | "secret" | "secrets" | "credential" | "credentials" => Some("keyring"),
         // One slip in three letters makes many words of three.
-        _ => suggest::nearest(&lower, KINDS).filter(|kind| lower.len() > 3 || kind.eq_ignore_ascii_case(&lower)),
+        _ => suggest::nearest(&lower, KINDS)
+            .filter(|kind| lower.len() > 3 || kind.eq_ignore_ascii_case(&lower)),
     };
     let certain = near.is_some() || STORES.contains(&&*lower);
     if readers == Readers::Shell && !certain {
@@ -114,10 +128,13 @@ const FORMS: &str = "${env:NAME}, ${file:PATH}, ${cmd:COMMAND} or ${keyring:SERV
 
 /// A known kind that leads nowhere. Security: what stands in its place is not repeated, unless it is a plain name.
 fn of_kind(kind: &str, rest: &str) -> Misspelt {
-    let plain = rest.len() <= MAX_WORD && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let plain =
+        rest.len() <= MAX_WORD && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     let name = if plain && !rest.is_empty() { rest } else { "NAME" };
     let (what, right) = match kind {
-        "keyring" if rest.trim().is_empty() => ("names no secret", "write ${keyring:SERVICE/NAME}".to_owned()),
+        "keyring" if rest.trim().is_empty() => {
+            ("names no secret", "write ${keyring:SERVICE/NAME}".to_owned())
+        }
         "keyring" => (
             "names a secret without its service",
             format!("write ${{keyring:SERVICE/{name}}}, such as ${{keyring:mcp/{name}}}"),
@@ -163,11 +180,15 @@ mod tests {
             ("${B:-${keyring:mcp/t}}", BOTH, "the default of B has a reference in it"),
             ("${B:-${vault:t}}", BOTH, "`vault`"),
             // What nothing but a shell means is not meant in a header.
-            ("${corp-store:t}", IN_A_HEADER, "no reference of the kind `corp-store`; it is used as it stands"),
+            (
+                "${corp-store:t}",
+                IN_A_HEADER,
+                "no reference of the kind `corp-store`; it is used as it stands",
+            ),
             ("${x:y}", IN_A_HEADER, "no reference of the kind `x`"),
             ("${file:1:2}", IN_A_HEADER, "no shell reads this"),
             ("${file: }", IN_A_HEADER, "names no file"),
-            ("${vault:0:3}", IN_A_HEADER, "`vault`"),
+            ("${vault:0:3} ${x:1}", &[], ""),
             // Of a shell, of another host, of nobody; and what leads somewhere.
             ("${x:=1}", &[], ""),
             ("${file%.*} ${x##*/} ${x/a/b} $x ${} ${:x} ${a b:c}", &[], ""),

@@ -43,7 +43,24 @@ pub enum Supply {
         /// `settings`: what it is told, an object of JSON.
         settings: Option<RedactedText<String>>,
     },
+    /// Each request is signed for AWS (`sign`).
+    Aws(Aws),
 }
+
+/// What a request to AWS is signed for, and whose keys sign it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Aws {
+    /// `service`.
+    pub service: String,
+    /// `region`; without one, that of the profile or of the environment.
+    pub region: Option<String>,
+    /// `profile`; without one, the keys in the environment or the profile that it names.
+    pub profile: Option<String>,
+}
+
+/// The word of `sign`.
+pub(crate) const AWS_WORD: &str = "aws-sigv4";
 
 /// What the name of a plug-in begins with on the `PATH`.
 pub(crate) const PLUGIN_PREFIX: &str = "mcplink-auth-";
@@ -149,7 +166,7 @@ impl Unattended {
     fn references(&self) -> impl Iterator<Item = &SecretReference> {
         let grant = match &self.supply {
             Supply::Grant(grant) => Some(grant),
-            Supply::File(_) | Supply::Plugin { .. } => None,
+            Supply::File(_) | Supply::Plugin { .. } | Supply::Aws(_) => None,
         };
         grant.into_iter().flat_map(|grant| grant.references())
     }

@@ -73,10 +73,9 @@ impl Host {
         let remark = sent.remark();
         let doubts = doubts(&sent, now).into_iter().filter(|doubt| remark != Some(doubt)).collect();
         headers.extend(referred(&settings.sourced_headers, &headers));
-        if let Some(grant) = grant(auth) {
-            headers.retain(|header| header.name != AUTHORIZATION.as_str());
-            headers.push(of_grant(grant, &fixed));
-        }
+        let unattended = unattended(auth, &fixed);
+        headers.retain(|header| unattended.iter().all(|other| other.name != header.name));
+        headers.extend(unattended);
         if auth.plan.role(ProviderKind::OAuth) == Some(ProviderRole::Authority)
             && let Some(record) = self.sign_in_of(auth).await?
         {
@@ -139,20 +138,35 @@ fn referred(sourced: &[(String, SourcedText)], others: &[HeaderOutline]) -> Vec<
     outlines.filter(|own| others.iter().all(|other| other.name != own.name)).collect()
 }
 
-/// The name of the grant that answers for the server, if one does.
-fn grant(auth: &ServerAuth) -> Option<&'static str> {
-    let spec = auth.plan.settings().unattended.as_ref().filter(|spec| spec.withheld.is_none())?;
-    matches!(spec.supply, UnattendedSupply::Grant(_)).then(|| spec.name())
-}
-
-/// The header of a grant: its token is obtained when it is sent.
-fn of_grant(grant: &str, fixed: &Credentials) -> HeaderOutline {
-    HeaderOutline {
-        name: AUTHORIZATION.as_str().to_owned(),
-        supplier: grant.to_owned(),
-        outline: "an access token, which the authorization server gives when it is needed".to_owned(),
+/// The headers of what `auth` of the entry says, where it answers for the server: they are obtained when they are sent. `*` stands for
+/// names that are not known before.
+fn unattended(auth: &ServerAuth, fixed: &Credentials) -> Vec<HeaderOutline> {
+    let spec = auth.plan.settings().unattended.as_ref().filter(|spec| spec.withheld.is_none());
+    let Some(spec) = spec else { return Vec::new() };
+    let of = |name: &str, outline: &str| HeaderOutline {
+        name: name.to_owned(),
+        supplier: spec.name().to_owned(),
+        outline: outline.to_owned(),
         is_credential: true,
-        replaces: fixed.supplier(&AUTHORIZATION).map(str::to_owned),
+        replaces: (name == AUTHORIZATION.as_str())
+            .then(|| fixed.supplier(&AUTHORIZATION).map(str::to_owned))
+            .flatten(),
+    };
+    let authorization = AUTHORIZATION.as_str();
+    match &spec.supply {
+        UnattendedSupply::Grant(_) => {
+            vec![of(authorization, "an access token, which the authorization server gives when it is needed")]
+        }
+        UnattendedSupply::Plugin(plugin) => {
+            vec![of("*", &format!("what the plug-in {} gives when it is needed", plugin.called()))]
+        }
+        UnattendedSupply::Aws(_) => vec![
+            of(authorization, "a signature of AWS over each request"),
+            of("x-amz-date", "the time of that signature"),
+            of("x-amz-security-token", "the token of temporary keys, where these are such"),
+        ],
+        // What is in a file can be looked at.
+        _ => Vec::new(),
     }
 }
 

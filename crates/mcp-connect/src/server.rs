@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::HttpExchange;
+use mcp_auth::aws::AwsSource;
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderRole,
@@ -180,6 +181,7 @@ fn unattended(
         }
         UnattendedSupply::File(path) => Arc::new(SingleFlight::new(TokenFile::new(path))),
         UnattendedSupply::Plugin(plugin) => Arc::new(mcp_auth::plugin::provider(plugin, target)),
+        UnattendedSupply::Aws(aws) => Arc::new(SingleFlight::new(AwsSource::new(aws, target))),
         _ => {
             return Err(AuthError::new(AuthErrorKind::Misconfigured, "use `auth`: it is of an unknown kind"));
         }

@@ -507,13 +507,15 @@ mod tests {
             (connect(Outcome::SignInExpired), "the authorization server refused the refresh token"),
             (
                 connect(Outcome::SignInExpired).with_auth(
-                    AuthFacts::new(false, Some("OAuth".into())).with_supplied_by(Some(CredentialOrigin::SignIn)),
+                    AuthFacts::new(false, Some("OAuth".into()))
+                        .with_supplied_by(Some(CredentialOrigin::SignIn)),
                 ),
                 "the authorization server refused the refresh token",
             ),
             (
-                connect(Outcome::SignInExpired)
-                    .with_auth(AuthFacts::new(false, Some("plugin".into())).with_called(Some("the plug-in".into()))),
+                connect(Outcome::SignInExpired).with_auth(
+                    AuthFacts::new(false, Some("plugin".into())).with_called(Some("the plug-in".into())),
+                ),
                 "the sign-in has ended",
             ),
             (

@@ -7,8 +7,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
+use http::request::Parts;
 use serde_json::Value;
 
+mod aws;
+
+pub use self::aws::AwsVerifier;
 use crate::sync::lock;
 
 /// The rule by which a fake server accepts a request.
@@ -52,6 +56,8 @@ pub enum Accept {
         /// The resource, compared as text.
         resource: String,
     },
+    /// Requests that are signed for AWS (Signature Version 4), method, path, query, headers and body.
+    AwsSigned(AwsVerifier),
     /// What one of these rules accepts.
     Either(Vec<Accept>),
 }
@@ -73,11 +79,25 @@ impl Accept {
         Self::OneOf { name: "authorization".to_owned(), values }
     }
 
-    /// Judges a request.
-    pub(crate) fn judge(&self, headers: &HeaderMap, needed_scope: Option<&str>) -> Judgement {
+    /// Judges a whole request.
+    pub(crate) fn judge_request(
+        &self,
+        request: &Parts,
+        body: &[u8],
+        needed_scope: Option<&str>,
+    ) -> Judgement {
+        match self {
+            Self::AwsSigned(verifier) if verifier.verifies(request, body) => Judgement::Accepted,
+            rule => rule.judge(&request.headers, needed_scope),
+        }
+    }
+
+    /// Judges a request by its headers.
+    fn judge(&self, headers: &HeaderMap, needed_scope: Option<&str>) -> Judgement {
         let accepted = match self {
             Self::Any => true,
-            Self::Nothing => false,
+            // Without the body there is nothing to verify.
+            Self::Nothing | Self::AwsSigned(_) => false,
             Self::Headers(wanted) => wanted.iter().all(|(name, value)| carries(headers, name, value)),
             Self::OneOf { name, values } => values.iter().any(|value| carries(headers, name, value)),
             Self::Stamped { prefix, valid_for } => {

@@ -31,7 +31,7 @@ mod sync;
 mod tap;
 mod wire;
 
-pub use accept::{Accept, Refusal, TokenFacts, TokenLedger};
+pub use accept::{Accept, AwsVerifier, Refusal, TokenFacts, TokenLedger};
 pub use auth::{AuthEndpoint, AuthSettings, Echo, FakeAuthServer, MetadataAt, ProtectedResource};
 pub use browser::{FakeBrowser, Page, PageRequest, Visit, request, visit};
 pub use canary::Canaries;

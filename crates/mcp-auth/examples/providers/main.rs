@@ -1,22 +1,45 @@
-//! Providers for what headers from a file cannot do: one that signs bodies, one whose exchange takes five legs, and two with
-//! faults. `custom_provider.rs` has the usual one. Each is held to the contract that the built-in ones keep.
+//! Providers for what headers from a file cannot do: keys of AWS that sign bodies, one whose exchange takes five legs, and two
+//! with faults. `custom_provider.rs` has the usual one. Each is held to the contract that the built-in ones keep.
 
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 mod faulty;
 mod negotiate;
-mod sigv4;
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
-use mcp_auth::{AuthError, AuthProvider, Challenge, Recovery, Rejection, Secret, SingleFlight};
+use mcp_auth::aws::AwsKeys;
+use mcp_auth::{
+    AuthError, AuthFuture, AuthProvider, Challenge, CredentialSource, Credentials, FetchReason, Recovery,
+    Rejection, Secret, SingleFlight,
+};
 use url::Url;
 
 use self::negotiate::Negotiation;
-use self::sigv4::AwsKeys;
+
+/// Keys that the program has by itself. [`mcp_auth::aws::AwsSource`] finds those of AWS's own programs.
+#[derive(Debug)]
+struct OwnKeys(Arc<AwsKeys>);
+
+impl CredentialSource for OwnKeys {
+    fn name(&self) -> &str {
+        "own-keys"
+    }
+
+    /// Temporary keys would be fetched here, and given an expiry.
+    fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        Box::pin(async move { Ok(Credentials::none().with_signer(self.0.clone())) })
+    }
+}
+
+fn own_keys() -> OwnKeys {
+    let secret = Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+    OwnKeys(Arc::new(AwsKeys::new("AKIDEXAMPLE", secret, "us-east-1", "lambda")))
+}
 
 /// The whole conversation with a server that takes five legs.
 async fn five_legs() -> Result<(), AuthError> {
@@ -40,15 +63,7 @@ async fn five_legs() -> Result<(), AuthError> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let keys = AwsKeys {
-        access_key: "AKIDEXAMPLE".to_owned(),
-        secret_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
-        session_token: None,
-        region: "us-east-1".to_owned(),
-        service: "lambda".to_owned(),
-        clock: SystemTime::now,
-    };
-    let provider = SingleFlight::new(keys);
+    let provider = SingleFlight::new(own_keys());
     let credentials = provider.credentials().await?;
     let url = Url::parse("https://abc.lambda-url.us-east-1.on.aws/mcp")?;
     let (mut headers, body) = (HeaderMap::new(), Bytes::from_static(b"{\"jsonrpc\":\"2.0\"}"));
@@ -85,7 +100,7 @@ mod contract {
 
     #[tokio::test]
     async fn one_that_signs_bodies_keeps_the_contract() {
-        let keys = || SingleFlight::new(sigv4::tests::keys("lambda"));
+        let keys = || SingleFlight::new(own_keys());
         contract::check(|| Subject::new(keys()).with_secret("EXAMPLEKEY")).await.unwrap();
     }
 

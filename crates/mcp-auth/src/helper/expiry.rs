@@ -19,7 +19,7 @@ pub(super) fn of(headers: &Headers, ttl: Option<Duration>, now: SystemTime) -> O
 }
 
 /// The time that a helper states beside its headers: of RFC 3339, or in seconds or milliseconds since 1970.
-pub(super) fn stated(value: &Value) -> Option<SystemTime> {
+pub(crate) fn stated(value: &Value) -> Option<SystemTime> {
     let since = |seconds: f64| {
         // The year 5138 in seconds, and 1973 in milliseconds.
         let seconds = if seconds >= 1e11 { seconds / 1e3 } else { seconds };

@@ -14,6 +14,9 @@ pub(crate) const FILE_NAME: &str = "token-file";
 /// The name of the provider that asks a plug-in.
 pub(crate) const PLUGIN_NAME: &str = "auth-plugin";
 
+/// The name of the provider that signs for AWS.
+pub(crate) const AWS_NAME: &str = "aws-sigv4";
+
 /// How credentials are obtained without a person.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -34,6 +37,29 @@ pub enum UnattendedSupply {
     File(PathBuf),
     /// A program of its own that is asked.
     Plugin(PluginSpec),
+    /// Each request is signed with keys of AWS.
+    Aws(AwsSpec),
+}
+
+/// Keys of AWS, and what they sign for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct AwsSpec {
+    /// The service, such as `bedrock-agentcore`.
+    pub service: String,
+    /// The region; that of the profile or of `AWS_REGION` where `None`.
+    pub region: Option<String>,
+    /// The profile; where `None`, the keys in the environment, or the profile that it names, or `default`.
+    pub profile: Option<String>,
+    /// How the command of a profile (`credential_process`) runs. Its environment says where the files are.
+    pub process: HelperSpec,
+}
+
+impl AwsSpec {
+    /// Keys for this service, from where `process` runs.
+    pub fn new(service: impl Into<String>, process: HelperSpec) -> Self {
+        Self { service: service.into(), region: None, profile: None, process }
+    }
 }
 
 /// A plug-in: a program that is started once for a connection, and asked in lines of JSON.
@@ -72,12 +98,13 @@ impl UnattendedSpec {
         Self { supply, withheld: None }
     }
 
-    /// The stable, kebab-case name of the provider: that of the grant, `token-file` or `auth-plugin`.
+    /// The stable, kebab-case name of the provider: that of the grant, `token-file`, `auth-plugin` or `aws-sigv4`.
     pub fn name(&self) -> &'static str {
         match &self.supply {
             UnattendedSupply::Grant(grant) => grant.kind.name(),
             UnattendedSupply::File(_) => FILE_NAME,
             UnattendedSupply::Plugin(_) => PLUGIN_NAME,
+            UnattendedSupply::Aws(_) => AWS_NAME,
         }
     }
 
@@ -87,6 +114,7 @@ impl UnattendedSpec {
             UnattendedSupply::Grant(grant) => (Some(grant), None),
             UnattendedSupply::File(_) => (None, None),
             UnattendedSupply::Plugin(plugin) => (None, Some(&mut plugin.command)),
+            UnattendedSupply::Aws(aws) => (None, Some(&mut aws.process)),
         };
         let sources = grant.into_iter().flat_map(|grant| {
             let GrantSpec { client_secret, key, token, actor, identity_provider, .. } = &mut **grant;

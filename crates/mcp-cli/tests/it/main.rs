@@ -54,6 +54,7 @@
 
 mod accounts;
 mod adding;
+mod aws;
 mod borrowed;
 mod bridge;
 mod broken;

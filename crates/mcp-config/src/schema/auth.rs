@@ -1,4 +1,4 @@
-//! The `auth` block: a grant or a file. What it is wrong about decides which credentials are sent, so nothing of it is passed
+//! The `auth` block: a grant, a file, a plug-in or signatures. What it is wrong about decides which credentials are sent, so nothing of it is passed
 //! over.
 //!
 //! Longer than 500 lines because the table of its fields stands with those that it is tried on.
@@ -14,7 +14,9 @@ use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
 use crate::reference::{self, ReferenceText, SecretReference};
-use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Supply, Unattended};
+use crate::unattended::{
+    AWS_WORD, Aws, COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Supply, Unattended,
+};
 use crate::{ProblemCode, RedactedText, display, suggest};
 
 pub(super) const HOW: &str =
@@ -43,7 +45,7 @@ type Grants = &'static [GrantWord];
 const ALL: Grants = &GrantWord::ALL;
 
 /// Each field of the block, what it is, and the grants that it is for.
-pub(super) const FIELDS: [(&str, Shape, &str, Grants); 26] = [
+pub(super) const FIELDS: [(&str, Shape, &str, Grants); 30] = [
     (
         "file",
         Shape::Text,
@@ -57,6 +59,15 @@ pub(super) const FIELDS: [(&str, Shape, &str, Grants); 26] = [
         &[],
     ),
     ("settings", Shape::Object, "What the plug-in is told.", &[]),
+    ("sign", Shape::OneOf(&[AWS_WORD]), "How each request is signed.", &[]),
+    ("service", Shape::Text, "The service of AWS that the signature is for.", &[]),
+    ("region", Shape::Text, "Its region; that of the profile or of AWS_REGION unless said otherwise.", &[]),
+    (
+        "profile",
+        Shape::Text,
+        "The profile whose keys sign; those of the environment or its AWS_PROFILE unless said otherwise.",
+        &[],
+    ),
     ("grant", Shape::OneOf(&GRANTS), "How a token is obtained without a person.", ALL),
     ("clientId", Shape::Text, "The client, as it is registered with the authorization server.", ALL),
     ("clientSecret", Shape::Secret, "Its secret, by reference.", ALL),
@@ -141,14 +152,16 @@ pub(super) fn read(
         return None;
     }
     let mut block = Block { reader, object, context, base };
-    let supply = match (get(object, "grant"), get(object, "file"), get(object, "provider")) {
-        (None, Some(file), None) => block.file(file),
-        (Some(grant), None, None) => block.grant(grant),
-        (None, None, Some(provider)) => block.plugin(provider),
-        (None, None, None) if is_the_programs => return None,
+    let kinds = ["grant", "file", "provider", "sign"].map(|name| get(object, name));
+    let supply = match kinds {
+        [None, Some(file), None, None] => block.file(file),
+        [Some(grant), None, None, None] => block.grant(grant),
+        [None, None, Some(provider), None] => block.plugin(provider),
+        [None, None, None, Some(sign)] => block.aws(sign),
+        [None, None, None, None] if is_the_programs => return None,
         _ => {
             let hint = format!("the grants are {}", GRANTS.join(", "));
-            let message = "expected one of `grant`, `file` and `provider`";
+            let message = "expected one of `grant`, `file`, `provider` and `sign`";
             block.reader.error(ProblemCode::InvalidConfig, &[KEY], node.span, message, Some(&hint));
             return None;
         }
@@ -207,6 +220,38 @@ impl Block<'_, '_, '_> {
         self.check_fields(|name| name == "file", "a token in a file");
         let place = place(self.reader, self.context, self.base, &[KEY, "file"], node)?;
         Some(Supply::File(RedactedText::new(place.path)))
+    }
+
+    fn aws(&mut self, node: &Node) -> Option<Supply> {
+        if node.as_str() != Some(AWS_WORD) {
+            self.wrong("sign", &format!("expected \"{AWS_WORD}\""), None);
+            return None;
+        }
+        self.reader.show_at(&[KEY, "sign"], node, AWS_WORD.to_owned(), Vec::new());
+        self.check_fields(|name| ["sign", "service", "region", "profile"].contains(&name), "a signature");
+        let [service, region, profile] = ["service", "region", "profile"].map(|name| self.of_scope(name));
+        let Some(service) = service else {
+            if get(self.object, "service").is_none() {
+                self.lacks("service", "is missing; a signature is for one service, such as `lambda`");
+            }
+            return None;
+        };
+        Some(Supply::Aws(Aws { service, region, profile }))
+    }
+
+    /// A word of the scope of a signature, or the name of a profile.
+    fn of_scope(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let fits = match key {
+            "profile" => !text.trim().is_empty() && !text.contains(char::is_control),
+            _ => !text.is_empty() && text.chars().all(plain),
+        };
+        if !fits {
+            self.wrong(key, &format!("is no {key} of AWS"), None);
+            return None;
+        }
+        Some(text)
     }
 
     /// A name is one of a program on the `PATH`; whatever has a slash in it is a path.
@@ -444,11 +489,18 @@ mod tests {
     fn what_is_wrong_with_a_block_makes_its_entry_unusable_and_shows_no_secret() {
         for (auth, said) in [
             (r#""canary""#, "expected an object"),
-            ("{}", "expected one of `grant`, `file` and `provider`"),
+            ("{}", "expected one of `grant`, `file`, `provider` and `sign`"),
             (
                 r#"{"grant": "client_credentials", "file": "t"}"#,
-                "expected one of `grant`, `file` and `provider`",
+                "expected one of `grant`, `file`, `provider` and `sign`",
             ),
+            (r#"{"sign": "aws-sigv4", "file": "t", "service": "s"}"#, "expected one of `grant`"),
+            (r#"{"sign": "aws_sigv4", "service": "s"}"#, "expected \"aws-sigv4\""),
+            (r#"{"sign": "aws-sigv4"}"#, "a signature is for one service"),
+            (r#"{"sign": "aws-sigv4", "service": "a/b"}"#, "is no service of AWS"),
+            (r#"{"sign": "aws-sigv4", "service": "a", "region": "x y"}"#, "is no region of AWS"),
+            (r#"{"sign": "aws-sigv4", "service": "a", "profile": "${P}"}"#, "variables are replaced"),
+            (r#"{"sign": "aws-sigv4", "service": "a", "scopes": "b"}"#, "is no part of a signature"),
             (r#"{"type": "acme"}"#, "this program has none"),
             (r#"{"grant": "client-credentials"}"#, "expected one of client_credentials"),
             (r#"{"file": "t", "scopes": "a"}"#, "is no part of a token in a file"),

@@ -84,7 +84,7 @@ pub fn json_schema() -> Value {
     })
 }
 
-/// The `auth` block: a file, a plug-in, or a grant with the fields of its own.
+/// The `auth` block: a file, a plug-in, a signature, or a grant with the fields of its own.
 fn auth() -> Value {
     let of = |wanted: &dyn Fn(&str, &[GrantWord]) -> bool| {
         let fields = auth::FIELDS.iter().filter(|(name, .., of)| wanted(name, of));
@@ -100,7 +100,9 @@ fn auth() -> Value {
     });
     let mut plugin = of(&|name, _| name == "provider" || name == "settings");
     plugin["required"] = json!(["provider"]);
-    let ways: Vec<Value> = [file, plugin].into_iter().chain(grants).collect();
+    let mut sign = of(&|name, _| ["sign", "service", "region", "profile"].contains(&name));
+    sign["required"] = json!(["sign", "service"]);
+    let ways: Vec<Value> = [file, plugin, sign].into_iter().chain(grants).collect();
     json!({ "anyOf": ways })
 }
 

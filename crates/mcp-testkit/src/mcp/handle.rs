@@ -95,7 +95,7 @@ impl Shared {
         }
         let judgement = {
             let state = lock(&self.state);
-            state.accept.judge(&parts.headers, state.scopes.get(&key).map(String::as_str))
+            state.accept.judge_request(parts, body, state.scopes.get(&key).map(String::as_str))
         };
         match judgement {
             Judgement::Accepted => {}

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use mcp_auth::aws::AwsKeys;
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
     FetchReason, Recovery, Rejection, RequestSigner, Secret, SigningRequest, SingleFlight,
@@ -25,8 +26,6 @@ use crate::trouble::described;
 mod faulty;
 #[path = "../../../mcp-auth/examples/providers/negotiate.rs"]
 mod negotiate;
-#[path = "../../../mcp-auth/examples/providers/sigv4.rs"]
-mod sigv4;
 
 use self::negotiate::Negotiation;
 
@@ -38,14 +37,23 @@ fn meaning(error: &TransportError) -> (ServerStatus, Option<ReasonCode>) {
 const NO_CREDENTIALS: (ServerStatus, Option<ReasonCode>) =
     (ServerStatus::NeedsAuth, Some(ReasonCode::CredentialsFailed));
 
-fn aws() -> sigv4::AwsKeys {
-    sigv4::AwsKeys {
-        access_key: "AKIDEXAMPLE".to_owned(),
-        secret_key: Secret::new("secret"),
-        session_token: Some(Secret::new("session")),
-        region: "us-east-1".to_owned(),
-        service: "lambda".to_owned(),
-        clock: || SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160),
+fn aws() -> AwsKeys {
+    AwsKeys::new("AKIDEXAMPLE", Secret::new("secret"), "us-east-1", "lambda")
+        .with_session_token(Some(Secret::new("session")))
+        .with_clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160))
+}
+
+/// A provider of these keys alone.
+#[derive(Debug)]
+struct Own(Arc<AwsKeys>);
+
+impl CredentialSource for Own {
+    fn name(&self) -> &str {
+        "own-keys"
+    }
+
+    fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        Box::pin(async move { Ok(Credentials::none().with_signer(self.0.clone())) })
     }
 }
 
@@ -53,7 +61,7 @@ fn aws() -> sigv4::AwsKeys {
 async fn every_request_is_signed_with_the_body_that_arrives() {
     for era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
-        let signing = target(&server).with_auth(Arc::new(SingleFlight::new(aws())));
+        let signing = target(&server).with_auth(Arc::new(SingleFlight::new(Own(Arc::new(aws())))));
         let connection = connector().attempt(&signing).await.unwrap();
         assert_eq!(echo(&connection, "signed").await.unwrap(), "signed");
         connection.close().await;

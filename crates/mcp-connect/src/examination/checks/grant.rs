@@ -21,6 +21,14 @@ impl Findings<'_> {
             UnattendedSupply::File(path) => {
                 Check::good(source, format!("{name}: {}", self.hidden(&path.display().to_string())))
             }
+            UnattendedSupply::Aws(aws) => {
+                let whose = match &aws.profile {
+                    Some(profile) => format!("keys of the profile {profile}"),
+                    None => "keys of the environment, or of the profile that it names".to_owned(),
+                };
+                let region = aws.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+                Check::good(source, format!("{name}: {whose}, for {}{region}", aws.service))
+            }
             _ => Check::good(source, name),
         };
         let run = CheckTopic::GrantRun;
