@@ -1,6 +1,7 @@
 //! What all servers of one program share.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -111,6 +112,8 @@ struct Inner {
     connector: Connector,
     token_store: Arc<dyn TokenStore>,
     renewals: Renewals,
+    /// Where this process stands among those that use the same sign-ins, so that they do not renew at one moment.
+    share: f64,
     /// The servers of [`Host::entries`], as they were read last.
     known: Mutex<BTreeMap<String, Arc<ConfiguredServer>>>,
     /// What of the environment is secret: the same for every local server, and looked for once.
@@ -124,6 +127,7 @@ impl Host {
             connector: Connector::new(options.client.clone()),
             token_store: token_store(&options),
             renewals: Renewals::default(),
+            share: share(),
             known: Mutex::default(),
             inherited: OnceLock::new(),
             options,
@@ -139,6 +143,7 @@ impl Host {
             connector: Connector::new(options.client.clone()),
             token_store: self.token_store().clone(),
             renewals: self.renewals().clone(),
+            share: self.0.share,
             known: Mutex::default(),
             inherited: OnceLock::new(),
             options,
@@ -267,7 +272,7 @@ impl Host {
         settings: &AuthSettings,
         http: Arc<dyn HttpExchange>,
     ) -> OAuthProvider {
-        let settings = self.oauth_settings(settings, target).with_renewals(self.renewals().clone());
+        let settings = self.oauth_settings(settings, target).with_renewals(self.renewals().clone()).with_share(self.0.share);
         OAuthProvider::open(target.clone(), settings, http, self.token_store().clone()).await
     }
 
@@ -316,3 +321,9 @@ async fn secrets_in(store: &dyn TokenStore) -> Secrets {
 fn files(state_dir: Option<&Path>) -> Option<FileTokenStore> {
     state_dir.map(|directory| FileTokenStore::new(directory.join("tokens")))
 }
+/// By chance, and no secret.
+fn share() -> f64 {
+    let chance = RandomState::new().hash_one(std::process::id());
+    (chance >> 11) as f64 / (1_u64 << 53) as f64
+}
+

@@ -6,10 +6,13 @@ use mcp_auth::oauth::{
     Authorizer, DiscoverySource, LoginProbe, OAuthProvider, PendingLogin, ProbeRequest, SignInPrompt,
     SignInSeed, SignedIn,
 };
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, LinkReason, ProviderKind};
+use mcp_auth::plugin::{self, PluginPrompt};
+use mcp_auth::{
+    AuthError, AuthErrorKind, AuthFuture, LinkReason, PluginSpec, ProviderKind, UnattendedSupply,
+};
 use mcp_status::{MessageContext, Reason, Verdict, classify, message};
 use mcp_transport::supervisor::NoContact;
-use mcp_transport::{Connector, RequestOptions, Server};
+use mcp_transport::{Connector, RequestOptions, Server, TransportError};
 
 use crate::{ConfiguredServer, Host, ServerAuth};
 
@@ -123,7 +126,85 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Signs a person in to `server` by the plug-in that its entry names; `show` is told what there is for the person to do. It
+    /// counts once the server itself has accepted what the plug-in gives then. `None` where no plug-in answers for the server.
+    ///
+    /// # Errors
+    ///
+    /// The entry may not be used, the plug-in has no `login` or did not finish it, or the server refuses what came of it.
+    pub async fn plugin_sign_in(
+        &self,
+        server: &ConfiguredServer,
+        show: &(dyn Fn(PluginPrompt) + Send + Sync),
+    ) -> Option<Result<(), LoginError>> {
+        let (auth, plugin) = server.plugin()?;
+        let signed_in = async {
+            let endpoint = server.usable().map_err(LoginError::Refused)?;
+            plugin::sign_in(plugin, &auth.target, show).await?;
+            match self.connector().attempt(endpoint).await {
+                Ok(connection) => {
+                    connection.close().await;
+                    Ok(())
+                }
+                Err(error) => Err(LoginError::Failed(not_accepted(auth, &error))),
+            }
+        };
+        Some(signed_in.await)
+    }
+
+    /// Has the plug-in of the entry forget its sign-in to `server`; `None` where no plug-in answers for the server.
+    ///
+    /// # Errors
+    ///
+    /// The entry may not be used, or the plug-in has no `logout` or did not finish it.
+    pub async fn plugin_sign_out(&self, server: &ConfiguredServer) -> Option<Result<(), LoginError>> {
+        let (auth, plugin) = server.plugin()?;
+        let signed_out = async {
+            server.usable().map_err(LoginError::Refused)?;
+            Ok(plugin::sign_out(plugin, &auth.target).await?)
+        };
+        Some(signed_out.await)
+    }
+}
+
+/// The server did not accept what a sign-in has brought.
+fn not_accepted(auth: &ServerAuth, error: &TransportError) -> AuthError {
+    let evidence = error.evidence();
+    let kind = match classify(&evidence) {
+        Verdict::Transient { .. } => AuthErrorKind::Unavailable,
+        Verdict::NeedsAuth { .. } => AuthErrorKind::Refused,
+        _ => AuthErrorKind::Protocol,
+    };
+    let context = MessageContext::new(&auth.target.name).with_origin(Some(&auth.origin));
+    let why = message(&evidence, &context);
+    AuthError::new(kind, format!("the server did not accept the new sign-in: {why}"))
+}
+
 impl ConfiguredServer {
+    /// The plug-in that answers for it.
+    fn plugin(&self) -> Option<(&ServerAuth, &PluginSpec)> {
+        let auth = self.auth.as_ref()?;
+        match &auth.plan.settings().unattended.as_ref()?.supply {
+            UnattendedSupply::Plugin(plugin) => Some((auth, plugin)),
+            _ => None,
+        }
+    }
+
+    /// Whether a plug-in answers for it, which may have a sign-in of its own.
+    pub fn has_plugin(&self) -> bool {
+        self.plugin().is_some()
+    }
+
+    /// What is connected to, where that may be.
+    fn usable(&self) -> Result<&Server, LoginRefusal> {
+        match &self.state {
+            Ok(server) => Ok(server),
+            Err(NoContact::Because(reason)) => Err(LoginRefusal::Withheld(reason.clone())),
+            Err(_) => Err(LoginRefusal::SwitchedOff),
+        }
+    }
+
     /// Whether a person can sign in.
     ///
     /// # Errors
@@ -135,11 +216,7 @@ impl ConfiguredServer {
 
     /// The parts that a person can sign in to.
     fn sign_in(&self) -> Result<(&ServerAuth, &OAuthProvider, &Server), LoginRefusal> {
-        let server = match &self.state {
-            Ok(server) => server,
-            Err(NoContact::Because(reason)) => return Err(LoginRefusal::Withheld(reason.clone())),
-            Err(_) => return Err(LoginRefusal::SwitchedOff),
-        };
+        let server = self.usable()?;
         let Some(auth) = &self.auth else { return Err(LoginRefusal::Local) };
         match &auth.oauth {
             Some(oauth) => Ok((auth, oauth, server)),
@@ -220,18 +297,7 @@ impl LoginProbe for ServerProbe<'_> {
                     connection.close().await;
                     Ok(())
                 }
-                Err(error) => {
-                    let evidence = error.evidence();
-                    let kind = match classify(&evidence) {
-                        Verdict::Transient { .. } => AuthErrorKind::Unavailable,
-                        Verdict::NeedsAuth { .. } => AuthErrorKind::Refused,
-                        _ => AuthErrorKind::Protocol,
-                    };
-                    let context =
-                        MessageContext::new(&self.auth.target.name).with_origin(Some(&self.auth.origin));
-                    let why = message(&evidence, &context);
-                    Err(AuthError::new(kind, format!("the server did not accept the new sign-in: {why}")))
-                }
+                Err(error) => Err(not_accepted(self.auth, &error)),
             }
         })
     }

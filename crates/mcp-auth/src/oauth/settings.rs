@@ -46,6 +46,9 @@ pub struct OAuthSettings {
     pub asks_ahead: bool,
     /// What the provider is called: `oauth`, or the name of a grant that has a place of its own in the plan.
     pub name: &'static str,
+    /// Where this process stands among those that use the same sign-in, from 0 to 1: they renew one after the other
+    /// ([`StoredTokens::renew_at`](super::store::StoredTokens::renew_at)).
+    pub share: f64,
     /// Counts the renewals of these tokens among those of the program.
     pub renewals: Renewals,
 }
@@ -68,6 +71,7 @@ impl OAuthSettings {
             audience: None,
             asks_ahead: false,
             name: NAME,
+            share: 0.0,
             renewals: Renewals::default(),
         }
     }
@@ -76,6 +80,13 @@ impl OAuthSettings {
     #[must_use]
     pub fn with_client_name(mut self, name: impl Into<String>) -> Self {
         self.client_name = name.into();
+        self
+    }
+
+    /// The same for a process that stands there among those that use the same sign-in.
+    #[must_use]
+    pub fn with_share(mut self, share: f64) -> Self {
+        self.share = share;
         self
     }
 

@@ -1,5 +1,6 @@
 //! `mcplink login NAME`: a person signs in; the tokens count only once the server itself has accepted them.
 
+mod plugin;
 mod seed;
 mod several;
 
@@ -36,11 +37,18 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
     if !app.json {
         loaded.note_problems_of(app, std::slice::from_ref(name), &[]);
     }
+    if !args.from_stdin
+        && let Some(done) = plugin::sign_in(app, &wired).await
+    {
+        done?;
+        show(app, row_document(plugin::row(&wired)), &plugin::told(&wired));
+        return Ok(ExitStatus::Success);
+    }
     let signed_in = match args.from_stdin {
         true => Box::pin(seed::sign_in(app, &wired)).await?,
         false => Box::pin(sign_in(app, &wired, Way::of(args), Person::AtTheTerminal)).await?,
     };
-    show(app, &wired, &signed_in);
+    show(app, row_document(row(&wired, &signed_in)), &attempt::conclusion(&wired.description, &signed_in));
     Ok(ExitStatus::Success)
 }
 
@@ -151,16 +159,21 @@ async fn confirmed<'a>(
     Err(attempt::not_confirmed(name, &server, &issuer))
 }
 
-fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
+fn show(app: &App, document: Value, told: &str) {
     if app.json {
-        let mut document = json!({ "schemaVersion": 1 });
-        if let (Some(document), Value::Object(row)) = (document.as_object_mut(), row(wired, signed_in)) {
-            document.extend(row);
-        }
         app.print_json(&document);
         return;
     }
-    app.output.out(&format!("{}\n", attempt::conclusion(&wired.description, signed_in)));
+    app.output.out(&format!("{told}\n"));
+}
+
+/// One sign-in as a document.
+fn row_document(row: Value) -> Value {
+    let mut document = json!({ "schemaVersion": 1 });
+    if let (Some(document), Value::Object(row)) = (document.as_object_mut(), row) {
+        document.extend(row);
+    }
+    document
 }
 
 /// A sign-in that has succeeded, for a program.

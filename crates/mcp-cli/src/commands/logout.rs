@@ -1,6 +1,7 @@
 //! `mcplink logout NAME`: revokes the tokens where that is possible, and forgets them in any case.
 
 use mcp_auth::oauth::Revocation;
+use mcp_connect::LoginError;
 use serde_json::json;
 
 use super::login::failed;
@@ -8,6 +9,7 @@ use crate::app::App;
 use crate::args::LogoutArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::sign_in::attempt;
 use crate::view::shown;
 
 pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliError> {
@@ -21,6 +23,21 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         )
         .next("mcplink list"));
     };
+    if let Some(done) = app.host.plugin_sign_out(&wired).await {
+        done.map_err(|error| match error {
+            LoginError::Failed(error) => failed("signing out of", "logout", name, &error),
+            other => attempt::login_error(app, &wired, other),
+        })?;
+        if app.json {
+            app.print_json(
+                &json!({"schemaVersion": 1, "name": name, "forgotten": 1, "clientSecretForgotten": false,
+                    "revocations": []}),
+            );
+        } else {
+            app.output.out(&format!("signed out of {name}\n"));
+        }
+        return Ok(ExitStatus::Success);
+    }
     let login = auth.sign_in(&app.host);
     let done = match (args.no_revoke, args.all) {
         (true, true) => login.forget_all().await,

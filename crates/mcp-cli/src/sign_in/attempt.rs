@@ -17,13 +17,18 @@ pub(crate) fn check(app: &App, wired: &ConfiguredServer) -> Result<(), CliError>
 
 /// The sign-in to `wired`, once it is known where.
 pub(crate) async fn begun<'a>(app: &'a App, wired: &'a ConfiguredServer) -> Result<Login<'a>, CliError> {
+    app.host.login(wired, &app.oauth_scopes).await.map_err(|error| login_error(app, wired, error))
+}
+
+/// Why there is no sign-in.
+pub(crate) fn login_error(app: &App, wired: &ConfiguredServer, error: LoginError) -> CliError {
     let name = &wired.description.name;
-    app.host.login(wired, &app.oauth_scopes).await.map_err(|error| match error {
+    match error {
         LoginError::Failed(error) => auth_error(name, &error),
         LoginError::Refused(refusal) => refused(app, wired, &refusal),
         LoginError::NotWanted => not_wanted(name),
         other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
-    })
+    }
 }
 
 /// The secret of the client is not sent: no person has said that it belongs to `issuer`, which `server` names.

@@ -107,6 +107,73 @@ fn what_a_plugin_does_wrong_is_told_as_its_own_failure_and_nothing_is_sent() {
     assert_eq!(setting.status("web")["reason"]["code"], "config");
 }
 
+/// A plug-in with a sign-in of its own: a token that `login` keeps, and `logout` forgets.
+fn signing_in(setting: &Setting, token: &str) -> String {
+    let kept = setting.home.home().join("kept").display().to_string();
+    let text = format!(
+        r#"#!/bin/sh
+say() {{ printf '%s\n' "$1"; }}
+while read -r line; do
+id=${{line#*\"id\":}}; id=${{id%%,*}}
+case "$line" in
+*'"hello"'*) say '{{"id":'$id',"result":{{"protocol":1,"login":true,"logout":true}}}}' ;;
+*'"login"'*) say '{{"id":'$id',"prompt":{{"message":"touch the key\u001b[2J","url":"https://sso.example/x","code":"AB-12"}}}}'
+  say '{{"id":'$id',"prompt":{{"url":"file:///etc/passwd"}}}}'
+  printf %s '{token}' >'{kept}'; say '{{"id":'$id',"result":{{}}}}' ;;
+*'"logout"'*) rm -f '{kept}'; say '{{"id":'$id',"result":{{}}}}' ;;
+*) if [ -f '{kept}' ]; then say '{{"id":'$id',"result":{{"headers":{{"Authorization":"Bearer '$(cat '{kept}')'"}}}}}}'
+  else say '{{"id":'$id',"error":{{"kind":"sign-in-expired","message":"the ticket has ended"}}}}'; fi ;;
+esac
+done
+"#
+    );
+    let path = setting.home.write("signing-in", text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_plugin_signs_a_person_in_and_out_in_its_own_way() {
+    let mut setting = Setting::new();
+    let token = setting.home.secret("token");
+    let server = FakeMcpServer::builder().accept(&*token).start().unwrap();
+    let mut entry = http(&server);
+    entry["auth"] = json!({ "provider": signing_in(&setting, &token) });
+    setting.write("web", entry.clone());
+    let run = |args: &[&str], code| setting.mcplink(args).may_hold_secrets("home").run().expect_code(code);
+    let before = crate::setting::row(&run(&["status", "web", "--json"], 3).json(), "web");
+    assert_eq!(before["reason"]["code"], "sign-in-expired", "{before:#}");
+    let message = before["reason"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("the sign-in has ended") && message.contains("the ticket has ended"),
+        "{message}"
+    );
+    assert!(!message.contains("authorization server"), "{message}");
+    assert_eq!(before["reason"]["next"], "mcplink login web", "{before:#}");
+
+    let told = run(&["login", "web"], 0);
+    assert!(told.stdout.contains("signed in to web by its plug-in"), "{told}");
+    let shown = ["touch the key", "https://sso.example/x", "code: AB-12"];
+    assert!(shown.iter().all(|text| told.stderr.contains(text)), "{told}");
+    assert!(!told.stderr.contains('\u{1b}') && !told.stderr.contains("passwd"), "{told}");
+    run(&["status", "web"], 0);
+    assert_eq!(run(&["login", "web", "--json"], 0).json()["signedIn"], true);
+    assert_eq!(run(&["login", "web", "--non-interactive"], 3).stdout, "");
+    run(&["logout", "web"], 0);
+    run(&["status", "web"], 3);
+
+    // What the server refuses is no sign-in, and who has none says so.
+    server.accept(Accept::Nothing);
+    assert!(run(&["login", "web"], 3).stderr.contains("did not accept the new sign-in"));
+    entry["auth"]["provider"] =
+        json!(script(&setting, "has-none", "printf '{\"id\":%s,\"result\":{\"headers\":{}}}\\n' \"$id\""));
+    setting.write("web", entry);
+    for verb in ["login", "logout"] {
+        let none = run(&[verb, "web"], 2);
+        assert!(none.stderr.contains(&format!("for a {verb}: it has none")), "{none}");
+    }
+}
+
 #[test]
 fn the_examples_keep_the_rules_of_their_protocol() {
     let setting = Setting::new();

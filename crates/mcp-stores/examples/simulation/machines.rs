@@ -110,6 +110,7 @@ pub(crate) async fn run(plan: Plan) -> Report {
         let age = held(&world.chance).within(Duration::ZERO, plan.life - plan.ahead);
         let mut tokens = tokens(&world, 0);
         tokens.expires_at = tokens.expires_at.map(|end| end - age);
+        tokens.obtained_at -= age;
         while setup.save(&key(sign_in), &tokens).await.is_err() {}
     }
     let mut machines = JoinSet::new();
@@ -154,6 +155,7 @@ async fn machine_after_machine(world: Arc<World>, number: usize) {
 /// The life of one machine, until it dies or the time is over.
 async fn live(access: &Access, store: SharedTokenStore, sign_in: usize) {
     let world = &access.world;
+    let share = if world.plan.spreads { held(&world.chance).share() } else { 0.0 };
     let mut cached: Option<StoredTokens> = None;
     let mut renewing: Option<tokio::task::JoinHandle<RefreshOutcome>> = None;
     while world.elapsed() < world.plan.length {
@@ -175,7 +177,7 @@ async fn live(access: &Access, store: SharedTokenStore, sign_in: usize) {
             continue;
         };
         let end = used.expires_at.unwrap_or(world.now());
-        if world.now() + world.plan.ahead < end {
+        if used.renew_at(share).is_none_or(|at| world.now() < at) {
             continue;
         }
         let renewal = renewing.take().unwrap_or_else(|| {

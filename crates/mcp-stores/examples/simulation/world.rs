@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) life: Duration,
     /// How long before its end it is renewed.
     pub(crate) ahead: Duration,
+    /// Whether machines renew one after the other.
+    pub(crate) spreads: bool,
     /// How far apart the calls of a machine are, on average.
     pub(crate) between_calls: Duration,
     /// In which the database does not answer.
@@ -36,6 +38,7 @@ impl Plan {
             length: Duration::from_secs(30 * 60),
             life: Duration::from_secs(5 * 60),
             ahead: Duration::from_secs(30),
+            spreads: true,
             between_calls: Duration::from_secs(10),
             outage: (Duration::from_secs(10 * 60), Duration::from_secs(10 * 60 + 30)),
         }

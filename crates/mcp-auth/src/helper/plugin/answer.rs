@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use http::{HeaderName, HeaderValue};
 use mcp_text::Secrets;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::super::{Headers, expiry};
 use crate::reserved::{ReservedReason, reserved};
@@ -56,6 +57,38 @@ fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String
     match reserved(&name) {
         Some(why @ ReservedReason::Framing) => Err(format!("it may not set `{shown}`: {why}")),
         _ => Ok((name, value)),
+    }
+}
+
+/// What a plug-in wants a person to do while it signs them in. Each part is on one line and without controls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PluginPrompt {
+    /// In words.
+    pub message: String,
+    /// The page to open, of `https` or on this machine.
+    pub url: Option<String>,
+    /// What to enter there.
+    pub code: Option<String>,
+}
+
+impl PluginPrompt {
+    /// The prompt in an answer; none where there is nothing to show.
+    pub(super) fn of(prompt: &Value) -> Option<Self> {
+        let text = |name: &str, most: usize| {
+            let text = prompt.get(name).and_then(Value::as_str).map(|text| mcp_text::line(text, most));
+            text.filter(|text| !text.is_empty())
+        };
+        let is_page = |text: &String| {
+            Url::parse(text).is_ok_and(|url| {
+                let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+                url.scheme() == "https" || url.scheme() == "http" && local
+            })
+        };
+        let url = text("url", 4_000).filter(is_page);
+        let (message, code) = (text("message", 300), text("code", 60));
+        let shown = message.is_some() || url.is_some() || code.is_some();
+        shown.then(|| Self { message: message.unwrap_or_default(), url, code })
     }
 }
 

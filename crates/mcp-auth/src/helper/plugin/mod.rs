@@ -5,12 +5,14 @@
 //! | `process` | start, ask, limit, end |
 //! | `answer` | what it answers → credentials, signatures, errors |
 //! | `check` | the rules that a plug-in keeps, for who writes one |
+//! | `person` | a person signs in by it, and out |
 //!
 //! It is held to the rules of a helper: environment, limit, process group. What hangs, ends or speaks another language is the
 //! plug-in's own failure, and never an answer of the server.
 
 mod answer;
 mod check;
+mod person;
 mod process;
 
 use std::fmt;
@@ -24,7 +26,9 @@ use http::header::WWW_AUTHENTICATE;
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub use self::answer::PluginPrompt;
 pub use self::check::{PluginFinding, check_plugin};
+pub use self::person::{sign_in, sign_out};
 use self::process::{Failure, Process};
 use crate::settings::unattended::PLUGIN_NAME;
 use crate::{
@@ -82,16 +86,7 @@ impl Link {
     ) -> Result<Map<String, Value>, AuthError> {
         let Inner { spec, target, .. } = &*self.0;
         if running.is_none() {
-            let mut process = Process::start(spec, target).map_err(|why| this_failed(spec, "hello", &why))?;
-            let hello = process.ask("hello", hello(spec, target)).await;
-            let hello = match hello {
-                Ok(hello) => hello,
-                Err(failure) => return Err(process.end(spec, "hello", failure).await),
-            };
-            if hello.get("protocol").and_then(Value::as_u64) != Some(PROTOCOL) {
-                let why = format!("its `hello` speaks another protocol than {PROTOCOL}");
-                return Err(process.end(spec, "hello", Failure::Broken(why)).await);
-            }
+            let (process, hello) = started(spec, target).await?;
             let legs = hello.get("legs").and_then(Value::as_u64).unwrap_or(1).clamp(1, u64::from(u32::MAX));
             let legs = u32::try_from(legs).unwrap_or(1).min(Capabilities::MOST_RECOVERIES);
             self.0.legs.store(legs, Ordering::Release);
@@ -116,6 +111,20 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Plugin").field(&self.0.spec).finish()
     }
+}
+
+/// A plug-in that has been greeted, and what it said.
+async fn started(spec: &PluginSpec, target: &Target) -> Result<(Process, Map<String, Value>), AuthError> {
+    let mut process = Process::start(spec, target).map_err(|why| this_failed(spec, "hello", &why))?;
+    let hello = match process.ask("hello", hello(spec, target)).await {
+        Ok(hello) => hello,
+        Err(failure) => return Err(process.end(spec, "hello", failure).await),
+    };
+    if hello.get("protocol").and_then(Value::as_u64) != Some(PROTOCOL) {
+        let why = format!("its `hello` speaks another protocol than {PROTOCOL}");
+        return Err(process.end(spec, "hello", Failure::Broken(why)).await);
+    }
+    Ok((process, hello))
 }
 
 /// What it is told first: for whom it works, and what the entry says to it.

@@ -14,12 +14,18 @@ use tokio::time::timeout;
 use super::super::complaint::Complaint;
 use super::super::env;
 use super::super::run::{Group, Invocation, MAX_STDOUT, Output, RunEnd, Stderr};
-use super::answer::PluginFailure;
+use super::answer::{PluginFailure, PluginPrompt};
 use crate::{AuthError, PluginSpec, Target};
 
 /// How long it may take to end by itself once its input has ended, before it is killed for another reason: what it says on
 /// stderr is worth that.
 const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// No sign-in shows a person more than this.
+const MAX_PROMPTS: usize = 32;
+
+/// Who is shown what a plug-in wants a person to do.
+pub(super) type Show<'s> = &'s (dyn Fn(PluginPrompt) + Send + Sync);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -98,6 +104,28 @@ impl Process {
 
     /// Asks it, within its limit.
     pub(super) async fn ask(&mut self, method: &str, params: Value) -> Result<Map<String, Value>, Failure> {
+        self.ask_person(method, params, None).await
+    }
+
+    /// The same where a person takes part, to whom `show` tells what it says before it answers. `limit` becomes that of each
+    /// later question.
+    pub(super) async fn ask_within(
+        &mut self,
+        limit: Duration,
+        method: &str,
+        params: Value,
+        show: Show<'_>,
+    ) -> Result<Map<String, Value>, Failure> {
+        self.limit = limit;
+        self.ask_person(method, params, Some(show)).await
+    }
+
+    async fn ask_person(
+        &mut self,
+        method: &str,
+        params: Value,
+        show: Option<Show<'_>>,
+    ) -> Result<Map<String, Value>, Failure> {
         self.number += 1;
         let number = self.number;
         let question = format!("{}\n", json!({ "id": number, "method": method, "params": params }));
@@ -106,12 +134,19 @@ impl Process {
             let wrote = self.input.write_all(question.as_bytes()).await;
             wrote.map_err(|_| Failure::Ended)?;
             self.input.flush().await.map_err(|_| Failure::Ended)?;
-            self.answer(number).await
+            for _ in 0..=MAX_PROMPTS {
+                let answer = self.answer(number).await?;
+                match (answer.get("prompt").and_then(PluginPrompt::of), show) {
+                    (Some(prompt), Some(show)) => show(prompt),
+                    _ => return result_of(&answer),
+                }
+            }
+            Err(Failure::Broken(format!("it shows a person more than {MAX_PROMPTS} things")))
         };
         timeout(limit, exchange).await.unwrap_or(Err(Failure::Silent))
     }
 
-    async fn answer(&mut self, number: u64) -> Result<Map<String, Value>, Failure> {
+    async fn answer(&mut self, number: u64) -> Result<Value, Failure> {
         self.last.clear();
         let mut line = (&mut self.output).take(MAX_STDOUT as u64 + 1);
         let read = line.read_until(b'\n', &mut self.last).await;
@@ -128,11 +163,12 @@ impl Process {
         if answer.get("id").and_then(Value::as_u64) != Some(number) {
             return Err(broken("its answer has not the `id` of the question"));
         }
-        match (answer.get("result"), answer.get("error")) {
-            (Some(Value::Object(result)), _) => Ok(result.clone()),
-            (None, Some(error)) => Err(Failure::Reported(PluginFailure::of(error))),
-            _ => Err(broken("its answer has neither `result`, an object, nor `error`")),
-        }
+        Ok(answer)
+    }
+
+    /// Ends it where there is nothing to tell.
+    pub(super) async fn stop(mut self) {
+        self.group.stop().await;
     }
 
     /// Ends it, and tells why: its own words as well, where it has any.
@@ -164,6 +200,14 @@ impl Process {
             Some(command) => error.with_hint(format!("run `{command}`")),
             None => error,
         }
+    }
+}
+
+fn result_of(answer: &Value) -> Result<Map<String, Value>, Failure> {
+    match (answer.get("result"), answer.get("error")) {
+        (Some(Value::Object(result)), _) => Ok(result.clone()),
+        (None, Some(error)) => Err(Failure::Reported(PluginFailure::of(error))),
+        _ => Err(Failure::Broken("its answer has neither `result`, an object, nor `error`".to_owned())),
     }
 }
 

@@ -17,14 +17,10 @@ use super::super::grant::renewal::refresh;
 use super::super::grant::share::adopt;
 use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::same_issuer;
-use crate::single_flight::ahead;
 use crate::{
     Acceptance, AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
     FetchReason, ProviderSnapshot, Recovery, Rejection, Secret, spans,
 };
-
-/// Tokens are renewed this long before they expire, or in the last tenth of a shorter life.
-const MARGIN: Duration = Duration::from_secs(60);
 
 /// See the module. What it keeps is what it renews with.
 #[derive(Debug)]
@@ -85,13 +81,6 @@ impl ActiveTokens {
         })
     }
 
-    /// When they are to be renewed ahead of time.
-    fn renew_at(&self) -> Option<SystemTime> {
-        let end = self.tokens.expires_at?;
-        let life = end.duration_since(self.tokens.obtained_at).unwrap_or_default();
-        end.checked_sub(ahead(life, MARGIN))
-    }
-
     fn has_expired(&self, now: SystemTime) -> bool {
         self.tokens.expires_at.is_some_and(|end| end <= now)
     }
@@ -118,7 +107,7 @@ impl OAuthSource {
             in_use.unsaved = !self.save(&in_use).await;
         }
         let now = self.ctx.clock.now();
-        let due = in_use.renew_at().is_some_and(|at| at <= now);
+        let due = in_use.tokens.renew_at(self.ctx.settings.share).is_some_and(|at| at <= now);
         match why {
             FetchReason::Rejected(rejection) if in_use.is_of(rejection.used) => {
                 self.renew(in_use, rejection.challenges, true).await
@@ -139,7 +128,7 @@ impl OAuthSource {
         let credentials = in_use.credentials(self.ctx.settings.name)?;
         Ok(match self.can_renew(&in_use.tokens) {
             true if in_use.unsaved => credentials.with_refresh_at(Some(self.ctx.clock.now())),
-            true => credentials.with_refresh_at(in_use.renew_at()),
+            true => credentials.with_refresh_at(in_use.tokens.renew_at(self.ctx.settings.share)),
             false => credentials,
         })
     }

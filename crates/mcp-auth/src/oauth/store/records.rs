@@ -1,12 +1,13 @@
 //! What a store keeps, and under which keys.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::super::identity::Identity;
+use crate::single_flight::ahead;
 use crate::{AuthError, Secret, Target};
 
 /// Whose tokens: the server entry, the resource they are for, the authorization server that issued them, and which account
@@ -164,6 +165,9 @@ pub struct StoredTokens {
     pub unknown: UnknownFields,
 }
 
+/// The longest time before the end of tokens at which they are renewed.
+const AHEAD: Duration = Duration::from_secs(60);
+
 impl StoredTokens {
     /// A bearer token of `client_id` without a refresh token, expiry or scope.
     pub fn new(
@@ -187,6 +191,14 @@ impl StoredTokens {
             generation: 0,
             unknown: UnknownFields::default(),
         }
+    }
+
+    /// When they are to be renewed ahead of their end; `None` where they have none. `share`, from 0 to 1, is where this process
+    /// stands among those that use the same sign-in: it decides how much of the last half of that time it lets the others begin.
+    pub fn renew_at(&self, share: f64) -> Option<SystemTime> {
+        let end = self.expires_at?;
+        let life = end.duration_since(self.obtained_at).unwrap_or_default();
+        end.checked_sub(ahead(life, AHEAD).mul_f64(1.0 - share.clamp(0.0, 1.0) / 2.0))
     }
 
     /// Whether these are the same tokens, and not what a refresh or another sign-in made of them.

@@ -106,12 +106,20 @@ where
     X: FnMut(StoredTokens) -> F,
     F: Future<Output = Result<StoredTokens, RefreshError>>,
 {
+    // Who comes late finds the work done, and needs no turn for that: of a hundred machines, one asks for a lease.
+    match store.load(&request.key).await {
+        // With the same access token it was another server's that was asked for: this one is as it was.
+        Ok(Some(kept)) if kept.access_token != request.used.access_token && is_news(&kept, &request) => {
+            return RefreshOutcome::AlreadyRefreshed(kept);
+        }
+        Ok(_) => {}
+        Err(error) => return RefreshOutcome::Unavailable(error),
+    }
     let guard = match store.lock(&request.key).await {
         Ok(guard) => guard,
         // The holder was busy for the whole of our patience; what it has kept since is as good as a lock.
         Err(busy) => {
-            let RefreshRequest { key, used, now } = &request;
-            return reread(&*store, key, used, *now).await.unwrap_or(RefreshOutcome::Unavailable(busy));
+            return reread(&*store, &request).await.unwrap_or(RefreshOutcome::Unavailable(busy));
         }
     };
     let outcome = refresh_held(&*store, &*guard, request, exchange).await;
@@ -174,7 +182,8 @@ async fn rejected(
     now: SystemTime,
     error: AuthError,
 ) -> RefreshOutcome {
-    if let Some(outcome) = reread(store, key, spent, now).await {
+    let request = RefreshRequest::new(key.clone(), spent.clone(), now);
+    if let Some(outcome) = reread(store, &request).await {
         return outcome;
     }
     if let Err(error) = store.remove(key).await {
@@ -184,15 +193,13 @@ async fn rejected(
 }
 
 /// Looks once more whether someone else has kept usable tokens that are newer than `used`.
-async fn reread(
-    store: &dyn TokenStore,
-    key: &TokenKey,
-    used: &StoredTokens,
-    now: SystemTime,
-) -> Option<RefreshOutcome> {
-    let kept = store.load(key).await.ok().flatten()?;
-    let newer = !is_older(&kept, used) && !kept.same_tokens(used) && is_usable(&kept, now);
-    newer.then_some(RefreshOutcome::AlreadyRefreshed(kept))
+async fn reread(store: &dyn TokenStore, request: &RefreshRequest) -> Option<RefreshOutcome> {
+    let kept = store.load(&request.key).await.ok().flatten()?;
+    is_news(&kept, request).then_some(RefreshOutcome::AlreadyRefreshed(kept))
+}
+
+fn is_news(kept: &StoredTokens, RefreshRequest { used, now, .. }: &RefreshRequest) -> bool {
+    !is_older(kept, used) && !kept.same_tokens(used) && is_usable(kept, *now)
 }
 
 /// Whether `kept` is what `used` was made from, as it is after [`RefreshOutcome::Unsaved`].

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Person, Way, row, sign_in};
+use super::{Person, Way, plugin, row, sign_in};
 use crate::app::App;
 use crate::args::LoginArgs;
 use crate::error::CliError;
@@ -20,6 +20,25 @@ pub(super) async fn run(app: &App, loaded: &LoadedConfig, args: &LoginArgs) -> R
     let mut signed_in = 0;
     for server in &servers {
         if args.all && (server.check_sign_in().is_err() || server.snapshot().signed_in) {
+            continue;
+        }
+        if let Some(done) = plugin::sign_in(app, server).await {
+            match done {
+                Ok(()) => {
+                    signed_in += 1;
+                    rows.push(plugin::row(server));
+                    if !app.json {
+                        app.output.out(&format!("{}\n", plugin::told(server)));
+                    }
+                }
+                Err(error) => {
+                    exits.push(error.exit);
+                    rows.push(refused(&server.description.name, app, &error));
+                    if !app.json {
+                        app.output.error(&error.to_lines(app.stderr_room()));
+                    }
+                }
+            }
             continue;
         }
         match Box::pin(sign_in(app, server, Way::of(args), Person::AtTheTerminal)).await {

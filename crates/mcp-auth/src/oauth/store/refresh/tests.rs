@@ -100,6 +100,31 @@ async fn f086_what_someone_else_refreshed_is_used_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn who_comes_late_takes_no_turn_and_who_finds_another_servers_token_does() {
+    let store = store_with(&tokens(1)).await;
+    let (outcome, asked) = run(&store, tokens(0), 5, |_| unreachable!()).await;
+    assert!(matches!(outcome, RefreshOutcome::AlreadyRefreshed(_)), "{outcome:?}");
+    assert_eq!((asked, store.locks.load(Ordering::Relaxed)), (0, 0));
+    let mut rotated = tokens(0);
+    rotated.refresh_token = Some(Secret::new("rotated-for-another-server"));
+    let store = store_with(&rotated).await;
+    let (outcome, asked) = run(&store, tokens(0), 5, |_| Ok(tokens(1))).await;
+    assert!(matches!(outcome, RefreshOutcome::Refreshed(_)), "{outcome:?}");
+    assert_eq!((asked, store.locks.load(Ordering::Relaxed)), (1, 1));
+}
+
+#[test]
+fn processes_renew_one_after_the_other_and_each_ahead_of_the_end() {
+    let mut tokens = tokens(0);
+    tokens.expires_at = Some(at(300));
+    let due = |share| tokens.renew_at(share).unwrap();
+    assert_eq!((due(0.0), due(0.5), due(1.0)), (at(270), at(277) + Duration::from_millis(500), at(285)));
+    assert_eq!(due(9.0), at(285), "a share is from 0 to 1");
+    tokens.expires_at = None;
+    assert_eq!(tokens.renew_at(0.5), None);
+}
+
+#[tokio::test]
 async fn a_new_sign_in_is_used_although_it_counts_from_zero() {
     let mut signed_in_again = tokens(5);
     signed_in_again.generation = 0;
@@ -273,6 +298,7 @@ struct FlakyStore {
     failing_loads: AtomicU32,
     failing_saves: AtomicU32,
     failing_locks: AtomicU32,
+    locks: AtomicU32,
     /// Saved by "another process" before the next load.
     appears: Mutex<Option<StoredTokens>>,
 }
@@ -320,6 +346,7 @@ impl TokenStore for FlakyStore {
     fn lock<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Box<dyn StoreGuard>> {
         Box::pin(async move {
             fails(&self.failing_locks)?;
+            self.locks.fetch_add(1, Ordering::Relaxed);
             self.kept.lock(key).await
         })
     }

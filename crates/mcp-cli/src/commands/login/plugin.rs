@@ -1,0 +1,58 @@
+//! `login NAME` where a plug-in has the credentials: it signs the person in, and says here what there is to do.
+
+use mcp_auth::plugin::PluginPrompt;
+use mcp_connect::ConfiguredServer;
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::sign_in::attempt;
+use crate::view::shown;
+
+/// Signs a person in by the plug-in of the entry; `None` where it has none.
+pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Option<Result<(), CliError>> {
+    let name = &wired.description.name;
+    if app.non_interactive && wired.has_plugin() {
+        let message = format!("{} is signed in to by a person", shown::name(name));
+        let error = CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message);
+        let next = format!("mcplink get {}", mcp_text::shell_word(name));
+        return Some(Err(error.why("--non-interactive says that there is none").next(next)));
+    }
+    let show = |prompt: PluginPrompt| {
+        if app.json {
+            let line = json!({ "prompt": { "kind": "plugin", "message": prompt.message, "url": prompt.url, "code": prompt.code } });
+            app.output.error(&format!("{}\n", mcp_text::json(&line.to_string())));
+        } else {
+            let parts = [Some(prompt.message), prompt.url, prompt.code.map(|code| format!("code: {code}"))];
+            for part in parts.into_iter().flatten().filter(|part| !part.is_empty()) {
+                app.output.error(&format!("{}\n", shown::line(&part)));
+            }
+        }
+    };
+    let signed_in = Box::pin(app.host.plugin_sign_in(wired, &show)).await?;
+    Some(signed_in.map_err(|error| attempt::login_error(app, wired, error)))
+}
+
+pub(super) fn told(wired: &ConfiguredServer) -> String {
+    let account = wired.description.account.as_ref().map(|account| format!(", account {account},"));
+    shown::line(&format!(
+        "signed in to {}{} by its plug-in",
+        wired.description.name,
+        account.unwrap_or_default()
+    ))
+}
+
+/// For a program: what the plug-in keeps is its own.
+pub(super) fn row(wired: &ConfiguredServer) -> serde_json::Value {
+    json!({
+        "name": wired.description.name,
+        "account": wired.description.account,
+        "signedIn": true,
+        "who": null,
+        "issuer": null,
+        "scopes": [],
+        "expiresAt": null,
+        "refreshable": true,
+    })
+}
