@@ -272,7 +272,10 @@ impl Host {
         settings: &AuthSettings,
         http: Arc<dyn HttpExchange>,
     ) -> OAuthProvider {
-        let settings = self.oauth_settings(settings, target).with_renewals(self.renewals().clone()).with_share(self.0.share);
+        let settings = self
+            .oauth_settings(settings, target)
+            .with_renewals(self.renewals().clone())
+            .with_share(self.0.share);
         OAuthProvider::open(target.clone(), settings, http, self.token_store().clone()).await
     }
 
@@ -326,4 +329,3 @@ fn share() -> f64 {
     let chance = RandomState::new().hash_one(std::process::id());
     (chance >> 11) as f64 / (1_u64 << 53) as f64
 }
-

@@ -24,6 +24,8 @@ pub struct RealDatabase {
     folder: TempDir,
     port: u16,
     process: Option<Child>,
+    /// It speaks TLS alone, with `cert.pem` and `key.pem` of its folder.
+    tls: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +49,23 @@ impl RealDatabase {
         Ok(Self::start(Kind::Redis(program)))
     }
 
+    /// The same with TLS: a certificate and its key, in PEM.
+    ///
+    /// # Errors
+    ///
+    /// It is not on this machine.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn redis_with_tls(cert: &Path, key: &Path) -> Result<Self, Missing> {
+        let program = on_path("redis-server").ok_or(Missing::Tool("redis-server"))?;
+        let mut database = Self::prepare(Kind::Redis(program));
+        database.keep_certificate(cert, key);
+        database.resume();
+        Ok(database)
+    }
+
     /// PostgreSQL with an empty database.
     ///
     /// # Errors
@@ -57,6 +76,34 @@ impl RealDatabase {
     ///
     /// When it does not start.
     pub fn postgres() -> Result<Self, Missing> {
+        Self::postgres_with(None)
+    }
+
+    /// The same with TLS: a certificate and its key, in PEM.
+    ///
+    /// # Errors
+    ///
+    /// It is not on this machine.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn postgres_with_tls(cert: &Path, key: &Path) -> Result<Self, Missing> {
+        Self::postgres_with(Some((cert, key)))
+    }
+
+    fn keep_certificate(&mut self, cert: &Path, key: &Path) {
+        let folder = self.folder.path();
+        for (from, name) in [(cert, "cert.pem"), (key, "key.pem")] {
+            let text = fs::read(from).expect("a file of the test");
+            fs::write(folder.join(name), text).expect("a file of the test");
+            // PostgreSQL takes no key that others may read.
+            let _ = Command::new("chmod").arg("600").arg(folder.join(name)).status();
+        }
+        self.tls = true;
+    }
+
+    fn postgres_with(certificate: Option<(&Path, &Path)>) -> Result<Self, Missing> {
         // Debian keeps several versions beside each other, and none of them on the path.
         let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let folder = versions
@@ -64,7 +111,10 @@ impl RealDatabase {
             .filter(|bin| bin.join("initdb").exists())
             .max();
         let folder = folder.ok_or(Missing::Tool("postgres"))?;
-        let database = Self::prepare(Kind::Postgres(folder.clone()));
+        let mut database = Self::prepare(Kind::Postgres(folder.clone()));
+        if let Some((cert, key)) = certificate {
+            database.keep_certificate(cert, key);
+        }
         let data = database.folder.path().join("data");
         let password = database.folder.path().join("password");
         fs::write(&password, PASSWORD).expect("a file of the test");
@@ -78,7 +128,6 @@ impl RealDatabase {
             .output()
             .expect("initdb");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let mut database = database;
         database.resume();
         Ok(database)
     }
@@ -93,7 +142,7 @@ impl RealDatabase {
         let folder = tempfile::tempdir().expect("a folder for the database");
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        Self { kind, folder, port, process: None }
+        Self { kind, folder, port, process: None, tls: false }
     }
 
     /// Its URL, with a password.
@@ -101,8 +150,14 @@ impl RealDatabase {
     pub fn url(&self) -> String {
         let port = self.port;
         match self.kind {
-            Kind::Redis(_) => format!("redis://:{PASSWORD}@127.0.0.1:{port}/0"),
-            Kind::Postgres(_) => format!("postgres://test:{PASSWORD}@127.0.0.1:{port}/postgres"),
+            Kind::Redis(_) => {
+                let s = if self.tls { "s" } else { "" };
+                format!("redis{s}://:{PASSWORD}@127.0.0.1:{port}/0")
+            }
+            Kind::Postgres(_) => {
+                let mode = if self.tls { "?sslmode=require" } else { "" };
+                format!("postgres://test:{PASSWORD}@127.0.0.1:{port}/postgres{mode}")
+            }
         }
     }
 
@@ -139,13 +194,34 @@ impl RealDatabase {
                     "--daemonize",
                     "no",
                 ]);
-                command.args(["--requirepass", PASSWORD, "--port", &self.port.to_string()]);
+                let port = self.port.to_string();
+                command.args(["--requirepass", PASSWORD]);
+                match self.tls {
+                    true => {
+                        command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]).args([
+                            "--tls-cert-file",
+                            "cert.pem",
+                            "--tls-key-file",
+                            "key.pem",
+                            "--tls-ca-cert-file",
+                            "cert.pem",
+                        ])
+                    }
+                    false => command.args(["--port", &port]),
+                };
                 command
             }
             Kind::Postgres(folder) => {
                 let mut command = unprivileged(&folder.join("postgres"));
                 command.arg("-D").arg(self.folder.path().join("data"));
                 command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+                if self.tls {
+                    let [cert, key] = ["cert", "key"].map(|name| {
+                        let path = self.folder.path().join(format!("{name}.pem"));
+                        format!("ssl_{name}_file={}", path.display())
+                    });
+                    command.args(["-c", "ssl=on", "-c", &cert, "-c", &key]);
+                }
                 command.args(["-c", "fsync=off", "-c", "max_connections=200", "-p", &self.port.to_string()]);
                 command
             }

@@ -236,6 +236,9 @@ pub struct IdentityProvider {
     pub secret_source: Option<Arc<dyn AssertionSource>>,
     /// Where the person's ID token comes from.
     pub id_token: Arc<dyn AssertionSource>,
+    /// Its type (RFC 8693 section 3) where it is another token, such as a refresh token of this provider
+    /// (draft-ietf-oauth-identity-assertion-authz-grant section 4.3).
+    pub subject_type: Option<String>,
 }
 
 impl IdentityProvider {
@@ -251,6 +254,7 @@ impl IdentityProvider {
             client_secret: None,
             secret_source: None,
             id_token,
+            subject_type: None,
         }
     }
 }

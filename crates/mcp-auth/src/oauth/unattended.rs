@@ -75,6 +75,7 @@ fn settings(target: &Target, spec: &GrantSpec) -> Result<OAuthSettings, AuthErro
             let at = spec.identity_provider.as_ref();
             let at = at.ok_or_else(|| lacks(spec.kind, "the identity provider"))?;
             let mut provider = IdentityProvider::new(at.token_endpoint.as_str(), &at.client_id, id_token);
+            provider.subject_type = spec.token.as_ref().and_then(|token| token.kind.clone());
             let secret = at.client_secret.as_ref();
             provider.secret_source =
                 secret.map(|source| sourced(source, "the client's secret at the identity provider"));

@@ -166,6 +166,11 @@ impl Entry {
         Self { app, target, log, hint, read: Mutex::new(read) }
     }
 
+    /// Whether its sign-ins are kept in a database: no file tells that there is another one.
+    pub(super) fn signs_in_elsewhere(&self) -> bool {
+        self.app.host.options().shared_store.is_some()
+    }
+
     /// Whether the entry was there when it was read last.
     pub(crate) fn is_there(&self) -> bool {
         self.last().found.is_ok()

@@ -23,10 +23,15 @@ const PACE: Duration = Duration::from_millis(300);
 /// Between two readings of them while the server is connected, and a person waits for nothing.
 const PACE_CONNECTED: Duration = Duration::from_millis(1500);
 
+/// Between two looks at the sign-ins in a database, for a session that waits for one: nothing tells that a person has signed in
+/// on another machine, and thousands of sessions may ask.
+const PACE_ELSEWHERE: Duration = Duration::from_secs(15);
+
 /// Follows `entry` until the session of `server` has ended.
 pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, share: Option<Share>) {
     let mut files = Files::default();
     let mut attention = Attention::default();
+    let mut elsewhere = Elsewhere { looked_at: Instant::now() };
     loop {
         sleep(PACE).await;
         let snapshot = server.snapshot();
@@ -34,7 +39,8 @@ pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, share: O
             return;
         }
         let is_due = files.are_due(pace(snapshot.status == ServerStatus::Connected)).await;
-        if !is_due && !attention.is_due() {
+        let waits = snapshot.status == ServerStatus::NeedsAuth && entry.signs_in_elsewhere();
+        if !is_due && !attention.is_due() && !elsewhere.is_due(waits, Instant::now()) {
             continue;
         }
         let mut look = entry.look().await;
@@ -52,6 +58,23 @@ pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, share: O
             }
             news.tell(&server);
         });
+    }
+}
+
+/// When the sign-ins of a database are looked at.
+#[derive(Debug)]
+struct Elsewhere {
+    looked_at: Instant,
+}
+
+impl Elsewhere {
+    /// Whether they have their turn at `now`, for a session that `waits` for one.
+    fn is_due(&mut self, waits: bool, now: Instant) -> bool {
+        let due = waits && now.saturating_duration_since(self.looked_at) >= PACE_ELSEWHERE;
+        if due {
+            self.looked_at = now;
+        }
+        due
     }
 }
 
@@ -229,6 +252,17 @@ mod tests {
     /// Two stamps that differ.
     fn stamps() -> (Stamp, Stamp) {
         (Stamp::default(), Stamp::of(std::path::Path::new("/")))
+    }
+
+    #[test]
+    fn a_database_is_looked_at_for_who_waits_and_at_a_bounded_rate() {
+        let began = Instant::now();
+        let mut elsewhere = Elsewhere { looked_at: began };
+        let mut looks = |waits: bool, seconds: std::ops::Range<u64>| {
+            let due = |second: &u64| elsewhere.is_due(waits, began + Duration::from_secs(*second));
+            seconds.filter(due).count()
+        };
+        assert_eq!((looks(false, 0..100), looks(true, 100..400)), (0, 20));
     }
 
     #[test]

@@ -326,6 +326,46 @@ fn many_sign_ins_come_one_after_the_other_and_all_are_those_that_want_one() {
     desk.run(&setting, &["login", "s", "t", "--from-stdin"], 2);
 }
 
+/// Sixteen processes at one moment: some renew one sign-in, some sign in, some sign out, and some look.
+#[test]
+fn what_many_processes_do_to_the_sign_ins_at_once_tears_and_loses_none() {
+    let desk = Desk::new();
+    let setting = Setting::of("s", http(&desk.server));
+    let account = |verb: &str, name: &str, code| desk.run(&setting, &[verb, "s", "--account", name], code);
+    desk.auth.set(|settings| settings.token_lifetime = Duration::from_secs(1));
+    desk.run(&setting, &["login", "s"], 0);
+    desk.auth.set(|settings| settings.token_lifetime = Duration::from_secs(3600));
+    let leaving = ["out-0", "out-1", "out-2", "out-3"];
+    leaving.iter().for_each(|name| drop(account("login", name, 0)));
+    // The token of the first one ends, by the server's word and by ours.
+    std::thread::sleep(Duration::from_millis(1_100));
+    let before = desk.auth.requests_to(mcp_testkit::Endpoint::Token).len();
+    let coming = ["in-0", "in-1", "in-2", "in-3"];
+    std::thread::scope(|scope| {
+        for index in 0..4 {
+            let (coming, leaving) = (coming[index], leaving[index]);
+            scope.spawn(|| desk.run(&setting, &["status", "s"], 0));
+            scope.spawn(move || account("login", coming, 0));
+            scope.spawn(move || account("logout", leaving, 0));
+            scope.spawn(|| desk.run(&setting, &["accounts", "--json"], 0).json());
+        }
+    });
+    // One renewal and four sign-ins: a second one would have spent a refresh token twice.
+    assert_eq!(desk.auth.requests_to(mcp_testkit::Endpoint::Token).len() - before, 1 + coming.len());
+    let accounts = desk.run(&setting, &["accounts", "--json"], 0).json();
+    let rows = accounts["accounts"].as_array().unwrap();
+    let mut names: Vec<_> = rows.iter().map(|row| row["account"].as_str().unwrap_or("-")).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["-", "in-0", "in-1", "in-2", "in-3"], "{accounts:#}");
+    desk.run(&setting, &["status", "s"], 0);
+    coming.iter().for_each(|name| drop(account("status", name, 0)));
+    for file in std::fs::read_dir(setting.home.state_dir().join("tokens/tokens")).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", path.display());
+    }
+}
+
 #[test]
 fn one_sign_in_serves_the_servers_of_its_issuer_that_a_person_says_share_it() {
     let desk = Desk::new();

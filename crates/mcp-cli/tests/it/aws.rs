@@ -59,7 +59,7 @@ fn each_request_is_signed_with_the_keys_that_are_meant_and_no_key_is_shown() {
         let run = |args: &[&str]| {
             let command = variables
                 .iter()
-                .fold(setting.mcplink(args), |command, (name, value)| command.env(name, value));
+                .fold(setting.mcplink(args), |command, (name, value)| command.env(*name, *value));
             command.run()
         };
         let status = crate::setting::row(&run(&["status", "web", "--json"]).json(), "web");

@@ -140,7 +140,10 @@ fn a_plugin_signs_a_person_in_and_out_in_its_own_way() {
     let mut entry = http(&server);
     entry["auth"] = json!({ "provider": signing_in(&setting, &token) });
     setting.write("web", entry.clone());
-    let run = |args: &[&str], code| setting.mcplink(args).may_hold_secrets("home").run().expect_code(code);
+    let of = |setting: &Setting, args: &[&str], code| {
+        setting.mcplink(args).may_hold_secrets("home").run().expect_code(code)
+    };
+    let run = |args: &[&str], code| of(&setting, args, code);
     let before = crate::setting::row(&run(&["status", "web", "--json"], 3).json(), "web");
     assert_eq!(before["reason"]["code"], "sign-in-expired", "{before:#}");
     let message = before["reason"]["message"].as_str().unwrap();
@@ -169,7 +172,7 @@ fn a_plugin_signs_a_person_in_and_out_in_its_own_way() {
         json!(script(&setting, "has-none", "printf '{\"id\":%s,\"result\":{\"headers\":{}}}\\n' \"$id\""));
     setting.write("web", entry);
     for verb in ["login", "logout"] {
-        let none = run(&[verb, "web"], 2);
+        let none = of(&setting, &[verb, "web"], 2);
         assert!(none.stderr.contains(&format!("for a {verb}: it has none")), "{none}");
     }
 }

@@ -40,6 +40,15 @@ impl Desk {
         self
     }
 
+    /// Adds an entry for the server, with this `auth` block.
+    pub(crate) fn with_auth(mut self, name: &str, auth: Value) -> Self {
+        let entry = json!({ "type": "http", "url": self.provider.url().as_str(), "auth": auth });
+        self.servers.insert(name.to_owned(), entry);
+        let file = json!({ "mcpServers": self.servers });
+        self.home.write(".claude.json", file.to_string()).unwrap();
+        self
+    }
+
     /// A command, to be changed before it runs.
     pub(crate) fn mcplink(&self, args: &[&str]) -> Mcplink<'_> {
         Mcplink::new(env!("CARGO_BIN_EXE_mcplink"), &self.home)

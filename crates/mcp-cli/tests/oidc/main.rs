@@ -10,6 +10,7 @@
 //! | `life` | a sign-in from its beginning to its end, and once more; tokens that are renewed meanwhile |
 //! | `attempts` | sign-ins that do not succeed, and leave what was there alone; pasting, and device codes |
 //! | `accounts` | who is signed in, and to what |
+//! | `machine` | grants without a person, of the binary and a file |
 
 #![expect(
     clippy::unwrap_used,
@@ -20,3 +21,4 @@ mod accounts;
 mod attempts;
 mod desk;
 mod life;
+mod machine;

@@ -93,7 +93,12 @@ pub(super) const FIELDS: [(&str, Shape, &str, Grants); 30] = [
         "The token that is exchanged (RFC 8693), by reference.",
         &[TokenExchange],
     ),
-    ("subjectTokenType", Shape::Text, "Its type; an access token unless said otherwise.", &[TokenExchange]),
+    (
+        "subjectTokenType",
+        Shape::Text,
+        "Its type; an access token unless said otherwise, and of enterprise_managed an ID token.",
+        &[TokenExchange, EnterpriseManaged],
+    ),
     ("actorToken", Shape::Secret, "Who acts for the subject, by reference.", &[TokenExchange]),
     ("actorTokenType", Shape::Text, "Its type; an access token unless said otherwise.", &[TokenExchange]),
     ("requestedTokenType", Shape::Text, "What type of token is asked for.", &[TokenExchange]),

@@ -216,12 +216,16 @@ fn tls(error: &TlsError) -> String {
         TlsError::AlertReceived(
             Alert::AccessDenied
             | Alert::BadCertificate
-            | Alert::CertificateExpired
-            | Alert::CertificateRevoked
             | Alert::CertificateUnknown
             | Alert::UnknownCA
             | Alert::UnsupportedCertificate,
         ) => "the server does not take the certificate of the client".to_owned(),
+        TlsError::AlertReceived(Alert::CertificateExpired) => {
+            "the certificate of the client has expired, says the server".to_owned()
+        }
+        TlsError::AlertReceived(Alert::CertificateRevoked) => {
+            "the certificate of the client is revoked, says the server".to_owned()
+        }
         TlsError::AlertReceived(Alert::UnrecognisedName) => {
             "the server has no certificate for that name".to_owned()
         }

@@ -166,6 +166,67 @@ async fn it_signs_each_request_and_answers_as_many_legs_as_it_says() {
     assert_eq!(lines(dir.path(), "started"), 1);
 }
 
+/// It is built with the other examples of this crate, and so wherever all its targets are.
+#[tokio::test]
+async fn the_example_in_rust_negotiates_in_three_legs() {
+    let tests = std::env::current_exe().unwrap();
+    let example = tests.parent().and_then(Path::parent).unwrap().join("examples/plugin_legs");
+    if !example.exists() {
+        assert!(std::env::var_os("CI").is_none(), "{} is not built", example.display());
+        return;
+    }
+    let spec = PluginSpec::new(HelperSpec::new(example.to_str().unwrap(), "/"));
+    let findings = check_plugin(&spec, &target()).await;
+    assert!(findings.iter().all(|finding| finding.broken.is_none()), "{findings:?}");
+    let provider = provider(&spec, &target());
+    let mut used = provider.credentials().await.unwrap();
+    for leg in 0..4 {
+        let mut headers = HeaderMap::new();
+        headers.insert("www-authenticate", HeaderValue::try_from(format!("Negotiate {leg}")).unwrap());
+        let refused = Rejection::new(StatusCode::UNAUTHORIZED, &[], &headers, &used).after(leg);
+        match (leg, provider.on_rejected(refused).await.unwrap()) {
+            (0..3, Recovery::Retry(next)) => {
+                assert_eq!(next.header(&AUTHORIZATION).unwrap(), format!("Negotiate {}", leg + 1).as_str());
+                used = next;
+            }
+            (3, Recovery::Exhausted) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// What a person is shown is on one line, of `https`, and not without an end.
+#[tokio::test]
+async fn a_person_is_shown_what_there_is_to_do_and_no_more_than_that() {
+    use std::sync::Mutex;
+    let hello = "    *'\"hello\"'*) say '{\"protocol\":1,\"login\":true}' ;;\n";
+    let asked = |answers: String| async move {
+        let (dir, shown) = (tempfile::tempdir().unwrap(), Mutex::new(Vec::new()));
+        let show = |prompt: PluginPrompt| shown.lock().unwrap().push(prompt);
+        let signed_in = sign_in(&plugin(dir.path(), &answers), &target(), &show).await;
+        (signed_in.map_err(|error| error.to_string()), shown.into_inner().unwrap())
+    };
+    let prompt = |prompt: &str| format!("printf '{{\"id\":%s,\"prompt\":%s}}\\n' \"$id\" '{prompt}'");
+    let (signed_in, shown) = asked(format!(
+        "{hello}    *'\"login\"'*) {}; {}; say '{{}}' ;;",
+        prompt(r#"{"message":"touch\nit","url":"https://sso.example/"}"#),
+        prompt(r#"{"url":"file:///etc/passwd","code":"A-1"}"#)
+    ))
+    .await;
+    assert_eq!(signed_in, Ok(()));
+    let urls: Vec<_> = shown.iter().map(|prompt| prompt.url.as_deref()).collect();
+    assert_eq!((urls, shown[1].code.as_deref()), (vec![Some("https://sso.example/"), None], Some("A-1")));
+    assert!(!shown[0].message.contains('\n'), "{shown:?}");
+    let forever =
+        format!("{hello}    *'\"login\"'*) while {}; do :; done ;;", prompt(r#"{"message":"again"}"#));
+    let (signed_in, shown) = asked(forever).await;
+    assert!(signed_in.unwrap_err().contains("more than 32 things") && shown.len() == 33);
+    let (signed_in, _) = asked(format!("{hello}    *'\"login\"'*) fail 'no key' ;;")).await;
+    assert!(signed_in.unwrap_err().contains("no key"));
+    let (signed_in, _) = asked(String::new()).await;
+    assert!(signed_in.unwrap_err().contains("for a login: it has none"));
+}
+
 #[tokio::test]
 async fn the_check_of_a_plugin_names_the_rules_that_it_breaks() {
     for (answers, broken) in [
@@ -174,6 +235,14 @@ async fn the_check_of_a_plugin_names_the_rules_that_it_breaks() {
         ("    *'\"rejected\"'*) exit 1 ;;", 1),
         ("    *no-such*) exit 1 ;;", 1),
         ("    *'\"hello\"'*) echo hi ;;", 1),
+        ("    *'\"hello\"'*) say '{\"protocol\":1,\"legs\":3,\"login\":true}' ;;", 0),
+        ("    *'\"hello\"'*) say '{\"protocol\":2}' ;;", 1),
+        (
+            "    *'\"get\"'*) say '{\"signs\":true}' ;;\n    *'\"sign\"'*) say '{\"headers\":{\"X-S\":\"1\"}}' ;;",
+            0,
+        ),
+        ("    *'\"get\"'*) say '{\"signs\":true}' ;;\n    *'\"sign\"'*) say '{\"headers\":{}}' ;;", 1),
+        ("    *'\"get\"'*) say '{\"signs\":true}' ;;", 1),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let findings = check_plugin(&plugin(dir.path(), answers), &target()).await;

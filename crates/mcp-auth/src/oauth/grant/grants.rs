@@ -28,7 +28,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// RFC 8693 section 2.1.
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// RFC 8693 section 3.
-const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+pub(crate) const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// The Identity Assertion JWT Authorization Grant of enterprise-managed authorization.
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 
@@ -196,11 +196,11 @@ impl<'a> Grants<'a> {
         self.form(Step::TokenExchange, pairs).await
     }
 
-    /// RFC 8693 as enterprise-managed authorization uses it: an ID token becomes an assertion for the
-    /// authorization server `audience`.
+    /// RFC 8693 as enterprise-managed authorization uses it: an ID token, or a refresh token of the identity
+    /// provider, becomes an assertion for the authorization server `audience`.
     pub(crate) async fn id_jag(
         &self,
-        id_token: &Secret,
+        (subject, subject_type): (&Secret, &str),
         audience: &str,
         scopes: &[String],
     ) -> Result<Secret, Failure> {
@@ -209,8 +209,8 @@ impl<'a> Grants<'a> {
             ("grant_type", TOKEN_EXCHANGE),
             ("requested_token_type", ID_JAG),
             ("audience", audience),
-            ("subject_token", id_token.expose()),
-            ("subject_token_type", ID_TOKEN),
+            ("subject_token", subject.expose()),
+            ("subject_token_type", subject_type),
         ];
         pairs.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
         let answer = self.form(Step::TokenExchange, pairs).await?;

@@ -8,7 +8,7 @@ use super::super::discover::registration::{identify_machine, machine_trusts_stra
 use super::super::failure::{Answer, Failure, Step};
 use super::super::settings::{Grant, IdentityProvider};
 use super::super::store::{StoredTokens, TokenKey};
-use super::grants::Grants;
+use super::grants::{Grants, ID_TOKEN};
 use crate::url_policy::UrlSource;
 use crate::{AuthError, AuthErrorKind, Challenge, Rejection, Secret};
 
@@ -111,6 +111,7 @@ async fn id_jag(
         dpop: None,
         clock: &ctx.clock,
     };
-    let id_token = provider.id_token.assertion(token_endpoint).await?;
-    grants.id_jag(&id_token, issuer, scopes).await
+    let subject = provider.id_token.assertion(token_endpoint).await?;
+    let kind = provider.subject_type.as_deref().unwrap_or(ID_TOKEN);
+    grants.id_jag((&subject, kind), issuer, scopes).await
 }

@@ -143,6 +143,13 @@ async fn an_identity_provider_gets_the_secret_that_is_for_it() {
         json!({ "access_token": "jag", "issued_token_type": issued, "token_type": "N_A" }),
     );
     case.provider().credentials().await.unwrap();
+    // A refresh token of the provider outlives an ID token.
+    let types = ["id_token", "refresh_token"].map(|kind| format!("urn:ietf:params:oauth:token-type:{kind}"));
+    case.spec.token.as_mut().unwrap().kind = Some(types[1].clone());
+    case.provider().credentials().await.unwrap();
+    let sent = case.world.net.sent_to(IDP);
+    let sent: Vec<_> = sent.iter().filter_map(|exchange| exchange.form("subject_token_type")).collect();
+    assert_eq!(sent, types);
     let exchange = &case.world.net.sent_to(IDP)[0];
     // base64 of at-idp:idp-secret.
     assert_eq!(exchange.headers["authorization"], "Basic YXQtaWRwOmlkcC1zZWNyZXQ=");
