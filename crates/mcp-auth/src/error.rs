@@ -53,9 +53,16 @@ pub struct AuthError {
     kind: AuthErrorKind,
     message: String,
     exit_code: Option<i32>,
-    hint: Option<Arc<str>>,
-    lacks: Option<Arc<LackingSecret>>,
+    /// Behind a pointer: few have one, and errors travel in every result.
+    remedy: Option<Arc<Remedy>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What a person can do about an error.
+#[derive(Clone, Default)]
+struct Remedy {
+    hint: Option<Arc<str>>,
+    lacks: Option<LackingSecret>,
 }
 
 /// A secret of a person that is asked for by name, and is not kept.
@@ -71,7 +78,7 @@ pub struct LackingSecret {
 impl AuthError {
     /// A new error; `message` is a lowercase fragment that reads well after "failed to".
     pub fn new(kind: AuthErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), exit_code: None, hint: None, lacks: None, source: None }
+        Self { kind, message: message.into(), exit_code: None, remedy: None, source: None }
     }
 
     /// A source of this name that did not answer within `limit`.
@@ -86,26 +93,33 @@ impl AuthError {
     /// Adds what a person can do about it: a lowercase fragment that stands by itself, such as "run `corp login`". It must
     /// hold no secret. It is shown beside the failure, on one line and bounded.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<Arc<str>>) -> Self {
-        self.hint = Some(hint.into());
-        self
+    pub fn with_hint(self, hint: impl Into<Arc<str>>) -> Self {
+        let hint = Some(hint.into());
+        self.with_remedy(|remedy| remedy.hint = hint)
     }
 
     /// What a person can do about it, where the source said so.
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.remedy.as_ref()?.hint.as_deref()
     }
 
     /// Adds which secret is not kept: once a person keeps it, this does not fail.
     #[must_use]
-    pub fn with_lacking_secret(mut self, service: impl Into<String>, name: impl Into<String>) -> Self {
-        self.lacks = Some(Arc::new(LackingSecret { service: service.into(), name: name.into() }));
+    pub fn with_lacking_secret(self, service: impl Into<String>, name: impl Into<String>) -> Self {
+        let lacks = Some(LackingSecret { service: service.into(), name: name.into() });
+        self.with_remedy(|remedy| remedy.lacks = lacks)
+    }
+
+    fn with_remedy(mut self, change: impl FnOnce(&mut Remedy)) -> Self {
+        let mut remedy = self.remedy.as_deref().cloned().unwrap_or_default();
+        change(&mut remedy);
+        self.remedy = Some(Arc::new(remedy));
         self
     }
 
     /// The secret that is not kept, where that is what is wrong.
     pub fn lacking_secret(&self) -> Option<&LackingSecret> {
-        self.lacks.as_deref()
+        self.remedy.as_ref()?.lacks.as_ref()
     }
 
     /// Adds the error that caused this one.
@@ -139,8 +153,8 @@ impl fmt::Debug for AuthError {
             .field("kind", &self.kind)
             .field("message", &self.message)
             .field("exit_code", &self.exit_code)
-            .field("hint", &self.hint)
-            .field("lacks", &self.lacks)
+            .field("hint", &self.hint())
+            .field("lacks", &self.lacking_secret())
             .field("source", &self.source)
             .finish()
     }

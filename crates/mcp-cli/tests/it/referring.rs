@@ -155,6 +155,64 @@ fn a_reference_that_leads_nowhere_is_refused_before_anything_is_sent() {
     assert!(server.requests().is_empty());
 }
 
+/// The environment of a child as the system has it: what is kept by reference stands in none but where it is meant.
+#[test]
+fn no_child_finds_in_its_environment_what_another_field_refers_to() {
+    let setting = Setting::new();
+    let secret = |name: &str| setting.home.secret(name);
+    let [of_file, of_command, of_keyring] = ["of-file", "of-command", "of-keyring"].map(secret);
+    let path = setting.home.write("token", &of_file).unwrap();
+    let kept = kept(&setting, "wiki", &of_keyring);
+    // Each child keeps what the system says that it has, and then does its work.
+    let seen = |name: &str| setting.home.home().join(format!("environ-{name}"));
+    let child = |name: &str, then: &str| {
+        let text =
+            format!("#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ >'{}'\n{then}\n", seen(name).display());
+        let path = setting.home.write(name, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        path.display().to_string()
+    };
+    setting.home.write("printed", &of_command).unwrap();
+    let command = child("print-it", "cat \"${0%/*}/printed\"");
+    let plugin = "while read -r line; do id=${line#*\\\"id\\\":}; id=${id%%,*}\n\
+        case \"$line\" in *hello*) r='{\"protocol\":1}' ;; *) r='{\"headers\":{\"Authorization\":\"Bearer x\"}}' ;; esac\n\
+        printf '{\"id\":%s,\"result\":%s}\\n' \"$id\" \"$r\"; done";
+    let server = FakeMcpServer::start().unwrap();
+    let mut entries = Vec::new();
+    let headers = json!({ "X-File": format!("${{file:{}}}", path.display()), "X-Command": format!("${{cmd:{command}}}"), "X-Kept": kept });
+    let mut helper = with_headers(&server, headers.clone());
+    helper["headersHelper"] = json!(child("mint", "echo '{\"Authorization\": \"Bearer x\"}'"));
+    entries.push(("helper", helper, vec!["mint", "print-it"]));
+    let mut by_plugin = with_headers(&server, headers.clone());
+    by_plugin["auth"] = json!({ "provider": child("plugin", plugin) });
+    entries.push(("plugin", by_plugin, vec!["plugin", "print-it"]));
+    let mut signed = with_headers(&server, headers.clone());
+    signed["auth"] = json!({ "sign": "aws-sigv4", "service": "s", "region": "r", "profile": "p" });
+    let keys = child("keys", "echo '{\"Version\": 1, \"AccessKeyId\": \"AK\", \"SecretAccessKey\": \"x\"}'");
+    std::fs::create_dir_all(setting.home.home().join(".aws")).unwrap();
+    setting.home.write(".aws/config", format!("[profile p]\ncredential_process = {keys}\n")).unwrap();
+    entries.push(("signed", signed, vec!["keys", "print-it"]));
+    // A local server gets in an argument, or a variable, what stands there, and nothing else.
+    let script = child("server", SERVER);
+    let local = json!({ "command": script, "args": [format!("--key={kept}")], "env": { "KEY": format!("${{cmd:{command}}}") } });
+    entries.push(("local", local, vec!["server", "print-it"]));
+    let setting = entries.iter().fold(setting, |setting, (name, entry, _)| setting.with(name, entry.clone()));
+    for (name, _, children) in &entries {
+        assert_eq!(status(&setting, name)["status"], "connected", "{name}: {:#}", status(&setting, name));
+        for child in children {
+            let path = setting.home.home().join(format!("environ-{child}"));
+            let environ = std::fs::read_to_string(&path).unwrap();
+            assert!(environ.contains("PATH="), "{child}: {environ}");
+            for (secret, meant) in
+                [(&of_file, false), (&of_keyring, false), (&of_command, *child == "server")]
+            {
+                assert_eq!(environ.contains(secret.as_str()), meant, "{name}, {child}: {environ}");
+            }
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+}
+
 #[test]
 fn s_n21_a_repository_says_which_secret_is_read_only_once_its_folder_is_trusted() {
     let server = FakeMcpServer::start().unwrap();

@@ -408,6 +408,18 @@ mod tests {
             (TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType), "does not speak TLS"),
             (TlsError::AlertReceived(AlertDescription::ProtocolVersion), "no version of TLS in common"),
             (
+                TlsError::AlertReceived(AlertDescription::CertificateExpired),
+                "the certificate of the client has expired",
+            ),
+            (
+                TlsError::AlertReceived(AlertDescription::CertificateRevoked),
+                "the certificate of the client is revoked",
+            ),
+            (
+                TlsError::AlertReceived(AlertDescription::UnknownCA),
+                "does not take the certificate of the client",
+            ),
+            (
                 TlsError::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
                 "no version of TLS in common",
             ),

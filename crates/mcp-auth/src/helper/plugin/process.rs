@@ -136,8 +136,12 @@ impl Process {
             self.input.flush().await.map_err(|_| Failure::Ended)?;
             for _ in 0..=MAX_PROMPTS {
                 let answer = self.answer(number).await?;
-                match (answer.get("prompt").and_then(PluginPrompt::of), show) {
-                    (Some(prompt), Some(show)) => show(prompt),
+                match (answer.get("prompt"), show) {
+                    (Some(prompt), Some(show)) => {
+                        if let Some(prompt) = PluginPrompt::of(prompt) {
+                            show(prompt);
+                        }
+                    }
                     _ => return result_of(&answer),
                 }
             }
