@@ -4,7 +4,7 @@
 //! A shell further down may mean `${x:1:2}`, and another host `${input:x}`. Which it is, is decided here alone, by the field that
 //! the text stands in.
 
-use crate::expand::{From, HOST_WORDS, Piece};
+use crate::expand::{HOST_WORDS, Piece, VariableSource};
 use crate::reference::{self, KINDS, of_a_shell};
 use crate::{Text, suggest};
 
@@ -54,7 +54,7 @@ fn of_piece(piece: &Piece, readers: Readers) -> Vec<Misspelt> {
     match piece {
         Piece::Literal(text) => inner(text).filter_map(|inner| of(inner, readers)).collect(),
         Piece::Secret(_) => Vec::new(),
-        Piece::Variable(variable) if variable.from == From::Default => {
+        Piece::Variable(variable) if variable.from == VariableSource::Default => {
             let default = variable.default.as_deref().unwrap_or_default();
             match reference::in_text(default) {
                 Some(_) => vec![Misspelt {

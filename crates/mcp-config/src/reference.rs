@@ -73,11 +73,11 @@ pub(crate) fn of_a_shell(c: char) -> bool {
 }
 
 /// The first reference to a secret in `text` that is no variable.
-pub(crate) fn in_text(text: &str) -> Option<Written<'_>> {
+pub(crate) fn in_text(text: &str) -> Option<ReferenceText<'_>> {
     text.match_indices("${")
         .filter_map(|(at, _)| leading(&text[at..]))
         .map(|(_, written)| written)
-        .find(|written| !matches!(written, Written::Variable(_)))
+        .find(|written| !matches!(written, ReferenceText::Variable(_)))
 }
 
 /// The reference that `text` begins with, and its length: braces in it come in pairs. What a shell would read as a part of

@@ -339,7 +339,7 @@ fn what_many_processes_do_to_the_sign_ins_at_once_tears_and_loses_none() {
     leaving.iter().for_each(|name| drop(account("login", name, 0)));
     // The token of the first one ends, by the server's word and by ours.
     std::thread::sleep(Duration::from_millis(1_100));
-    let before = desk.auth.requests_to(mcp_testkit::Endpoint::Token).len();
+    let before = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len();
     let coming = ["in-0", "in-1", "in-2", "in-3"];
     std::thread::scope(|scope| {
         for index in 0..4 {
@@ -351,7 +351,7 @@ fn what_many_processes_do_to_the_sign_ins_at_once_tears_and_loses_none() {
         }
     });
     // One renewal and four sign-ins: a second one would have spent a refresh token twice.
-    assert_eq!(desk.auth.requests_to(mcp_testkit::Endpoint::Token).len() - before, 1 + coming.len());
+    assert_eq!(desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len() - before, 1 + coming.len());
     let accounts = desk.run(&setting, &["accounts", "--json"], 0).json();
     let rows = accounts["accounts"].as_array().unwrap();
     let mut names: Vec<_> = rows.iter().map(|row| row["account"].as_str().unwrap_or("-")).collect();
