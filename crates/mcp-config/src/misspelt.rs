@@ -26,7 +26,7 @@ pub(crate) struct Misspelt {
     pub(crate) certain: bool,
 }
 
-/// Where other programs keep secrets, as people write it: whoever reads the text, none is a variable of a shell.
+/// Where other programs keep secrets, as people write it: whatever reads the text, none is a variable of a shell.
 const STORES: [&str; 12] = [
     "1password",
     "bitwarden",
@@ -189,7 +189,7 @@ mod tests {
             ("${file:1:2}", IN_A_HEADER, "no shell reads this"),
             ("${file: }", IN_A_HEADER, "names no file"),
             ("${vault:0:3} ${x:1}", &[], ""),
-            // Of a shell, of another host, of nobody; and what leads somewhere.
+            // Of a shell, of another host, of none; and what leads somewhere.
             ("${x:=1}", &[], ""),
             ("${file%.*} ${x##*/} ${x/a/b} $x ${} ${:x} ${a b:c}", &[], ""),
             ("${input:key} ${command:a.b} ${config:a.b} ${user_config.K} ${env:TO.KEN}", &[], ""),

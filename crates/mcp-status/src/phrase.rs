@@ -159,7 +159,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         }
         Outcome::CredentialsFailed => "the credentials could not be obtained".to_owned(),
         Outcome::WrongAccount => "the sign-in is not of the account that the entry expects".to_owned(),
-        // Whoever else keeps a sign-in says by itself, in the detail, how it ended.
+        // Another source that keeps a sign-in says by itself, in the detail, how it ended.
         Outcome::SignInExpired if is_of_another_source(evidence) => "the sign-in has ended".to_owned(),
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
         Outcome::AuthorizationServerUnavailable => {

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_process_prints_is_keys_with_an_end_or_its_failure_and_shown_to_nobody() {
+    async fn what_a_process_prints_is_keys_with_an_end_or_its_failure_and_never_shown() {
         let home = Home::new(&[
             ("config", "[profile p]\ncredential_process = cat \"$HOME/.aws/printed\"\nregion = a\n"),
             ("printed", PRINTED),

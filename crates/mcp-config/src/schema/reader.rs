@@ -236,7 +236,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             };
             self.warn(ProblemCode::UnsupportedVariable, steps, node.span, message, Some(&hint));
         }
-        // Security: as it stands it would go where the secret was to go, and nobody would be told.
+        // Security: as it stands it would go where the secret was to go, unsaid.
         let shell = matches!(steps.first(), Some(&("command" | "args" | "env")));
         for found in misspelt(&text, if shell { Readers::Shell } else { Readers::Server }) {
             let code = ProblemCode::UnsupportedVariable;

@@ -1,4 +1,6 @@
 //! What went wrong on the way, as types tell it and in plain words: TLS, HTTP, HTTP/2, and what lies between.
+//!
+//! Longer than 500 lines because each cause stands with its words, and the table of them with the tests.
 
 use std::error::Error;
 use std::fmt;
