@@ -309,7 +309,8 @@ impl fmt::Display for UntrustedCertificate {
                 "the certificate of the server is signed by an authority that is not trusted here; trust it with NODE_EXTRA_CA_CERTS=FILE"
             }
         })?;
-        if self.is_alone && !self.self_signed {
+        // A file that was named and cannot be read is the likelier cause.
+        if self.is_alone && !self.self_signed && self.unusable.is_empty() {
             f.write_str(", or have the server send its chain: it sends its own certificate alone")?;
         }
         self.unusable.iter().try_for_each(|unusable| write!(f, "; {unusable}"))

@@ -274,7 +274,7 @@ async fn a_source_that_hangs_is_told_as_itself_and_not_as_a_silent_server() {
         assert_eq!(meaning(&error), NO_CREDENTIALS);
         let (message, shorter) = (described(&error), limit.min(connect_timeout));
         let expected =
-            format!("failed to get credentials from hanging: it did not answer within {shorter}ms");
+            format!("failed to get credentials from hanging: it did not answer within {shorter} ms");
         assert_eq!(message, expected);
         assert!(!error.may_have_been_sent());
     }
