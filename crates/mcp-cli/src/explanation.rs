@@ -31,13 +31,14 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
              The server was not contacted."
         }
         ReasonCode::CredentialsFailed => {
-            "The credentials could not be obtained, and no command is to blame: a file of the sign-ins cannot be read, for instance."
+            "The credentials could not be obtained, and no `headersHelper` is to blame: a secret that the entry refers to is not there, `auth` gives none, \
+             or a file of the sign-ins cannot be read."
         }
         ReasonCode::HelperUntrusted => {
             "The server asks for credentials, and the helper that has them was not run: it stands in a project's file, and its folder is not trusted."
         }
         ReasonCode::SignInExpired => {
-            "The sign-in has ended: the authorization server refused the refresh token, or gave none."
+            "The sign-in has ended: the authorization server refused the refresh token, or gave none, or the plug-in that keeps it says so."
         }
         ReasonCode::WrongAccount => {
             "The sign-in that is kept is not of the issuer, person or organisation that the entry expects (`oauth.issuer`, `oauth.expectSubject`, \
@@ -128,7 +129,8 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
             "The message has its exit code and what it wrote. `mcplink headers NAME --run` runs it in sight; then `mcplink reconnect NAME`."
         }
         ReasonCode::CredentialsFailed => {
-            "`mcplink doctor NAME` names the file. `mcplink login NAME` writes a new sign-in."
+            "The next step says what mends it: `mcplink secret set NAME`, a variable, a file, a command. `mcplink doctor NAME` looks at each secret; \
+             `mcplink login NAME` writes a new sign-in."
         }
         ReasonCode::HelperUntrusted => "Read the helper, then `mcplink trust` in that folder.",
         ReasonCode::SignInExpired => "`mcplink login NAME`.",
