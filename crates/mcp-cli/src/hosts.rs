@@ -102,8 +102,14 @@ pub(crate) fn instead_of_nothing(app: &App) -> String {
         );
     }
     let mut found = app.found_in_hosts(None).unwrap_or_default();
-    found.retain(|file| !file.servers.is_empty());
-    let Some(first) = found.first() else {
+    found.retain(|file| !file.servers.is_empty() || file.unreadable.is_some());
+    let Some(first) = found.iter().find(|file| !file.servers.is_empty()) else {
+        if let Some(broken) = found.first() {
+            return format!(
+                "no servers are configured, and a file of {} cannot be read: mcplink hosts\n",
+                broken.host.title
+            );
+        }
         return "no servers are configured; `mcplink paths` shows where they are looked for\n".to_owned();
     };
     let name = first.host.name;

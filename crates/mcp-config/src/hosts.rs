@@ -11,14 +11,19 @@
 //! | a program that is a bridge to a remote server, or an option of one | a row in `lines/table.rs` |
 
 mod draft;
+pub(crate) mod elsewhere;
 mod entry;
 mod found;
 mod known;
 mod lines;
 mod place;
 mod read;
+mod shape;
+#[cfg(test)]
+mod tests;
 mod toml;
 mod variables;
+mod whole;
 pub(crate) mod words;
 mod yaml;
 
@@ -57,6 +62,10 @@ pub struct Host {
     pub(crate) off: &'static [&'static str],
     /// Where a file of it lists the names of servers that are on, all others being off.
     pub(crate) on: &'static [&'static str],
+    /// Where a file of it has rules that refuse servers.
+    pub(crate) rules: &'static [&'static str],
+    /// What a file says of all its servers at once, outside of their entries.
+    pub(crate) of_all: &'static [(&'static str, FieldMeaning)],
     /// Its files are those that are read anyway.
     pub(crate) is_native: bool,
     /// How it is told of a local server.
@@ -107,6 +116,8 @@ const PLAIN: Host = Host {
     built_in: &[],
     off: &[],
     on: &[],
+    rules: &[],
+    of_all: &[],
     is_native: false,
     local: LocalForm::Command(&[]),
     of_desktop: false,
@@ -131,6 +142,12 @@ impl HostFile {
     /// Whether a project brings it along.
     pub(crate) fn is_of_project(&self) -> bool {
         self.base == Base::Project
+    }
+
+    /// Whether there is nothing else in it than servers.
+    fn is_for_servers(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        self.format == Format::Json && (name.contains("mcp") || name.contains("desktop"))
     }
 }
 
@@ -196,7 +213,12 @@ pub(crate) fn servers_of(
 
 /// What a text in TOML says; `None` where it is none.
 pub(crate) fn toml_value(text: &str) -> Option<crate::edit::Value> {
-    toml::parse(text).ok().map(|node| written(&node))
+    toml_tree(text).map(|node| written(&node))
+}
+
+/// A text in TOML as a tree; `None` where it is none.
+pub(crate) fn toml_tree(text: &str) -> Option<crate::json::Node> {
+    toml::parse(text).ok()
 }
 
 /// `path` in `dir`, with the separators of this system.

@@ -105,6 +105,7 @@ mod trust;
 mod unattended;
 mod validate;
 mod variables;
+mod wildcard;
 mod wrap;
 
 pub use account::account_name;
@@ -152,6 +153,6 @@ pub use trust::TrustStore;
 pub use unattended::{Aws, Grant, GrantWord, Supply, Unattended};
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
-    BridgeCommand, HostTarget, KeptNames, WrapEdit, WrapError, WrapFailure, WrapRecord, WrappedEntry,
-    project_of,
+    BridgeCommand, ChangedLine, HostTarget, KeptNames, WrapEdit, WrapError, WrapFailure, WrapRecord,
+    WrappedEntry, project_of,
 };

@@ -2,6 +2,7 @@
 
 use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
+use crate::hosts::elsewhere;
 use crate::json::{Member, Node, Object, Pointer};
 use crate::schema::{self, Context, ENTRY_KEYS, WRAPPED};
 use crate::{Problem, ProblemCode, Severity, foreign, overrides};
@@ -17,7 +18,7 @@ pub(crate) fn check(document: &Document<'_>, object: &Object, problems: &mut Vec
     if object.get(SERVERS).is_some() {
         return;
     }
-    let (severity, key, message, hint) = if let Some(place) = foreign::place(object) {
+    let (severity, key, message, hint) = if let Some(place) = elsewhere::place(object) {
         let message =
             format!("has `{}`, where {} keeps its servers, and no `mcpServers`", place.key(), place.host);
         let hint = "copy the entries into an object `mcpServers`, in this form; the other program needs its own file";
@@ -68,7 +69,7 @@ pub(crate) fn check_names(
         ));
     }
     // What another host calls so has been told as that.
-    let of_host = foreign::place(object).filter(|_| in_force.is_none());
+    let of_host = elsewhere::place(object).filter(|_| in_force.is_none());
     let is_told = |member: &Member| of_host.is_some_and(|place| *place.first_key() == *member.key);
     for member in object.iter().filter(|member| is_misspelled(member) && !is_told(member)) {
         let name = mcp_text::name(&member.key, 40);

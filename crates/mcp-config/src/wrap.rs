@@ -3,6 +3,7 @@
 //! What stood there is kept as its bytes, so that it comes back byte for byte, also where the rest of the file was edited
 //! since. A file without such an edit becomes what it was as a whole.
 
+mod difference;
 mod record;
 mod toml;
 mod write;
@@ -10,6 +11,7 @@ mod write;
 use std::fmt;
 use std::path::Path;
 
+pub use difference::ChangedLine;
 pub use record::{KeptNames, WrapRecord, WrappedEntry};
 pub use write::WrapFailure;
 
@@ -251,13 +253,6 @@ impl HostTarget {
         }
     }
 
-    /// The same entry as a value, where the file is one of JSON, in the place of `before`.
-    pub fn entry(&self, name: &str, through: &BridgeCommand, before: Option<&Value>) -> Option<Value> {
-        let is_other = self.row.is_some_and(|row| row.format != Format::Json);
-        let kept = || before.cloned().map(of_host).unwrap_or_default();
-        (!is_other).then(|| with(self.value("", name, through), kept()))
-    }
-
     /// `text` with the entry `name` leading through this program.
     ///
     /// # Errors
@@ -323,18 +318,28 @@ impl HostTarget {
     }
 }
 
-/// What a host says of a server for itself: whether it starts it, when it loads its tools, and which of them it calls without a
-/// question. None of it is about how the server is reached, so it stays where the host looks for it.
-const OF_HOST: [&str; 9] = [
+/// What a host says of a server for itself: whether it starts it, how long it waits for it, when it loads its tools, and which
+/// of them it calls without a question. None of it is about how the server is reached, so it stays where the host looks for it.
+const OF_HOST: [&str; 19] = [
     "disabled",
     "enabled",
     "isActive",
+    "required",
     "alwaysLoad",
+    "deferTools",
     "displayName",
     "autoApprove",
     "auto_approve",
     "alwaysAllow",
+    "default_tools_approval_mode",
     "trust",
+    "timeout",
+    "requestTimeoutMs",
+    "toolTimeoutMs",
+    "tool_timeout_sec",
+    "startup_timeout_sec",
+    "startup_timeout_ms",
+    "slowConnectionThresholdMs",
 ];
 
 fn of_host(entry: Value) -> Vec<(String, Value)> {

@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use mcp_config::edit::Value;
 use mcp_config::{
     BridgeCommand, Candidate, CandidateState, Config, Editor, EntryPlace, Host, HostListing, HostTarget,
-    ImportPlan, Request, Scope, WrapError, WrapFailure, WrapRecord,
+    ImportPlan, Problem, Request, Scope, WrapError, WrapFailure, WrapRecord,
 };
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
+use super::conclusion::broken_file;
 use crate::app::App;
 use crate::args::WrapArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::hosts::short;
+use crate::problems::problem_text;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
 
@@ -26,7 +28,7 @@ mod undo;
 mod zip;
 
 use check::CheckReport;
-use screen::{agreed, difference, ending, wrote};
+use screen::{agreed, differences, ending, wrote};
 pub(super) use undo::undo;
 
 #[derive(Serialize)]
@@ -79,8 +81,6 @@ struct WrapPlan {
     name: String,
     target: HostTarget,
     through: BridgeCommand,
-    /// What stands there, without its secrets, for the difference.
-    before: Option<Value>,
     /// The server that has to be put into our own file first.
     moves: Option<EntryMove>,
     /// Where it is put there.
@@ -182,7 +182,7 @@ impl<'a> WrapContext<'a> {
         let text = self.text(&target.place)?;
         let program = self.program()?;
         let own = self.own_of(target.is_of_one_project());
-        let (before, moves) = self.moves(&target, &own, name, &text)?;
+        let moves = self.moves(&target, &own, name, &text)?;
         let entry = self.config.entry(name);
         let project = match (&moves, entry) {
             (Some(_), _) => own.folder(),
@@ -191,7 +191,7 @@ impl<'a> WrapContext<'a> {
         };
         let mut through = BridgeCommand::to(program, name, project);
         through.env = self.pinned();
-        Ok(WrapPlan { name: name.to_owned(), target, through, before, moves, own })
+        Ok(WrapPlan { name: name.to_owned(), target, through, moves, own })
     }
 
     /// Where our own file has what a host has for every project, or for this one alone: a server of a project's file is not
@@ -201,14 +201,14 @@ impl<'a> WrapContext<'a> {
         in_project.unwrap_or_else(|| self.own.clone())
     }
 
-    /// What stands in the host's file, and what of it is not in our own, at `place`, yet.
+    /// What of the host's entry is not in our own file, at `place`, yet.
     fn moves(
         &self,
         target: &HostTarget,
         place: &EntryPlace,
         name: &str,
         text: &str,
-    ) -> Result<(Option<Value>, Option<EntryMove>), CliError> {
+    ) -> Result<Option<EntryMove>, CliError> {
         let own = self.text(place)?;
         if self.host.is_read_anyway() {
             let here = mcp_config::edit::value_at(text, &target.place.path(text, name)).ok().flatten();
@@ -217,8 +217,8 @@ impl<'a> WrapContext<'a> {
             if let (Some(here), false) = (here, is_way) {
                 let ours = mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten();
                 return match ours {
-                    None => Ok((Some(here.clone()), Some(EntryMove::AsItIs(here)))),
-                    Some(ours) if ours == here => Ok((Some(here), None)),
+                    None => Ok(Some(EntryMove::AsItIs(here))),
+                    Some(ours) if ours == here => Ok(None),
                     Some(_) => Err(self.differs(name, &self.own.file.display().to_string())),
                 };
             }
@@ -230,20 +230,19 @@ impl<'a> WrapContext<'a> {
                     && one.sources.iter().any(|source| source.origin.place.path() == Some(&target.place.file))
             };
             if let Some(one) = plan.candidates.iter().find(in_file) {
-                let before = Some(one.value.clone());
                 return match &one.standing {
                     // The one of that name that counts here, and no other that it overrules.
                     CandidateState::Same(origin)
                         if self.config.entry(name).is_none_or(|entry| entry.origin == *origin) =>
                     {
-                        Ok((before, None))
+                        Ok(None)
                     }
                     CandidateState::Same(_) => {
                         let others = self.config.entry(name).map(|entry| entry.origin.to_string());
                         Err(self.differs(name, &others.unwrap_or_default()))
                     }
                     CandidateState::New | CandidateState::DiffersFrom(_) => {
-                        Ok((before, Some(EntryMove::Imported(Box::new(one.clone())))))
+                        Ok(Some(EntryMove::Imported(Box::new(one.clone()))))
                     }
                     CandidateState::Differs(origin) => Err(self.differs(name, &origin.to_string())),
                     CandidateState::Unusable(why) => {
@@ -254,14 +253,14 @@ impl<'a> WrapContext<'a> {
                                 shown::line(&target.place.file.display().to_string())
                             )))
                     }
-                    _ => Ok((before, None)),
+                    _ => Ok(None),
                 };
             }
         }
         if self.config.entry(name).is_none() {
             return Err(self.unknown(name));
         }
-        Ok((None, None))
+        Ok(None)
     }
 
     fn differs(&self, name: &str, at: &str) -> CliError {
@@ -270,7 +269,16 @@ impl<'a> WrapContext<'a> {
             .next(format!("mcplink import {} --name {}", self.host.name, mcp_text::shell_word(name)))
     }
 
+    /// What is wrong with a file of the host as a whole.
+    fn broken(&self) -> Option<&Problem> {
+        let of_ours = || self.host.is_read_anyway().then(|| self.config.broken_files().next()).flatten();
+        self.found.iter().find_map(|file| file.unreadable.as_deref()).or_else(of_ours)
+    }
+
     fn unknown(&self, name: &str) -> CliError {
+        if let Some(broken) = self.broken() {
+            return broken_file(broken);
+        }
         let (own, of_projects) = self.all();
         let names = own.iter().chain(&of_projects).map(String::as_str);
         let names = names.chain(self.config.entries.iter().map(|entry| &*entry.name));
@@ -362,6 +370,12 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
                 mcp_text::shell_word(first)
             ));
         }
+        if let Some(broken) = around.broken() {
+            if own.is_empty() {
+                return Err(broken_file(broken));
+            }
+            notes.push(format!("one file is left as it is: {}", problem_text(broken)));
+        }
         if own.is_empty() {
             let message = format!("{} has no servers of its own to wrap", around.host.title);
             return Err(CliError::usage("nothing-to-wrap", message)
@@ -394,9 +408,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
     }
     let asks = !args.yes && !args.dry_run && app.asks();
     if !app.json {
-        for one in &planned {
-            app.output.out(&difference(app, one));
-        }
+        app.output.out(&differences(&around, &planned)?);
     }
     let writes = match asks {
         true => !planned.is_empty() && agreed(app, &planned).await,

@@ -1,5 +1,7 @@
 //! From an entry in a host's words to the same entry in ours.
 
+mod named;
+
 use crate::display::display_key;
 use crate::document::{Document, Origins};
 use crate::hosts::draft::{Draft, Group, Groups, json_node};
@@ -162,6 +164,8 @@ impl<'t, 'a> Entries<'t, 'a> {
             }
             FieldMeaning::OAuth => self.oauth(member, path, draft),
             FieldMeaning::OAuthField(key) => self.oauth_field(key, member, path, draft),
+            FieldMeaning::ClientSecret => self.client_secret(member, path, draft),
+            FieldMeaning::ClientSecretVariable => self.client_secret_variable(member, path, draft),
             FieldMeaning::Tools => self.tools(member, draft),
             FieldMeaning::OneOf(fine, why) => {
                 if !node.as_str().is_some_and(|word| fine.contains(&word)) {
@@ -239,45 +243,6 @@ impl<'t, 'a> Entries<'t, 'a> {
         }
     }
 
-    fn header_variables(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
-        let Some(object) = member.node.as_object() else {
-            return self.lost(path, member.key_span, "it is no object of names of variables");
-        };
-        for field in object.iter() {
-            let path = path.key(&field.key);
-            self.stands(field.node.span, &path);
-            match field.node.as_str() {
-                Some(name) => {
-                    let value = Value::String(format!("${{{name}}}").into());
-                    draft.header(&field.key, field.key_span, Node { span: field.node.span, value });
-                }
-                None => self.lost(&path, field.key_span, "it is no name of a variable"),
-            }
-        }
-    }
-
-    fn variables(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
-        let Some(items) = member.node.as_array() else {
-            return self.lost(path, member.key_span, "it is no list of names of variables");
-        };
-        for (index, item) in items.iter().enumerate() {
-            let path = path.index(index);
-            self.stands(item.span, &path);
-            let inner = item.as_object().and_then(|item| item.get("name"));
-            let Some(name) = item.as_str().or_else(|| inner.and_then(Node::as_str)) else {
-                self.lost(&path, item.span, "it is no name of a variable");
-                continue;
-            };
-            draft.spans.env.get_or_insert((member.key_span, member.node.span));
-            if draft.env.iter().any(|known| &*known.key == name) {
-                continue;
-            }
-            let value = Value::String(format!("${{{name}}}").into());
-            let node = Node { span: item.span, value };
-            draft.env.push(Member { key: name.into(), key_span: item.span, node, overridden: false });
-        }
-    }
-
     fn oauth(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
         match &member.node.value {
             Value::Object(block) => {
@@ -294,6 +259,7 @@ impl<'t, 'a> Entries<'t, 'a> {
                             }
                         }
                         Some(FieldMeaning::Is(key)) => self.oauth_field(key, field, &path, draft),
+                        Some(FieldMeaning::ClientSecret) => self.client_secret(field, &path, draft),
                         Some(FieldMeaning::Lost(why)) => self.lost(&path, field.key_span, why),
                         Some(_) => {}
                         None => self.lost(&path, field.key_span, "there is no such setting here"),

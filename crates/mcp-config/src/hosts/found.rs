@@ -100,6 +100,9 @@ impl HostListing {
             }
         };
         let mut problems = reading.problems;
+        if let Some(whole) = problems.iter().find(|problem| problem.is_of_whole_file()) {
+            found.unreadable = Some(Box::new(whole.clone()));
+        }
         let scope = if of_project { Scope::Project } else { Scope::User };
         let env_files = EnvFiles::new(env_file::read);
         let context = Context {

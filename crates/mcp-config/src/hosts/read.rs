@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::document::Document;
 use crate::hosts::entry::{Entries, Reading};
+use crate::hosts::whole::Whole;
 use crate::hosts::words::holds_servers;
-use crate::hosts::{EditorVariables, Format, Host, HostPlace, toml, variables, yaml};
+use crate::hosts::{EditorVariables, Format, HostPlace, shape, toml, variables, yaml};
 use crate::json::{self, Member, Node, Object, Pointer, Value};
 use crate::source::Source;
 use crate::{ConfigSource, Locations, Problem, Project};
@@ -62,13 +63,18 @@ impl HostPlace {
             (span, key_span) = (member.node.span, member.key_span);
             entries.stands(key_span, &path);
             entries.stands(span, &path);
+            let whole = Whole { host: self.host, root: source.object() };
             for (path, member) in named(&member.node, &path) {
-                members.extend(entries.entry(&member, &path));
+                let Some(mut read) = entries.entry(&member, &path) else { continue };
+                whole.refuse(&member, &mut read, &mut entries);
+                members.push(read);
             }
-            switch_off(self.host, source.object(), &mut members, &mut entries);
+            whole.supply(&mut members, &mut entries);
+            whole.switch_off(&mut members, &mut entries);
         }
         entries.stands(source.root.span, &Pointer::default());
         let origins = entries.into_origins();
+        problems.extend(shape::wrong(self.host, self.file(), source));
         let servers = Node { span, value: Value::Object(Object::of(members)) };
         let member = Member { key: "mcpServers".into(), key_span, node: servers, overridden: false };
         let root = Node { span: source.root.span, value: Value::Object(Object::of(vec![member])) };
@@ -133,39 +139,4 @@ fn declared(source: &Document<'_>) -> variables::Inputs {
         input.default = text("default").filter(|_| !secret);
     }
     inputs
-}
-
-/// Switches off what the file lists as off, or does not list as on.
-fn switch_off(host: &Host, root: Option<&Object>, members: &mut [Member], entries: &mut Entries<'_, '_>) {
-    let list = |keys: &[&str]| {
-        let (last, outer) = keys.split_last()?;
-        let object = outer.iter().try_fold(root?, |object, key| object.get(key)?.as_object())?;
-        let node = object.get(last)?;
-        Some((node, node.as_array()?))
-    };
-    if let Some((_, off)) = list(host.off) {
-        for (index, item) in off.iter().enumerate() {
-            let path = Pointer::of(host.off).index(index);
-            for member in members.iter_mut().filter(|member| item.as_str() == Some(&*member.key)) {
-                entries.stands(item.span, &path);
-                disable(member, item);
-            }
-        }
-    }
-    if let Some((list, on)) = list(host.on) {
-        entries.stands(list.span, &Pointer::of(host.on));
-        for member in members.iter_mut() {
-            if !on.iter().any(|item| item.as_str() == Some(&*member.key)) {
-                disable(member, list);
-            }
-        }
-    }
-}
-
-fn disable(member: &mut Member, at: &Node) {
-    let Value::Object(object) = &member.node.value else { return };
-    let mut fields: Vec<Member> = object.iter().filter(|field| &*field.key != "disabled").cloned().collect();
-    let node = Node { span: at.span, value: Value::Bool(true) };
-    fields.push(Member { key: "disabled".into(), key_span: at.span, node, overridden: false });
-    member.node.value = Value::Object(Object::of(fields));
 }

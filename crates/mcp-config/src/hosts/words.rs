@@ -37,6 +37,10 @@ pub(crate) enum FieldMeaning {
     OAuth,
     /// A field that stands in our `oauth` block.
     OAuthField(&'static str),
+    /// The secret of a registered client.
+    ClientSecret,
+    /// The variable that holds it.
+    ClientSecretVariable,
     /// Which tools may be used, or may not.
     Tools,
     /// One of these words changes nothing; any other one is lost, because of this.
@@ -79,8 +83,8 @@ pub(crate) const MANAGED: &str =
 const ENDPOINTS: &str = "the endpoints are found out by asking the server";
 
 use FieldMeaning::{
-    Address, Bearer, Command, HeaderVariables, Headers, Is, Lost, Mistaken, Nothing, OAuth, OAuthField,
-    OneOf, Time, Tools, Transport, Variables,
+    Address, Bearer, ClientSecret, ClientSecretVariable, Command, HeaderVariables, Headers, Is, Lost,
+    Mistaken, Nothing, OAuth, OAuthField, OneOf, Time, Tools, Transport, Variables,
 };
 use Unit::{Milliseconds, Seconds};
 
@@ -183,8 +187,8 @@ pub(crate) static FIELDS: &[Word] = &[
     word("bearer_token_env_var", Bearer, BEARER),
     word("oauthClientId", OAuthField("clientId"), "use `oauth`: {\"clientId\": ..}"),
     word("clientId", OAuthField("clientId"), "use `oauth`: {\"clientId\": ..}"),
-    word("oauthClientSecret", Lost(SECRET), "set MCP_CLIENT_SECRET"),
-    word("oauthClientSecretEnv", Lost(SECRET), "set MCP_CLIENT_SECRET"),
+    word("oauthClientSecret", ClientSecret, "use `oauth`: {\"clientSecret\": \"${env:NAME}\"}"),
+    word("oauthClientSecretEnv", ClientSecretVariable, "use `oauth`: {\"clientSecret\": \"${env:NAME}\"}"),
     word("scope", OAuthField("scopes"), SCOPES),
     word("scopes", OAuthField("scopes"), SCOPES),
     word("oauthScopes", OAuthField("scopes"), SCOPES),
@@ -271,9 +275,9 @@ pub(crate) static OAUTH: &[(&str, FieldMeaning)] = &[
     ("authorizeParams", Is("authorizeParams")),
     ("useIdToken", Is("useIdToken")),
     ("clientMetadata", Is("clientMetadata")),
-    ("clientSecret", Lost(SECRET)),
-    ("client_secret", Lost(SECRET)),
-    ("CLIENT_SECRET", Lost(SECRET)),
+    ("clientSecret", ClientSecret),
+    ("client_secret", ClientSecret),
+    ("CLIENT_SECRET", ClientSecret),
     ("clientSecretHelper", Lost(SECRET)),
     ("authorizationUrl", Lost(ENDPOINTS)),
     ("tokenUrl", Lost(ENDPOINTS)),

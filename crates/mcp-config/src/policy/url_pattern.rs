@@ -5,6 +5,8 @@
 
 use url::Url;
 
+use crate::wildcard::wildcard;
+
 /// A pattern such as `https://*.example.com/*`.
 pub(super) struct UrlPattern {
     /// Lowercase; `None` fits every scheme.
@@ -73,23 +75,6 @@ fn host_and_port(text: &str, scheme: Option<&str>) -> String {
         Some(port) if Some(port) != default => format!("{}:{port}", without_final_dot(host)),
         _ => without_final_dot(host).to_owned(),
     }
-}
-
-/// Whether `text` fits `pattern`, in which `*` stands for any run of characters.
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        // The leftmost occurrence leaves most for the parts that follow.
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, Item, Table};
 
-use super::{BridgeCommand, WrapEdit, WrapError};
+use super::{BridgeCommand, OF_HOST, WrapEdit, WrapError};
 use crate::hosts::toml_value;
 
 /// The table of the servers, in every host that has TOML.
@@ -17,7 +17,7 @@ const OTHER_FORM: WrapError =
 
 /// `[mcp_servers.NAME]` with what `through` does.
 pub(super) fn block(keys: &[&str], name: &str, through: &BridgeCommand, end: &str) -> String {
-    format!("[{}.{}]{end}{}", keys.join("."), key(name), body(through, end))
+    format!("[{}.{}]{end}{}", keys.join("."), key(name), body(&fields(through), end))
 }
 
 fn key(name: &str) -> String {
@@ -40,8 +40,20 @@ fn fields(through: &BridgeCommand) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn body(through: &BridgeCommand, end: &str) -> String {
-    fields(through).iter().map(|(key, value)| format!("{key} = {value}{end}")).collect()
+fn body(fields: &[(&str, String)], end: &str) -> String {
+    fields.iter().map(|(key, value)| format!("{key} = {value}{end}")).collect()
+}
+
+/// What `through` does, and what the host says of the entry for itself, as it is written.
+fn replacing(text: &str, name: &str, through: &BridgeCommand) -> Vec<(&'static str, String)> {
+    let document = Document::parse(text).ok();
+    let servers = document.as_ref().and_then(|document| document.as_table().get(SERVERS));
+    let entry = servers.and_then(|servers| servers.get(name)).and_then(Item::as_table_like);
+    let kept = OF_HOST.into_iter().filter_map(|key| {
+        let value = entry?.get(key)?.as_value()?;
+        Some((key, text.get(value.span()?)?.to_owned()))
+    });
+    fields(through).into_iter().chain(kept).collect()
 }
 
 /// Where an entry is in a text.
@@ -145,12 +157,12 @@ pub(super) fn wrapped(text: &str, name: &str, through: &BridgeCommand) -> Result
                 && !has_more_keys(&first[..header_end], name);
             let header =
                 if is_own { format!("{}{gap}", &first[..header_end]) } else { return Err(OTHER_FORM) };
-            let put = format!("{header}{}", body(through, end));
+            let put = format!("{header}{}", body(&replacing(text, name, through), end));
             (replaced(text, &blocks, &put), Some(original))
         }
         TablePlace::Value(span) => {
-            let fields: Vec<String> =
-                fields(through).iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            let fields = replacing(text, name, through);
+            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             let put = format!("{{ {} }}", fields.join(", "));
             let original = text[span.clone()].to_owned();
             (format!("{}{put}{}", &text[..span.start], &text[span.end..]), Some(original))

@@ -1,28 +1,50 @@
 //! What `wrap` shows and asks.
 
+use std::collections::HashSet;
+
 use super::{Row, WrapContext, WrapPlan};
 use crate::app::App;
 use crate::args::WrapArgs;
-use crate::commands::change::entry_lines;
 use crate::confirmation::Answers;
+use crate::error::CliError;
 use crate::hosts::short;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
 
-pub(super) fn difference(app: &App, one: &WrapPlan) -> String {
-    let mut out = format!("{}\n", short(app, &one.target.place.file.display().to_string()));
-    if let Some(before) = &one.before {
-        out.push_str(&entry_lines('-', &one.name, before));
+/// What becomes of each file, line by line. One that is not edited is left out: that is said where it is refused.
+pub(super) fn differences(around: &WrapContext<'_>, planned: &[WrapPlan]) -> Result<String, CliError> {
+    let mut out = String::new();
+    let mut met = HashSet::new();
+    for first in planned {
+        let file = &first.target.place.file;
+        if !met.insert(file) {
+            continue;
+        }
+        let before = around.text(&first.target.place)?;
+        let mut after = before.clone();
+        let mut own = Vec::new();
+        for one in planned.iter().filter(|one| one.target.place.file == *file) {
+            if let Ok(wrapped) = one.target.wrapped(&after, &one.name, &one.through) {
+                after = wrapped.text;
+                own.push(&*one.name);
+            }
+        }
+        let pieces = first.target.difference(&before, &after, &own);
+        if pieces.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("{}\n", short(around.app, &file.display().to_string())));
+        for (number, piece) in pieces.iter().enumerate() {
+            if number > 0 {
+                out.push_str("  …\n");
+            }
+            for line in piece {
+                let mark = if line.is_new { '+' } else { '-' };
+                out.push_str(&format!("{mark} {}\n", mcp_text::block(&line.text)));
+            }
+        }
     }
-    // In one form, so that it is a difference.
-    if let Some(after) = one.target.entry(&one.name, &one.through, one.before.as_ref()) {
-        out.push_str(&entry_lines('+', &one.name, &after));
-        return out;
-    }
-    for line in one.target.shown(&one.name, &one.through).lines() {
-        out.push_str(&format!("+ {}\n", mcp_text::block(line)));
-    }
-    out
+    Ok(out)
 }
 
 pub(super) async fn agreed(app: &App, planned: &[WrapPlan]) -> bool {

@@ -1,4 +1,4 @@
-//! Amp: one key with a dot in it, in its settings.
+//! Amp: one key with a dot in it, in its settings, and another with rules that refuse servers.
 
 use crate::hosts::{Base, Host, HostFile, PLAIN, json};
 
@@ -9,4 +9,5 @@ const FILES: &[HostFile] = &[
     json(Base::Config, "amp/settings.json").under(SERVERS),
 ];
 
-pub(super) static HOST: Host = Host { name: "amp", title: "Amp", files: FILES, ..PLAIN };
+pub(super) static HOST: Host =
+    Host { name: "amp", title: "Amp", files: FILES, rules: &["amp.mcpPermissions"], ..PLAIN };

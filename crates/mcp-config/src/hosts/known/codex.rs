@@ -1,6 +1,6 @@
 //! Codex: TOML, with no references to variables but fields that name them.
 
-use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
+use crate::hosts::words::FieldMeaning::{Nothing, OAuthField, OneOf};
 use crate::hosts::words::MANAGED;
 use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
 
@@ -20,6 +20,10 @@ pub(super) static HOST: Host = Host {
         ("default_tools_approval_mode", Nothing),
         ("supports_parallel_tool_calls", Nothing),
         ("auth", OneOf(&["oauth"], MANAGED)),
+    ],
+    of_all: &[
+        ("mcp_oauth_callback_port", OAuthField("callbackPort")),
+        ("mcp_oauth_callback_url", OAuthField("redirectUri")),
     ],
     expands: false,
     ..PLAIN
