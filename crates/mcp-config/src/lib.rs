@@ -153,6 +153,6 @@ pub use trust::TrustStore;
 pub use unattended::{Aws, Grant, GrantWord, Supply, Unattended};
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
-    BridgeCommand, ChangedLine, HostTarget, KeptNames, WrapEdit, WrapError, WrapFailure, WrapRecord,
-    WrappedEntry, project_of,
+    BridgeCommand, ChangedLine, HostTarget, KeptNames, LineChange, WrapEdit, WrapError, WrapFailure,
+    WrapRecord, WrappedEntry, project_of,
 };

@@ -14,7 +14,7 @@ use crate::decisions::{
 use crate::document::Document;
 use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
 use crate::env_file::EnvFiles;
-use crate::foreign;
+use crate::hosts::elsewhere;
 use crate::json::Pointer;
 use crate::overrides::Overrides;
 use crate::plugin::Plugin;
@@ -335,7 +335,7 @@ fn entries(
     });
     let has_more = match role {
         // It holds much besides servers, but no servers of another host.
-        FilePurpose::User => foreign::place(object).is_none(),
+        FilePurpose::User => elsewhere::place(object).is_none(),
         FilePurpose::Own => object.get("projects").is_some(),
         _ => document.host.is_some(),
     };

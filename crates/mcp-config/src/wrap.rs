@@ -11,7 +11,7 @@ mod write;
 use std::fmt;
 use std::path::Path;
 
-pub use difference::ChangedLine;
+pub use difference::{ChangedLine, LineChange};
 pub use record::{KeptNames, WrapRecord, WrappedEntry};
 pub use write::WrapFailure;
 

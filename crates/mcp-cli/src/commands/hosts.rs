@@ -55,7 +55,11 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
         return Ok(ExitStatus::Success);
     }
     app.output.out(&lines(app, &found));
-    for problem in found.iter().filter_map(|file| file.unreadable.as_deref()) {
+    // One that is ours as well is told by every command, in our words.
+    let loaded = app.load_as_is()?;
+    let ours: Vec<_> = loaded.config.broken_files().map(|problem| &problem.file).collect();
+    let problems = found.iter().filter_map(|file| file.unreadable.as_deref());
+    for problem in problems.filter(|problem| !ours.contains(&&problem.file)) {
         let text = problem_text(problem);
         if app.broken.is_news(&text) {
             app.output.error(&paragraph(&format!("error: {text}"), app.stderr_room()));

@@ -329,23 +329,29 @@ fn refused(
     one: &HostTarget,
     name: &str,
     through: Option<&BridgeCommand>,
+    wrote: bool,
     why: WrapFailure,
 ) -> CliError {
     match why {
         WrapFailure::File(error) => ChangeFailure::File(error).into(),
         WrapFailure::Refused(WrapError::Edit(error)) => ChangeFailure::File(one.place.refused(error)).into(),
         WrapFailure::Refused(error) => {
-            let file = shown::line(&one.place.file.display().to_string());
+            let file = short(around.app, &one.place.file.display().to_string());
             if let (WrapError::NotEdited(_), Some(through)) = (&error, through) {
                 let text = one.shown(name, through);
                 let text = mcp_text::block(&text);
                 around.app.output.out(&format!("put this into {file}:\n{text}"));
             }
-            let next = match error {
-                WrapError::NotEdited(_) => format!("paste it into {file}"),
+            let next = match (&error, wrote) {
+                (WrapError::NotEdited(_), true) => format!("paste it into {file}"),
+                // Its server is taken over first, so that what is pasted leads somewhere.
+                (WrapError::NotEdited(_), false) => {
+                    let name = mcp_text::shell_word(name);
+                    around.app.steps.step(&format!("mcplink wrap {} {name} --yes", around.host.name))
+                }
                 _ => format!("look at {file}"),
             };
-            CliError::usage("not-edited", format!("{} is not changed", short(around.app, &file)))
+            CliError::usage("not-edited", format!("{file} is not changed"))
                 .why(shown::line(&error.to_string()))
                 .next(next)
         }
@@ -426,7 +432,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
             };
             let written = done.and_then(|()| {
                 let wrapped = around.editor.wrap(&one.target, &one.name, &one.through, is_moved);
-                wrapped.map_err(|why| refused(&around, &one.target, &one.name, Some(&one.through), why))
+                wrapped.map_err(|why| refused(&around, &one.target, &one.name, Some(&one.through), true, why))
             });
             if let Err(error) = written {
                 failed.push((one.name.clone(), error));
@@ -443,7 +449,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
                 let why = WrapFailure::Refused(why);
                 failed.push((
                     one.name.clone(),
-                    refused(&around, &one.target, &one.name, Some(&one.through), why),
+                    refused(&around, &one.target, &one.name, Some(&one.through), false, why),
                 ));
                 continue;
             }

@@ -83,13 +83,81 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
     }
 }
 
+/// A person who looks for a line that is shown finds it in the file.
+#[test]
+fn fh_h5_the_difference_is_of_the_lines_of_the_file_without_their_secrets() {
+    let setting = Setting::new();
+    let text = "{\n  // mine\n  \"mcpServers\": {\n    \"a\": {\n      \"url\" :\"https://a.example/mcp\",\n      \"headers\": {\"X-Key\": \"canary\"}\n    },\n    \"b\": {\"url\": \"https://b.example\"}\n  }\n}\n";
+    let path = setting.home.write(CURSOR, text).unwrap();
+    let told = setting.run(&["wrap", "cursor", "--all", "--dry-run"], 0);
+    let mut lines = told.stdout.lines().filter_map(|line| line.strip_prefix("- "));
+    assert_eq!(lines.next(), Some("      \"url\" :\"https://a.example/mcp\","), "{told}");
+    assert!(told.stdout.contains("\"X-Key\": \"[redacted]\"") && !told.stdout.contains("canary"), "{told}");
+    for line in lines.filter(|line| !line.contains("[redacted]")) {
+        assert!(text.contains(&format!("{line}\n")), "{line:?}: {told}");
+    }
+    assert_eq!(told.stdout.matches("mcp.json\n").count(), 1, "once for the file: {told}");
+    // What is put in is what stands there afterwards.
+    let _ = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
+    let wrapped = fs::read_to_string(path).unwrap();
+    let put: Vec<&str> = told.stdout.lines().filter_map(|line| line.strip_prefix("+ ")).collect();
+    assert!(
+        put.len() >= 3 && put.iter().all(|line| wrapped.contains(&format!("{line}\n"))),
+        "{told}{wrapped}"
+    );
+}
+
+#[test]
+fn fh_h5_a_host_whose_file_cannot_be_used_is_not_one_without_servers() {
+    for (text, told) in [
+        ("{\"mcpServers\": ", "mcp.json:1:"),
+        ("[]", "expected an object, found an array"),
+        ("{\"mcp_servers\": {\"a\": {\"url\": \"https://a.example\"}}}", "the name is `mcpServers`"),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(CURSOR, text).unwrap();
+        for line in [
+            &["wrap", "cursor", "--all", "--yes"][..],
+            &["wrap", "cursor", "a", "--yes"],
+            &["--from", "cursor", "list"],
+            &["hosts"],
+        ] {
+            let output = setting.run(line, 2);
+            assert!(output.stderr.contains(told), "{line:?}: {output}");
+            assert_eq!(output.stderr.matches("error: ").count(), 1, "{line:?}: {output}");
+        }
+        let list = setting.run(&["list"], 0);
+        assert!(format!("{list}").contains("Cursor cannot be read: mcplink hosts"), "{list}");
+        assert_eq!(fs::read_to_string(path).unwrap(), text);
+    }
+    // Another file of the same host goes on.
+    let setting = Setting::new();
+    setting.home.write_project(CURSOR, "[]").unwrap();
+    setting.home.write(CURSOR, r#"{"mcpServers": {"a": {"url": "https://a.example"}}}"#).unwrap();
+    let told = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
+    assert!(told.stdout.contains("wrapped a") && told.stderr.contains("one file is left as it is"), "{told}");
+}
+
+#[test]
+fn fh_h5_what_is_to_be_pasted_is_printed_once_and_leads_to_a_server() {
+    let setting = published("host_goose");
+    for (more, next) in
+        [(&[][..], "next: mcplink wrap goose kiwi --yes"), (&["--yes", "--no-check"], "next: paste it into")]
+    {
+        let told = setting.run(&[&["wrap", "goose", "kiwi"], more].concat(), 2);
+        assert_eq!(told.stdout.matches("cmd: ").count(), 1, "{told}");
+        assert!(told.stderr.contains(next), "{told}");
+    }
+    assert_eq!(own(&setting)["mcpServers"]["kiwi"]["url"], "https://mcp.kiwi.com");
+}
+
 /// Whether a host starts it, and what it calls without a question, is the host's.
 #[test]
 fn fh_h5_what_a_host_says_for_itself_stays_in_its_file() {
     for (file, host, mine) in [
         (CURSOR, "cursor", json!({ "disabled": true })),
         (".kiro/settings/mcp.json", "kiro", json!({ "autoApprove": ["a"], "disabled": false })),
-        (".gemini/settings.json", "gemini", json!({ "trust": true })),
+        (".gemini/settings.json", "gemini", json!({ "trust": true, "timeout": 90_000 })),
     ] {
         let setting = Setting::new();
         let mut entry = json!({ "url": "https://a.example/mcp", "headers": { "X-A": "1" } });

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::words::OAUTH;
 use super::{Format, Host};
-use crate::source::{Content, Role, Source};
+use crate::source::{Content, FilePurpose, Source};
 use crate::{
-    BridgeCommand, Config, Env, HostListing, HostTarget, Locations, Place, Platform, Problem, ProblemCode,
+    BridgeCommand, Config, Env, HostListing, HostTarget, Locations, ConfigSource, Platform, Problem, ProblemCode,
     Project, Request, Severity,
 };
 
@@ -39,6 +39,10 @@ struct Read {
 
 /// What is read of a text in the first file of a host that is this person's own.
 fn read(host: &'static Host, text: &str) -> Read {
+    read_of(host, text, false)
+}
+
+fn read_of(host: &'static Host, text: &str, of_project: bool) -> Read {
     let env = Env::new().with("HOME", "/home/me").with("TOKEN", "canary");
     let request = Request { platform: Platform::Unix, ..Request::new("/project", env) };
     let project = Project {
@@ -49,9 +53,10 @@ fn read(host: &'static Host, text: &str) -> Read {
     };
     let locations = Locations::new(&request.env, Path::new("/project"), Platform::Unix);
     let places = host.places(&request.env, &project, Platform::Unix);
-    let (place, path) = places.into_iter().find(|(place, _)| !place.file().is_of_project()).unwrap();
+    let (place, path) =
+        places.into_iter().find(|(place, _)| place.file().is_of_project() == of_project).unwrap();
     let content = Content::Text(text.to_owned());
-    let source = Source::of(Role::Host(place), Place::File(path.clone()), content);
+    let source = Source::of(FilePurpose::Host(place), ConfigSource::File(path.clone()), content);
     let listing = HostListing::of(place, &source, &request, &project, &locations).unwrap();
     let config = Config::load(&request);
     let target = HostTarget::at(host, &path, &config, &request).unwrap();
@@ -106,7 +111,7 @@ fn wrong(row: &Value) -> Option<String> {
 }
 
 #[test]
-fn fh_h3_each_field_of_each_host_is_ours_or_said_and_comes_back() {
+fn fh_h5_each_field_of_each_host_is_ours_or_said_and_comes_back() {
     let wrong: Vec<String> =
         rows().iter().filter_map(|row| Some(format!("{row}\n    {}", wrong(row)?))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -145,9 +150,18 @@ fn every_host_and_every_word_of_its_own_has_a_line() {
     }
 }
 
+#[test]
+fn a_project_says_of_no_variable_that_it_is_a_client_secret() {
+    let text = r#"{"mcpServers": {"s": {"url": "https://h.example", "auth": {"CLIENT_ID": "c", "CLIENT_SECRET": "${env:TOKEN}"}}}}"#;
+    let cursor = Host::named("cursor").unwrap();
+    let of = |of_project| read_of(cursor, text, of_project).listing.servers[0].value.to_json();
+    assert!(of(false).contains("${env:TOKEN}"), "{}", of(false));
+    assert!(!of(true).contains("TOKEN"), "{}", of(true));
+}
+
 /// Servers that a person may have meant are named where they are not read; a file of settings has none.
 #[test]
-fn fh_h3_a_file_of_another_shape_is_told_and_settings_without_servers_are_not() {
+fn fh_h5_a_file_of_another_shape_is_told_and_settings_without_servers_are_not() {
     for (host, text, told) in [
         ("cursor", "[]", "expected an object, found an array"),
         ("cursor", "5", "expected an object, found a number"),

@@ -11,14 +11,26 @@ use crate::hosts::words::{self, FieldMeaning};
 use crate::hosts::{Format, toml_tree, written};
 use crate::json::{self, Member, Node, Span};
 
-/// A line that one of two texts has and the other has not.
+/// A line of a difference.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChangedLine {
-    /// Whether it is put in, and not taken out.
-    pub is_new: bool,
+    /// What becomes of it.
+    pub change: LineChange,
     /// As it is written, without secrets; of a very long one what is near the change.
     pub text: String,
+}
+
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum LineChange {
+    /// It stays, and says where the lines after it are.
+    Stays,
+    /// It is taken out.
+    TakenOut,
+    /// It is put in.
+    PutIn,
 }
 
 /// Above so many pairs of lines, what differs is told as one piece.
@@ -43,13 +55,19 @@ impl HostTarget {
             [(before, &[][..]), (after, own)].map(|(text, own)| Masks::of(self, text, own));
         let [old_starts, new_starts] = [&old, &new].map(|lines| starts(lines));
         let told = pieces.into_iter().map(|(out, put)| {
+            // The line above says most often which entry it is.
+            let above = put.start.checked_sub(1).filter(|at| !new[*at].trim().is_empty());
+            let around = above.map(|at| new_masks.lines(after, new_starts[at]..new_starts[at + 1]));
+            let around = around.unwrap_or_default();
             let mut out = old_masks.lines(before, old_starts[out.start]..old_starts[out.end]);
             let mut put = new_masks.lines(after, new_starts[put.start]..new_starts[put.end]);
             if let ([old], [new]) = (&mut *out, &mut *put) {
                 near(old, new);
             }
-            let line = |is_new| move |text: String| ChangedLine { is_new, text: cut(text) };
-            out.into_iter().map(line(false)).chain(put.into_iter().map(line(true))).collect()
+            let line = |change| move |text: String| ChangedLine { change, text: cut(text) };
+            let stays = around.into_iter().map(line(LineChange::Stays));
+            let out = out.into_iter().map(line(LineChange::TakenOut));
+            stays.chain(out).chain(put.into_iter().map(line(LineChange::PutIn))).collect()
         });
         told.collect()
     }
@@ -377,7 +395,12 @@ mod tests {
         let (target, through) = (target(host), BridgeCommand::to("/bin/mcplink".as_ref(), name, None));
         let after = target.wrapped(text, name, &through).unwrap().text;
         let pieces = target.difference(text, &after, &[name]);
-        let line = |line: &ChangedLine| format!("{}{}", if line.is_new { '+' } else { '-' }, line.text);
+        let mark = |change| match change {
+            LineChange::Stays => ' ',
+            LineChange::TakenOut => '-',
+            LineChange::PutIn => '+',
+        };
+        let line = |line: &ChangedLine| format!("{}{}", mark(line.change), line.text);
         pieces.iter().map(|piece| piece.iter().map(line).collect::<Vec<_>>().join("\n")).collect()
     }
 
@@ -386,14 +409,14 @@ mod tests {
         let text = "{\n  // mine\n  \"mcpServers\": {\n    \"a\": {\n      \"url\" : \"https://a.example/mcp\", // there\n      \"disabled\": false\n    },\n    \"b\": {}\n  }\n}\n";
         assert_eq!(
             told("cursor", text, "a"),
-            ["-      \"url\" : \"https://a.example/mcp\", // there\n\
+            ["     \"a\": {\n-      \"url\" : \"https://a.example/mcp\", // there\n\
                  +      \"command\": \"/bin/mcplink\",\n+      \"args\": [\"bridge\", \"a\"],"]
         );
         // What is new after another one gives that a comma.
         assert_eq!(
             told("cursor", "{\n  \"mcpServers\": {\n    \"b\": {}\n  }\n}\n", "a"),
             [
-                "-    \"b\": {}\n+    \"b\": {},\n+    \"a\": {\n+      \"command\": \"/bin/mcplink\",\n+      \"args\": [\"bridge\", \"a\"]\n+    }"
+                "   \"mcpServers\": {\n-    \"b\": {}\n+    \"b\": {},\n+    \"a\": {\n+      \"command\": \"/bin/mcplink\",\n+      \"args\": [\"bridge\", \"a\"]\n+    }"
             ]
         );
         assert_eq!(
@@ -403,7 +426,7 @@ mod tests {
                 "a"
             ),
             [
-                "-url = 'https://a.example' # a\n+command = \"/bin/mcplink\"\n+args = [\"bridge\", \"a\"]",
+                " [mcp_servers.a]\n-url = 'https://a.example' # a\n+command = \"/bin/mcplink\"\n+args = [\"bridge\", \"a\"]",
                 "-[mcp_servers.a.http_headers]\n-X = \"[redacted]\""
             ]
         );

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use mcp_config::LineChange;
+
 use super::{Row, WrapContext, WrapPlan};
 use crate::app::App;
 use crate::args::WrapArgs;
@@ -39,7 +41,11 @@ pub(super) fn differences(around: &WrapContext<'_>, planned: &[WrapPlan]) -> Res
                 out.push_str("  …\n");
             }
             for line in piece {
-                let mark = if line.is_new { '+' } else { '-' };
+                let mark = match line.change {
+                    LineChange::TakenOut => '-',
+                    LineChange::PutIn => '+',
+                    _ => ' ',
+                };
                 out.push_str(&format!("{mark} {}\n", mcp_text::block(&line.text)));
             }
         }

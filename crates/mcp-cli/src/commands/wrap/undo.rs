@@ -116,7 +116,7 @@ impl WrapContext<'_> {
             CliError::usage("not-here", shown::line(&message))
                 .next("run it in that project, or with --project")
         })?;
-        let failed = |why| refused(self, &target, name, None, why);
+        let failed = |why| refused(self, &target, name, None, true, why);
         let kept = self.editor.wrap_record().map_err(ChangeFailure::File)?.kept(&target.place, name);
         let mut row = UndoRow { name: name.to_owned(), file: file.display().to_string(), removed: false };
         if dry_run {
