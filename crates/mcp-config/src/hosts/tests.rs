@@ -10,8 +10,8 @@ use super::words::OAUTH;
 use super::{Format, Host};
 use crate::source::{Content, FilePurpose, Source};
 use crate::{
-    BridgeCommand, Config, Env, HostListing, HostTarget, Locations, ConfigSource, Platform, Problem, ProblemCode,
-    Project, Request, Severity,
+    BridgeCommand, Config, ConfigSource, Env, HostListing, HostTarget, Locations, Platform, Problem,
+    ProblemCode, Project, Request, Severity,
 };
 
 const FIELDS: &str = include_str!("../../tests/host_fields.jsonl");
@@ -32,17 +32,17 @@ fn text_of(row: &Value, keys: &[&str]) -> String {
     }
 }
 
-struct Read {
+struct Reading {
     listing: HostListing,
     target: HostTarget,
 }
 
 /// What is read of a text in the first file of a host that is this person's own.
-fn read(host: &'static Host, text: &str) -> Read {
+fn read(host: &'static Host, text: &str) -> Reading {
     read_of(host, text, false)
 }
 
-fn read_of(host: &'static Host, text: &str, of_project: bool) -> Read {
+fn read_of(host: &'static Host, text: &str, of_project: bool) -> Reading {
     let env = Env::new().with("HOME", "/home/me").with("TOKEN", "canary");
     let request = Request { platform: Platform::Unix, ..Request::new("/project", env) };
     let project = Project {
@@ -60,7 +60,7 @@ fn read_of(host: &'static Host, text: &str, of_project: bool) -> Read {
     let listing = HostListing::of(place, &source, &request, &project, &locations).unwrap();
     let config = Config::load(&request);
     let target = HostTarget::at(host, &path, &config, &request).unwrap();
-    Read { listing, target }
+    Reading { listing, target }
 }
 
 /// What is wrong with a line of the file; nothing where all is as it says.
@@ -69,7 +69,7 @@ fn wrong(row: &Value) -> Option<String> {
     let file = host.files.iter().find(|file| !file.is_of_project())?;
     let keys = if host.name == "vscode" { file.keys.first() } else { file.keys.last() };
     let text = text_of(row, keys?);
-    let Read { listing, target } = read(host, &text);
+    let Reading { listing, target } = read(host, &text);
     let (None, [server]) = (&listing.unreadable, &*listing.servers) else {
         return Some(format!("is not one server: {:?}", listing.unreadable));
     };
