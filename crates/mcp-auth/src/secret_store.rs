@@ -128,11 +128,11 @@ impl SecretStore {
                 Some(keyring) => keyring.read(&name).map_err(|why| match is_known {
                     true => failed("read the keyring", why),
                     // A machine without a keyring: what was never kept is missing, and the keyring is not to blame.
-                    false => failed(
-                        "find it",
-                        format!("it is not kept, unless in the keyring, which cannot be asked ({why})"),
-                    )
-                    .with_lacking_secret(&*service, &*name),
+                    false => {
+                        let message =
+                            format!("no secret of this name is kept; the keyring cannot be asked ({why})");
+                        AuthError::new(AuthErrorKind::Store, message).with_lacking_secret(&*service, &*name)
+                    }
                 }),
                 None => Ok(None),
             }
@@ -329,6 +329,26 @@ mod tests {
 
         fn delete(&self, name: &str) -> Result<bool, String> {
             Ok(self.kept()?.remove(name).is_some())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_never_kept_is_lacking_and_what_is_kept_in_a_locked_keyring_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let keyring = Fake::default();
+        let open = |locked| {
+            let fake = Fake { locked, ..keyring.clone() };
+            SecretStore::with_keyring(Some(home.path().join("state")), move |_| Some(Box::new(fake.clone())))
+        };
+        open(false).write("mcp", "kept", &Secret::new("canary")).await.unwrap();
+        for (name, lacking) in [("kept", false), ("never", true)] {
+            let error = open(true).read("mcp", name).await.unwrap_err();
+            assert!(error.to_string().contains("it is locked"), "{error}");
+            assert_eq!(
+                error.lacking_secret().map(|secret| &*secret.name),
+                lacking.then_some(name),
+                "{error}"
+            );
         }
     }
 

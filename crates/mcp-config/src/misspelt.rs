@@ -117,7 +117,7 @@ fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
         Some("keyring") => "did you mean ${keyring:SERVICE/NAME}?".to_owned(),
         Some("cmd") => "did you mean ${cmd:COMMAND}?".to_owned(),
         Some(kind) => format!("did you mean ${{{kind}:…}}?"),
-        None => format!("write {FORMS}; what another program keeps, ${{cmd:COMMAND}} asks it for"),
+        None => format!("write {FORMS}; ${{cmd:COMMAND}} reads what another program keeps"),
     };
     let stays = if certain { "" } else { "; it is used as it stands" };
     let message = format!("there is no reference of the kind `{word}`{stays}");

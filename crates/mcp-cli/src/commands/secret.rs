@@ -81,6 +81,11 @@ impl Item {
     /// `NAME`, or `SERVICE/NAME`.
     fn parse(text: &str) -> Result<Self, CliError> {
         let (service, name) = text.split_once('/').unwrap_or((SERVICE, text));
+        if text.is_empty() {
+            return Err(CliError::usage("invalid-name", "the name of the secret is empty")
+                .why("a secret is kept by its name: NAME, or SERVICE/NAME")
+                .next("mcplink secret --help"));
+        }
         if !is_plain(service) || !is_plain(name) {
             return Err(CliError::usage(
                 "invalid-name",

@@ -175,6 +175,16 @@ fn a_plugin_signs_a_person_in_and_out_in_its_own_way() {
         let none = of(&setting, &[verb, "web"], 2);
         assert!(none.stderr.contains(&format!("for a {verb}: it has none")), "{none}");
     }
+    // Where the server may not be used, its plug-in is not started.
+    let started = setting.home.home().join("started").display().to_string();
+    let mut off = http(&server);
+    off["auth"] = json!({ "provider": script(&setting, "noting", &format!("echo x >'{started}'")) });
+    off["disabled"] = json!(true);
+    setting.write("web", off);
+    for verb in ["login", "logout"] {
+        assert!(of(&setting, &[verb, "web"], 2).stderr.contains("switched off"));
+    }
+    assert!(!std::path::Path::new(&started).exists());
 }
 
 #[test]

@@ -269,6 +269,8 @@ fn a_secret_is_kept_listed_and_forgotten_and_never_shown() {
     let names: Vec<_> =
         list["secrets"].as_array().unwrap().iter().map(|row| row["reference"].clone()).collect();
     assert_eq!(names, [json!("${keyring:mcp/wiki}"), json!("${keyring:team/wiki}")]);
+    let empty = setting.mcplink(&["secret", "set", ""]).stdin("x").run().expect_code(2);
+    assert!(empty.stderr.contains("the name of the secret is empty"), "{empty}");
     for (args, input, code) in [
         (vec!["secret", "set"], "x", 2),
         (vec!["secret", "set", "a b"], "x", 2),
