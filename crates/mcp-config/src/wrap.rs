@@ -4,6 +4,7 @@
 //! since. A file without such an edit becomes what it was as a whole.
 
 mod difference;
+mod lines;
 mod record;
 mod toml;
 mod write;

@@ -117,7 +117,7 @@ fn fh_h5_each_field_of_each_host_is_ours_or_said_and_comes_back() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What a table of words has and no line of the file, nobody would see break.
+/// A word of a table without a line of the file could break unseen.
 #[test]
 fn every_host_and_every_word_of_its_own_has_a_line() {
     let rows = rows();

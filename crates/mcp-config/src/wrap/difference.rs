@@ -5,6 +5,7 @@ use std::ops::Range;
 use mcp_text::{REDACTED, Secrets, is_credential_name, is_variable_name};
 
 use super::HostTarget;
+use super::lines::changed;
 use crate::display::display_key;
 use crate::edit::Value;
 use crate::hosts::words::{self, FieldMeaning};
@@ -32,9 +33,6 @@ pub enum LineChange {
     /// It is put in.
     PutIn,
 }
-
-/// Above so many pairs of lines, what differs is told as one piece.
-const MAX_PAIRS: usize = 1 << 20;
 
 /// The most characters of a line that are shown.
 const MAX_LINE: usize = 240;
@@ -81,54 +79,6 @@ fn starts(lines: &[&str]) -> Vec<usize> {
         at
     });
     [0].into_iter().chain(ends).collect()
-}
-
-/// The lines that are not common to both, by the longest common subsequence.
-fn changed(old: &[&str], new: &[&str]) -> Vec<(Range<usize>, Range<usize>)> {
-    let same = |(a, b): &(&&str, &&str)| a == b;
-    let first = old.iter().zip(new).take_while(same).count();
-    let (old_rest, new_rest) = (&old[first..], &new[first..]);
-    let last = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(same).count();
-    let old_rest = &old_rest[..old_rest.len() - last];
-    let new_rest = &new_rest[..new_rest.len() - last];
-    let (rows, columns) = (old_rest.len(), new_rest.len());
-    if rows == 0 && columns == 0 {
-        return Vec::new();
-    }
-    if rows == 0 || columns == 0 || rows.saturating_mul(columns) > MAX_PAIRS {
-        return vec![(first..first + rows, first..first + columns)];
-    }
-    // How many lines the ends of both have in common from here.
-    let mut common = vec![0_u32; (rows + 1) * (columns + 1)];
-    let at = |row: usize, column: usize| row * (columns + 1) + column;
-    for row in (0..rows).rev() {
-        for column in (0..columns).rev() {
-            common[at(row, column)] = if old_rest[row] == new_rest[column] {
-                common[at(row + 1, column + 1)] + 1
-            } else {
-                common[at(row + 1, column)].max(common[at(row, column + 1)])
-            };
-        }
-    }
-    let mut pieces: Vec<(Range<usize>, Range<usize>)> = Vec::new();
-    let (mut row, mut column) = (0, 0);
-    while row < rows || column < columns {
-        if row < rows && column < columns && old_rest[row] == new_rest[column] {
-            (row, column) = (row + 1, column + 1);
-            continue;
-        }
-        let (from_row, from_column) = (row, column);
-        while row < rows || column < columns {
-            if row < rows && column < columns && old_rest[row] == new_rest[column] {
-                break;
-            }
-            let is_out =
-                column == columns || row < rows && common[at(row + 1, column)] >= common[at(row, column + 1)];
-            if is_out { row += 1 } else { column += 1 }
-        }
-        pieces.push((first + from_row..first + row, first + from_column..first + column));
-    }
-    pieces
 }
 
 /// What is shown in the place of what stands in a text.
@@ -482,26 +432,5 @@ mod tests {
         let told = told("cursor", &text, "a");
         assert!(told[0].chars().count() < 2 * MAX_LINE, "{told:#?}");
         assert!(told[0].contains("https://h") && told[0].contains("/bin/mcplink"), "{told:#?}");
-    }
-
-    #[test]
-    fn every_line_is_in_the_difference_or_common_to_both() {
-        // Small texts over three lines, all of them.
-        let texts = || {
-            (0..81_u32).map(|n| {
-                (0..4).map(|at| ["a\n", "b\n", "c\n"][(n / 3_u32.pow(at) % 3) as usize]).collect::<Vec<_>>()
-            })
-        };
-        for old in texts() {
-            for new in texts() {
-                let (mut row, mut column) = (0, 0);
-                for (out, put) in changed(&old, &new) {
-                    assert_eq!(old[row..out.start], new[column..put.start], "{old:?} {new:?}");
-                    assert!(out.len() + put.len() > 0);
-                    (row, column) = (out.end, put.end);
-                }
-                assert_eq!(old[row..], new[column..], "{old:?} {new:?}");
-            }
-        }
     }
 }
