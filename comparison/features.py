@@ -102,7 +102,7 @@ def main():
             notes.append(feature["note"])
             ours += f"<sup>{len(notes)}</sup>"
         look = "help" if feature["in"] == "help" else "files"
-        pattern = html.escape(feature["for"], quote=False).replace("|", "&#124;")
+        pattern = html.escape(feature["for"], quote=False).replace("|", "&#124;").replace("]", "&#93;")
         rows.append(f"| {feature['what']} | **{ours}** | {' | '.join(cells)} | {look}: <code>{pattern}</code> |")
     if wrong:
         sys.exit("\n".join(wrong))

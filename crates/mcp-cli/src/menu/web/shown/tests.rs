@@ -200,7 +200,7 @@ fn a_tool_is_found_filled_in_and_called_as_on_a_terminal() {
     assert_eq!(page.press(&menu, Press::Fill { arguments: given("x") }), None);
     let shown = panel(&page);
     assert_eq!((&shown["stage"], &shown["command"]), (&json!("form"), &json!("mcplink call files add a=x")));
-    assert_eq!(shown["form"]["fields"][0]["told"], "number, required. The first.");
+    assert_eq!(shown["form"]["fields"][0]["summary"], "number, required. The first.");
     assert_eq!(shown["form"]["fields"][1]["choices"], json!(["true", "false"]));
     assert_eq!(page.press(&menu, Press::Call { arguments: given("x") }), None);
     assert!(panel(&page)["form"]["problem"].as_str().unwrap().contains("must be number"));
