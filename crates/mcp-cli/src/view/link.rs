@@ -84,7 +84,7 @@ fn target(shown: &str) -> Option<String> {
         return None;
     }
     if shown.starts_with("http://") || shown.starts_with("https://") {
-        return Url::parse(shown).ok().filter(Url::has_host).map(String::from);
+        return Url::parse(shown).ok().map(String::from);
     }
     let (file, line) = shown.rsplit_once(':')?;
     let is_line = !line.is_empty() && line.chars().all(|c| c.is_ascii_digit());
@@ -182,7 +182,10 @@ mod tests {
             ("see https://h.example/a?b=c, or (http://x/).", &["https://h.example/a?b=c", "http://x/"]),
             ("`http://h/mcp`: refused", &["http://h/mcp"]),
             // Neither a file with a line nor whole.
-            ("/mcp in /etc/hosts, half/way:3, http://, https://h.exam…, //h/x:3, ftp://h/x:1", &[]),
+            (
+                "/mcp in /etc/hosts, half/way:3, http://, https://h.exam…, https://h.example/pa…, //h/x:3, ftp://h/x:1",
+                &[],
+            ),
             ("xhttp://h/ the path /:x", &[]),
             ("検索 https://例え.jp/", &["https://xn--r8jz45g.jp/"]),
         ] {

@@ -61,7 +61,9 @@ fn full(server: &FakeMcpServer, helper: &FakeHelper) -> (Setting, Vec<String>) {
     let mut rotated = http(server);
     rotated["auth"] = json!({ "file": token_file });
     setting.write("rotated", rotated);
-    setting.write("signed", http(server));
+    let mut worded = http(server);
+    worded["headers"] = json!({ "X-Api-Key": "grassy-hill" });
+    setting.write("signed", worded);
     sign_in(&setting, "signed", server.url().as_str(), |tokens| {
         tokens.access_token = access.into();
         tokens.refresh_token = Some(refresh.into());
@@ -77,7 +79,7 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     // A log that an earlier version, or someone, put a token into.
     let logs = setting.home.home().join(".cache/mcplink/logs");
     let record = json!({ "at": "2026-11-28T00:00:00.000Z", "pid": 1, "server": "web", "event": "status",
-        "status": "failed", "reason": null, "message": format!("sent {}, and {}", known[8], known[6]), "connection": 0, "attempt": 1 });
+        "status": "failed", "reason": null, "message": format!("sent {}, and {}, sunny-meadow, grassy-hill", known[8], known[6]), "connection": 0, "attempt": 1 });
     fs::create_dir_all(&logs).unwrap();
     #[cfg(unix)]
     {
@@ -95,6 +97,8 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
             .mcplink(&[&["support-bundle"], arguments].concat())
             .env("WS_PROXY", &proxy)
             .env("MCP_ODD", &known[0])
+            // What no form gives away, and no entry names.
+            .env("UNUSED_API_TOKEN", "sunny-meadow")
             .env("SUPPORT_SECRET", setting.home.secret("variable"))
     };
     // The harness looks for each secret in the output, and in every file that appeared.
@@ -106,6 +110,9 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     assert_eq!(report["bytes"], text.len());
     for secret in &known {
         assert!(!text.contains(secret.as_str()), "{secret}");
+    }
+    for word in ["sunny-meadow", "grassy-hill"] {
+        assert!(!text.contains(word), "{word}: known, and of no form of a secret");
     }
     let home = setting.home.home().to_string_lossy().into_owned();
     assert!(!text.contains(&format!("{home}/")), "the home of its person is told");

@@ -108,9 +108,11 @@ mod tests {
             "file": "/home/anna/logs/web-4b5e57f6eb2f42b9039b3d1e.jsonl",
             "source": "/x/canary-value-1",
             "word": "Authorization: Bearer abcdef123456",
+            "key": "kept:\n-----BEGIN PRIVATE KEY-----\nMIIBody\n-----END PRIVATE KEY-----\n",
         });
         let shown = redaction.apply(given);
         assert!(!shown.to_string().contains("canary-value-1"), "{shown}");
+        assert!(!shown.to_string().contains("MIIBody"), "a key of several lines: {shown}");
         assert_eq!(shown["path"], "~/.mcp.json and /home/annabel/x, ~");
         assert_eq!(shown["file"], "~/logs/web-4b5e57f6eb2f42b9039b3d1e.jsonl");
         assert_eq!(shown["word"], "Authorization: [redacted]");

@@ -252,3 +252,38 @@ impl Body for Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    /// Who has shown the token keeps the place, whatever comes in numbers.
+    #[tokio::test]
+    async fn s_w1_strangers_make_room_for_each_other_and_for_who_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let gate = Mutex::new(Gate::new(address.port()).unwrap());
+        let (asks, _asked) = unbounded_channel();
+        let (_document, shown) = watch::channel(Arc::from(""));
+        let door = Arc::new(ServerContext { gate, asks, shown });
+        let (mut guests, mut clients, mut first) = (Guests::default(), Vec::new(), None);
+        for number in 0..MOST_CONNECTIONS + 20 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+            guests.admit(listener.accept().await.unwrap().0, &door);
+            let first = first.get_or_insert_with(|| guests.order[0].clone());
+            first.1.store(true, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            assert!(guests.order.len() <= MOST_CONNECTIONS, "{number}");
+            assert!(!first.0.is_finished(), "the first is known: {number}");
+        }
+        // Where all of them are known, none has to go.
+        guests.order.iter().for_each(|(_, is_known)| is_known.store(true, Ordering::Relaxed));
+        clients.push(TcpStream::connect(address).await.unwrap());
+        guests.admit(listener.accept().await.unwrap().0, &door);
+        tokio::task::yield_now().await;
+        assert!(guests.order.iter().all(|(guest, _)| !guest.is_finished()));
+    }
+}
