@@ -11,7 +11,7 @@ use std::fs;
 use crate::shell::root;
 use crate::sources::read_all;
 use crate::tests_found::{Test, find, find_cases};
-use crate::{Problems, conformance, json_schema};
+use crate::{Problems, bench, conformance, json_schema};
 
 /// A page with tables of rows that tests cover.
 struct Page {
@@ -46,6 +46,7 @@ const FIELD_FAILURES: usize = 138;
 pub(crate) fn check() -> Result<(), Problems> {
     let tests = all_tests()?;
     let mut problems = conformance::check_page().err().unwrap_or_default();
+    problems.extend(bench::check().err().unwrap_or_default());
     for page in &PAGES {
         match page.rendered(&tests) {
             Err(found) => problems.extend(found),

@@ -1,4 +1,5 @@
-//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `api [--check]`, `dist`, `fuzz`, `conformance`, `setup`.
+//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `api [--check]`, `dist`, `bench`, `fuzz`, `conformance`,
+//! `setup`.
 //!
 //! Imports none of our crates, so that it runs when they do not build, and beside the standard library
 //! only readers of JSON and Rust, so that it compiles in seconds.
@@ -9,6 +10,7 @@
 )]
 
 mod api;
+mod bench;
 mod chromium;
 mod ci;
 mod conformance;
@@ -42,6 +44,8 @@ usage: cargo xtask TASK
   docs --check   fails if `docs` would change anything
   api [CRATE..]  writes what is public of each library crate, or of these, into docs/api/
   api --check    fails if `api` would change anything
+  bench          ours beside the floors and others, in rounds of ten minutes in all, into docs/performance.md
+  bench --quick  a short run; --minutes N, --with BINARY, --alone (no others), --page (from the figures that are kept)
   fuzz [TARGET] [SECONDS]  the fuzz targets, or one of them, for a minute or so long each
   conformance    the official conformance suite by all ways, or the runs named after it; the score must not fall
   conformance --way WAY  the same by one way: crates, commands, bridge
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         ["docs", "--check"] => docs::check(),
         ["api", "--check"] => api::check(),
         ["api", ref crates @ ..] => api::update(crates),
+        ["bench", ref arguments @ ..] => bench::run(arguments),
         ["conformance", ref arguments @ ..] => conformance::run(arguments),
         ["fuzz", ref arguments @ ..] => fuzz::run(arguments),
         ["setup"] => setup::run(),

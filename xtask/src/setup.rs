@@ -187,6 +187,19 @@ fn install(kind: &Kind, folder: &Path, target: &Path) -> Result<(), Problems> {
     fs::write(&stamp, wanted).map_err(|error| failed("stamped", error))
 }
 
+/// Installs what a bench compares with, if it is not there.
+///
+/// # Errors
+///
+/// When a tool is missing or the installation fails.
+pub(crate) fn install_peer(folder: &Path, target: &Path) -> Result<(), Problems> {
+    let kind = Kind::of(folder).ok_or_else(|| vec![format!("{} has no lock file", folder.display())])?;
+    match kind.tools().iter().find(|tool| !is_installed(tool)) {
+        Some(missing) => Err(vec![format!("this machine has no {missing}")]),
+        None => install(&kind, folder, target),
+    }
+}
+
 /// Installs the conformance suite, if it is not there, and says where.
 ///
 /// # Errors
