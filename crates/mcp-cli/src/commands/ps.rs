@@ -150,7 +150,14 @@ fn table(sessions: &[Session], style: Style) -> String {
     }
     let line = |row: &[String; 7]| {
         let cells = widths.iter().zip(row).map(|(width, cell)| shown::pad(cell, *width) + "  ");
-        format!("{}{}\n", cells.collect::<String>(), style.cut(&row[6], used))
+        // What a session waits for stands at the end of its reason, so a long one goes on below.
+        let state = match style.terminal {
+            true => {
+                wrap(&row[6], style.columns.saturating_sub(used)).join(&format!("\n{}", " ".repeat(used)))
+            }
+            false => row[6].clone(),
+        };
+        format!("{}{state}\n", cells.collect::<String>())
     };
     rows.iter().map(line).collect()
 }
@@ -197,6 +204,8 @@ mod tests {
         for columns in [40, 80, 120] {
             let style = Style { terminal: true, color: false, columns };
             let text = table(&sessions(), style) + &foot(&sessions(), style);
+            let file = format!("src/commands/looks/ps-{columns}.txt");
+            mcp_harness::is_kept(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file), &text);
             let longest = text.lines().map(mcp_text::width).max();
             assert!(longest <= Some(columns), "{columns}:\n{text}");
             for word in
@@ -205,6 +214,7 @@ mod tests {
                 assert!(text.contains(word), "{columns}: {word}:\n{text}");
             }
             let words: Vec<&str> = text.split_whitespace().collect();
+            assert!(words.join(" ").contains("session expired)"), "{columns}:\n{text}");
             assert!(
                 words.join(" ").contains("2 sessions: 1 connected, 1 waiting for a person"),
                 "{columns}:\n{text}"

@@ -336,7 +336,6 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
                     Ok(None)
                 }
             }
-            // A server has to be asked.
             Consent::Tools(_) => Ok(None),
         }
     });
@@ -373,7 +372,6 @@ async fn decide_tools(
     };
     let (lines, is_error) = match decided.await {
         Ok(Some(said)) => (said, false),
-        // Who asked is gone.
         Ok(None) => return,
         Err(error) => (lines(&app, error), true),
     };
