@@ -159,6 +159,44 @@ fn a_project_says_of_no_variable_that_it_is_a_client_secret() {
     assert!(!of(true).contains("TOKEN"), "{}", of(true));
 }
 
+#[test]
+fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
+    let kept = ["enabled = false", "required = true", "tool_timeout_sec = 90.5", "startup_timeout_sec = 20"];
+    let url = "url = 'https://h.example'";
+    for text in [
+        format!("[mcp_servers.s]\n{url}\n{}\n", kept.join("\n")),
+        format!("[mcp_servers]\ns = {{ {url}, {} }}\n", kept.join(", ")),
+    ] {
+        let target = read(Host::named("codex").unwrap(), &text).target;
+        let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
+        let edit = target.wrapped(&text, "s", &through).unwrap();
+        assert!(
+            kept.iter().all(|line| edit.text.contains(line)) && !edit.text.contains("url"),
+            "{}",
+            edit.text
+        );
+        let back = target.unwrapped(&edit.text, "s", &through, edit.original.as_deref());
+        assert_eq!(back.unwrap(), text);
+        // What a person made another command of is not put back.
+        let other = edit.text.replace("/bin/mcplink", "/bin/other");
+        assert!(target.unwrapped(&other, "s", &through, edit.original.as_deref()).is_err(), "{other}");
+    }
+    // An entry without a place of its own is left to its owner.
+    for text in [
+        "mcp_servers.s.url = 'https://h.example'\nmodel = 'x'\n",
+        "[mcp_servers.s.http_headers]\nX = '1'\n",
+        "[mcp_servers]\ns.url = 'https://h.example'\nt.url = 'https://i.example'\n",
+    ] {
+        let target = read(Host::named("codex").unwrap(), text).target;
+        let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
+        assert!(target.wrapped(text, "s", &through).is_err(), "{text}");
+    }
+    let target = read(Host::named("cursor").unwrap(), "{}").target;
+    let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
+    let other = r#"{"mcpServers": {"s": {"command": "/bin/other"}}}"#;
+    assert!(target.unwrapped(other, "s", &through, Some("{}")).is_err());
+}
+
 /// Servers that a person may have meant are named where they are not read; a file of settings has none.
 #[test]
 fn fh_h5_a_file_of_another_shape_is_told_and_settings_without_servers_are_not() {

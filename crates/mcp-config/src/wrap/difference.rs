@@ -295,13 +295,13 @@ impl Masks {
     }
 }
 
-/// Whether every text in it is the name of a variable.
+/// Whether every text in it is the name of a variable, and none what a person put in the place of one.
 fn has_names(node: &Node) -> bool {
+    let is_name =
+        |text: &str| is_variable_name(text) && !text.contains('-') && !mcp_text::looks_like_token(text);
     match (&node.value, node.as_object()) {
-        (json::Value::String(text), _) => is_variable_name(text),
-        (_, Some(object)) => {
-            object.all().iter().all(|member| member.node.as_str().is_some_and(is_variable_name))
-        }
+        (json::Value::String(text), _) => is_name(text),
+        (_, Some(object)) => object.all().iter().all(|member| member.node.as_str().is_some_and(is_name)),
         _ => false,
     }
 }
@@ -390,14 +390,14 @@ mod tests {
             (
                 "cursor",
                 "{\"k\": \"canary-0\", \"mcpServers\": {\"b\": {\"env\": {\"X\": \"canary-1\"}}, \"a\": {\"url\": \"https://u:canary2@h.example/?k=canary3\",\n\
-                 \"headers\": {\"Authorization\": \"Bearer canary4\", \"X-Own\": \"canary5\", \"X-Own\": \"canary6\"}, \"env\": \"canary7\",\n\
+                 \"headers\": {\"Authorization\": \"Bearer canary4\", \"X-Own\": \"canary5\", \"X-Own\": \"canary6\"}, \"env\": {\"T\": \"canary12\"}, \"env\": \"canary7\",\n\
                  // \"headers\": {\"X\": \"canary8\"}\n\
                  /* token canary9 */ \"args\": [\"--token\", \"canary10\"], \"headersHelper\": \"printf canary11\" }}}",
             ),
             (
                 "codex",
                 "[mcp_servers.a]\nurl = 'https://h/mcp'\n# http_headers = { X = \"canary1\" }\nhttp_headers = { X = 'canary2', Y = '''a\ncanary3''' }\n\
-                 http_headers_helper = 'printf canary4'\nbearer_token_env_var = 'Bearer canary5'\n[mcp_servers.a.env]\nT = 'canary6'\n",
+                 http_headers_helper = 'printf canary4'\nbearer_token_env_var = 'canary-5'\n[mcp_servers.a.env]\nT = 'canary6'\n",
             ),
             (
                 "cline",
