@@ -3,6 +3,7 @@
 //! The fakes that a test of any MCP client can use are in `mcp-testkit`; here is what starts programs, waits for them and fails
 //! the test. No dependency on any other crate of the workspace, so that a harness shares no bug with what it drives.
 
+mod asked;
 mod databases;
 mod documents;
 mod host;
@@ -18,6 +19,7 @@ mod schema;
 mod screen;
 mod surface;
 
+pub use asked::asked;
 pub use databases::RealDatabase;
 pub use documents::{Runs, ShownLine, invocations, is_kept, pages, shown_lines};
 pub use host::{FakeHost, Manner};

@@ -176,7 +176,7 @@ mod tests {
         let ratio = figures.ratio("w", "mcplink", "reqwest", "p50_us").unwrap();
         assert_eq!(ratio, Spread { low: 1.1, median: 1.1, high: 1.1 });
         assert_eq!(figures.figure("w", "mcplink", "p50_us").map(|spread| spread.median), Some(50.0));
-        assert_eq!(figures.ratio("w", "mcplink", "nobody", "p50_us"), None);
+        assert_eq!(figures.ratio("w", "mcplink", "another", "p50_us"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) struct Programs {
     pub(super) npm: Option<PathBuf>,
     pub(super) sdk: Option<PathBuf>,
     pub(super) proxy: Option<PathBuf>,
-    /// A home of its own, so that nobody's configuration is read.
+    /// A home of its own, so that no configuration of a person is read.
     pub(super) home: PathBuf,
 }
 

@@ -11,12 +11,6 @@ const BOUND: Duration = secs(90);
 /// After the last fault: the longest wait between probes, and an attempt that hangs.
 const RECOVERY: Duration = secs(150);
 
-/// What a developer asks for.
-#[expect(clippy::disallowed_methods, reason = "a switch for the developer, not for the code under test")]
-fn asked(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
 /// One seed, from its first moment to its last; panics where something does not hold.
 async fn storm(world: &Arc<World>, callers: usize) {
     let weather = |bound| world.below("weather", bound);
@@ -72,7 +66,7 @@ async fn storm(world: &Arc<World>, callers: usize) {
     }
     stage.call("at the end").await.unwrap();
     if supply == Supply::Source && !refused_good_ones {
-        // Each token once for each time that the entry was read, which is no more often than somebody asked or something broke.
+        // Each token once for each time that the entry was read, which is no more often than it was asked for or something broke.
         let (fetches, dials) = (world.fetches(), stage.dials());
         assert!(fetches <= dials + world.rotations(), "{fetches} fetches for {dials} attempts");
     }
@@ -151,14 +145,14 @@ fn run(seed: u64, callers: usize) -> (Vec<String>, Option<String>) {
 
 #[test]
 fn simulation_of_storms_holds_whatever_the_seed() {
-    if let Some(seed) = asked("SIMULATION_SEED") {
+    if let Some(seed) = mcp_harness::asked("SIMULATION_SEED") {
         let (trace, failed) = run(seed, callers(seed));
         println!("{}", trace.join("\n"));
         assert_eq!(failed, None);
         return;
     }
-    let from = asked("SIMULATION_FROM").unwrap_or(1);
-    let failed: Vec<String> = (from..from + asked("SIMULATION_SEEDS").unwrap_or(200))
+    let from = mcp_harness::asked("SIMULATION_FROM").unwrap_or(1);
+    let failed: Vec<String> = (from..from + mcp_harness::asked("SIMULATION_SEEDS").unwrap_or(200))
         .filter_map(|seed| run(seed, callers(seed)).1)
         .collect();
     assert!(

@@ -43,7 +43,7 @@ impl Way {
 /// What is wrong, for as long as it is.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
-    /// Nobody listens.
+    /// Nothing listens.
     Refused,
     /// The name leads nowhere.
     Unresolved,
@@ -195,7 +195,7 @@ impl World {
         self.state().fetches
     }
 
-    /// What is still open at the server: streams that nobody gave up.
+    /// What is still open at the server: streams that were not given up.
     pub(super) fn open_streams(&self) -> usize {
         self.state().open.values().filter(|stream| !stream.is_closed()).count()
     }
