@@ -66,7 +66,9 @@ fn scheme_of(text: &str) -> &str {
 pub(crate) fn display_reference(written: ReferenceText<'_>) -> String {
     match written {
         ReferenceText::Variable(name) => format!("${{env:{name}}}"),
-        ReferenceText::File(path) => format!("${{file:{}}}", display_url(path)),
+        // Where a secret is, is none: a folder that looks like a token by chance is shown as well.
+        ReferenceText::File(path) if path.contains("://") => format!("${{file:{}}}", display_url(path)),
+        ReferenceText::File(path) => format!("${{file:{}}}", mcp_text::line(path, 400)),
         ReferenceText::Command(command) => format!("${{cmd:{}}}", display_command(command)),
         ReferenceText::Keyring(service, name) => {
             format!("${{keyring:{}/{}}}", mcp_text::line(service, 60), mcp_text::line(name, 60))
@@ -566,6 +568,16 @@ mod tests {
         ] {
             assert_eq!(display_url_text(&text(url)), shown);
         }
+    }
+
+    #[test]
+    fn where_a_secret_is_is_shown_whatever_it_looks_like() {
+        for path in ["/tmp/home-1WUK6A/home/token", "/run/secrets/ghp_0123456789abcdefghijABCDEFGHIJ012345"] {
+            assert_eq!(display_reference(ReferenceText::File(path)), format!("${{file:{path}}}"));
+        }
+        let url = display_reference(ReferenceText::File("https://u:canary@h.example/t"));
+        assert!(!url.contains("canary"), "{url}");
+        assert!(!display_reference(ReferenceText::File("/a\u{1b}[2J")).contains('\u{1b}'));
     }
 
     #[test]

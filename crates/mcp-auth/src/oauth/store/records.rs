@@ -194,11 +194,12 @@ impl StoredTokens {
     }
 
     /// When they are to be renewed ahead of their end; `None` where they have none. `share`, from 0 to 1, is where this process
-    /// stands among those that use the same sign-in: it decides how much of the last half of that time it lets the others begin.
+    /// stands among those that use the same sign-in: it decides how much earlier than it has to this one
+    /// begins, up to half of that time. Never later: the last one still has the whole of it where a database is down.
     pub fn renew_at(&self, share: f64) -> Option<SystemTime> {
         let end = self.expires_at?;
         let life = end.duration_since(self.obtained_at).unwrap_or_default();
-        end.checked_sub(ahead(life, AHEAD).mul_f64(1.0 - share.clamp(0.0, 1.0) / 2.0))
+        end.checked_sub(ahead(life, AHEAD).mul_f64(1.0 + share.clamp(0.0, 1.0) / 2.0))
     }
 
     /// Whether these are the same tokens, and not what a refresh or another sign-in made of them.

@@ -118,8 +118,8 @@ fn processes_renew_one_after_the_other_and_each_ahead_of_the_end() {
     let mut tokens = tokens(0);
     tokens.expires_at = Some(at(300));
     let due = |share| tokens.renew_at(share).unwrap();
-    assert_eq!((due(0.0), due(0.5), due(1.0)), (at(270), at(277) + Duration::from_millis(500), at(285)));
-    assert_eq!(due(9.0), at(285), "a share is from 0 to 1");
+    assert_eq!((due(0.0), due(0.5), due(1.0)), (at(270), at(262) + Duration::from_millis(500), at(255)));
+    assert_eq!(due(9.0), at(255), "a share is from 0 to 1");
     tokens.expires_at = None;
     assert_eq!(tokens.renew_at(0.5), None);
 }
