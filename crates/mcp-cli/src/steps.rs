@@ -249,7 +249,7 @@ mod tests {
     use std::collections::HashMap;
 
     use clap::Parser as _;
-    use mcp_status::{ActionFacts, ServerStatus, TransportKind, next_step};
+    use mcp_status::{ActionFacts, ServerStatus, SignInState, TransportKind, next_step};
 
     use super::*;
 
@@ -435,8 +435,9 @@ mod tests {
                 facts.code = Some(code);
                 facts.status =
                     if code == ReasonCode::ToolsUnavailable { facts.status } else { ServerStatus::Failed };
-                (facts.oauth_capable, facts.has_helper, facts.has_static_headers) = (has(0), has(1), has(2));
-                (facts.session, facts.restart) = (has(3), has(4));
+                facts.sign_in = if has(0) { SignInState::Offered } else { SignInState::NotOffered };
+                (facts.entry.has_helper, facts.entry.has_static_headers) = (has(1), has(2));
+                (facts.session, facts.entry.needs_restart) = (has(3), has(4));
                 for began in VERBS {
                     let mut way = vec![began.to_owned()];
                     while let Some(next) = verb_after(&after[&**way.last().unwrap()], &facts) {

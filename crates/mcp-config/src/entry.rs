@@ -21,6 +21,8 @@ use crate::policy::PolicyBlock;
 use crate::reference::SecretReference;
 pub use crate::scope::Scope;
 pub use crate::stdio::Stdio;
+use crate::transport::EntryTransport;
+pub use crate::transport::RemoteKind;
 use crate::unattended::Unattended;
 use crate::{Extra, Origin, RedactedText, ToolPolicy, display};
 
@@ -74,7 +76,7 @@ pub struct ServerEntry {
     pub(crate) host: Option<&'static Host>,
     /// The fields that the program reads itself.
     pub(crate) extras: Vec<(String, Extra)>,
-    pub(crate) transport: &'static str,
+    pub(crate) transport: EntryTransport,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -130,30 +132,6 @@ pub enum Server {
     InProcess,
     /// The entry cannot be used; the problems of its name say why. Never contacted.
     Invalid,
-}
-
-/// How a remote server speaks.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum RemoteKind {
-    /// Streamable HTTP.
-    Http,
-    /// The legacy HTTP+SSE transport.
-    Sse,
-    /// WebSocket.
-    Ws,
-}
-
-impl RemoteKind {
-    /// The word as it stands in configuration files and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Sse => "sse",
-            Self::Ws => "ws",
-        }
-    }
 }
 
 /// A server reached by URL.
@@ -382,8 +360,8 @@ impl ServerEntry {
         matches!(self.scope, Scope::Project | Scope::Local) || self.folder.is_some()
     }
 
-    /// The word for its transport, as in the `type` field; `unknown` where the entry does not tell.
-    pub fn transport(&self) -> &'static str {
+    /// How it says that its server is reached.
+    pub fn transport(&self) -> EntryTransport {
         self.transport
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::entry::{Approval, Field, Gate, Scope, Server, ServerEntry, Switch};
-use crate::{Change, Config, Origin, Problem};
+use crate::{Change, Config, EntryTransport, Origin, Problem};
 
 /// An entry as it may be shown: no secret, no expanded value.
 #[derive(Clone, Debug, Serialize)]
@@ -18,8 +18,8 @@ pub struct Explanation {
     pub scope: Scope,
     /// The exact place.
     pub origin: Origin,
-    /// `http`, `sse`, `ws`, `stdio`, ..
-    pub transport: &'static str,
+    /// How its server is reached.
+    pub transport: EntryTransport,
     /// Whether it may be contacted, and if not, the first reason.
     pub gate: Gate,
     /// One sentence about the gate, where it is closed.

@@ -28,7 +28,7 @@ use crate::document::Document;
 use crate::entry::{Approval, Limits, Lookups, Scope, Server, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
-use crate::{Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
+use crate::{EntryTransport, Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
 pub use json_schema::json_schema;
 pub(crate) use tools::{LISTS as TOOL_LISTS, PINS, names as tool_names, says_nothing, shown as shown_tools};
 
@@ -143,7 +143,7 @@ fn server(
         plugin: document.plugin.clone(),
         host: document.host,
         extras: Vec::new(),
-        transport: "unknown",
+        transport: EntryTransport::Unknown,
         fields: Vec::new(),
     };
     let Some(object) = member.node.as_object() else {
@@ -162,7 +162,7 @@ fn server(
     let named = check_name(&mut reader, member);
     let kind = kind(&mut reader);
     if let Some(kind) = kind {
-        entry.transport = kind.word();
+        entry.transport = kind.transport();
         fields::check(&mut reader, kind, context.known);
     }
     entry.extras = extra::read(document, member, object, context.known, |field| {
@@ -193,7 +193,7 @@ fn server(
         Lookups { cwd: cwd.to_owned(), scrubbed: scope == Scope::Project, trusted: context.trusted };
     entry.switch = switch(&mut reader);
     entry.fields = reader.fields;
-    entry.terms = Terms::of(document, object, entry.transport, &entry.fields);
+    entry.terms = Terms::of(document, object, entry.transport.as_str(), &entry.fields);
     if let Some(Server::Stdio(Stdio { env_file: Some(file), .. })) = &server {
         entry.terms.add_file(file);
     }

@@ -162,7 +162,7 @@ mod tests {
     use std::time::Duration;
 
     use mcp_auth::{CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, Secret};
-    use mcp_config::Env;
+    use mcp_config::{EntryTransport, Env, RemoteKind};
     use mcp_status::Reason;
     use mcp_transport::{ClientInfo, HttpEndpoint, StdioEndpoint};
 
@@ -204,7 +204,12 @@ mod tests {
     }
 
     fn entry(endpoint: Endpoint) -> OwnedParts {
-        let description = Description::new("remote", "user", "/home/ann/.claude.json", "http");
+        let description = Description::new(
+            "remote",
+            "user",
+            "/home/ann/.claude.json",
+            EntryTransport::Remote(RemoteKind::Http),
+        );
         let mut helper = HelperSpec::new("mint --for ann", "/project");
         helper.env =
             [("PATH", "/bin"), ("SHLVL", "1")].map(|(name, value)| (name.into(), value.into())).into();

@@ -11,9 +11,13 @@ use mcp_auth::{
     AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderRole,
     ProviderSnapshot, SingleFlight, Target, TokenFile, UnattendedSpec, UnattendedSupply,
 };
-use mcp_config::{Config, ConfigSource, Gate, Origin, Pointer, Problem, ServerEntry, Severity, Stdio};
+use mcp_config::{
+    Config, ConfigSource, EntryTransport, Gate, Origin, Pointer, Problem, RemoteKind, ServerEntry, Severity,
+    Stdio,
+};
 use mcp_status::{
-    ActionFacts, MessageContext, NextStep, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
+    ActionFacts, MessageContext, NextStep, Reason, ReasonCode, ServerStatus, SignInState, StatusReport,
+    TransportKind,
 };
 use mcp_text::Secrets;
 use mcp_transport::limits::Limits;
@@ -37,8 +41,8 @@ pub struct Description {
     pub source: String,
     /// The line in it, where it is a file that a person can edit: no argument of the command line, and no pipe.
     pub line: Option<usize>,
-    /// `http`, `sse`, `ws` or `stdio`.
-    pub transport: &'static str,
+    /// How it is reached.
+    pub transport: EntryTransport,
     /// The address of a remote server.
     pub url: Option<String>,
     /// The command of a local one.
@@ -57,7 +61,7 @@ impl Description {
         name: impl Into<String>,
         scope: impl Into<String>,
         source: impl Into<String>,
-        transport: &'static str,
+        transport: EntryTransport,
     ) -> Self {
         let (name, scope, source) = (name.into(), scope.into(), source.into());
         Self {
@@ -241,7 +245,7 @@ impl ConfiguredServer {
 
     /// A name that no entry has. It is not contacted, and `reason` says why.
     pub fn missing(name: impl Into<String>, reason: Reason) -> Self {
-        let description = Description::new(name, "", "", "http");
+        let description = Description::new(name, "", "", EntryTransport::Remote(RemoteKind::Http));
         let (state, secrets) = (Err(NoContact::Because(reason)), Secrets::default());
         Self { description, state, auth: None, secrets, tools: None }
     }
@@ -256,7 +260,7 @@ impl ConfiguredServer {
 
     /// Whether it is a child process.
     pub fn is_stdio(&self) -> bool {
-        self.description.transport == "stdio"
+        self.description.transport == EntryTransport::Stdio
     }
 
     /// Whether a person switched it off, or rejected it.
@@ -286,7 +290,11 @@ impl ConfiguredServer {
         let snapshot = self.snapshot();
         ActionFacts::new(transport)
             .with_configured(configured(ProviderKind::StaticHeaders.name()), helper)
-            .with_oauth(self.is_oauth_capable(&snapshot), snapshot.signed_in)
+            .with_sign_in(match snapshot.signed_in {
+                true => SignInState::SignedIn,
+                false if self.is_oauth_capable(&snapshot) => SignInState::Offered,
+                false => SignInState::NotOffered,
+            })
             .with_editable(self.description.line.is_some())
             .with_switchable(!self.description.by_url)
             .with_restart(self.auth.as_ref().is_some_and(|auth| {
@@ -432,7 +440,7 @@ fn server(
 /// Where the server of a remote entry is, and how it is reached.
 fn endpoint(entry: &ServerEntry, url: url::Url) -> HttpEndpoint {
     let mut endpoint = match entry.transport() {
-        "sse" => HttpEndpoint::legacy_sse(url),
+        EntryTransport::Remote(RemoteKind::Sse) => HttpEndpoint::legacy_sse(url),
         _ => HttpEndpoint::new(url),
     };
     endpoint.shown = entry.display_url();

@@ -7,7 +7,7 @@ use mcp_auth::AuthFuture;
 use mcp_auth::oauth::{AuthorizationPrompt, DevicePrompt, LoopbackAuthorizer, SignInPrompt};
 use mcp_config::{Config, Env, Request};
 use mcp_connect::{Host, HostOptions, LoginError, LoginRefusal};
-use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus};
+use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus, SignInState};
 use mcp_testkit::{FakeAuthServer, FakeMcpServer, visit};
 use mcp_transport::ClientInfo;
 use mcp_transport::fleet::{Fleet, FleetConfig};
@@ -162,7 +162,7 @@ async fn a_person_signs_in_under_the_programs_name_and_the_fleet_hears_of_it() {
     let asked = auth.token_requests("authorization_code");
     assert_eq!(asked.iter().map(|r| r.header("user-agent")).collect::<Vec<_>>(), [Some("my-agent/1.0")]);
     assert_eq!(web.reconnect().await.status, ServerStatus::Connected);
-    assert_eq!(host.facts(&web.snapshot()).map(|facts| facts.signed_in), Some(true));
+    assert_eq!(host.facts(&web.snapshot()).map(|facts| facts.sign_in), Some(SignInState::SignedIn));
     fleet.close().await;
 }
 

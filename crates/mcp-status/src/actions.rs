@@ -73,23 +73,40 @@ pub struct ActionFacts {
     pub status: ServerStatus,
     /// The reason beside the status.
     pub code: Option<ReasonCode>,
-    /// A person can sign in: the entry has an `oauth` block, tokens are stored, or the server's last
-    /// challenge advertised OAuth.
-    pub oauth_capable: bool,
-    /// Tokens are stored.
-    pub signed_in: bool,
-    /// The entry names a command that mints headers.
-    pub has_helper: bool,
-    /// The entry carries headers.
-    pub has_static_headers: bool,
+    /// Whether a person can sign in, and has.
+    pub sign_in: SignInState,
+    /// What is known of the entry.
+    pub entry: EntryFacts,
     /// A session that goes on holds what was refused, and tries it again only when it is told to.
     pub session: bool,
-    /// What the entry sends was made from the environment of the process that runs, which only a new start changes.
-    pub restart: bool,
-    /// The entry stands in a file, so that there is something to edit.
-    pub editable: bool,
-    /// The entry can be switched off for later; one that is there for this command alone cannot.
-    pub switchable: bool,
+}
+
+/// Whether a person can sign in to a server, and has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SignInState {
+    /// Nothing says that one can.
+    NotOffered,
+    /// The entry has an `oauth` block, or the server's last challenge advertised OAuth.
+    Offered,
+    /// Tokens are stored.
+    SignedIn,
+}
+
+/// What of an entry decides what can be done about its server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct EntryFacts {
+    /// It names a command that mints headers, or another provider that is asked again in the same way.
+    pub has_helper: bool,
+    /// It carries headers.
+    pub has_static_headers: bool,
+    /// What it sends was made from the environment of the process that runs, which only a new start changes.
+    pub needs_restart: bool,
+    /// It stands in a file, so that there is something to edit.
+    pub is_editable: bool,
+    /// It can be switched off for later; one that is there for this command alone cannot.
+    pub can_be_disabled: bool,
 }
 
 impl ActionFacts {
@@ -99,14 +116,15 @@ impl ActionFacts {
             transport,
             status: ServerStatus::Connected,
             code: None,
-            oauth_capable: false,
-            signed_in: false,
-            has_helper: false,
-            has_static_headers: false,
+            sign_in: SignInState::NotOffered,
+            entry: EntryFacts {
+                has_helper: false,
+                has_static_headers: false,
+                needs_restart: false,
+                is_editable: true,
+                can_be_disabled: true,
+            },
             session: false,
-            restart: false,
-            editable: true,
-            switchable: true,
         }
     }
 
@@ -120,17 +138,16 @@ impl ActionFacts {
 
     /// With what is known about signing in.
     #[must_use]
-    pub fn with_oauth(mut self, capable: bool, signed_in: bool) -> Self {
-        self.oauth_capable = capable;
-        self.signed_in = signed_in;
+    pub fn with_sign_in(mut self, sign_in: SignInState) -> Self {
+        self.sign_in = sign_in;
         self
     }
 
     /// With what the entry configures.
     #[must_use]
     pub fn with_configured(mut self, static_headers: bool, helper: bool) -> Self {
-        self.has_static_headers = static_headers;
-        self.has_helper = helper;
+        self.entry.has_static_headers = static_headers;
+        self.entry.has_helper = helper;
         self
     }
 
@@ -144,21 +161,21 @@ impl ActionFacts {
     /// With whether only a new start of the process that runs changes what it sends.
     #[must_use]
     pub fn with_restart(mut self, restart: bool) -> Self {
-        self.restart = restart;
+        self.entry.needs_restart = restart;
         self
     }
 
     /// With whether the entry stands in a file that a person can edit; one that came with the command line does not.
     #[must_use]
     pub fn with_editable(mut self, editable: bool) -> Self {
-        self.editable = editable;
+        self.entry.is_editable = editable;
         self
     }
 
     /// With whether the entry can be switched off: a server that was given by its URL alone is nothing that could be.
     #[must_use]
     pub fn with_switchable(mut self, switchable: bool) -> Self {
-        self.switchable = switchable;
+        self.entry.can_be_disabled = switchable;
         self
     }
 
@@ -166,11 +183,11 @@ impl ActionFacts {
     /// and nothing else supplies credentials.
     fn wants_an_edit(self) -> bool {
         match self.code {
-            _ if !self.editable => false,
+            _ if !self.entry.is_editable => false,
             Some(ReasonCode::Config | ReasonCode::NotConfigured) => true,
-            Some(ReasonCode::CredentialsRejected) => self.has_static_headers && !self.has_helper,
+            Some(ReasonCode::CredentialsRejected) => self.entry.has_static_headers && !self.entry.has_helper,
             Some(ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect) => {
-                !self.has_helper && !self.oauth_capable
+                !self.entry.has_helper && self.sign_in == SignInState::NotOffered
             }
             _ => false,
         }
@@ -178,20 +195,20 @@ impl ActionFacts {
 
     /// What no command does is offered only where it can be done by hand.
     fn edit(self) -> Option<Action> {
-        self.editable.then_some(Action::EditConfig)
+        self.entry.is_editable.then_some(Action::EditConfig)
     }
 
     fn disable(self) -> Option<Action> {
-        self.switchable.then_some(Action::Disable)
+        self.entry.can_be_disabled.then_some(Action::Disable)
     }
 
     fn oauth_actions(self) -> Vec<Action> {
         let was_signed_in = matches!(self.code, Some(ReasonCode::SignInExpired | ReasonCode::WrongAccount));
-        let capable = self.oauth_capable || self.signed_in || was_signed_in;
+        let capable = self.sign_in != SignInState::NotOffered || was_signed_in;
         let offered = self.transport == TransportKind::Remote && capable;
         // A firewall does not let anyone through for having signed in.
         let pointless = self.code == Some(ReasonCode::Blocked);
-        match (offered, self.signed_in) {
+        match (offered, self.sign_in == SignInState::SignedIn) {
             (false, _) => Vec::new(),
             (true, true) if pointless => vec![Action::ClearAuthentication],
             (true, true) => vec![Action::ReAuthenticate, Action::ClearAuthentication],
@@ -231,11 +248,11 @@ pub fn wants_a_person(status: ServerStatus, code: Option<ReasonCode>) -> bool {
 /// # Examples
 ///
 /// ```
-/// use mcp_status::{Action, ActionFacts, ReasonCode, ServerStatus, TransportKind, actions};
+/// use mcp_status::{Action, ActionFacts, ReasonCode, ServerStatus, SignInState, TransportKind, actions};
 ///
 /// let refused = ActionFacts::new(TransportKind::Remote)
 ///     .with_status(ServerStatus::NeedsAuth, Some(ReasonCode::Unauthorized))
-///     .with_oauth(true, false);
+///     .with_sign_in(SignInState::Offered);
 /// assert_eq!(actions(&refused).first(), Some(&Action::Authenticate));
 /// ```
 pub fn actions(facts: &ActionFacts) -> Vec<Action> {
@@ -266,7 +283,7 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     if facts.code == Some(ReasonCode::HelperUntrusted) {
         actions.push(Action::Trust);
     }
-    if facts.has_helper {
+    if facts.entry.has_helper {
         // The helper outranks OAuth, so what runs it again comes first.
         actions.push(Action::Reconnect);
         actions.extend(facts.oauth_actions());
@@ -301,10 +318,10 @@ mod tests {
     fn the_table_of_actions() {
         let helper = remote().with_configured(false, true);
         let headers = remote().with_configured(true, false);
-        let oauth = remote().with_oauth(true, false);
-        let signed_in = remote().with_oauth(true, true);
-        let both = helper.with_oauth(true, false);
-        let both_signed_in = helper.with_oauth(true, true);
+        let oauth = remote().with_sign_in(SignInState::Offered);
+        let signed_in = remote().with_sign_in(SignInState::SignedIn);
+        let both = helper.with_sign_in(SignInState::Offered);
+        let both_signed_in = helper.with_sign_in(SignInState::SignedIn);
         let rejected = ReasonCode::CredentialsRejected;
         let disabled = |facts: ActionFacts| facts.with_status(ServerStatus::Disabled, None);
         let table = [
@@ -324,7 +341,10 @@ mod tests {
             (both, vec![Reconnect, Authenticate, Disable]),
             (both_signed_in, vec![Reconnect, ReAuthenticate, ClearAuthentication, Disable]),
             (ActionFacts::new(TransportKind::Stdio), vec![Reconnect, Disable]),
-            (ActionFacts::new(TransportKind::Stdio).with_oauth(true, true), vec![Reconnect, Disable]),
+            (
+                ActionFacts::new(TransportKind::Stdio).with_sign_in(SignInState::SignedIn),
+                vec![Reconnect, Disable],
+            ),
             (seen(remote(), ReasonCode::AwaitingApproval), vec![Approve, Reject]),
             (seen(remote(), ReasonCode::ChangedSinceApproval), vec![Approve, Reject]),
             (seen(both, ReasonCode::AwaitingApproval), vec![Approve, Reject]),
@@ -332,7 +352,10 @@ mod tests {
             (disabled(both_signed_in), vec![Enable]),
             (seen(remote(), ReasonCode::NotConfigured), vec![EditConfig]),
             (seen(remote(), ReasonCode::Config), vec![Reconnect, Disable, EditConfig]),
-            (seen(remote().with_oauth(true, true), ReasonCode::Policy), vec![Reconnect, Disable]),
+            (
+                seen(remote().with_sign_in(SignInState::SignedIn), ReasonCode::Policy),
+                vec![Reconnect, Disable],
+            ),
             (
                 seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::SelfReference),
                 vec![EditConfig, Reconnect, Disable],
@@ -361,14 +384,15 @@ mod tests {
 
     #[test]
     fn f012_a_helper_server_that_advertises_oauth_offers_both_and_reconnect_first() {
-        let facts = remote().with_configured(false, true).with_oauth(true, false);
+        let facts = remote().with_configured(false, true).with_sign_in(SignInState::Offered);
         let offered = actions(&seen(facts, ReasonCode::CredentialsRejected));
         assert_eq!(offered, vec![Reconnect, Authenticate, Disable]);
     }
 
     #[test]
     fn f058_reconnect_is_offered_in_every_state_but_disabled_and_unapproved() {
-        let auths = [remote(), remote().with_oauth(true, false), remote().with_configured(true, true)];
+        let auths =
+            [remote(), remote().with_sign_in(SignInState::Offered), remote().with_configured(true, true)];
         for facts in auths {
             for code in ReasonCode::ALL {
                 let offered = actions(&seen(facts, code));

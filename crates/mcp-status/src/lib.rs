@@ -23,7 +23,7 @@ mod phrase;
 mod report;
 mod status;
 
-pub use actions::{Action, ActionFacts, TransportKind, actions, wants_a_person};
+pub use actions::{Action, ActionFacts, EntryFacts, SignInState, TransportKind, actions, wants_a_person};
 pub use classify::{Verdict, classify};
 pub use evidence::{
     AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, SpawnCause,

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode, TransportKind,
+    ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode, SignInState,
+    TransportKind,
 };
 
 /// More scopes than these few are an attack or an accident.
@@ -110,11 +111,11 @@ impl fmt::Display for NextStep {
 /// # Examples
 ///
 /// ```
-/// use mcp_status::{ActionFacts, NextStep, ReasonCode, ServerStatus, TransportKind, next_step};
+/// use mcp_status::{ActionFacts, NextStep, ReasonCode, ServerStatus, SignInState, TransportKind, next_step};
 ///
 /// let connected = ActionFacts::new(TransportKind::Remote);
 /// assert_eq!(next_step(&connected, None), None);
-/// let refused = connected.with_status(ServerStatus::NeedsAuth, Some(ReasonCode::Unauthorized)).with_oauth(true, false);
+/// let refused = connected.with_status(ServerStatus::NeedsAuth, Some(ReasonCode::Unauthorized)).with_sign_in(SignInState::Offered);
 /// assert_eq!(next_step(&refused, None), Some(NextStep::SignIn { scopes: Vec::new() }));
 /// ```
 pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<NextStep> {
@@ -134,7 +135,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
     }
     let sign_in = || Some(NextStep::SignIn { scopes: evidence.map(missing_scopes).unwrap_or_default() });
     // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
-    let may_sign_in = facts.oauth_capable && !facts.has_helper;
+    let may_sign_in = facts.sign_in != SignInState::NotOffered && !facts.entry.has_helper;
     let auth = evidence.map(|evidence| &evidence.auth);
     match code {
         ReasonCode::HelperUntrusted => Some(NextStep::Trust),
@@ -148,7 +149,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         // Who was signed in can sign in again, whatever is left of it.
         // And a person who signed in as someone else signs in again.
         ReasonCode::SignInExpired | ReasonCode::WrongAccount => sign_in(),
-        ReasonCode::InsufficientScope if facts.oauth_capable => sign_in(),
+        ReasonCode::InsufficientScope if facts.sign_in != SignInState::NotOffered => sign_in(),
         ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if may_sign_in => {
             sign_in()
         }
@@ -168,7 +169,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         {
             Some(NextStep::LookAtEntry)
         }
-        ReasonCode::CredentialsRejected if may_sign_in && !facts.has_static_headers => sign_in(),
+        ReasonCode::CredentialsRejected if may_sign_in && !facts.entry.has_static_headers => sign_in(),
         // It ended well, and gave what is none: run again, it gives the same.
         ReasonCode::HelperFailed
             if auth.is_some_and(|auth| {
@@ -194,14 +195,14 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         | ReasonCode::Forbidden
         | ReasonCode::LoginRedirect
         | ReasonCode::CredentialsRejected
-            if !facts.has_helper && (!facts.session || facts.restart) =>
+            if !facts.entry.has_helper && (!facts.session || facts.entry.needs_restart) =>
         {
             Some(NextStep::LookAtEntry)
         }
         // It has just been run again. What it is, and where, is what a person has to look at; but a sign-in that is behind it
         // has its turn at the next connection.
         ReasonCode::CredentialsRejected
-            if auth.is_some_and(|auth| auth.unchanged) && !facts.oauth_capable =>
+            if auth.is_some_and(|auth| auth.unchanged) && facts.sign_in == SignInState::NotOffered =>
         {
             Some(NextStep::LookAtEntry)
         }
@@ -281,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_next_step_of_every_reason() {
-        let oauth = remote().with_oauth(true, false);
+        let oauth = remote().with_sign_in(SignInState::Offered);
         let headers = remote().with_configured(true, false);
         let helper = remote().with_configured(false, true);
         let table = [
@@ -302,7 +303,10 @@ mod tests {
             (seen(oauth, ReasonCode::InsufficientScope), Some(sign_in())),
             (seen(remote(), ReasonCode::CredentialsFailed), Some(sign_in())),
             (seen(oauth, ReasonCode::Blocked), Some(Reconnect)),
-            (seen(headers.with_oauth(true, false), ReasonCode::CredentialsRejected), Some(LookAtEntry)),
+            (
+                seen(headers.with_sign_in(SignInState::Offered), ReasonCode::CredentialsRejected),
+                Some(LookAtEntry),
+            ),
             (seen(headers.with_session(true), ReasonCode::CredentialsRejected), Some(Reconnect)),
             (seen(helper, ReasonCode::CredentialsRejected), Some(Reconnect)),
             (
@@ -321,7 +325,7 @@ mod tests {
     #[test]
     fn f013_a_helper_server_is_never_advised_to_sign_in_first() {
         let helper = remote().with_configured(false, true);
-        for facts in [helper, helper.with_oauth(true, false)] {
+        for facts in [helper, helper.with_sign_in(SignInState::Offered)] {
             for code in [ReasonCode::CredentialsRejected, ReasonCode::HelperFailed, ReasonCode::Unauthorized]
             {
                 assert_eq!(next_step(&seen(facts, code), None), Some(Reconnect));
@@ -340,7 +344,7 @@ mod tests {
         };
         assert_eq!(of(helper, true), Some(LookAtEntry));
         assert_eq!(of(helper, false), Some(Reconnect));
-        assert_eq!(of(helper.with_oauth(true, true), true), Some(Reconnect));
+        assert_eq!(of(helper.with_sign_in(SignInState::SignedIn), true), Some(Reconnect));
     }
 
     #[test]
@@ -439,7 +443,10 @@ mod tests {
             let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
             let kind = ChallengeKind::InsufficientScope { scopes };
             let refused = Outcome::Challenged { kind, http_status: 403 };
-            let facts = seen(remote().with_oauth(capable, capable), ReasonCode::InsufficientScope);
+            let facts = seen(
+                remote().with_sign_in(if capable { SignInState::SignedIn } else { SignInState::NotOffered }),
+                ReasonCode::InsufficientScope,
+            );
             let once = next_step(&facts, Some(&Evidence::new(Phase::Session, refused.clone())));
             // Wherever it was refused.
             let list = Outcome::ToolsUnavailable { cause: Box::new(refused) };

@@ -104,7 +104,7 @@ fn text(
         line("changed", &change.to_string());
     }
     if !entry.fields.iter().any(|field| field.name == "type") {
-        line("type", entry.transport);
+        line("type", entry.transport.as_str());
     }
     for field in &entry.fields {
         line(&field.name, &field_value(field, entry));

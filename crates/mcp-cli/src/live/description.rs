@@ -80,9 +80,10 @@ impl Memory for DescriptionFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mcp_config::{EntryTransport, RemoteKind};
 
     fn described(name: &str, url: Option<&str>, command: Option<&str>) -> Description {
-        let mut description = Description::new(name, "user", "/f", "http");
+        let mut description = Description::new(name, "user", "/f", EntryTransport::Remote(RemoteKind::Http));
         description.url = url.map(str::to_owned);
         description.command = command.map(str::to_owned);
         description

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use mcp_bridge::SharingRole;
-use mcp_config::Pointer;
+use mcp_config::{EntryTransport, Pointer};
 use mcp_connect::{ConfiguredServer, Description, Probe};
 use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus, StatusReport};
 use serde::Serialize;
@@ -84,7 +84,7 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) scope: String,
     pub(crate) source: String,
-    pub(crate) transport: &'static str,
+    pub(crate) transport: EntryTransport,
     pub(crate) url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,

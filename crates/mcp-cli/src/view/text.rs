@@ -306,7 +306,7 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
             [
                 shown::name(&row.name),
                 row.scope.clone(),
-                row.transport.to_owned(),
+                row.transport.to_string(),
                 shown::line(endpoint),
                 state,
             ]
@@ -373,6 +373,7 @@ pub(crate) fn rows_of<const N: usize>(rows: impl Iterator<Item = [String; N]>, s
 mod tests {
     use super::*;
     use crate::view::row::AuthRow;
+    use mcp_config::{EntryTransport, RemoteKind};
     use mcp_connect::Description;
     use mcp_status::{
         ActionFacts, AuthFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ServerInfo,
@@ -391,7 +392,8 @@ mod tests {
         let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
             .with_server(Some(ServerInfo::new("fake\u{1b}[2J", "1.0")), Some("2026-07-28".into()))
             .worded(|step| Some(crate::steps::command(step, name)));
-        let mut description = Description::new(name, "user", "/home/me/.claude.json", "http");
+        let mut description =
+            Description::new(name, "user", "/home/me/.claude.json", EntryTransport::Remote(RemoteKind::Http));
         description.url = Some("https://example.com/mcp".into());
         description.chain = vec!["static-headers".into()];
         let auth = AuthRow::new(description.chain.clone(), &mcp_auth::ProviderSnapshot::default(), false);

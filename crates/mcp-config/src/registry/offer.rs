@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::RemoteKind;
 use crate::edit::Value;
+use crate::{EntryTransport, RemoteKind};
 
 use super::package::{self, Argument};
 use super::reading::{Node, RegistryFault};
@@ -134,11 +134,11 @@ impl Offer {
         }
     }
 
-    /// How it speaks, in the word of entries: `http`, `sse` or `stdio`.
-    pub fn transport(&self) -> &'static str {
+    /// How its server is reached.
+    pub fn transport(&self) -> EntryTransport {
         match &self.way {
-            Way::Remote { kind, .. } => kind.as_str(),
-            Way::Package { .. } => "stdio",
+            Way::Remote { kind, .. } => EntryTransport::Remote(*kind),
+            Way::Package { .. } => EntryTransport::Stdio,
         }
     }
 

@@ -5,7 +5,7 @@ use super::shape::Shape;
 use crate::display::display_key;
 use crate::entry::RemoteKind;
 use crate::remark::is_remark;
-use crate::{ProblemCode, Severity};
+use crate::{EntryTransport, ProblemCode, Severity};
 
 /// The kinds of entry; each has its own fields.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,11 +21,11 @@ impl Kind {
     /// Those that a server can be reached by, for who writes an entry.
     pub(super) const USABLE: [&'static str; 4] = ["stdio", "http", "streamable-http", "sse"];
 
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn transport(self) -> EntryTransport {
         match self {
-            Self::Stdio => "stdio",
-            Self::Remote(kind) => kind.as_str(),
-            Self::InProcess => "sdk",
+            Self::Stdio => EntryTransport::Stdio,
+            Self::Remote(kind) => EntryTransport::Remote(kind),
+            Self::InProcess => EntryTransport::InProcess,
         }
     }
 }
@@ -272,7 +272,7 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind, of_the_program: &[S
             continue;
         }
         let (code, message, hint) = if known.is_some() && key != "name" {
-            let message = format!("has no effect on a server of type {}", kind.word());
+            let message = format!("has no effect on a server of type {}", kind.transport());
             (ProblemCode::UnusedField, message, None)
         } else {
             let hint = hint(key, kind);

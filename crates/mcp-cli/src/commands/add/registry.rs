@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mcp_config::edit::Value;
 use mcp_config::registry::{DraftError, Offer, RegistryName, RegistryServer, RegistryStatus, look_alike};
+use mcp_config::{EntryTransport, RemoteKind};
 use mcp_connect::{Registry, RegistryError, RegistryErrorKind};
 
 use super::answers::{self, InputAnswers};
@@ -201,9 +202,9 @@ fn notes(server: &RegistryServer) -> Vec<String> {
 fn offers(args: &AddArgs, registry: &Registry, server: &RegistryServer) -> Result<Vec<Offer>, CliError> {
     let is_wanted = |offer: &&Offer| match args.transport {
         None => true,
-        Some(TransportArg::Http) => offer.transport() == "http",
-        Some(TransportArg::Sse) => offer.transport() == "sse",
-        Some(TransportArg::Stdio) => offer.transport() == "stdio",
+        Some(TransportArg::Http) => offer.transport() == EntryTransport::Remote(RemoteKind::Http),
+        Some(TransportArg::Sse) => offer.transport() == EntryTransport::Remote(RemoteKind::Sse),
+        Some(TransportArg::Stdio) => offer.transport() == EntryTransport::Stdio,
     };
     let mut why: Vec<String> =
         server.unusable.iter().map(|part| format!("{}: {}", part.what, part.why)).collect();
@@ -241,7 +242,7 @@ fn description(app: &App, registry: &Registry, server: &RegistryServer, offers: 
     }
     text.push_str(&behind("  in ", &shown::line(registry.base().as_str()), room));
     for (number, offer) in offers.iter().enumerate() {
-        let kind = offer.package_kind().unwrap_or(offer.transport());
+        let kind = offer.package_kind().unwrap_or(offer.transport().as_str());
         text.push_str(&behind(&format!("  {}  {kind:<4}  ", number + 1), &shown::line(&offer.shown()), room));
     }
     for part in &server.unusable {

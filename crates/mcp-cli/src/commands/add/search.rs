@@ -86,7 +86,9 @@ fn status(server: &RegistryServer) -> &str {
 
 fn ways(server: &RegistryServer) -> Vec<&'static str> {
     let mut ways: Vec<&'static str> = Vec::new();
-    for way in server.offers.iter().map(|offer: &Offer| offer.package_kind().unwrap_or(offer.transport())) {
+    for way in
+        server.offers.iter().map(|offer: &Offer| offer.package_kind().unwrap_or(offer.transport().as_str()))
+    {
         if !ways.contains(&way) {
             ways.push(way);
         }

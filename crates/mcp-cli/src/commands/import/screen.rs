@@ -69,7 +69,7 @@ pub(super) fn candidates(app: &App, import: &Import) -> String {
         [
             format!("{:>2} {mark}", number + 1),
             shown::name(&one.name),
-            one.entry.transport().to_owned(),
+            one.entry.transport().to_string(),
             sources(one),
             shown::cell(&one.entry.display_endpoint().unwrap_or_default()),
         ]

@@ -1,10 +1,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Parser as _;
+use mcp_config::{EntryTransport, RemoteKind};
 use mcp_connect::Description;
 use mcp_status::{
-    ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ServerInfo, StatusReport,
-    TransportKind,
+    ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ServerInfo, SignInState,
+    StatusReport, TransportKind,
 };
 
 use super::*;
@@ -29,8 +30,13 @@ pub(in crate::menu) fn seen_with(
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
         .with_server(Some(ServerInfo::new("fake", "1.0")), None);
     let report = report.worded(|step| Some(crate::steps::command(step, name)));
-    let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), facts.oauth_capable);
-    let mut description = Description::new(name, "user", "/home/me/.claude.json", "http");
+    let auth = AuthRow::new(
+        Vec::new(),
+        &mcp_auth::ProviderSnapshot::default(),
+        facts.sign_in != SignInState::NotOffered,
+    );
+    let mut description =
+        Description::new(name, "user", "/home/me/.claude.json", EntryTransport::Remote(RemoteKind::Http));
     description.url = Some(format!("https://{}.example.com/mcp", name.len()));
     let row = Row::new(description, report, auth, Duration::from_millis(1));
     ServerView { row, line: Some(5), since: at(minute), is_known: true, has_helper: false, connection: None }
@@ -123,8 +129,8 @@ fn the_keys_are_the_actions_of_the_server_and_no_others() {
     for (facts, outcome) in [
         (remote, up(1)),
         (remote, refused()),
-        (remote.with_oauth(true, false), refused()),
-        (remote.with_oauth(true, true), up(1)),
+        (remote.with_sign_in(SignInState::Offered), refused()),
+        (remote.with_sign_in(SignInState::SignedIn), up(1)),
         (remote.with_configured(true, true), refused()),
         (ActionFacts::new(TransportKind::Stdio), up(1)),
     ] {
@@ -174,7 +180,9 @@ fn no_two_actions_of_a_server_share_a_key_and_none_is_taken() {
 
 #[test]
 fn what_a_key_does_is_the_command_that_is_shown_with_the_options_of_the_invocation() {
-    let facts = ActionFacts::new(TransportKind::Remote).with_oauth(true, true).with_configured(true, false);
+    let facts = ActionFacts::new(TransportKind::Remote)
+        .with_sign_in(SignInState::SignedIn)
+        .with_configured(true, false);
     let rejected = || Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
     let of =
         |name: &str| menu_of("mcplink menu --mcp-config a.json", vec![seen_with(name, rejected(), 0, facts)]);
@@ -292,7 +300,7 @@ fn what_is_open_has_the_keys_and_what_it_does_ends_with_it() {
 #[test]
 fn a_sign_in_takes_what_is_pasted_asks_before_a_secret_goes_and_ends_with_its_page() {
     use crate::menu::exchange::Stage;
-    let facts = ActionFacts::new(TransportKind::Remote).with_oauth(true, false);
+    let facts = ActionFacts::new(TransportKind::Remote).with_sign_in(SignInState::Offered);
     let signing = || {
         let mut menu = menu_of("mcplink menu", vec![seen_with("s", refused(), 0, facts)]);
         assert_eq!(menu.press(Key::Char('s')), Some(Effect::Begin(Work::SignIn("s".to_owned()))));

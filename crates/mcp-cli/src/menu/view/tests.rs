@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mcp_status::{ActionFacts, Outcome, TransportKind};
+use mcp_status::{ActionFacts, Outcome, SignInState, TransportKind};
 use ratatui_core::backend::TestBackend;
 use ratatui_core::terminal::Terminal;
 use serde_json::json;
@@ -43,7 +43,7 @@ fn session(pid: u32, host: &str) -> Session {
 
 fn servers() -> Vec<ServerView> {
     let helper = ActionFacts::new(TransportKind::Remote).with_configured(false, true);
-    let signed_in = ActionFacts::new(TransportKind::Remote).with_oauth(true, true);
+    let signed_in = ActionFacts::new(TransportKind::Remote).with_sign_in(SignInState::SignedIn);
     let mut tickets = seen_with("tickets", refused(), 13, helper);
     tickets.row.sessions = vec![session(27396, "Cursor"), session(27401, "Codex")];
     vec![
@@ -206,7 +206,7 @@ fn with_sign_in() -> Menu {
 }
 
 fn signs_in() -> ActionFacts {
-    ActionFacts::new(TransportKind::Remote).with_oauth(true, false)
+    ActionFacts::new(TransportKind::Remote).with_sign_in(SignInState::Offered)
 }
 
 fn with_log() -> Menu {

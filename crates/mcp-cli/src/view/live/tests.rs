@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use mcp_config::{EntryTransport, RemoteKind};
 use mcp_connect::Description;
 use mcp_harness::Screen;
 use mcp_status::{
@@ -16,7 +17,7 @@ fn row(name: &str, outcome: Outcome) -> Row {
     let evidence = Evidence::new(Phase::Connect, outcome);
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
     let report = report.worded(|step| Some(crate::steps::command(step, name)));
-    let description = Description::new(name, "user", "/f", "http");
+    let description = Description::new(name, "user", "/f", EntryTransport::Remote(RemoteKind::Http));
     let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
     Row::new(description, report, auth, Duration::from_millis(1))
 }

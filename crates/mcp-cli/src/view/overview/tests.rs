@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use mcp_config::{EntryTransport, RemoteKind};
 use mcp_connect::Description;
 use mcp_status::{
     ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, Reason, ServerInfo, StatusReport,
@@ -11,7 +12,7 @@ use super::*;
 use crate::view::row::AuthRow;
 
 fn described(name: &str) -> Description {
-    Description::new(name, "user", "/f", "http")
+    Description::new(name, "user", "/f", EntryTransport::Remote(RemoteKind::Http))
 }
 
 fn row_of(name: &str, report: StatusReport) -> Row {

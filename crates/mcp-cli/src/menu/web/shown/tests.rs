@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use mcp_status::{ActionFacts, TransportKind};
+use mcp_status::{ActionFacts, SignInState, TransportKind};
 use serde_json::{Value, json};
 
 use super::super::super::exchange::{CallEnd, ServerTools};
@@ -14,7 +14,7 @@ fn document(page: &Page, menu: &Menu) -> Value {
 
 fn menu() -> Menu {
     let helped = ActionFacts::new(TransportKind::Remote).with_configured(true, true);
-    let signs_in = ActionFacts::new(TransportKind::Remote).with_oauth(true, true);
+    let signs_in = ActionFacts::new(TransportKind::Remote).with_sign_in(SignInState::SignedIn);
     let mut tickets = seen_with("tickets", refused(), 1, helped);
     tickets.has_helper = true;
     menu_of(
