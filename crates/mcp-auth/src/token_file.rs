@@ -34,7 +34,13 @@ impl TokenFile {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A file that is not what it should be stays so until a person or its writer sees to it.
     async fn read(&self) -> Result<Credentials, AuthError> {
+        let hint = || format!("put it into {}, or change `file` of `auth`", self.path.display());
+        self.text().await.map_err(|error| error.with_hint(hint()))
+    }
+
+    async fn text(&self) -> Result<Credentials, AuthError> {
         // Before it is read: what is written meanwhile is news to the next request.
         let stamp = Stamp::of(&self.path);
         *self.seen() = stamp;
@@ -149,6 +155,12 @@ mod tests {
             let shown = format!("{error} {error:?}");
             assert!(shown.contains(said), "{text}: {error}");
         }
+    }
+
+    #[tokio::test]
+    async fn fb_h8_a_file_that_is_not_there_says_where_the_token_is_to_be() {
+        let error = provider(Path::new("/nowhere/token")).credentials().await.unwrap_err();
+        assert_eq!(error.hint(), Some("put it into /nowhere/token, or change `file` of `auth`"), "{error}");
     }
 
     #[tokio::test]

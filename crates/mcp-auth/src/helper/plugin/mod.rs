@@ -115,7 +115,10 @@ impl fmt::Debug for Link {
 
 /// A plug-in that has been greeted, and what it said.
 async fn started(spec: &PluginSpec, target: &Target) -> Result<(Process, Map<String, Value>), AuthError> {
-    let mut process = Process::start(spec, target).map_err(|why| this_failed(spec, "hello", &why))?;
+    let mut process = Process::start(spec, target).map_err(|why| {
+        let hint = format!("put {} on PATH, or change `provider` of `auth`", spec.called());
+        this_failed(spec, "hello", &why).with_hint(hint)
+    })?;
     let hello = match process.ask("hello", hello(spec, target)).await {
         Ok(hello) => hello,
         Err(failure) => return Err(process.end(spec, "hello", failure).await),

@@ -127,8 +127,10 @@ async fn what_a_plugin_does_wrong_is_its_own_failure_and_shows_no_secret() {
     }
     let mut spec = PluginSpec::new(HelperSpec::new("/nowhere/auth-acme", "/"));
     spec.command.env.insert("PATH".into(), "/bin".into());
-    let error = provider(&spec, &target()).credentials().await.unwrap_err().to_string();
-    assert!(error.contains("there is no such program"), "{error}");
+    let error = provider(&spec, &target()).credentials().await.unwrap_err();
+    assert!(error.to_string().contains("there is no such program"), "{error}");
+    // To connect again brings the same.
+    assert!(error.hint().is_some_and(|hint| hint.contains("on PATH, or change `provider`")), "{error:?}");
 }
 
 #[tokio::test]

@@ -298,6 +298,21 @@ mod tests {
         super::super::contract::check_store(&FileTokenStore::new(home.path().join("store"))).await;
     }
 
+    /// A home that is a file holds nothing; a file in the place of the store is in the way, and is told.
+    #[tokio::test]
+    async fn fb_a08_below_a_file_nothing_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("home");
+        std::fs::write(&file, "").unwrap();
+        let key = TokenKey::new("web", &"https://h/mcp".parse().unwrap(), "https://as.example");
+        for below in [file.join("state"), file.join("a/b/c")] {
+            let store = FileTokenStore::new(&below);
+            assert!(store.survey().await.unwrap().is_empty(), "{below:?}");
+            assert!(store.load(&key).await.unwrap().is_none(), "{below:?}");
+        }
+        assert!(FileTokenStore::new(&file).survey().await.is_err(), "what is there is told");
+    }
+
     #[tokio::test]
     async fn a_survey_tells_where_secrets_are_and_not_what_they_are() {
         let home = tempfile::tempdir().unwrap();

@@ -45,7 +45,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "set GRANT_SECRET",
     ),
     ("grant-refused", Some(Config), "grant-run", "401 invalid_client", SHOW),
-    ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", AGAIN),
+    ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", "put it into *"),
     ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", SHOW),
     ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", SHOW),
     ("firewall", Some(Blocked), "answer", "something in front of the server", AGAIN),

@@ -31,7 +31,14 @@ impl CredentialDir {
 
     pub(super) fn exists(&self) -> bool {
         // What is there and is no directory is told by who uses it.
-        !matches!(self.dir.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
+        match self.dir.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            // Below a file that stands where a home should be, nothing is kept; one in the place of the store is in the way.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                self.root.symlink_metadata().is_ok()
+            }
+            _ => true,
+        }
     }
 
     /// The content of a file. Creates nothing.
@@ -124,7 +131,7 @@ impl CredentialDir {
     fn file_names(&self) -> io::Result<Vec<String>> {
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(_) if !self.exists() => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let mut names = Vec::new();

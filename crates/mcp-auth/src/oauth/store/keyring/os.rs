@@ -112,7 +112,11 @@ mod tool {
                 .stderr(Stdio::piped())
                 .spawn()
                 .map_err(|error| {
-                    VaultError::new(format!("{} does not start: {error}", self.program.display()))
+                    let why = match error.kind() {
+                        std::io::ErrorKind::NotFound => "there is no such program".to_owned(),
+                        _ => mcp_files::reason(&error),
+                    };
+                    VaultError::new(format!("{} does not start: {why}", self.program.display()))
                 })?;
             if let Some(mut stdin) = child.stdin.take() {
                 // One that ends before it has read says why on stderr.
