@@ -226,6 +226,7 @@ fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> Str
         Some(scheme) if !scheme.eq_ignore_ascii_case("bearer") => format!("{scheme} credentials"),
         _ => "credentials".to_owned(),
     };
+    let elsewhere = (300..400).contains(&http_status);
     match classify(evidence).code() {
         Some(ReasonCode::HelperUntrusted) => format!(
             "the server asks for {wanted} ({http_status}), and {} was not run because its folder is not trusted",
@@ -238,12 +239,19 @@ fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> Str
         }
         Some(ReasonCode::CredentialsRejected) => {
             let sent = supplied(evidence);
-            let answer =
-                if *kind == ChallengeKind::LoginRedirect { " and answered with a sign-in page" } else { "" };
+            let answer = match kind {
+                ChallengeKind::LoginRedirect if elsewhere => " and redirected to another place",
+                ChallengeKind::LoginRedirect => " and answered with a sign-in page",
+                _ => "",
+            };
             let asked =
                 if wanted == "credentials" { String::new() } else { format!("; it asks for {wanted}") };
             format!("the server refused {sent}{answer}{times} ({http_status}){asked}")
         }
+        // Nobody has looked at what is there.
+        Some(ReasonCode::LoginRedirect) if elsewhere => format!(
+            "the server redirects to another place, as to a sign-in page, and no credentials were sent ({http_status})"
+        ),
         Some(ReasonCode::LoginRedirect) => {
             format!(
                 "a sign-in page answered instead of the server, and no credentials were sent ({http_status})"
@@ -486,11 +494,11 @@ mod tests {
             ),
             (
                 connect(challenged(LoginRedirect, 302)).with_auth(by("minter")),
-                "the server refused the headers that mintCommand returned and answered with a sign-in page (302)",
+                "the server refused the headers that mintCommand returned and redirected to another place (302)",
             ),
             (
                 connect(challenged(LoginRedirect, 302)),
-                "a sign-in page answered instead of the server, and no credentials were sent (302)",
+                "the server redirects to another place, as to a sign-in page, and no credentials were sent (302)",
             ),
             (connect(challenged(Forbidden, 403)), "the server refused a request without credentials (403)"),
             (connect(http(403)), "the server refused a request without credentials (403)"),

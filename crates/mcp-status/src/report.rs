@@ -1,5 +1,6 @@
 //! What is shown about one server: the status, the reason beside it, and what a person can do.
 
+use std::fmt;
 use std::time::Duration;
 
 use mcp_text::sentence;
@@ -181,6 +182,16 @@ impl ServerInfo {
     }
 }
 
+/// For people: on one line, and neither longer than a cell of a table, whatever a server says.
+impl fmt::Display for ServerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const COLUMNS: usize = 60;
+        let [name, version] = [&self.name, &self.version].map(|text| mcp_text::line(text, COLUMNS));
+        let blank = if name.is_empty() || version.is_empty() { "" } else { " " };
+        write!(f, "{name}{blank}{version}")
+    }
+}
+
 /// What is shown about one server. Output only, like the status in it:
 ///
 /// ```compile_fail
@@ -309,6 +320,17 @@ mod tests {
 
     fn facts() -> ActionFacts {
         ActionFacts::new(TransportKind::Remote)
+    }
+
+    #[test]
+    fn fh_h13_a_server_calls_itself_no_more_than_two_cells() {
+        let called = |name: &str, version: &str| ServerInfo::new(name, version).to_string();
+        assert_eq!(called("wiki", "1.0"), "wiki 1.0");
+        assert_eq!((called("wiki", ""), called("", "1.0")), ("wiki".to_owned(), "1.0".to_owned()));
+        for long in ["1".repeat(500), "日".repeat(500), "\u{1b}[2J\n".repeat(500)] {
+            let shown = called(&long, &long);
+            assert!(mcp_text::width(&shown) <= 121 && !shown.contains('\u{1b}'), "{shown:?}");
+        }
     }
 
     #[test]

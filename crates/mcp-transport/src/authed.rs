@@ -141,7 +141,7 @@ impl Refusal {
             .or_else(|| said(self.status, &essence(&self.headers), body))
             .or_else(|| {
                 let to = self.leads_to.as_ref()?.origin().ascii_serialization();
-                Some(format!("it is at {to}"))
+                Some(format!("it leads to {to}"))
             })
     }
 }
@@ -351,6 +351,7 @@ impl AuthedClient {
             }
             match redirection(&url, &answer) {
                 None => {
+                    answer.led_to = matches!(url, Cow::Owned(_)).then(|| Box::new(url.clone().into_owned()));
                     let sent = judge(out, answer, replay).await?;
                     if let (SendOutcome::Accepted(answer), true) = (&sent, at_home) {
                         Self::accept(&url, answer, replay)?;

@@ -3,7 +3,8 @@
 pub(crate) mod definition;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
@@ -36,6 +37,8 @@ pub struct ToolList {
     pub tools: Vec<Tool>,
     /// Those that the specification forbids to call, with the reason (2026-07-28, tools, `x-mcp-header`).
     pub rejected: Vec<(String, String)>,
+    /// The names that are listed again with another definition, of which the first counts: a call reaches one tool.
+    pub repeated: Vec<String>,
     /// Those that the [filter](crate::ToolFilter) of the connection leaves out, with the reason.
     pub withheld: Vec<(String, String)>,
     /// Those that it leaves out because their definitions are not approved, with what is so of each.
@@ -52,6 +55,7 @@ impl ToolList {
         let same = |(mine, theirs): (&Tool, &Tool)| mine.raw.get() == theirs.raw.get();
         self.tools.len() == other.tools.len()
             && self.rejected == other.rejected
+            && self.repeated == other.repeated
             && self.tools.iter().zip(&other.tools).all(same)
     }
 }
@@ -117,8 +121,21 @@ impl<'a> ToolResult<'a> {
     }
 }
 
+/// Whether a page holds nothing. `null` and an empty object are what some serializers make of an empty array.
+fn is_empty(of_page: &str) -> bool {
+    let within = |open, close| of_page.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
+    of_page == "null"
+        || within('[', ']').or_else(|| within('{', '}')).is_some_and(|inside| inside.trim_ascii().is_empty())
+}
+
+fn hash_of(of_page: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of_page.hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Connection {
-    /// Every tool of the server. An entry that is no tool definition is left out.
+    /// Every tool of the server, each name once. An entry that is no tool definition is left out.
     ///
     /// # Errors
     ///
@@ -129,18 +146,25 @@ impl Connection {
         let mut headers = Vec::new();
         // From before the request on: a change while it is under way may be missing in the answer.
         let changes = self.tool_changes();
-        let listed = self.pages("tools/list", "tools", options).await?;
-        list.cache = listed.hint;
-        list.held = listed.held;
-        for WithheldTool { name, why, is_unapproved } in listed.withheld {
+        let pages = self.pages("tools/list", "tools", options).await?;
+        list.cache = pages.hint;
+        list.held = pages.held;
+        let mut listed = HashMap::new();
+        for WithheldTool { name, why, is_unapproved } in pages.withheld {
             if is_unapproved { list.unapproved.push((name, why)) } else { list.withheld.push((name, why)) }
         }
-        for raw in listed.items {
+        for raw in pages.items {
             let Ok(ToolName { name }) = serde_json::from_str(raw.get()) else {
                 tracing::warn!("left out a tool without a name");
                 continue;
             };
             let tool = Tool { name, raw };
+            if let Some(known) = listed.get(&tool.name).and_then(|at: &usize| list.tools.get(*at)) {
+                if known.raw.get() != tool.raw.get() && !list.repeated.contains(&tool.name) {
+                    list.repeated.push(tool.name);
+                }
+                continue;
+            }
             match mirrors.then(|| mirrored_parameters(tool.raw.get())).transpose() {
                 Ok(Some(Some(mirrored))) => headers.push((tool.name.clone(), mirrored)),
                 Ok(_) => {}
@@ -151,6 +175,7 @@ impl Connection {
                     continue;
                 }
             }
+            listed.insert(tool.name.clone(), list.tools.len());
             list.tools.push(tool);
         }
         if mirrors {
@@ -161,7 +186,8 @@ impl Connection {
 
     /// Every item of a paginated list, as sent. `member` is the name of the array in a page.
     ///
-    /// A server that hands out a cursor twice is not followed in circles (F111). What all pages together may cost is
+    /// A server that hands out a cursor twice is not followed in circles (F111), and a page that came before, because it takes
+    /// no notice of cursors or goes round, counts once. What all pages together may cost is
     /// bounded by [`Limits`](crate::limits::Limits), and how long they may take by the limit of the request, or that of one attempt
     /// to connect where it has none.
     ///
@@ -210,7 +236,7 @@ impl Connection {
         let (mut items, mut withheld) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
         let mut params: Option<String> = None;
-        let mut first: Option<String> = None;
+        let mut known_pages = HashSet::new();
         for _ in 0..budget.limits.pages {
             left.left = left.limit.saturating_sub(used);
             let options = RequestOptions { allowance: Some(left), ..options.clone() };
@@ -224,8 +250,9 @@ impl Connection {
                 return Err(invalid(method, "the result is no object"));
             };
             let of_page = of_page.ok_or_else(|| invalid(method, format!("no {member}")))?;
-            // It means "no more" by an empty cursor after all, and begins again.
-            if first.as_deref() == Some(of_page) {
+            // The list begins again: cursors are not heard, go round, or an empty one means "no more" after all.
+            if !is_empty(of_page) && !known_pages.insert(hash_of(of_page)) {
+                tracing::warn!(method, "the server lists a page twice; the list ends here");
                 return Ok(ToolPages {
                     items,
                     withheld,
@@ -245,9 +272,7 @@ impl Connection {
                 return Err(over);
             }
             // `null` and an empty object are what some serializers make of an empty array.
-            let is_none =
-                || of_page == "null" || (of_page.starts_with('{') && of_page[1..].trim_ascii_start() == "}");
-            if read.is_none() && !is_none() {
+            if read.is_none() && !is_empty(of_page) {
                 return Err(invalid(method, format!("{member} is no array")));
             }
             if self.is_modern() {
@@ -265,7 +290,6 @@ impl Connection {
                 let hint = hint.whole(Instant::now());
                 return Ok(ToolPages { items, withheld, hint, held: meter.take_lease() });
             };
-            first = Some(of_page.to_owned()).filter(|_| cursor.is_empty() && seen.is_empty());
             let mut next = b"{\"cursor\":".to_vec();
             write_string(&mut next, &cursor);
             next.push(b'}');

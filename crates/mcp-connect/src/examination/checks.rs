@@ -334,7 +334,7 @@ impl Findings<'_> {
         }
         let report = &self.probe.report;
         let Some(version) = &report.protocol_version else { return Check::skipped(topic, "not reached") };
-        let server = report.server.as_ref().map(|info| format!(", {} {}", info.name, info.version));
+        let server = report.server.as_ref().map(|info| format!(", {info}"));
         let shown = format!("MCP {version}{}", server.unwrap_or_default());
         Check::good(topic, format!("{shown}, within {}", span(self.probe.elapsed)))
     }

@@ -11,11 +11,13 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_status::{Limit, LimitSubject, Phase};
+use mcp_text::Secrets;
 use tokio::time::Instant;
+use url::Url;
 
 use super::charset::from_latin1;
 use super::client::{Answer, Body, CollectedBody};
-use super::form::{BEGINNING, Form, described, essence};
+use super::form::{BEGINNING, Form, described, essence, is_of_lines};
 use super::frame;
 use super::pace::{Pace, StreamYield};
 use super::said::words;
@@ -80,6 +82,9 @@ impl Core {
                     (Ok(messages), _) => messages,
                     // What broke off says why it is no message.
                     (Err(_), Some(broken)) => return Err(broken),
+                    (Err(_), None) if is_of_lines(&essence) => {
+                        return Err(not_mcp(&"a message on each line, a form that MCP does not have"));
+                    }
                     (Err(error), None) => return Err(not_mcp(&error)),
                 };
                 let mut stray = None;
@@ -125,7 +130,13 @@ impl Core {
                 error.with_said(Some("this port wants TLS: its URL begins with https://".to_owned()))
             }
             // The page of a redirect only says again where it leads.
-            None => error.with_said(words(&answer.method, status, &answer.headers, &body)),
+            None => {
+                let words = words(&answer.method, status, &answer.headers, &body);
+                error.with_said(match &answer.led_to {
+                    Some(led_to) => Some(redirected(led_to, words.as_deref())),
+                    None => words,
+                })
+            }
         }
     }
 
@@ -442,6 +453,15 @@ fn not_mcp(what: &dyn fmt::Display, status: StatusCode, essence: &str, beginning
         (status, _) => format!("{what}: {}, {}", status.as_u16(), described(essence, beginning)),
     };
     protocol("the answer is not a valid message").with_said(Some(said))
+}
+
+/// What an answer says that was not given at the URL of the endpoint.
+fn redirected(led_to: &Url, words: Option<&str>) -> String {
+    let path = Secrets::default().line(led_to.path(), 80);
+    match words {
+        Some(words) => format!("it redirects to {path}, and what answers there says: {words}"),
+        None => format!("it redirects to {path}, where this is the answer"),
+    }
 }
 
 fn not_a_message(error: EnvelopeError) -> TransportError {

@@ -150,7 +150,7 @@ impl HttpClient {
         };
         let headers = std::mem::take(response.headers_mut());
         let body = Body::new(response, Decoder::new(&headers));
-        Ok(Answer { method, status: body.response.status(), headers, body })
+        Ok(Answer { method, status: body.response.status(), headers, body, led_to: None })
     }
 
     /// What a request to `url` that got no answer failed of, looked at closely where the library does not say.
@@ -280,6 +280,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
+    /// Where in the same origin redirects led to, where there was one.
+    pub(crate) led_to: Option<Box<Url>>,
 }
 
 /// A body that is still arriving. Dropping it ends the answer.

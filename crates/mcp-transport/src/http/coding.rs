@@ -21,6 +21,9 @@ const PIECE: usize = 32 << 10;
 const MAX_GZIP_HEAD: usize = 64 << 10;
 /// What a gzip member begins with (RFC 1952 section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// What a frame of Zstandard begins with (RFC 8878 section 3.1.1). It is not read: nothing is asked for in it, no server of the
+/// field sends it unasked, and its decoder would be a dependency of its own.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Its checksum and its length.
 const GZIP_TRAILER: usize = 8;
 
@@ -194,6 +197,7 @@ impl ContentCoding {
         Ok(match self {
             // Neither JSON nor an event stream begins like that.
             _ if beginning.starts_with(&GZIP) => Stage::GzipHead(Vec::new()),
+            _ if beginning.starts_with(&ZSTD) => return Err(unread("zstd")),
             Self::Nothing => Stage::Plain,
             Self::Gzip if first == GZIP[0] => Stage::GzipHead(Vec::new()),
             // A gateway that has decompressed it, and left the header.
@@ -210,12 +214,7 @@ impl ContentCoding {
                 Stage::Brotli(Box::new(BrotliState::new_strict(alloc(), alloc(), alloc())))
             }
             Self::Other(_) if is_json => Stage::Plain,
-            Self::Other(coding) => {
-                let what = format!("the answer is compressed with {}", mcp_text::line(coding, 40));
-                return Err(
-                    TransportError::new(TransportErrorKind::Protocol, what.clone()).with_said(Some(what))
-                );
-            }
+            Self::Other(coding) => return Err(unread(coding)),
         })
     }
 }
@@ -304,6 +303,12 @@ fn gzip_head(head: &mut Vec<u8>, input: &mut Bytes) -> Result<bool, TransportErr
             Ok(false)
         }
     }
+}
+
+fn unread(coding: &str) -> TransportError {
+    let coding = mcp_text::line(coding, 40);
+    let what = format!("the answer is compressed with {coding}, which was not asked for and is not read");
+    TransportError::new(TransportErrorKind::Protocol, what.clone()).with_said(Some(what))
 }
 
 fn corrupt() -> TransportError {
@@ -402,9 +407,15 @@ mod tests {
     #[test]
     fn fb_t12_what_cannot_be_read_is_an_error_that_says_why() {
         let unknown = decoded("zstd", b"\x28\xb5\x2f\xfd", 4).unwrap_err();
-        assert_eq!(unknown.said(), Some("the answer is compressed with zstd"));
+        assert_eq!(
+            unknown.said(),
+            Some("the answer is compressed with zstd, which was not asked for and is not read")
+        );
         let two = decoded("gzip, br", b"\x00\x01", 2).unwrap_err();
-        assert_eq!(two.said(), Some("the answer is compressed with several codings"));
+        assert_eq!(
+            two.said(),
+            Some("the answer is compressed with several codings, which was not asked for and is not read")
+        );
         for (coding, body) in [
             ("gzip", b"\x1f\x8b\x08\x00\0\0\0\0\0\x03\xff\xff\xff\xff".as_slice()),
             ("gzip", b"\x1f\x8b\x07\x00\0\0\0\0\0\x03"),

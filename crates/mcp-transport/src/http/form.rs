@@ -78,6 +78,13 @@ impl Form {
     }
 }
 
+/// Whether a type is that of JSON texts on lines, of which an answer may have one: MCP has no such form, and nothing says which
+/// line would be the answer, and which a notification that another stream brings again.
+pub(super) fn is_of_lines(essence: &str) -> bool {
+    let subtype = essence.split_once('/').map_or("", |(_, subtype)| subtype);
+    ["ndjson", "jsonl", "jsonlines", "json-lines", "json-seq"].contains(&subtype.trim_start_matches("x-"))
+}
+
 /// What a body that is not MCP is, in words that fit after "it answered with": its type, and how it begins.
 pub(crate) fn described(essence: &str, beginning: &[u8]) -> String {
     let kind = match essence {

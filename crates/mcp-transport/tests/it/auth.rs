@@ -231,6 +231,13 @@ async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
         assert_eq!(methods(&server), ["server/discover", "initialize"], "{shown}");
     }
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
+    // What answers behind a redirect within the origin is not told as an answer of the endpoint.
+    let server = FakeMcpServer::start().unwrap();
+    let there = || [Answer::redirect(302, "/login?state=canary"), Answer::status(404)];
+    server.next_answers(std::iter::repeat_with(there).take(8).flatten());
+    let words = described(&refused(&server, None).await);
+    assert!(words.contains("it redirects to /login, where this is the answer"), "{words}");
+    assert!(!words.contains("canary"), "{words}");
 }
 
 fn described(error: &TransportError) -> String {
@@ -259,7 +266,7 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
     let page = Answer::redirect(302, "https://sso.example/login?state=canary");
     let error = refused(&FakeMcpServer::builder().always(page).start().unwrap(), None).await;
     assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect));
-    assert!(described(&error).ends_with(": it is at https://sso.example"), "{}", described(&error));
+    assert!(described(&error).ends_with(": it leads to https://sso.example"), "{}", described(&error));
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
 }
 

@@ -450,6 +450,34 @@ async fn fb_t63_an_empty_cursor_is_a_cursor_in_the_modern_era_and_an_end_before_
     }
 }
 
+/// Cursors that go round, that are not heard, and pages that overlap; and two tools of one name.
+#[tokio::test]
+async fn fb_f111_what_is_listed_twice_counts_once() {
+    let page = |tools: &[(&str, &str)], cursor: &str| {
+        let tool = |(name, says): &(&str, &str)| json!({"name": name, "description": says, "inputSchema": {"type": "object"}});
+        let tools: Vec<_> = tools.iter().map(tool).collect();
+        let cursor = Some(cursor).filter(|cursor| !cursor.is_empty());
+        Answer::RpcResult(json!({"tools": tools, "nextCursor": cursor, "resultType": "complete"}))
+    };
+    let (a, b, c) = (("a", ""), ("b", ""), ("c", ""));
+    for (pages, names, repeated, requests) in [
+        (vec![page(&[a], "1"), page(&[b], "2"), page(&[a], "1")], "a b", "", 3),
+        (vec![page(&[a, b], "1"), page(&[a, b], "2")], "a b", "", 2),
+        (vec![page(&[a, b], "1"), page(&[b, c], "")], "a b c", "", 2),
+        (vec![page(&[], "1"), page(&[], "2"), page(&[a], "")], "a", "", 3),
+        (vec![page(&[a, b, ("a", "other"), ("a", "third")], "")], "a b", "a", 1),
+    ] {
+        let server = FakeMcpServer::start().unwrap();
+        let connection = connect(&server).await;
+        server.recorder().clear();
+        server.next_answers_to("tools/list", pages);
+        let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+        let listed: Vec<_> = list.tools.iter().map(|tool| tool.name.as_str()).collect();
+        assert_eq!((&*listed.join(" "), &*list.repeated.join(" ")), (names, repeated));
+        assert_eq!(server.count("tools/list"), requests, "{names}");
+    }
+}
+
 /// Nulls, empty arrays and texts where PHP, Python and Go put them.
 #[tokio::test]
 async fn fb_r5_r25_e0_nulls_and_empty_arrays_are_read_as_nothing() {
