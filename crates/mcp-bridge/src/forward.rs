@@ -138,6 +138,9 @@ async fn send(
 ) -> Result<Answer, Failure> {
     let era = server.lease().await?.revision().era();
     let outcome = send_as(core, server, request, era).await;
+    if outcome.is_ok() {
+        core.session_works();
+    }
     match &outcome {
         Err(Failure::Request(error)) if !error.may_have_been_sent() => {}
         _ => return outcome,

@@ -40,6 +40,8 @@ pub(crate) struct RunningBridge {
     recalled: OnceLock<Option<Arc<ServerDescription>>>,
     /// Lists have changed, and the host did not listen.
     missed: AtomicBool,
+    /// The session was made anew, and has answered nothing yet.
+    unproven: AtomicBool,
     /// The capabilities that the host was told of.
     offered: Mutex<Option<Box<RawValue>>>,
     /// Whether the host takes more than answers: a legacy one does after its handshake.
@@ -61,6 +63,7 @@ impl RunningBridge {
             ending: CancellationToken::new(),
             recalled: OnceLock::new(),
             missed: AtomicBool::new(false),
+            unproven: AtomicBool::new(false),
             offered: Mutex::default(),
             ready: watch::Sender::new(false),
             server: OnceLock::new(),
@@ -185,6 +188,19 @@ impl RunningBridge {
     pub(crate) fn tell_lists_changed(&self) {
         self.missed.store(true, Ordering::Release);
         self.tell_what_was_missed();
+    }
+
+    /// The session was made anew. Its lists may be others; but one that is refused like the one before it has nothing to offer, and
+    /// a host that asks for lists each time would ask in vain.
+    pub(crate) fn session_is_new(&self) {
+        self.unproven.store(true, Ordering::Release);
+    }
+
+    /// The server has answered.
+    pub(crate) fn session_works(&self) {
+        if self.unproven.load(Ordering::Acquire) && self.unproven.swap(false, Ordering::AcqRel) {
+            self.tell_lists_changed();
+        }
     }
 
     /// What was to be told before the host listened.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use mcp_status::{Action, ServerStatus};
+use mcp_status::{Action, ReasonCode, ServerStatus};
 use mcp_transport::handler::{
     ClientCapabilities, HandlerFuture, ServerNotification, ServerRequest, ServerRequestHandler,
 };
@@ -143,6 +143,8 @@ pub(crate) async fn follow(core: Arc<RunningBridge>, server: SupervisorHandle) {
     let mut connection = None;
     let mut company: Option<AbortOnDropHandle<()>> = None;
     let mut sign_in = core.config.sign_in.clone();
+    // The host is to hear of a new connection once that has something to offer.
+    let (mut owed, mut tools) = (false, None);
     loop {
         let snapshot = status.borrow_and_update().clone();
         if snapshot.connection != connection {
@@ -151,13 +153,19 @@ pub(crate) async fn follow(core: Arc<RunningBridge>, server: SupervisorHandle) {
                 core.meet();
                 let made_up = core.lists.take_made_up();
                 // Whatever changed while no listener was there was not told.
-                if made_up || number > 1 {
-                    core.tell_lists_changed();
-                }
+                owed |= made_up || number > 1;
                 let keeping = accompany(core.clone(), server.clone());
                 company = Some(AbortOnDropHandle::new(tokio::spawn(keeping)));
             }
             connection = snapshot.connection;
+        }
+        if owed && connection.is_some() && snapshot.code != Some(ReasonCode::ToolsUnavailable) {
+            owed = false;
+            core.tell_lists_changed();
+        }
+        let listed = snapshot.tools.as_ref().map(Arc::as_ptr).map(<*const _>::addr);
+        if std::mem::replace(&mut tools, listed) != listed {
+            core.session_works();
         }
         let asks_for_a_person = || {
             let report = snapshot.report(&snapshot.context(), (core.config.facts)());
@@ -201,7 +209,7 @@ async fn accompany(core: Arc<RunningBridge>, server: SupervisorHandle) {
         };
         tokio::select! {
             () = telling => return,
-            () = renewals.next() => core.tell_lists_changed(),
+            () = renewals.next() => core.session_is_new(),
         }
         let Ok(lease) = server.lease().await else { return };
         era = lease.revision().era();
