@@ -40,7 +40,7 @@ pub(crate) struct RunningBridge {
     recalled: OnceLock<Option<Arc<ServerDescription>>>,
     /// Lists have changed, and the host did not listen.
     missed: AtomicBool,
-    /// The session was made anew, and has answered nothing yet.
+    /// The session is a new one, and has answered nothing yet.
     unproven: AtomicBool,
     /// The capabilities that the host was told of.
     offered: Mutex<Option<Box<RawValue>>>,
@@ -190,7 +190,7 @@ impl RunningBridge {
         self.tell_what_was_missed();
     }
 
-    /// The session was made anew. Its lists may be others; but one that is refused like the one before it has nothing to offer, and
+    /// The session is a new one. Its lists may be others; but one that is refused like the one before it has nothing to offer, and
     /// a host that asks for lists each time would ask in vain.
     pub(crate) fn session_is_new(&self) {
         self.unproven.store(true, Ordering::Release);

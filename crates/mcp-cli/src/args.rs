@@ -179,11 +179,11 @@ pub(crate) enum Command {
     /// Write what another person needs to find a cause into one file, without secrets
     SupportBundle(SupportBundleArgs),
     /// Allow this folder's project and local helpers and servers
-    Trust(PathArg),
+    Trust(TrustArgs),
     /// Take that back
     Untrust(PathArg),
     /// Approve servers of the project file
-    Approve(NamesArg),
+    Approve(ApproveArgs),
     /// Reject servers of the project file
     Reject(NamesArg),
     /// Show the tools of a server that pins them and are new or changed, and approve them
@@ -397,6 +397,32 @@ pub(crate) struct NamesArg {
     /// The servers
     #[arg(required = true, value_name = "NAME")]
     pub(crate) names: Vec<String>,
+}
+
+/// The agreement to what a decision shows, given beforehand.
+#[derive(Args, Debug)]
+pub(crate) struct AgreedArg {
+    /// Agree without a question, which a script cannot be asked; with a DIGEST, only to what was shown with that
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, require_equals = true)]
+    pub(crate) yes: Option<Option<String>>,
+}
+
+/// `approve`.
+#[derive(Args, Debug)]
+pub(crate) struct ApproveArgs {
+    #[command(flatten)]
+    pub(crate) names: NamesArg,
+    #[command(flatten)]
+    pub(crate) agreed: AgreedArg,
+}
+
+/// `trust`.
+#[derive(Args, Debug)]
+pub(crate) struct TrustArgs {
+    #[command(flatten)]
+    pub(crate) path: PathArg,
+    #[command(flatten)]
+    pub(crate) agreed: AgreedArg,
 }
 
 /// `reconnect`.

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use mcp_config::{Approval, Config, ConfigError, Gate, Problem, ProblemCode, Scope, ServerEntry, TrustStore};
+use ring::digest;
 use serde::Serialize;
 
 use crate::app::App;
@@ -33,6 +34,9 @@ pub(crate) struct TrustDocument<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) trusted: bool,
     pub(crate) changed: bool,
+    /// What `--yes=` takes to agree to this, and to nothing that comes later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
     /// The account that the folder belongs to, where it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) other_account: Option<u32>,
@@ -77,13 +81,14 @@ impl Trustable {
     }
 
     /// For programs.
-    pub(crate) fn document(&self, app: &App, changed: bool) -> TrustDocument<'_> {
+    pub(crate) fn document(&self, app: &App, trusted: bool, changed: bool) -> TrustDocument<'_> {
         let Self { now, config } = self;
         TrustDocument {
             schema_version: 1,
             folder: self.folder(),
-            trusted: true,
+            trusted,
             changed,
+            digest: Some(self.digest()),
             other_account: config.project.foreign_owner(),
             helpers: helpers(config).map(|entry| Helper::of(entry, &config.project)).collect(),
             servers: servers(config, now)
@@ -92,18 +97,13 @@ impl Trustable {
                     allowed: ApprovalView::of(entry, config, &app.environment),
                 })
                 .collect(),
-            settings: now
-                .problems
-                .iter()
-                .filter(|problem| problem.code == ProblemCode::NotApproved)
-                .filter_map(setting)
-                .collect(),
+            settings: settings(now),
         }
     }
 
     /// What it allows, for people, on lines of so many columns.
     pub(crate) fn lines(&self, app: &App, room: Option<usize>) -> String {
-        let allowed = self.document(app, false);
+        let allowed = self.document(app, false, false);
         let mut text = format!("{}\n", line(&self.folder().display().to_string()));
         if let Some(account) = allowed.other_account {
             text.push_str(&format!("  belongs to another account (number {account})\n"));
@@ -125,10 +125,30 @@ impl Trustable {
         text
     }
 
+    /// Of the folder and of everything that trust in it allows.
+    pub(crate) fn digest(&self) -> String {
+        let mut parts = vec![self.folder().to_string_lossy().into_owned()];
+        for entry in self.agreed() {
+            parts.extend([entry.name.clone(), entry.origin.place.to_string(), entry.terms().digest()]);
+        }
+        parts.extend(settings(&self.now));
+        let mut context = digest::Context::new(&digest::SHA256);
+        for part in parts {
+            // With its length, so that one part cannot pass for two.
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let hex: String = context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{hex}")
+    }
+
+    fn agreed(&self) -> impl Iterator<Item = &ServerEntry> {
+        helpers(&self.config).chain(servers(&self.config, &self.now))
+    }
+
     /// Keeps the decision about what was shown, whatever changed meanwhile; whether it is new.
     pub(crate) fn trust(&self) -> Result<bool, CliError> {
-        let agreed = helpers(&self.config).chain(servers(&self.config, &self.now));
-        store(&self.config)?.trust(&self.config.project, agreed).map_err(|e| not_kept(&e))
+        store(&self.config)?.trust(&self.config.project, self.agreed()).map_err(|e| not_kept(&e))
     }
 
     pub(crate) fn outcome(&self, changed: bool) -> String {
@@ -239,6 +259,12 @@ fn servers<'c>(config: &'c Config, now: &'c Config) -> impl Iterator<Item = &'c 
 
 fn definitions(config: &Config) -> impl Iterator<Item = &ServerEntry> {
     config.entries.iter().chain(config.shadowed.iter().map(|shadowed| &shadowed.entry))
+}
+
+/// The members of the folder's own settings that count only once it is trusted.
+fn settings(now: &Config) -> Vec<String> {
+    let waiting = now.problems.iter().filter(|problem| problem.code == ProblemCode::NotApproved);
+    waiting.filter_map(setting).collect()
 }
 
 /// The member of a project's own settings that is not heard yet.

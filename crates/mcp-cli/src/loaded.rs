@@ -118,9 +118,9 @@ impl LoadedConfig {
         let url = Address::with_scheme(name).filter(|_| self.config.nearest(name).is_none())?;
         let message = format!("no server is named {}", mcp_text::shell_word(&mcp_config::display_url(name)));
         Some(
-            CliError::usage("unknown-server", message)
-                .why("it looks like a URL without its scheme")
-                .next(format!("write {url}")),
+            CliError::usage("unknown-server", message).why("it looks like a URL without its scheme").next(
+                format!("mcplink status {}", mcp_text::shell_word(&mcp_config::display_url(url.as_str()))),
+            ),
         )
     }
 

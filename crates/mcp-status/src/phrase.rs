@@ -248,7 +248,7 @@ fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> Str
                 if wanted == "credentials" { String::new() } else { format!("; it asks for {wanted}") };
             format!("the server refused {sent}{answer}{times} ({http_status}){asked}")
         }
-        // Nobody has looked at what is there.
+        // No one has looked at what is there.
         Some(ReasonCode::LoginRedirect) if elsewhere => format!(
             "the server redirects to another place, as to a sign-in page, and no credentials were sent ({http_status})"
         ),

@@ -119,9 +119,18 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("mcplink support-bundle -o - --offline", "Look at all of it, without asking a server"),
         ],
     ),
-    ("trust", &[("mcplink trust", "This folder")]),
+    ("trust", &[("mcplink trust", "This folder: shows what it allows, and asks")]),
     ("untrust", &[("mcplink untrust", "This folder")]),
-    ("approve", &[("mcplink approve tickets", "Shows what it allows, and asks")]),
+    (
+        "approve",
+        &[
+            ("mcplink approve tickets", "Shows what it allows, and asks"),
+            (
+                "mcplink approve tickets --yes",
+                "Asks nothing; in a script, --yes=DIGEST of --json agrees to that and no more",
+            ),
+        ],
+    ),
     (
         "approve-tools",
         &[

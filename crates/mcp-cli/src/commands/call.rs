@@ -249,13 +249,32 @@ fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportEr
         ),
         (None, None, Some(limit)) => (
             format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)),
-            format!("mcplink call {name} {} --timeout 10m", mcp_text::shell_word(&args.tool)),
+            again(args, "--timeout 10m"),
         ),
         _ => return None,
     };
     let message = format!("{} of {} took longer than {limit}", args.tool, args.name);
     let why = if error.may_have_been_sent() { "it may have run" } else { "it was not sent" };
     Some(CliError::new(ExitStatus::Pending, "timeout", message).why(why).next(next))
+}
+
+/// The same call with an option more; in words, where its arguments are long or hold what looks like a secret.
+fn again(args: &CallRequest, option: &str) -> String {
+    const COLUMNS: usize = 400;
+    let output = args.output.as_ref().map(|directory| directory.to_string_lossy());
+    let words = [&*args.name, &*args.tool].into_iter().chain(args.arguments.iter().map(String::as_str));
+    let words = words.chain(output.as_deref().into_iter().flat_map(|directory| ["-o", directory]));
+    // An option of ours is none of the arguments, and `shell_word` keeps a word from being one.
+    let words: Vec<String> = words
+        .map(|word| {
+            if word == "-o" || word == "-" { word.to_owned() } else { mcp_text::shell_word(word).to_string() }
+        })
+        .collect();
+    let command = format!("mcplink call {} {option}", words.join(" "));
+    match mcp_text::Secrets::default().line(&command, COLUMNS) == command {
+        true => command,
+        false => format!("repeat the call with {option}"),
+    }
 }
 
 /// Why a call has no result: no such tool, or what the wire says.

@@ -1,6 +1,7 @@
 //! `mcplink trust`, `untrust`, `approve`, `reject`: a person's decisions, kept in this tool's own state.
 //!
-//! What a decision allows is shown before it is made, and on a terminal only a typed yes makes it.
+//! What a decision allows is shown before it is made, and only a yes makes it: typed at a terminal, or given as `--yes`, because
+//! a program that runs a command to see what comes must not agree by the way.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use mcp_config::{Project, Scope};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::args::AgreedArg;
 use crate::confirmation::Answers;
 use crate::consent::{
     Approvable, ApprovalView, TrustDocument, Trustable, is_decided, line, not_kept, store, unless, unneeded,
@@ -31,14 +33,32 @@ struct ApprovalDocument<'a> {
 }
 
 /// Trusts the folder as it is now: what is shown is what is agreed to, whatever changes while the question waits.
-pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliError> {
+pub(super) async fn trust(
+    app: &App,
+    path: Option<&Path>,
+    agreed: &AgreedArg,
+) -> Result<ExitStatus, CliError> {
     let offer = Trustable::of(app, &folder(app, path)?)?;
     if !app.json {
         app.output.out(&offer.lines(app, app.style().room()));
     }
-    confirm(app, &format!("Trust {}?", line(&offer.folder().display().to_string()))).await?;
+    let folder = line(&offer.folder().display().to_string());
+    let question = Question {
+        asked: format!("Trust {folder}?"),
+        refused: format!("{folder} is not trusted"),
+        command: path.map_or_else(
+            || "mcplink trust".to_owned(),
+            |path| format!("mcplink trust {}", mcp_text::shell_word(&path.to_string_lossy())),
+        ),
+    };
+    if let Err(error) = question.ask(app, agreed, &offer.digest()).await {
+        if app.json {
+            app.print_json(&offer.document(app, false, false));
+        }
+        return Err(error);
+    }
     let changed = offer.trust()?;
-    say(app, &offer.outcome(changed), &offer.document(app, changed));
+    say(app, &offer.outcome(changed), &offer.document(app, true, changed));
     Ok(ExitStatus::Success)
 }
 
@@ -58,6 +78,7 @@ pub(super) fn untrust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliE
         folder,
         trusted: false,
         changed,
+        digest: None,
         other_account: None,
         helpers: Vec::new(),
         servers: Vec::new(),
@@ -70,13 +91,30 @@ pub(super) fn untrust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliE
     Ok(ExitStatus::Success)
 }
 
+/// A decision that was not made.
+struct Undecided<'a> {
+    error: CliError,
+    /// What it would have allowed, where that could be shown.
+    seen: Option<Box<ApprovalDocument<'a>>>,
+}
+
+impl From<CliError> for Undecided<'_> {
+    fn from(error: CliError) -> Self {
+        Self { error, seen: None }
+    }
+}
+
 /// Approves servers of a project file as they are now, or helpers of local ones that have changed. What cannot be decided
 /// about one keeps none of the others from it.
-pub(super) async fn approve(app: &App, names: &[String]) -> Result<ExitStatus, CliError> {
+pub(super) async fn approve(app: &App, names: &[String], agreed: &AgreedArg) -> Result<ExitStatus, CliError> {
+    if matches!(agreed.yes, Some(Some(_))) && distinct(names).nth(1).is_some() {
+        return Err(CliError::usage("usage", "--yes=DIGEST is about one server")
+            .next("mcplink approve NAME --yes=DIGEST"));
+    }
     let loaded = app.load()?;
     let mut decisions = Vec::new();
     for name in distinct(names) {
-        decisions.push((name, approve_one(app, &loaded, name).await));
+        decisions.push((name, approve_one(app, &loaded, name, agreed).await));
     }
     decided(app, decisions, "not approved")
 }
@@ -85,15 +123,25 @@ async fn approve_one<'a>(
     app: &App,
     loaded: &'a LoadedConfig,
     name: &'a str,
-) -> Result<ApprovalDocument<'a>, CliError> {
+    agreed: &AgreedArg,
+) -> Result<ApprovalDocument<'a>, Undecided<'a>> {
     let offer = Approvable::of(app, loaded, name)?;
     if !app.json {
         app.output.out(&offer.lines(app.style().room()));
     }
-    confirm(app, &format!("Approve {}?", shown_name(name))).await?;
-    let changed = offer.approve()?;
+    let question = Question {
+        asked: format!("Approve {}?", shown_name(name)),
+        refused: format!("{} is not approved", shown_name(name)),
+        command: format!("mcplink approve {}", mcp_text::shell_word(name)),
+    };
+    let agreement = question.ask(app, agreed, offer.allowed.digest()).await;
+    let (approved, changed) = (agreement.is_ok(), agreement.is_ok() && offer.approve()?);
     let (folder, allowed) = (offer.folder(), Some(offer.allowed));
-    report(app, ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed })
+    let document = ApprovalDocument { schema_version: 1, name, folder, approved, changed, allowed };
+    match agreement {
+        Ok(()) => Ok(report(app, document)),
+        Err(error) => Err(Undecided { error, seen: Some(Box::new(document)) }),
+    }
 }
 
 /// Rejects servers of a project file; the same way.
@@ -107,14 +155,17 @@ fn reject_one<'a>(
     app: &App,
     loaded: &'a LoadedConfig,
     name: &'a str,
-) -> Result<ApprovalDocument<'a>, CliError> {
+) -> Result<ApprovalDocument<'a>, Undecided<'a>> {
     let config = &loaded.config;
     if !config.definitions(name).any(|entry| entry.scope == Scope::Project) {
-        return Err(unneeded(loaded, name));
+        return Err(unneeded(loaded, name).into());
     }
     let folder = config.project.trust_folder();
     let changed = store(config)?.reject(folder, name).map_err(|e| not_kept(&e))?;
-    report(app, ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None })
+    Ok(report(
+        app,
+        ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None },
+    ))
 }
 
 /// Each name once, in the order in which they were given.
@@ -123,25 +174,33 @@ fn distinct(names: &[String]) -> impl Iterator<Item = &str> {
 }
 
 /// Tells people at once what was decided; programs get it with the rest.
-fn report<'a>(app: &App, document: ApprovalDocument<'a>) -> Result<ApprovalDocument<'a>, CliError> {
+fn report<'a>(app: &App, document: ApprovalDocument<'a>) -> ApprovalDocument<'a> {
     if !app.json {
         let text = is_decided(document.name, document.folder, document.approved, document.changed);
         app.output.out(&behind("", &text, app.style().room()));
     }
-    Ok(document)
+    document
 }
 
 /// The end of a decision about one name or more.
 fn decided(
     app: &App,
-    decisions: Vec<(&str, Result<ApprovalDocument<'_>, CliError>)>,
+    decisions: Vec<(&str, Result<ApprovalDocument<'_>, Undecided<'_>>)>,
     failing: &str,
 ) -> Result<ExitStatus, CliError> {
     #[derive(Serialize)]
     #[serde(untagged)]
     enum Decision<'a> {
         Made(Box<ApprovalDocument<'a>>),
-        NotMade { name: &'a str, error: serde_json::Value },
+        Seen {
+            error: serde_json::Value,
+            #[serde(flatten)]
+            seen: Box<ApprovalDocument<'a>>,
+        },
+        NotMade {
+            name: &'a str,
+            error: serde_json::Value,
+        },
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -154,8 +213,12 @@ fn decided(
     for (name, decision) in decisions {
         match decision {
             Ok(document) => all.push(Decision::Made(Box::new(document))),
-            Err(error) => {
-                all.push(Decision::NotMade { name, error: error.to_value() });
+            Err(Undecided { error, seen }) => {
+                let told = error.to_value();
+                all.push(match seen {
+                    Some(seen) => Decision::Seen { error: told, seen },
+                    None => Decision::NotMade { name, error: told },
+                });
                 failed.push((shown_name(name), error));
             }
         }
@@ -163,6 +226,7 @@ fn decided(
     if app.json {
         match all.as_slice() {
             [Decision::Made(document)] => app.print_json(document),
+            [Decision::Seen { seen, .. }] => app.print_json(seen),
             // The line on stderr tells it all.
             [Decision::NotMade { .. }] => {}
             decisions => app.print_json(&Decisions { schema_version: 1, decisions }),
@@ -182,19 +246,42 @@ fn folder(app: &App, path: Option<&Path>) -> Result<PathBuf, CliError> {
     Ok(Project::find(&path).trust_folder().to_owned())
 }
 
-/// At a terminal, what was shown is decided about by a typed yes. A script has decided by running the command.
-async fn confirm(app: &App, question: &str) -> Result<(), CliError> {
-    if !app.asks() {
-        return Ok(());
+/// What a person is asked, about what was shown.
+struct Question {
+    asked: String,
+    /// What is so without an agreement.
+    refused: String,
+    /// What was run, without an agreement.
+    command: String,
+}
+
+impl Question {
+    /// Whether `digest`, which is of what was shown, is agreed to. At a terminal a typed yes is an agreement; elsewhere
+    /// only `--yes` is. With a digest it is about what was shown then, and no question replaces that.
+    async fn ask(&self, app: &App, agreed: &AgreedArg, digest: &str) -> Result<(), CliError> {
+        let moved = match &agreed.yes {
+            Some(None) => return Ok(()),
+            Some(Some(shown)) if shown == digest => return Ok(()),
+            Some(Some(_)) => true,
+            None => false,
+        };
+        if moved || !app.asks() {
+            let why = match moved {
+                true => "what is shown here is not what --yes=DIGEST is about",
+                false => "nothing can be asked here, and --yes was not given",
+            };
+            let next = format!("{} --yes={digest}", self.command);
+            return Err(CliError::usage("not-confirmed", &*self.refused).why(why).next(next));
+        }
+        let mut answers = Answers::of_terminal();
+        answers.forget_typed();
+        app.output.error(&format!("{} [y/N] ", self.asked));
+        let answer = answers.line().await.unwrap_or_default();
+        if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+            return Ok(());
+        }
+        Err(CliError::usage("not-confirmed", "nothing was decided").next("answer y, or add --yes"))
     }
-    let mut answers = Answers::of_terminal();
-    answers.forget_typed();
-    app.output.error(&format!("{question} [y/N] "));
-    let answer = answers.line().await.unwrap_or_default();
-    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
-        return Ok(());
-    }
-    Err(CliError::usage("not-confirmed", "nothing was decided").next("answer y, or use --non-interactive"))
 }
 
 fn say(app: &App, text: &str, document: &impl Serialize) {

@@ -89,7 +89,7 @@ impl Item {
         if !is_plain(service) || !is_plain(name) {
             return Err(CliError::usage(
                 "invalid-name",
-                format!("{} is no name of a secret", shown::name(text)),
+                format!("{} is no name of a secret", mcp_text::shell_word(&shown::name(text))),
             )
             .why("a name has no blanks, braces or `$`: NAME, or SERVICE/NAME")
             .next("mcplink secret list"));

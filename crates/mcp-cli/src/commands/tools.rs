@@ -67,6 +67,12 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
             shown::line(reason)
         ));
     }
+    for repeated in &list.repeated {
+        app.output.note(&format!(
+            "warning: {} is listed more than once, and the first one counts\n",
+            shown::line(&shown::without(&secrets, repeated))
+        ));
+    }
     let listed = list.tools.len();
     if let Some(wanted) = &args.grep {
         list.tools.retain(|tool| is_about(tool, wanted));

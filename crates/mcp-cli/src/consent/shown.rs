@@ -78,6 +78,11 @@ impl<'a> ApprovalView<'a> {
         }
     }
 
+    /// What `--yes=` takes to agree to this, and to nothing that comes later.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// For people, on lines of so many columns: what it is, what it gets, what is different.
     pub(crate) fn lines(&self, columns: Option<usize>) -> String {
         let mut lines: Vec<(String, String)> = Vec::new();

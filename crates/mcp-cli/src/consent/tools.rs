@@ -84,7 +84,7 @@ impl<'l> ToolsOffer<'l> {
         // What it was given it may repeat in its tools.
         let secrets = open.connection.credentials_sent();
         let pins = open.wired.tools.as_ref().and_then(|tools| tools.pins()).cloned().unwrap_or_default();
-        let mut rows = rows(&list.tools, &pins, &secrets);
+        let mut rows = rows(&list.tools, &list.repeated, &pins, &secrets);
         rows.retain(|row| only.is_empty() || only.contains(&row.name));
         Ok(Self { entry, store, pins, secrets, rows, only: only.to_vec() })
     }
@@ -185,18 +185,13 @@ fn pinning<'l>(loaded: &'l LoadedConfig, name: &str) -> Result<&'l ServerEntry, 
 }
 
 /// The tools as they stand, those to decide about first.
-fn rows(tools: &[Tool], pins: &ToolPins, secrets: &Secrets) -> Vec<ToolRow> {
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for tool in tools {
-        if !seen.insert(&*tool.name) {
-            twice.insert(&*tool.name);
-        }
-    }
+fn rows(tools: &[Tool], repeated: &[String], pins: &ToolPins, secrets: &Secrets) -> Vec<ToolRow> {
+    let seen: BTreeSet<&str> = tools.iter().map(|tool| &*tool.name).collect();
     let mut rows: Vec<ToolRow> = Vec::new();
     for tool in tools {
         let definition = tool.raw.get();
         let (state, changes) = match pins.approval_of(definition, secrets) {
-            _ if twice.contains(&*tool.name) => (ToolState::Ambiguous, Vec::new()),
+            _ if repeated.contains(&tool.name) => (ToolState::Ambiguous, Vec::new()),
             ToolApproval::Approved => (ToolState::Approved, Vec::new()),
             ToolApproval::New => (ToolState::New, ToolPins::said_by(definition, secrets)),
             ToolApproval::Changed(changes) => (ToolState::Changed, changes),

@@ -57,7 +57,7 @@ pub(super) fn facts(server: &Server, now: SystemTime) -> Vec<(&'static str, Stri
         fact("command", &shown::line(command));
     }
     if let Some(own) = &row.server {
-        fact("server", shown::line(&format!("{} {}", own.name, own.version)).trim_end());
+        fact("server", &own.to_string());
     }
     if let Some(version) = &row.protocol_version {
         fact("protocol", &shown::cell(version));

@@ -278,8 +278,7 @@ fn connected(row: &Row, since: Option<&str>, (width, tools_width): (usize, usize
     let tools = pad(&tools(row), tools_width);
     let (alike, others): (Vec<Session>, Vec<Session>) =
         row.sessions.iter().cloned().partition(|session| session.status == status.as_str());
-    let server =
-        row.server.as_ref().map(|server| shown::line(&format!("{} {}", server.name, server.version)));
+    let server = row.server.as_ref().map(ToString::to_string);
     let rest: Vec<String> =
         [server, since.map(str::to_owned), bridges(&alike)].into_iter().flatten().collect();
     let rest = rest.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("   ");

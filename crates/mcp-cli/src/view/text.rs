@@ -243,7 +243,7 @@ fn detail(row: &Row) -> String {
             parts.extend(row.tools.map(count_of_tools));
         }
         if let Some(server) = &row.server {
-            parts.push(shown::line(&format!("{} {}", server.name, server.version)).trim_end().to_owned());
+            parts.push(server.to_string());
         }
         parts.extend(row.protocol_version.clone());
         parts.extend(row.elapsed_ms.map(|elapsed| format!("{elapsed} ms")));

@@ -238,7 +238,7 @@ fn s_b1_a_hosts_file_of_a_project_needs_approval_of_its_own() {
     // What was approved in `.mcp.json` says nothing about the other file, even where both say the same.
     let entry = json!({ "mcpServers": { "web": { "type": "http", "url": server.url().as_str() } } });
     setting.home.write_project(".mcp.json", entry.to_string()).unwrap();
-    setting.run(&["approve", "web"], 0);
+    setting.run(&["approve", "web", "--yes"], 0);
     assert_eq!(status(&setting)["reason"]["code"], "awaiting-approval");
     assert_eq!(server.connections(), 0);
 

@@ -242,7 +242,7 @@ fn fh_h15_without_a_place_to_write_looks_and_calls_work_and_the_rest_says_why() 
         {
             run(command).expect_code(0);
         }
-        for command in [&["add", "x", &url, "--no-check"][..], &["trust"]] {
+        for command in [&["add", "x", &url, "--no-check"][..], &["trust", "--yes"]] {
             let refused = run(command).expect_code(2).stderr;
             assert!(refused.contains(why) && !refused.contains("os error"), "{home:?}: {refused}");
         }

@@ -8,7 +8,7 @@ use crate::setting::{Setting, http};
 /// A project with one server, which is approved.
 fn approved(entry: Value) -> Setting {
     let setting = Setting::new().project_file(json!({ "db": entry }));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     setting
 }
 
@@ -50,7 +50,7 @@ fn s_b1_fa_a57_a_command_that_was_changed_after_its_approval_does_not_run() {
     let got = setting.run(&["get", "db", "--json"], 0).json();
     assert_eq!(got["entry"]["gate"], "changed-since-approval");
     assert_eq!(got["entry"]["changes"][0], json!({ "field": "args", "now": "-c touch \"$HOME/PWNED\"" }));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     let _ = setting.mcplink(&["status"]).run();
     assert!(setting.home.home().join("PWNED").exists(), "what is approved runs, so the test would notice");
 }
@@ -81,7 +81,7 @@ fn s_p1_what_is_approved_is_shown_before_it_is() {
     });
     let setting = Setting::new().project_file(json!({ "db": entry }));
     setting.home.write_project("tool.js", "").unwrap();
-    let output = setting.run(&["approve", "db"], 0);
+    let output = setting.run(&["approve", "db", "--yes"], 0);
     for shown in [
         "npx",
         "-y pkg ./tool.js ${TOKEN}",
@@ -98,7 +98,7 @@ fn s_p1_what_is_approved_is_shown_before_it_is() {
     }
     assert!(output.stdout.trim_end().lines().last().unwrap().contains("db is approved in"), "{output}");
 
-    let document = setting.run(&["approve", "db", "--json"], 0).json();
+    let document = setting.run(&["approve", "db", "--json", "--yes"], 0).json();
     assert_eq!((&document["approved"], &document["changed"]), (&json!(true), &json!(false)));
     assert!(document["digest"].as_str().unwrap().starts_with("sha256:"), "{document:#}");
     assert_eq!(document["variables"], json!(["DB_URL", "TOKEN"]));
@@ -107,7 +107,7 @@ fn s_p1_what_is_approved_is_shown_before_it_is() {
     assert_eq!(document["filesNotCovered"].as_array().unwrap().len(), 1);
     let before = document["digest"].clone();
     change(&setting, json!({ "command": "npx" }));
-    let document = setting.run(&["approve", "db", "--json"], 0).json();
+    let document = setting.run(&["approve", "db", "--json", "--yes"], 0).json();
     assert_ne!(document["digest"], before);
     assert_eq!(document["changed"], json!(true));
     assert_eq!(document["changes"].as_array().unwrap().len(), 3, "{document:#}");
@@ -120,7 +120,7 @@ fn s_p1_what_trust_lets_run_and_count_is_shown() {
     }));
     setting.home.write_project("mint.sh", "").unwrap();
     setting.home.write_project(".claude/settings.json", r#"{"enableAllProjectMcpServers": true}"#).unwrap();
-    let output = setting.run(&["trust"], 0);
+    let output = setting.run(&["trust", "--yes"], 0);
     for shown in [
         "lets run: ./mint.sh $VAULT_ADDR",
         "mint.sh: what is in it may change",
@@ -129,7 +129,7 @@ fn s_p1_what_trust_lets_run_and_count_is_shown() {
         assert!(output.stdout.contains(shown), "{shown}: {output}");
     }
     assert!(!output.stdout.contains('\u{1b}'), "{output}");
-    let document = setting.run(&["trust", "--json"], 0).json();
+    let document = setting.run(&["trust", "--json", "--yes"], 0).json();
     assert_eq!((&document["trusted"], &document["changed"]), (&json!(true), &json!(false)));
     assert_eq!(document["helpers"][0]["command"], "./mint.sh $VAULT_ADDR");
     // What the folder approved by being trusted is bound to what it said then.
@@ -147,8 +147,10 @@ fn s_p1_folders_and_names_of_strangers_do_not_drive_the_terminal() {
     let folder = folder.to_str().unwrap();
     for command in [
         &["approve", name][..],
+        &["approve", name, "--yes"],
         &["reject", name],
         &["trust", folder],
+        &["trust", folder, "--yes"],
         &["untrust", folder],
         &["approve", "nope\u{1b}[2J"],
     ] {

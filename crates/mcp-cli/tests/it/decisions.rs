@@ -47,10 +47,10 @@ fn answer(command: Mcplink<'_>, answer: &str) -> Output {
 fn s_k8_settings_that_come_after_trust_approve_nothing() {
     for settings in APPROVING {
         let setting = Setting::new();
-        setting.run(&["trust"], 0);
+        setting.run(&["trust", "--yes"], 0);
         pull(&setting, settings, marking());
         does_not_run(&setting);
-        setting.run(&["trust"], 0);
+        setting.run(&["trust", "--yes"], 0);
         let _ = setting.mcplink(&["status"]).run();
         assert!(has_run(&setting), "what is trusted again runs, so the test would notice");
     }
@@ -74,7 +74,7 @@ fn s_k8_settings_that_come_after_another_tools_trust_was_met_approve_nothing() {
 fn s_k8_an_entry_that_joins_those_that_trust_approved_is_not_approved() {
     let setting = Setting::new();
     pull(&setting, SETTINGS, json!({ "command": "true" }));
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     let both = json!({ "mcpServers": { "db": { "command": "true" }, "more": marking() } });
     setting.home.write_project(".mcp.json", both.to_string()).unwrap();
     let _ = setting.mcplink(&["status"]).run();
@@ -92,12 +92,12 @@ fn s_p1_trust_shows_the_commands_that_the_folders_settings_approve() {
         "allowedMcpServers": [{"serverName": "db"}], "deniedMcpServers": [{"serverName": "x"}]}"#,
         marking(),
     );
-    let document = setting.run(&["trust", "--json"], 0).json();
+    let document = setting.run(&["trust", "--json", "--yes"], 0).json();
     assert_eq!(document["servers"][0]["name"], "db", "{document:#}");
     let allowed = document["servers"][0]["allowed"].as_array().unwrap();
     assert!(allowed.contains(&json!({ "field": "command", "value": "sh" })), "{allowed:?}");
     setting.run(&["untrust"], 0);
-    let output = setting.run(&["trust"], 0);
+    let output = setting.run(&["trust", "--yes"], 0);
     for shown in [
         "approves:",
         "touch \"$HOME/PWNED\"",
@@ -173,7 +173,7 @@ fn s_p1_no_line_end_hides_what_a_shell_would_run() {
         let script = format!("true # harmless{end}touch X");
         let setting =
             Setting::new().project_file(json!({ "db": { "command": "sh", "args": ["-c", script] } }));
-        let shown = setting.run(&["approve", "db"], 0).stdout;
+        let shown = setting.run(&["approve", "db", "--yes"], 0).stdout;
         assert!(shown.contains("harmless ⏎ touch X"), "{end:?}: {shown}");
     }
 }
@@ -199,7 +199,7 @@ fn s_p1_variables_that_decide_what_runs_are_shown_and_secrets_are_not() {
     let env: serde_json::Map<_, _> =
         shown.iter().chain(&hidden).map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let setting = Setting::new().project_file(json!({ "db": { "command": "true", "env": env } }));
-    let output = setting.run(&["approve", "db"], 0).stdout;
+    let output = setting.run(&["approve", "db", "--yes"], 0).stdout;
     for (name, value) in shown {
         assert!(output.contains(value), "{name}: {output}");
     }
@@ -218,7 +218,7 @@ fn s_k4_a_name_with_what_is_not_seen_is_shown_and_run_as_another_name() {
             Setting::new().project_file(json!({ "db": { "command": "true" }, name: { "command": "true" } }));
         setting.run(&["reject", "db"], 0);
         assert_eq!(setting.status(name)["reason"]["next"], format!("mcplink approve {word}"));
-        for command in [&["list"][..], &["status"], &["get", name], &["approve", name]] {
+        for command in [&["list"][..], &["status"], &["get", name], &["approve", name, "--yes"]] {
             let output = setting.mcplink(command).run();
             assert!(output.stdout.contains(shown), "{command:?}: {output}");
         }
@@ -230,4 +230,45 @@ fn s_k4_a_name_with_what_is_not_seen_is_shown_and_run_as_another_name() {
             assert_eq!(shell.run().stdout, name);
         }
     }
+}
+
+/// A script, or a model that runs a command to see what comes, agrees to nothing by the way.
+#[test]
+fn s_n14_without_a_person_only_a_yes_of_the_command_line_agrees() {
+    let setting = Setting::new();
+    pull(&setting, SETTINGS, marking());
+    let code = || setting.status("db")["reason"]["code"].clone();
+    for command in [&["approve", "db"][..], &["trust"]] {
+        for more in [&[][..], &["--non-interactive"], &["--json"], &["--yes=sha256:00"]] {
+            let asked = [command, more].concat();
+            let output = setting.run(&asked, 2);
+            let said = if more == ["--json"] { "\"not-confirmed\"" } else { "is not" };
+            assert!(output.stderr.contains(said), "{asked:?}: {output}");
+            assert!(
+                output.stderr.contains(&format!("mcplink {} --yes=sha256:", command.join(" "))),
+                "{output}"
+            );
+            assert!(output.stdout.contains("touch"), "{asked:?}: what it would allow is shown: {output}");
+            assert_eq!(code(), "awaiting-approval", "{asked:?}");
+        }
+    }
+    // What was shown is what is agreed to, by its digest, and nothing that came in its place.
+    for command in ["approve db", "trust"] {
+        let setting = Setting::new();
+        pull(&setting, SETTINGS, marking());
+        let words: Vec<&str> = command.split(' ').collect();
+        let seen = setting.run(&[&words[..], &["--json"]].concat(), 2);
+        let yes = format!("--yes={}", seen.json()["digest"].as_str().unwrap());
+        assert!(seen.stderr.contains(&format!("mcplink {command} {yes}")), "{seen}");
+        pull(&setting, SETTINGS, json!({ "command": "sh", "args": ["-c", "touch other"] }));
+        let refused = setting.run(&[&words[..], &[&yes]].concat(), 2).stderr;
+        assert!(refused.contains("not what --yes=DIGEST is about"), "{refused}");
+        assert_eq!(setting.status("db")["reason"]["code"], "awaiting-approval", "{command}");
+        pull(&setting, SETTINGS, marking());
+        setting.run(&[&words[..], &[&yes]].concat(), 0);
+        let _ = setting.mcplink(&["status"]).run();
+        assert!(has_run(&setting), "{command}: what was agreed to runs");
+    }
+    let several = setting.run(&["approve", "db", "other", "--yes=sha256:00"], 2).stderr;
+    assert!(several.contains("--yes=DIGEST is about one server"), "{several}");
 }

@@ -110,8 +110,8 @@ fn s_n20_a_repositorys_helper_sees_the_proxy_and_not_its_password() {
     entry["headersHelper"] =
         json!(r#"printf '{"X-Proxy":"%s","X-Db":"%s"}' "$HTTPS_PROXY" "${DATABASE_URL-none}""#);
     let setting = Setting::new().project_file(json!({ "s": entry }));
-    setting.run(&["approve", "s"], 0);
-    setting.run(&["trust"], 0);
+    setting.run(&["approve", "s", "--yes"], 0);
+    setting.run(&["trust", "--yes"], 0);
     let secret = "pw-canary-1";
     let status = setting
         .mcplink(&["status", "s", "--json"])
@@ -134,8 +134,8 @@ fn s_n20_k12_a_repositorys_script_sees_settings_and_what_its_entry_names() {
     let setting = Setting::new().project_file(json!({ "s": entry }));
     let script = r#"printf '{"X-Seen":"%s"}' "$CORP,${SESSION_ID-none},${SLACK_WEBHOOK-none},$LICENSE""#;
     std::fs::write(setting.home.project().join("mint.sh"), script).unwrap();
-    setting.run(&["approve", "s"], 0);
-    setting.run(&["trust"], 0);
+    setting.run(&["approve", "s", "--yes"], 0);
+    setting.run(&["trust", "--yes"], 0);
     let status = setting
         .mcplink(&["status", "s", "--json"])
         .env("CORP", "acme")

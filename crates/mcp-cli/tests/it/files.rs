@@ -47,7 +47,8 @@ fn fa_a50_a_broken_file_is_named_by_every_command() {
 #[test]
 fn fa_a50_a_command_about_all_servers_is_not_done_where_a_file_cannot_be_read() {
     let setting = with_file("{\"mcpServers\": {\"x\": {\n  \"type\": \"http\",\n  \"url\": ");
-    for command in [&["reconnect", "--all"][..], &["reconnect", "--failed"], &["reset", "--all"], &["trust"]]
+    for command in
+        [&["reconnect", "--all"][..], &["reconnect", "--failed"], &["reset", "--all"], &["trust", "--yes"]]
     {
         let output = setting.run(command, 2);
         let all = format!("{}{}", output.stdout, output.stderr);

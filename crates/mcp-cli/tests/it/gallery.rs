@@ -149,7 +149,9 @@ impl SetUp {
         };
         assert!(is_it, "{name}: {next}");
         let run = |broken: &Broken| {
-            let output = broken.paste(&next);
+            // A person answers the question.
+            let asks = ["mcplink approve ", "mcplink trust"].iter().any(|asking| next.starts_with(asking));
+            let output = broken.paste(&if asks { format!("{next} --yes") } else { next.clone() });
             assert!(!output.stderr.contains("mcplink --help"), "{name}: {next} is no command: {output}");
             output
         };

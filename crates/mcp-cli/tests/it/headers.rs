@@ -104,7 +104,7 @@ fn f034_equal_entries_send_equal_headers_in_user_and_project_scope() {
     let server = keyed("K");
     let entry = with_headers(&server, json!({ "X-Api-Key": "K" }));
     let setting = Setting::of("user", entry.clone()).project_file(json!({ "project": entry }));
-    setting.run(&["approve", "project"], 0);
+    setting.run(&["approve", "project", "--yes"], 0);
     setting.run(&["status"], 0);
     assert_always_sent(&server, "x-api-key");
 }

@@ -315,7 +315,7 @@ fn f024_a_helper_runs_from_every_file_that_is_accepted() {
             .unwrap();
     file["projects"] = json!({ project: { "mcpServers": { "local": with_helper(&server, &local) } } });
     setting.home.write(".claude.json", file.to_string()).unwrap();
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     let inline = json!({ "mcpServers": { "dynamic": with_helper(&server, &dynamic) } }).to_string();
     setting.run(&["status", "--mcp-config", &inline], 0);
     assert_eq!([user.runs(), local.runs(), dynamic.runs()], [1, 1, 1]);

@@ -64,7 +64,7 @@ fn fa_a58_a_bridge_opens_when_its_entry_is_approved_and_its_host_hears_of_it() {
     assert!(refused(&answer, "awaiting-approval"), "{answer:#}");
     let listed = ask(&mut bridge, 2, "tools/list", json!({}));
     assert_eq!(listed["result"]["tools"], json!([]));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     // Before anybody asks.
     bridge.wait_for_stdout("that the lists have changed", |text| {
         text.contains("notifications/tools/list_changed")
@@ -78,7 +78,7 @@ fn s_b1_fa_a58_a_bridge_tells_what_is_so_now_when_a_change_is_undone_rejected_or
     let other = FakeMcpServer::start().unwrap();
     let good = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let setting = Setting::new().project_file(json!({ "db": http(&good) }));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     project(&setting, &http(&other));
     let mut bridge = open(&setting, "db");
     assert!(refused(&echo(&mut bridge, 1), "changed-since-approval"));
@@ -98,7 +98,7 @@ fn s_b1_fa_a58_a_bridge_tells_what_is_so_now_when_a_change_is_undone_rejected_or
     setting.run(&["reject", "db"], 0);
     call_until(&mut bridge, "echo", "the rejection", off);
     assert_eq!(other.connections(), 0);
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     call_until(&mut bridge, "echo", "the approval", works);
     assert!(other.count("tools/call") > 0);
     bridge.wait().expect_code(0);
@@ -151,7 +151,7 @@ fn s_b1_a_bridge_that_works_ends_what_was_rejected_changed_disabled_or_removed()
     ];
     for (what, close, closed) in closes {
         let setting = Setting::new().project_file(json!({ "db": run() }));
-        setting.run(&["approve", "db"], 0);
+        setting.run(&["approve", "db", "--yes"], 0);
         let mut bridge = open(&setting, "db");
         call_until(&mut bridge, "hello", "the server", works);
         assert_eq!(pids(&setting).len(), 1, "{what}");
@@ -261,7 +261,7 @@ fn fa_a51_a_file_that_breaks_under_a_bridge_ends_nothing_and_a_rejection_counts_
     let other = FakeMcpServer::start().unwrap();
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let setting = Setting::of("db", http(&other)).project_file(json!({ "db": http(&server) }));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     let mut bridge = open(&setting, "db");
     assert!(works(&echo(&mut bridge, 1)));
     let text = std::fs::read_to_string(setting.home.project().join(".mcp.json")).unwrap();
@@ -371,12 +371,12 @@ fn fa_a58_a_bridge_opens_when_its_folder_is_trusted_and_closes_when_it_is_not_an
     let setting = Setting::new();
     let script = setting.home.write("mint.sh", prints("good")).unwrap();
     let setting = setting.project_file(json!({ "db": with_script(&server, &script) }));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     let mut bridge = open(&setting, "db");
     let answer = echo(&mut bridge, 1);
     assert!(refused(&answer, "helper-untrusted"), "{answer:#}");
     assert_eq!(runs(&setting), 0);
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     call_until(&mut bridge, "echo", "the trust", works);
     setting.run(&["untrust"], 0);
     let answer = call_until(&mut bridge, "echo", "the end of it", |answer| !works(answer));

@@ -293,8 +293,10 @@ fn f057_no_secret_leaves_through_decisions_and_sign_ins() {
     let cast = Cast::new();
     for command in [
         &["trust"][..],
+        &["trust", "--yes"],
         &["untrust"],
         &["approve", "static-good"],
+        &["approve", "static-good", "--yes"],
         &["reject", "static-good"],
         &["logout", "static-bad"],
         &["reset", "--all"],

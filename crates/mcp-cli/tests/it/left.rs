@@ -163,8 +163,8 @@ fn s_k12_what_the_system_shows_of_children_holds_no_secret_of_this_program() {
         .run()
         .expect_code(0);
     assert!(mark.exists());
-    run(&["approve", "theirs"]).run().expect_code(0);
-    run(&["trust"]).run().expect_code(0);
+    run(&["approve", "theirs", "--yes"]).run().expect_code(0);
+    run(&["trust", "--yes"]).run().expect_code(0);
     let _ = run(&["status"]).may_hold_secrets("home").run();
     for file in ["own", "local", "browser", "theirs"] {
         let seen = noted(&setting, file);
@@ -191,7 +191,7 @@ fn s_n13_k5_what_stays_on_disk_is_what_the_documentation_says() {
     let run =
         |args: &[&str]| setting.mcplink(args).env("BROWSER", browser.command()).may_hold_secrets("state");
     run(&["login", "s"]).run().expect_code(0);
-    run(&["approve", "p"]).run().expect_code(0);
+    run(&["approve", "p", "--yes"]).run().expect_code(0);
     let mut bridge = run(&["bridge", "s"]).start();
     begin(&mut bridge);
     let _ = bridge.wait();

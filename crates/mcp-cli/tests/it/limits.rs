@@ -92,7 +92,7 @@ fn fh_h8_fb_q3b_q4_a_call_that_took_too_long_says_by_which_limit_and_that_it_may
         (
             call(&setting, &[], Some("1200")),
             "1200 ms (MCP_TOOL_TIMEOUT)",
-            "mcplink call s echo --timeout 10m",
+            "mcplink call s echo '{\"text\":\"x\"}' --timeout 10m",
         ),
     ] {
         assert!(output.stderr.contains(&format!("echo of s took longer than {said}")), "{output}");

@@ -169,7 +169,7 @@ fn s_b2_fh_h1_the_readmes_own_entry_in_every_form_leaves_its_name_to_the_server(
     stage.setting = stage.setting.project_file(json!({ "internal": http(&server) }));
     stage.write("other", shell(SERVER));
     stage.write("internal", form(&stage, FORMS[0]));
-    stage.run(&["approve", "internal"], 0);
+    stage.run(&["approve", "internal", "--yes"], 0);
     for line in FORMS {
         stage.write("internal", form(&stage, line));
         let document = stage.run(&["status", "--json"], 0).json();

@@ -21,13 +21,13 @@ fn fh_h15_several_names_are_decided_about_and_one_that_cannot_be_keeps_none_from
     let setting = Setting::of("mine", json!({ "command": "x" })).project_file(json!({
         "a": { "command": "x" }, "b": { "command": "x" }, "c": { "command": "x" }, "bad": { "command": 1 },
     }));
-    let output = setting.run(&["approve", "a", "b", "a"], 0);
+    let output = setting.run(&["approve", "a", "b", "a", "--yes"], 0);
     for name in ["a", "b"] {
         let said = output.stdout.matches(&format!("{name} is approved in")).count();
         assert_eq!(said, 1, "{name}: {output}");
     }
     // The good ones first and last, so that neither order saves them.
-    let output = setting.run(&["approve", "c", "nope", "mine", "bad", "b"], 2);
+    let output = setting.run(&["approve", "c", "nope", "mine", "bad", "b", "--yes"], 2);
     assert!(output.stdout.contains("c is approved in") && output.stdout.contains("as before"), "{output}");
     assert_eq!(output.stderr.lines().count(), 3, "{output}");
     for said in [
@@ -51,7 +51,7 @@ fn fh_h15_several_names_are_decided_about_and_one_that_cannot_be_keeps_none_from
         assert_eq!(setting.status(name)["status"], "disabled", "{name}");
     }
     // One name is told as ever, and no name is none.
-    let document = setting.run(&["approve", "a", "--json"], 0).json();
+    let document = setting.run(&["approve", "a", "--json", "--yes"], 0).json();
     assert_eq!((&document["name"], &document["approved"]), (&json!("a"), &json!(true)));
     for command in ["approve", "reject", "wait"] {
         assert!(setting.run(&[command], 2).stderr.contains("<NAME"), "{command}");
@@ -73,7 +73,7 @@ fn fh_h8_a_wait_ends_at_once_where_only_a_person_can_change_it() {
         .with("pointer", json!({ "command": "mcplink", "args": ["bridge", "pointer"] }))
         .disabled(&["off"])
         .project_file(json!({ "db": { "command": "x" }, "cache": { "command": "x" } }));
-    setting.run(&["approve", "cache"], 0);
+    setting.run(&["approve", "cache", "--yes"], 0);
     setting
         .home
         .write_project(
@@ -138,7 +138,7 @@ fn fh_h8_fa_a109_a_wait_goes_on_for_what_passes_and_for_what_a_person_will_bring
     let setting = Setting::new().project_file(json!({ "db": http(&refusing) }));
     let waiting = setting.mcplink(&["wait", "db", "--until", "needs-auth", "--timeout", DEADLINE]).start();
     waiting.wait_for_stderr("that it waits", |text| text.contains("it is not approved"));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     let output = waiting.wait().expect_code(0);
     assert!(output.stdout.contains("needs-auth"), "{output}");
     // And the other way round: it is switched off in the end.

@@ -315,7 +315,7 @@ fn s_m17_approvals_that_cannot_be_read_approve_nothing_and_the_file_is_named() {
 fn s_m17_a_person_can_pin_the_tools_of_an_entry_that_stands_in_a_file_of_others() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::new().project_file(json!({ "x": http(&server) }));
-    setting.run(&["approve", "x"], 0);
+    setting.run(&["approve", "x", "--yes"], 0);
     setting.run(&["approve-tools", "x"], 2);
     let own = json!({ "overrides": { "x": { "pinTools": true } } });
     setting.home.write(".config/mcplink/mcp.json", own.to_string()).unwrap();

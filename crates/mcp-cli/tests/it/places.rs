@@ -174,7 +174,7 @@ fn s_p4_what_cannot_be_written_says_why_and_what_was_tried() {
     let file = setting.home.root().join("file");
     fs::write(&file, "").unwrap();
     let state = file.join("state").to_string_lossy().into_owned();
-    let trust = setting.mcplink(&["trust"]).env("MCPLINK_STATE_DIR", &state).run().expect_code(2);
+    let trust = setting.mcplink(&["trust", "--yes"]).env("MCPLINK_STATE_DIR", &state).run().expect_code(2);
     assert!(trust.stderr.contains("a folder on the way to it is a file"), "{}", trust.stderr);
     assert!(trust.stderr.lines().count() <= 3, "{}", trust.stderr);
 

@@ -369,7 +369,7 @@ fn fa_a29_a30_an_entry_says_where_it_runs_and_which_file_has_its_variables() {
 
     let waiting = run(&["get", "db", "--json"]).json();
     assert_eq!(waiting["entry"]["gate"], "awaiting-approval", "{waiting:#}");
-    let approved = run(&["approve", "db"]).expect_code(0);
+    let approved = run(&["approve", "db", "--yes"]).expect_code(0);
     let shown = format!("{}{}", approved.stdout, approved.stderr);
     assert!(shown.contains("envFile.API_TOKEN") && shown.contains("sub"), "{shown}");
     let called = run(&["call", "db", "hello"]);
@@ -386,7 +386,7 @@ fn fa_a29_a30_an_entry_says_where_it_runs_and_which_file_has_its_variables() {
     let row = row(&run(&["status", "db", "--json"]).json(), "db");
     assert_eq!(row["reason"]["code"], "changed-since-approval", "{row:#}");
     assert!(message(&row).contains("envFile.PS4: (none) → [redacted]"), "{row:#}");
-    drop(run(&["approve", "db"]).expect_code(0));
+    drop(run(&["approve", "db", "--yes"]).expect_code(0));
     let failed = run(&["call", "db", "hello"]).expect_code(4);
     assert!(failed.stderr.contains("exited with code 7"), "{failed}");
 
@@ -400,7 +400,7 @@ fn fa_a29_a30_an_entry_says_where_it_runs_and_which_file_has_its_variables() {
     );
     std::fs::remove_dir(&folder).unwrap();
     setting.home.write_project("conf/.env", "OWN=file\n").unwrap();
-    drop(run(&["approve", "db"]).expect_code(0));
+    drop(run(&["approve", "db", "--yes"]).expect_code(0));
     let row = row_of(&setting, "db");
     assert!(
         message(&row).contains("its working directory") && message(&row).contains("sub` does not exist"),

@@ -218,7 +218,7 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             let (server, helper) = (refusing(), FakeHelper::new().unwrap());
             helper.prints_bearer("right");
             let situation = project(with_helper(&server, &helper)).ending(End::Connected);
-            situation.run(&["approve", "s"]).expect_code(0);
+            situation.run(&["approve", "s", "--yes"]).expect_code(0);
             vec![situation.holding(server).holding(helper)]
         }
         ReasonCode::SignInExpired => {
@@ -293,7 +293,7 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
         ReasonCode::ChangedSinceApproval => {
             let server = FakeMcpServer::start().unwrap();
             let situation = project(json!({ "command": "x" })).ending(End::Connected);
-            situation.run(&["approve", "s"]).expect_code(0);
+            situation.run(&["approve", "s", "--yes"]).expect_code(0);
             let text = json!({ "mcpServers": { "s": http(&server) } }).to_string();
             situation.setting.home.write_project(".mcp.json", text).unwrap();
             vec![situation.holding(server)]
@@ -391,6 +391,7 @@ fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
         ("headers", _) => &[3],
         ("approve-tools", _) if step.contains(" --yes=") => &[0],
         ("approve-tools", _) => &[3],
+        ("approve" | "trust", _) if step.contains(" --yes=") => &[0],
         ("login" | "approve" | "trust", _) if output.stderr.starts_with("error: ") => &[2, 3],
         ("login" | "approve" | "trust", _) => &[0],
         ("tools", _) if code == ReasonCode::ToolsUnavailable => &[6],

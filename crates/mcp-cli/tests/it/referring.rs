@@ -230,7 +230,7 @@ fn s_n21_a_repository_says_which_secret_is_read_only_once_its_folder_is_trusted(
         "oauth": { "type": "http", "url": server.url().as_str(), "oauth": { "clientId": "a", "clientSecret": "${env:A}" } },
     }));
     let seen = setting.home.home().join("seen");
-    setting.run(&["approve", "cmd", "file", "local"], 0);
+    setting.run(&["approve", "cmd", "file", "local", "--yes"], 0);
     for name in ["cmd", "file", "local"] {
         let row = setting.status(name);
         assert_eq!(row["reason"]["code"], "helper-untrusted", "{row:#}");
@@ -238,7 +238,7 @@ fn s_n21_a_repository_says_which_secret_is_read_only_once_its_folder_is_trusted(
     }
     assert!(server.requests().is_empty() && !seen.exists());
     assert_eq!(setting.status("oauth")["reason"]["code"], "config");
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     let run = setting.mcplink(&["status", "cmd", "file"]).env("MY_API_KEY", "canary-inherited");
     run.run().expect_code(0);
     let seen = std::fs::read_to_string(seen).unwrap();

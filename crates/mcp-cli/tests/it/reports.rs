@@ -64,7 +64,7 @@ fn fa_a62_a_file_of_the_project_is_found_from_below_and_the_inner_one_wins() {
     let below = setting.home.project().join("packages/app/src");
     std::fs::create_dir_all(&below).unwrap();
     for name in ["both", "outer"] {
-        setting.mcplink(&["approve", name]).current_dir(&below).run().expect_code(0);
+        setting.mcplink(&["approve", name, "--yes"]).current_dir(&below).run().expect_code(0);
     }
     let called =
         setting.mcplink(&["call", "both", "echo", "text=x"]).current_dir(&below).run().expect_code(0);

@@ -44,7 +44,8 @@ const BEFORE: &[(&str, &str)] = &[
 ];
 
 /// Lines that ask, in full: there is no one to answer them.
-const ASKING: &[&str] = &["mcplink support-bundle", "mcplink approve-tools tickets"];
+const ASKING: &[&str] =
+    &["mcplink support-bundle", "mcplink approve-tools tickets", "mcplink approve tickets", "mcplink trust"];
 
 /// Lines that end like this here, and why.
 const EXITS: &[(&str, i32, &str)] = &[
@@ -293,11 +294,14 @@ fn what_other_commands_print_as_json_is_what_the_schema_says() {
     let stage = Stage::new();
     let lines = [
         "mcplink accounts --json",
-        "mcplink approve tickets --json",
+        "mcplink approve tickets --json  # exits 2",
+        "mcplink approve tickets --yes --json",
         "mcplink approve tickets nosuch --json  # exits 2",
+        "mcplink approve tickets nosuch --yes --json  # exits 2",
         "mcplink reject tickets nosuch --json  # exits 2",
         "mcplink approve-tools tickets --yes --json",
-        "mcplink trust --json",
+        "mcplink trust --json  # exits 2",
+        "mcplink trust --yes --json",
         "mcplink import --dry-run --json",
         "mcplink import codex --name figma --yes --json",
         "mcplink logs tickets --json",

@@ -97,13 +97,13 @@ fn s_b1_fh_h2_a_helper_that_waits_for_consent_is_not_run_in_sight_either() {
     let setting = Setting::new().project_file(json!({ "shared": with_helper(&server, &helper) }));
     let waiting = setting.run(&["headers", "shared", "--run"], 3);
     assert!(waiting.stderr.contains("next: mcplink approve shared"), "{waiting}");
-    setting.run(&["approve", "shared"], 0);
+    setting.run(&["approve", "shared", "--yes"], 0);
     let untrusted = setting.run(&["headers", "shared", "--run"], 3);
     assert!(untrusted.stderr.contains("next: mcplink trust"), "{untrusted}");
     let error: Value =
         serde_json::from_str(&setting.run(&["headers", "shared", "--run", "--json"], 3).stderr).unwrap();
     assert_eq!(error["error"]["code"], "helper-untrusted");
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     setting.run(&["disable", "shared"], 0);
     assert!(setting.run(&["headers", "shared", "--run"], 2).stderr.contains("is switched off"));
     assert_eq!(helper.runs(), 0);

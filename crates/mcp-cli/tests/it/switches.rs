@@ -14,7 +14,7 @@ const OWN: &str = ".config/mcplink/mcp.json";
 fn fa_a60_fh_h15_a_server_is_switched_off_and_on_again_wherever_it_stands() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("user", http(&server)).project_file(json!({ "db": http(&server) }));
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     setting.run(&["add", "own", server.url().as_str()], 0);
     let files = || {
         [setting.home.home().join(".claude.json"), setting.home.project().join(".mcp.json")]

@@ -171,7 +171,7 @@ async fn a_live_bridge_hears_that_a_tool_is_hidden_now_also_while_its_server_is_
 fn what_an_override_of_this_person_hides_of_a_shared_entry_is_hidden() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::new().project_file(json!({ "x": http(&server) }));
-    setting.run(&["approve", "x"], 0);
+    setting.run(&["approve", "x", "--yes"], 0);
     let own = json!({ "mcpServers": {}, "overrides": { "x": { "blockedTools": ["add"] } } });
     setting.home.write(".config/mcplink/mcp.json", own.to_string()).unwrap();
     let refused = setting.run(&["call", "x", "add", "a:=1", "b:=2"], 5);

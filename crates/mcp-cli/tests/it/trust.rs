@@ -12,7 +12,7 @@ fn project(server: &FakeMcpServer, helper: &FakeHelper) -> Setting {
     let mut entry = with_helper(server, helper);
     entry["headers"] = json!({ "X-Team": "blue" });
     let setting = Setting::new().project_file(json!({ "shared": entry }));
-    setting.run(&["approve", "shared"], 0);
+    setting.run(&["approve", "shared", "--yes"], 0);
     setting
 }
 
@@ -36,7 +36,7 @@ fn f014_a_helper_of_an_untrusted_folder_is_withheld_and_that_is_said() {
     assert!(!requests.is_empty(), "the static headers went out alone");
     assert!(requests.iter().all(|request| request.header("x-team") == Some("blue")));
 
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     assert_eq!(setting.status("shared")["status"], "connected");
     assert_eq!(helper.runs(), 1);
 
@@ -59,7 +59,7 @@ fn f015_trust_in_the_parent_is_no_trust_in_the_project() {
     let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
     let setting = project(&server, &helper);
     let parent = setting.home.root().to_string_lossy().into_owned();
-    setting.run(&["trust", &parent], 0);
+    setting.run(&["trust", &parent, "--yes"], 0);
     assert_eq!(setting.status("shared")["reason"]["code"], "helper-untrusted");
     assert_eq!(helper.runs(), 0);
 }
@@ -68,7 +68,7 @@ fn f015_trust_in_the_parent_is_no_trust_in_the_project() {
 fn f016_a_helper_that_a_repository_brought_along_does_not_see_credentials() {
     let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
     let setting = project(&server, &helper);
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     let status = |setting: &Setting| {
         let command = setting.mcplink(&["status"]).env("GITHUB_TOKEN", "ghp").env("EDITOR", "vi");
         command.run().expect_code(0);
@@ -92,7 +92,7 @@ fn f016_a_helper_that_a_repository_brought_along_does_not_see_credentials() {
 fn f018_a_helper_of_a_project_runs_in_the_project() {
     let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
     let setting = project(&server, &helper);
-    setting.run(&["trust"], 0);
+    setting.run(&["trust", "--yes"], 0);
     setting.run(&["status"], 0);
     assert_eq!(helper.history()[0].directory, setting.home.project());
 }
@@ -128,7 +128,7 @@ fn approval_is_given_taken_back_and_kept_in_a_private_file() {
     assert_eq!(status["actions"], json!(["approve", "reject"]));
 
     let before = setting.home.snapshot();
-    setting.run(&["approve", "shared"], 0);
+    setting.run(&["approve", "shared", "--yes"], 0);
     let changes = before.changes_until(&setting.home.snapshot());
     assert!(changes.changed.is_empty() && changes.removed.is_empty(), "{changes:?}");
     for path in &changes.created {
@@ -143,9 +143,9 @@ fn approval_is_given_taken_back_and_kept_in_a_private_file() {
     assert_eq!(setting.status("shared")["status"], "disabled");
     assert_eq!(server.connections(), contacts);
 
-    let document = setting.run(&["approve", "shared", "--json"], 0).json();
+    let document = setting.run(&["approve", "shared", "--json", "--yes"], 0).json();
     assert_eq!((&document["approved"], &document["changed"]), (&json!(true), &json!(true)));
-    let again = setting.run(&["approve", "shared", "--json"], 0).json();
+    let again = setting.run(&["approve", "shared", "--json", "--yes"], 0).json();
     assert_eq!(again["changed"], json!(false));
 }
 

@@ -141,18 +141,18 @@ fn fh_h4_a_step_for_a_url_carries_it_and_runs_as_printed() {
 fn fa_a98_an_address_without_its_scheme_is_told_with_it() {
     let setting = Setting::of("web", json!({ "type": "http", "url": "https://h.example/" }));
     for (word, written) in [
-        ("mcp.example.com/mcp", "write https://mcp.example.com/mcp"),
-        ("mcp.example.com", "write https://mcp.example.com"),
-        ("localhost:3000/mcp", "write http://localhost:3000/mcp"),
-        ("127.0.0.1:3000", "write http://127.0.0.1:3000"),
-        ("tickets.internal:8443", "write https://tickets.internal:8443"),
+        ("mcp.example.com/mcp", "mcplink status https://mcp.example.com/mcp"),
+        ("mcp.example.com", "mcplink status https://mcp.example.com"),
+        ("localhost:3000/mcp", "mcplink status http://localhost:3000/mcp"),
+        ("127.0.0.1:3000", "mcplink status http://127.0.0.1:3000"),
+        ("tickets.internal:8443", "mcplink status https://tickets.internal:8443"),
     ] {
         for command in ["status", "tools", "get", "bridge"] {
             let output = setting.mcplink(&[command, word]).run().expect_code(2);
             assert!(command == "bridge" || output.stderr.contains(written), "{command} {word}: {output}");
         }
     }
-    for (word, not) in [("wbe", "https"), ("my.server", "write https"), ("web.echo", "write https")] {
+    for (word, not) in [("wbe", "https"), ("my.server", "https"), ("web.echo", "https")] {
         let output = setting.run(&["status", word], 2);
         assert!(!output.stderr.contains(not), "{word}: {output}");
     }

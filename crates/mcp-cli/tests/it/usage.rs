@@ -75,7 +75,7 @@ fn f111_every_page_of_a_list_is_read_and_no_circle_followed() {
     server.set_tools(Tool::many(3));
     server.set_pages(Pages::SameCursor);
     let status = setting.status("s");
-    assert_eq!(status["status"], "connected", "{status:#}");
+    assert_eq!((&status["status"], &status["tools"]), (&json!("connected"), &json!(3)), "{status:#}");
 }
 
 #[test]

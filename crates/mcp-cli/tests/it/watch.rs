@@ -171,7 +171,7 @@ fn fh_h12_a_watch_sees_what_a_person_brings_about() {
     until(&watch, "signed", "needs-auth");
     until(&watch, "minted", "needs-auth");
     until(&watch, "db", "pending");
-    setting.run(&["approve", "db"], 0);
+    setting.run(&["approve", "db", "--yes"], 0);
     until(&watch, "db", "connected");
     let browser = FakeBrowser::new().unwrap();
     let login = setting.mcplink(&["login", "signed"]).env("BROWSER", browser.command());

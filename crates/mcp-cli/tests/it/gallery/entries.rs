@@ -77,7 +77,7 @@ fn bring_about(name: &str) -> Broken {
         "unapproved" => project(good.clone()),
         "changed" => {
             let broken = project(json!({ "command": "x" }));
-            broken.run(&["approve", "s"]).expect_code(0);
+            broken.run(&["approve", "s", "--yes"]).expect_code(0);
             let text = json!({ "mcpServers": { "s": good } }).to_string();
             broken.setting.home.write_project(".mcp.json", text).unwrap();
             broken
@@ -92,7 +92,7 @@ fn bring_about(name: &str) -> Broken {
             let helper = FakeHelper::new().unwrap();
             helper.prints_bearer("right");
             let broken = project(with_helper(&server, &helper));
-            broken.run(&["approve", "s"]).expect_code(0);
+            broken.run(&["approve", "s", "--yes"]).expect_code(0);
             broken.holding(server).holding(helper)
         }
         "switched-off" => Broken::new(Setting::of("s", good.clone()).disabled(&["s"])),
