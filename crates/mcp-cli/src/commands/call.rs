@@ -247,10 +247,9 @@ fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportEr
             format!("{} (`timeout` of its entry)", mcp_text::time_limit(limit)),
             format!("mcplink get {name}"),
         ),
-        (None, None, Some(limit)) => (
-            format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)),
-            again(args, "--timeout 10m"),
-        ),
+        (None, None, Some(limit)) => {
+            (format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)), again(args, "--timeout 10m"))
+        }
         _ => return None,
     };
     let message = format!("{} of {} took longer than {limit}", args.tool, args.name);

@@ -13,7 +13,7 @@ use crate::problems::problem_text;
 use crate::view::row::{PointerRow, Row};
 use crate::view::shown;
 use crate::view::text::Style;
-use crate::view::wrap::wrap;
+use crate::view::wrap::behind;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -147,14 +147,9 @@ fn text(
     let width = shown::widest(lines.iter().map(|(label, _)| label.as_str()));
     let mut text = format!("{}\n", style.bold(&shown::name(&entry.name)));
     for (label, value) in &lines {
-        // A pipe has room for everything; on a terminal a value stands below itself, not below its label.
-        let room = style.columns.saturating_sub(width + 4);
-        let values = if style.terminal { wrap(value, room) } else { vec![value.clone()] };
-        let labels = std::iter::once(label.as_str()).chain(std::iter::repeat(""));
-        for (label, value) in labels.zip(if values.is_empty() { vec![String::new()] } else { values }) {
-            text.push_str(format!("  {}  {value}", shown::pad(label, width)).trim_end());
-            text.push('\n');
-        }
+        // A pipe has room for everything; on a terminal a value stands below itself, not below its label, where that leaves room.
+        let lines = behind(&format!("  {}  ", shown::pad(label, width)), value, style.room());
+        text.extend(lines.lines().map(|line| format!("{}\n", line.trim_end())));
     }
     text
 }

@@ -65,9 +65,9 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
             app.output.error(&paragraph(&format!("error: {text}"), app.stderr_room()));
         }
     }
-    app.output.note(
-        "to take them over: mcplink import    to use a host's servers in place: mcplink --from HOST status\n",
-    );
+    // A line each: wrapped into one paragraph, two hints are none.
+    app.output.note("to take them over: mcplink import\n");
+    app.output.note("to use a host's servers in place: mcplink --from HOST status\n");
     Ok(status)
 }
 

@@ -6,7 +6,7 @@ use mcp_connect::{ConfiguredServer, Description, Login, LoginError, LoginRefusal
 
 use crate::app::App;
 use crate::error::CliError;
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, of_waiting_for_a_person};
 use crate::view::shown;
 use crate::view::time::rfc3339;
 
@@ -69,7 +69,12 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
     };
     let look = format!("mcplink get {}", mcp_text::shell_word(name));
     let next = wired.offline_report().reason.and_then(|reason| reason.next);
-    CliError::usage(code, message).next(next.and_then(|step| app.steps.words(&step, name)).unwrap_or(look))
+    let exit = match refusal {
+        LoginRefusal::Withheld(reason) => of_waiting_for_a_person(reason.code.status(), Some(reason.code)),
+        _ => ExitStatus::Usage,
+    };
+    CliError::new(exit, code, message)
+        .next(next.and_then(|step| app.steps.words(&step, name)).unwrap_or(look))
 }
 
 fn not_wanted(name: &str) -> CliError {

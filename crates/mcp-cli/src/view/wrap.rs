@@ -72,8 +72,11 @@ pub(crate) fn behind(head: &str, text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| indent + mcp_text::width(text) > *columns) else {
         return format!("{head}{text}\n");
     };
-    // A label that takes most of the line leaves too little of it for what is behind it.
-    let below = if indent * 2 > columns { 4 } else { indent };
+    // A label that takes most of the line leaves too little of it for what is behind it; and so does one that leaves less than
+    // a word of it, such as a path, which a terminal would break anywhere.
+    let longest = text.split(' ').map(mcp_text::width).max().unwrap_or(0);
+    let is_too_wide = indent * 2 > columns || indent + longest > columns && 4 + longest <= columns;
+    let below = if is_too_wide { 4 } else { indent };
     let (mut out, mut used, mut has_words) = (head.to_owned(), indent, false);
     for word in text.split_inclusive(' ') {
         let wide = mcp_text::width(word.trim_end_matches(' '));
@@ -103,6 +106,7 @@ mod tests {
             ("  args  ", "aa bb cc dd ee", 16, "  args  aa bb cc \n        dd ee\n"),
             ("  args  ", "aa      bb", 17, "  args  aa      \n        bb\n"),
             ("  args  ", "too-long-for-a-line bb", 16, "  args  too-long-for-a-line \n        bb\n"),
+            ("  at    ", "/a/path/b:3 cc", 16, "  at    \n    /a/path/b:3 \n    cc\n"),
             ("db  ", "/a/path/that/is/long:3", 16, "db  /a/path/that/is/long:3\n"),
             ("  a-label-as-wide  ", "aa bb cc", 22, "  a-label-as-wide  aa \n    bb cc\n"),
             ("  jp  ", "日本 日本 日本", 16, "  jp  日本 日本 \n      日本\n"),

@@ -72,6 +72,7 @@ mod doctor;
 mod documents;
 mod doors;
 mod evidence;
+mod exits;
 mod failures;
 mod files;
 mod foreign_hosts;

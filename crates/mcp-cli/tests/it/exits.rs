@@ -1,0 +1,101 @@
+//! How each command ends, by what it meets: one table of exit codes, as docs/statuses.md has them.
+
+use mcp_testkit::{Accept, Answer, FakeMcpServer, Tool};
+use serde_json::json;
+
+use crate::setting::{Setting, http};
+
+/// What a command meets, by the name of an entry.
+const MET: [&str; 9] =
+    ["open", "refusing", "missing", "foreign", "hanging", "invalid", "unapproved", "off", "nosuch"];
+
+/// Those of them that the files tell by themselves.
+const OF_FILES: [&str; 5] = ["open", "invalid", "unapproved", "off", "nosuch"];
+
+/// Each command with an entry in the place of `NAME`, and how it ends with each of [`MET`].
+const TABLE: &[(&str, [i32; 9])] = &[
+    ("status NAME", [0, 3, 4, 6, 7, 2, 3, 0, 2]),
+    ("reconnect NAME", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    // What is not there yet may come.
+    ("wait NAME", [0, 3, 7, 7, 7, 2, 3, 3, 2]),
+    ("doctor NAME", [0, 3, 4, 6, 7, 2, 3, 0, 2]),
+    ("tools NAME", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("tools NAME nosuch", [5, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("call NAME echo text=x", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("call NAME nosuch", [5, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("call NAME fail", [5, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("resources NAME", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("read NAME wiki://page", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("read NAME wiki://nosuch", [5, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("prompts NAME", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("prompt NAME review", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("prompt NAME nosuch", [5, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("complete NAME language py --prompt review", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+    ("ping NAME", [0, 3, 4, 6, 7, 2, 3, 2, 2]),
+];
+
+/// The same of commands that ask no server, with each of [`OF_FILES`].
+const WITHOUT_SERVER: &[(&str, [i32; 5])] = &[
+    ("get NAME", [0, 2, 0, 0, 2]),
+    ("headers NAME", [0, 2, 0, 0, 2]),
+    ("headers NAME --run", [2, 2, 3, 2, 2]),
+    ("logs NAME", [0, 0, 0, 0, 2]),
+    ("accounts NAME", [0, 0, 0, 0, 2]),
+    ("reset NAME", [0, 0, 0, 0, 2]),
+    ("stop NAME", [2, 2, 2, 2, 2]),
+    ("approve NAME", [2, 2, 2, 2, 2]),
+    ("approve-tools NAME", [2, 2, 2, 2, 2]),
+    ("login NAME", [2, 2, 3, 2, 2]),
+    ("call NAME echo text", [2, 2, 2, 2, 2]),
+];
+
+#[test]
+fn fa_a113_each_command_ends_as_the_table_of_exit_codes_says() {
+    let builder = || {
+        FakeMcpServer::builder()
+            .tools(vec![Tool::echo(), Tool::fail()])
+            .resource(json!({ "uri": "wiki://page", "name": "page" }), "A page.")
+            .prompt(json!({ "name": "review" }), json!({ "messages": [] }))
+    };
+    let open = builder().start().unwrap();
+    let completion = json!({ "resultType": "complete", "completion": { "values": ["python"] } });
+    open.always_to("completion/complete", Answer::RpcResult(completion));
+    let refusing = builder().accept(Accept::Nothing).start().unwrap();
+    let missing = builder().always(Answer::status(404)).start().unwrap();
+    let foreign = builder().always(Answer::json(json!({}))).start().unwrap();
+    let hanging = builder().always(Answer::Hang).start().unwrap();
+    let setting = Setting::of("open", http(&open))
+        .with("refusing", http(&refusing))
+        .with("missing", http(&missing))
+        .with("foreign", http(&foreign))
+        .with("hanging", http(&hanging))
+        .with("invalid", json!({ "type": "http" }))
+        .with("off", http(&open))
+        .disabled(&["off"])
+        .project_file(json!({ "unapproved": http(&open) }));
+    let of_servers = TABLE
+        .iter()
+        .flat_map(|(line, codes)| MET.map(|name| line.replace("NAME", name)).into_iter().zip(*codes));
+    let of_files = WITHOUT_SERVER
+        .iter()
+        .flat_map(|(line, codes)| OF_FILES.map(|name| line.replace("NAME", name)).into_iter().zip(*codes));
+    // What ends with 7 has run out of time.
+    let in_time =
+        |(line, code): (String, i32)| (if code == 7 { line + " --timeout 300ms" } else { line }, code);
+    let lines: Vec<(String, i32)> = of_servers.chain(of_files).map(in_time).collect();
+    let wrong = |lines: &[(String, i32)]| -> Vec<String> {
+        let ended = lines.iter().map(|(line, code)| {
+            let output = setting.mcplink(&line.split(' ').collect::<Vec<_>>()).run();
+            (output.code != Some(*code)).then(|| format!("{line}: {code} is due: {output}"))
+        });
+        ended.flatten().collect()
+    };
+    // Two at a time, as much of it is waiting.
+    let (first, second) = lines.split_at(lines.len() / 2);
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let first = scope.spawn(|| wrong(first));
+        let second = wrong(second);
+        [first.join().unwrap(), second].concat()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
