@@ -65,6 +65,10 @@ impl EarlyInbox {
 
     /// Returns when no host waits for the answer to its handshake.
     pub(crate) async fn over(&self) {
+        // As it is for every request but those of the first moment.
+        if !*self.waits.borrow() {
+            return;
+        }
         // Fails only when the bridge has ended.
         let _ = self.waits.subscribe().wait_for(|waits| !waits).await;
     }

@@ -1,6 +1,7 @@
 //! Whether a server that was asked something has said anything since.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -18,6 +19,8 @@ pub(crate) struct Activity(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     written_off: Notify,
+    /// Rings where the server owes an answer and has been quiet for a while.
+    alarm: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +34,10 @@ struct State {
     served: Option<Instant>,
     /// How often the server was given up.
     epoch: u64,
+    /// How many callers wait for the alarm, whether one has begun to since it was last looked at, and whether its timer runs.
+    listeners: usize,
+    has_new_listener: bool,
+    is_alarm_set: bool,
 }
 
 impl Activity {
@@ -82,13 +89,84 @@ impl Activity {
         }
     }
 
+    /// The same for the many requests that are answered long before: they share one timer, which goes on from one to the next
+    /// while there are any. A timer that is set anew for each wakes the thread that waits for all of them, by two system calls.
+    pub(crate) async fn falls_quiet_for(&self, limit: Duration, began: Instant) {
+        {
+            let mut rings = pin!(self.0.alarm.notified());
+            // Registered before the alarm is set, so that it is not missed.
+            rings.as_mut().enable();
+            let _listener = self.listen(limit);
+            rings.await;
+        }
+        // The alarm counts from the last sign of life, which may have been before this request.
+        self.quiet_for(limit, began).await;
+    }
+
+    /// Sets the alarm, unless it is set.
+    fn listen(&self, limit: Duration) -> AlarmListener<'_> {
+        let mut state = self.state();
+        state.listeners += 1;
+        state.has_new_listener = true;
+        if !std::mem::replace(&mut state.is_alarm_set, true) {
+            tokio::spawn(ring(Arc::downgrade(&self.0), limit));
+        }
+        AlarmListener(self)
+    }
+
     fn quiet_since(&self) -> Option<Instant> {
-        let state = self.state();
-        state.since.filter(|_| state.asked > 0)
+        self.state().quiet_since()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state()
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn quiet_since(&self) -> Option<Instant> {
+        self.since.filter(|_| self.asked > 0)
+    }
+}
+
+/// A request that waits for the alarm.
+struct AlarmListener<'a>(&'a Activity);
+
+impl Drop for AlarmListener<'_> {
+    fn drop(&mut self) {
+        self.0.state().listeners -= 1;
+    }
+}
+
+/// Rings whenever the server has been quiet for `limit`, until no request has begun for as long.
+async fn ring(activity: Weak<Inner>, limit: Duration) {
+    let mut wake = Instant::now() + limit;
+    loop {
+        tokio::time::sleep_until(wake).await;
+        let Some(activity) = activity.upgrade() else { return };
+        let mut state = activity.state();
+        let now = Instant::now();
+        let is_used = std::mem::take(&mut state.has_new_listener) || state.listeners > 0;
+        wake = match state.quiet_since() {
+            _ if !is_used => {
+                // Under the lock, so that the next listener sets it again.
+                state.is_alarm_set = false;
+                return;
+            }
+            Some(since) if since + limit > now => since + limit,
+            Some(_) => {
+                activity.alarm.notify_waiters();
+                now + limit
+            }
+            // Nothing can have been unanswered for long before then.
+            None => now + limit,
+        };
     }
 }
 
@@ -149,6 +227,52 @@ mod tests {
         assert_eq!(activity.last_served(), None, "what was heard may have been a refusal");
         activity.served();
         assert_eq!(activity.last_served(), Some(Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_share_an_alarm_hear_it_when_each_of_them_has_waited_long_enough() {
+        let activity = Activity::default();
+        let (half, begin) = (SECOND / 2, Instant::now());
+        // Answered before: the alarm stays set for the next one.
+        let asked = activity.asked();
+        assert!(tokio::time::timeout(half, activity.falls_quiet_for(SECOND, begin)).await.is_err());
+        drop(asked);
+        let _owed = activity.asked();
+        let began = Instant::now();
+        let later = async {
+            tokio::time::sleep(half).await;
+            activity.falls_quiet_for(SECOND, Instant::now()).await;
+            began.elapsed()
+        };
+        let first = async {
+            activity.falls_quiet_for(SECOND, began).await;
+            began.elapsed()
+        };
+        assert_eq!(tokio::join!(first, later), (SECOND, SECOND + half));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_is_heard_by_who_waits_for_credentials_first_and_ends_with_the_last_request() {
+        let activity = Activity::default();
+        let metrics = tokio::runtime::Handle::current().metrics();
+        let began = Instant::now();
+        let sending = async {
+            // Nothing is owed for a while; then it is.
+            tokio::time::sleep(5 * SECOND).await;
+            let _asked = activity.asked();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = sending => {}
+            () = activity.falls_quiet_for(SECOND, began) => {}
+        }
+        assert_eq!(began.elapsed(), 6 * SECOND);
+        tokio::time::sleep(3 * SECOND).await;
+        assert_eq!(metrics.num_alive_tasks(), 0, "an idle connection has no timer");
+        let _asked = activity.asked();
+        let again = Instant::now();
+        activity.falls_quiet_for(SECOND, again).await;
+        assert_eq!(again.elapsed(), SECOND, "it is set again");
     }
 
     #[tokio::test(start_paused = true)]

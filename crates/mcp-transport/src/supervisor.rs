@@ -435,7 +435,7 @@ impl SupervisorHandle {
         tokio::select! {
             biased;
             outcome = &mut request => return outcome,
-            () = lease.activity().quiet_for(SILENCE, began) => {}
+            () = lease.activity().falls_quiet_for(SILENCE, began) => {}
         }
         self.tell(Command::Doubtful { connection: lease.id(), known: None });
         request.await
