@@ -75,14 +75,16 @@ pub(super) fn from_latin1(body: Vec<u8>, headers: &HeaderMap) -> Vec<u8> {
     let says_so = || {
         let kind =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kind = kind.to_ascii_lowercase();
-        let name = kind.split_once("charset=").map_or("", |(_, name)| name);
+        // Nearly every answer has no parameter, and is not read another time for this.
+        let Some((_, parameters)) = kind.split_once(';') else { return false };
+        let parameters = parameters.to_ascii_lowercase();
+        let name = parameters.split_once("charset=").map_or("", |(_, name)| name);
         let name = name.split(';').next().unwrap_or_default().trim_matches([' ', '"', '\'']);
         matches!(name, "iso-8859-1" | "latin1" | "latin-1" | "windows-1252" | "cp1252" | "us-ascii")
     };
-    match std::str::from_utf8(&body) {
-        Err(_) if says_so() => body.into_iter().map(of_windows_1252).collect::<String>().into_bytes(),
-        _ => body,
+    match says_so() && std::str::from_utf8(&body).is_err() {
+        true => body.into_iter().map(of_windows_1252).collect::<String>().into_bytes(),
+        false => body,
     }
 }
 
