@@ -1,6 +1,7 @@
 //! The host's side: what is written to it, and the questions that it was asked.
 
 use std::collections::HashMap;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -246,18 +247,34 @@ impl Batch {
     }
 
     /// Writes what there is, and is empty then.
-    async fn write(&mut self, stream: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
-        stream.write_all(&self.bytes).await?;
-        self.bytes.clear();
-        if let Some((buffer, span)) = self.long.take() {
-            stream.write_all(&buffer[span]).await?;
-            stream.write_all(&[END, b"\n"].concat()).await?;
+    async fn write(&mut self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        match self.long.take() {
+            None => stream.write_all(&self.bytes).await?,
+            Some((buffer, span)) => {
+                write_together(stream, [&self.bytes, &buffer[span], &[END, b"\n"].concat()]).await?;
+            }
         }
+        self.bytes.clear();
         stream.flush().await?;
         // A burst does not keep its memory.
         self.bytes.shrink_to(2 * MAX_BATCH_BYTES);
         Ok(())
     }
+}
+
+/// Writes all of it, and as much at once as the stream takes: who reads is not woken for a head or an end alone.
+async fn write_together(stream: &mut (impl AsyncWrite + Unpin), parts: [&[u8]; 3]) -> io::Result<()> {
+    let mut slices = parts.map(IoSlice::new);
+    let mut left = &mut slices[..];
+    // What is empty is not written.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match stream.write_vectored(left).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut left, written),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
