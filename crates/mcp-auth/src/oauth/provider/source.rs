@@ -22,6 +22,9 @@ use crate::{
     FetchReason, ProviderSnapshot, Recovery, Rejection, Secret, spans,
 };
 
+/// How long it is not looked for a sign-in before each request to a server that just took one without.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// See the module. What it keeps is what it renews with.
 #[derive(Debug)]
 pub(super) struct OAuthSource {
@@ -40,6 +43,8 @@ struct State {
     /// What the server publishes about signing in, where it was looked for because the refusal says nothing of it.
     published: Option<bool>,
     renewals: u64,
+    /// The server has just taken a request without tokens, and refused none since.
+    serves_anyone: bool,
 }
 
 impl State {
@@ -100,7 +105,7 @@ impl OAuthSource {
                 FetchReason::First | FetchReason::Expired if self.asks_ahead() => {
                     self.renewed(self.mint(&[])).await
                 }
-                _ => Ok(nothing_yet()),
+                _ => Ok(self.nothing_yet()),
             };
         };
         if in_use.unsaved {
@@ -121,6 +126,16 @@ impl OAuthSource {
             FetchReason::Expired if due => self.renew(in_use, &[], false).await,
             _ => self.credentials(&in_use),
         }
+    }
+
+    /// There is nothing to send, and with the next request it is looked again: someone may have signed in. A server that
+    /// serves anyone is no reason to look at files with each of many requests; one that refuses is.
+    fn nothing_yet(&self) -> Credentials {
+        let until = match self.state().serves_anyone {
+            true => self.ctx.clock.now() + LOOK_AGAIN,
+            false => UNIX_EPOCH,
+        };
+        Credentials::none().with_expiry(Some(until)).with_refresh_at(Some(until))
     }
 
     /// The credentials of these tokens, with the time to renew them where they can be.
@@ -174,7 +189,11 @@ impl OAuthSource {
     }
 
     async fn verdict(&self, rejection: Rejection<'_>) -> Result<Option<Recovery>, AuthError> {
-        self.state().challenges = rejection.challenges.to_vec();
+        {
+            let mut state = self.state();
+            state.challenges = rejection.challenges.to_vec();
+            state.serves_anyone = false;
+        }
         let needs_person = self.needs_person();
         let helpless = if needs_person { Recovery::LoginRequired } else { Recovery::Exhausted };
         let Some(in_use) = self.in_use_or_stored().await? else {
@@ -408,11 +427,6 @@ impl OAuthSource {
     }
 }
 
-/// There is nothing to send, and with the next request it is looked again: someone may have signed in.
-fn nothing_yet() -> Credentials {
-    Credentials::none().with_expiry(Some(UNIX_EPOCH)).with_refresh_at(Some(UNIX_EPOCH))
-}
-
 impl CredentialSource for OAuthSource {
     fn name(&self) -> &str {
         self.ctx.settings.name
@@ -428,7 +442,11 @@ impl CredentialSource for OAuthSource {
 
     /// A server may hand out a new nonce with any answer (RFC 9449 section 8.2).
     fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
-        let key = self.state().in_use.as_ref().and_then(|in_use| in_use.dpop.clone());
+        let key = {
+            let mut state = self.state();
+            state.serves_anyone = state.in_use.is_none();
+            state.in_use.as_ref().and_then(|in_use| in_use.dpop.clone())
+        };
         if let Some(key) = key {
             key.learn_nonce(Verifier::ResourceServer, acceptance.url, acceptance.headers);
         }

@@ -198,6 +198,48 @@ async fn a_sign_in_of_another_process_is_found_on_the_next_use() {
     assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-0");
 }
 
+/// A look is at files, in another thread: with each of many calls it was most of what a call cost.
+#[tokio::test]
+async fn a_server_that_takes_requests_of_anyone_is_no_reason_to_look_for_a_sign_in_before_each() {
+    let world = World::new();
+    let provider = provider(&world);
+    let (url, headers) = (SERVER.parse().unwrap(), HeaderMap::new());
+    let taken = |used: &Credentials| {
+        provider.on_answer(Acceptance::new(StatusCode::OK, &url, &headers, used)).unwrap();
+    };
+    let fetches = || provider.flight.snapshot().fetches;
+    for expected in 1..=3 {
+        taken(&provider.credentials().await.unwrap());
+        provider.credentials().await.unwrap();
+        provider.credentials().await.unwrap();
+        assert_eq!(fetches(), expected + 1, "the first look was before anything was known");
+        world.advance(Duration::from_secs(1));
+    }
+    // Who signs in is found a moment later, and at once where the server wants it.
+    provider.credentials().await.unwrap();
+    world.signed_in().await;
+    assert!(provider.credentials().await.unwrap().is_empty());
+    world.advance(Duration::from_secs(1));
+    assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-0");
+
+    let world = World::new();
+    let provider = self::provider(&world);
+    let none = provider.credentials().await.unwrap();
+    provider.on_answer(Acceptance::new(StatusCode::OK, &url, &headers, &none)).unwrap();
+    let none = provider.credentials().await.unwrap();
+    world.signed_in().await;
+    assert_eq!(bearer(&retried(refuse(&provider, &none, 401, INVALID, 0).await)), "Bearer at-0");
+
+    // After a refusal it is looked with each request again.
+    let world = World::new();
+    let provider = self::provider(&world);
+    provider.on_answer(Acceptance::new(StatusCode::OK, &url, &headers, &none)).unwrap();
+    login_required(refuse(&provider, &none, 401, INVALID, 0).await);
+    assert!(provider.credentials().await.unwrap().is_empty());
+    world.signed_in().await;
+    assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-0");
+}
+
 #[tokio::test]
 async fn f088_a_transient_error_keeps_the_tokens_and_is_tried_again_later() {
     let world = World::new();
