@@ -78,12 +78,13 @@ pub use crate::environment::Environment;
 
 /// Runs the command line `args` (the program's name first) and says how the process ends.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
-    let environment = environment.with_ancestors();
     let args: Vec<OsString> = args.into_iter().collect();
     let mut cli = match command_line::parse(&args) {
         Ok(cli) => cli,
         Err(ended) => return ended.into(),
     };
+    // Not for help or a version: every process above this one is looked at.
+    let environment = environment.with_ancestors();
     let (telemetry, layers) = Telemetry::start(&environment);
     logging::start(cli.global.verbose, &environment, layers);
     telemetry.explain();
