@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use mcp_auth::{AuthFuture, AuthProvider, Capabilities, Credentials, ProviderSnapshot, Recovery, Rejection};
+use mcp_auth::{
+    Acceptance, AuthError, AuthFuture, AuthProvider, Capabilities, Credentials, ProviderSnapshot, Recovery,
+    Rejection,
+};
 
 use super::{Event, SessionLog};
 
@@ -82,7 +85,70 @@ impl AuthProvider for LoggingProvider {
         })
     }
 
+    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+        self.inner.on_answer(acceptance)
+    }
+
+    fn invalidate(&self) {
+        self.inner.invalidate();
+    }
+
     fn snapshot(&self) -> ProviderSnapshot {
         self.inner.snapshot()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Counts what it is told.
+    #[derive(Debug, Default)]
+    struct Listener {
+        answers: AtomicU32,
+        invalidations: AtomicU32,
+    }
+
+    impl AuthProvider for Listener {
+        fn name(&self) -> &str {
+            "listener"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::default()
+        }
+
+        fn credentials(&self) -> AuthFuture<'_, Credentials> {
+            Box::pin(std::future::ready(Ok(Credentials::none())))
+        }
+
+        fn on_rejected<'a>(&'a self, _rejection: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+            Box::pin(std::future::ready(Ok(Recovery::Exhausted)))
+        }
+
+        fn on_answer(&self, _acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+            self.answers.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn invalidate(&self) {
+            self.invalidations.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Nonces are learned from answers, and a source may refuse one that is not its server's.
+    #[test]
+    fn what_a_provider_is_told_goes_through_the_log() {
+        let home = tempfile::tempdir().unwrap();
+        let inner = Arc::new(Listener::default());
+        let logging = LoggingProvider::new(inner.clone(), SessionLog::new(home.path(), "s"));
+        let (url, headers, used) =
+            ("http://h/".parse().unwrap(), http::HeaderMap::new(), Credentials::none());
+        logging.on_answer(Acceptance::new(http::StatusCode::OK, &url, &headers, &used)).unwrap();
+        logging.invalidate();
+        let heard = (inner.answers.load(Ordering::Relaxed), inner.invalidations.load(Ordering::Relaxed));
+        assert_eq!(heard, (1, 1));
     }
 }
