@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fb_h8_a_file_that_is_not_there_says_where_the_token_is_to_be() {
+    async fn a_file_that_is_not_there_says_where_the_token_is_to_be() {
         let error = provider(Path::new("/nowhere/token")).credentials().await.unwrap_err();
         assert_eq!(error.hint(), Some("put it into /nowhere/token, or change `file` of `auth`"), "{error}");
     }

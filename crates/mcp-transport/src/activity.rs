@@ -90,7 +90,7 @@ impl Activity {
     }
 
     /// The same for the many requests that are answered long before: they share one timer, which goes on from one to the next
-    /// while there are any. A timer that is set anew for each wakes the thread that waits for all of them, by two system calls.
+    /// while there are any. A timer of its own for each wakes the thread that waits for all of them, by two system calls.
     pub(crate) async fn falls_quiet_for(&self, limit: Duration, began: Instant) {
         {
             let mut rings = pin!(self.0.alarm.notified());

@@ -110,9 +110,11 @@ fn page(ask: &Ask, client: &mut TcpStream, tools: &str, cursor: &str) -> Option<
 
 #[test]
 fn s_m02_pages_are_counted_together() {
-    let big = format!(r#"{{"name":"a","description":"{}"}}"#, "d".repeat(2 << 20));
+    let text = "d".repeat(2 << 20);
+    // Each page with a tool of its own: one that comes twice ends the list.
+    let big = move |number| format!(r#"{{"name":"a{number}","description":"{text}"}}"#);
     let server = Hostile::start(move |ask, client| match ask.method.as_str() {
-        "tools/list" => page(ask, client, &big, &format!("c{}", ask.number)),
+        "tools/list" => page(ask, client, &big(ask.number), &format!("c{}", ask.number)),
         _ => None,
     });
     let (row, peak) = Home::with(server.entry()).status(&[UNHURRIED]);

@@ -242,7 +242,7 @@ fn s_b1_a_hosts_file_of_a_project_needs_approval_of_its_own() {
     assert_eq!(status(&setting)["reason"]["code"], "awaiting-approval");
     assert_eq!(server.connections(), 0);
 
-    setting.run(&["--from", "cursor", "approve", "web"], 0);
+    setting.run(&["--from", "cursor", "approve", "web", "--yes"], 0);
     assert_eq!(status(&setting)["status"], "connected");
     // An approval is of content.
     let mut changed = cursor(&server);

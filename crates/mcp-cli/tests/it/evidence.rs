@@ -165,7 +165,7 @@ fn fh_h14_what_ended_while_a_helper_ran_is_put_down_to_the_helper() {
     for command in [&["status", "s"][..], &["tools", "s"], &["call", "s", "echo", "{}"]] {
         let output = limited(command).expect_code(3);
         let all = format!("{}{}", output.stdout, output.stderr);
-        assert!(all.contains("helper") && all.contains("700ms"), "{output}");
+        assert!(all.contains("helper") && all.contains("700 ms"), "{output}");
     }
     let seen = row(&limited(&["status", "s", "--json"]).json(), "s");
     assert_eq!(
@@ -300,7 +300,7 @@ fn fh_h3_an_entry_that_was_rejected_says_where_and_leads_to_its_approval() {
         (&["call", "db", "x"], 3),
         (&["reconnect", "db"], 2),
         (&["wait", "db"], 3),
-        (&["login", "db"], 2),
+        (&["login", "db"], 3),
     ] {
         let output = setting.run(command, code);
         let all = format!("{}{}", output.stdout, output.stderr);

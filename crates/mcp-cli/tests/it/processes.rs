@@ -123,7 +123,7 @@ fn fa_a17_a18_a_server_that_is_slow_is_started_once_and_what_it_printed_is_told(
     let row = row(&output.json(), "s");
     assert_eq!((&row["reason"]["code"], &row["reason"]["attempts"]), (&json!("timeout"), &json!(1)));
     let message = message(&row);
-    assert!(message.contains("within 2 s") && message.contains("MCP_TIMEOUT"), "{message}");
+    assert!(message.contains("within 1500 ms") && message.contains("MCP_TIMEOUT"), "{message}");
     assert!(message.ends_with(": pulling image"), "{message}");
     assert_eq!(starts(&setting).len(), 1);
     let error = setting.mcplink(&["call", "s", "hello"]).env("MCP_TIMEOUT", "1500").run().expect_code(4);

@@ -18,6 +18,7 @@ use crate::setting::{Setting, http};
 /// Lines that begin like this are not run, and why.
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo ", "builds or tests the program: CI does both by other names"),
+    ("SIMULATION_SEED", "more seeds of a test, or one: CI runs two hundred"),
     ("eval \"$(mcplink completions bash)\"", "changes the shell it stands in: completion.rs drives it"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT=", "needs a collector: tests/otel has one"),
     ("mcplink demo", "takes half a minute: demo.rs runs it"),

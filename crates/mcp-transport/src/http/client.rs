@@ -481,7 +481,7 @@ async fn simulated(
             let mut response = reqwest::Response::from(answer.map(body));
             let headers = std::mem::take(response.headers_mut());
             let body = Body::new(response, Decoder::new(&headers));
-            Ok(Answer { method, status: body.response.status(), headers, body })
+            Ok(Answer { method, status: body.response.status(), headers, body, led_to: None })
         }
         Err((error, connect)) => Err(trouble::explain(error, Stage { connect, ..Stage::default() })),
     }

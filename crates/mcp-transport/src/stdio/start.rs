@@ -230,7 +230,7 @@ mod tests {
         let limit = Duration::from_millis(1200);
         let seen = described(endpoint(&script("echo 'pulling image' >&2"), limit)).await;
         assert_eq!((seen.0, seen.1), (ServerStatus::Failed, Some(ReasonCode::Timeout)));
-        let said = "the command was started and did not speak MCP within 2 s (PATIENCE allows more): ";
+        let said = "the command was started and did not speak MCP within 1200 ms (PATIENCE allows more): ";
         assert_eq!(seen.2, format!("{said}pulling image"));
         assert_eq!(starts(&file), 1, "half an installation was thrown away");
         let (.., asked) = described(endpoint(&script("printf 'Ok to proceed? (y) '"), limit)).await;

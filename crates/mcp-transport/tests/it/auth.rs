@@ -233,10 +233,9 @@ async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
     // What answers behind a redirect within the origin is not told as an answer of the endpoint.
     let server = FakeMcpServer::start().unwrap();
-    let there = || [Answer::redirect(302, "/login?state=canary"), Answer::status(404)];
-    server.next_answers(std::iter::repeat_with(there).take(8).flatten());
+    server.next_answers(std::iter::repeat_with(|| Answer::redirect(302, "/login?state=canary")).take(8));
     let words = described(&refused(&server, None).await);
-    assert!(words.contains("it redirects to /login, where this is the answer"), "{words}");
+    assert!(words.contains("it redirects to /login, and what answers there says: no such path"), "{words}");
     assert!(!words.contains("canary"), "{words}");
 }
 

@@ -452,7 +452,7 @@ async fn fb_t63_an_empty_cursor_is_a_cursor_in_the_modern_era_and_an_end_before_
 
 /// Cursors that go round, that are not heard, and pages that overlap; and two tools of one name.
 #[tokio::test]
-async fn fb_f111_what_is_listed_twice_counts_once() {
+async fn f111_what_is_listed_twice_counts_once() {
     let page = |tools: &[(&str, &str)], cursor: &str| {
         let tool = |(name, says): &(&str, &str)| json!({"name": name, "description": says, "inputSchema": {"type": "object"}});
         let tools: Vec<_> = tools.iter().map(tool).collect();

@@ -229,7 +229,7 @@ while IFS= read -r line; do
         tell notifications/resources/updated "$(meta),\"uri\":\"fake://a\""
         case $line in *fake://closing*) tell notifications/cancelled "\"requestId\":$id" ;; esac ;;
     *'"method":"notifications/cancelled"'*)
-        told=${line#*\"params\":\{}; tell x/cancelled "${report%\}\}}" ;;
+        report=${line#*\"params\":\{}; tell x/cancelled "${report%\}\}}" ;;
     esac
 done
 "#;

@@ -1,7 +1,7 @@
 //! Tokens as a [`CredentialSource`]: found in the store, refreshed, or minted by a machine grant.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};

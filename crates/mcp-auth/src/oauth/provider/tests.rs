@@ -1,4 +1,6 @@
 //! What the provider does with tokens, refusals and failures; what it sends, and what it does not.
+//!
+//! Longer than 500 lines because every case stands on the same scripted authorization server.
 
 use std::time::Duration;
 
