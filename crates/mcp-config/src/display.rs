@@ -31,13 +31,21 @@ pub(crate) fn display_url_text(url: &Text) -> String {
 
 /// A header value or environment value: its references, and `[redacted]` for each literal part.
 pub(crate) fn display_secret_text(value: &Text) -> String {
+    display_secret_text_by(value, display_command)
+}
+
+/// The same, with the commands of its references as `command` shows them.
+pub(crate) fn display_secret_text_by(value: &Text, command: impl Fn(&str) -> String) -> String {
     let mut shown = String::new();
     for (index, piece) in value.pieces().iter().enumerate() {
         match piece {
             Piece::Variable(variable) => {
                 shown.push_str(&variable_reference(&variable.name, variable.default.as_deref()))
             }
-            Piece::Secret(secret) => shown.push_str(&display_referred(secret)),
+            Piece::Secret(secret) => match reference::reference(&secret.written) {
+                Some(ReferenceText::Command(line)) => shown.push_str(&format!("${{cmd:{}}}", command(line))),
+                _ => shown.push_str(&display_referred(secret)),
+            },
             Piece::Literal(text) => {
                 let scheme = if index == 0 { scheme_of(text) } else { "" };
                 shown.push_str(scheme);

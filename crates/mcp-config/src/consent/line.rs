@@ -16,6 +16,9 @@ const LIMIT: usize = 4_000;
 /// How much is kept of a field, in columns, and so in words.
 const KEPT: usize = 200;
 
+/// What a shell may act on.
+const ACTING: &str = "`$(){};|&<>\\^\n";
+
 /// What ends a line for a shell, an interpreter or a reader (UAX #14).
 const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 
@@ -157,12 +160,14 @@ fn decides_what_runs(variable: &str, value: &str) -> bool {
         || value.contains("://")
         || value.contains(char::is_whitespace)
         || value.get(1..3) == Some(":\\");
-    points && !mcp_text::is_credential_name(variable)
+    // What a shell could be made to run is no token, whatever it is called; blanks alone are in passphrases.
+    let runs = value.contains(['`', '(', ';', '|', '<', '>', '&']) || value.contains("${");
+    runs || points && !mcp_text::is_credential_name(variable)
 }
 
-/// Its references, and a mark for each literal part.
+/// Its references, and a mark for each literal part. A command in it would run, and is shown as one.
 fn secret(text: &str) -> String {
-    display::display_secret_text(&crate::Text::expand(text, &crate::Env::new()))
+    display::display_secret_text_by(&crate::Text::expand(text, &crate::Env::new()), words)
 }
 
 fn arguments(items: &[Node]) -> String {
@@ -198,9 +203,27 @@ fn words(text: &str) -> String {
         {
             return format!("{flag}={REDACTED}");
         }
-        mcp_text::Secrets::default().hide(&without_userinfo(word)).into_owned()
+        without_shapes(&without_userinfo(word))
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// What looks like a credential is hidden, and nothing that a shell acts on with it: a command in the place of a value would
+/// run unseen.
+fn without_shapes(word: &str) -> String {
+    let hide = |text: &str| mcp_text::Secrets::default().hide(text).into_owned();
+    let acting = |text: &str| text.chars().filter(|c| ACTING.contains(*c)).count();
+    let hidden = hide(word);
+    if acting(&hidden) == acting(word) {
+        return hidden;
+    }
+    word.split_inclusive(|c| ACTING.contains(c))
+        .map(|part| {
+            let end = part.len()
+                - part.chars().next_back().filter(|c| ACTING.contains(*c)).map_or(0, char::len_utf8);
+            hide(&part[..end]) + &part[end..]
+        })
+        .collect()
 }
 
 /// Nothing but a value: no blank, no reference, nothing that a shell acts on.

@@ -555,6 +555,36 @@ fn s_k1_who_decides_sees_what_would_run_and_which_variables_it_reads() {
     );
     assert!(text.contains("./mint --key [redacted] -H") && text.contains("&& rm x"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+    // A command in the place of a secret: it would run, whatever the field or its name is.
+    let run = r#"touch${IFS}/tmp/x"#;
+    for entry in [
+        format!(r#"{{"command": "sh", "args": ["-c", "token=\"a`{run}`\" exec srv"]}}"#),
+        format!(r#"{{"command": "sh", "args": ["-c", "token=$({run}) srv"]}}"#),
+        format!(r#"{{"command": "sh", "args": ["--header=X-Key:$({run})"]}}"#),
+        format!(r#"{{"command": "srv", "env": {{"API_KEY": "${{cmd:echo v; {run}}}"}}}}"#),
+        format!(r#"{{"command": "srv", "env": {{"API_KEY": "$({run})"}}}}"#),
+        format!(r#"{{"type": "http", "url": "https://h/mcp?token=${{cmd:{run}}}"}}"#),
+        format!(
+            r#"{{"type": "http", "url": "https://h/mcp", "headers": {{"Xc": "Bearer ${{cmd:echo v1; {run}}}"}}}}"#
+        ),
+        format!(r#"{{"type": "http", "url": "https://h/mcp", "headersHelper": "password=$({run}) ./mint"}}"#),
+        format!(
+            r#"{{"type": "http", "url": "https://h/mcp", "oauth": {{"clientSecret": "${{cmd:x; {run}}}"}}}}"#
+        ),
+    ] {
+        let (text, _) = shown(&entry);
+        assert!(text.contains(run), "{entry}: {text}");
+    }
+    // A value alone is hidden still, in the same places.
+    for entry in [
+        r#"{"command": "sh", "args": ["-c", "token=\"hunter2-hunter2\" exec srv"]}"#,
+        r#"{"type": "http", "url": "https://h/mcp", "headersHelper": "printf '{\"token\":\"hunter2-hunter2\"}'"}"#,
+        r#"{"type": "http", "url": "https://h/mcp", "headers": {"Xc": "${cmd:mint --key hunter2-hunter2}"}}"#,
+        r#"{"command": "srv", "env": {"API_KEY": "hunter2-hunter2"}}"#,
+    ] {
+        let (text, _) = shown(entry);
+        assert!(!text.contains("hunter2-hunter2"), "{entry}: {text}");
+    }
     // Nor can an end hide behind a long start, or an escape sequence clear what was shown.
     let (text, _) =
         shown(&format!(r#"{{"command": "sh", "args": ["-c", "\u001b[2J{} evil"]}}"#, "a ".repeat(5000)));
