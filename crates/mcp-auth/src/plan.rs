@@ -193,14 +193,14 @@ pub struct Link {
 /// # Examples
 ///
 /// ```
-/// use mcp_auth::{AuthPlan, AuthSettings, HelperSpec, ProviderKind, Role};
+/// use mcp_auth::{AuthPlan, AuthSettings, HelperSpec, ProviderKind, ProviderRole};
 ///
 /// let mut settings = AuthSettings::default();
 /// settings.helper = Some(HelperSpec::new("my-sso token", "."));
 /// let plan = AuthPlan::resolve(&settings);
-/// assert_eq!(plan.role(ProviderKind::HeadersHelper), Some(Role::Authority));
+/// assert_eq!(plan.role(ProviderKind::HeadersHelper), Some(ProviderRole::Authority));
 /// // Asked only after the helper had its turn, and never in its place.
-/// assert_eq!(plan.role(ProviderKind::OAuth), Some(Role::Fallback));
+/// assert_eq!(plan.role(ProviderKind::OAuth), Some(ProviderRole::Fallback));
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AuthPlan {

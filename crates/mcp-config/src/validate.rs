@@ -30,10 +30,10 @@ pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
 /// # Examples
 ///
 /// ```
-/// use mcp_config::{Env, Place, validate_text};
+/// use mcp_config::{Env, ConfigSource, validate_text};
 ///
 /// let text = r#"{"mcpServers": {"docs": {"type": "http", "ulr": "https://docs.example/mcp"}}}"#;
-/// let problems = validate_text(Place::File("mcp.json".into()), text, &Env::new());
+/// let problems = validate_text(ConfigSource::File("mcp.json".into()), text, &Env::new());
 /// assert!(problems.iter().any(|problem| problem.to_line().contains("ulr")));
 /// ```
 pub fn validate_text(place: ConfigSource, text: &str, env: &Env) -> Vec<Problem> {
