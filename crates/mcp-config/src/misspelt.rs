@@ -92,6 +92,8 @@ fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
     }
     if is_kind {
         return Some(match rest.starts_with(of_a_shell) && !rest.trim().is_empty() {
+            // No shell reads what goes to a server, and nothing else has a blank there.
+            true if rest.starts_with(char::is_whitespace) => of_blank(word),
             true => {
                 let message =
                     format!("${{{word}:…}} is how a shell cuts its variable {word}, and no shell reads this");
@@ -125,6 +127,15 @@ fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
 }
 
 const FORMS: &str = "${env:NAME}, ${file:PATH}, ${cmd:COMMAND} or ${keyring:SERVICE/NAME}";
+
+/// A known kind with a blank before what it names.
+fn of_blank(kind: &str) -> Misspelt {
+    Misspelt {
+        message: format!("the reference ${{{kind}:…}} has a blank behind its colon"),
+        hint: "write what it names right behind the colon".to_owned(),
+        certain: true,
+    }
+}
 
 /// A known kind that leads nowhere. Security: what stands in its place is not repeated, unless it is a plain name.
 fn of_kind(kind: &str, rest: &str) -> Misspelt {
@@ -188,6 +199,9 @@ mod tests {
             ("${x:y}", IN_A_HEADER, "no reference of the kind `x`"),
             ("${file:1:2}", IN_A_HEADER, "no shell reads this"),
             ("${file: }", IN_A_HEADER, "names no file"),
+            ("${keyring: mcp/t}", IN_A_HEADER, "has a blank behind its colon"),
+            ("${env: TOKEN}", IN_A_HEADER, "has a blank behind its colon"),
+            ("${cmd:\tmint}", IN_A_HEADER, "has a blank behind its colon"),
             ("${vault:0:3} ${x:1}", &[], ""),
             // Of a shell, of another host, of none; and what leads somewhere.
             ("${x:=1}", &[], ""),
@@ -203,6 +217,21 @@ mod tests {
                 assert_eq!(found.is_some(), expected, "{written} of {reader:?}: {found:?}");
                 assert!(found.is_none_or(|found| found.contains(said)), "{written} of {reader:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_no_reader_gives_a_meaning_is_an_error_and_not_a_warning() {
+        let certain = |written: &str| {
+            let found = misspelt(&Text::expand(written, &Env::new()), Readers::Server);
+            found.first().map(|found| found.certain)
+        };
+        for written in ["${keyring:tok}", "${vault:x}", "${keyring: mcp/t}", "${env: TOKEN}", "${cmd: mint}"]
+        {
+            assert_eq!(certain(written), Some(true), "{written}");
+        }
+        for written in ["${corp-store:t}", "${file:1:2}"] {
+            assert_eq!(certain(written), Some(false), "{written}");
         }
     }
 
