@@ -101,7 +101,7 @@ impl<'l> ToolsOffer<'l> {
         self.definitions().count()
     }
 
-    /// How many cannot be approved by anybody.
+    /// How many cannot be approved.
     pub(crate) fn unusable(&self) -> usize {
         self.rows.iter().filter(|row| row.state == ToolState::Ambiguous).count()
     }

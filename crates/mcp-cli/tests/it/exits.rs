@@ -45,8 +45,8 @@ const WITHOUT_SERVER: &[(&str, [i32; 5])] = &[
     ("call NAME echo text", [2, 2, 2, 2, 2]),
 ];
 
-#[test]
-fn fa_a113_each_command_ends_as_the_table_of_exit_codes_says() {
+/// A home with an entry for each of [`MET`]; the servers end with what is returned beside it.
+fn home() -> (Setting, [FakeMcpServer; 5]) {
     let builder = || {
         FakeMcpServer::builder()
             .tools(vec![Tool::echo()])
@@ -69,6 +69,33 @@ fn fa_a113_each_command_ends_as_the_table_of_exit_codes_says() {
         .with("off", http(&open))
         .disabled(&["off"])
         .project_file(json!({ "unapproved": http(&open) }));
+    (setting, [open, refusing, missing, foreign, hanging])
+}
+
+#[test]
+fn fa_a113_each_outcome_of_one_server_has_its_exit_code() {
+    let (setting, _servers) = home();
+    for (names, code) in [
+        (&["open"][..], 0),
+        (&["off"], 0),
+        (&["open", "off"], 0),
+        (&["invalid"], 2),
+        (&["refusing"], 3),
+        (&["unapproved"], 3),
+        (&["missing"], 4),
+        (&["foreign"], 6),
+        (&["hanging", "--timeout", "300ms"], 7),
+        (&["refusing", "missing"], 8),
+        (&["refusing", "unapproved", "open"], 3),
+    ] {
+        setting.run(&[&["status"], names].concat(), code);
+        setting.run(&[&["status", "--json"], names].concat(), code);
+    }
+}
+
+#[test]
+fn fa_a113_each_command_ends_as_the_table_of_exit_codes_says() {
+    let (setting, _servers) = home();
     let of_servers = TABLE
         .iter()
         .flat_map(|(line, codes)| MET.map(|name| line.replace("NAME", name)).into_iter().zip(*codes));

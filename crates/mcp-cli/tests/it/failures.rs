@@ -53,40 +53,6 @@ fn f117_an_unknown_name_suggests_the_nearest_and_ends_at_once() {
 }
 
 #[test]
-fn fa_a113_each_outcome_of_one_server_has_its_exit_code() {
-    let open = FakeMcpServer::start().unwrap();
-    let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
-    let missing = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
-    let foreign = FakeMcpServer::builder().always(Answer::json(json!({}))).start().unwrap();
-    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
-    let setting = Setting::of("open", http(&open))
-        .with("refusing", http(&refusing))
-        .with("missing", http(&missing))
-        .with("foreign", http(&foreign))
-        .with("hanging", http(&hanging))
-        .with("invalid", json!({ "type": "http" }))
-        .with("off", http(&open))
-        .disabled(&["off"])
-        .project_file(json!({ "unapproved": http(&open) }));
-    for (names, code) in [
-        (&["open"][..], 0),
-        (&["off"], 0),
-        (&["open", "off"], 0),
-        (&["invalid"], 2),
-        (&["refusing"], 3),
-        (&["unapproved"], 3),
-        (&["missing"], 4),
-        (&["foreign"], 6),
-        (&["hanging", "--timeout", "300ms"], 7),
-        (&["refusing", "missing"], 8),
-        (&["refusing", "unapproved", "open"], 3),
-    ] {
-        setting.run(&[&["status"], names].concat(), code);
-        setting.run(&[&["status", "--json"], names].concat(), code);
-    }
-}
-
-#[test]
 fn a_command_that_needs_a_server_says_in_three_lines_why_it_has_none() {
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
     let missing = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
