@@ -166,6 +166,17 @@ impl CertifiedProvider {
         self.ask(&json!({ "introspect": token }), "introspected")["active"] == true
     }
 
+    /// An assertion about an account, of an issuer that the provider takes assertions of.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    #[must_use]
+    pub fn assertion(&self, claims: &Value) -> String {
+        let asserted = self.ask(&json!({ "assert": claims }), "asserted");
+        asserted["assertion"].as_str().expect("a JWT").to_owned()
+    }
+
     fn ask(&self, command: &Value, answer: &str) -> Value {
         // Held until the answer is there, so that no other question gets it.
         let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
