@@ -2,6 +2,7 @@
 
 use mcp_auth::oauth::Revocation;
 use mcp_connect::LoginError;
+use mcp_text::shell_word;
 use serde_json::json;
 
 use super::login::failed;
@@ -9,6 +10,7 @@ use crate::app::App;
 use crate::args::LogoutArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::loaded::LoadedConfig;
 use crate::sign_in::attempt;
 use crate::view::shown;
 
@@ -31,7 +33,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         if app.json {
             app.print_json(
                 &json!({"schemaVersion": 1, "name": name, "forgotten": 1, "clientSecretForgotten": false,
-                    "revocations": []}),
+                    "revocations": [], "others": []}),
             );
         } else {
             app.output.out(&format!("signed out of {name}\n"));
@@ -63,13 +65,17 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         let revocations: Vec<_> =
             outcomes.iter().map(|(issuer, outcome)| json!({"issuer": issuer, "outcome": outcome})).collect();
         app.print_json(&json!({"schemaVersion": 1, "name": name, "forgotten": done.forgotten,
-                "clientSecretForgotten": done.secret_forgotten, "revocations": revocations}));
+                "clientSecretForgotten": done.secret_forgotten, "revocations": revocations,
+                "others": done.others}));
         return Ok(ExitStatus::Success);
     }
     if done.forgotten == 0 {
         app.output.out(&format!("{name} had no sign-in\n"));
     } else {
         app.output.out(&format!("signed out of {name}\n"));
+    }
+    for note in sharing(&loaded, name, &done.others) {
+        app.output.note(&note);
     }
     if done.secret_forgotten {
         app.output.note("note: the client secret that was kept for it is removed, too\n");
@@ -86,6 +92,42 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         }
     }
     Ok(ExitStatus::Success)
+}
+
+/// What a shared sign-in (`oauth.share`) makes of the end of one: who still has it, and what ends that as well.
+fn sharing(loaded: &LoadedConfig, name: &str, others: &[String]) -> Vec<String> {
+    let shares = |name: &str| {
+        let remote = loaded.entry(name).and_then(|entry| entry.remote());
+        remote.and_then(|remote| remote.oauth.as_ref()).is_some_and(|oauth| oauth.shares_issuer)
+    };
+    let (sharing, signed_in): (Vec<_>, Vec<_>) = others.iter().partition(|other| shares(other));
+    let ended = |names: &[&String]| {
+        names
+            .iter()
+            .map(|name| format!("mcplink logout {}", shell_word(name)))
+            .collect::<Vec<_>>()
+            .join(" && ")
+    };
+    let named = |names: &[&String]| {
+        names.iter().map(|name| shown::name(name).to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let mut notes = Vec::new();
+    if shares(name) && !signed_in.is_empty() {
+        notes.push(format!(
+            "note: {} shares the sign-in of {}, and is signed in by it again at its next connection; to end that: {}\n",
+            shown::name(name),
+            named(&signed_in),
+            ended(&signed_in)
+        ));
+    }
+    if !sharing.is_empty() {
+        notes.push(format!(
+            "note: {} may have a token of the same sign-in (oauth.share), which is kept; to end that: {}\n",
+            named(&sharing),
+            ended(&sharing)
+        ));
+    }
+    notes
 }
 
 fn note_of(text: &str) -> String {

@@ -396,12 +396,20 @@ fn one_sign_in_serves_the_servers_of_its_issuer_that_a_person_says_share_it() {
     let refused = setting.run(&["status", "p", "--json"], 2).json();
     assert_eq!(refused["servers"][0]["reason"]["code"], "config", "{refused:#}");
     // The sign-in that is shared is renewed as before, and ends for all.
-    desk.run(&setting, &["logout", "t"], 0);
+    let said = desk.run(&setting, &["logout", "t"], 0).stderr;
+    assert!(said.contains("t shares the sign-in of s") && said.contains("mcplink logout s"), "{said}");
     desk.run(&setting, &["status", "t"], 0);
     assert_eq!(desk.sent(&setting, &[]), of_s);
-    desk.run(&setting, &["logout", "s"], 0);
-    desk.run(&setting, &["logout", "t"], 0);
+    let said = desk.run(&setting, &["logout", "s"], 0).stderr;
+    assert!(said.contains("t may have a token") && said.contains("mcplink logout t"), "{said}");
+    let said = desk.run(&setting, &["logout", "t", "--json"], 0).json();
+    assert_eq!((&said["forgotten"], &said["others"]), (&json!(1), &json!([])));
     desk.run(&setting, &["status", "t"], 3);
+    // Who shares nothing hears nothing of others.
+    desk.run(&setting, &["login", "s"], 0);
+    desk.run(&setting, &["login", "u"], 0);
+    let said = desk.run(&setting, &["logout", "u"], 0);
+    assert!(!said.stderr.contains("shares") && !said.stderr.contains("oauth.share"), "{said}");
 }
 
 #[test]

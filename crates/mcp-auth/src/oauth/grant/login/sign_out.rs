@@ -1,6 +1,7 @@
 //! Signing out, and forgetting everything about a server.
 
 use super::super::super::store::{ClientKey, StoredTokens, TokenKey};
+use super::super::super::urls::same_issuer;
 use super::super::revoke::revoke;
 use super::OAuthLogin;
 use crate::AuthError;
@@ -24,6 +25,9 @@ pub struct CompletedSignOut {
     pub secret_forgotten: bool,
     /// For each issuer, whether it has revoked the tokens.
     pub revocations: Vec<(String, Revocation)>,
+    /// The other servers with a sign-in of this account at one of these issuers, sorted: with `share: "issuer"`, a sign-in of one
+    /// serves another, so that a person has to hear of them.
+    pub others: Vec<String>,
 }
 
 /// Whether tokens were revoked at their authorization server (RFC 7009).
@@ -77,7 +81,8 @@ impl OAuthLogin {
 
     async fn sign_out(&self, revoke: bool, extent: SignOutScope) -> Result<CompletedSignOut, AuthError> {
         let ctx = &self.ctx;
-        let mut done = CompletedSignOut { forgotten: 0, secret_forgotten: false, revocations: Vec::new() };
+        let (revocations, others) = (Vec::new(), Vec::new());
+        let mut done = CompletedSignOut { forgotten: 0, secret_forgotten: false, revocations, others };
         let mut issuers = Vec::new();
         let all = ctx.store.list(Some(&ctx.target.name)).await?;
         let account = ctx.target.account.as_deref();
@@ -93,7 +98,23 @@ impl OAuthLogin {
             issuers.push(key.issuer().to_owned());
         }
         done.secret_forgotten = ctx.forget_secrets(&issuers).await?;
+        done.others = self.others(&issuers).await;
         Ok(done)
+    }
+
+    /// Nobody, where the store cannot tell: what was asked for is done.
+    async fn others(&self, issuers: &[String]) -> Vec<String> {
+        let (target, store) = (&self.ctx.target, &self.ctx.store);
+        let kept = if issuers.is_empty() { Vec::new() } else { store.list(None).await.unwrap_or_default() };
+        let mut others: Vec<_> = kept
+            .iter()
+            .filter(|key| key.server_name() != target.name && key.account() == target.account.as_deref())
+            .filter(|key| issuers.iter().any(|issuer| same_issuer(issuer, key.issuer())))
+            .map(|key| key.server_name().to_owned())
+            .collect();
+        others.sort();
+        others.dedup();
+        others
     }
 
     async fn revoke(&self, key: &TokenKey, tokens: &StoredTokens) -> Revocation {
