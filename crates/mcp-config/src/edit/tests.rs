@@ -139,6 +139,23 @@ fn a_text_that_is_not_understood_is_refused_with_its_place() {
     assert!(apply("{", &["a"], &Change::Remove).is_err());
 }
 
+/// A text that no reader would take back is not handed out.
+#[test]
+fn what_would_break_the_file_is_refused() {
+    let deep = format!("{}1{}", "[".repeat(json::MAX_DEPTH), "]".repeat(json::MAX_DEPTH));
+    let deep = Value::parse(&deep).unwrap();
+    let refused = apply("{\"a\": {}}", &["a", "b"], &Change::Set(deep)).unwrap_err();
+    assert_eq!(refused.kind(), EditErrorKind::Unsafe);
+    for bytes in ["{} // c", "// c\n1 // d", "1 /* c */ // d"] {
+        let refused = restored(r#"{"a": 1, "b": 2}"#, &["a"], bytes).unwrap_err();
+        assert_eq!(refused.kind(), EditErrorKind::Unsafe, "{bytes}");
+    }
+    assert_eq!(
+        restored(r#"{"a": 1, "b": 2}"#, &["a"], "{} /* c */").unwrap(),
+        r#"{"a": {} /* c */, "b": 2}"#
+    );
+}
+
 #[test]
 fn values_have_an_order_and_show_no_secrets() {
     let value = Value::parse("{\"b\": \"canary\", /* c */ \"a\": [1.50, null], \"b\": {}}").unwrap();

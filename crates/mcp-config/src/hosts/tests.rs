@@ -11,7 +11,7 @@ use super::{Format, Host};
 use crate::source::{Content, FilePurpose, Source};
 use crate::{
     BridgeCommand, Config, ConfigSource, Env, HostListing, HostTarget, Locations, Platform, Problem,
-    ProblemCode, Project, Request, Severity,
+    ProblemCode, Project, Request, Severity, WrapError,
 };
 
 const FIELDS: &str = include_str!("../../tests/host_fields.jsonl");
@@ -195,6 +195,29 @@ fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
     let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
     let other = r#"{"mcpServers": {"s": {"command": "/bin/other"}}}"#;
     assert!(target.unwrapped(other, "s", &through, Some("{}")).is_err());
+}
+
+#[test]
+fn what_was_done_to_a_table_meanwhile_is_kept_or_refused() {
+    let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
+    let codex = |text: &str| read(Host::named("codex").unwrap(), text).target;
+    // The last line had no end, and another table came behind it.
+    let text = "[mcp_servers.s]\r\nurl = 'https://h.example'";
+    let edit = codex(text).wrapped(text, "s", &through).unwrap();
+    let more = format!("{}\r\n[tui]\r\nx = 1\r\n", edit.text);
+    let back = codex(&more).unwrapped(&more, "s", &through, edit.original.as_deref()).unwrap();
+    assert_eq!(back, format!("{text}\r\n\r\n[tui]\r\nx = 1\r\n"));
+    // A host wrote the table as a value, or the value as a table: what stood there does not fit, and nothing is written.
+    let (table, value) =
+        ("[mcp_servers.s]\ncommand = '/bin/mcplink'\n", "mcp_servers.s = { command = '/bin/mcplink' }\n");
+    for (now, original) in [(table, "{ url = 'https://h.example' }"), (value, "[mcp_servers.s]\nurl = 'x'\n")]
+    {
+        let refused = codex(now).unwrapped(now, "s", &through, Some(original));
+        assert!(matches!(refused, Err(WrapError::NotEdited(_))), "{now} {refused:?}");
+    }
+    // A table below the entry has its name and stands first.
+    let text = "[mcp_servers.s.s]\nA = 'b'\n[mcp_servers.s]\ncommand = 'x'\n";
+    assert!(codex(text).wrapped(text, "s", &through).is_err());
 }
 
 /// Servers that a person may have meant are named where they are not read; a file of settings has none.

@@ -103,7 +103,7 @@ impl Offer {
         let mut inputs = Inputs::default();
         let url = Template::with_variables(&url, node, true, &mut inputs).map_err(said)?;
         let headers = pairs(node, "headers", is_header_name, &mut inputs)?;
-        Ok(Self { way: Way::Remote { kind, url, headers }, inputs: inputs.0, notes: Vec::new() })
+        Ok(Self { way: Way::Remote { kind, url, headers }, inputs: inputs.finished(), notes: Vec::new() })
     }
 
     pub(super) fn of_package(node: &Node<'_>) -> Result<Self, UnusableOffer> {
@@ -122,7 +122,7 @@ impl Offer {
             arguments: package.arguments(names),
             environment,
         };
-        Ok(Self { way, inputs: inputs.0, notes: package.notes })
+        Ok(Self { way, inputs: inputs.finished(), notes: package.notes })
     }
 
     /// What comes first is what is taken where a person says nothing.

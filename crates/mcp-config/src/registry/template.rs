@@ -62,8 +62,7 @@ impl RegistryInput {
                 Some("filepath") => InputFormat::FilePath,
                 _ => InputFormat::Text,
             },
-            // One that everybody can read in a registry is none.
-            default: node.plain_of("default")?.filter(|_| !secret),
+            default: node.plain_of("default")?,
             choices: choices?,
             repeated: node.flag_of("isRepeated")?.unwrap_or_default(),
         })
@@ -141,7 +140,7 @@ pub(crate) fn variable_part(name: &str) -> String {
 
 /// The inputs of an offer, each once.
 #[derive(Debug, Default)]
-pub(super) struct Inputs(pub(super) Vec<RegistryInput>);
+pub(super) struct Inputs(Vec<RegistryInput>);
 
 impl Inputs {
     /// The number of an input; what is said of it in several places holds together.
@@ -155,8 +154,17 @@ impl Inputs {
         known.secret |= input.secret;
         known.repeated &= input.repeated;
         known.description = known.description.take().or(input.description);
-        known.default = known.default.take().or(input.default).filter(|_| !known.secret);
+        known.default = known.default.take().or(input.default);
         at
+    }
+
+    /// All of them, once nothing more is said of any.
+    pub(super) fn finished(mut self) -> Vec<RegistryInput> {
+        // What everybody can read in a registry is no secret; whatever part of a description calls it one, it is not written.
+        for input in self.0.iter_mut().filter(|input| input.secret) {
+            input.default = None;
+        }
+        self.0
     }
 }
 
@@ -231,11 +239,8 @@ impl Template {
         for piece in &template.0 {
             if let Piece::Input(at) = piece {
                 let input = &mut inputs.0[*at];
-                input.required |= own.required && input.default.is_none();
+                input.required |= own.required;
                 input.secret |= own.secret;
-                if input.secret {
-                    input.default = None;
-                }
             }
         }
         Ok(template)

@@ -298,6 +298,85 @@ fn s_r2_the_variable_of_a_secret_means_nothing_else() {
 }
 
 #[test]
+fn s_r6_the_default_of_a_secret_is_asked_for_and_never_written() {
+    let remote = |url: &str, variables: Json, headers: Json| json!({ "remotes": [{ "type": "sse", "url": url, "variables": variables, "headers": headers }] });
+    let package = |more: (&str, Json)| {
+        let mut package = json!({ "registryType": "npm", "identifier": "x", "version": "1.0.0" });
+        package[more.0] = more.1;
+        json!({ "packages": [package] })
+    };
+    let (plain, secret) = (json!({ "default": "canary" }), json!({ "default": "canary", "isSecret": true }));
+    let (host, none) = ("https://h.example/", json!({}));
+    for (what, description) in [
+        ("itself", remote("https://h.example/{k}", json!({ "k": secret }), json!([]))),
+        (
+            "a header",
+            remote(
+                host,
+                none.clone(),
+                json!([{ "name": "k", "default": "canary", "isSecret": true, "isRequired": true }]),
+            ),
+        ),
+        (
+            "the header that it is a part of",
+            remote(
+                host,
+                none.clone(),
+                json!([{ "name": "X", "value": "B {k}", "isSecret": true, "isRequired": true, "variables": { "k": plain } }]),
+            ),
+        ),
+        (
+            "the second place of two",
+            remote(
+                "https://h.example/{k}",
+                json!({ "k": plain }),
+                json!([{ "name": "X", "value": "{k}", "variables": { "k": secret } }]),
+            ),
+        ),
+        (
+            "the first place of two",
+            remote(
+                "https://h.example/{k}",
+                json!({ "k": secret }),
+                json!([{ "name": "X", "value": "{k}", "variables": { "k": plain } }]),
+            ),
+        ),
+        (
+            "a header behind one that needs it",
+            remote(
+                host,
+                none.clone(),
+                json!([
+                    { "name": "X", "value": "{k}", "isRequired": true, "variables": { "k": plain } },
+                    { "name": "Y", "value": "{k}", "variables": { "k": secret } },
+                ]),
+            ),
+        ),
+        (
+            "a variable",
+            package((
+                "environmentVariables",
+                json!([{ "name": "k", "default": "canary", "isSecret": true, "isRequired": true }]),
+            )),
+        ),
+        (
+            "an argument",
+            package((
+                "packageArguments",
+                json!([{ "type": "named", "name": "--k", "valueHint": "k", "default": "canary", "isSecret": true, "isRequired": true }]),
+            )),
+        ),
+    ] {
+        let offer = server(&description).offers.remove(0);
+        let Err(DraftError::Missing(missing)) = offer.draft(&Answers::default()) else { panic!("{what}") };
+        assert!(missing.iter().all(|input| input.secret && input.default.is_none()), "{what}: {missing:?}");
+        let id = missing[0].id.clone();
+        let entry = entry(&offer, &[(&id, "${MINE}")]);
+        assert!(entry.contains("${MINE}") && !entry.contains("canary"), "{what}: {entry}");
+    }
+}
+
+#[test]
 fn s_r3_a_package_is_a_name_and_runs_by_its_own_runner() {
     let unusable = |package: Json| {
         let mut server = server(&json!({ "packages": [package] }));

@@ -179,10 +179,16 @@ pub(super) fn wrapped(text: &str, name: &str, through: &BridgeCommand) -> Result
             (new, None)
         }
     };
-    if others(text, name) != others(&new, name) || !is_wrapped(&new, name, through) {
+    // A header that names another table has the fields in it now.
+    if !is_wrapped(&new, name, through) {
         return Err(OTHER_FORM);
     }
-    Ok(WrapEdit { text: new, original })
+    Ok(WrapEdit { text: only_changed(text, new, name)?, original })
+}
+
+/// `new`, where it is TOML and says beside the entry what `text` does.
+fn only_changed(text: &str, new: String, name: &str) -> Result<String, WrapError> {
+    if others(text, name) == others(&new, name) { Ok(new) } else { Err(OTHER_FORM) }
 }
 
 fn has_more_keys(header: &str, name: &str) -> bool {
@@ -216,7 +222,12 @@ pub(super) fn unwrapped(
         return Err(WrapError::Changed);
     }
     let new = match (at(text, name)?, original) {
-        (TablePlace::Tables(blocks), Some(original)) => replaced(text, &blocks, original),
+        (TablePlace::Tables(blocks), Some(original)) => {
+            // The last line of a file may have no end, and be the last one no more.
+            let is_within = blocks.last().is_some_and(|last| last.end < text.len());
+            let gap = if is_within && !original.ends_with('\n') { line_end(text) } else { "" };
+            replaced(text, &blocks, &format!("{original}{gap}"))
+        }
         (TablePlace::Value(span), Some(original)) => {
             format!("{}{original}{}", &text[..span.start], &text[span.end..])
         }
@@ -230,10 +241,7 @@ pub(super) fn unwrapped(
         }
         _ => return Err(WrapError::Changed),
     };
-    if others(text, name) != others(&new, name) {
-        return Err(OTHER_FORM);
-    }
-    Ok(new)
+    only_changed(text, new, name)
 }
 
 /// Whether the entry starts what `through` does.
