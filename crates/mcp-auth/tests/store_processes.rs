@@ -5,11 +5,9 @@
 #![cfg(feature = "oauth")]
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
-use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mcp_auth::oauth::store::{
@@ -17,6 +15,7 @@ use mcp_auth::oauth::store::{
     refresh_once,
 };
 use mcp_auth::{AuthError, AuthErrorKind, Secret};
+use mcp_harness::{Leeway, RotatingServer, Seeded, Worker, WorkerOrders};
 use url::Url;
 
 fn key() -> TokenKey {
@@ -29,89 +28,13 @@ fn tokens(access: &str, refresh: &str) -> StoredTokens {
     tokens
 }
 
-// ── an authorization server ──────────────────────────────────────────────────────────────────────────
-
-/// Rotates one refresh token, and takes its reuse for theft. One line in, one line out.
-///
-/// A client that is killed between the answer and its own disk cannot know the new token, so, like servers in
-/// the field, this one honours the previous token for as long as its successor has not been used.
-struct Rotating {
-    address: SocketAddr,
-    state: Arc<Mutex<Family>>,
-}
-
-#[derive(Debug, Default)]
-struct Family {
-    current: u64,
-    /// The successor has been seen, so its predecessor is dead.
-    current_used: bool,
-    requests: u64,
-    revoked: bool,
-    leeway: bool,
-}
-
-impl Family {
-    fn answer(&mut self, presented: &str) -> String {
-        self.requests += 1;
-        let number = presented.strip_prefix("refresh-").and_then(|number| number.parse::<u64>().ok());
-        let honoured = match number {
-            Some(number) if number == self.current => true,
-            Some(number) => self.leeway && number + 1 == self.current && !self.current_used,
-            None => false,
-        };
-        if self.revoked || !honoured {
-            self.revoked = true;
-            return "invalid_grant".to_owned();
-        }
-        if number == Some(self.current) {
-            self.current += 1;
-        }
-        self.current_used = false;
-        format!("access-{0} refresh-{0}", self.current)
-    }
-}
-
-impl Rotating {
-    fn start(delay: Duration, leeway: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(Family { leeway, ..Family::default() }));
-        let family = Arc::clone(&state);
-        // Ends with the test process; it is not waited for.
-        std::thread::spawn(move || {
-            // One after the other, as they came: what a killed client had sent is dealt with before whatever its
-            // successor sends, however late a busy machine gets to either.
-            for stream in listener.incoming().flatten() {
-                let mut line = String::new();
-                if BufReader::new(&stream).read_line(&mut line).is_ok() && line.ends_with('\n') {
-                    let answer = family.lock().unwrap().answer(line.trim());
-                    std::thread::sleep(delay);
-                    // The client may have been killed.
-                    let _ = writeln!(&stream, "{answer}");
-                }
-            }
-        });
-        Self { address, state }
-    }
-}
+// ── worker processes ─────────────────────────────────────────────────────────────────────────────────
 
 fn exchange(address: SocketAddr, spent: &StoredTokens) -> Result<StoredTokens, RefreshError> {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        writeln!(stream, "{}", spent.refresh_token.as_ref().unwrap().expose())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
     let error = |kind| AuthError::new(kind, "refresh");
-    match ask() {
-        Ok(answer) => match answer.trim().split_once(' ') {
-            Some((access, refresh)) => Ok(tokens(access, refresh)),
-            None if answer.trim() == "invalid_grant" => {
-                Err(RefreshError::InvalidGrant(error(AuthErrorKind::SignInExpired)))
-            }
-            None => Err(RefreshError::Unavailable(error(AuthErrorKind::Unavailable))),
-        },
+    match RotatingServer::exchange(address, spent.refresh_token.as_ref().unwrap().expose()) {
+        Ok(Some((access, refresh))) => Ok(tokens(&access, &refresh)),
+        Ok(None) => Err(RefreshError::InvalidGrant(error(AuthErrorKind::SignInExpired))),
         Err(_) => Err(RefreshError::Unavailable(error(AuthErrorKind::Unavailable))),
     }
 }
@@ -124,73 +47,20 @@ async fn refresh(dir: &Path, used: StoredTokens, address: SocketAddr) -> Refresh
     refresh_once(Arc::new(FileTokenStore::new(dir)), request, ask).await
 }
 
-// ── worker processes ─────────────────────────────────────────────────────────────────────────────────
-
-struct Worker(Child);
-
-impl Worker {
-    /// Starts a process with these orders and waits until it is about to begin.
-    fn start(orders: &[&str]) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "worker", "--nocapture", "--test-threads=1"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        writeln!(child.stdin.as_mut().unwrap(), "{}", orders.join("\t")).unwrap();
-        let mut worker = Self(child);
-        assert_eq!(worker.says(), "ready");
-        worker
-    }
-
-    /// The next line that the worker itself wrote; the test harness writes some too.
-    fn says(&mut self) -> String {
-        // Byte by byte, because a buffer would swallow what comes next.
-        let out = self.0.stdout.as_mut().unwrap();
-        let mut line = Vec::new();
-        loop {
-            let mut byte = [0];
-            assert_eq!(out.read(&mut byte).unwrap(), 1, "the worker has ended");
-            match byte[0] {
-                b'\n' => {
-                    let text = String::from_utf8(std::mem::take(&mut line)).unwrap();
-                    if let Some((_, said)) = text.split_once("worker: ") {
-                        return said.to_owned();
-                    }
-                }
-                byte => line.push(byte),
-            }
-        }
-    }
-
-    fn go(&mut self) {
-        writeln!(self.0.stdin.as_mut().unwrap(), "go").unwrap();
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // SIGKILL on Unix: the process gets no chance to tidy up.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A process with these orders that is about to begin.
+fn begin(orders: &[&str]) -> Worker {
+    let mut worker = Worker::start(&orders.join("\t"), &[]).unwrap();
+    assert_eq!(worker.says().unwrap(), "ready");
+    worker
 }
 
 #[test]
 #[ignore = "started by the other tests, in processes of its own"]
 fn worker() {
-    let mut lines = std::io::stdin().lines();
-    if std::io::stdin().is_terminal() {
-        return;
-    }
-    let Some(Ok(orders)) = lines.next() else { return };
+    let Some(WorkerOrders { first: orders, mut lines, .. }) = WorkerOrders::read() else { return };
     let orders: Vec<&str> = orders.split('\t').collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let say = |what: &str| {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "worker: {what}").and_then(|()| out.flush()).unwrap();
-    };
+    let say = WorkerOrders::say;
     let mut said = false;
     let mut once = |say: &dyn Fn(&str)| {
         if !std::mem::replace(&mut said, true) {
@@ -243,23 +113,10 @@ fn numbered(number: u64) -> StoredTokens {
 /// then, however slow the machine is.
 fn kill_somewhere(mut worker: Worker, round: u64, seeded: &mut Seeded) {
     if round.is_multiple_of(2) {
-        assert_eq!(worker.says(), "done once");
+        assert_eq!(worker.says().unwrap(), "done once");
     }
     std::thread::sleep(Duration::from_micros(seeded.below(12_000)));
     drop(worker);
-}
-
-/// A small generator, so that the moments of death are the same in every run.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        // Marsaglia's xorshift64.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
 }
 
 fn files_in(dir: &Path) -> Vec<String> {
@@ -275,19 +132,18 @@ async fn f086_fb_a17_32_processes_spend_a_rotating_token_once() {
     let store = FileTokenStore::new(home.path());
     store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();
     // Long enough for the others to arrive; without leeway, a second request would end the sign-in.
-    let server = Rotating::start(Duration::from_millis(300), false);
+    let server = RotatingServer::start(Duration::from_millis(300), Leeway::None).unwrap();
 
-    let orders = ["refresh", home.path().to_str().unwrap(), &server.address.to_string()];
-    let mut workers: Vec<Worker> = (0..32).map(|_| Worker::start(&orders)).collect();
-    workers.iter_mut().for_each(Worker::go);
-    let mut said: Vec<String> = workers.iter_mut().map(Worker::says).collect();
+    let orders = ["refresh", home.path().to_str().unwrap(), &server.address().to_string()];
+    let mut workers: Vec<Worker> = (0..32).map(|_| begin(&orders)).collect();
+    workers.iter_mut().for_each(|worker| worker.tell("go").unwrap());
+    let mut said: Vec<String> = workers.iter_mut().map(|worker| worker.says().unwrap()).collect();
     drop(workers);
 
     said.sort();
     assert_eq!(said[31], "refreshed access-1", "{said:?}");
     assert!(said[..31].iter().all(|line| line == "found access-1"), "{said:?}");
-    let sent = server.state.lock().map(|family| (family.requests, family.revoked)).unwrap();
-    assert_eq!(sent, (1, false));
+    assert_eq!((server.requests(), server.is_revoked()), (1, false));
     let kept = store.load(&key()).await.unwrap().unwrap();
     assert_eq!(kept.refresh_token, Some(Secret::new("refresh-1")));
     assert_eq!(kept.generation, 1);
@@ -299,12 +155,12 @@ async fn fb_x01_killed_200_times_in_a_refresh_the_sign_in_still_works() {
     let home = tempfile::tempdir().unwrap();
     let store = FileTokenStore::new(home.path());
     store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();
-    let server = Rotating::start(Duration::ZERO, true);
-    let orders = ["refresh-forever", home.path().to_str().unwrap(), &server.address.to_string()];
+    let server = RotatingServer::start(Duration::ZERO, Leeway::Previous).unwrap();
+    let orders = ["refresh-forever", home.path().to_str().unwrap(), &server.address().to_string()];
 
-    let mut seeded = Seeded(0x5eed_0f0a_0075);
+    let mut seeded = Seeded::new(0x5eed_0f0a_0075);
     for round in 0..200 {
-        kill_somewhere(Worker::start(&orders), round, &mut seeded);
+        kill_somewhere(begin(&orders), round, &mut seeded);
 
         let kept = store.load(&key()).await.expect("readable").expect("not lost");
         assert_eq!(
@@ -316,10 +172,10 @@ async fn fb_x01_killed_200_times_in_a_refresh_the_sign_in_still_works() {
 
     let used = store.load(&key()).await.unwrap().unwrap();
     let generation = used.generation;
-    let outcome = refresh(home.path(), used, server.address).await;
+    let outcome = refresh(home.path(), used, server.address()).await;
     let RefreshOutcome::Refreshed(new) = outcome else { panic!("{outcome:?}") };
     assert_eq!(new.generation, generation + 1);
-    assert!(!server.state.lock().unwrap().revoked);
+    assert!(!server.is_revoked());
     // What the killed left behind is gone: one file for the tokens, and no copy of a secret beside it.
     assert_eq!(files_in(&home.path().join("tokens")).len(), 1);
 }
@@ -330,11 +186,11 @@ async fn f098_killed_200_times_in_a_write_the_file_is_old_or_new() {
     let store = FileTokenStore::new(home.path());
     store.save(&key(), &numbered(0)).await.unwrap();
 
-    let mut seeded = Seeded(0x5eed_0f0a_0098);
+    let mut seeded = Seeded::new(0x5eed_0f0a_0098);
     let mut last = 0;
     for round in 0..200 {
         let first = (last + 1).to_string();
-        let worker = Worker::start(&["save-forever", home.path().to_str().unwrap(), &first]);
+        let worker = begin(&["save-forever", home.path().to_str().unwrap(), &first]);
         kill_somewhere(worker, round, &mut seeded);
 
         let kept = store.load(&key()).await.expect("readable").expect("not lost");

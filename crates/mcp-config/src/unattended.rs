@@ -1,4 +1,8 @@
-//! The `auth` of an entry: how credentials are obtained without a person.
+//! The `auth` of an entry as it is written: words and references, of which nothing was read.
+//!
+//! `lower` makes `mcp_auth::UnattendedSpec` of it, which says what is to be done: sources that can be read, and
+//! commands with their environment. The two have like fields and are apart, because this one exists without the feature `auth`, and
+//! an entry is shown, compared and approved as it is written.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -6,10 +6,8 @@
 #![cfg(all(feature = "postgres", feature = "redis", unix))]
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
-use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mcp_auth::oauth::store::shared::{SealingKeys, SharedTokenStore};
@@ -18,7 +16,7 @@ use mcp_auth::oauth::store::{
     refresh_once,
 };
 use mcp_auth::{AuthError, AuthErrorKind, Secret};
-use mcp_harness::{RealDatabase, real_or_skip};
+use mcp_harness::{Leeway, RealDatabase, RotatingServer, Seeded, Worker, WorkerOrders, real_or_skip};
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -36,87 +34,20 @@ fn tokens(access: &str, refresh: &str) -> StoredTokens {
     tokens
 }
 
-// ── an authorization server ──────────────────────────────────────────────────────────────────────────
-
-/// Rotates one refresh token, and takes its reuse for theft. One line in, one line out.
-///
-/// A client that is killed between the answer and the database cannot know the new token, so, like servers in the field,
-/// this one honours the previous token for as long as its successor has not been used.
-struct Rotating {
-    address: SocketAddr,
-    family: Arc<Mutex<Family>>,
-}
-
-#[derive(Debug, Default)]
-struct Family {
-    current: u64,
-    is_current_used: bool,
-    requests: u64,
-    is_revoked: bool,
-}
-
-impl Family {
-    fn answer(&mut self, presented: &str) -> String {
-        self.requests += 1;
-        let number = presented.strip_prefix("refresh-").and_then(|number| number.parse::<u64>().ok());
-        let is_honoured = match number {
-            Some(number) if number == self.current => true,
-            Some(number) => number + 1 == self.current && !self.is_current_used,
-            None => false,
-        };
-        if self.is_revoked || !is_honoured {
-            self.is_revoked = true;
-            return "invalid_grant".to_owned();
-        }
-        if number == Some(self.current) {
-            self.current += 1;
-        }
-        self.is_current_used = false;
-        format!("access-{0} refresh-{0}", self.current)
-    }
-}
-
-impl Rotating {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let family = Arc::new(Mutex::new(Family::default()));
-        let answering = Arc::clone(&family);
-        // Ends with the test process; it is not waited for.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let mut line = String::new();
-                if BufReader::new(&stream).read_line(&mut line).is_ok() && line.ends_with('\n') {
-                    let answer = answering.lock().unwrap().answer(line.trim());
-                    // Long enough to be killed in.
-                    std::thread::sleep(Duration::from_millis(20));
-                    let _ = writeln!(&stream, "{answer}");
-                }
-            }
-        });
-        Self { address, family }
-    }
-}
+// ── the machines ─────────────────────────────────────────────────────────────────────────────────────
 
 fn exchange(address: SocketAddr, spent: &StoredTokens) -> Result<StoredTokens, RefreshError> {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        writeln!(stream, "{}", spent.refresh_token.as_ref().unwrap().expose())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
     let error = |kind| AuthError::new(kind, "refresh");
-    match ask() {
-        Ok(answer) => match answer.trim().split_once(' ') {
-            Some((access, refresh)) => Ok(tokens(access, refresh)),
-            None if answer.trim() == "invalid_grant" => {
-                Err(RefreshError::InvalidGrant(error(AuthErrorKind::SignInExpired)))
-            }
-            None => Err(RefreshError::Unavailable(error(AuthErrorKind::Unavailable))),
-        },
+    match RotatingServer::exchange(address, spent.refresh_token.as_ref().unwrap().expose()) {
+        Ok(Some((access, refresh))) => Ok(tokens(&access, &refresh)),
+        Ok(None) => Err(RefreshError::InvalidGrant(error(AuthErrorKind::SignInExpired))),
         Err(_) => Err(RefreshError::Unavailable(error(AuthErrorKind::Unavailable))),
     }
+}
+
+fn rotating() -> RotatingServer {
+    // Long enough to be killed in.
+    RotatingServer::start(Duration::from_millis(20), Leeway::Previous).unwrap()
 }
 
 async fn refresh(store: &SharedTokenStore, used: StoredTokens, address: SocketAddr) -> RefreshOutcome {
@@ -127,74 +58,24 @@ async fn refresh(store: &SharedTokenStore, used: StoredTokens, address: SocketAd
     refresh_once(Arc::new(store.clone()), request, ask).await
 }
 
-// ── the machines ─────────────────────────────────────────────────────────────────────────────────────
-
-struct Machine {
-    process: Child,
-    output: BufReader<ChildStdout>,
+fn machine(url: &str, address: SocketAddr) -> Worker {
+    Worker::start(&format!("{url}\t{address}\tagain"), &[]).unwrap()
 }
 
-impl Machine {
-    fn start(url: &str, address: SocketAddr) -> Self {
-        Self::with(url, address, None)
-    }
-
-    /// With these authorities alone, and one try: it tells what came of it.
-    fn with(url: &str, address: SocketAddr, authorities: Option<&str>) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .envs(authorities.map(|file| ("SSL_CERT_FILE", file)))
-            .args(["--ignored", "--exact", "worker", "--nocapture", "--test-threads=1"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let mut machine = Self { process, output };
-        let tries = if authorities.is_some() { "once" } else { "again" };
-        machine.tell(&format!("{url}\t{address}\t{tries}"));
-        machine
-    }
-
-    fn tell(&mut self, line: &str) {
-        writeln!(self.process.stdin.as_mut().unwrap(), "{line}").unwrap();
-    }
-
-    /// The next line that the worker itself wrote; the test harness writes some too.
-    fn says(&mut self) -> String {
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "the machine has ended");
-            if let Some((_, said)) = line.split_once("worker: ") {
-                return said.trim().to_owned();
-            }
-        }
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // SIGKILL: the process gets no chance to tidy up.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// What comes of one try with these authorities alone.
+fn one_try(url: &str, address: SocketAddr, authority: &str) -> String {
+    let environment = [("SSL_CERT_FILE", authority)];
+    Worker::start(&format!("{url}\t{address}\tonce"), &environment).unwrap().says().unwrap()
 }
 
 #[test]
 #[ignore = "started by the other tests, in processes of its own"]
 fn worker() {
-    let mut lines = std::io::stdin().lines();
-    if std::io::stdin().is_terminal() {
-        return;
-    }
-    let Some(Ok(orders)) = lines.next() else { return };
+    let Some(WorkerOrders { first: orders, lines, .. }) = WorkerOrders::read() else { return };
     let (orders, tries) = orders.rsplit_once('\t').unwrap();
     let (url, address) = orders.split_once('\t').unwrap();
     let address = address.parse().unwrap();
-    let say = |what: &str| {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "worker: {what}").and_then(|()| out.flush()).unwrap();
-    };
+    let say = WorkerOrders::say;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let store = runtime.block_on(async { open(url) });
     // 64 processes that begin at once on two busy processors may find the database slow.
@@ -227,19 +108,6 @@ fn worker() {
     }
 }
 
-/// A small generator, so that the moments of death are the same in every run.
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, limit: u64) -> u64 {
-        // Marsaglia's xorshift64.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
 // ── the promises ─────────────────────────────────────────────────────────────────────────────────────
 
 async fn keeps_the_contract(database: &RealDatabase) {
@@ -257,28 +125,27 @@ async fn is_shared_by_64_machines_that_are_switched_off_at_random(database: &Rea
     let url = database.url();
     let store = open(&url);
     store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();
-    let server = Rotating::start();
-    let mut machines: Vec<Machine> = (0..64).map(|_| Machine::start(&url, server.address)).collect();
+    let server = rotating();
+    let mut machines: Vec<Worker> = (0..64).map(|_| machine(&url, server.address())).collect();
     for machine in &mut machines {
-        assert_eq!(machine.says(), "ready");
+        assert_eq!(machine.says().unwrap(), "ready");
     }
 
-    let mut seeded = Seeded(0x5eed_0f14_0007);
+    let mut seeded = Seeded::new(0x5eed_0f14_0007);
     let mut ended = "access-0".to_owned();
     for expiry in 0..6 {
-        let before = server.family.lock().unwrap().requests;
-        machines.iter_mut().for_each(|machine| machine.tell(&ended));
+        let before = server.requests();
+        machines.iter_mut().for_each(|machine| machine.tell(&ended).unwrap());
         let deaths = if expiry == 0 { 0 } else { 4 };
         for _ in 0..deaths {
             std::thread::sleep(Duration::from_millis(seeded.below(15)));
             let victim = usize::try_from(seeded.below(machines.len() as u64)).unwrap();
             drop(machines.swap_remove(victim));
         }
-        let said: Vec<String> = machines.iter_mut().map(Machine::says).collect();
+        let said: Vec<String> = machines.iter_mut().map(|machine| machine.says().unwrap()).collect();
         assert!(said.iter().all(|token| *token == said[0] && token.starts_with("access-")), "{said:?}");
-        let family = server.family.lock().unwrap();
-        assert!(!family.is_revoked, "a refresh token was spent twice: {family:?}");
-        let sent = family.requests - before;
+        assert!(!server.is_revoked(), "a refresh token was spent twice: {server:?}");
+        let sent = server.requests() - before;
         // Who is switched off in the middle of a request leaves it to another machine.
         assert!(sent >= 1 && sent <= 1 + deaths, "{sent} requests for one expiry with {deaths} deaths");
         assert_ne!(said[0], ended);
@@ -295,21 +162,21 @@ async fn is_down_for_a_while(database: &mut RealDatabase) {
     let store = open(&database.url());
     store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();
     let used = store.load(&key()).await.unwrap().unwrap();
-    let server = Rotating::start();
+    let server = rotating();
 
     database.stop();
-    let outcome = refresh(&store, used.clone(), server.address).await;
+    let outcome = refresh(&store, used.clone(), server.address()).await;
     let RefreshOutcome::Unavailable(error) = outcome else { panic!("{outcome:?}") };
     assert_eq!(error.kind(), AuthErrorKind::Unavailable);
     let text = format!("{error} {error:?} {store:?}");
     assert!(text.contains("shared token store") && text.contains("127.0.0.1"), "{text}");
     assert!(!text.contains("canary"), "{text}");
-    assert_eq!(server.family.lock().unwrap().requests, 0);
+    assert_eq!(server.requests(), 0);
 
     database.resume();
     // What Redis held is gone with it here; a person or a deployment puts it back.
     store.save(&key(), &used).await.unwrap();
-    let outcome = refresh(&store, used, server.address).await;
+    let outcome = refresh(&store, used, server.address()).await;
     assert!(matches!(outcome, RefreshOutcome::Refreshed(_)), "{outcome:?}");
     store.remove(&key()).await.unwrap();
 }
@@ -326,7 +193,7 @@ fn speaks_tls(database: &RealDatabase) {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
     for (authority, expected) in [("authority.pem", "ready"), ("client-authority.pem", "certificate")] {
         let authority = certificates().join(authority).display().to_string();
-        let said = Machine::with(&database.url(), nowhere, Some(&authority)).says();
+        let said = one_try(&database.url(), nowhere, &authority);
         assert!(said.contains(expected) && !said.contains("canary"), "{authority}: {said}");
     }
 }
@@ -347,7 +214,7 @@ fn both_speak_tls_with_an_authority_of_the_operators_own() {
         if plain.starts_with("redis") {
             let authority = certificates().join("authority.pem").display().to_string();
             let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
-            let said = Machine::with(&plain, nowhere, Some(&authority)).says();
+            let said = one_try(&plain, nowhere, &authority);
             assert!(said != "ready" && !said.contains("canary"), "{said}");
         }
     }

@@ -58,12 +58,14 @@ pub(super) fn client_config_with(
         named.extend(certificates(file)?);
     }
     let name = tls.server_name.as_ref().map(|name| server_name(name)).transpose()?;
-    let verifier =
-        LazyVerifier { provider: provider.clone(), named, unusable, name, loaded: OnceLock::new() };
-    let verifier: Arc<dyn ServerCertVerifier> = match tls.takes_any_certificate {
-        true => Arc::new(AnyCertificate(verifier)),
-        false => Arc::new(verifier),
-    };
+    let verifier = Arc::new(LazyVerifier {
+        provider: provider.clone(),
+        takes_any_certificate: tls.takes_any_certificate,
+        named,
+        unusable,
+        name,
+        loaded: OnceLock::new(),
+    });
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| {
@@ -180,6 +182,8 @@ fn certificates(file: &TrustFile) -> Result<Vec<CertificateDer<'static>>, Transp
 #[derive(Debug)]
 struct LazyVerifier {
     provider: Arc<CryptoProvider>,
+    /// A person said that every certificate will do. The peer still has to have its key, which the signatures show.
+    takes_any_certificate: bool,
     named: Vec<CertificateDer<'static>>,
     /// What was named as well, and cannot be used.
     unusable: Vec<String>,
@@ -260,6 +264,9 @@ impl ServerCertVerifier for LazyVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
+        if self.takes_any_certificate {
+            return Ok(ServerCertVerified::assertion());
+        }
         let server_name = self.name.as_ref().unwrap_or(server_name);
         if let Some(judged) = self.judge_named(end_entity, server_name, now) {
             return judged;
@@ -291,45 +298,6 @@ impl ServerCertVerifier for LazyVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Takes every certificate, and still wants the peer to have its key.
-#[derive(Debug)]
-struct AnyCertificate(LazyVerifier);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
     }
 }
 
@@ -373,6 +341,7 @@ mod tests {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = LazyVerifier {
             provider,
+            takes_any_certificate: false,
             named: Vec::new(),
             unusable: Vec::new(),
             name: None,
