@@ -60,6 +60,7 @@ mod bridge;
 mod broken;
 mod bundles;
 #[cfg(unix)]
+mod canaries;
 mod chains;
 mod complete;
 #[cfg(unix)]

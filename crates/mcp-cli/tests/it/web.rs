@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use crate::setting::{Setting, http, with_headers, with_helper};
 
 /// A page that is served.
-struct Served<'a> {
+pub(crate) struct Served<'a> {
     running: Running<'a>,
     port: u16,
 }
 
 impl<'a> Served<'a> {
-    fn start(setting: &'a Setting) -> Self {
+    pub(crate) fn start(setting: &'a Setting) -> Self {
         let running = setting.mcplink(&["menu", "--web", "--json", "--non-interactive"]).start();
         let first = running.wait_for_stdout("the address", |text| text.contains('\n'));
         let port = first.split("127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
@@ -61,7 +61,7 @@ impl<'a> Served<'a> {
     }
 
     /// The line that carries the token.
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let address = self.address();
         let code = address.split_once("#code=").unwrap().1;
         let (status, answer) = self.post("/begin", "", &json!({ "code": code }).to_string());
@@ -72,7 +72,7 @@ impl<'a> Served<'a> {
 
     /// What is told until a document is like this.
     #[track_caller]
-    fn report(&self, token: &str, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
+    pub(crate) fn report(&self, token: &str, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
         let mut stream = self.connect();
         let host = format!("Host: 127.0.0.1:{}\r\n", self.port);
         stream.write_all(format!("GET /events HTTP/1.1\r\n{host}{token}\r\n").as_bytes()).unwrap();
