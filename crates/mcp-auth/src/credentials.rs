@@ -6,10 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
 
-use crate::RequestSigner;
 use crate::reserved::reserved;
+use crate::{AuthError, RequestSigner, signing};
+
+/// The provider whose headers may be no credentials, but route: those that a configuration fixes.
+pub(crate) const STATIC_HEADERS: &str = "static-headers";
 
 /// One header and the provider that supplied it.
 #[derive(Clone)]
@@ -22,7 +27,7 @@ struct SuppliedHeader {
 
 impl SuppliedHeader {
     fn is_credential(&self) -> bool {
-        self.provider != crate::static_headers::NAME || is_credential(&self.name)
+        self.provider != STATIC_HEADERS || is_credential(&self.name)
     }
 }
 
@@ -190,8 +195,24 @@ impl Credentials {
         self.0.signer.is_some()
     }
 
-    pub(crate) fn signer(&self) -> Option<&dyn RequestSigner> {
-        self.0.signer.as_deref()
+    /// Puts the headers that their signer makes for this request into `headers`; nothing where there is
+    /// [no signer](Self::signs). What is not for credentials is left out, as in [`Credentials::new`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the signer, and [`TimedOut`](crate::AuthErrorKind::TimedOut) and
+    /// [`SourceFailed`](crate::AuthErrorKind::SourceFailed) for one that hangs or panics. `headers` are as they were then.
+    pub async fn sign(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &mut HeaderMap,
+        body: &Bytes,
+    ) -> Result<(), AuthError> {
+        match self.0.signer.as_deref() {
+            Some(signer) => signing::sign(signer, method, url, headers, body).await,
+            None => Ok(()),
+        }
     }
 
     /// Which fetch this value came from; unique in the process.

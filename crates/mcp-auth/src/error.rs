@@ -2,8 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A boxed future: the provider is chosen at run time, and one box is noise beside a network round trip.
+pub type AuthFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + 'a>>;
 
 /// The kind of an [`AuthError`]; status and retry are decided from it, never from the text.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -89,15 +89,15 @@ pub use build::Parts;
 pub use challenge::Challenge;
 pub use credentials::Credentials;
 pub use doubts::doubts;
-pub use error::{AuthError, AuthErrorKind, LackingSecret};
+pub use error::{AuthError, AuthErrorKind, AuthFuture, LackingSecret};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
 pub use helper::{HeadersHelper, HelperRun, plugin};
 pub use outline::outline;
 pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, ProviderRole, Supply};
 pub use provider::{
-    Acceptance, AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport,
-    ProviderSnapshot, Recovery, Rejection,
+    Acceptance, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,
+    Recovery, Rejection,
 };
 pub use renewals::Renewals;
 pub use secret::Secret;

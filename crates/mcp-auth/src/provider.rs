@@ -1,17 +1,12 @@
 //! The two traits of this crate, and the values that pass through them.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use crate::{AuthError, Challenge, Credentials};
-
-/// A boxed future: the provider is chosen at run time, and one box is noise beside a network round trip.
-pub type AuthFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + 'a>>;
+use crate::{AuthError, AuthFuture, Challenge, Credentials};
 
 /// Supplies headers for one server, and says what to do when the server rejects them.
 ///

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use url::Url;
 
 use crate::reserved::reserved;
-use crate::{AuthError, AuthErrorKind, AuthFuture, Credentials};
+use crate::{AuthError, AuthErrorKind, AuthFuture};
 
 /// How long a signer may take: it may ask an agent, a key store or a key distribution center.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -88,47 +88,38 @@ impl fmt::Debug for SigningRequest<'_> {
     }
 }
 
-impl Credentials {
-    /// Puts the headers that their signer makes for this request into `headers`; nothing where there is
-    /// [no signer](Self::signs). What is not for credentials is left out, as in [`Credentials::new`].
-    ///
-    /// # Errors
-    ///
-    /// Those of the signer, and [`AuthErrorKind::TimedOut`] and [`AuthErrorKind::SourceFailed`] for one that hangs or
-    /// panics. `headers` are as they were then.
-    pub async fn sign(
-        &self,
-        method: &Method,
-        url: &Url,
-        headers: &mut HeaderMap,
-        body: &Bytes,
-    ) -> Result<(), AuthError> {
-        let Some(signer) = self.signer() else { return Ok(()) };
-        let request = SigningRequest::new(method, url, headers, body);
-        let signing = guarded(|| signer.sign(request), "sign the request");
-        let timed_out = || {
-            let message = format!("sign the request: its signer did not answer within {} s", LIMIT.as_secs());
-            AuthError::new(AuthErrorKind::TimedOut, message)
-        };
-        let signatures = tokio::time::timeout(LIMIT, signing).await.unwrap_or_else(|_| Err(timed_out()))?;
-        let mut last = None;
-        for (name, mut value) in signatures {
-            // The name of a value that follows another one of the same name is not repeated.
-            let is_first = name.is_some();
-            last = name.or(last);
-            let Some(name) = &last else { continue };
-            if let Some(why) = reserved(name) {
-                tracing::warn!(header = %name, %why, "left out a header of a signer");
-                continue;
-            }
-            value.set_sensitive(true);
-            match is_first {
-                true => drop(headers.insert(name, value)),
-                false => drop(headers.append(name, value)),
-            }
+/// Puts the headers that `signer` makes for this request into `headers`, which are as they were where that fails.
+pub(crate) async fn sign(
+    signer: &dyn RequestSigner,
+    method: &Method,
+    url: &Url,
+    headers: &mut HeaderMap,
+    body: &Bytes,
+) -> Result<(), AuthError> {
+    let request = SigningRequest::new(method, url, headers, body);
+    let signing = guarded(|| signer.sign(request), "sign the request");
+    let timed_out = || {
+        let message = format!("sign the request: its signer did not answer within {} s", LIMIT.as_secs());
+        AuthError::new(AuthErrorKind::TimedOut, message)
+    };
+    let signatures = tokio::time::timeout(LIMIT, signing).await.unwrap_or_else(|_| Err(timed_out()))?;
+    let mut last = None;
+    for (name, mut value) in signatures {
+        // The name of a value that follows another one of the same name is not repeated.
+        let is_first = name.is_some();
+        last = name.or(last);
+        let Some(name) = &last else { continue };
+        if let Some(why) = reserved(name) {
+            tracing::warn!(header = %name, %why, "left out a header of a signer");
+            continue;
         }
-        Ok(())
+        value.set_sensitive(true);
+        match is_first {
+            true => drop(headers.insert(name, value)),
+            false => drop(headers.append(name, value)),
+        }
     }
+    Ok(())
 }
 
 /// What `start` begins, with a panic of it as its failure; `what` goes on after "failed to".
@@ -154,6 +145,7 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     use super::*;
+    use crate::Credentials;
 
     #[derive(Clone, Copy, Debug)]
     enum Signer {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The name of this provider.
-pub(crate) const NAME: &str = "static-headers";
+pub(crate) use crate::credentials::STATIC_HEADERS as NAME;
 
 /// Sends the same headers with every request. There is nothing to recover: what was refused is all there is.
 ///

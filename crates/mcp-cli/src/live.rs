@@ -7,7 +7,10 @@ pub(crate) mod description;
 pub(crate) mod elsewhere;
 pub(crate) mod entry;
 pub(crate) mod follow;
+#[cfg(unix)]
+mod places;
 pub(crate) mod serve;
+pub(crate) mod session;
 #[cfg_attr(not(all(unix, feature = "share")), path = "live/unshared.rs")]
 mod share;
 #[cfg_attr(not(unix), path = "live/absent.rs")]

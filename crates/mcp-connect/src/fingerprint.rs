@@ -14,7 +14,7 @@ use mcp_transport::{Endpoint, Server};
 use ring::digest::{Context, SHA256};
 
 use crate::late::forget_terminal;
-use crate::{ConfiguredServer, Description, HostOptions};
+use crate::{Description, HostOptions};
 
 /// What an entry comes to, as a one-way digest: equal where a connection would be the same one. Made of secrets, so it is
 /// compared, and neither shown nor kept.
@@ -27,19 +27,6 @@ impl Fingerprint {
         let mut digest = Sha256(Context::new(&SHA256));
         value.hash(&mut digest);
         digest.fingerprint()
-    }
-
-    pub(crate) fn of_server(options: &HostOptions, server: &ConfiguredServer) -> Self {
-        let settings = server.auth.as_ref().map(|auth| auth.plan.settings());
-        Parts { description: &server.description, options, state: &server.state, settings }.fingerprint()
-    }
-
-    /// The same whichever file says so.
-    pub(crate) fn of_connection(options: &HostOptions, server: &ConfiguredServer) -> Self {
-        let settings = server.auth.as_ref().map(|auth| auth.plan.settings());
-        let (scope, source) = (String::new(), String::new());
-        let description = &Description { scope, source, ..server.description.clone() };
-        Parts { description, options, state: &server.state, settings }.fingerprint()
     }
 
     /// Its bytes, to derive another digest from.
@@ -62,15 +49,15 @@ impl fmt::Debug for Fingerprint {
 
 /// What an entry comes to.
 #[derive(Clone)]
-struct Parts<'a> {
-    description: &'a Description,
-    options: &'a HostOptions,
-    state: &'a Result<Server, NoContact>,
-    settings: Option<&'a AuthSettings>,
+pub(crate) struct Parts<'a> {
+    pub(crate) description: &'a Description,
+    pub(crate) options: &'a HostOptions,
+    pub(crate) state: &'a Result<Server, NoContact>,
+    pub(crate) settings: Option<&'a AuthSettings>,
 }
 
 impl Parts<'_> {
-    fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut digest = Sha256(Context::new(&SHA256));
         let Self { description, options, state, settings } = self;
         // What is shown of an address or a command follows from them, and the chain from the settings.

@@ -2,81 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use mcp_auth::oauth::store::shared::SharedTokenStore;
 use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, SignInRecord, TokenStore};
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider, OAuthSettings, Renewals};
 use mcp_auth::{AuthError, AuthSettings, HttpExchange, Secret, Target};
-use mcp_config::{Config, Env, Locations, Platform, ServerEntry};
+use mcp_config::{Config, ServerEntry};
 use mcp_status::{ActionFacts, StatusReport};
 use mcp_text::Secrets;
 use mcp_transport::exchange::ExchangeSink;
 use mcp_transport::fleet::FleetEntry;
 use mcp_transport::supervisor::{NoContact, StatusSnapshot};
-use mcp_transport::{ClientInfo, ClientOptions, Connector, Server};
-use url::Url;
+use mcp_transport::{Connector, Server};
 
-use crate::{ConfiguredServer, Providers, ServerAuth};
-
-/// Names where the client metadata document is hosted.
-const CLIENT_METADATA_URL: &str = "MCPLINK_CLIENT_METADATA_URL";
-
-/// What a program sets once for all its servers.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct HostOptions {
-    /// Identity, limits and network settings of every connection. The name in it is what a person reads on the page that
-    /// asks for consent, and what authorization servers register.
-    pub client: ClientOptions,
-    /// The environment: what entries name, and what helpers and local servers inherit.
-    pub env: Env,
-    /// The current directory. A relative path in the environment begins there.
-    pub directory: PathBuf,
-    /// Where sign-ins are kept, in `tokens` below it; in memory alone where `None`.
-    pub state_dir: Option<PathBuf>,
-    /// A store that many machines share, in the place of the files of `state_dir`.
-    pub shared_store: Option<SharedTokenStore>,
-    /// The account of every server, whatever its entry says: which of several sign-ins is used.
-    pub account: Option<String>,
-    /// Where the client metadata document of the program is hosted, which is presented to authorization servers that take
-    /// one, unless an entry names another; over https.
-    pub client_metadata_url: Option<Url>,
-    /// The program runs for as long as its servers do, so that its environment may be older than what a person has set since.
-    pub lives_on: bool,
-    /// Providers of credentials of the program's own. Entries name them in [`AUTH_FIELD`](crate::AUTH_FIELD), where the
-    /// [request](mcp_config::Request::with_known_fields) knows that field.
-    pub providers: Providers,
-}
-
-impl HostOptions {
-    /// What `env` asks for ([`ClientOptions::from_env`]), for a program of this name and version in `directory`.
-    ///
-    /// Sign-ins are kept where [`Locations::state_dir`] says, which all programs on this crate have in common: a person who
-    /// signed in with one of them has signed in for all.
-    pub fn from_env(env: &Env, directory: &Path, program: ClientInfo) -> Self {
-        let mut client = ClientOptions::from_env(program, |name| env.var(name));
-        // As an entry spells them.
-        client.limit_names.start = Some("startupTimeoutMs of its entry or MCP_TIMEOUT".into());
-        client.limit_names.silence = Some("a longer timeout of its entry".into());
-        client.limit_names.entry = Some("timeout of its entry".into());
-        Self {
-            client,
-            state_dir: Locations::new(env, directory, Platform::CURRENT).state_dir,
-            shared_store: None,
-            env: env.clone(),
-            directory: directory.to_owned(),
-            account: None,
-            client_metadata_url: env
-                .var(CLIENT_METADATA_URL)
-                .and_then(|text| Url::parse(text).ok())
-                .filter(|url| url.scheme() == "https"),
-            lives_on: false,
-            providers: Providers::default(),
-        }
-    }
-}
+use crate::{ConfiguredServer, HostOptions, ServerAuth};
 
 /// Makes servers of entries, with one HTTP client, one set of sign-ins and one environment. Cheap to clone.
 ///
@@ -298,7 +238,7 @@ fn token_store(options: &HostOptions) -> Arc<dyn TokenStore> {
     match files(options.state_dir.as_deref()) {
         Some(files) => {
             #[cfg(feature = "keyring")]
-            let files = mcp_auth::oauth::store::KeyringTokenStore::new(Locations::NAME, files);
+            let files = mcp_auth::oauth::store::KeyringTokenStore::new(mcp_config::Locations::NAME, files);
             Arc::new(files)
         }
         // Without a home directory nothing can be kept beyond this process.
@@ -324,6 +264,7 @@ async fn secrets_in(store: &dyn TokenStore) -> Secrets {
 fn files(state_dir: Option<&Path>) -> Option<FileTokenStore> {
     state_dir.map(|directory| FileTokenStore::new(directory.join("tokens")))
 }
+
 /// By chance, and no secret.
 fn share() -> f64 {
     let chance = RandomState::new().hash_one(std::process::id());

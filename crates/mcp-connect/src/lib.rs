@@ -17,6 +17,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod description;
 mod examination;
 mod fingerprint;
 mod headers;
@@ -24,6 +25,7 @@ mod host;
 mod late;
 mod login;
 mod network;
+mod options;
 mod probe;
 mod providers;
 mod registry;
@@ -31,13 +33,15 @@ mod secrets;
 mod server;
 mod tools;
 
+pub use description::Description;
 pub use examination::{Cause, Check, CheckState, CheckTopic, Examination};
 pub use fingerprint::Fingerprint;
 pub use headers::{HeaderOutline, HeaderReport};
-pub use host::{Host, HostOptions};
+pub use host::Host;
 pub use login::{Login, LoginError, LoginRefusal};
+pub use options::HostOptions;
 pub use probe::Probe;
 pub use providers::{AUTH_FIELD, ProviderError, ProviderFactory, ProviderRequest, Providers};
 pub use registry::{Registry, RegistryError, RegistryErrorKind, RegistrySearch};
-pub use server::{ConfiguredServer, Description, ServerAuth};
+pub use server::{ConfiguredServer, ServerAuth};
 pub use tools::EntryTools;

@@ -8,7 +8,7 @@ use mcp_auth::{AuthError, AuthProvider, AuthSettings, CustomSpec, Secret, Target
 use mcp_config::{Config, Extra, Problem, Scope, ServerEntry};
 use serde::Deserialize;
 
-use crate::server::at;
+use crate::description::at;
 
 /// The field of an entry that names a provider of the program's own in its member `type`, and has its settings beside that.
 /// With `grant` or `file` in the place of `type` it is this crate's to read, whatever the program has.

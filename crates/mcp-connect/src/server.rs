@@ -1,6 +1,5 @@
 //! One entry with everything that is needed to contact it: entry → settings → plan → provider → server.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +10,7 @@ use mcp_auth::{
     AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderRole,
     ProviderSnapshot, SingleFlight, Target, TokenFile, UnattendedSpec, UnattendedSupply,
 };
-use mcp_config::{
-    Config, ConfigSource, EntryTransport, Gate, Origin, Pointer, Problem, RemoteKind, ServerEntry, Severity,
-    Stdio,
-};
+use mcp_config::{Config, EntryTransport, Gate, Pointer, Problem, RemoteKind, ServerEntry, Severity};
 use mcp_status::{
     ActionFacts, MessageContext, NextStep, Reason, ReasonCode, ServerStatus, SignInState, StatusReport,
     TransportKind,
@@ -24,75 +20,12 @@ use mcp_transport::limits::Limits;
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint, ToolFilter};
 
+use crate::description::at;
+use crate::fingerprint::Parts as FingerprintParts;
 use crate::late::late;
 use crate::network::reached;
 use crate::secrets::secrets;
-use crate::{EntryTools, Fingerprint, Host};
-
-/// What is shown of an entry. No part of it is a secret: addresses and commands are as they are displayed.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct Description {
-    /// Its name.
-    pub name: String,
-    /// The scope that defines it.
-    pub scope: String,
-    /// The file that does.
-    pub source: String,
-    /// The line in it, where it is a file that a person can edit: no argument of the command line, and no pipe.
-    pub line: Option<usize>,
-    /// How it is reached.
-    pub transport: EntryTransport,
-    /// The address of a remote server.
-    pub url: Option<String>,
-    /// The command of a local one.
-    pub command: Option<String>,
-    /// Which sign-in is used, where a person has several.
-    pub account: Option<String>,
-    /// The names of its providers of credentials, in order of precedence.
-    pub chain: Vec<String>,
-    /// It was given by its URL: it is there for one command, and no file has it.
-    pub by_url: bool,
-}
-
-impl Description {
-    /// An entry of this name, without address, command and credentials.
-    pub fn new(
-        name: impl Into<String>,
-        scope: impl Into<String>,
-        source: impl Into<String>,
-        transport: EntryTransport,
-    ) -> Self {
-        let (name, scope, source) = (name.into(), scope.into(), source.into());
-        Self {
-            name,
-            scope,
-            source,
-            line: None,
-            transport,
-            url: None,
-            command: None,
-            account: None,
-            chain: Vec::new(),
-            by_url: false,
-        }
-    }
-
-    fn of(entry: &ServerEntry, auth: Option<&ServerAuth>) -> Self {
-        Self {
-            name: entry.name.clone(),
-            scope: entry.scope.to_string(),
-            source: entry.origin.place.to_string(),
-            line: line(&entry.origin),
-            transport: entry.transport(),
-            url: entry.display_url(),
-            command: entry.stdio().map(Stdio::display),
-            account: auth.and_then(|auth| auth.target.account.clone()),
-            chain: auth.iter().flat_map(|auth| auth.plan.chain_names()).map(str::to_owned).collect(),
-            by_url: entry.origin.place == ConfigSource::Url,
-        }
-    }
-}
+use crate::{Description, EntryTools, Fingerprint, Host};
 
 /// The auth of one remote server.
 #[derive(Debug)]
@@ -192,11 +125,6 @@ fn unattended(
     })
 }
 
-fn line(origin: &Origin) -> Option<usize> {
-    let is_stream = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
-    origin.place.path().filter(|path| !is_stream(path)).map(|_| origin.line)
-}
-
 /// One entry with everything that is needed to contact it, or the reason why it is not contacted.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -234,7 +162,8 @@ impl ConfiguredServer {
                 .map(|server| server.with_tools(tools.clone().map(|tools| tools as Arc<dyn ToolFilter>)))
                 .map_err(NoContact::Because),
         };
-        Self { description: Description::of(entry, auth.as_ref()), state, auth, secrets, tools }
+        let (target, plan) = (auth.as_ref().map(|auth| &auth.target), auth.as_ref().map(|auth| &auth.plan));
+        Self { description: Description::of(entry, target, plan), state, auth, secrets, tools }
     }
 
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
@@ -364,12 +293,20 @@ impl ConfiguredServer {
 
     /// What an entry of this name comes to, whichever file has it: equal where both would be one connection.
     pub fn connection(&self, host: &Host) -> Fingerprint {
-        Fingerprint::of_connection(host.options(), self)
+        // The same whichever file says so.
+        let description =
+            Description { scope: String::new(), source: String::new(), ..self.description.clone() };
+        self.parts(host, &description).fingerprint()
     }
 
     /// Whether it comes to the same connection as another one does, and the same file says so.
     pub fn fingerprint(&self, host: &Host) -> Fingerprint {
-        Fingerprint::of_server(host.options(), self)
+        self.parts(host, &self.description).fingerprint()
+    }
+
+    fn parts<'a>(&'a self, host: &'a Host, description: &'a Description) -> FingerprintParts<'a> {
+        let settings = self.auth.as_ref().map(|auth| auth.plan.settings());
+        FingerprintParts { description, options: host.options(), state: &self.state, settings }
     }
 }
 
@@ -448,11 +385,6 @@ fn endpoint(entry: &ServerEntry, url: url::Url) -> HttpEndpoint {
         Some(remote) => reached(endpoint, &remote.network),
         None => endpoint,
     }
-}
-
-/// File, line and field of an entry.
-pub(crate) fn at(entry: &ServerEntry) -> String {
-    format!("{}: {}", entry.origin, entry.origin.field)
 }
 
 /// The limits of an entry, where it says something about them.

@@ -20,7 +20,8 @@ use crate::live::description::DescriptionFile;
 use crate::live::elsewhere::{self, OtherFolder};
 use crate::live::entry::{Entry, Target, absent};
 use crate::live::follow::follow;
-use crate::live::serve::{OpenSession, Session};
+use crate::live::serve::OpenSession;
+use crate::live::session::OwnSession;
 use crate::live::{self, Share};
 use crate::session_log::{self, SessionLog};
 use crate::signals;
@@ -104,7 +105,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         let facts = seen.clone();
         let following = tokio::spawn(follow(seen.clone(), handle.clone(), shared.clone()));
         let steps = seen.app().steps.clone();
-        let session = Session::new(handle, &wired, Arc::new(move || facts.facts()), steps, log.clone())
+        let session = OwnSession::new(handle, &wired, Arc::new(move || facts.facts()), steps, log.clone())
             .with_share(shared.clone())
             .with_calls(calls.clone())
             .with_circumstances(

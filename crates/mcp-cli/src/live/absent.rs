@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use mcp_connect::ConfiguredServer;
 
-use super::{LingeringSession, serve};
+use super::LingeringSession;
+use super::session::OwnSession;
 use crate::app::App;
 use crate::environment::Environment;
 use crate::view::row::{ReconnectOutcome, Session};
@@ -49,6 +50,6 @@ pub(crate) async fn stop(_: &Environment, _: &SessionSelector) -> Vec<Result<Ses
 pub(super) type Listener = Infallible;
 
 /// Opens nothing.
-pub(super) fn open(_: &App, _: serve::Session) -> Option<Listener> {
+pub(super) fn open(_: &App, _: OwnSession) -> Option<Listener> {
     None
 }

@@ -8,7 +8,7 @@ use mcp_share::Fingerprint;
 use mcp_transport::Server;
 use mcp_transport::supervisor::NoContact;
 
-use super::sockets::places;
+use super::places::places;
 use crate::app::App;
 use crate::error::CliError;
 

@@ -1,20 +1,20 @@
 //! Live sessions by way of sockets: where they are, what they say, and how they are reconnected.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use mcp_bridge::control::{
-    Answer, ControlServer, LiveSession, Places, Request, SessionFuture, SessionInfo, SessionServer, ask_all,
-    sessions,
+    Answer, ControlServer, LiveSession, Request, SessionFuture, SessionInfo, SessionServer, ask_all, sessions,
 };
 use mcp_connect::ConfiguredServer;
 use mcp_transport::supervisor::StatusSnapshot;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::{LingeringSession, Share, serve};
+use super::places::places;
+use super::session::OwnSession;
+use super::{LingeringSession, Share};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::session_log::Event;
@@ -25,15 +25,6 @@ use crate::view::time::rfc3339;
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(2);
 /// How long a session may take to connect again before the command goes on without its answer.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
-
-/// Where live sessions of this account meet. `MCPLINK_RUNTIME_DIR` is the one way to have them meet elsewhere: both
-/// ends must be told.
-pub(super) fn places(environment: &Environment) -> Places {
-    match environment.text("MCPLINK_RUNTIME_DIR") {
-        Some(directory) => Places::only(directory),
-        None => Places::of_account("mcplink", environment.text("XDG_RUNTIME_DIR").map(Path::new)),
-    }
-}
 
 /// What identifies the server of an entry to its sessions.
 fn identity(wired: &ConfiguredServer) -> SessionServer {
@@ -153,7 +144,7 @@ fn session(info: &SessionInfo) -> Session {
     }
 }
 
-impl serve::Session {
+impl OwnSession {
     fn info(&self, snapshot: &StatusSnapshot) -> SessionInfo {
         // A report has string keys and numbers that JSON knows: serialising cannot fail.
         let report = to_raw_value(&self.report(snapshot)).unwrap_or_default();
@@ -170,7 +161,7 @@ impl serve::Session {
     }
 }
 
-impl LiveSession for serve::Session {
+impl LiveSession for OwnSession {
     fn describe(&self) -> SessionFuture<'_> {
         Box::pin(async { self.info(&self.handle.verify().await) })
     }
@@ -203,28 +194,10 @@ impl LiveSession for serve::Session {
 pub(super) type Listener = ControlServer;
 
 /// Opens `session` to others. A socket that cannot be obtained is told and does not keep the session from working.
-pub(super) fn open(app: &App, session: serve::Session) -> Option<Listener> {
+pub(super) fn open(app: &App, session: OwnSession) -> Option<Listener> {
     let socket = ControlServer::bind(places(&app.environment).listen(), Arc::new(session));
     let server = socket.map_err(|error| {
         app.output.note(&format!("warning: other terminals cannot see this session: {error}\n"));
     });
     server.ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s_n03_one_variable_and_no_other_moves_where_sessions_listen() {
-        let of = |variables: &[(&str, &str)]| {
-            let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-            places(&Environment::new(variables, Ok("/".into()), Ok("/mcplink".into())))
-        };
-        assert_eq!(of(&[("MCPLINK_RUNTIME_DIR", "/r"), ("XDG_RUNTIME_DIR", "/x")]), Places::only("/r"));
-        let plain = of(&[]);
-        for variables in [[("XDG_RUNTIME_DIR", "/x")], [("TMPDIR", "/t")], [("USER", "ada")]] {
-            assert_eq!(of(&variables).listen(), plain.listen(), "{variables:?}");
-        }
-    }
 }

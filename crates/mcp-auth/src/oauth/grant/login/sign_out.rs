@@ -102,7 +102,7 @@ impl OAuthLogin {
         Ok(done)
     }
 
-    /// Nobody, where the store cannot tell: what was asked for is done.
+    /// None, where the store cannot tell: what was asked for is done.
     async fn others(&self, issuers: &[String]) -> Vec<String> {
         let (target, store) = (&self.ctx.target, &self.ctx.store);
         let kept = if issuers.is_empty() { Vec::new() } else { store.list(None).await.unwrap_or_default() };
