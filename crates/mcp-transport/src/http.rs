@@ -6,6 +6,7 @@ mod charset;
 pub(crate) mod client;
 mod coding;
 pub(crate) mod cookies;
+mod dial;
 mod exchanges;
 pub(crate) mod facts;
 mod forgotten;

@@ -55,22 +55,23 @@ fn is_fixture(path: &str) -> bool {
     path.starts_with("crates/mcp-harness/fixtures/")
 }
 
-/// One file of mcp-transport may name the HTTP client. Benches compare with it, and tests may use it.
+/// The files of mcp-transport that may name the HTTP client library.
+const HTTP_CLIENT: [&str; 2] =
+    ["crates/mcp-transport/src/http/client.rs", "crates/mcp-transport/src/http/dial.rs"];
+
+/// Two files may name the HTTP client. Nothing that ships names the library that benches compare with, which tests may use.
 fn check_http_client(sources: &[Source]) -> Problems {
-    let names_it = |source: &&Source| {
-        source.is_shipped()
-            && source.crate_name() != "xtask"
-            && source.tokens.iter().any(|token| token.kind == Kind::Word && token.text == "reqwest")
+    let names = |source: &Source, word: &str| {
+        source.tokens.iter().any(|token| token.kind == Kind::Word && token.text == word)
     };
     let mut problems = Problems::new();
-    let mut first: Option<&Source> = None;
-    for source in sources.iter().filter(names_it) {
-        if source.crate_name() != "mcp-transport" {
-            problems.push(format!("{}: names reqwest, which only mcp-transport may", source.path));
-        } else if let Some(first) = first {
-            problems.push(format!("{}: names reqwest, as {} does already", source.path, first.path));
-        } else {
-            first = Some(source);
+    for source in sources.iter().filter(|source| source.is_shipped() && source.crate_name() != "xtask") {
+        if names(source, "reqwest") {
+            problems.push(format!("{}: names reqwest, which is for benches and tests", source.path));
+        }
+        let is_home = HTTP_CLIENT.contains(&&*source.path);
+        if source.crate_name() == "mcp-transport" && !is_home && names(source, "hyper_util") {
+            problems.push(format!("{}: names the HTTP client, as http/client.rs does already", source.path));
         }
     }
     problems
@@ -208,7 +209,8 @@ mod tests {
             ("crates/mcp-rmcp/examples/rmcp_client.rs", "use rmcp::X;", 0),
             ("crates/mcp-transport/src/connection.rs", "use rmcp::X;", 1),
             ("crates/mcp-bridge/src/rmcp.rs", "use rmcp::X;", 1),
-            ("crates/mcp-transport/src/http/client.rs", "use reqwest::X;", 0),
+            ("crates/mcp-transport/src/http/client.rs", "use reqwest::X;", 1),
+            ("crates/mcp-transport/src/http/client.rs", "use hyper_util::X;", 0),
             ("crates/mcp-transport/benches/call.rs", "use reqwest::X;", 0),
             ("crates/mcp-cli/src/wire.rs", "use reqwest::X;", 1),
         ];
@@ -236,14 +238,17 @@ mod tests {
     }
 
     #[test]
-    fn one_file_of_a_crate_names_the_http_client() {
-        let name = |path| Source::new(path, "use reqwest::X;").unwrap();
-        assert!(check(&[name("crates/mcp-transport/src/http/client.rs")]).is_empty());
-        assert!(check(&[name("crates/mcp-auth/tests/oauth/exchange.rs")]).is_empty());
-        assert_eq!(check(&[name("crates/mcp-auth/src/oauth/http.rs")]).len(), 1);
-        let two =
-            [name("crates/mcp-transport/src/http/client.rs"), name("crates/mcp-transport/src/http/other.rs")];
-        assert_eq!(check(&two).len(), 1);
+    fn two_files_of_a_crate_name_the_http_client() {
+        for (path, text, expected) in [
+            ("crates/mcp-transport/src/http/client.rs", "use hyper_util::X;", 0),
+            ("crates/mcp-transport/src/http/dial.rs", "use hyper_util::X;", 0),
+            ("crates/mcp-transport/src/http/other.rs", "use hyper_util::X;", 1),
+            ("crates/mcp-cli/src/menu/web/serve.rs", "use hyper_util::X;", 0),
+            ("crates/mcp-auth/tests/oauth/exchange.rs", "use reqwest::X;", 0),
+            ("crates/mcp-auth/src/oauth/http.rs", "use reqwest::X;", 1),
+        ] {
+            assert_eq!(problems(path, text), expected, "{path}: {text}");
+        }
     }
 
     #[test]

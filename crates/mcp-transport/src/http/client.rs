@@ -1,25 +1,29 @@
-//! HTTP requests. The only file of this crate that names the HTTP client library.
+//! HTTP requests. What a socket is, and which way it goes, is in `dial`.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_auth::without_userinfo;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect;
 use tokio::time::Instant;
 use url::Url;
 
 use super::charset::Charset;
 use super::coding::Decoder;
+use super::dial::{Dialer, Way};
 use super::own::EndpointSettings;
 use super::route::{Proxy, Routes};
 #[cfg(test)]
-use super::simulated::Network;
+use super::simulated::{Arriving, Network};
 use super::trouble::{self, Kind, Stage};
 use super::{sounding, tls};
 use crate::activity::PendingAnswer;
@@ -28,12 +32,15 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::limits::Limits;
 use crate::message::revision::Era;
 use crate::options::ClientOptions;
-use crate::resolver::{ResolveRequest, Resolver};
 
 /// How long what was found by a closer look holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How much memory is set aside for a body because its head says how long it will be, in bytes.
 const MAX_PROMISED: usize = 4 << 20;
+/// How long a socket that is not used is kept.
+const IDLE: Duration = Duration::from_secs(90);
+/// How often a request is sent again that a server of HTTP/2 has turned away unseen.
+const TURNED_AWAY: u32 = 2;
 
 /// A shared HTTP client: cheap to clone, one connection pool and one set of TLS settings for all clones.
 ///
@@ -55,10 +62,16 @@ struct Shared {
     network: Option<Arc<dyn Network>>,
 }
 
+type Library = Client<Dialer, Full<Bytes>>;
+
+/// A body as the library hands it out.
+#[cfg(not(test))]
+type Arriving = Incoming;
+
 /// The library's client, with its pool of connections.
 #[derive(Clone)]
 struct PooledClient {
-    client: reqwest::Client,
+    client: Library,
     at: Instant,
 }
 
@@ -138,31 +151,45 @@ impl HttpClient {
         }
         let client = self.client()?;
         // Security: the library names its connections after the authority of the URL, and logs that.
-        let mut request = reqwest::Request::new(method.clone(), without_userinfo(url).into_owned());
+        let uri = Uri::try_from(without_userinfo(url).as_str()).map_err(|error| {
+            let stage = Stage { builder: true, ..Stage::default() };
+            trouble::explain(error.into(), stage)
+        })?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method.clone();
         *request.headers_mut() = headers;
-        if !body.is_empty() {
-            *request.body_mut() = Some(body.into());
+        request.headers_mut().entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        if let Some(proxy) = self.proxy(url).filter(|proxy| url.scheme() == "http" && !proxy.is_socks())
+            && let Some(basic) = Way::credentials(&proxy.url, &uri)
+        {
+            request.headers_mut().entry(header::PROXY_AUTHORIZATION).or_insert(basic);
         }
-        let mut response = match client.execute(request).await {
-            Ok(response) => response,
+        *request.uri_mut() = uri;
+        let sent = match url.scheme() {
+            // Over HTTP/2 alone is a request turned away unseen.
+            "https" => send_unseen(&client, request).await,
+            _ => client.request(request).await,
+        };
+        let (head, body) = match sent {
+            Ok(response) => response.into_parts(),
             // Boxed, as what hardly ever happens: it would make every request larger.
             Err(error) => return Err(Box::pin(self.trouble(error, url)).await),
         };
-        let headers = std::mem::take(response.headers_mut());
-        let body = Body::new(response, Decoder::new(&headers));
-        Ok(Answer { method, status: body.response.status(), headers, body, led_to: None })
+        #[cfg(test)]
+        let body = super::simulated::real(body);
+        let body = Body::new(body, Decoder::new(&head.headers));
+        Ok(Answer { method, status: head.status, headers: head.headers, body, led_to: None })
     }
 
     /// What a request to `url` that got no answer failed of, looked at closely where the library does not say.
-    async fn trouble(&self, error: reqwest::Error, url: &Url) -> TransportError {
+    async fn trouble(&self, error: ClientError, url: &Url) -> TransportError {
         let proxy = self.proxy(url);
         let resolver = self.0.options.resolver.as_ref();
         let stage = Stage {
             proxy: proxy.map(|proxy| if proxy.is_socks() { Kind::Socks } else { Kind::Http }),
             ..stage_of(&error)
         };
-        // Security: a URL may hold a secret in its path or query.
-        let error = trouble::explain(error.without_url().into(), stage);
+        let error = trouble::explain(error.into(), stage);
         match proxy {
             Some(proxy) if trouble::refused_a_tunnel(&error) => {
                 match sounding::refusal(resolver, &proxy.url, url).await {
@@ -227,11 +254,14 @@ impl HttpClient {
         self.proxy(url).map(ToString::to_string)
     }
 
-    fn build(&self) -> Result<reqwest::Client, TransportError> {
-        match &self.0.routes {
-            Ok(routes) => build(&self.0.options, routes),
-            Err(error) => Err(error.clone()),
-        }
+    fn build(&self) -> Result<Library, TransportError> {
+        let (options, routes) = (&self.0.options, self.0.routes.as_ref().map_err(Clone::clone)?);
+        let tls = tls::client_config(&options.extra_ca_files, &options.tls)?;
+        Ok(Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(Dialer::new(options, routes.clone(), tls)))
     }
 
     /// Lets go of the sockets that were opened before `moment`: after a sleep, or a change of the network, they
@@ -244,7 +274,7 @@ impl HttpClient {
         }
     }
 
-    fn client(&self) -> Result<reqwest::Client, TransportError> {
+    fn client(&self) -> Result<Library, TransportError> {
         let built = self.0.built.read().unwrap_or_else(PoisonError::into_inner).clone();
         let built = built.map_or_else(|| self.build_once(), |built| Ok(built.client));
         built.map_err(|error| {
@@ -255,7 +285,7 @@ impl HttpClient {
     }
 
     /// What cannot be built is tried again by the next request: a file that it needs may be there by then.
-    fn build_once(&self) -> Result<reqwest::Client, TransportError> {
+    fn build_once(&self) -> Result<Library, TransportError> {
         let mut slot = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(built) = &*slot {
             return Ok(built.client.clone());
@@ -287,7 +317,7 @@ pub(crate) struct Answer {
 /// A body that is still arriving. Dropping it ends the answer.
 #[derive(Debug)]
 pub(crate) struct Body {
-    response: reqwest::Response,
+    arriving: Arriving,
     decoder: Decoder,
     charset: Charset,
     beat: Option<PendingAnswer>,
@@ -303,8 +333,8 @@ pub(crate) struct CollectedBody {
 }
 
 impl Body {
-    fn new(response: reqwest::Response, decoder: Decoder) -> Self {
-        Self { response, decoder, charset: Charset::Undecided(None), beat: None, unread: None }
+    fn new(arriving: Arriving, decoder: Decoder) -> Self {
+        Self { arriving, decoder, charset: Charset::Undecided(None), beat: None, unread: None }
     }
 
     /// Counts what arrives as signs of life of its server.
@@ -325,12 +355,13 @@ impl Body {
                 }
                 continue;
             }
-            let chunk = self.response.chunk().await.map_err(broken);
-            if let (Some(beat), Ok(_)) = (&self.beat, &chunk) {
+            let frame = self.arriving.frame().await.transpose().map_err(broken);
+            if let (Some(beat), Ok(_)) = (&self.beat, &frame) {
                 beat.heard();
             }
-            match chunk? {
-                Some(chunk) => self.decoder.push(chunk),
+            match frame? {
+                // Trailers say nothing.
+                Some(frame) => self.decoder.push(frame.into_data().unwrap_or_default()),
                 None if self.decoder.is_complete() => return Ok(self.charset.rest()),
                 None => {
                     let message = "the connection ended before the answer did";
@@ -392,7 +423,7 @@ impl Body {
         promised: impl FnOnce(usize) -> Result<(), TransportError>,
         mut admit: impl FnMut(usize) -> Result<(), TransportError>,
     ) -> Result<CollectedBody, TransportError> {
-        let expected = self.response.content_length().and_then(|length| usize::try_from(length).ok());
+        let expected = self.arriving.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         // A promise that is too long is not waited for.
         if let Some(expected) = expected {
             promised(expected)?;
@@ -413,50 +444,23 @@ impl Body {
     }
 }
 
-fn build(options: &ClientOptions, routes: &Routes) -> Result<reqwest::Client, TransportError> {
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(&options.extra_ca_files, &options.tls)?)
-        // A redirect decides where credentials go, so `authed` follows it by hand, or does not.
-        .redirect(redirect::Policy::none())
-        .tcp_nodelay(true)
-        // The environment is the embedder's to read.
-        .no_proxy();
-    if options.ipv4_only {
-        // A socket that begins at an address of IPv4 leads to none of IPv6.
-        builder = builder.local_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+/// Sends it again where the server has turned it away without acting on it: its connection ends, or has no room for one more
+/// (RFC 9113 sections 6.8 and 8.7).
+async fn send_unseen(
+    client: &Library,
+    request: Request<Full<Bytes>>,
+) -> Result<http::Response<Incoming>, ClientError> {
+    for _ in 0..TURNED_AWAY {
+        match client.request(request.clone()).await {
+            Err(error) if trouble::is_turned_away(&error) => {}
+            outcome => return outcome,
+        }
     }
-    if let Some(resolver) = &options.resolver {
-        builder = builder.dns_resolver(Names(resolver.clone()));
-    }
-    let routes = routes.clone();
-    builder = builder.proxy(reqwest::Proxy::custom(move |url| routes.of(url).map(|proxy| proxy.url.clone())));
-    builder.build().map_err(|error| {
-        TransportError::new(TransportErrorKind::Misconfigured, "the HTTP client rejects its settings")
-            .with_source(error.without_url())
-    })
+    client.request(request).await
 }
 
-/// Our seam, as the library wants it.
-struct Names(Arc<dyn Resolver>);
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        let resolving = self.0.resolve(ResolveRequest::new(name.as_str()));
-        Box::pin(async move {
-            // A port of 0 stands for that of the URL.
-            let found = resolving.await?.into_iter().map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(found) as Addrs)
-        })
-    }
-}
-
-fn stage_of(error: &reqwest::Error) -> Stage {
-    Stage {
-        builder: error.is_builder(),
-        connect: error.is_connect(),
-        timeout: error.is_timeout(),
-        ..Stage::default()
-    }
+fn stage_of(error: &ClientError) -> Stage {
+    Stage { connect: error.is_connect(), timeout: trouble::is_timeout(error), ..Stage::default() }
 }
 
 /// The same exchange over what stands in for the network.
@@ -476,19 +480,17 @@ async fn simulated(
     *request.headers_mut() = headers;
     match network.exchange(request).await {
         Ok(answer) => {
-            let body =
-                |reader| reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(reader, 512));
-            let mut response = reqwest::Response::from(answer.map(body));
-            let headers = std::mem::take(response.headers_mut());
-            let body = Body::new(response, Decoder::new(&headers));
-            Ok(Answer { method, status: body.response.status(), headers, body, led_to: None })
+            let (head, body) = answer.into_parts();
+            let body = Body::new(super::simulated::arriving(body), Decoder::new(&head.headers));
+            Ok(Answer { method, status: head.status, headers: head.headers, body, led_to: None })
         }
         Err((error, connect)) => Err(trouble::explain(error, Stage { connect, ..Stage::default() })),
     }
 }
 
 /// A body that broke off.
-fn broken(error: reqwest::Error) -> TransportError {
-    let stage = stage_of(&error);
-    trouble::explain(error.without_url().into(), stage)
+fn broken(error: impl Into<Box<dyn Error + Send + Sync>>) -> TransportError {
+    let error = error.into();
+    let stage = Stage { timeout: trouble::is_timeout(&*error), ..Stage::default() };
+    trouble::explain(error, stage)
 }

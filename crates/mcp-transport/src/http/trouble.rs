@@ -8,6 +8,7 @@ use std::fmt;
 use http::{HeaderMap, StatusCode, header};
 use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
 
+use super::dial::LookedUpHere;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind, causes};
 use crate::words;
 
@@ -31,9 +32,6 @@ pub(super) enum Kind {
 }
 
 const NO_TUNNEL: &str = "tunnel error";
-
-/// The name of the server was not found, before a SOCKS proxy was asked for anything.
-const LOOKED_UP_HERE: &str = "error resolving for socks proxy";
 
 /// What a failed exchange was, from the types in its chain of causes.
 pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> TransportError {
@@ -71,7 +69,7 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
         Is::Proxy { status: Some(_) } => None,
         // Only of its URL can the library say that, and it says so in its own terms.
         Is::Misconfigured => Some("its `url` has characters that no request can carry (RFC 3986)".to_owned()),
-        Is::Proxy { .. } if text(LOOKED_UP_HERE) => {
+        Is::Proxy { .. } if has(|cause| cause.is::<LookedUpHere>()) => {
             let why =
                 words::plain(&*error).unwrap_or_else(|| "the name of the server is not known".to_owned());
             Some(format!("{why}, looked up here; a proxy of `socks5h://` looks names up itself"))
@@ -79,6 +77,25 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
         _ => words::plain(&*error).or_else(|| proxy_words(&*error)).or_else(|| Some(message.to_owned())),
     };
     TransportError::new(kind, message).with_said(said).with_source(error)
+}
+
+/// Whether a limit of time was over, of the system or of the library.
+pub(super) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
+            || cause
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+    })
+}
+
+/// Whether a server of HTTP/2 has not acted on a request and says so: it goes away in peace, or takes no more at a time.
+pub(super) fn is_turned_away(error: &(dyn Error + 'static)) -> bool {
+    causes(error).filter_map(|cause| cause.downcast_ref::<h2::Error>()).any(|error| {
+        let is = |reason| error.is_remote() && error.reason() == Some(reason);
+        (error.is_go_away() && is(h2::Reason::NO_ERROR))
+            || (error.is_reset() && is(h2::Reason::REFUSED_STREAM))
+    })
 }
 
 /// Whether a tunnel was refused for a reason that the library does not tell.
@@ -503,26 +520,14 @@ mod tests {
 
     #[test]
     fn fa_a88_a_name_that_was_looked_up_before_a_socks_proxy_was_asked_is_told_as_that() {
-        #[derive(Debug)]
-        struct Lookup(&'static str, io::Error);
-        impl std::fmt::Display for Lookup {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.0)
-            }
-        }
-        impl Error for Lookup {
-            fn source(&self) -> Option<&(dyn Error + 'static)> {
-                Some(&self.1)
-            }
-        }
         let by_socks = Stage { connect: true, proxy: Some(Kind::Socks), ..Stage::default() };
         let unknown = || io::Error::other("failed to lookup address information: Name or service not known");
-        let (kind, said) = report(Lookup("error resolving for socks proxy", unknown()), by_socks);
+        let (kind, said) = report(LookedUpHere(unknown()), by_socks);
         assert_eq!(kind, TransportErrorKind::Proxy { status: None });
         let hint = "looked up here; a proxy of `socks5h://` looks names up itself";
         assert_eq!(said, format!("there is no host of that name, {hint}"));
         // The name of the proxy itself, which no other scheme finds either.
-        let (_, said) = report(Lookup("error connecting to socks proxy", unknown()), by_socks);
+        let (_, said) = report(unknown(), by_socks);
         assert_eq!(said, "there is no host of that name");
     }
 

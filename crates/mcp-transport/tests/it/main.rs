@@ -10,6 +10,7 @@ mod forced;
 mod forgotten;
 mod guards;
 mod handshake;
+mod http_2;
 mod liberal;
 mod listed;
 mod local;
