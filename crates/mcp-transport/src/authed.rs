@@ -21,7 +21,8 @@ use url::Url;
 
 use crate::activity::Activity;
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
-use crate::http::client::{Answer, Body, HttpClient};
+use crate::http::body::Body;
+use crate::http::client::{Answer, HttpClient};
 use crate::http::cookies::Cookies;
 use crate::http::facts::{self, SentFacts};
 use crate::http::form::{Form, essence};

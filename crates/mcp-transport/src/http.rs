@@ -1,6 +1,7 @@
 //! MCP over HTTP.
 
 pub(crate) mod answer;
+pub(crate) mod body;
 mod certificate;
 mod charset;
 pub(crate) mod client;
@@ -12,6 +13,7 @@ pub(crate) mod facts;
 mod forgotten;
 pub(crate) mod form;
 mod frame;
+mod idle;
 mod leaving;
 pub(crate) mod legacy_sse;
 pub(crate) mod listen;

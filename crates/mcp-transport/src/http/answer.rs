@@ -15,8 +15,9 @@ use mcp_text::Secrets;
 use tokio::time::Instant;
 use url::Url;
 
+use super::body::{Body, CollectedBody};
 use super::charset::from_latin1;
-use super::client::{Answer, Body, CollectedBody};
+use super::client::Answer;
 use super::form::{BEGINNING, Form, described, essence, is_of_lines};
 use super::frame;
 use super::pace::{Pace, StreamYield};

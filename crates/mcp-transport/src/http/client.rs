@@ -1,7 +1,6 @@
 //! HTTP requests. What a socket is, and which way it goes, is in `dial`.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -9,34 +8,31 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_auth::without_userinfo;
 use tokio::time::Instant;
 use url::Url;
 
-use super::charset::Charset;
+use super::body::Body;
 use super::coding::Decoder;
 use super::dial::{Dialer, Way};
+use super::idle::Idleness;
 use super::own::EndpointSettings;
 use super::route::{Proxy, Routes};
 #[cfg(test)]
-use super::simulated::{Arriving, Network};
+use super::simulated::Network;
 use super::trouble::{self, Kind, Stage};
 use super::{sounding, tls};
-use crate::activity::PendingAnswer;
 use crate::endpoint::HttpEndpoint;
 use crate::error::{TransportError, TransportErrorKind};
-use crate::limits::Limits;
 use crate::message::revision::Era;
 use crate::options::ClientOptions;
 
 /// How long what was found by a closer look holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-/// How much memory is set aside for a body because its head says how long it will be, in bytes.
-const MAX_PROMISED: usize = 4 << 20;
 /// How long a socket that is not used is kept.
 const IDLE: Duration = Duration::from_secs(90);
 /// How often a request is sent again that a server of HTTP/2 has turned away unseen.
@@ -63,10 +59,6 @@ struct Shared {
 }
 
 type Library = Client<Dialer, Full<Bytes>>;
-
-/// A body as the library hands it out.
-#[cfg(not(test))]
-type Arriving = Incoming;
 
 /// The library's client, with its pool of connections.
 #[derive(Clone)]
@@ -145,6 +137,18 @@ impl HttpClient {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, TransportError> {
+        self.send_and_keep(method, url, headers, body, None).await
+    }
+
+    /// The same, over a connection that is used again only where it was idle no longer than `most_idle`.
+    pub(super) async fn send_and_keep(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        most_idle: Option<Duration>,
+    ) -> Result<Answer, TransportError> {
         #[cfg(test)]
         if let Some(network) = &self.0.network {
             return simulated(network, method, url, headers, body).await;
@@ -177,7 +181,11 @@ impl HttpClient {
         };
         #[cfg(test)]
         let body = super::simulated::real(body);
-        let body = Body::new(body, Decoder::new(&head.headers));
+        let mut body = Body::new(body, Decoder::new(&head.headers));
+        if let Some(connection) = head.extensions.get::<Idleness>() {
+            connection.bound(&head.headers, most_idle);
+            body.frees(connection);
+        }
         Ok(Answer { method, status: head.status, headers: head.headers, body, led_to: None })
     }
 
@@ -314,136 +322,6 @@ pub(crate) struct Answer {
     pub(crate) led_to: Option<Box<Url>>,
 }
 
-/// A body that is still arriving. Dropping it ends the answer.
-#[derive(Debug)]
-pub(crate) struct Body {
-    arriving: Arriving,
-    decoder: Decoder,
-    charset: Charset,
-    beat: Option<PendingAnswer>,
-    /// What was looked at and not taken yet.
-    unread: Option<Bytes>,
-}
-
-/// What a body held, and what broke it off, if anything did.
-#[derive(Debug)]
-pub(crate) struct CollectedBody {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) broken: Option<TransportError>,
-}
-
-impl Body {
-    fn new(arriving: Arriving, decoder: Decoder) -> Self {
-        Self { arriving, decoder, charset: Charset::Undecided(None), beat: None, unread: None }
-    }
-
-    /// Counts what arrives as signs of life of its server.
-    pub(crate) fn count(&mut self, beat: Option<PendingAnswer>) {
-        self.beat = beat;
-    }
-
-    /// The next piece, in whatever size it arrived; `None` at the end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        if let Some(unread) = self.unread.take() {
-            return Ok(Some(unread));
-        }
-        loop {
-            if let Some(piece) = self.decoder.next()? {
-                let piece = self.charset.read(piece);
-                if !piece.is_empty() {
-                    return Ok(Some(piece));
-                }
-                continue;
-            }
-            let frame = self.arriving.frame().await.transpose().map_err(broken);
-            if let (Some(beat), Ok(_)) = (&self.beat, &frame) {
-                beat.heard();
-            }
-            match frame? {
-                // Trailers say nothing.
-                Some(frame) => self.decoder.push(frame.into_data().unwrap_or_default()),
-                None if self.decoder.is_complete() => return Ok(self.charset.rest()),
-                None => {
-                    let message = "the connection ended before the answer did";
-                    let error = TransportError::new(TransportErrorKind::Dropped, message);
-                    return Err(error.with_said(Some(message.to_owned())));
-                }
-            }
-        }
-    }
-
-    /// What the body begins with, as far as it arrived in one piece; empty where there is none. It is still to be read.
-    pub(crate) async fn beginning(&mut self) -> Result<&[u8], TransportError> {
-        if self.unread.is_none() {
-            self.unread = self.chunk().await?;
-        }
-        Ok(self.unread.as_deref().unwrap_or_default())
-    }
-
-    /// At most the first `limit` bytes, as far as they arrive within `patience`; what follows is not waited for.
-    pub(crate) async fn head(&mut self, limit: usize, patience: Duration) -> Vec<u8> {
-        let mut head = Vec::new();
-        let reading = async {
-            while head.len() < limit
-                && let Ok(Some(chunk)) = self.chunk().await
-            {
-                head.extend_from_slice(&chunk[..chunk.len().min(limit - head.len())]);
-            }
-        };
-        // What came until then still says something.
-        let _ = tokio::time::timeout(patience, reading).await;
-        head
-    }
-
-    /// The same, which is still to be read.
-    pub(crate) async fn look(&mut self, limit: usize, patience: Duration) -> &[u8] {
-        let head = self.head(limit, patience).await;
-        self.unread.insert(head.into())
-    }
-
-    /// What the body of an error says, as far as it is read.
-    pub(crate) async fn excerpt(&mut self, limits: &Limits) -> Vec<u8> {
-        self.head(limits.error_bytes, limits.error_time).await
-    }
-
-    /// Reads the answer to a message that wants none to its end, so that its connection can be used again.
-    pub(crate) async fn finish(&mut self, limits: &Limits) {
-        self.head(1024, limits.error_time).await;
-    }
-
-    /// The whole body, each piece copied once and let go, so that the pieces to come can use its memory. One that breaks
-    /// off may hold all that was due: many a server does not end it as it should.
-    ///
-    /// # Errors
-    ///
-    /// Those of `promised`, which is told how many bytes there will be, where the head says so, and those of `admit`,
-    /// which is told how many there are in all before they are kept.
-    pub(crate) async fn collect(
-        &mut self,
-        promised: impl FnOnce(usize) -> Result<(), TransportError>,
-        mut admit: impl FnMut(usize) -> Result<(), TransportError>,
-    ) -> Result<CollectedBody, TransportError> {
-        let expected = self.arriving.size_hint().exact().and_then(|length| usize::try_from(length).ok());
-        // A promise that is too long is not waited for.
-        if let Some(expected) = expected {
-            promised(expected)?;
-        }
-        // A peer's promise about the length only sizes the buffer up to a point; memory follows what arrives.
-        let mut whole = Vec::with_capacity(expected.unwrap_or(0).min(MAX_PROMISED));
-        let broken = loop {
-            match self.chunk().await {
-                Ok(Some(chunk)) => {
-                    admit(whole.len().saturating_add(chunk.len()))?;
-                    whole.extend_from_slice(&chunk);
-                }
-                Ok(None) => break None,
-                Err(error) => break Some(error),
-            }
-        };
-        Ok(CollectedBody { bytes: whole, broken })
-    }
-}
-
 /// Sends it again where the server has turned it away without acting on it: its connection ends, or has no room for one more
 /// (RFC 9113 sections 6.8 and 8.7).
 async fn send_unseen(
@@ -486,11 +364,4 @@ async fn simulated(
         }
         Err((error, connect)) => Err(trouble::explain(error, Stage { connect, ..Stage::default() })),
     }
-}
-
-/// A body that broke off.
-fn broken(error: impl Into<Box<dyn Error + Send + Sync>>) -> TransportError {
-    let error = error.into();
-    let stage = Stage { timeout: trouble::is_timeout(&*error), ..Stage::default() };
-    trouble::explain(error, stage)
 }

@@ -20,10 +20,12 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::time::Sleep;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use url::Url;
 
+use super::idle::Idleness;
 use super::route::Routes;
 use super::sounding;
 use crate::options::ClientOptions;
@@ -201,7 +203,7 @@ async fn secured(
     let stream =
         TlsConnector::from(config).connect(ServerName::try_from(host)?, TokioIo::new(stream)).await?;
     let speaks_http_2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    Ok(Socket { stream: Box::new(TokioIo::new(stream)), is_proxied: false, speaks_http_2 })
+    Ok(Socket { speaks_http_2, ..Socket::plain(TokioIo::new(stream)) })
 }
 
 /// What a socket is, whatever lies between it and the server.
@@ -215,18 +217,23 @@ pub(super) struct Socket {
     /// Requests are handed to a proxy, and name the server in their first line.
     is_proxied: bool,
     speaks_http_2: bool,
+    idleness: Idleness,
+    /// When it is to be looked at whether it was idle for too long.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
     fn plain(stream: impl Stream + 'static) -> Self {
-        Self { stream: Box::new(stream), is_proxied: false, speaks_http_2: false }
+        let idleness = Idleness::default();
+        Self { stream: Box::new(stream), is_proxied: false, speaks_http_2: false, idleness, timer: None }
     }
 }
 
 impl Connection for Socket {
     fn connected(&self) -> Connected {
         let connected = Connected::new().proxy(self.is_proxied);
-        if self.speaks_http_2 { connected.negotiated_h2() } else { connected }
+        // Over HTTP/2 many requests share it, and its end is announced.
+        if self.speaks_http_2 { connected.negotiated_h2() } else { connected.extra(self.idleness.clone()) }
     }
 }
 
@@ -236,7 +243,12 @@ impl Read for Socket {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_read(context, buffer)
+        let socket = &mut *self;
+        match Pin::new(&mut *socket.stream).poll_read(context, buffer) {
+            // As if its server had closed it.
+            Poll::Pending if socket.idleness.is_over(context, &mut socket.timer) => Poll::Ready(Ok(())),
+            read => read,
+        }
     }
 }
 
@@ -246,6 +258,7 @@ impl Write for Socket {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.idleness.ends();
         Pin::new(&mut *self.stream).poll_write(context, buffer)
     }
 
@@ -266,6 +279,7 @@ impl Write for Socket {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.idleness.ends();
         Pin::new(&mut *self.stream).poll_write_vectored(context, buffers)
     }
 }

@@ -2,20 +2,24 @@
 //! one server decides about them, and for documents that are public.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
 use url::{Origin, Url};
 
-use super::client::{Answer, CollectedBody, HttpClient};
+use super::body::CollectedBody;
+use super::client::{Answer, HttpClient};
 use super::facts::{self, SentFacts};
 use crate::endpoint::HttpEndpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
 /// What an exchange may return, in bytes.
 const MAX_BYTES: usize = 1 << 20;
+/// How long a connection may be idle that such a request is sent over. Many a server closes it after 5 s and does not say so,
+/// and a request that meets that may have been seen: a code or a token that works once is lost by then.
+const MOST_IDLE: Duration = Duration::from_secs(4);
 
 /// The clients of the sign-in to one server.
 ///
@@ -77,7 +81,7 @@ impl HttpClient {
                 let proofs = facts::proofs_in(&parts.headers);
                 (parts.method.clone(), facts::sent_in(&url, &parts.headers), proofs, SystemTime::now())
             });
-            let outcome = self.send(parts.method, &url, parts.headers, body).await;
+            let outcome = self.send_and_keep(parts.method, &url, parts.headers, body, Some(MOST_IDLE)).await;
             if let Some((method, secrets, credentials, began)) = observed {
                 // The body of a form is no message, and all of it is secret.
                 let asked = SentFacts { method: &method, url: &url, credentials, body: &Bytes::new(), began };

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::client::{Answer, Body, CollectedBody};
+use super::body::{Body, CollectedBody};
+use super::client::Answer;
 use super::form::{BEGINNING, Form, described, essence};
 use super::said::words;
 use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};

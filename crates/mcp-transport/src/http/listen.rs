@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::answer::{Cursor, admit};
-use super::client::Body;
+use super::body::Body;
 use super::form::essence;
 use super::frame;
 use super::streamable::{Core, Streamable};

@@ -11,6 +11,7 @@ mod forgotten;
 mod guards;
 mod handshake;
 mod http_2;
+mod kept;
 mod liberal;
 mod listed;
 mod local;
