@@ -27,6 +27,11 @@ impl CliError {
         Self::new(ExitStatus::Usage, code, message)
     }
 
+    /// A person has to agree, and did not, or cannot be asked here: one exit code for all that waits for a yes.
+    pub(crate) fn unagreed(code: &str, message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::NeedsAuth, code, message)
+    }
+
     /// The failures of several names as one; nothing where there is none, and the error itself where one name was asked
     /// for. Each name is told, with its own reason.
     pub(crate) fn of_names(asked: usize, failed: Vec<(String, Self)>, what: &str) -> Option<Self> {

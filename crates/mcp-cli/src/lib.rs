@@ -19,6 +19,7 @@
 //! | what other hosts have, as it is told | `hosts` |
 //! | the screen of `menu`, with the feature `menu` | `menu` |
 //! | the next step as it is printed | `steps` |
+//! | a command that can be pasted, whatever its names are | `written` |
 //! | traces and metrics, with the feature `otel` | `telemetry` |
 
 #[cfg(target_os = "linux")]
@@ -61,6 +62,7 @@ mod surroundings;
 mod telemetry;
 mod two_names;
 mod view;
+mod written;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

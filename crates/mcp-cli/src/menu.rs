@@ -20,7 +20,6 @@ mod signing;
 mod tools;
 mod view;
 mod web;
-mod words;
 
 use std::io;
 use std::path::Path;

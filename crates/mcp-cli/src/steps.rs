@@ -14,6 +14,7 @@ use self::repeated::repeated;
 use crate::args::{Cli, Command};
 use crate::secret_name::{self, is_plain};
 use crate::two_names;
+use crate::written::{has_option, valued, written};
 
 /// Between the command that cures something and the one that tries it.
 const AND: &str = " && ";
@@ -101,7 +102,7 @@ impl Steps {
                 first = Some(instead);
                 "FILE".to_owned()
             });
-            options.push_str(&format!(" --mcp-config {word}"));
+            options.push_str(&valued(" --mcp-config", &word));
         }
         if cli.global.strict_mcp_config {
             options.push_str(" --strict-mcp-config");
@@ -110,10 +111,10 @@ impl Steps {
             options.push_str(&option_of(folder));
         }
         if let Some(host) = &cli.global.from {
-            options.push_str(&format!(" --from {}", mcp_text::shell_word(host)));
+            options.push_str(&valued(" --from", &mcp_text::shell_word(host)));
         }
         if let Some(account) = &cli.global.account {
-            options.push_str(&format!(" --account {}", mcp_text::shell_word(account)));
+            options.push_str(&valued(" --account", &mcp_text::shell_word(account)));
         }
         if let Ok((Some(scope), _)) = cli.scopes() {
             options.push_str(&format!(" --scope {scope}"));
@@ -131,6 +132,12 @@ impl Steps {
         Self { verb, options, first, addresses: Arc::new([]), found: OnceLock::new() }
     }
 
+    /// The options that a step carries, for a test.
+    #[cfg(test)]
+    pub(crate) fn options(&self) -> &str {
+        &self.options
+    }
+
     pub(crate) fn with_addresses(self, addresses: Arc<[Address]>) -> Self {
         Self { addresses, ..self }
     }
@@ -138,7 +145,7 @@ impl Steps {
     /// The steps for a server in the files of this host.
     #[must_use]
     pub(crate) fn in_host(&self, host: &str) -> Self {
-        let from = format!(" --from {}", mcp_text::shell_word(host));
+        let from = valued(" --from", &mcp_text::shell_word(host));
         let is_said = self.options.contains(&from);
         Self {
             options: if is_said { self.options.clone() } else { format!("{}{from}", self.options) },
@@ -207,14 +214,14 @@ impl Steps {
         let is_again =
             !arguments.is_empty() && is_known && !arguments.starts_with('-') && !arguments.contains(" --");
         let verb = if is_again { "get" } else { verb };
-        let alone = arguments.is_empty() || verb.starts_with('-') || arguments.contains("--help");
+        let alone = arguments.is_empty() || verb.starts_with('-') || has_option(arguments, "--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
         let options = format!("{}{}", self.options, self.found.get().map_or("", String::as_str));
-        let options = if sees_entries && !next.ends_with(&options) { &*options } else { "" };
+        let options = if sees_entries && !next.contains(&options) { &*options } else { "" };
         let options =
             self.of_address(arguments).filter(|own| !next.contains(&**own)).unwrap_or_default() + options;
         let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
-        let command = format!("mcplink {verb}{arguments}{options}");
+        let command = written(&format!("mcplink {verb}{arguments}{options}"));
         match self.first {
             Some(first) if sees_entries => format!("{first}, then {command}"),
             _ => command,
@@ -241,7 +248,7 @@ impl Steps {
 
 /// With a blank before it.
 fn option_of(folder: &Path) -> String {
-    format!(" --project {}", mcp_text::shell_word(&folder.to_string_lossy()))
+    valued(" --project", &mcp_text::shell_word(&folder.to_string_lossy()))
 }
 
 #[cfg(test)]

@@ -51,10 +51,14 @@ pub struct BridgeCommand {
 impl BridgeCommand {
     /// The program as a bridge to `name`.
     pub fn to(program: &Path, name: &str, project: Option<&Path>) -> Self {
-        let mut args = vec!["bridge".to_owned(), name.to_owned()];
-        if let Some(folder) = project {
-            args.extend(["--project".to_owned(), folder.display().to_string()]);
-        }
+        let project = project.map(|folder| ["--project".to_owned(), folder.display().to_string()]);
+        let name = name.to_owned();
+        let args = match name.starts_with('-') {
+            // It would be taken for an option.
+            true => project.into_iter().flatten().chain(["--".to_owned(), name]).collect::<Vec<_>>(),
+            false => [name].into_iter().chain(project.into_iter().flatten()).collect(),
+        };
+        let args = ["bridge".to_owned()].into_iter().chain(args).collect();
         Self { program: program.display().to_string(), args, env: Vec::new() }
     }
 

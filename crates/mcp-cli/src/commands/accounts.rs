@@ -98,9 +98,9 @@ pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, Cl
     match (kept.is_empty(), name) {
         (true, None) => app.output.note("no sign-in is kept; `mcplink login NAME` makes one\n"),
         (true, Some(name)) => app.output.note(&format!(
-            "no sign-in of {} is kept; `mcplink login {}` makes one\n",
+            "no sign-in of {} is kept; `{}` makes one\n",
             shown::name(name),
-            mcp_text::shell_word(name)
+            app.steps.step(&format!("mcplink login {}", mcp_text::shell_word(name)))
         )),
         _ => {}
     }

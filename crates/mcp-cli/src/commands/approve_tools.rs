@@ -109,9 +109,7 @@ async fn agreed(
             ),
             false => (format!("{} of {name} not approved yet", count), "nothing can be asked here"),
         };
-        return Err(CliError::new(ExitStatus::NeedsAuth, "tools-unapproved", message)
-            .why(why)
-            .next(offer.agreement(digest)));
+        return Err(CliError::unagreed("tools-unapproved", message).why(why).next(offer.agreement(digest)));
     }
     let mut answers = Answers::of_terminal();
     answers.forget_typed();
@@ -120,6 +118,6 @@ async fn agreed(
     if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
         return Ok(true);
     }
-    Err(CliError::usage("not-confirmed", "nothing was approved")
+    Err(CliError::unagreed("not-confirmed", "nothing was approved")
         .next("answer y, or name the tools to approve"))
 }

@@ -271,7 +271,7 @@ impl Question {
                 false => "nothing can be asked here, and --yes was not given",
             };
             let next = format!("{} --yes={digest}", self.command);
-            return Err(CliError::usage("not-confirmed", &*self.refused).why(why).next(next));
+            return Err(CliError::unagreed("not-confirmed", &*self.refused).why(why).next(next));
         }
         let mut answers = Answers::of_terminal();
         answers.forget_typed();
@@ -280,7 +280,7 @@ impl Question {
         if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
             return Ok(());
         }
-        Err(CliError::usage("not-confirmed", "nothing was decided").next("answer y, or add --yes"))
+        Err(CliError::unagreed("not-confirmed", "nothing was decided").next("answer y, or add --yes"))
     }
 }
 

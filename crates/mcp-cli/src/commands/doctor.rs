@@ -24,6 +24,7 @@ use crate::view::row::{ProblemRow, Row, Session};
 use crate::view::shown;
 use crate::view::text::session_text;
 use crate::view::time::rfc3339;
+use crate::written::written;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -187,7 +188,8 @@ fn sessions_check(row: &Row) -> Check {
     match sessions.iter().find(is_other) {
         // It has seen something else than this examination, and finds out by itself or when it is told.
         Some(_) if row.status == Some(ServerStatus::Connected) => {
-            check.noted(format!("`mcplink reconnect {}` has them try again", mcp_text::shell_word(&row.name)))
+            let command = written(&format!("mcplink reconnect {}", mcp_text::shell_word(&row.name)));
+            check.noted(format!("`{command}` has them try again"))
         }
         _ => check,
     }

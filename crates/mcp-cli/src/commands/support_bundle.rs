@@ -98,7 +98,7 @@ async fn agreed(app: &App, args: &SupportBundleArgs, file: &Path, bytes: usize) 
     if args.yes {
         return Ok(());
     }
-    let refused = CliError::usage("not-agreed", "nothing was written");
+    let refused = CliError::unagreed("not-agreed", "nothing was written");
     if !app.asks() {
         let why = "it is written when you say --yes; -o - shows all of it";
         let named = args.output.as_ref().map(|_| format!(" -o {}", mcp_text::shell_word(&shown_path(file))));

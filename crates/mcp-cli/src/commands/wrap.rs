@@ -20,6 +20,7 @@ use crate::hosts::short;
 use crate::problems::problem_text;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
+use crate::written::written;
 
 mod bundle;
 mod check;
@@ -370,10 +371,9 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         let kept: Vec<String> = of_projects.into_iter().filter(|name| !own.contains(name)).collect();
         if let Some(first) = kept.first() {
             notes.push(format!(
-                "{} of a project's file left as they are; name one to wrap it: mcplink wrap {} {}",
+                "{} of a project's file left as they are; name one to wrap it: {}",
                 kept.len(),
-                around.host.name,
-                mcp_text::shell_word(first)
+                written(&format!("mcplink wrap {} {}", around.host.name, mcp_text::shell_word(first)))
             ));
         }
         if let Some(broken) = around.broken() {

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use super::words::words;
 use crate::app::App;
+use crate::written::words;
 
 /// What a program may take to end.
 #[cfg(unix)]

@@ -116,12 +116,9 @@ impl Argument {
         let looks_nested =
             || serde_json::from_str(value).is_ok_and(|json: Value| json.is_object() || json.is_array());
         let is_json = if self.kind == "any" { looks_nested() } else { self.kind.split('|').all(is_nested) };
-        // A name that would be read as something else goes into an object of its own.
-        if name.is_empty() || name.contains('=') || name.ends_with(':') || name.trim_start().starts_with('{')
-        {
+        if is_odd(name) {
             let json = serde_json::from_str(value).ok().filter(|_: &Value| is_json);
-            let members = serde_json::Map::from_iter([(name.clone(), json.unwrap_or_else(|| value.into()))]);
-            return Value::Object(members).to_string();
+            return member(name, json.unwrap_or_else(|| value.into()));
         }
         match value {
             value if is_json => format!("{name}:={value}"),
@@ -139,6 +136,7 @@ impl Argument {
     /// As it would be typed, with a value that fits its type.
     fn example(&self) -> String {
         let name = &self.name;
+        let has_odd_name = is_odd(name);
         let value = self.choices.first().or(self.default.as_ref());
         let (text, json) = match value {
             Some(Value::String(text)) => (Some(text.clone()), String::new()),
@@ -152,7 +150,9 @@ impl Argument {
             },
         };
         match text {
+            Some(text) if has_odd_name => plain(&member(name, text.into())),
             Some(text) => plain(&format!("{name}={text}")),
+            None if has_odd_name => plain(&member(name, serde_json::from_str(&json).unwrap_or_default())),
             // Numbers and truth values are told by the schema; anything else is written as JSON.
             None if matches!(json.as_bytes().first(), Some(b'{' | b'[' | b'n')) => {
                 plain(&format!("{name}:={json}"))
@@ -184,13 +184,23 @@ impl Argument {
     }
 }
 
+/// Whether a name would be read as something else, and goes into an object of its own.
+fn is_odd(name: &str) -> bool {
+    name.is_empty() || name.contains('=') || name.ends_with(':') || name.trim_start().starts_with('{')
+}
+
+/// An object of one member.
+fn member(name: &str, value: Value) -> String {
+    Value::Object(serde_json::Map::from_iter([(name.to_owned(), value)])).to_string()
+}
+
 fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// `=` needs no quoting in an argument.
 pub(crate) fn plain(argument: &str) -> String {
-    match argument.split_once('=') {
+    match argument.split_once('=').filter(|(name, _)| !name.trim_start().starts_with('{')) {
         Some((name, value)) => format!("{}={}", mcp_text::shell_word(name), mcp_text::shell_word(value)),
         None => mcp_text::shell_word(argument),
     }

@@ -138,14 +138,14 @@ fn s_n14_what_was_typed_before_the_question_decides_nothing() {
         running.wait_for_stdout("the question", |shown| shown.contains("[y/N]"));
         running.write("\n").unwrap();
         running.close_stdin();
-        running.wait().expect_code(2);
+        running.wait().expect_code(3);
         assert_eq!(setting.status("db")["reason"]["code"], "awaiting-approval", "{command:?}");
     }
 }
 
 #[test]
 fn s_n14_an_answer_decides_and_nothing_else_does() {
-    for (typed, code) in [("y\n", 0), ("YES\n", 0), ("\n", 2), ("n\n", 2), ("yesterday\n", 2)] {
+    for (typed, code) in [("y\n", 0), ("YES\n", 0), ("\n", 3), ("n\n", 3), ("yesterday\n", 3)] {
         let setting = Setting::new();
         pull(&setting, "{}", marking());
         let Some(approve) = setting.on_a_terminal(&["approve", "db"]) else { return };
@@ -241,7 +241,7 @@ fn s_n14_without_a_person_only_a_yes_of_the_command_line_agrees() {
     for command in [&["approve", "db"][..], &["trust"]] {
         for more in [&[][..], &["--non-interactive"], &["--json"], &["--yes=sha256:00"]] {
             let asked = [command, more].concat();
-            let output = setting.run(&asked, 2);
+            let output = setting.run(&asked, 3);
             let said = if more == ["--json"] { "\"not-confirmed\"" } else { "is not" };
             assert!(output.stderr.contains(said), "{asked:?}: {output}");
             assert!(
@@ -257,11 +257,11 @@ fn s_n14_without_a_person_only_a_yes_of_the_command_line_agrees() {
         let setting = Setting::new();
         pull(&setting, SETTINGS, marking());
         let words: Vec<&str> = command.split(' ').collect();
-        let seen = setting.run(&[&words[..], &["--json"]].concat(), 2);
+        let seen = setting.run(&[&words[..], &["--json"]].concat(), 3);
         let yes = format!("--yes={}", seen.json()["digest"].as_str().unwrap());
         assert!(seen.stderr.contains(&format!("mcplink {command} {yes}")), "{seen}");
         pull(&setting, SETTINGS, json!({ "command": "sh", "args": ["-c", "touch other"] }));
-        let refused = setting.run(&[&words[..], &[&yes]].concat(), 2).stderr;
+        let refused = setting.run(&[&words[..], &[&yes]].concat(), 3).stderr;
         assert!(refused.contains("not what --yes=DIGEST is about"), "{refused}");
         assert_eq!(setting.status("db")["reason"]["code"], "awaiting-approval", "{command}");
         pull(&setting, SETTINGS, marking());

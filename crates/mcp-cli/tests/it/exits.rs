@@ -39,7 +39,7 @@ const WITHOUT_SERVER: &[(&str, [i32; 5])] = &[
     ("accounts NAME", [0, 0, 0, 0, 2]),
     ("reset NAME", [0, 0, 0, 0, 2]),
     ("stop NAME", [2, 2, 2, 2, 2]),
-    ("approve NAME", [2, 2, 2, 2, 2]),
+    ("approve NAME", [2, 2, 3, 2, 2]),
     ("approve-tools NAME", [2, 2, 2, 2, 2]),
     ("login NAME", [2, 2, 3, 2, 2]),
     ("call NAME echo text", [2, 2, 2, 2, 2]),
@@ -90,6 +90,28 @@ fn fa_a113_each_outcome_of_one_server_has_its_exit_code() {
     ] {
         setting.run(&[&["status"], names].concat(), code);
         setting.run(&[&["status", "--json"], names].concat(), code);
+    }
+}
+
+/// A person has to agree, and none can be asked.
+#[test]
+fn fa_a113_whatever_waits_for_a_yes_ends_with_3() {
+    let server = FakeMcpServer::builder().tools(vec![Tool::echo()]).start().unwrap();
+    let mut pinned = http(&server);
+    pinned["pinTools"] = json!(true);
+    let setting = Setting::of("pinned", pinned).project_file(json!({ "unapproved": http(&server) }));
+    for line in [
+        "approve unapproved",
+        "approve unapproved --yes=sha256:00",
+        "trust",
+        "trust --yes=sha256:00",
+        "approve-tools pinned",
+        "approve-tools pinned --yes=sha256:00",
+        "support-bundle --offline",
+    ] {
+        for more in [&[][..], &["--json"], &["--non-interactive"]] {
+            setting.run(&[&line.split(' ').collect::<Vec<_>>(), more].concat(), 3);
+        }
     }
 }
 

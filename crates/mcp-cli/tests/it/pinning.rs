@@ -345,7 +345,7 @@ fn s_m17_at_a_terminal_only_a_typed_yes_approves() {
     let server = FakeMcpServer::start().unwrap();
     server.set_tools(vec![tool("send", "Sends.")]);
     let setting = Setting::of("x", pinned(&server));
-    for (typed, code) in [("\n", 2), ("no\n", 2), ("y\n", 0)] {
+    for (typed, code) in [("\n", 3), ("no\n", 3), ("y\n", 0)] {
         let Some(command) = setting.on_a_terminal(&["approve-tools", "x"]) else { return };
         let mut running = command.start();
         running.wait_for_stdout("the question", |shown| shown.contains("Approve 1 tool of x? [y/N]"));

@@ -211,7 +211,7 @@ fn s_r8_a_command_of_a_registry_is_shown_and_agreed_to_before_it_runs() {
     assert!(dry.stdout.contains("the server was not asked"), "{dry}");
     assert!(!ran.exists() && entry(&setting, "x").is_null());
 
-    for (typed, code) in [("\n", 2), ("y\n", 2), ("yes\n", 0)] {
+    for (typed, code) in [("\n", 3), ("y\n", 3), ("yes\n", 0)] {
         let Some(add) = setting.on_a_terminal(&line) else { break };
         let mut running = add.env("PATH", &path).start();
         running.wait_for_stdout("the question", |shown| shown.contains("Type yes"));

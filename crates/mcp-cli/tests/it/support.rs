@@ -157,7 +157,7 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
 #[test]
 fn fh_h11_a_bundle_is_shown_before_it_is_written_and_replaces_no_file() {
     let setting = Setting::of("web", json!({ "type": "http", "url": "http://127.0.0.1:9/mcp" }));
-    let asked = setting.run(&["support-bundle", "--offline", "-o", "b.json"], 2);
+    let asked = setting.run(&["support-bundle", "--offline", "-o", "b.json"], 3);
     assert!(
         asked.stdout.contains("in it, without what is secret") && asked.stdout.contains("1 server"),
         "{asked}"

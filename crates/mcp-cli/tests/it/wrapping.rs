@@ -82,6 +82,34 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
 }
 
 /// A person who looks for a line that is shown finds it in the file.
+/// What is written into a host's file, and what the check runs, is read by the command line as what it was made of.
+#[test]
+fn fh_h4_a_name_that_looks_like_an_option_reaches_its_server_all_the_same() {
+    let names = ["--help", "--project", "-x", "a=b", "it's -q"];
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let entries: serde_json::Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), json!({ "url": server.url() }))).collect();
+    let file = setting.home.home().join(CURSOR);
+    setting.home.write(&file, json!({ "mcpServers": entries }).to_string()).unwrap();
+    let before = fs::read(&file).unwrap();
+    let wrapped = setting.run(&["wrap", "cursor", "--all", "--yes", "--json"], 0).json();
+    for row in wrapped["servers"].as_array().unwrap() {
+        assert_eq!(row["check"]["status"], "connected", "{row:#}");
+    }
+    let written: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for name in names {
+        let args = written["mcpServers"][name]["args"].as_array().unwrap();
+        let args: Vec<&str> = args.iter().map(|word| word.as_str().unwrap()).collect();
+        assert_eq!(args[0], "bridge");
+        setting.run(&args, 0);
+    }
+    let found = setting.run(&["hosts", "--json", "--from", "cursor"], 0).json();
+    assert_eq!(found["found"][0]["pointers"], names.len(), "{found:#}");
+    setting.run(&["unwrap", "cursor", "--all"], 0);
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
 #[test]
 fn fh_h5_the_difference_is_of_the_lines_of_the_file_without_their_secrets() {
     let setting = Setting::new();

@@ -8,6 +8,7 @@ use crate::args::AddArgs;
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::view::shown;
+use crate::written::written;
 
 /// A client with the secret that was typed for it.
 #[derive(Debug)]
@@ -48,10 +49,9 @@ impl TypedClient {
             .why(shown::line(&error.to_string()))
             .next("set MCP_CLIENT_SECRET wherever mcplink runs")
         })?;
-        let name = mcp_text::shell_word(&self.server);
-        app.output.note(&format!(
-            "note: the secret of its client is kept with the sign-ins, until mcplink logout {name} or reset {name}\n"
-        ));
+        let command = written(&format!("mcplink reset {}", mcp_text::shell_word(&self.server)));
+        app.output
+            .note(&format!("note: the secret of its client is kept with the sign-ins, until {command}\n"));
         Ok(())
     }
 }

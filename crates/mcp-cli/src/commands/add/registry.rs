@@ -334,7 +334,7 @@ async fn agree(
     }
     let Some(typed) = typed else {
         let message = format!("{} would run a command that was not agreed to", shown::name(name));
-        return Err(CliError::new(ExitStatus::NeedsAuth, "awaiting-approval", message)
+        return Err(CliError::unagreed("awaiting-approval", message)
             .why(shown::line(&command_line(&entry.shown())))
             .next("run it again with --yes, if that is what you want to run"));
     };
@@ -354,7 +354,7 @@ async fn agree(
     app.output.error("Type yes to add it: ");
     match typed.yes().await {
         Some(true) => Ok(()),
-        _ => Err(CliError::usage("not-confirmed", "nothing was added").next("answer yes, or use --yes")),
+        _ => Err(CliError::unagreed("not-confirmed", "nothing was added").next("answer yes, or use --yes")),
     }
 }
 

@@ -56,10 +56,11 @@ pub(super) async fn run(around: &WrapContext<'_>, one: &WrapPlan) -> CheckReport
     let own_path = environment.text("PATH").unwrap_or_default().to_owned();
     let is_desktop = around.host.is_started_by_desktop();
     let path = path_of(around.host, environment);
-    let mut arguments = vec!["status", &one.name, "--json", "--non-interactive", "--timeout", PATIENCE];
+    let mut arguments = vec!["status", "--json", "--non-interactive", "--timeout", PATIENCE];
     if let Some(project) = one.through.project() {
         arguments.extend(["--project", project]);
     }
+    arguments.extend(["--", &one.name]);
     let mut command = tokio::process::Command::new(&one.through.program);
     command
         .args(&arguments)

@@ -100,7 +100,7 @@ fn the_call_that_is_shown_is_the_call_that_is_made() {
         let command = form.command();
         let expected = sent(&mut form).unwrap();
         assert_eq!(expected.as_object().unwrap().len(), names.len());
-        let words = crate::menu::words::words(&command);
+        let words = crate::written::words(&command);
         assert_eq!(words[..4], ["mcplink", "call", "a b", "do it"]);
         let read = Arguments::parse(&words[4..], &NoFiles).unwrap();
         assert_eq!(serde_json::from_str::<Value>(read.to_json().get()).unwrap(), expected, "{command}");

@@ -7,6 +7,7 @@ use super::super::form::Form;
 use super::press::Press;
 use crate::view::shown;
 use crate::view::signature::Argument;
+use crate::written::written;
 
 /// What came of what was asked for last.
 #[derive(Debug)]
@@ -229,7 +230,7 @@ impl Panel {
                 ConsentState::Ended { said, is_error } => end(&mut document, said, *is_error),
             },
             Self::Tools { form: Some(form), .. } => {
-                document.command = shown::line(&form.command());
+                document.command = shown::line(&written(&form.command()));
                 let ended = form.ended();
                 document.stage = "form";
                 document.lines = ended.map(|ended| ended.lines.clone()).unwrap_or_default();
