@@ -1,4 +1,4 @@
-//! Every crate with each of its features alone and with none; the step `lints` sees it with all.
+//! Every crate with none of its features and with one or two of them; the step `lints` sees it with all.
 
 use crate::Problems;
 use crate::shell::{self, command, metadata};
@@ -36,17 +36,30 @@ pub(crate) fn run() -> Result<(), Problems> {
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
+/// As many features as this are tried alone; of more, two at once.
+const ALONE: usize = 3;
+
 /// None and each alone; nothing for a crate without features, which the plain lint covers. A lone feature is all of
 /// them, which the plain lint covers as well.
+///
+/// Of more than [`ALONE`] two are tried at once, each with the one that stands half the list away: what a feature
+/// takes from another is seen as long as that one is not its partner, in half the time.
 fn combinations<'a>(features: &[&'a str]) -> Vec<Vec<&'a str>> {
-    match features {
-        [] => Vec::new(),
-        [_] => vec![Vec::new()],
-        several => {
-            let alone = several.iter().map(|feature| vec![*feature]);
-            std::iter::once(Vec::new()).chain(alone).collect()
+    let groups: Vec<Vec<&str>> = match features {
+        [] => return Vec::new(),
+        [_] => Vec::new(),
+        few if few.len() <= ALONE => few.iter().map(|feature| vec![*feature]).collect(),
+        many => {
+            let (first, second) = many.split_at(many.len().div_ceil(2));
+            let partners = second.iter().map(Some).chain(std::iter::repeat(None));
+            first
+                .iter()
+                .zip(partners)
+                .map(|(one, other)| std::iter::once(one).chain(other).copied().collect())
+                .collect()
         }
-    }
+    };
+    std::iter::once(Vec::new()).chain(groups).collect()
 }
 
 #[cfg(test)]
@@ -58,5 +71,14 @@ mod tests {
         assert!(combinations(&[]).is_empty());
         assert_eq!(combinations(&["a"]), [Vec::<&str>::new()]);
         assert_eq!(combinations(&["a", "b"]), [vec![], vec!["a"], vec!["b"]]);
+    }
+
+    #[test]
+    fn of_many_each_is_in_one_pair() {
+        assert_eq!(combinations(&["a", "b", "c", "d"]), [vec![], vec!["a", "c"], vec!["b", "d"]]);
+        assert_eq!(
+            combinations(&["a", "b", "c", "d", "e"]),
+            [vec![], vec!["a", "d"], vec!["b", "e"], vec!["c"]]
+        );
     }
 }
