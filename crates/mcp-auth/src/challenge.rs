@@ -277,6 +277,8 @@ fn text(bytes: &[u8]) -> String {
 mod tests {
     use http::HeaderValue;
 
+    use mcp_harness::Random;
+
     use super::*;
 
     fn fields(fields: &[&str]) -> Vec<Challenge> {
@@ -386,18 +388,6 @@ mod tests {
         assert!(Challenge::parse(&long)[0].param("realm").unwrap().len() < MAX_BYTES);
     }
 
-    /// A small deterministic generator: reproducible without a dependency.
-    struct Dice(u64);
-
-    impl Dice {
-        fn roll(&mut self, sides: usize) -> usize {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            (self.0 % sides as u64) as usize
-        }
-    }
-
     #[test]
     fn no_input_makes_it_panic_or_exceed_its_bounds() {
         let pieces: &[&[u8]] = &[
@@ -419,12 +409,12 @@ mod tests {
             b"error=\"x\"",
             b"scope=a",
         ];
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+        let mut random = Random::new(1);
         for _ in 0..50_000 {
             let mut headers = HeaderMap::new();
-            for _ in 0..=dice.roll(2) {
+            for _ in 0..=random.below(2) {
                 let field: Vec<u8> =
-                    (0..dice.roll(24)).flat_map(|_| pieces[dice.roll(pieces.len())]).copied().collect();
+                    (0..random.below(24)).flat_map(|_| pieces[random.below(pieces.len())]).copied().collect();
                 headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(&field).unwrap());
             }
             for challenge in Challenge::parse_all(&headers) {
@@ -436,16 +426,17 @@ mod tests {
 
     #[test]
     fn whatever_is_written_by_the_rules_is_read_back() {
-        let mut dice = Dice(7);
+        let mut random = Random::new(7);
         let alphabet: Vec<char> = "ab ,=\"\\é~/".chars().collect();
         for _ in 0..5_000 {
             let mut expected = Vec::new();
             let mut written = Vec::new();
-            for number in 0..=dice.roll(3) {
+            for number in 0..=random.below(3) {
                 let scheme = format!("S{number}");
-                let params: Vec<(String, String)> = (0..=dice.roll(3))
+                let params: Vec<(String, String)> = (0..=random.below(3))
                     .map(|index| {
-                        let value = (0..dice.roll(8)).map(|_| alphabet[dice.roll(alphabet.len())]).collect();
+                        let value =
+                            (0..random.below(8)).map(|_| alphabet[random.below(alphabet.len())]).collect();
                         (format!("p{index}"), value)
                     })
                     .collect();

@@ -293,6 +293,14 @@ impl Credentials {
             && self.0.headers.len() == other.0.headers.len()
             && self.0.headers.iter().all(|mine| other.header(&mine.name) == Some(&mine.value))
     }
+
+    /// Whether a request with these carried every byte of `part`, whatever others added to it. Never where there is nothing
+    /// to compare: without a header, or where each request is signed by itself.
+    pub(crate) fn carry(&self, part: &Self) -> bool {
+        part.0.signer.is_none()
+            && !part.0.headers.is_empty()
+            && part.0.headers.iter().all(|header| self.header(&header.name) == Some(&header.value))
+    }
 }
 
 /// Whether a header of this name carries a credential.

@@ -280,7 +280,11 @@ impl<S: CredentialSource> SingleFlight<S> {
                 Answer::Wait(in_flight, refused) => (in_flight, refused),
             };
             let fresh = self.landed(&in_flight).await?;
-            let unchanged = refused.is_some_and(|refused| refused.same_headers(&fresh));
+            let unchanged = match refused {
+                Some(refused) => refused.same_headers(&fresh),
+                // Forgotten since, or never held here: what the request carried is known all the same.
+                None => rejection.used.carry(&fresh),
+            };
             // That is no answer to a refusal of which the source did not know.
             if (unchanged || fresh.is_empty()) && !in_flight.knows_of_refusal && !insist {
                 insist = true;
@@ -303,13 +307,13 @@ impl<S: CredentialSource> SingleFlight<S> {
             }
         };
         Ok(match &state.held {
+            Some(held) if held.is_answer_to(rejection.used) => Answer::Settled(Recovery::Unchanged),
             Some(held) if held.is_of(rejection.used) => {
                 let refused = held.credentials.clone();
                 let in_flight = fetch(&mut state);
                 state.answering = Some(refused.generation());
                 Answer::Wait(in_flight, Some(refused))
             }
-            Some(held) if held.is_answer_to(rejection.used) => Answer::Settled(Recovery::Unchanged),
             Some(held) if held.is_usable(now) => Answer::Settled(Recovery::Retry(held.credentials.clone())),
             Some(_) => Answer::Wait(self.join(&mut state, FetchCause::Expired), None),
             None => match &state.unanswered {

@@ -68,11 +68,16 @@ impl CachedCredentials {
         self.credentials.is_empty()
             || used.includes_generation(self.credentials.generation())
             || includes_any(used, &self.same_bytes)
+            || used.carry(&self.credentials)
     }
 
-    /// Whether the refused request carried what these are the answer to, and they are the same bytes.
+    /// Whether the refused request carried what these are the answer to, and they are the same bytes. A generation that is
+    /// not remembered, because what was held then is forgotten, is known by its bytes.
     pub(super) fn is_answer_to(&self, used: &Credentials) -> bool {
-        includes_any(used, &self.answered)
+        let is_remembered =
+            used.includes_generation(self.credentials.generation()) || includes_any(used, &self.same_bytes);
+        let is_forgotten = !self.answered.is_empty() && !is_remembered && used.carry(&self.credentials);
+        includes_any(used, &self.answered) || is_forgotten
     }
 }
 

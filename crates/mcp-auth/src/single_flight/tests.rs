@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::*;
 use crate::FetchReason;
 
+mod interleavings;
 mod widened;
 
 /// What one fetch does: how long it takes, and what comes of it (a token and its lifetime in seconds).
@@ -131,6 +132,18 @@ async fn a_refusal_of_superseded_credentials_runs_nothing() {
     assert_eq!(word(&rejected(&provider, &old).await), "retry B");
     assert_eq!(word(&rejected(&provider, &old).await), "retry B");
     assert_eq!(script.runs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_before_all_was_forgotten_is_known_by_its_bytes() {
+    let (provider, script) = scripted([(0, Ok(("A", None))), (0, Ok(("A", None))), (0, Ok(("A", None)))]);
+    let old = provider.credentials().await.unwrap();
+    provider.invalidate();
+    let used = provider.credentials().await.unwrap();
+    assert_eq!(word(&rejected(&provider, &used).await), "unchanged");
+    assert_eq!(script.asked(), ["first", "first", "rejected"]);
+    assert_eq!(word(&rejected(&provider, &old).await), "unchanged", "and nothing runs for it");
+    assert_eq!(script.runs(), 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,39 @@
+//! Noise that a seed decides.
+
+/// A small deterministic source of noise (SplitMix64): the same seed, the same test.
+#[derive(Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Starts at `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number in `0..bound`; 0 for a bound of 0.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.draw() >> 1).unwrap_or(usize::MAX) % bound.max(1)
+    }
+
+    /// Whether something happens that happens once in `times`.
+    pub fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    /// One of several.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+}
