@@ -13,6 +13,11 @@ const FILES: usize = 16;
 /// What only carries the output of something else, or runs it.
 const PLUMBING: [&str; 10] =
     ["bash", "cat", "command", "echo", "env", "exec", "printf", "sh", "timeout", "zsh"];
+/// Words of the shell itself (POSIX 2.4, 2.14 and 4): no program of such a name is looked for.
+const OF_THE_SHELL: [&str; 22] = [
+    "case", "cd", "eval", "exit", "export", "false", "for", "if", "read", "return", "set", "shift", "source",
+    "test", "trap", "true", "ulimit", "umask", "unset", "until", "wait", "while",
+];
 
 impl HelperSpec {
     /// The program that a person knows this helper by: the first word that is one, or, where that only prints what another
@@ -24,7 +29,7 @@ impl HelperSpec {
         let is_program = |word: &&str| {
             let known = word.chars().all(|c| c.is_ascii_alphanumeric() || "._-/~+".contains(c));
             let name = word.rsplit('/').next().unwrap_or(word);
-            known && !name.is_empty() && !PLUMBING.contains(&name)
+            known && !name.is_empty() && !PLUMBING.contains(&name) && !OF_THE_SHELL.contains(word)
         };
         first.into_iter().chain(inner.map(|word| word.trim_end_matches([')', '`', '"']))).find(is_program)
     }
@@ -81,6 +86,9 @@ mod tests {
     fn the_program_is_the_one_that_a_person_knows() {
         for (command, program) in [
             ("my-sso headers", Some("my-sso")),
+            ("exit 3", None),
+            ("cd /x && ./mint", None),
+            ("if t=$(my-sso token); then echo \"$t\"; fi", Some("my-sso")),
             ("/opt/sso/bin/token --json", Some("/opt/sso/bin/token")),
             ("printf '{\"Authorization\": \"Bearer %s\"}' \"$(my-sso token)\"", Some("my-sso")),
             ("T=$(my-sso token) && printf '{\"A\": \"%s\"}' \"$T\"", Some("my-sso")),

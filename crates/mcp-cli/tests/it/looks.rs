@@ -203,6 +203,50 @@ fn fh_h13_screens_of_sessions_and_of_a_question() {
     }
 }
 
+/// What lasts is looked at when all is known.
+#[test]
+fn fh_h13_screens_of_a_watch_and_of_a_log() {
+    let cast = cast();
+    let mut bridge = cast.setting.mcplink(&["bridge", "tickets"]).start();
+    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+    crate::bridge::response(&bridge, 0);
+    bridge.close_stdin();
+    drop(bridge.wait());
+    let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+    for columns in WIDTHS {
+        let line = format!("stty cols {columns} rows {ROWS}; {program} status --watch");
+        let Some(watch) = cast.setting.shell_on_a_terminal(&line) else { return };
+        let watch = watch.start();
+        watch.wait_for_stdout("all rows", |text| {
+            let shown = Screen::of(text, columns, ROWS).text().join("\n");
+            !shown.contains("connecting") && shown.contains("2 connected") && shown.contains("1 failed")
+        });
+        let shown = Screen::of(&watch.stdout(), columns, ROWS).text();
+        let seen: String = shown.iter().map(|row| without_clock(&steady(row)) + "\n").collect();
+        compare(&format!("watch-{columns}"), &seen);
+        watch.signal("INT");
+        drop(watch.wait());
+        let Some(rows) = screen(&cast.setting, &["logs", "tickets"], columns, 0) else { return };
+        let seen: String = rows.iter().map(|row| without_clock(&steady(row)) + "\n").collect();
+        compare(&format!("logs-{columns}"), &seen);
+    }
+}
+
+/// Every time in one spelling, and the process that a record of a log is of.
+fn without_clock(line: &str) -> String {
+    let same =
+        |word: &str| word.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect::<String>();
+    if let (Some(time), Some(rest)) = (line.get(..24).filter(|time| time.ends_with('Z')), line.get(24..)) {
+        let process = |c: char| c == ' ' || c.is_ascii_digit();
+        return format!("{}  PID  {}", same(time), rest.trim_start_matches(process));
+    }
+    let is_time = |word: &&str| word.len() == 6 && word.as_bytes()[2] == b':' && word.ends_with('Z');
+    line.split(' ')
+        .map(|word| if is_time(&word) { same(word) } else { word.to_owned() })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// Each screen that is kept is found from the page of screens.
 #[test]
 fn the_page_of_screens_has_each_of_them() {

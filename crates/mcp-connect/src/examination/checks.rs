@@ -19,6 +19,9 @@ use super::check::{Check, CheckState, CheckTopic};
 use super::referred::ReferredSecret;
 use crate::{ConfiguredServer, Probe};
 
+/// From when on the way to a connected server is told to be slow: hosts give up after 30 s or 60 s.
+const SLOW: Duration = Duration::from_secs(20);
+
 /// All that was found out about one server.
 pub(super) struct Findings<'a> {
     pub(super) server: &'a ConfiguredServer,
@@ -78,6 +81,15 @@ impl Findings<'_> {
         if self.speaks_tls {
             let message = self.tls_is_spoken();
             return Some(Cause { check: at(topic), message, next: Some(NextStep::LookAtEntry) });
+        }
+        if let (Of::Tcp, Some(beside)) = (topic, self.listens_beside()) {
+            let message = format!("{}; something listens at {beside}: write that in its url", reason.message);
+            return Some(Cause { check: at(topic), message, next: Some(NextStep::LookAtEntry) });
+        }
+        if let Some(clock) = self.clock_to_blame() {
+            let status = reason.http_status.map_or_else(String::new, |status| format!(" ({status})"));
+            let message = format!("{clock}; what was sent was refused{status}");
+            return Some(Cause { check: at(Of::Clock), message, next: Some(NextStep::Reconnect) });
         }
         let bad = checks.iter().position(|check| check.topic == topic && check.state == CheckState::Bad);
         let check = bad
@@ -289,7 +301,7 @@ impl Findings<'_> {
             let name = self.hidden(program);
             checks.push(match helper.program_file() {
                 Some(file) => Check::good(CheckTopic::HelperFound, format!("{name} is {}", file.display())),
-                // A word of the shell is none, and it may be one.
+                // It may be a function, or a word of another shell.
                 None => Check::new(
                     CheckTopic::HelperFound,
                     CheckState::Noted,
@@ -336,7 +348,11 @@ impl Findings<'_> {
         let Some(version) = &report.protocol_version else { return Check::skipped(topic, "not reached") };
         let server = report.server.as_ref().map(|info| format!(", {info}"));
         let shown = format!("MCP {version}{}", server.unwrap_or_default());
-        Check::good(topic, format!("{shown}, within {}", span(self.probe.elapsed)))
+        let check = Check::good(topic, format!("{shown}, within {}", span(self.probe.elapsed)));
+        match self.probe.elapsed {
+            took if took >= SLOW => check.noted("a host may not wait that long for a server"),
+            _ => check,
+        }
     }
 
     fn tools(&self) -> Check {

@@ -1,7 +1,7 @@
 //! How far the way to a server leads, looked at apart from any request: name, connection, certificate.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -46,6 +46,9 @@ pub struct Reach {
     pub looked_up: Option<Duration>,
     /// The addresses that did not take a connection, each with how long that took and why; the one of `connected` last.
     pub refused: Vec<(SocketAddr, Duration, String)>,
+    /// Where a name or an address of this machine leads to no listener, and one of the other family does: a server that listens on
+    /// `::1` alone is not reached by `127.0.0.1`.
+    pub other_loopback: Option<SocketAddr>,
     /// The address that was connected to, and how long that took.
     pub connected: Option<Result<(SocketAddr, Duration), String>>,
     /// What came of a TLS handshake (RFC 8446). Not looked at through a proxy.
@@ -121,12 +124,18 @@ impl HttpClient {
             addresses,
             looked_up: is_name.then(|| began.elapsed()),
             refused: Vec::new(),
+            other_loopback: None,
             connected: None,
             tls: None,
             chain: Vec::new(),
         };
         let Ok(found) = reach.addresses.clone() else { return reach };
-        let Some(stream) = connected(&found, &mut reach).await else { return reach };
+        let Some(stream) = connected(&found, &mut reach).await else {
+            if proxy.is_none() {
+                reach.other_loopback = listening_beside(&found).await;
+            }
+            return reach;
+        };
         if endpoint.url.scheme() == "https" && proxy.is_none() {
             let shown = ShownCertificates::default();
             reach.tls = Some(shake_hands(&client, &endpoint.url, stream, shown.clone()).await);
@@ -176,6 +185,18 @@ async fn connected(found: &[SocketAddr], reach: &mut Reach) -> Option<TcpStream>
         reach.refused.push((*address, began.elapsed(), why));
     }
     None
+}
+
+/// The address of this machine in the family that none of these is of, where something listens at their port.
+async fn listening_beside(found: &[SocketAddr]) -> Option<SocketAddr> {
+    let first = found.first().filter(|_| found.iter().all(|address| address.ip().is_loopback()))?;
+    let other: IpAddr = match first.ip() {
+        IpAddr::V4(_) => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv4Addr::LOCALHOST.into(),
+    };
+    let beside = SocketAddr::new(other, first.port());
+    let is_new = !found.iter().any(|address| address.is_ipv4() == beside.is_ipv4());
+    (is_new && matches!(timeout(PATIENCE, TcpStream::connect(beside)).await, Ok(Ok(_)))).then_some(beside)
 }
 
 fn worded(error: io::Error) -> String {

@@ -32,6 +32,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 500 ms", AGAIN),
     ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", RUN),
     ("helper-refused", Some(CredentialsRejected), "answer", "headers that headersHelper returned", AGAIN),
+    ("clock", Some(CredentialsRejected), "clock", "set it, tokens are judged by it", AGAIN),
     ("variable-unset", Some(CredentialsRejected), "answer", "not set here: GALLERY_TOKEN", SHOW),
     ("foreign-variable", Some(CredentialsRejected), "answer", "the variable T in a spelling", SHOW),
     ("placeholder", Some(CredentialsRejected), "answer", "a placeholder", SHOW),
@@ -152,6 +153,16 @@ fn bring_about(name: &str) -> Broken {
         "helper-refused" => {
             let (broken, works) = helper(&|helper| helper.prints_bearers_in_turn(&["a", "b", "c", "d"]));
             broken.elsewhere("401", works)
+        }
+        "clock" => {
+            let server = Arc::new(FakeMcpServer::start().unwrap());
+            server.always(
+                mcp_testkit::HttpAnswer::new(401).header("Date", "Mon, 01 Jan 2120 00:00:00 GMT").into(),
+            );
+            let helper = FakeHelper::new().unwrap();
+            helper.prints_bearer("right");
+            let broken = Broken::of(with_helper(&server, &helper)).holding(helper).holding(server.clone());
+            broken.elsewhere("behind the server's", move |_| server.always(mcp_testkit::Answer::Honest))
         }
         "variable-unset" => headers("Bearer ${GALLERY_TOKEN}").edit("GALLERY_TOKEN", |broken| {
             broken.environment.push(("GALLERY_TOKEN", "right".to_owned()));

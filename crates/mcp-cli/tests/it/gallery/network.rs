@@ -20,6 +20,7 @@ const SHOW: &str = "mcplink get s";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("down", Some(Unreachable), "tcp", "no connection to http://127", WAIT),
+    ("other-loopback", Some(Unreachable), "tcp", "something listens at 127.0.0.1", SHOW),
     ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", WAIT),
     ("dead-proxy", Some(Unreachable), "tcp", "(HTTP_PROXY)", WAIT),
     ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", SHOW),
@@ -111,6 +112,9 @@ fn bring_about(name: &str) -> Broken {
         "down" => Broken::of(at("http://127.0.0.1:1/mcp")).elsewhere("connection refused", move |broken| {
             broken.setting.write("s", good.clone());
         }),
+        // It is written for another family than the server listens in.
+        "other-loopback" => Broken::of(at(format!("http://[::1]:{}/mcp", server.address().port())))
+            .rewrite("write that in its url", good.clone()),
         "no-such-host" => Broken::of(at("http://no-such-host.invalid/mcp"))
             .elsewhere("no-such-host.invalid", move |broken| broken.setting.write("s", good.clone())),
         "dead-proxy" => Broken::of(at(format!("http://mcp.test:{}/mcp", server.address().port())))

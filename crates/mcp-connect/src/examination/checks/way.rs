@@ -1,9 +1,9 @@
 //! The way to a server and what came back on it: proxy, name, connection, certificates, the answer, the clock.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use mcp_status::ServerStatus;
+use mcp_status::{ReasonCode, ServerStatus};
 use mcp_transport::connect::{CertificateReach, Reach, TlsReach};
 use mcp_transport::exchange::ExchangeOutcome;
 
@@ -12,6 +12,8 @@ use super::{Findings, span};
 
 /// How far two clocks may be apart before tokens and certificates are judged differently: what most servers allow.
 const SKEW: Duration = Duration::from_secs(60);
+/// How far apart they are no server forgives: what AWS and Kerberos allow, who allow most.
+const TOO_FAR: Duration = Duration::from_secs(5 * 60);
 /// How long a certificate should be good for, so that there is time to have a new one.
 const ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
@@ -83,11 +85,20 @@ impl Findings<'_> {
                 Check::bad(topic, format!("{place}: {why}, after {}", span(took)))
             }
         };
+        let check = match self.listens_beside() {
+            Some(beside) => check.with(format!("{beside} takes a connection")),
+            None => check,
+        };
         // The only one that there is has been told of.
         let is_all = reach.refused.len() == 1 && matches!(reach.connected, Some(Err(_)));
         let refused = reach.refused.iter().filter(|_| !is_all);
         let text = refused.map(|(address, took, why)| format!("{address}: {why}, after {}", span(*took)));
         Some(text.fold(check, Check::with))
+    }
+
+    /// Where it is listened at in the place of the address of this machine that the URL has.
+    pub(super) fn listens_beside(&self) -> Option<SocketAddr> {
+        self.reach.and_then(|reach| reach.other_loopback)
     }
 
     pub(super) fn tls(&self) -> Option<Check> {
@@ -151,17 +162,8 @@ impl Findings<'_> {
 
     pub(super) fn clock(&self) -> Option<Check> {
         let topic = CheckTopic::Clock;
-        let (date, at) = self.exchanges.iter().rev().find_map(|exchange| match exchange.outcome {
-            ExchangeOutcome::Answered { date: Some(date), .. } => {
-                Some((date, exchange.began + exchange.took))
-            }
-            _ => None,
-        })?;
-        let (apart, word) = match at.duration_since(date) {
-            Ok(ahead) => (ahead, "ahead of"),
-            Err(behind) => (behind.duration(), "behind"),
-        };
-        let text = format!("this machine's is {} {word} the server's", span(apart));
+        let (apart, text) = self.apart()?;
+        let text = format!("this machine's is {text}");
         Some(match apart {
             apart if apart < Duration::from_secs(2) => {
                 Check::good(topic, "that of the server shows the same time")
@@ -169,6 +171,40 @@ impl Findings<'_> {
             apart if apart <= SKEW => Check::good(topic, text),
             _ => Check::good(topic, text).noted("tokens and certificates seem too old or too new then"),
         })
+    }
+
+    /// How far the clock of this machine is from that of who answered last, and in which direction.
+    fn apart(&self) -> Option<(Duration, String)> {
+        let told = |of_server: bool| {
+            let asked =
+                self.exchanges.iter().rev().filter(move |exchange| exchange.asks.is_some() == of_server);
+            asked.into_iter().find_map(|exchange| match exchange.outcome {
+                ExchangeOutcome::Answered { date: Some(date), .. } => {
+                    Some((date, exchange.began + exchange.took))
+                }
+                _ => None,
+            })
+        };
+        // Who issues tokens may be on another machine.
+        let (date, at) = told(true).or_else(|| told(false))?;
+        let (apart, word) = match at.duration_since(date) {
+            Ok(ahead) => (ahead, "ahead of"),
+            Err(behind) => (behind.duration(), "behind"),
+        };
+        Some((apart, format!("{} {word} the server's", span(apart))))
+    }
+
+    /// What to say of the clock, where credentials that end were refused and no server would take them by such a clock.
+    pub(super) fn clock_to_blame(&self) -> Option<String> {
+        let is_refused = self.reason().is_some_and(|reason| {
+            matches!(reason.code, ReasonCode::CredentialsRejected | ReasonCode::SignInExpired)
+        });
+        // What stands in a file has no time in it.
+        let helper = self.server.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some());
+        let is_minted = helper || self.is_unattended() || self.server.snapshot().signed_in;
+        let (apart, text) = self.apart().filter(|_| is_refused && is_minted)?;
+        (apart > TOO_FAR)
+            .then(|| format!("the clock of this machine is {text}: set it, tokens are judged by it"))
     }
 }
 
