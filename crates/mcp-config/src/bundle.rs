@@ -375,6 +375,19 @@ mod tests {
         assert_eq!(manifest["compatibility"]["platforms"], json!(["darwin"]));
     }
 
+    /// A default may be written where the variable is no secret, and the variable be one elsewhere.
+    #[test]
+    fn a_variable_that_is_secret_somewhere_is_secret_and_has_no_default() {
+        let (oauth, headers) = (r#""oauth": {"scopes": "${V:-canary}"}"#, r#""headers": {"X-Key": "${V}"}"#);
+        for members in [format!("{oauth}, {headers}"), format!("{headers}, {oauth}")] {
+            let bundle = bundle(&format!(r#"{{"type": "http", "url": "https://t.example/mcp", {members}}}"#));
+            assert!(bundle.inputs["V"].sensitive, "{members}");
+            assert!(!bundle.manifest(Platform::Unix, "1.2.3").contains("canary"), "{members}");
+        }
+        let alone = bundle(&format!(r#"{{"type": "http", "url": "https://t.example/mcp", {oauth}}}"#));
+        assert_eq!(alone.inputs["V"].default.as_deref(), Some("canary"));
+    }
+
     #[test]
     fn a_url_is_written_out_unless_it_holds_a_secret() {
         let plain = bundle(r#"{"type": "sse", "url": "https://${HOST:-h.example}/sse"}"#);

@@ -88,6 +88,29 @@ pub(crate) struct WatchedServers {
 /// What live sessions say, by the name of their server.
 type SessionsByName = Vec<(String, Vec<Session>)>;
 
+/// Since when a server has been as it is. Each attempt at one that stays down is news of the same, and no beginning.
+#[derive(Debug, Default)]
+struct Lasting(Option<(LastingKey, SystemTime)>);
+
+/// Status, reason and connection.
+type LastingKey = (ServerStatus, Option<ReasonCode>, Option<u64>);
+
+impl Lasting {
+    fn key(snapshot: &StatusSnapshot) -> LastingKey {
+        (snapshot.status, snapshot.code, snapshot.connection)
+    }
+
+    fn note(&mut self, key: LastingKey, at: SystemTime) {
+        if self.since(&key).is_none() {
+            self.0 = Some((key, at));
+        }
+    }
+
+    fn since(&self, key: &LastingKey) -> Option<SystemTime> {
+        self.0.as_ref().filter(|(known, _)| known == key).map(|(_, at)| *at)
+    }
+}
+
 #[derive(Debug)]
 struct Member {
     name: String,
@@ -102,6 +125,7 @@ struct Member {
     ask_at: Instant,
     /// When one that refused is tried again, and the pause behind that.
     again: Option<(Instant, Duration)>,
+    lasting: Lasting,
 }
 
 /// Something that happened.
@@ -256,6 +280,7 @@ impl WatchedServers {
             took: None,
             ask_at: now + self.pacing.ask,
             again: None,
+            lasting: Lasting::default(),
         })
     }
 
@@ -344,6 +369,9 @@ impl Member {
 
     fn observe(&mut self, snapshot: &StatusSnapshot, pacing: Intervals) {
         let now = Instant::now();
+        if is_known(snapshot) {
+            self.lasting.note(Lasting::key(snapshot), snapshot.since);
+        }
         match (is_known(snapshot), self.took) {
             (true, None) => self.took = Some(now - self.began),
             (false, Some(_)) => (self.took, self.began) = (None, now),
@@ -386,7 +414,7 @@ impl Member {
         ServerView {
             row: Row::of(&wired, report, took, steps).with_sessions(self.sessions.clone()),
             line: wired.description.line,
-            since: snapshot.since,
+            since: self.lasting.since(&Lasting::key(&snapshot)).unwrap_or(snapshot.since),
             is_known: is_known(&snapshot),
             has_helper: wired.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some()),
             connection: snapshot.connection,
@@ -398,4 +426,31 @@ impl Member {
 fn is_known(snapshot: &StatusSnapshot) -> bool {
     snapshot.status != ServerStatus::Pending
         || snapshot.code.is_some_and(|code| code != ReasonCode::Connecting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_as_it_is_began_when_it_became_so() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let down = (ServerStatus::Failed, Some(ReasonCode::Unreachable), None);
+        let refused = (ServerStatus::Failed, Some(ReasonCode::NotFound), None);
+        let up = |connection| (ServerStatus::Connected, None, Some(connection));
+        let mut lasting = Lasting::default();
+        for (key, seen, since) in [
+            (down, 1, 1),
+            (down, 60, 1),
+            (refused, 61, 61),
+            (down, 62, 62),
+            (up(1), 70, 70),
+            (up(1), 80, 70),
+            (up(2), 90, 90),
+        ] {
+            lasting.note(key, at(seen));
+            assert_eq!(lasting.since(&key), Some(at(since)), "{key:?} at {seen}");
+        }
+        assert_eq!(lasting.since(&down), None);
+    }
 }

@@ -1,9 +1,11 @@
 //! `doctor`: numbered checks, one cause and one command, in a pipe, on a terminal and as JSON; the exchanges where they are asked for.
 
-use mcp_testkit::{Accept, FakeAuthServer, FakeHelper, FakeMcpServer};
+use std::time::{Duration, SystemTime};
+
+use mcp_testkit::{Accept, FakeAuthServer, FakeHelper, FakeMcpServer, HttpAnswer};
 use serde_json::json;
 
-use crate::setting::{Setting, http, with_headers, with_helper};
+use crate::setting::{Setting, http, row, with_headers, with_helper};
 
 const CANARY: &str = "canary-5b20c11d";
 
@@ -168,6 +170,30 @@ fn doctor_says_which_way_was_taken_and_why() {
     let found = seen(elsewhere(), None, &[dead]);
     assert!(found["proxy"].contains("by http://127.0.0.1:1 (HTTP_PROXY)"), "{found:#?}");
     assert!(found["tcp"].contains("(the proxy)") && found["tcp"].starts_with("\"bad\""), "{found:#?}");
+}
+
+/// The gallery has the clock as the cause; here is where it is none.
+#[test]
+fn doctor_blames_a_clock_for_credentials_that_end_alone_and_for_more_than_servers_forgive() {
+    let helper = FakeHelper::new().unwrap();
+    helper.prints_bearer("x");
+    let date = |seconds: u64| httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
+    for (seconds, status, is_minted, is_blamed) in [
+        (3600, 401, true, true),
+        (240, 401, true, false),
+        (3600, 401, false, false),
+        (3600, 404, true, false),
+    ] {
+        let server = FakeMcpServer::start().unwrap();
+        server.always(HttpAnswer::new(status).header("Date", date(seconds)).into());
+        let entry = match is_minted {
+            true => with_helper(&server, &helper),
+            false => with_headers(&server, json!({ "Authorization": "Bearer x" })),
+        };
+        let seen = row(&Setting::of("s", entry).mcplink(&["doctor", "s", "--json"]).run().json(), "s");
+        let cause = seen["cause"]["message"].as_str().unwrap();
+        assert_eq!(cause.contains("the clock of this machine"), is_blamed, "{seconds}: {status}: {cause}");
+    }
 }
 
 #[test]

@@ -349,10 +349,7 @@ impl Findings<'_> {
         let server = report.server.as_ref().map(|info| format!(", {info}"));
         let shown = format!("MCP {version}{}", server.unwrap_or_default());
         let check = Check::good(topic, format!("{shown}, within {}", span(self.probe.elapsed)));
-        match self.probe.elapsed {
-            took if took >= SLOW => check.noted("a host may not wait that long for a server"),
-            _ => check,
-        }
+        paced(check, self.probe.elapsed)
     }
 
     fn tools(&self) -> Check {
@@ -367,6 +364,11 @@ impl Findings<'_> {
     }
 }
 
+/// What took long on the way to a server that is connected.
+fn paced(check: Check, took: Duration) -> Check {
+    if took < SLOW { check } else { check.noted("a host may not wait that long for a server") }
+}
+
 /// A length of time in its largest unit that fits.
 fn span(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -378,5 +380,18 @@ fn span(length: Duration) -> String {
         120..7200 => format!("{} min", seconds / 60),
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_takes_longer_than_hosts_wait_is_noted() {
+        for (took, state) in [(19, CheckState::Good), (20, CheckState::Noted), (46, CheckState::Noted)] {
+            let check = paced(Check::good(CheckTopic::Handshake, "MCP"), Duration::from_secs(took));
+            assert_eq!(check.state, state, "{took} s");
+        }
     }
 }
