@@ -350,6 +350,7 @@ mod tests {
             (seen(both, ReasonCode::AwaitingApproval), vec![Approve, Reject]),
             (disabled(remote()), vec![Enable]),
             (disabled(both_signed_in), vec![Enable]),
+            (seen(remote(), ReasonCode::Declined), vec![Approve]),
             (seen(remote(), ReasonCode::NotConfigured), vec![EditConfig]),
             (seen(remote(), ReasonCode::Config), vec![Reconnect, Disable, EditConfig]),
             (

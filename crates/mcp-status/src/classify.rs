@@ -424,6 +424,16 @@ mod tests {
     }
 
     #[test]
+    fn the_wait_that_a_server_asks_for_is_read_from_a_verdict_that_may_heal() {
+        for (seen, wait) in
+            [(http(503), Some(WAIT)), (http(429), Some(WAIT)), (http(404), None), (Outcome::Timeout, None)]
+        {
+            let verdict = verdict(Phase::Connect, seen, none());
+            assert_eq!(verdict.retry_after(), wait, "{verdict:?}");
+        }
+    }
+
+    #[test]
     fn f049_a_failing_tool_list_flags_the_connection_and_a_challenged_one_needs_auth() {
         let flagged = Verdict::Connected { flag: Some(ReasonCode::ToolsUnavailable) };
         let list = |cause| Outcome::ToolsUnavailable { cause: Box::new(cause) };
