@@ -1,8 +1,11 @@
-//! The import table, the quarantines, the naming rules and the circles of ARCHITECTURE.md, and the words of CONTRIBUTING.md.
+//! The import table, the quarantines, the naming rules, the circles and the homes of ARCHITECTURE.md, the words of CONTRIBUTING.md,
+//! and the reasons of dependencies.
 
 mod circles;
+mod homes;
 mod imports;
 mod plain_words;
+mod reasons;
 mod source_rules;
 mod words;
 
@@ -24,6 +27,8 @@ pub(crate) fn run() -> Result<(), Problems> {
     problems.extend(words::check(&sources)?);
     problems.extend(plain_words::check(&sources)?);
     problems.extend(circles::check(&sources)?);
+    problems.extend(homes::check(&sources)?);
+    problems.extend(reasons::check()?);
     problems.extend(duplicates?);
     problems.extend(versions?);
     if problems.is_empty() {

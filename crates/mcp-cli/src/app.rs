@@ -328,7 +328,7 @@ impl App {
 
     /// Columns and rows of the terminal.
     pub(crate) fn terminal_size(&self) -> (usize, usize) {
-        crate::output::terminal_size()
+        crate::terminal::terminal_size()
     }
 
     /// How many remote servers connect at once.

@@ -60,6 +60,7 @@ mod steps;
 mod surroundings;
 #[cfg_attr(not(feature = "otel"), path = "telemetry/absent.rs")]
 mod telemetry;
+mod terminal;
 mod two_names;
 mod view;
 mod written;

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::args::ColorArg;
+use crate::terminal::terminal_size;
 use crate::view::link::linked;
 use crate::view::live::{DrawnFrame, Frame, FullScreen};
 use crate::view::wrap::paragraph;
@@ -228,11 +229,6 @@ pub(crate) fn clear_at_panics(output: &Arc<Output>) {
         }
         hook(panic);
     }));
-}
-
-/// Columns and rows of the terminal; the usual ones where there is none.
-pub(crate) fn terminal_size() -> (usize, usize) {
-    terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
 }
 
 #[cfg(test)]

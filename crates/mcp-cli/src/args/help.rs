@@ -43,7 +43,7 @@ pub(super) const MOST_COLUMNS: usize = 100;
 
 /// The program, with the help that people see.
 pub(crate) fn command_line() -> Command {
-    let columns = crate::output::terminal_size().0.min(MOST_COLUMNS);
+    let columns = crate::terminal::terminal_size().0.min(MOST_COLUMNS);
     let program = Cli::command();
     // Those of every command are copied from here.
     let program = program.mut_args(|arg| if is_global(&arg) { arg.hide(true) } else { arg });

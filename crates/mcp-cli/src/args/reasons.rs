@@ -10,7 +10,7 @@ use crate::view::wrap::behind;
 /// The page of a reason; none where there is no such reason.
 pub(crate) fn reason(word: &str) -> Option<String> {
     let code = ReasonCode::ALL.into_iter().find(|code| code.as_str() == word)?;
-    let columns = Some(crate::output::terminal_size().0.min(MOST_COLUMNS));
+    let columns = Some(crate::terminal::terminal_size().0.min(MOST_COLUMNS));
     let line = |head: &str, text: &str| behind(head, text, columns).trim_end().to_owned();
     Some(format!(
         "{code}: {}, exit code {}\n\n{}\n{}\n",

@@ -35,7 +35,7 @@ impl ProgressLine {
         Some(Arc::new(move |progress| {
             drawn.store(true, Ordering::Relaxed);
             // One row, or the next one could not take its place.
-            let room = crate::output::terminal_size().0.saturating_sub(1);
+            let room = crate::terminal::terminal_size().0.saturating_sub(1);
             let line = secrets.hide_known(&line(&progress)).into_owned();
             output.error(&format!("\r\u{1b}[K{}", mcp_text::line(&line, room)));
         }))

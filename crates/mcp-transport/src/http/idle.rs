@@ -16,7 +16,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// The header of what a server says of the connection. It says nothing over HTTP/2.
 const KEEP_ALIVE: &str = "keep-alive";
 
-/// What is known of one connection, to its socket and to whoever reads its answers.
+/// What is known of one connection, to its socket and to what reads its answers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Idleness(Arc<Mutex<State>>);
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_takes_long_is_no_idleness_and_each_one_begins_it_anew() {
+    async fn an_answer_that_takes_long_is_no_idleness_and_each_one_begins_it_again() {
         let idleness = Idleness::default();
         let (reader, other) = (idleness.clone(), idleness.clone());
         let reading = tokio::spawn(async move { over(&reader).await });

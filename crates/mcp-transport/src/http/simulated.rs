@@ -41,7 +41,7 @@ pub(crate) fn arriving(reader: Box<dyn AsyncRead + Send + Unpin>) -> Arriving {
     Pieces(Mutex::new(reader)).boxed()
 }
 
-/// Locked because a body is `Sync`; whoever reads it has it alone.
+/// Locked because a body is `Sync`; its reader has it alone.
 struct Pieces(Mutex<Box<dyn AsyncRead + Send + Unpin>>);
 
 impl Body for Pieces {
