@@ -1,9 +1,10 @@
 //! Sign-ins in a database that two machines share, which here are two homes.
 
-use mcp_harness::{Output, RealDatabase, real_or_skip};
+use mcp_harness::{Mcplink, Output, RealDatabase, real_or_skip};
 use mcp_testkit::{FakeAuthServer, FakeBrowser, FakeMcpServer};
 use serde_json::json;
 
+use crate::bridge::{INITIALIZE, response, say};
 use crate::setting::{Setting, http};
 
 const KEY: &str = "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXk=";
@@ -15,12 +16,16 @@ struct Shared {
 }
 
 impl Shared {
-    #[track_caller]
-    fn run(&self, machine: &Setting, args: &[&str], code: i32) -> Output {
+    fn command<'m>(&self, machine: &'m Setting, args: &[&str]) -> Mcplink<'m> {
         let command = machine.mcplink(args).env("BROWSER", self.browser.command());
         let command =
             command.env("MCPLINK_TOKEN_STORE", &self.url).env("MCPLINK_TOKEN_STORE_KEY_FILE", "store.key");
-        let output = command.may_hold_secrets("project/store.key").run().expect_code(code);
+        command.may_hold_secrets("project/store.key")
+    }
+
+    #[track_caller]
+    fn run(&self, machine: &Setting, args: &[&str], code: i32) -> Output {
+        let output = self.command(machine, args).run().expect_code(code);
         assert!(!format!("{output}").contains("canary"), "{output}");
         output
     }
@@ -52,12 +57,28 @@ fn a_sign_in_on_one_machine_serves_on_another_until_the_database_is_down() {
     assert!(shared.run(&machines[1], &["accounts"], 0).stdout.contains("database: MCPLINK_TOKEN_STORE"));
     assert!(machines.iter().all(|machine| machine.home.sign_ins().is_empty()), "a file was kept beside it");
 
+    // A session that has a token goes on with it while the database is away.
+    let mut bridge = shared.command(&machines[1], &["bridge", "s"]).start();
+    say(&mut bridge, INITIALIZE);
+    response(&bridge, 0);
+    let mut call = |id: u64| {
+        let params = json!({ "name": "echo", "arguments": { "text": "x" } });
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        say(&mut bridge, &call.to_string());
+        response(&bridge, id)
+    };
+    assert_eq!(call(1)["result"]["content"][0]["text"], "x");
+
     database.stop();
+    assert_eq!(call(2)["result"]["content"][0]["text"], "x");
     let down = shared.run(&machines[1], &["status", "s", "--json"], 4).json();
     let reason = &down["servers"][0]["reason"];
     assert!(reason["message"].as_str().unwrap().contains("Redis at 127.0.0.1"), "{reason:#}");
     database.resume();
+    assert_eq!(call(3)["result"]["content"][0]["text"], "x");
     shared.run(&machines[1], &["logout", "s"], 0);
+    bridge.close_stdin();
+    drop(bridge.wait());
 }
 
 #[cfg(unix)]

@@ -82,7 +82,14 @@ impl Findings<'_> {
             (Err(why), _) => {
                 let took = reach.refused.iter().map(|(_, took, _)| *took).sum();
                 let place = format!("{}:{}{whose}", self.hidden(&reach.host), reach.port);
-                Check::bad(topic, format!("{place}: {why}, after {}", span(took)))
+                let text = format!("{place}: {why}, after {}", span(took));
+                // It came up meanwhile, or is reached in another way.
+                match self.probe.report.status {
+                    ServerStatus::Connected => {
+                        Check::good(topic, text).noted("the server was reached all the same")
+                    }
+                    _ => Check::bad(topic, text),
+                }
             }
         };
         let check = match self.listens_beside() {
