@@ -1,5 +1,5 @@
-//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `api [--check]`, `dist`, `bench`, `fuzz`, `conformance`,
-//! `setup`.
+//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `api [--check]`, `dist`, `bench`,
+//! `instructions`, `fuzz`, `conformance`, `setup`.
 //!
 //! Imports none of our crates, so that it runs when they do not build, and beside the standard library
 //! only readers of JSON and Rust, so that it compiles in seconds.
@@ -21,6 +21,7 @@ mod docs;
 mod duplicates;
 mod features;
 mod fuzz;
+mod instructions;
 mod json_schema;
 mod lexer;
 mod msrv;
@@ -46,6 +47,7 @@ usage: cargo xtask TASK
   api --check    fails if `api` would change anything
   bench          ours beside the floors and others, in rounds of ten minutes in all, into docs/performance.md
   bench --quick  a short run; --minutes N, --with BINARY, --alone (no others), --page (from the figures that are kept)
+  instructions   counts the instructions of fixed works, under valgrind; they may grow by 3 % (--with BINARY, --keep)
   fuzz [TARGET] [SECONDS]  the fuzz targets, or one of them, for a minute or so long each
   conformance    the official conformance suite by all ways, or the runs named after it; the score must not fall
   conformance --way WAY  the same by one way: crates, commands, bridge
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         ["api", ref crates @ ..] => api::update(crates),
         ["bench", ref arguments @ ..] => bench::run(arguments),
         ["conformance", ref arguments @ ..] => conformance::run(arguments),
+        ["instructions", ref arguments @ ..] => instructions::run(arguments),
         ["fuzz", ref arguments @ ..] => fuzz::run(arguments),
         ["setup"] => setup::run(),
         ["help" | "--help" | "-h"] => {

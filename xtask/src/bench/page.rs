@@ -265,6 +265,38 @@ mod tests {
         }
     }
 
+    /// Every work by every client, and every picture that the page shows.
+    #[test]
+    fn the_page_has_a_row_for_each_target_and_each_client() {
+        let mut figures = Figures { about: "then".to_owned(), rounds: 0, works: BTreeMap::new() };
+        for work in WORKS {
+            for client in work.clients {
+                let all = COLUMNS.iter().map(|(name, _)| ((*name).to_owned(), 12.0));
+                figures.add(work.name, client, all.collect());
+            }
+        }
+        figures.end_round();
+        let pages = figures.pages();
+        let (path, page) = &pages[0];
+        assert_eq!(*path, "docs/performance.md");
+        let (targets, works) = page.split_once("## Every work").unwrap();
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        let rows: Vec<_> = targets.lines().filter(|line| line.starts_with('|')).collect();
+        let all: Value = serde_json::from_str(TARGETS).unwrap();
+        assert_eq!(rows.len(), 2 + all.as_array().unwrap().len());
+        assert!(rows.iter().all(|row| cells(row) == 7), "{targets}");
+        for work in WORKS {
+            let (_, section) = works.split_once(&format!("### {}\n", work.name)).unwrap();
+            let section = section.split("###").next().unwrap();
+            let rows: Vec<_> = section.lines().filter(|line| line.starts_with('|')).collect();
+            assert_eq!(rows.len(), 2 + work.clients.len(), "{section}");
+            assert!(rows.iter().all(|row| cells(row) == cells(rows[0])), "{section}");
+            let picture = format!("performance/{}.svg", file(work.name));
+            assert!(section.contains(&picture), "{section}");
+            assert!(pages.iter().any(|(path, _)| *path == format!("docs/{picture}")), "{picture}");
+        }
+    }
+
     #[test]
     fn numbers_have_the_digits_that_mean_something() {
         let shown = [0.1234, 12.34, 123.4, 12345.6].map(number);
