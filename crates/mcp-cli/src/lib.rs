@@ -1,5 +1,6 @@
-//! `mcplink`: a thin program over the library crates. It parses, wires, prints and exits; every decision is
-//! made in `mcp-config`, `mcp-auth`, `mcp-transport` or `mcp-status`, and put together in `mcp-connect`.
+//! `mcplink`: a thin program over the library crates. It parses, wires, prints and exits. What is decided about a
+//! server is decided in `mcp-config`, `mcp-auth`, `mcp-transport` or `mcp-status`, and put together in `mcp-connect`; what is decided
+//! here is how a person is told and asked.
 //!
 //! | behaviour | lives in |
 //! |---|---|

@@ -13,8 +13,8 @@
 //! - **Problems are values.** Loading has no error type: one bad file, entry or field never takes others down.
 //!   Each [`Problem`] names file, line, column, field and what to do, and never quotes a value.
 //! - **Everything has an [`Origin`]**, because the usual question is not "what is configured" but "where".
-//! - **Facts, not kinds.** The connecting side reads [`ServerEntry::gate`], [`Helper::may_run`], [`Helper::cwd`]; it never
-//!   compares scopes or looks at paths.
+//! - **Facts, not kinds.** The connecting side reads [`ServerEntry::gate`], [`Helper::may_run`], [`Helper::cwd`]; it ranks
+//!   no scopes and looks at no paths.
 //! - **Secrets do not show themselves.** Expanded text is a [`Text`] or [`RedactedText`], whose `Debug` is a mark. What may be
 //!   shown is made from the text as written.
 //!

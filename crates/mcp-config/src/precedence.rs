@@ -1,4 +1,4 @@
-//! Which definition of a name is in force. Scopes are compared here alone.
+//! Which definition of a name is in force. Scopes are ranked here alone; elsewhere a scope only says who wrote an entry.
 //!
 //! `--mcp-config` > managed > local > project > mcplink > user. The winning definition is used whole; fields are never merged.
 //! Within a scope the nearer definition wins: the last `--mcp-config`, the worktree before its main

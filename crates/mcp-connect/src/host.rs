@@ -137,7 +137,8 @@ impl Host {
         &self.0.renewals
     }
 
-    /// `entry` with everything that is needed to contact it. Contacts nothing and runs nothing; reads the sign-ins.
+    /// `entry` with everything that is needed to contact it. Contacts no server and runs no command
+    /// of the entry; reads the sign-ins, which a keyring or a database may hold.
     pub async fn configured(&self, entry: &ServerEntry, config: &Config) -> ConfiguredServer {
         ConfiguredServer::new(self, entry, config).await
     }

@@ -142,7 +142,7 @@ pub struct ConfiguredServer {
 }
 
 impl ConfiguredServer {
-    /// Contacts nothing and runs nothing; reads the store of sign-ins.
+    /// Contacts no server and runs no command of the entry; reads the sign-ins, which a keyring or a database may hold.
     pub(crate) async fn new(host: &Host, entry: &ServerEntry, config: &Config) -> Self {
         let auth = match entry.lower(&host.options().env) {
             Some((mut target, mut settings)) => {

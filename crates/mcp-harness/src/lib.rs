@@ -1,7 +1,7 @@
 //! What our own tests are driven with: real servers and providers, hosts, people, terminals and processes. Not published.
 //!
 //! The fakes that a test of any MCP client can use are in `mcp-testkit`; here is what starts programs, waits for them and fails
-//! the test. No dependency on any other crate of the workspace, so that a harness shares no bug with what it drives.
+//! the test. Of the workspace it imports `mcp-testkit` alone, so that a harness shares no bug with what it drives.
 
 mod asked;
 mod databases;

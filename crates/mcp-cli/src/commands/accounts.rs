@@ -1,4 +1,5 @@
-//! `mcplink accounts [NAME|URL]`: the sign-ins that are kept. Reads files only: no keyring is asked, and no token is decoded.
+//! `mcplink accounts [NAME|URL]`: the sign-ins that are kept. It reads their files, or the database that machines share:
+//! no server is contacted, no keyring is asked, and no token is decoded.
 
 use std::time::SystemTime;
 

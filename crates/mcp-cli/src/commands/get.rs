@@ -1,4 +1,5 @@
-//! `mcplink get NAME`: the resolved entry, where each part came from, the auth chain, the actions. Reads files only.
+//! `mcplink get NAME`: the resolved entry, where each part came from, the auth chain, the actions. It contacts no
+//! server: it reads files, and the sign-ins wherever they are kept.
 
 use mcp_config::{Explanation, Field, Pointer, ProblemCode};
 use mcp_connect::ConfiguredServer;

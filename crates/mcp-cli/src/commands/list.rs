@@ -1,4 +1,4 @@
-//! `mcplink list`: what is configured. Reads files only.
+//! `mcplink list`: what is configured. It contacts no server: it reads files, and the sign-ins wherever they are kept.
 
 use crate::app::App;
 use crate::error::CliError;
