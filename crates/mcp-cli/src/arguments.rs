@@ -62,6 +62,8 @@ pub(crate) struct Arguments {
     values: BTreeMap<String, Box<RawValue>>,
     /// Typed as `key=string`: the only ones whose type is not certain.
     plain: BTreeMap<String, String>,
+    /// A whole object was given: what a person, or a program, wrote out is sent as it stands.
+    is_whole: bool,
 }
 
 impl Arguments {
@@ -111,12 +113,31 @@ impl Arguments {
             self.plain.remove(key);
         }
         self.values.extend(values);
+        self.is_whole = true;
         Ok(())
+    }
+
+    /// Whether they are sent as they stand, whatever a schema says: they were given as a JSON object.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Whether a schema could change anything.
     pub(crate) fn has_plain(&self) -> bool {
         !self.plain.is_empty()
+    }
+
+    /// The first argument that `schema` has no place for, and forbids: it closes its properties and leaves no other way in.
+    pub(crate) fn forbidden(&self, schema: &RawValue) -> Option<&str> {
+        const WAYS_IN: [&str; 8] =
+            ["patternProperties", "allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas"];
+        let schema: serde_json::Value = serde_json::from_str(schema.get()).ok()?;
+        let is_closed = schema.get("additionalProperties")?.as_bool() == Some(false);
+        if !is_closed || WAYS_IN.iter().any(|way| schema.get(way).is_some()) {
+            return None;
+        }
+        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+        self.names().find(|name| properties.is_none_or(|known| !known.contains_key(*name)))
     }
 
     /// Gives each `key=string` the type that `schema` wants: `count=3` is a number where a number is due. A property

@@ -141,7 +141,12 @@ fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
         Some(near) => problem.why(format!("did you mean {near:?}?")),
         None => problem,
     };
+    // Without a name it is the list of them that a person needs; a bridge is written by who knows it.
+    let lacks_name = error.kind() == ErrorKind::MissingRequiredArgument
+        && matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::Strings(lacking))
+            if lacking.first().is_some_and(|first| first == "<NAME|URL>"));
     match (problem.next.as_deref(), verb(words)) {
+        (_, Some(verb)) if lacks_name && verb != "bridge" => problem.next("mcplink list"),
         // The help of a command says more than that of the program.
         (Some("mcplink --help"), Some(verb)) => problem.next(format!("mcplink {verb} --help")),
         _ => problem,

@@ -79,17 +79,28 @@ pub(crate) fn short(app: &App, path: &str) -> String {
     shown::line(&text.unwrap_or_else(|| path.display().to_string()))
 }
 
-/// One line of a file: host, how many servers it has, where it is.
+/// One line of a file: host, how many servers it has and reaches through this program, where it is.
 pub(crate) fn lines(app: &App, found: &[HostListing]) -> String {
     let rows = found.iter().map(|file| {
-        let count = match (&file.unreadable, file.servers.len()) {
-            (Some(_), _) => "cannot be read".to_owned(),
-            (None, 1) => "1 server".to_owned(),
-            (None, count) => format!("{count} servers"),
+        let servers = match file.servers.len() {
+            1 => "1 server".to_owned(),
+            count => format!("{count} servers"),
+        };
+        let count = match (&file.unreadable, file.servers.len(), file.pointers) {
+            (Some(_), ..) => "cannot be read".to_owned(),
+            (None, _, 0) => servers,
+            (None, 0, wrapped) => format!("{wrapped} through mcplink"),
+            (None, _, wrapped) => format!("{servers}, {wrapped} through mcplink"),
         };
         [file.host.name.to_owned(), count, short(app, &file.place.to_string())]
     });
     columns(rows, app.style())
+}
+
+/// How a person comes to a first server, each on a line of its own.
+pub(crate) fn first_steps() -> String {
+    let demo = if cfg!(feature = "demo") { "to see it work first: mcplink demo\n" } else { "" };
+    format!("to add a server: mcplink add URL\nto take over those of another program: mcplink import\n{demo}")
 }
 
 /// What to say where nothing is configured: what other hosts have, and how it is used.
@@ -110,7 +121,10 @@ pub(crate) fn instead_of_nothing(app: &App) -> String {
                 broken.host.title
             );
         }
-        return "no servers are configured; `mcplink paths` shows where they are looked for\n".to_owned();
+        return format!(
+            "no servers are configured\n{}where they are looked for: mcplink paths\n",
+            first_steps()
+        );
     };
     let name = first.host.name;
     format!(

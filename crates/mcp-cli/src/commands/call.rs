@@ -124,20 +124,11 @@ async fn called(
     open: &OpenServer,
     arguments: &mut Arguments,
 ) -> Result<ExitStatus, Failure> {
-    let mut listed = ToolList { app, open, tools: None };
-    // Only `key=text` leaves a type open; what is certain needs no list.
-    if arguments.has_plain()
-        && let Some(tool) = listed.tools().await.iter().find(|tool| tool.name == args.tool)
-        && let Some(schema) = tool.view().input_schema
-    {
-        arguments.coerce(schema);
-        if let Some(mismatch) = arguments.mismatch(schema) {
-            return Err(of_another_type(app, args, &mismatch).into());
-        }
-        let missing = signature::surely_missing(schema.get(), |name| arguments.has(name));
-        if !missing.is_empty() {
-            return Err(incomplete(app, args, &missing, &misnamed(arguments, schema.get())).into());
-        }
+    let mut listed = ToolList { app, open, tools: None, left_out: Vec::new() };
+    // What was written out as an object is sent as it stands, and nothing is open about it.
+    if !arguments.is_whole() || arguments.has_plain() {
+        listed.tools().await;
+        fitted(app, args, &listed, arguments)?;
     }
     let progress = ProgressLine::new(app.output.clone(), open.connection.credentials_sent());
     let mut options = RequestOptions::new();
@@ -166,11 +157,62 @@ async fn called(
     }
 }
 
+/// Gives each argument the type that the tool wants. What its list and its schema leave no doubt about is told before anything
+/// is sent, unless the arguments were written out as a JSON object: a server may take what it does not tell.
+fn fitted(
+    app: &App,
+    args: &CallRequest,
+    listed: &ToolList<'_>,
+    arguments: &mut Arguments,
+) -> Result<(), CliError> {
+    let tools = listed.tools.as_deref().unwrap_or_default();
+    let Some(tool) = tools.iter().find(|tool| tool.name == args.tool) else {
+        let is_told_later = arguments.is_whole() || listed.left_out.contains(&args.tool);
+        let unknown = unknown_tool(tools, &args.name, &args.tool).filter(|_| !is_told_later);
+        return unknown.map_or(Ok(()), |unknown| {
+            let near = unknown.why.as_deref().map(|near| format!("{near} ")).unwrap_or_default();
+            Err(CliError { why: Some(format!("{near}nothing was sent; {ALL_THE_SAME}")), ..unknown })
+        });
+    };
+    let Some(schema) = tool.view().input_schema else { return Ok(()) };
+    arguments.coerce(schema);
+    if let Some(mismatch) = arguments.mismatch(schema) {
+        return Err(of_another_type(app, args, &mismatch));
+    }
+    if arguments.is_whole() {
+        return Ok(());
+    }
+    let missing = signature::surely_missing(schema.get(), |name| arguments.has(name));
+    if !missing.is_empty() {
+        return Err(incomplete(app, args, &missing, &misnamed(arguments, schema.get())));
+    }
+    match arguments.forbidden(schema) {
+        Some(name) => Err(forbidden(app, args, name, schema.get())),
+        None => Ok(()),
+    }
+}
+
+/// How what is checked here is sent unchecked.
+const ALL_THE_SAME: &str = "arguments as one JSON object, '{}' at least, are sent all the same";
+
+/// A call with an argument that the schema of its tool does not let in.
+fn forbidden(app: &App, args: &CallRequest, name: &str, schema: &str) -> CliError {
+    let known = signature::arguments(schema);
+    let near = mcp_config::nearest(name, known.iter().map(|argument| argument.name.as_str()));
+    let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
+    let message = format!("{} takes no argument {name:?}", shown::line(&args.tool));
+    CliError::usage("invalid-argument", message)
+        .why(shown::line(&format!("{near}nothing was sent; {ALL_THE_SAME}")))
+        .next(app.steps.step(&signature_of(args)))
+}
+
 /// The tools of the server, asked for once, when they are needed first.
 struct ToolList<'a> {
     app: &'a App,
     open: &'a OpenServer,
     tools: Option<Vec<Tool>>,
+    /// Those that the server has and this connection does not call, which says why when it is asked to.
+    left_out: Vec<String>,
 }
 
 impl ToolList<'_> {
@@ -192,7 +234,10 @@ impl ToolList<'_> {
                     "note: {name} did not list its tools within {limit}; the arguments go as they were typed\n"
                 ));
             }
-            self.tools = Some(listed.ok().and_then(Result::ok).unwrap_or_default().tools);
+            let list = listed.ok().and_then(Result::ok).unwrap_or_default();
+            let left_out = [list.withheld, list.unapproved, list.rejected].into_iter().flatten();
+            self.left_out = left_out.map(|(tool, _)| tool).collect();
+            self.tools = Some(list.tools);
         }
         self.tools.as_deref().unwrap_or_default()
     }

@@ -7,7 +7,7 @@ use super::conclusion::broken_file;
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::hosts::lines;
+use crate::hosts::{first_steps, lines};
 use crate::problems::problem_text;
 use crate::view::row::ProblemRow;
 use crate::view::wrap::paragraph;
@@ -52,6 +52,9 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
         let known: Vec<&str> = Host::all().map(|host| host.title).collect();
         let text = format!("no other host has servers here; looked for: {}", known.join(", "));
         app.output.note(&paragraph(&text, app.stderr_room()));
+        if app.from().is_none() && app.own_config()?.entries.is_empty() {
+            app.output.note(&first_steps());
+        }
         return Ok(ExitStatus::Success);
     }
     app.output.out(&lines(app, &found));
@@ -66,8 +69,14 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
         }
     }
     // A line each: wrapped into one paragraph, two hints are none.
-    app.output.note("to take them over: mcplink import\n");
-    app.output.note("to use a host's servers in place: mcplink --from HOST status\n");
+    if found.iter().any(|file| !file.servers.is_empty()) {
+        app.output.note("to take them over: mcplink import\n");
+        app.output.note("to use a host's servers in place: mcplink --from HOST status\n");
+    } else if let Some(wrapped) = found.iter().find(|file| file.pointers > 0) {
+        // Nothing is left to take over.
+        app.output.note("how they are: mcplink status\n");
+        app.output.note(&format!("to put them back: mcplink unwrap {} --all\n", wrapped.host.name));
+    }
     Ok(status)
 }
 

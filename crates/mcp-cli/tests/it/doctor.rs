@@ -230,7 +230,16 @@ fn doctor_of_a_url_and_of_no_server() {
     let url = server.url().to_string();
     assert!(setting.run(&["doctor", &url], 0).stdout.contains("cause  none: it is connected"));
     setting.run(&["doctor", "nothing"], 2);
-    assert!(setting.run(&["doctor"], 0).stderr.contains("no servers are configured"));
+    // Whichever command comes first tells how a person comes to a server.
+    for first in ["", "list", "status", "doctor", "hosts", "menu"] {
+        let line: &[&str] = if first.is_empty() { &[] } else { &[first] };
+        let output = setting.run(line, 0);
+        for way in ["mcplink add URL\n", "mcplink import\n", "mcplink demo\n"] {
+            assert!(output.stderr.contains(way), "{first}: {output}");
+        }
+    }
+    let lacking = setting.run(&["tools"], 2).stderr;
+    assert!(lacking.ends_with("  next: mcplink list\n"), "{lacking}");
 }
 
 /// Where the terminal takes links, and nowhere else.

@@ -2,7 +2,7 @@
 
 use mcp_harness::Mcplink;
 use mcp_testkit::{Answer, FakeMcpServer, Tool};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
 
@@ -75,7 +75,15 @@ fn fh_h6_a_wrong_call_names_the_argument_that_is_missing() {
         "{output}"
     );
     assert_eq!(server.count("tools/call"), 0);
-    // JSON is taken at its word, and what the server said of it is explained.
+    for line in ["sum", "sum a:=1"] {
+        let line: Vec<&str> = ["call", "math"].into_iter().chain(line.split(' ')).collect();
+        assert!(
+            setting.run(&line, 2).stderr.contains("`b` (number)"),
+            "{line:?}: typed as nothing, or as JSON"
+        );
+    }
+    assert_eq!(server.count("tools/call"), 0);
+    // An object is taken at its word, and what the server said of it is explained.
     let output = setting.run(&["call", "math", "sum", "{\"a\": 1}"], 5);
     assert!(output.stdout.contains("expected number at b"), "{output}");
     assert!(output.stderr.contains("missing: `b` (number)"), "{output}");
@@ -97,7 +105,10 @@ fn fh_h6_a_tool_that_is_not_there_is_told_however_the_server_says_it() {
     ] {
         server.always_to("tools/call", answer);
         for arguments in [&["a=1"][..], &["{}"], &[]] {
+            let sent = server.count("tools/call");
             let output = setting.run(&[&["call", "math", "sun"], arguments].concat(), 5);
+            // An object is sent all the same.
+            assert_eq!(server.count("tools/call") - sent, usize::from(arguments == ["{}"]), "{output}");
             assert!(output.stderr.contains("math has no tool \"sun\""), "{output}");
             assert!(output.stderr.contains("did you mean \"sum\"?"), "{output}");
             assert!(output.stderr.ends_with("  next: mcplink tools math\n"), "{output}");
@@ -201,6 +212,37 @@ fn fh_h6_an_argument_of_another_type_is_told_before_anything_is_sent() {
     assert!(output.stderr.contains("`b` must be number, and is of type string"), "{output}");
     let output = setting.run(&["call", "math", "sum", r#"{"a": 1, "b": "3"}"#], 5);
     assert!(!output.stderr.contains("must be"), "a server may read a number out of it: {output}");
+}
+
+/// What a schema closes is told before anything is sent; what it leaves open goes to the server.
+#[test]
+fn fh_h6_an_argument_that_a_schema_forbids_is_told_before_anything_is_sent() {
+    let closed = json!({ "type": "object", "properties": { "query": {} }, "additionalProperties": false });
+    let mut open = closed.clone();
+    open["patternProperties"] = json!({ "^x-": {} });
+    let done = json!({ "content": [{ "type": "text", "text": "done" }] });
+    let tool = |name: &str, schema: &Value| {
+        Tool::custom(json!({ "name": name, "inputSchema": schema }), done.clone())
+    };
+    let tools = vec![tool("closed", &closed), tool("open", &open)];
+    let server = FakeMcpServer::builder().tools(tools).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let output = setting.run(&["call", "s", "closed", "querry=x"], 2);
+    assert!(output.stderr.contains("closed takes no argument \"querry\""), "{output}");
+    assert!(
+        output.stderr.contains("did you mean \"query\"?")
+            && output.stderr.ends_with("next: mcplink tools s closed\n"),
+        "{output}"
+    );
+    assert_eq!(server.count("tools/call"), 0);
+    for line in [
+        &["closed", "query=x"][..],
+        &["closed", r#"{"querry": "x"}"#],
+        &["open", "x-y=1"],
+        &["open", "querry=x"],
+    ] {
+        assert_eq!(setting.run(&[&["call", "s"], line].concat(), 0).stdout, "done\n", "{line:?}");
+    }
 }
 
 /// Every kind of argument, names and values that a shell would take apart, and a server's own ideas of a default: the call that is

@@ -108,6 +108,12 @@ fn fh_h4_a_name_that_looks_like_an_option_reaches_its_server_all_the_same() {
     }
     let found = setting.run(&["hosts", "--json", "--from", "cursor"], 0).json();
     assert_eq!(found["found"][0]["pointers"], names.len(), "{found:#}");
+    let found = setting.run(&["hosts"], 0);
+    assert!(found.stdout.contains("5 through mcplink") && !found.stdout.contains("0 servers"), "{found}");
+    assert!(
+        found.stderr.contains("mcplink unwrap cursor --all") && !found.stderr.contains("import"),
+        "{found}"
+    );
     setting.run(&["unwrap", "cursor", "--all"], 0);
     assert_eq!(fs::read(&file).unwrap(), before);
 }
