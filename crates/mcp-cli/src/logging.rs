@@ -21,6 +21,8 @@ pub(crate) fn start(verbose: u8, environment: &Environment, mut layers: Layers) 
     };
     if let Some(directives) = directives {
         let log = fmt::layer().with_writer(|| LineWriter(io::stderr())).with_ansi(false);
+        // The names of modules are for who works on this program.
+        let log = log.with_target(verbose != 1 || environment.text("RUST_LOG").is_some());
         layers.push(log.with_filter(EnvFilter::new(directives)).boxed());
     }
     if !layers.is_empty() {

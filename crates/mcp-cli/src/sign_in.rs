@@ -109,7 +109,11 @@ impl SignInPrompt for TerminalPrompt {
             let mut line = String::new();
             let read = BufReader::new(tokio::io::stdin()).read_line(&mut line).await;
             match read {
-                Ok(0) => std::future::pending().await,
+                // Nothing comes here any more; the browser may still come back.
+                Ok(0) => {
+                    self.end_line();
+                    std::future::pending().await
+                }
                 Ok(_) => {
                     self.asks.store(false, Ordering::Relaxed);
                     Ok(Secret::new(line.trim()))
@@ -131,9 +135,9 @@ impl SignInPrompt for TerminalPrompt {
     }
 
     fn device<'a>(&'a self, prompt: DevicePrompt<'a>) -> AuthFuture<'a, ()> {
-        let minutes = prompt.expires_in.as_secs().div_ceil(60);
+        let limit = mcp_text::time_limit(prompt.expires_in);
         let mut text = format!(
-            "To sign in to {}, open this page on any device and enter the code within {minutes} min:\n\n  {}\n  {}\n\n",
+            "To sign in to {}, open this page on any device and enter the code within {limit}:\n\n  {}\n  {}\n\n",
             shown::name(prompt.server_name),
             prompt.verification_uri,
             shown::line(prompt.user_code)

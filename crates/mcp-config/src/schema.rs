@@ -160,7 +160,7 @@ fn server(
     let mut reader =
         Reader::new(document, member, object, path, context.env, base(document, scope, context), problems);
     let named = check_name(&mut reader, member);
-    let kind = kind(&mut reader);
+    let kind = kind(&mut reader, scope);
     if let Some(kind) = kind {
         entry.transport = kind.transport();
         fields::check(&mut reader, kind, context.known);
@@ -255,14 +255,21 @@ fn check_name(reader: &mut Reader<'_, '_>, member: &Member) -> bool {
     true
 }
 
-fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
+fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {
     let Some(node) = reader.get("type") else {
         if reader.get("command").is_some() {
             return Some(Kind::Stdio);
         }
-        if reader.get("url").is_some() {
+        if let Some(url) = reader.get("url") {
             let is_socket = |url: &str| url.starts_with("ws://") || url.starts_with("wss://");
-            let (message, hint) = match reader.get("url").and_then(Node::as_str) {
+            // Claude Code passes the entry over; what was named for this run alone is another host's file more often than not.
+            if scope == Scope::Dynamic && !url.as_str().is_some_and(is_socket) {
+                let message = "is missing; it is taken for http, and for sse where the server speaks that";
+                let hint = Some("add \"type\": \"http\" (or \"sse\") to this entry");
+                reader.warn(ProblemCode::UrlMissingType, &["type"], url.span, message, hint);
+                return Some(Kind::Remote(RemoteKind::Http));
+            }
+            let (message, hint) = match url.as_str() {
                 Some(url) if is_socket(url) => (remote::NO_WEB_SOCKET, remote::INSTEAD_OF_WEB_SOCKET),
                 _ => (
                     "is missing; with a `url` alone it is unknown how to speak to the server",

@@ -26,12 +26,14 @@ pub struct Stdio {
 }
 
 impl Stdio {
-    /// The command line as it may be shown.
+    /// The command line as it may be shown: an argument with blanks in it is quoted.
     pub fn display(&self) -> String {
         let mut line = display::display_url_text(&self.command);
         for arg in display::display_args(&self.args) {
             line.push(' ');
-            line.push_str(&arg);
+            // A line of words that is given to a shell is one word.
+            let is_several = arg.is_empty() || arg.contains(char::is_whitespace);
+            line.push_str(&if is_several { mcp_text::shell_word(&arg) } else { arg });
         }
         line
     }

@@ -41,7 +41,10 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
         app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan, pointers });
     } else {
         let pointers: Vec<&Pointer> = loaded.config.pointers_of(name).collect();
-        let decides = if app.verbose { decides(app, &wired) } else { Vec::new() };
+        let mut decides = if app.verbose { decides(app, &wired) } else { Vec::new() };
+        if let Some(signed_in) = Row::offline(&wired, &app.steps).auth.sign_in() {
+            decides.insert(0, ("signed in", signed_in));
+        }
         app.output.out(&text(&wired, &entry, &plan, &decides, &pointers, app.style()));
     }
     Ok(exit::of_entries(&[wired]))

@@ -249,7 +249,7 @@ fn ran(run: &RunRow, line: &mut impl FnMut(&str, &str)) {
     };
     line("run", &format!("{ended}, {printed}"));
     if let Some(error) = &run.error {
-        line("failed", error);
+        line("error", error);
     }
     for (number, said) in run.stderr.iter().enumerate() {
         line(if number == 0 { "stderr" } else { "" }, said);

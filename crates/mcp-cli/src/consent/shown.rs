@@ -86,9 +86,15 @@ impl<'a> ApprovalView<'a> {
     /// For people, on lines of so many columns: what it is, what it gets, what is different.
     pub(crate) fn lines(&self, columns: Option<usize>) -> String {
         let mut lines: Vec<(String, String)> = Vec::new();
-        for term in &self.allowed {
-            lines.push((line(&term.field), term.shown.clone()));
-        }
+        // As a person would type it: what runs or is asked, and then with what.
+        let rank = |field: &str| match field {
+            "command" | "url" => 0,
+            "args" => 1,
+            _ => 2,
+        };
+        let mut terms: Vec<_> = self.allowed.iter().collect();
+        terms.sort_by_key(|term| rank(&term.field));
+        lines.extend(terms.into_iter().map(|term| (line(&term.field), term.shown.clone())));
         match self.environment {
             Some("whole") => lines.push(("gets".to_owned(), "every variable of your environment".to_owned())),
             Some(_) => {

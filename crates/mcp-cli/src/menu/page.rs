@@ -71,12 +71,8 @@ pub(super) fn facts(server: &Server, now: SystemTime) -> Vec<(&'static str, Stri
     if !row.auth.chain.is_empty() {
         fact("auth", &shown::line(&row.auth.chain.join(", then ")));
     }
-    if row.auth.oauth_capable {
-        let until = row.auth.expires_at.as_ref().map(|until| format!(", token until {until}"));
-        let signed_in = if row.auth.signed_in { "yes" } else { "no" };
-        let account = row.auth.account.as_ref().map(|account| format!(", account {account}"));
-        let more = account.unwrap_or_default() + &until.unwrap_or_default();
-        fact("signed in", &shown::line(&format!("{signed_in}{more}")));
+    if let Some(signed_in) = row.auth.sign_in() {
+        fact("signed in", &shown::line(&signed_in));
     }
     if let Some(run) = &row.auth.last_helper_run {
         let exit = run.exit_code.map(|code| format!(", exit code {code}"));

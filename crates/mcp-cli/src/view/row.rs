@@ -269,6 +269,15 @@ impl Row {
 }
 
 impl AuthRow {
+    /// Whether a person is signed in, as whom and until when, where a sign-in is possible.
+    pub(crate) fn sign_in(&self) -> Option<String> {
+        let until = self.expires_at.as_ref().map(|until| format!(", token until {until}"));
+        let account = self.account.as_ref().map(|account| format!(", account {account}"));
+        let word = if self.signed_in { "yes" } else { "no" };
+        let more = account.unwrap_or_default() + &until.unwrap_or_default();
+        (self.oauth_capable || self.signed_in).then(|| format!("{word}{more}"))
+    }
+
     /// The row of a chain of which `snapshot` tells.
     pub(crate) fn new(
         chain: Vec<String>,

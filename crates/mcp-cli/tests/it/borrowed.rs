@@ -313,3 +313,21 @@ fn s_n10_values_of_a_hosts_file_are_shown_nowhere() {
     setting.run(&["hosts"], 2);
     setting.run(&["hosts", "--json"], 2);
 }
+
+/// Another program's file is named as it is, where an address needs no kind.
+#[test]
+fn fh_h5_an_address_alone_in_a_file_that_is_named_is_tried_and_told() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let file = setting
+        .home
+        .write("mcp.json", json!({ "mcpServers": { "web": { "url": server.url() } } }).to_string());
+    let file = file.unwrap().display().to_string();
+    let named = setting.run(&["status", "web", "--mcp-config", &file], 0);
+    assert!(named.stdout.contains("connected") && named.stderr.contains("taken for http"), "{named}");
+    let tools = setting.run(&["tools", "web", "--mcp-config", &file], 0);
+    assert!(tools.stdout.contains("echo"), "{tools}");
+    // A WebSocket is none of both.
+    let socket = r#"{"mcpServers": {"web": {"url": "wss://h.example/mcp"}}}"#;
+    setting.run(&["status", "web", "--mcp-config", socket], 2);
+}

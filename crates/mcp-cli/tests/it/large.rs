@@ -137,7 +137,7 @@ impl Drop for Program {
 /// Calls the tool of `remote` from the command line.
 #[track_caller]
 fn called(setting: &Setting, text: &str) {
-    let mut program = Program::start(setting, &["call", "remote", "big"]);
+    let mut program = Program::start(setting, &["call", "remote", "big", "{}"]);
     program.expect(text.as_bytes());
     assert_eq!(program.read(1), b"\n");
     assert!(program.child.wait().unwrap().success());
@@ -219,7 +219,7 @@ fn content_that_is_no_text_is_saved_within_the_same_memory() {
     let server =
         FakeMcpServer::builder().always_to("tools/call", answer).without_recording().start().unwrap();
     let setting = Setting::of("remote", http(&server));
-    let mut program = Program::start(&setting, &["call", "remote", "picture", "-o", "out"]);
+    let mut program = Program::start(&setting, &["call", "remote", "picture", "{}", "-o", "out"]);
     let mut peak = 0;
     while program.child.try_wait().unwrap().is_none() {
         peak = program.peak().unwrap_or(peak);

@@ -51,9 +51,15 @@ const CODE_VARIABLES: [&str; 24] = [
     "_JAVA_OPTIONS",
 ];
 
-/// The value of `field`, for the person who decides.
-pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node) -> String {
+/// The value of `field`, for the person who decides, where a command of the entry names the variables `named`.
+pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node, named: &[String]) -> String {
+    let may_run = |text: &str| {
+        field
+            .strip_prefix("env.")
+            .is_some_and(|name| named.iter().any(|own| own == name) && may_be_command(text))
+    };
     let text = match &node.value {
+        Value::String(text) if may_run(text) => words(text),
         Value::String(text) if is_secret(field, text) => secret(text),
         Value::String(text) => words(text),
         Value::Array(items) => arguments(items),
@@ -137,6 +143,13 @@ fn name(text: &str) -> Option<String> {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
     let name = &text[..end];
     (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then(|| name.to_owned())
+}
+
+/// Whether a shell that is given this as a command would find one in it: words with blanks between them, or a short word of
+/// letters, and nothing that looks drawn by lot.
+fn may_be_command(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_lowercase() || "-_./".contains(c);
+    text.contains(char::is_whitespace) || text.len() <= 16 && text.chars().all(is_word)
 }
 
 /// Header and environment values are secrets more often than not, and so is what nothing here knows.

@@ -65,10 +65,12 @@ impl Terms {
     pub(crate) fn of(document: &Document<'_>, object: &Object, transport: &str, fields: &[Field]) -> Self {
         let mut terms = Self(vec![Term::plain("type", transport)]);
         let fields = line::by_name(fields);
+        let commands = ["command", "args", "headersHelper"].into_iter().filter_map(|key| object.get(key));
+        let named: Vec<String> = commands.flat_map(line::variables).collect();
         for member in sorted(object) {
             let key = &*member.key;
             if key != "type" && !is_remark(key) && !WITHOUT_EFFECT.contains(&key) && !member.node.is_null() {
-                terms.add(document, &Pointer::of(&[key]), &member.node, &fields);
+                terms.add(document, &Pointer::of(&[key]), &member.node, (&fields, &named));
             }
         }
         terms
@@ -113,17 +115,23 @@ impl Terms {
         }));
     }
 
-    fn add(&mut self, document: &Document<'_>, path: &Pointer, node: &Node, fields: &FieldIndex<'_>) {
+    fn add(
+        &mut self,
+        document: &Document<'_>,
+        path: &Pointer,
+        node: &Node,
+        (fields, named): (&FieldIndex<'_>, &[String]),
+    ) {
         let field = path.dotted();
         match &node.value {
             Value::Object(object) => {
                 for member in sorted(object) {
-                    self.add(document, &path.key(&member.key), &member.node, fields);
+                    self.add(document, &path.key(&member.key), &member.node, (fields, named));
                 }
             }
             Value::Array(items) if items.is_empty() => {}
             _ => self.0.push(Term {
-                shown: line::shown(document, &field, node),
+                shown: line::shown(document, &field, node, named),
                 variables: line::variables(node),
                 kept: line::kept(document, &field, node, fields),
                 canonical: canonical(document, node),

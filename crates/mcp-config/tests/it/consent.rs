@@ -575,12 +575,22 @@ fn s_k1_who_decides_sees_what_would_run_and_which_variables_it_reads() {
         let (text, _) = shown(&entry);
         assert!(text.contains(run), "{entry}: {text}");
     }
+    // Where a command names the variable, what could be one is shown, whatever the variable is called.
+    for (args, runs) in
+        [("$API_KEY", "touch /tmp/x"), ("exec ${API_KEY}", "reboot"), ("%API_KEY%", "rm -r x")]
+    {
+        let entry =
+            format!(r#"{{"command": "sh", "args": ["-c", "{args}"], "env": {{"API_KEY": "{runs}"}}}}"#);
+        let (text, _) = shown(&entry);
+        assert!(text.contains(runs), "{entry}: {text}");
+    }
     // A value alone is hidden still, in the same places.
     for entry in [
         r#"{"command": "sh", "args": ["-c", "token=\"hunter2-hunter2\" exec srv"]}"#,
         r#"{"type": "http", "url": "https://h/mcp", "headersHelper": "printf '{\"token\":\"hunter2-hunter2\"}'"}"#,
         r#"{"type": "http", "url": "https://h/mcp", "headers": {"Xc": "${cmd:mint --key hunter2-hunter2}"}}"#,
         r#"{"command": "srv", "env": {"API_KEY": "hunter2-hunter2"}}"#,
+        r#"{"command": "srv", "args": ["--key", "$API_KEY"], "env": {"API_KEY": "hunter2-hunter2"}}"#,
     ] {
         let (text, _) = shown(entry);
         assert!(!text.contains("hunter2-hunter2"), "{entry}: {text}");
