@@ -3,7 +3,9 @@
 //! The targets in `fuzz/` call them with what the fuzzer invents, the tests below with the committed corpus. They
 //! panic where a property is broken.
 
+mod edit;
 mod hosts;
+mod references;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +14,9 @@ use crate::json::{self, LineIndex, Node, Value};
 use crate::source::{Content, FilePurpose, Source};
 use crate::{Config, ConfigSource, Env, Locations, Platform, Problem, Project, Sources, validate_text};
 
+pub use edit::edit;
 pub use hosts::hosts;
+pub use references::references;
 
 /// What the variables of the environment hold: it must be shown nowhere.
 const CANARY: &str = "canary-4f1e9b";
@@ -182,5 +186,15 @@ mod tests {
     #[test]
     fn the_corpus_of_hosts() {
         replay("hosts", super::hosts);
+    }
+
+    #[test]
+    fn the_corpus_of_edit() {
+        replay("edit", super::edit);
+    }
+
+    #[test]
+    fn the_corpus_of_references() {
+        replay("references", super::references);
     }
 }

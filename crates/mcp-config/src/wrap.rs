@@ -314,10 +314,19 @@ impl HostTarget {
                 if is.as_ref().and_then(command) != command(&wrote) {
                     return Err(WrapError::Changed);
                 }
-                Ok(match original {
-                    Some(original) => edit::restored(text, &path, original)?,
-                    None => edit::apply(text, &path, &Change::Remove)?,
-                })
+                let Some(original) = original else { return Ok(edit::apply(text, &path, &Change::Remove)?) };
+                let mut back = edit::restored(text, &path, original)?;
+                // What the host, or a person in it, has said of the server meanwhile.
+                let was = with(wrote, of_host(Value::parse(original)?));
+                for key in OF_HOST {
+                    let now = is.as_ref().and_then(|is| is.get(key));
+                    if now != was.get(key) {
+                        let change = now.cloned().map_or(Change::Remove, Change::Set);
+                        let path: Vec<&str> = path.iter().map(String::as_str).chain([key]).collect();
+                        back = edit::apply(&back, &path, &change)?;
+                    }
+                }
+                Ok(back)
             }
         }
     }

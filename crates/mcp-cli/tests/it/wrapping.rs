@@ -240,6 +240,19 @@ fn fh_h5_what_was_edited_since_stays_and_the_entry_comes_back_as_its_bytes() {
         fs::write(&path, wrapped.replace(edit.0, edit.1)).unwrap();
         let _ = setting.run(&["unwrap", host, "--all"], 0);
         assert_eq!(fs::read_to_string(&path).unwrap(), text.replace(edit.0, edit.1), "{host}");
+        // What was there before anything was wrapped is not put back over what came since: not by the last of two, whenever
+        // it came.
+        for (first, second) in [("--all", "--all"), ("a", "b")] {
+            fs::write(&path, text).unwrap();
+            let _ = setting.run(&["wrap", host, first, "--yes", "--no-check"], 0);
+            let wrapped = fs::read_to_string(&path).unwrap();
+            fs::write(&path, wrapped.replace(edit.0, edit.1)).unwrap();
+            let _ = setting.run(&["wrap", host, second, "--yes", "--no-check"], 0);
+            let _ = setting.run(&["unwrap", host, "a"], 0);
+            let _ = setting.run(&["unwrap", host, "b"], 0);
+            assert_eq!(fs::read_to_string(&path).unwrap(), text.replace(edit.0, edit.1), "{host} {first}");
+        }
+        fs::write(&path, text.replace(edit.0, edit.1)).unwrap();
         // An entry that a person made something else of is not touched.
         let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
         let other = fs::read_to_string(&path).unwrap().replace(env!("CARGO_BIN_EXE_mcplink"), "/opt/other");

@@ -197,6 +197,45 @@ fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
     assert!(target.unwrapped(other, "s", &through, Some("{}")).is_err());
 }
 
+/// A person who switched it off, or said yes to a tool for good, while it was wrapped is not asked again.
+#[test]
+fn fh_h5_what_a_host_was_told_meanwhile_comes_back_with_the_entry() {
+    let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
+    for (host, text, edit, expected) in [
+        (
+            "cursor",
+            r#"{"mcpServers": {"s": {"url": "https://h.example", "disabled": false, "timeout": 5}}}"#,
+            (r#""disabled": false, "timeout": 5"#, r#""disabled": true, "autoApprove": ["add"]"#),
+            r#"{"mcpServers": {"s": {"url": "https://h.example", "disabled": true, "autoApprove": ["add"]}}}"#,
+        ),
+        (
+            "opencode",
+            r#"{"mcp": {"s": {"type": "remote", "url": "https://h.example"}}}"#,
+            (r#""enabled": true"#, r#""enabled": false"#),
+            r#"{"mcp": {"s": {"type": "remote", "url": "https://h.example", "enabled": false}}}"#,
+        ),
+        (
+            "codex",
+            "[mcp_servers.s] # s\r\nurl = 'https://h.example' # u\r\nrequired = true\r\n\r\n[mcp_servers.s.http_headers]\r\nX = '1'\r\n\r\n# t\r\n[tui]\r\nx = 1\r\n",
+            ("required = true", "enabled = false"),
+            "[mcp_servers.s] # s\r\nurl = 'https://h.example' # u\r\nenabled = false\r\n\r\n[mcp_servers.s.http_headers]\r\nX = '1'\r\n\r\n# t\r\n[tui]\r\nx = 1\r\n",
+        ),
+        (
+            "codex",
+            "[mcp_servers]\ns = { url = 'https://h.example' } # s\n",
+            (" } # s", ", enabled = false } # s"),
+            "[mcp_servers]\ns = { url = 'https://h.example', enabled = false } # s\n",
+        ),
+    ] {
+        let target = read(Host::named(host).unwrap(), text).target;
+        let wrapped = target.wrapped(text, "s", &through).unwrap();
+        let told = wrapped.text.replace(edit.0, edit.1);
+        assert_ne!(told, wrapped.text, "{host}");
+        let back = target.unwrapped(&told, "s", &through, wrapped.original.as_deref()).unwrap();
+        assert_eq!(back, expected, "{host}: {told}");
+    }
+}
+
 #[test]
 fn what_was_done_to_a_table_meanwhile_is_kept_or_refused() {
     let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);

@@ -165,14 +165,21 @@ impl WrapRecord {
         })
     }
 
-    /// Notes an entry, and what is in its file then.
-    pub fn keep(&mut self, host: &str, place: &EntryPlace, name: &str, kept: &WrappedEntry, after: &str) {
+    /// Notes an entry of a file, which was `texts.0` and becomes `texts.1`.
+    pub fn keep(
+        &mut self,
+        host: &str,
+        place: &EntryPlace,
+        name: &str,
+        kept: &WrappedEntry,
+        texts: (&str, &str),
+    ) {
         let files = self.root.entry("files").or_insert_with(|| json!({}));
         let of_file = &mut files[place.file.to_string_lossy().as_ref()];
         if of_file.is_null() {
-            *of_file = json!({ "host": host, "entries": {} });
+            *of_file = json!({ "host": host, "entries": {}, "last": sha256(texts.0) });
         }
-        of_file["last"] = json!(sha256(after));
+        written(of_file, texts);
         let of_place = match place.folder() {
             None => of_file,
             Some(folder) => &mut of_file["projects"][folder.to_string_lossy().as_ref()],
@@ -189,12 +196,12 @@ impl WrapRecord {
         });
     }
 
-    /// Forgets an entry; the project and the file too, where it was the last.
-    pub fn forget(&mut self, place: &EntryPlace, name: &str, after: &str) {
+    /// Forgets an entry of a file, which was `texts.0` and is `texts.1`; the project and the file too, where it was the last.
+    pub fn forget(&mut self, place: &EntryPlace, name: &str, texts: (&str, &str)) {
         let Some(files) = self.root.get_mut("files").and_then(Value::as_object_mut) else { return };
         let file = place.file.to_string_lossy().into_owned();
         let Some(of_file) = files.get_mut(&file) else { return };
-        of_file["last"] = json!(sha256(after));
+        written(of_file, texts);
         match (place.folder(), of_file.get_mut("projects").and_then(Value::as_object_mut)) {
             (None, _) => drop(without(of_file, name)),
             (Some(folder), Some(projects)) => {
@@ -209,6 +216,13 @@ impl WrapRecord {
             files.remove(&file);
         }
     }
+}
+
+/// Notes what a file is now. One that somebody else wrote in between is not what the backup is any more, whatever is written
+/// after that.
+fn written(of_file: &mut Value, (before, after): (&str, &str)) {
+    let is_ours = of_file["last"] == json!(sha256(before));
+    of_file["last"] = if is_ours { json!(sha256(after)) } else { Value::Null };
 }
 
 /// What an entry of the record says.

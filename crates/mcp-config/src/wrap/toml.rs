@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use toml_edit::{Document, Item, Table};
+use toml_edit::{Document, DocumentMut, Item, Table};
 
 use super::{BridgeCommand, OF_HOST, WrapEdit, WrapError};
 use crate::hosts::toml_value;
@@ -46,14 +46,45 @@ fn body(fields: &[(&str, String)], end: &str) -> String {
 
 /// What `through` does, and what the host says of the entry for itself, as it is written.
 fn replacing(text: &str, name: &str, through: &BridgeCommand) -> Vec<(&'static str, String)> {
+    let kept = OF_HOST.into_iter().zip(of_host(text, name));
+    let kept = kept.filter_map(|(key, value)| Some((key, value?)));
+    fields(through).into_iter().chain(kept).collect()
+}
+
+/// What the host says of the entry for itself, as it is written, in the order of [`OF_HOST`].
+fn of_host(text: &str, name: &str) -> [Option<String>; OF_HOST.len()] {
     let document = Document::parse(text).ok();
     let servers = document.as_ref().and_then(|document| document.as_table().get(SERVERS));
     let entry = servers.and_then(|servers| servers.get(name)).and_then(Item::as_table_like);
-    let kept = OF_HOST.into_iter().filter_map(|key| {
-        let value = entry?.get(key)?.as_value()?;
-        Some((key, text.get(value.span()?)?.to_owned()))
-    });
-    fields(through).into_iter().chain(kept).collect()
+    OF_HOST.map(|key| text.get(entry?.get(key)?.as_value()?.span()?).map(str::to_owned))
+}
+
+/// The entry `original`, with what the host, or a person in it, has said of the server meanwhile in `text`.
+fn with_said(original: &str, text: &str, name: &str) -> Option<String> {
+    let is_value = original.starts_with('{');
+    let whole = match is_value {
+        true => format!("[{SERVERS}]\n{} = {original}\n", key(name)),
+        false => original.to_owned(),
+    };
+    let (was, now) = (of_host(&whole, name), of_host(text, name));
+    if was == now {
+        return Some(original.to_owned());
+    }
+    let mut document: DocumentMut = whole.parse().ok()?;
+    let entry = document.get_mut(SERVERS)?.get_mut(name)?;
+    let table = entry.as_table_like_mut()?;
+    let changed = OF_HOST.into_iter().enumerate().filter(|(at, _)| was[*at] != now[*at]);
+    for (at, word) in changed {
+        match &now[at] {
+            Some(now) => drop(table.insert(word, Item::Value(now.parse().ok()?))),
+            None => drop(table.remove(word)),
+        }
+    }
+    if is_value {
+        return Some(entry.to_string().trim().to_owned());
+    }
+    let block = document.to_string().replace("\r\n", "\n");
+    Some(block.replace('\n', line_end(original)))
 }
 
 /// Where an entry is in a text.
@@ -221,7 +252,11 @@ pub(super) fn unwrapped(
     if !is_wrapped(text, name, through) {
         return Err(WrapError::Changed);
     }
-    let new = match (at(text, name)?, original) {
+    let original = match original {
+        Some(original) => Some(with_said(original, text, name).ok_or(OTHER_FORM)?),
+        None => None,
+    };
+    let new = match (at(text, name)?, original.as_deref()) {
         (TablePlace::Tables(blocks), Some(original)) => {
             // The last line of a file may have no end, and be the last one no more.
             let is_within = blocks.last().is_some_and(|last| last.end < text.len());

@@ -67,7 +67,7 @@ impl Editor {
                 self.back_up(target, text)?;
             }
             let kept = WrappedEntry { original: wrapped.original, through: through.clone(), moved };
-            self.record(|record| record.keep(target.host.name, &target.place, name, &kept, &wrapped.text))?;
+            self.record(|record| record.keep(target.host.name, &target.place, name, &kept, (text, &wrapped.text)))?;
             Ok(wrapped.text)
         })
     }
@@ -80,7 +80,7 @@ impl Editor {
     /// See [`WrapFailure`]. Nothing is changed then.
     pub fn unwrap(&self, target: &HostTarget, name: &str) -> Result<FileEdit, WrapFailure> {
         let edited = self.edit::<WrapFailure>(&target.place, |text| self.unwrapped(target, name, text))?;
-        self.record(|record| record.forget(&target.place, name, edited.after()))?;
+        self.record(|record| record.forget(&target.place, name, (edited.before(), edited.after())))?;
         Ok(edited)
     }
 
