@@ -510,6 +510,16 @@ fn fh_h5_what_cannot_be_kept_is_not_replaced() {
     assert_eq!(fs::read_to_string(&path).unwrap(), text, "{refused}");
     fs::remove_file(&record).unwrap();
     let _ = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 0);
+    // A record that cannot be read is not one of nothing, which the next one would take the place of.
+    let kept = fs::read_to_string(&record).unwrap();
+    let broken = &kept[..kept.len() / 2];
+    fs::write(&record, broken).unwrap();
+    for line in [&["unwrap", "cursor", "web"][..], &["wrap", "cursor", "web", "--yes", "--no-check"]] {
+        let refused = setting.run(line, 2);
+        assert!(refused.stderr.contains("wrapped.json"), "{refused}");
+        assert_eq!(fs::read_to_string(&record).unwrap(), broken);
+    }
+    fs::write(&record, format!("// mine\n{kept}")).unwrap();
     let _ = setting.run(&["unwrap", "cursor", "web"], 0);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }

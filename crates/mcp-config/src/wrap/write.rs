@@ -6,6 +6,7 @@
 use mcp_files::{Links, Policy};
 
 use super::{BridgeCommand, HostTarget, WrapError, WrapRecord, WrappedEntry};
+use crate::edit::Value;
 use crate::{ConfigError, ConfigErrorKind, Editor, EntryPlace, FileEdit};
 
 /// The longest file of a host that is read back.
@@ -42,7 +43,7 @@ impl Editor {
     pub fn wrap_record(&self) -> Result<WrapRecord, ConfigError> {
         let place = WrapRecord::place(self.state_dir());
         let read = self.dry_run::<ConfigError>(&place, |text| Ok(text.to_owned()))?;
-        Ok(WrapRecord::parse(read.before()))
+        record_in(&place, read.before())
     }
 
     /// Puts the entry `name` through this program. `moved` says that its server was put into our own file for it.
@@ -124,10 +125,19 @@ impl Editor {
     fn record(&self, change: impl Fn(&mut WrapRecord)) -> Result<(), ConfigError> {
         let place: EntryPlace = WrapRecord::place(self.state_dir());
         self.edit::<ConfigError>(&place, |text| {
-            let mut record = WrapRecord::parse(text);
+            let mut record = record_in(&place, text)?;
             change(&mut record);
             Ok(record.to_text())
         })?;
         Ok(())
     }
+}
+
+/// The record that `text` is. One that cannot be read is not one of nothing: what it keeps would be lost with the next entry.
+fn record_in(place: &EntryPlace, text: &str) -> Result<WrapRecord, ConfigError> {
+    if text.trim().is_empty() {
+        return Ok(WrapRecord::parse(""));
+    }
+    let value = Value::parse(text).map_err(|error| place.refused(error))?;
+    Ok(WrapRecord::parse(&value.to_json()))
 }
