@@ -19,7 +19,8 @@ pub fn edit(bytes: &[u8]) {
     let edited = match apply(text, &path, &change) {
         Ok(edited) => edited,
         Err(error) => {
-            let is_deep = depth(&value) + path.len() > DEEP || before.as_ref().is_some_and(|v| depth(v) > DEEP);
+            let is_deep =
+                depth(&value) + path.len() > DEEP || before.as_ref().is_some_and(|v| depth(v) > DEEP);
             assert!(error.kind() != EditErrorKind::Unsafe || is_deep, "{error}");
             return;
         }

@@ -68,7 +68,9 @@ impl Editor {
                 self.back_up(target, text)?;
             }
             let kept = WrappedEntry { original: wrapped.original, through: through.clone(), moved };
-            self.record(|record| record.keep(target.host.name, &target.place, name, &kept, (text, &wrapped.text)))?;
+            self.record(|record| {
+                record.keep(target.host.name, &target.place, name, &kept, (text, &wrapped.text))
+            })?;
             Ok(wrapped.text)
         })
     }
