@@ -83,6 +83,32 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
     }
 }
 
+/// It would stand in the way of every `unwrap --all`.
+#[test]
+fn fh_h5_an_entry_that_was_taken_out_meanwhile_is_forgotten() {
+    for (file, host, text, left) in [
+        (CURSOR, "cursor", "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\"}}}", Some("{\"mcpServers\": {}}")),
+        (CURSOR, "cursor", "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\"}}}", None),
+        (".codex/config.toml", "codex", "[mcp_servers.web]\nurl = \"https://w.example\"\n", Some("model = 'x'\n")),
+        (".claude.json", "claude-code", "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\", \"type\": \"http\"}}}", Some("{}")),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(file, text).unwrap();
+        let _ = setting.run(&["wrap", host, "web", "--yes", "--no-check"], 0);
+        match left {
+            Some(left) => fs::write(&path, left).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        for more in [&["--dry-run"][..], &[]] {
+            let told = setting.run(&[&["unwrap", host, "--all"], more].concat(), 0);
+            assert!(told.stdout.starts_with("web is no longer in "), "{host}: {told}");
+            assert_eq!(fs::read_to_string(&path).ok().as_deref(), left, "{host}");
+        }
+        assert_eq!(own(&setting)["mcpServers"]["web"]["url"], "https://w.example", "{host}: it is in our own file still");
+        assert!(setting.run(&["unwrap", host, "--all"], 0).stdout.contains("nothing of"), "{host}");
+    }
+}
+
 /// A person who looks for a line that is shown finds it in the file.
 /// What is written into a host's file, and what the check runs, is read by the command line as what it was made of.
 #[test]
@@ -242,15 +268,21 @@ fn fh_h5_what_was_edited_since_stays_and_the_entry_comes_back_as_its_bytes() {
         assert_eq!(fs::read_to_string(&path).unwrap(), text.replace(edit.0, edit.1), "{host}");
         // What was there before anything was wrapped is not put back over what came since: not by the last of two, whenever
         // it came.
-        for (first, second) in [("--all", "--all"), ("a", "b")] {
+        for (first, second) in [(&["a", "b"][..], &[][..]), (&["a"], &["b"])] {
+            let wrap = |names: &[&str]| {
+                let line = [&["wrap", host], names, &["--yes", "--no-check"]].concat();
+                let _ = setting.run(&line, 0);
+            };
             fs::write(&path, text).unwrap();
-            let _ = setting.run(&["wrap", host, first, "--yes", "--no-check"], 0);
+            wrap(first);
             let wrapped = fs::read_to_string(&path).unwrap();
             fs::write(&path, wrapped.replace(edit.0, edit.1)).unwrap();
-            let _ = setting.run(&["wrap", host, second, "--yes", "--no-check"], 0);
+            if !second.is_empty() {
+                wrap(second);
+            }
             let _ = setting.run(&["unwrap", host, "a"], 0);
             let _ = setting.run(&["unwrap", host, "b"], 0);
-            assert_eq!(fs::read_to_string(&path).unwrap(), text.replace(edit.0, edit.1), "{host} {first}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text.replace(edit.0, edit.1), "{host} {first:?}");
         }
         fs::write(&path, text.replace(edit.0, edit.1)).unwrap();
         // An entry that a person made something else of is not touched.

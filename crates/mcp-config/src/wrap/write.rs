@@ -87,7 +87,7 @@ impl Editor {
         Ok(edited)
     }
 
-    /// What [`unwrap`](Self::unwrap) makes of `text`. Only reads.
+    /// What [`unwrap`](Self::unwrap) makes of `text`: itself, where the entry was taken out of it meanwhile. Only reads.
     ///
     /// # Errors
     ///
@@ -97,8 +97,13 @@ impl Editor {
         let record = self.wrap_record()?;
         let kept = record.kept(&target.place, name).ok_or(WrapError::Changed)?;
         let after = match target.unwrapped(text, name, &kept.through, kept.original.as_deref()) {
-            // Who was killed before the host's file was changed has nothing to put back.
-            Err(WrapError::Changed) if target.has(text, name, kept.original.as_deref()) => text.to_owned(),
+            // Who was killed before the host's file was changed has nothing to put back. Who took the entry out of it wants it
+            // gone.
+            Err(WrapError::Changed)
+                if target.has(text, name, kept.original.as_deref()) || target.has(text, name, None) =>
+            {
+                return Ok(text.to_owned());
+            }
             after => after?,
         };
         let is_last = record.is_only(target.host.name, &target.place, name);

@@ -1,5 +1,6 @@
 //! `mcplink unwrap`: what stood in a host's file, put back.
 
+use mcp_config::edit::Value;
 use mcp_config::{EntryPlace, HostTarget, KeptNames};
 use serde::Serialize;
 
@@ -29,6 +30,9 @@ struct UndoRow {
     file: String,
     /// Its server was taken out of our own file, where it was put for the host.
     removed: bool,
+    /// Somebody had taken the entry out of the host's file, and nothing was put back.
+    #[serde(skip)]
+    was_gone: bool,
 }
 
 pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStatus, CliError> {
@@ -75,8 +79,12 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
         match around.undone(of, name, args.dry_run) {
             Ok(row) => {
                 if !app.json {
-                    let verb = if args.dry_run { "would put back" } else { "put back" };
-                    let mut out = format!("{verb} {} in {}\n", shown::name(name), short(app, &row.file));
+                    let (name, file) = (shown::name(name), short(app, &row.file));
+                    let mut out = match (row.was_gone, args.dry_run) {
+                        (true, _) => format!("{name} is no longer in {file}; nothing to put back\n"),
+                        (_, true) => format!("would put back {name} in {file}\n"),
+                        (_, false) => format!("put back {name} in {file}\n"),
+                    };
                     if row.removed {
                         out.push_str("  its server is no longer in mcplink's own file\n");
                     }
@@ -118,13 +126,20 @@ impl WrapContext<'_> {
         })?;
         let failed = |why| refused(self, &target, name, None, true, why);
         let kept = self.editor.wrap_record().map_err(ChangeFailure::File)?.kept(&target.place, name);
-        let mut row = UndoRow { name: name.to_owned(), file: file.display().to_string(), removed: false };
+        let mut row = UndoRow {
+            name: name.to_owned(),
+            file: file.display().to_string(),
+            removed: false,
+            was_gone: false,
+        };
         if dry_run {
             let text = self.text(&target.place)?;
-            self.editor.unwrapped(&target, name, &text).map_err(failed)?;
+            let after = self.editor.unwrapped(&target, name, &text).map_err(failed)?;
+            row.was_gone = after == text && self.theirs(&target, name)?.is_none();
             return Ok(row);
         }
-        self.editor.unwrap(&target, name).map_err(failed)?;
+        let edited = self.editor.unwrap(&target, name).map_err(failed)?;
+        row.was_gone = edited.before() == edited.after() && self.theirs(&target, name)?.is_none();
         let project = kept.as_ref().and_then(|kept| kept.through.project()).map(str::to_owned);
         let still =
             self.editor.wrap_record().map_err(ChangeFailure::File)?.leads_to(name, project.as_deref());
@@ -138,20 +153,24 @@ impl WrapContext<'_> {
     fn take_out(&self, target: &HostTarget, place: &EntryPlace, name: &str) -> Result<bool, CliError> {
         let own = self.text(place)?;
         let ours = mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten();
-        let theirs = if self.host.is_read_anyway() {
-            let text = self.text(&target.place)?;
-            mcp_config::edit::value_at(&text, &target.place.path(&text, name)).ok().flatten()
-        } else {
-            let found = self.app.found_in_hosts(Some(self.host))?;
-            let servers = found.into_iter().filter(|file| file.place.path() == Some(&target.place.file));
-            servers.flat_map(|file| file.servers).find(|one| one.entry.name == name).map(|one| one.value)
-        };
-        if ours.is_none() || ours != theirs {
+        if ours.is_none() || ours != self.theirs(target, name)? {
             return Ok(false);
         }
         self.editor.edit::<ChangeFailure>(place, |text| {
             place.without(text, name).map_err(|error| ChangeFailure::File(place.refused(error)))
         })?;
         Ok(true)
+    }
+
+    /// What the host's file says of the entry now.
+    fn theirs(&self, target: &HostTarget, name: &str) -> Result<Option<Value>, CliError> {
+        Ok(if self.host.is_read_anyway() {
+            let text = self.text(&target.place)?;
+            mcp_config::edit::value_at(&text, &target.place.path(&text, name)).ok().flatten()
+        } else {
+            let found = self.app.found_in_hosts(Some(self.host))?;
+            let servers = found.into_iter().filter(|file| file.place.path() == Some(&target.place.file));
+            servers.flat_map(|file| file.servers).find(|one| one.entry.name == name).map(|one| one.value)
+        })
     }
 }
