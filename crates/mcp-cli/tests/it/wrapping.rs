@@ -87,10 +87,25 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
 #[test]
 fn fh_h5_an_entry_that_was_taken_out_meanwhile_is_forgotten() {
     for (file, host, text, left) in [
-        (CURSOR, "cursor", "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\"}}}", Some("{\"mcpServers\": {}}")),
+        (
+            CURSOR,
+            "cursor",
+            "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\"}}}",
+            Some("{\"mcpServers\": {}}"),
+        ),
         (CURSOR, "cursor", "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\"}}}", None),
-        (".codex/config.toml", "codex", "[mcp_servers.web]\nurl = \"https://w.example\"\n", Some("model = 'x'\n")),
-        (".claude.json", "claude-code", "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\", \"type\": \"http\"}}}", Some("{}")),
+        (
+            ".codex/config.toml",
+            "codex",
+            "[mcp_servers.web]\nurl = \"https://w.example\"\n",
+            Some("model = 'x'\n"),
+        ),
+        (
+            ".claude.json",
+            "claude-code",
+            "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\", \"type\": \"http\"}}}",
+            Some("{}"),
+        ),
     ] {
         let setting = Setting::new();
         let path = setting.home.write(file, text).unwrap();
@@ -104,7 +119,11 @@ fn fh_h5_an_entry_that_was_taken_out_meanwhile_is_forgotten() {
             assert!(told.stdout.starts_with("web is no longer in "), "{host}: {told}");
             assert_eq!(fs::read_to_string(&path).ok().as_deref(), left, "{host}");
         }
-        assert_eq!(own(&setting)["mcpServers"]["web"]["url"], "https://w.example", "{host}: it is in our own file still");
+        assert_eq!(
+            own(&setting)["mcpServers"]["web"]["url"],
+            "https://w.example",
+            "{host}: it is in our own file still"
+        );
         assert!(setting.run(&["unwrap", host, "--all"], 0).stdout.contains("nothing of"), "{host}");
     }
 }
