@@ -224,7 +224,7 @@ fn fh_h5_what_a_host_was_told_meanwhile_comes_back_with_the_entry() {
             "codex",
             "[mcp_servers]\ns = { url = 'https://h.example' } # s\n",
             (" } # s", ", enabled = false } # s"),
-            "[mcp_servers]\ns = { url = 'https://h.example', enabled = false } # s\n",
+            "[mcp_servers]\ns = { url = 'https://h.example' , enabled = false } # s\n",
         ),
     ] {
         let target = read(Host::named(host).unwrap(), text).target;
