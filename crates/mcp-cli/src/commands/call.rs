@@ -193,7 +193,7 @@ fn fitted(
 }
 
 /// How what is checked here is sent unchecked.
-const ALL_THE_SAME: &str = "arguments as one JSON object, '{}' at least, are sent all the same";
+const ALL_THE_SAME: &str = "a JSON object of arguments, such as '{}', is sent all the same";
 
 /// A call with an argument that the schema of its tool does not let in.
 fn forbidden(app: &App, args: &CallRequest, name: &str, schema: &str) -> CliError {

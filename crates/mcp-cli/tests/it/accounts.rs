@@ -148,6 +148,7 @@ fn the_account_is_that_of_the_command_then_of_the_project_then_of_the_entry() {
     assert_eq!(desk.sent(&setting, &["--account", "work"]), work);
     let report = desk.run(&setting, &["get", "s"], 0).stdout;
     assert!(report.contains("account") && report.contains("home"), "{report}");
+    assert!(report.contains("signed in") && report.contains("  yes, account home"), "{report}");
     assert_eq!(account_of(&desk.run(&setting, &["status", "s", "--json"], 0).json()), "home");
     let listed = desk.run(&setting, &["list", "--json", "--account", "work"], 0).json();
     assert_eq!(account_of(&listed), "work");

@@ -327,6 +327,13 @@ fn fh_h5_an_address_alone_in_a_file_that_is_named_is_tried_and_told() {
     assert!(named.stdout.contains("connected") && named.stderr.contains("taken for http"), "{named}");
     let tools = setting.run(&["tools", "web", "--mcp-config", &file], 0);
     assert!(tools.stdout.contains("echo"), "{tools}");
+    // What is done is told in words, and not by the modules of this program.
+    let told = setting.run(&["-v", "status", "web", "--mcp-config", &file], 0);
+    assert!(told.stderr.contains("INFO") && !told.stderr.contains("mcp_"), "{told}");
+    // A line for an interpreter is one word, as it would be typed.
+    let local = r#"{"mcpServers": {"local": {"command": "python3", "args": ["-c", "import time"]}}}"#;
+    let listed = setting.run(&["list", "--mcp-config", local, "--strict-mcp-config"], 0);
+    assert!(listed.stdout.contains("python3 -c 'import time'"), "{listed}");
     // A WebSocket is none of both.
     let socket = r#"{"mcpServers": {"web": {"url": "wss://h.example/mcp"}}}"#;
     setting.run(&["status", "web", "--mcp-config", socket], 2);

@@ -5,7 +5,7 @@ use std::process::{ExitStatus as EndReason, Stdio};
 use std::time::{Duration, SystemTime};
 
 use mcp_testkit::Answer;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use url::Url;
 
@@ -17,6 +17,9 @@ use crate::view::wrap::wrap;
 
 /// The longest line of the narration, in columns.
 const PROSE: usize = 100;
+
+/// What a command may take from the address that it shows to what it asks.
+const QUESTION: Duration = Duration::from_millis(500);
 
 /// A walk through the servers.
 pub(super) struct Tour<'a> {
@@ -133,13 +136,27 @@ impl<'a> Tour<'a> {
         let broken = |error| super::broken("a command could not be started", &error);
         let mut running =
             self.start(&["login", name, "--no-browser"]).stderr(Stdio::piped()).spawn().map_err(broken)?;
-        let mut lines =
-            BufReader::new(running.stderr.take().ok_or_else(|| broken(std::io::Error::other("")))?).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            self.app.output.error(&format!("{line}\n"));
-            if let Ok(url) = Url::parse(line.trim()) {
+        let mut stderr = running.stderr.take().ok_or_else(|| broken(std::io::Error::other("")))?;
+        let (mut bytes, mut said, mut page) = ([0; 4096], String::new(), None);
+        loop {
+            let read = stderr.read(&mut bytes);
+            let read = match page {
+                None => read.await,
+                // What is asked below the address has no line end; it is seen before the page is visited.
+                Some(_) => tokio::time::timeout(QUESTION, read).await.unwrap_or(Ok(0)),
+            };
+            let text = String::from_utf8_lossy(&bytes[..read.unwrap_or(0)]).into_owned();
+            self.app.output.error(&text);
+            said.push_str(&text);
+            if let Some(url) = page.take() {
+                said.clear();
                 // What comes of it is what the command says next.
                 drop(tokio::task::spawn_blocking(move || mcp_testkit::visit(&url)).await);
+            } else if text.is_empty() {
+                break;
+            } else {
+                let mut whole = said.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+                page = whole.find_map(|line| Url::parse(line.trim()).ok());
             }
         }
         Ok(self.ended(running.wait().await.map_err(broken)?))
