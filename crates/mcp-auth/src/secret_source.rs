@@ -33,7 +33,13 @@ impl SecretSource {
             }
             Self::File(path) => {
                 let place = format!("the file {}", path.display());
-                let cure = |error: AuthError| error.with_hint(format!("write it to {}", path.display()));
+                let cure = |error: AuthError| {
+                    let place = path.display();
+                    error.with_hint(match path.is_dir() {
+                        true => format!("name a file: {place} is a directory"),
+                        false => format!("write it to {place}"),
+                    })
+                };
                 let text = text_of(path, what).await.map_err(cure)?;
                 stripped(&text, what, &place).map_err(cure)
             }

@@ -12,7 +12,8 @@
 //!   parameters, user, password, query and secret-looking path segments of a URL.
 //!
 //! The name of a variable that was never filled in (`Bearer ${TOKEN}`) is no secret, nor is a word for nothing
-//! (`Bearer undefined`): it is what a person needs to know.
+//! (`Bearer undefined`): it is what a person needs to know. Nor is the text of a reference (`${keyring:mcp/wiki}`), which says
+//! where a secret is and not which.
 //!
 //! A value of 4 to 7 bytes is hidden where it stands as a word, one of fewer than 4 is not looked for: it is found in every
 //! other text, and hiding it would hide nothing. Not promised: a value that is compressed, encrypted, reversed, spelled
@@ -89,7 +90,7 @@ impl Secrets {
 
     /// Adds what is secret in a URL: user, password, parameters, and the segments of its path that look like it.
     pub fn insert_url(&mut self, url: &str) {
-        self.add_all(parts::of_url(url));
+        self.add_all(parts::of_url(&variables::without_references(url)));
     }
 
     /// Adds what looks like a credential in a text of ours, such as a command line: that is then hidden wherever else it
@@ -103,7 +104,7 @@ impl Secrets {
     }
 
     fn add(&mut self, value: &str, grade: Grade) {
-        self.add_all(parts::of(variables::filled(value), grade));
+        self.add_all(parts::of(variables::filled(&variables::without_references(value)), grade));
     }
 
     fn add_all(&mut self, parts: Vec<(String, Grade)>) {

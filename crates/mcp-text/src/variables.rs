@@ -1,5 +1,7 @@
 //! Names of variables that stand where a value should: they are no secrets, and what a person needs to know.
 
+use std::borrow::Cow;
+
 use crate::names;
 
 /// The longest name.
@@ -25,6 +27,40 @@ pub fn variable(word: &str) -> Option<&str> {
         (!name.contains(|c: char| c.is_ascii_lowercase())).then_some(name)
     };
     bracketed.or_else(bare).filter(|name| is_variable_name(name))
+}
+
+/// How references to secrets begin.
+const REFERENCES: [&str; 4] = ["${env:", "${file:", "${cmd:", "${keyring:"];
+
+/// `value` with each reference to a secret in it as a variable of one name: what it says of a file, a command or an entry of a
+/// keyring is no secret, and may hold words of any sentence.
+pub(crate) fn without_references(value: &str) -> Cow<'_, str> {
+    let begin = |text: &str| REFERENCES.iter().filter_map(|start| text.find(start)).min();
+    let Some(first) = begin(value) else { return Cow::Borrowed(value) };
+    let (mut left, mut rest) = (value[..first].to_owned(), &value[first..]);
+    while let Some(end) = end_of_reference(rest) {
+        left.push_str("${REFERENCE}");
+        rest = &rest[end..];
+        let Some(next) = begin(rest) else { break };
+        left.push_str(&rest[..next]);
+        rest = &rest[next..];
+    }
+    Cow::Owned(left + rest)
+}
+
+/// Where the reference ends that `text` begins with; braces in it come in pairs.
+fn end_of_reference(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    text.bytes()
+        .position(|byte| {
+            match byte {
+                b'{' => depth += 1,
+                b'}' => depth = depth.saturating_sub(1),
+                _ => return false,
+            }
+            depth == 0
+        })
+        .map(|at| at + 1)
 }
 
 /// The first `${NAME}` in `text`.
@@ -115,6 +151,19 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(variable(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_a_variable_whatever_it_says() {
+        for (value, expected) in [
+            ("Bearer ${keyring:mcp/secret-token}", "Bearer ${REFERENCE}"),
+            ("http://h/?k=${cmd:echo ${A}; x}&l=${file:/a/b}", "http://h/?k=${REFERENCE}&l=${REFERENCE}"),
+            ("a${env:V}b", "a${REFERENCE}b"),
+            ("${keyring:open", "${keyring:open"),
+            ("${V} é", "${V} é"),
+        ] {
+            assert_eq!(without_references(value), expected, "{value}");
         }
     }
 

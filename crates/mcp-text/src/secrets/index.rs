@@ -84,9 +84,13 @@ fn push(marks: &mut Vec<Range<usize>>, mark: Range<usize>) {
     }
 }
 
-/// Whether no letter or digit stands right before or behind.
+/// Whether no letter or digit stands right before or behind; nor a hyphen, where it could be a word of any sentence: `tool` is
+/// no secret in `secret-tool`.
 fn is_word(bytes: &[u8], range: Range<usize>) -> bool {
-    let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80);
+    let is_common = bytes[range.clone()].iter().all(u8::is_ascii_lowercase);
+    let is_part = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80 || (is_common && *byte == b'-'))
+    };
     !is_part(range.start.checked_sub(1).and_then(|before| bytes.get(before)))
         && !is_part(bytes.get(range.end))
 }

@@ -249,3 +249,22 @@ fn fa_a63_a64_what_was_never_a_secret_stays_to_be_read() {
     secrets.insert("Authorization: Bearer correct-horse");
     assert_eq!(secrets.hide("bad token correct-horse"), "bad token [redacted]");
 }
+
+#[test]
+fn a_word_of_ours_is_left_though_a_secret_is_called_so() {
+    for (insert, text, shown) in [
+        ("http://h/mcp?k=tool", "install secret-tool", "install secret-tool"),
+        ("http://h/mcp?k=tool", "it said tool.", "it said [redacted]."),
+        ("http://h/mcp?k=to0l", "a secret-to0l", "a secret-[redacted]"),
+        ("http://h/mcp?k=${keyring:mcp/secret-token}", "install secret-tool", "install secret-tool"),
+        ("http://h/mcp?k=${cmd:pass show secret-tokens}", "install secret-tool", "install secret-tool"),
+        ("http://h/mcp?k=s3cr3t-prefix-${keyring:a/b}", "got s3cr3t-prefix-x", "got [redacted]x"),
+    ] {
+        let mut secrets = Secrets::default();
+        secrets.insert_url(insert);
+        assert_eq!(secrets.hide(text), shown, "{insert}");
+    }
+    let mut secrets = Secrets::default();
+    secrets.insert("Bearer ${keyring:mcp/Bearer-x}");
+    assert!(secrets.is_empty());
+}
