@@ -63,6 +63,19 @@ impl Failure {
         error.rpc_error().filter(|_| answers)
     }
 
+    /// The server as the request found it, where that wants a sign-in. The connection may stand all the same: some give their
+    /// lists to everyone.
+    pub(crate) fn wants_sign_in(
+        &self,
+        config: &BridgeConfig,
+        server: &SupervisorHandle,
+    ) -> Option<StatusReport> {
+        let Self::Request(error) = self else { return None };
+        let RequestErrorKind::Transport(error) = error.kind() else { return None };
+        let TransportErrorKind::Challenged { .. } = error.kind() else { return None };
+        Some(StatusReport::from_evidence(&error.evidence(), &server.snapshot().context(), (config.facts)()))
+    }
+
     /// What a person does about a tool that is not used.
     fn step(&self) -> Option<NextStep> {
         let Self::Request(error) = self else { return None };
@@ -138,8 +151,7 @@ fn failed(error: &TransportError, context: &MessageContext<'_>, config: &BridgeC
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         return RpcError::new(UNAVAILABLE, format!("{}: {error}{cause}", context.server));
     }
-    let evidence = error.evidence();
-    let report = StatusReport::from_evidence(&evidence, context, (config.facts)());
+    let report = StatusReport::from_evidence(&error.evidence(), context, (config.facts)());
     rpc_error(report, "did not answer the request", error.may_have_been_sent(), config)
 }
 
@@ -164,6 +176,9 @@ fn rpc_error(report: StatusReport, what: &str, may_have_run: bool, config: &Brid
     let mut message = format!("{} {what}", report.name);
     if let Some(reason) = reason {
         message.push_str(&format!(": {}", reason.message));
+    }
+    if may_have_run {
+        message.push_str("; it may have run");
     }
     if let Some(next) = next {
         message.push_str(&format!("; next: {next}"));

@@ -110,6 +110,9 @@ fn without_result(
             _ => Err(failure.explain(&core.config, server)),
         };
     }
+    if let Some(report) = failure.wants_sign_in(&core.config, server) {
+        core.ask_for_sign_in(&report);
+    }
     core.lists.owe_news();
     if let Some(known) = core.lists.last_known(method, request.params.as_deref()) {
         tracing::debug!(method, ?failure, "answered from memory");

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mcp_transport::message::{
-    Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, Members, Object, PARSE_ERROR,
-    RequestId, RpcError, announced_chain, encode_error, meta, parse,
+    Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, Members, Object, RequestId, RpcError,
+    announced_chain, encode_error, meta, parse,
 };
 use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::supervisor::{ServerSource, SupervisorConfig};
@@ -132,7 +132,7 @@ impl Session {
     async fn take(&mut self, line: Vec<u8>) {
         let messages = match parse(line) {
             Ok(messages) => messages,
-            Err(error) => return self.refuse_as(PARSE_ERROR, error.id(), &error.to_string()),
+            Err(error) => return self.refuse_as(error.code(), error.id(), &error.to_string()),
         };
         for message in messages {
             if self.turned_away {
@@ -144,7 +144,7 @@ impl Session {
                 Ok(Incoming::Response { id, outcome }) => {
                     self.core.host.answered(id.as_ref(), outcome.map(Payload::into_raw));
                 }
-                Err(error) => self.refuse_as(INVALID_REQUEST, error.id(), &error.to_string()),
+                Err(error) => self.refuse_as(error.code(), error.id(), &error.to_string()),
             }
         }
     }

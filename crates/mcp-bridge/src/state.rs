@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use mcp_status::{Reason, ReasonCode, ServerStatus};
+use mcp_status::{Action, Reason, ReasonCode, ServerStatus, StatusReport};
 use mcp_transport::message::{Era, Members};
 use mcp_transport::{ServerDescription, SupervisorHandle};
 use serde_json::value::RawValue;
@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::BridgeConfig;
 use crate::describe::Description;
 use crate::early::EarlyInbox;
 use crate::era::severity;
@@ -23,6 +22,7 @@ use crate::memory;
 use crate::profile::Introduction;
 use crate::questions::Exchanges;
 use crate::subscriptions::{LIST_CHANGES, LISTED, Subscriptions};
+use crate::{BridgeConfig, SignIn};
 
 /// A running bridge.
 pub(crate) struct RunningBridge {
@@ -40,8 +40,10 @@ pub(crate) struct RunningBridge {
     recalled: OnceLock<Option<Arc<ServerDescription>>>,
     /// Lists have changed, and the host did not listen.
     missed: AtomicBool,
-    /// The session is a new one, and has answered nothing yet.
-    unproven: AtomicBool,
+    /// The host is to hear that its lists may be old, as soon as the server has shown that it has any.
+    owed: AtomicBool,
+    /// How a person is asked to sign in, until one was.
+    sign_in: Mutex<Option<SignIn>>,
     /// The capabilities that the host was told of.
     offered: Mutex<Option<Box<RawValue>>>,
     /// Whether the host takes more than answers: a legacy one does after its handshake.
@@ -51,6 +53,7 @@ pub(crate) struct RunningBridge {
 
 impl RunningBridge {
     pub(crate) fn new(config: BridgeConfig, host: Host) -> Self {
+        let sign_in = config.sign_in.clone();
         Self {
             config,
             host,
@@ -63,7 +66,8 @@ impl RunningBridge {
             ending: CancellationToken::new(),
             recalled: OnceLock::new(),
             missed: AtomicBool::new(false),
-            unproven: AtomicBool::new(false),
+            owed: AtomicBool::new(false),
+            sign_in: Mutex::new(sign_in),
             offered: Mutex::default(),
             ready: watch::Sender::new(false),
             server: OnceLock::new(),
@@ -190,17 +194,33 @@ impl RunningBridge {
         self.tell_what_was_missed();
     }
 
-    /// The session is a new one. Its lists may be others; but one that is refused like the one before it has nothing to offer, and
-    /// a host that asks for lists each time would ask in vain.
-    pub(crate) fn session_is_new(&self) {
-        self.unproven.store(true, Ordering::Release);
+    /// The connection or its session is a new one, or the host was told what did not come from the server. The lists may be
+    /// others; but a server that refuses everything has none to offer, and a host that asks for lists each time would ask in
+    /// vain.
+    pub(crate) fn owe_lists(&self) {
+        self.owed.store(true, Ordering::Release);
     }
 
     /// The server has answered.
     pub(crate) fn session_works(&self) {
-        if self.unproven.load(Ordering::Acquire) && self.unproven.swap(false, Ordering::AcqRel) {
+        if self.owed.load(Ordering::Acquire) && self.owed.swap(false, Ordering::AcqRel) {
             self.tell_lists_changed();
         }
+    }
+
+    /// Asks a person to sign in, once in the life of a bridge, where `report` says that this is what the server wants.
+    pub(crate) fn ask_for_sign_in(&self, report: &StatusReport) {
+        let helps = |action: &Action| matches!(action, Action::Authenticate | Action::ReAuthenticate);
+        if report.status != ServerStatus::NeedsAuth || !report.actions.iter().any(helps) {
+            return;
+        }
+        let sign_in = self.sign_in.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (Some(sign_in), Some(server)) = (sign_in, self.server().cloned()) else { return };
+        tokio::spawn(async move {
+            if sign_in().await {
+                server.login_done();
+            }
+        });
     }
 
     /// What was to be told before the host listened.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use mcp_status::{Action, ReasonCode, ServerStatus};
+use mcp_status::{ReasonCode, ServerStatus};
 use mcp_transport::handler::{
     ClientCapabilities, HandlerFuture, ServerNotification, ServerRequest, ServerRequestHandler,
 };
@@ -142,48 +142,35 @@ pub(crate) async fn follow(core: Arc<RunningBridge>, server: SupervisorHandle) {
     let mut status = server.status();
     let mut connection = None;
     let mut company: Option<AbortOnDropHandle<()>> = None;
-    let mut sign_in = core.config.sign_in.clone();
-    // The host is to hear of a new connection once that has something to offer.
-    let (mut owed, mut tools) = (false, None);
+    // Whether the connection has something to offer, and which list of tools was seen last.
+    let (mut works, mut tools) = (false, None);
     loop {
         let snapshot = status.borrow_and_update().clone();
         if snapshot.connection != connection {
             drop(company.take());
+            works = false;
             if let Some(number) = snapshot.connection {
                 core.meet();
-                let made_up = core.lists.take_made_up();
                 // Whatever changed while no listener was there was not told.
-                owed |= made_up || number > 1;
+                if core.lists.take_made_up() || number > 1 {
+                    core.owe_lists();
+                }
                 let keeping = accompany(core.clone(), server.clone());
                 company = Some(AbortOnDropHandle::new(tokio::spawn(keeping)));
             }
             connection = snapshot.connection;
         }
-        if owed && connection.is_some() && snapshot.code != Some(ReasonCode::ToolsUnavailable) {
-            owed = false;
-            core.tell_lists_changed();
-        }
+        let worked = std::mem::replace(
+            &mut works,
+            connection.is_some() && snapshot.code != Some(ReasonCode::ToolsUnavailable),
+        );
         let listed = snapshot.tools.as_ref().map(Arc::as_ptr).map(<*const _>::addr);
-        if std::mem::replace(&mut tools, listed) != listed {
+        let is_listed_anew = std::mem::replace(&mut tools, listed) != listed;
+        if (works && !worked) || is_listed_anew {
             core.session_works();
         }
-        let asks_for_a_person = || {
-            let report = snapshot.report(&snapshot.context(), (core.config.facts)());
-            report
-                .actions
-                .iter()
-                .any(|action| matches!(action, Action::Authenticate | Action::ReAuthenticate))
-        };
-        if snapshot.status == ServerStatus::NeedsAuth
-            && asks_for_a_person()
-            && let Some(sign_in) = sign_in.take()
-        {
-            let server = server.clone();
-            tokio::spawn(async move {
-                if sign_in().await {
-                    server.login_done();
-                }
-            });
+        if snapshot.status == ServerStatus::NeedsAuth {
+            core.ask_for_sign_in(&snapshot.report(&snapshot.context(), (core.config.facts)()));
         }
         if snapshot.closed || status.changed().await.is_err() {
             return;
@@ -209,7 +196,7 @@ async fn accompany(core: Arc<RunningBridge>, server: SupervisorHandle) {
         };
         tokio::select! {
             () = telling => return,
-            () = renewals.next() => core.session_is_new(),
+            () = renewals.next() => core.owe_lists(),
         }
         let Ok(lease) = server.lease().await else { return };
         era = lease.revision().era();

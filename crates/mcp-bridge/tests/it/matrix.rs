@@ -359,9 +359,25 @@ async fn fb_b11_what_is_no_message_is_refused_and_the_next_one_is_served() {
     host.forget();
     host.write("this is no JSON");
     host.write(r#"{"jsonrpc":"2.0","id":77,"method":5}"#);
-    assert_eq!(host.response(77).await["error"]["code"], -32700);
+    assert_eq!(host.response(77).await["error"]["code"], -32600);
     let lines = host.lines();
     assert!(lines[0].contains("\"id\":null") && lines[0].contains("-32700"), "{lines:?}");
+    for (written, code) in [
+        ("{\"jsonrpc\":\"2.0\",", -32700),
+        ("[1,", -32700),
+        ("5", -32600),
+        ("\"a\"", -32600),
+        ("[]", -32600),
+        ("[1]", -32600),
+        ("{}", -32600),
+        (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600),
+        (r#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#, -32600),
+        (r#"{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"ping"}"#, -32600),
+    ] {
+        host.forget();
+        host.write(written);
+        host.wait_for(written, |message| message["id"].is_null() && message["error"]["code"] == code).await;
+    }
     let batch = r#"[{"jsonrpc":"2.0","id":"a","method":"ping"},{"jsonrpc":"2.0","id":"b","method":"ping"}]"#;
     host.write(batch);
     for id in ["a", "b"] {

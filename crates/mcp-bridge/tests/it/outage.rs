@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 use mcp_auth::StaticHeaders;
-use mcp_testkit::{Era, FakeMcpServer, GetStream, HttpAnswer};
+use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, HttpAnswer};
 use serde_json::json;
 
 use crate::support::{HostEra, Setup, eventually, text_of};
@@ -89,6 +89,30 @@ async fn a_host_whose_only_call_failed_hears_when_the_server_is_back() {
         server.accept("wrong");
         started.await.unwrap().reconnect().await;
         host.heard("notifications/tools/list_changed").await;
+    }
+}
+
+/// Some give their lists to everyone, and want a sign-in for a call.
+#[tokio::test]
+async fn a_call_that_is_refused_takes_no_list_away_that_the_server_gives_freely() {
+    for era in BOTH {
+        for auth in [None, Some(bearer("x"))] {
+            let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+            let setup = Setup::new(server.url());
+            let host = match auth {
+                Some(auth) => setup.auth(auth),
+                None => setup,
+            };
+            let host = host.start(era).await;
+            server.always_to("tools/call", Answer::status(401));
+            for _ in 0..2 {
+                let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
+                assert_eq!(error["data"]["status"], "needs-auth", "{era:?}: {error}");
+                let tools = host.ask("tools/list", json!({})).await;
+                assert_eq!(tools["tools"].as_array().unwrap().len(), 5, "{era:?}");
+            }
+            assert!(server.count("tools/list") >= 2, "{era:?}: it is the server that gives them");
+        }
     }
 }
 

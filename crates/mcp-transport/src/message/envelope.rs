@@ -224,8 +224,10 @@ pub struct EnvelopeError {
 /// What is wrong with it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum EnvelopeErrorKind {
-    /// Not JSON, not one object, or an object that has a member twice (which peers may read differently).
+    /// Not JSON.
     Json,
+    /// JSON, and not one object, or an object that has a member twice (which peers may read differently).
+    Object,
     /// No `jsonrpc: "2.0"`, and no answer that merely forgets it: a log line or another protocol.
     Version,
     /// An id that is no string and no integer.
@@ -251,6 +253,14 @@ impl EnvelopeError {
         matches!(self.kind, EnvelopeErrorKind::Version | EnvelopeErrorKind::Batch)
     }
 
+    /// The code of the error that its sender is answered with (JSON-RPC 2.0 section 5.1).
+    pub fn code(&self) -> i64 {
+        match self.kind {
+            EnvelopeErrorKind::Json => PARSE_ERROR,
+            _ => INVALID_REQUEST,
+        }
+    }
+
     /// The request that the broken message claims to answer.
     pub fn id(&self) -> Option<&RequestId> {
         self.id.as_ref()
@@ -260,7 +270,7 @@ impl EnvelopeError {
 impl fmt::Display for EnvelopeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            EnvelopeErrorKind::Json => "not a JSON object",
+            EnvelopeErrorKind::Json | EnvelopeErrorKind::Object => "not a JSON object",
             EnvelopeErrorKind::Version => "not JSON-RPC 2.0",
             EnvelopeErrorKind::Id => "an id that is no string and no integer",
             EnvelopeErrorKind::Method => "a method that is no string",

@@ -1,6 +1,6 @@
 //! What the failure of one request says about the connection that it went over.
 
-use mcp_status::{ChallengeKind, LimitSubject, ReasonCode, classify};
+use mcp_status::{ChallengeKind, CredentialOrigin, LimitSubject, ReasonCode, classify};
 
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::message::Era;
@@ -30,6 +30,13 @@ impl FailureScope {
         match error.kind() {
             // A caller in a hurry gave its source of credentials little time; whether it answers at all is another question.
             Kind::Credentials if error.limit().is_some_and(|limit| limit.of == LimitSubject::Caller) => {
+                Self::Doubtful
+            }
+            // Where the question costs no run of a helper and no refresh: a server may want a sign-in for this request, and
+            // give its lists to everyone.
+            Kind::Challenged { kind: ChallengeKind::Unauthorized | ChallengeKind::LoginRedirect, .. }
+                if is_asked_for_nothing(error) =>
+            {
                 Self::Doubtful
             }
             Kind::Unreachable
@@ -71,6 +78,12 @@ impl FailureScope {
     }
 }
 
+/// Whether no source of credentials would be asked again because of one more refusal: none were sent, or fixed ones.
+fn is_asked_for_nothing(error: &TransportError) -> bool {
+    let auth = error.evidence().auth;
+    !auth.sent || auth.supplied_by == Some(CredentialOrigin::Configuration)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -78,6 +91,7 @@ mod tests {
     use mcp_status::Limit;
 
     use super::*;
+    use crate::error::AuthContext;
 
     #[test]
     fn what_concerns_every_request_is_a_loss_and_what_may_not_is_asked() {
@@ -93,8 +107,8 @@ mod tests {
             (Kind::Credentials, Lost),
             (Kind::Exited { code: Some(1), signal: Option::None }, Lost),
             (Kind::Timeout { stage: TimeoutStage::Connect }, Lost),
-            (challenged(ChallengeKind::Unauthorized, 401), Lost),
-            (challenged(ChallengeKind::LoginRedirect, 302), Lost),
+            (challenged(ChallengeKind::Unauthorized, 401), Doubtful),
+            (challenged(ChallengeKind::LoginRedirect, 302), Doubtful),
             (challenged(ChallengeKind::Forbidden, 403), Doubtful),
             (challenged(ChallengeKind::Blocked, 403), Doubtful),
             (challenged(scope, 403), Doubtful),
@@ -115,6 +129,17 @@ mod tests {
         ];
         for (kind, expected) in table {
             assert_eq!(FailureScope::of(&TransportError::new(kind.clone(), "x")), expected, "{kind:?}");
+        }
+        let refused_with = |provider: &str| {
+            let context =
+                AuthContext { sent: true, provider: Some(provider.to_owned()), ..AuthContext::default() };
+            let refused = challenged(ChallengeKind::Unauthorized, 401);
+            FailureScope::of(&TransportError::new(refused, "x").with_auth(context))
+        };
+        for (provider, expected) in
+            [("static-headers", Doubtful), ("headers-helper", Lost), ("oauth", Lost), ("corp", Lost)]
+        {
+            assert_eq!(refused_with(provider), expected, "{provider}");
         }
         for (status, modern) in
             [(422, Doubtful), (410, Doubtful), (403, Doubtful), (429, None), (503, Doubtful)]

@@ -20,7 +20,7 @@ use crate::authed::AuthedClient;
 use crate::connect::Server;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, HttpEndpoint};
-use crate::error::TransportErrorKind;
+use crate::error::{AuthContext, TransportErrorKind};
 use crate::http::client::HttpClient;
 use crate::http::streamable::Streamable;
 use crate::hub::Inbox;
@@ -65,7 +65,9 @@ fn refused() -> TransportErrorKind {
 }
 
 fn error(kind: TransportErrorKind) -> TransportError {
-    TransportError::new(kind, "x")
+    let sent =
+        AuthContext { sent: true, provider: Some("headers-helper".to_owned()), ..AuthContext::default() };
+    TransportError::new(kind, "x").with_auth(sent)
 }
 
 /// A server, its configuration and its network, as a script.

@@ -51,7 +51,7 @@ fn batched(text: &str) -> Result<Vec<&str>, EnvelopeError> {
         }
         Some(())
     });
-    read.ok_or_else(no_json)?;
+    read.ok_or_else(|| no_object(text))?;
     if frames.is_empty() || frames.len() > MAX_BATCH {
         return Err(EnvelopeError::new(EnvelopeErrorKind::Batch));
     }
@@ -77,6 +77,14 @@ fn batch_of(frames: &[&str]) -> Messages {
 
 fn no_json() -> EnvelopeError {
     EnvelopeError::new(EnvelopeErrorKind::Json)
+}
+
+/// The error of a text that is no object; whether it is JSON at all is looked for only here.
+fn no_object(text: &str) -> EnvelopeError {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => EnvelopeError::new(EnvelopeErrorKind::Object),
+        Err(_) => no_json(),
+    }
 }
 
 /// Where `part` lies in `whole`, out of which it was borrowed.
@@ -131,7 +139,7 @@ impl<'a> Wire<'a> {
             };
             member.replace(value).is_none().then_some(())
         });
-        read.map(|()| wire).ok_or_else(no_json)
+        read.map(|()| wire).ok_or_else(|| no_object(text))
     }
 
     /// Whether it is an answer and nothing else: servers that write their answers by hand forget the version. A line of a log
