@@ -61,7 +61,7 @@ pub(crate) fn bridge(name: &str, url: Url, file: PathBuf) -> Bridge {
     let of = name.to_owned();
     let config = BridgeConfig::new(name, version, source).with_program(PROGRAM).with_next(move |step| {
         Some(match step {
-            NextStep::Reconnect | NextStep::SignIn { .. } | NextStep::LookAtEntry => {
+            NextStep::Reconnect | NextStep::SignIn { .. } | NextStep::ChangeEntry { .. } => {
                 format!("{PROGRAM} login {of}")
             }
             NextStep::Wait => format!("{PROGRAM} ping {of}"),

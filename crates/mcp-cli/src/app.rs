@@ -166,6 +166,7 @@ impl App {
         let mut config = self.read(&self.mcp_config)?;
         config.problems.extend_from_slice(self.environment_problems());
         self.broken.see(&config);
+        self.steps.see(&config);
         Ok(LoadedConfig { config, scope: self.scope, addresses })
     }
 

@@ -1,7 +1,7 @@
 //! A request to a server that has no result: what is told of it.
 
 use mcp_connect::ConfiguredServer;
-use mcp_status::StatusReport;
+use mcp_status::{NextStep, StatusReport};
 use mcp_transport::{TransportError, TransportErrorKind};
 
 use crate::error::CliError;
@@ -25,7 +25,7 @@ pub(crate) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliErr
             format!("{} refused the request", shown::name(name)),
         )
         .why(wired.secrets.hide(&said(error)))
-        .next(format!("mcplink get {}", mcp_text::shell_word(name)));
+        .next(steps::command(&NextStep::AskOperator, name));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
     let error =

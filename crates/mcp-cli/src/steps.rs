@@ -1,15 +1,18 @@
 //! What is printed as the next step, as it can be pasted: with the options of this invocation that decide which entries
 //! are seen, and never the command that was just run.
 
+mod places;
 mod repeated;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use mcp_config::Address;
+use mcp_config::{Address, Config};
+use mcp_connect::Description;
 use mcp_status::{Action, NextStep, ReasonCode};
 use serde_json::Value;
 
+use self::places::Places;
 use self::repeated::repeated;
 use crate::args::{Cli, Command};
 use crate::secret_name::{self, is_plain};
@@ -35,7 +38,6 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         NextStep::Approve => "approve",
         NextStep::Trust => return "mcplink trust".to_owned(),
         NextStep::CheckConfiguration => return "mcplink validate".to_owned(),
-        NextStep::LookAtEntry => "get",
         NextStep::LookAtCredentials => {
             return format!("mcplink headers {} --run", mcp_text::shell_word(name));
         }
@@ -53,7 +55,8 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         }
         // For a person to do, and no command of this program.
         NextStep::Provider { hint } => return hint.clone(),
-        NextStep::ChangePolicy { .. } => return step.to_string(),
+        NextStep::ChangePolicy { .. } | NextStep::AskOperator => return step.to_string(),
+        NextStep::ChangeEntry { part } => return places::change_somewhere(*part, name),
         NextStep::Cure { command } => {
             // Security: plain words of a command that the person runs anyway, for a person to paste.
             return format!("{command}{AND}mcplink reconnect {}", mcp_text::shell_word(name));
@@ -91,6 +94,8 @@ pub(crate) struct Steps {
     addresses: Arc<[Address]>,
     /// `--project` of the folder that was found for a name, once it was.
     found: OnceLock<String>,
+    /// Where the entries stand.
+    places: Arc<Places>,
 }
 
 impl Steps {
@@ -129,7 +134,7 @@ impl Steps {
             Command::Tools(ref args) if args.tool.is_none() && !two_names::may_be_two(&args.name) => "tools",
             _ => "",
         };
-        Self { verb, options, first, addresses: Arc::new([]), found: OnceLock::new() }
+        Self { verb, options, first, addresses: Arc::new([]), found: OnceLock::new(), places: Arc::default() }
     }
 
     /// The options that a step carries, for a test.
@@ -160,22 +165,32 @@ impl Steps {
         drop(self.found.set(option_of(folder)));
     }
 
+    /// The entries of this configuration are those that steps are about from now on.
+    pub(crate) fn see(&self, config: &Config) {
+        self.places.see(config);
+    }
+
+    /// This is where the entry of this server stands, in whichever host's files it was found.
+    pub(crate) fn see_entry(&self, entry: &Description) {
+        self.places.see_entry(entry);
+    }
+
     /// The reason of a live session, which knows which options its steps take, and not what was just run here.
     pub(crate) fn for_session(&self, reason: &mut Value) {
         let again = format!("mcplink {} ", self.verb);
         let next = reason.get("next").and_then(Value::as_str).and_then(|next| next.strip_prefix(&again));
         if let Some(rest) = next.filter(|_| !self.verb.is_empty()) {
-            reason["next"] = format!("mcplink get {rest}").into();
+            reason["next"] = self.step(&format!("{again}{rest}")).into();
         }
     }
 
-    /// The step for the server `name`, as it is printed; none where the entry was just looked at.
+    /// The step for the server `name`, as it is printed.
     pub(crate) fn words(&self, step: &NextStep, name: &str) -> Option<String> {
         match step {
             // Security: whatever it says, it does not become a command of this invocation.
             NextStep::Provider { hint } => Some(hint.clone()),
-            NextStep::ChangePolicy { .. } => Some(step.to_string()),
-            NextStep::LookAtEntry if self.verb == "get" => None,
+            NextStep::ChangePolicy { .. } | NextStep::AskOperator => Some(step.to_string()),
+            NextStep::ChangeEntry { part } => Some(self.places.change(*part, name)),
             step => Some(self.step(&command(step, name))),
         }
     }
@@ -207,13 +222,21 @@ impl Steps {
             return format!("{before}{AND}{}", again.step(&format!("mcplink {rest}")));
         };
         let (verb, arguments) = rest.split_once(' ').unwrap_or((rest, ""));
-        // What was just run brings nothing new. What the entry says, and where, may.
+        // What was just run brings nothing new: what the entry says has to change, or what it is about.
         // With an option of its own, it is another command.
-        // An examination has asked for the tools already.
-        let is_known = verb == self.verb || (verb, self.verb) == ("tools", "doctor");
+        // An examination has asked for the tools already, and who has waited knows the status.
+        let is_known =
+            verb == self.verb || matches!((verb, self.verb), ("tools", "doctor") | ("status", "wait"));
         let is_again =
             !arguments.is_empty() && is_known && !arguments.starts_with('-') && !arguments.contains(" --");
-        let verb = if is_again { "get" } else { verb };
+        if is_again {
+            return match (verb, self.verb) {
+                ("status", "status") => {
+                    Self { verb: "", ..self.clone() }.step(&format!("mcplink wait {arguments}"))
+                }
+                _ => self.places.instead(verb, arguments),
+            };
+        }
         let alone = arguments.is_empty() || verb.starts_with('-') || has_option(arguments, "--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
         let options = format!("{}{}", self.options, self.found.get().map_or("", String::as_str));
@@ -259,6 +282,9 @@ mod tests {
     use mcp_status::{ActionFacts, ServerStatus, SignInState, TransportKind, next_step};
 
     use super::*;
+
+    /// A sentence about an entry that was not seen.
+    const NAMED: &str = "correct what the reason names of x";
 
     fn step(line: &str, next: &str) -> String {
         Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).step(next)
@@ -327,7 +353,6 @@ mod tests {
             (NextStep::Approve, "mcplink approve 'a b'"),
             (NextStep::Trust, "mcplink trust"),
             (NextStep::CheckConfiguration, "mcplink validate"),
-            (NextStep::LookAtEntry, "mcplink get 'a b'"),
             (NextStep::LookAtCredentials, "mcplink headers 'a b' --run"),
             (NextStep::LookAtStatus, "mcplink status 'a b'"),
             (keep("mcp", "wiki"), "mcplink secret set wiki"),
@@ -373,7 +398,7 @@ mod tests {
             Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).for_session(&mut reason);
             reason["next"].clone()
         };
-        assert_eq!(report("mcplink reconnect x", "mcplink reconnect x".into()), "mcplink get x");
+        assert_eq!(report("mcplink reconnect x", "mcplink reconnect x".into()), NAMED);
         for (line, next) in [
             ("mcplink reconnect x", "mcplink login x --project /a"),
             ("mcplink status x", "mcplink reconnect x"),
@@ -399,12 +424,22 @@ mod tests {
 
     #[test]
     fn fh_h3_a_step_is_never_the_command_that_was_just_run() {
-        for verb in ["reconnect", "wait", "login", "tools", "status"] {
-            assert_eq!(step(&format!("mcplink {verb} x"), &format!("mcplink {verb} x")), "mcplink get x");
+        for (verb, instead) in [
+            ("reconnect", NAMED),
+            ("wait", "start it, or correct what the reason names of x"),
+            ("login", NAMED),
+            ("tools", "ask who runs the server"),
+            ("status", "mcplink wait x"),
+        ] {
+            assert_eq!(step(&format!("mcplink {verb} x"), &format!("mcplink {verb} x")), instead);
             assert_eq!(step("mcplink ping x", &format!("mcplink {verb} x")), format!("mcplink {verb} x"));
         }
         assert_eq!(step("mcplink tools x/y", "mcplink tools x"), "mcplink tools x");
-        assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), "mcplink get x");
+        assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), NAMED);
+        assert_eq!(
+            step("mcplink wait x", "mcplink status x"),
+            "start it, or correct what the reason names of x"
+        );
         assert_eq!(step("mcplink login x", "mcplink login x --no-browser"), "mcplink login x --no-browser");
     }
 
@@ -431,9 +466,8 @@ mod tests {
     fn fh_h3_no_reason_leads_in_a_circle_from_any_verb() {
         // All that print the reason of a server.
         const VERBS: [&str; 7] = ["status", "wait", "tools", "doctor", "get", "reconnect", "login"];
-        // They change something, or show the entry, which is where a person goes on.
-        const ENDS: [&str; 7] =
-            ["get", "reconnect", "login", "approve", "approve-tools", "trust", "validate"];
+        // They change something, or name what a person has to change. None only shows the entry.
+        const ENDS: [&str; 6] = ["reconnect", "login", "approve", "approve-tools", "trust", "validate"];
         let after: HashMap<&str, Steps> = VERBS.into_iter().map(|verb| (verb, after(verb))).collect();
         for code in ReasonCode::ALL {
             for bits in 0..32_u8 {
@@ -448,6 +482,7 @@ mod tests {
                 for began in VERBS {
                     let mut way = vec![began.to_owned()];
                     while let Some(next) = verb_after(&after[&**way.last().unwrap()], &facts) {
+                        assert_ne!(next, "get", "{code}: {way:?}");
                         assert!(!way.contains(&next), "{code}: {way:?}, then {next}");
                         let ends = ENDS.contains(&&*next);
                         way.push(next);

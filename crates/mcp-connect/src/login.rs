@@ -10,7 +10,7 @@ use mcp_auth::plugin::{self, PluginPrompt};
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, LinkReason, PluginSpec, ProviderKind, UnattendedSupply,
 };
-use mcp_status::{MessageContext, Reason, Verdict, classify, message};
+use mcp_status::{Evidence, MessageContext, Reason, ReasonCode, StatusReport, Verdict, classify, message};
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Connector, RequestOptions, Server, TransportError};
 
@@ -49,6 +49,8 @@ pub enum LoginError {
     Refused(LoginRefusal),
     /// The server works without a sign-in, and nothing says that it has one.
     NotWanted,
+    /// The server asked for no sign-in, names no authorization server, and does not work for another reason.
+    NotOffered(Box<StatusReport>),
     /// The authorization server could not be found, or does not do.
     Failed(AuthError),
 }
@@ -58,6 +60,7 @@ impl fmt::Display for LoginError {
         match self {
             Self::Refused(refusal) => write!(f, "cannot sign in: {refusal}"),
             Self::NotWanted => f.write_str("the server wants no sign-in"),
+            Self::NotOffered(_) => f.write_str("the server has no sign-in"),
             Self::Failed(_) => f.write_str("the sign-in failed"),
         }
     }
@@ -66,7 +69,7 @@ impl fmt::Display for LoginError {
 impl std::error::Error for LoginError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Refused(_) | Self::NotWanted => None,
+            Self::Refused(_) | Self::NotWanted | Self::NotOffered(_) => None,
             Self::Failed(error) => Some(error),
         }
     }
@@ -100,27 +103,35 @@ impl Host {
         let (auth, oauth, endpoint) = server.sign_in().map_err(LoginError::Refused)?;
         // What the server says when it is asked without the new sign-in: where its metadata is, and which scopes it wants.
         // A server that answers, or does not, is no obstacle: its metadata may be found at the well-known places.
-        let is_open = match self.connector().attempt(endpoint).await {
+        let trouble = match self.connector().attempt(endpoint).await {
             Ok(connection) => {
                 if oauth.challenges().is_empty() {
                     // Some greet everyone, and want a sign-in for what they have.
                     let _ = connection.list_tools(&RequestOptions::new()).await;
                 }
                 connection.close().await;
-                true
+                None
             }
-            Err(_) => false,
+            Err(error) => Some(error.evidence()),
         };
         let login = self.oauth_login(auth, scopes);
         let challenges = oauth.challenges();
-        let is_wanted = !is_open || !challenges.is_empty() || auth.plan.settings().oauth.is_some();
+        // Only who says that credentials are missing has a sign-in where none is named (2025-03-26, authorization): what is
+        // no server of MCP, or forbids everything, does not get one by being guessed at.
+        let is_asked_for = trouble.as_ref().is_some_and(asks_for_a_sign_in);
+        let is_wanted = is_asked_for || !challenges.is_empty() || auth.plan.settings().oauth.is_some();
         let pending = match login.begin(&challenges).await {
             // What could not be found, or would have to be guessed, is nothing that the server wants.
-            Ok(pending) if !is_wanted && pending.discovery().found == DiscoverySource::DefaultEndpoints => {
-                return Err(LoginError::NotWanted);
+            Ok(pending) if is_wanted || pending.discovery().found != DiscoverySource::DefaultEndpoints => {
+                pending
             }
-            Err(_) if !is_wanted => return Err(LoginError::NotWanted),
-            begun => begun?,
+            // What could not be looked for may be there.
+            Err(error) if is_wanted || error.kind() == AuthErrorKind::Unavailable => return Err(error.into()),
+            _ => {
+                let Some(seen) = trouble else { return Err(LoginError::NotWanted) };
+                let report = StatusReport::from_evidence(&seen, &server.context(), server.facts());
+                return Err(LoginError::NotOffered(Box::new(server.without_secrets(report))));
+            }
         };
         Ok(Login { pending, probe: ServerProbe { connector: self.connector(), auth, server: endpoint } })
     }
@@ -166,6 +177,16 @@ impl Host {
         };
         Some(signed_out.await)
     }
+}
+
+/// Whether what was seen of a server says that credentials are missing.
+fn asks_for_a_sign_in(seen: &Evidence) -> bool {
+    use ReasonCode::{CredentialsRejected, InsufficientScope, SignInExpired, Unauthorized, WrongAccount};
+    let code = classify(seen).code();
+    matches!(
+        code,
+        Some(Unauthorized | CredentialsRejected | InsufficientScope | SignInExpired | WrongAccount)
+    )
 }
 
 /// The server did not accept what a sign-in has brought.

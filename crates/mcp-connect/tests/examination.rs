@@ -94,7 +94,7 @@ async fn a_sign_in_that_cannot_begin_is_the_cause_and_not_the_next_step() {
     let (topic, message, next) = blamed(&found).expect("it is closed");
     assert_eq!(topic, CheckTopic::AuthorizationServer, "{message}");
     assert!(message.contains("no sign-in can begin"), "{message}");
-    assert_eq!(next, Some(&NextStep::LookAtEntry));
+    assert_eq!(next, Some(&NextStep::ChangeEntry { part: mcp_status::EntryPart::Named }));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub use evidence::{
     AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, SpawnCause,
 };
 pub use machine::{Effect, Event, ExhaustionPolicy, FailureRun, MachinePolicy, Schedule, StatusMachine};
-pub use next::{NextStep, next_step};
+pub use next::{EntryPart, NextStep, next_step};
 pub use phrase::{MessageContext, message};
 pub use report::{Reason, ServerInfo, StatusReport};
 pub use status::{Phase, ReasonCode, ServerStatus};

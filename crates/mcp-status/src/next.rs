@@ -37,8 +37,13 @@ pub enum NextStep {
     Trust,
     /// See what is wrong in the files.
     CheckConfiguration,
-    /// See what the entry says, and which file says it.
-    LookAtEntry,
+    /// Change what the entry says: until then, every attempt ends as this one did. The reason says what is wrong with it.
+    ChangeEntry {
+        /// What of it.
+        part: EntryPart,
+    },
+    /// Nothing that the entry says would help: it is for who runs the server, or what stands in front of it.
+    AskOperator,
     /// See what its own command for credentials gives, and what is wrong with that.
     LookAtCredentials,
     /// See what became of it.
@@ -77,6 +82,37 @@ pub enum NextStep {
     },
 }
 
+/// What of an entry has to be changed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum EntryPart {
+    /// The address of a remote server.
+    Url,
+    /// The command of a local one.
+    Command,
+    /// The headers that it sends, or what stands in their place.
+    Headers,
+    /// The command that gets the headers.
+    Helper,
+    /// The proxy that it goes by.
+    Proxy,
+    /// What the reason names.
+    Named,
+}
+
+impl fmt::Display for EntryPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Url => "the address",
+            Self::Command => "the command",
+            Self::Headers => "the headers",
+            Self::Helper => "the command for credentials",
+            Self::Proxy => "the proxy",
+            Self::Named => "what the reason names",
+        })
+    }
+}
+
 impl fmt::Display for NextStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -86,7 +122,8 @@ impl fmt::Display for NextStep {
             Self::Approve => "approve the entry",
             Self::Trust => "trust the folder of the entry",
             Self::CheckConfiguration => "check the configuration",
-            Self::LookAtEntry => "look at the entry",
+            Self::ChangeEntry { part } => return write!(f, "change {part} of the entry"),
+            Self::AskOperator => "ask who runs the server",
             Self::LookAtCredentials => "look at what its command for credentials gives",
             Self::LookAtStatus => "look at the status",
             Self::Wait => "wait until it is back",
@@ -137,13 +174,23 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
     // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
     let may_sign_in = facts.sign_in != SignInState::NotOffered && !facts.entry.has_helper;
     let auth = evidence.map(|evidence| &evidence.auth);
+    let change = |part| Some(NextStep::ChangeEntry { part });
+    let place = match facts.transport {
+        TransportKind::Stdio => EntryPart::Command,
+        _ => EntryPart::Url,
+    };
+    let by_command = |code| {
+        auth.is_some_and(|auth| {
+            auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code == code && code.is_some()
+        })
+    };
     match code {
         ReasonCode::HelperUntrusted => Some(NextStep::Trust),
         ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
             Some(NextStep::Approve)
         }
         // What came out only when it was used is nothing that the files say of themselves.
-        ReasonCode::Config if evidence.is_some() => Some(NextStep::LookAtEntry),
+        ReasonCode::Config if evidence.is_some() => change(EntryPart::Named),
         ReasonCode::Config => Some(NextStep::CheckConfiguration),
         ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
         // Who was signed in can sign in again, whatever is left of it.
@@ -155,7 +202,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         }
         // What cannot be read is put aside by the next sign-in, or that says why not. A source of a program's own has none.
         // What a local server is started with has secrets by reference, and no sign-in.
-        ReasonCode::CredentialsFailed if facts.transport == TransportKind::Stdio => Some(NextStep::LookAtEntry),
+        ReasonCode::CredentialsFailed if facts.transport == TransportKind::Stdio => change(EntryPart::Named),
         ReasonCode::CredentialsFailed
             if auth.is_none_or(|auth| {
                 auth.provider.is_none() || auth.supplied_by == Some(CredentialOrigin::SignIn)
@@ -167,48 +214,43 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::CredentialsFailed
             if auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Configuration)) =>
         {
-            Some(NextStep::LookAtEntry)
+            change(EntryPart::Named)
         }
         ReasonCode::CredentialsRejected if may_sign_in && !facts.entry.has_static_headers => sign_in(),
         // It ended well, and gave what is none: run again, it gives the same.
-        ReasonCode::HelperFailed
-            if auth.is_some_and(|auth| {
-                auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code == Some(0)
-            }) =>
-        {
-            Some(NextStep::LookAtCredentials)
+        ReasonCode::HelperFailed if by_command(Some(0)) => Some(NextStep::LookAtCredentials),
+        // It is not there, or not to be run (POSIX, exit status for commands): run again, it is no more there.
+        ReasonCode::HelperFailed if by_command(Some(126)) || by_command(Some(127)) => {
+            change(EntryPart::Helper)
         }
         // Nothing will change until the entry does.
-        ReasonCode::NotConfigured
-        | ReasonCode::SelfReference
+        ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound | ReasonCode::Tls => {
+            change(place)
+        }
+        ReasonCode::Protocol | ReasonCode::Version | ReasonCode::Spawn => change(place),
         // Where the rule stands comes with the reason.
-        | ReasonCode::Policy
-        | ReasonCode::NotFound
-        | ReasonCode::Moved
-        | ReasonCode::Rejected
-        | ReasonCode::Tls
-        | ReasonCode::ProxyAuth
-        | ReasonCode::Protocol
-        | ReasonCode::Version
-        | ReasonCode::Spawn => Some(NextStep::LookAtEntry),
+        ReasonCode::SelfReference | ReasonCode::Policy | ReasonCode::Rejected => change(EntryPart::Named),
+        ReasonCode::ProxyAuth => change(EntryPart::Proxy),
         ReasonCode::Unauthorized
         | ReasonCode::Forbidden
         | ReasonCode::LoginRedirect
         | ReasonCode::CredentialsRejected
+        | ReasonCode::InsufficientScope
             if !facts.entry.has_helper && (!facts.session || facts.entry.needs_restart) =>
         {
-            Some(NextStep::LookAtEntry)
+            change(EntryPart::Headers)
         }
         // It has just been run again. What it is, and where, is what a person has to look at; but a sign-in that is behind it
         // has its turn at the next connection.
         ReasonCode::CredentialsRejected
             if auth.is_some_and(|auth| auth.unchanged) && facts.sign_in == SignInState::NotOffered =>
         {
-            Some(NextStep::LookAtEntry)
+            change(EntryPart::Helper)
         }
-        // Started again it ends as it did; how it is started, and by which file, is what has to be looked at. A session tries
-        // it when it is told to, whatever it was that has been mended since.
-        ReasonCode::Exited if !facts.session => Some(NextStep::LookAtEntry),
+        // Started again it ends as it did. A session tries it when it is told to, whatever it was that has been mended since.
+        ReasonCode::Exited if !facts.session => change(EntryPart::Command),
+        // Other credentials do not help.
+        ReasonCode::Blocked if !facts.session => Some(NextStep::AskOperator),
         ReasonCode::NoTools => None,
         ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {
             Some(NextStep::Wait)
@@ -265,7 +307,8 @@ mod tests {
     use super::*;
     use crate::Phase;
     use NextStep::{
-        Approve, CheckConfiguration, ListTools, LookAtEntry, LookAtStatus, Reconnect, Trust, Wait,
+        Approve, AskOperator, ChangeEntry, CheckConfiguration, ListTools, LookAtStatus, Reconnect, Trust,
+        Wait,
     };
 
     fn remote() -> ActionFacts {
@@ -274,6 +317,10 @@ mod tests {
 
     fn seen(facts: ActionFacts, code: ReasonCode) -> ActionFacts {
         facts.with_status(code.status(), Some(code))
+    }
+
+    fn change(part: EntryPart) -> NextStep {
+        ChangeEntry { part }
     }
 
     fn sign_in() -> NextStep {
@@ -290,28 +337,35 @@ mod tests {
             (seen(remote(), ReasonCode::AwaitingApproval), Some(Approve)),
             (seen(remote(), ReasonCode::ChangedSinceApproval), Some(Approve)),
             (seen(remote(), ReasonCode::Config), Some(CheckConfiguration)),
-            (seen(remote(), ReasonCode::SelfReference), Some(LookAtEntry)),
+            (seen(remote(), ReasonCode::SelfReference), Some(change(EntryPart::Named))),
             (seen(remote(), ReasonCode::Retrying), Some(LookAtStatus)),
-            (seen(remote(), ReasonCode::NotFound), Some(LookAtEntry)),
+            (seen(remote(), ReasonCode::NotFound), Some(change(EntryPart::Url))),
+            (
+                seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::Protocol),
+                Some(change(EntryPart::Command)),
+            ),
+            (seen(remote(), ReasonCode::ProxyAuth), Some(change(EntryPart::Proxy))),
+            (seen(remote(), ReasonCode::InsufficientScope), Some(change(EntryPart::Headers))),
             (seen(remote(), ReasonCode::Unreachable), Some(Wait)),
             (seen(remote(), ReasonCode::ToolsUnavailable), Some(ListTools)),
-            (seen(remote(), ReasonCode::Unauthorized), Some(LookAtEntry)),
+            (seen(remote(), ReasonCode::Unauthorized), Some(change(EntryPart::Headers))),
             (seen(oauth, ReasonCode::Unauthorized), Some(sign_in())),
             (seen(oauth, ReasonCode::CredentialsRejected), Some(sign_in())),
             (seen(oauth, ReasonCode::SignInExpired), Some(sign_in())),
             (seen(remote(), ReasonCode::WrongAccount), Some(sign_in())),
             (seen(oauth, ReasonCode::InsufficientScope), Some(sign_in())),
             (seen(remote(), ReasonCode::CredentialsFailed), Some(sign_in())),
-            (seen(oauth, ReasonCode::Blocked), Some(Reconnect)),
+            (seen(oauth, ReasonCode::Blocked), Some(AskOperator)),
+            (seen(oauth.with_session(true), ReasonCode::Blocked), Some(Reconnect)),
             (
                 seen(headers.with_sign_in(SignInState::Offered), ReasonCode::CredentialsRejected),
-                Some(LookAtEntry),
+                Some(change(EntryPart::Headers)),
             ),
             (seen(headers.with_session(true), ReasonCode::CredentialsRejected), Some(Reconnect)),
             (seen(helper, ReasonCode::CredentialsRejected), Some(Reconnect)),
             (
                 seen(headers.with_session(true).with_restart(true), ReasonCode::CredentialsRejected),
-                Some(LookAtEntry),
+                Some(change(EntryPart::Headers)),
             ),
             (seen(remote(), ReasonCode::NoTools), None),
             (seen(remote(), ReasonCode::ToolsUnapproved), Some(NextStep::ApproveTools)),
@@ -342,7 +396,7 @@ mod tests {
             let evidence = Evidence::new(Phase::Connect, refused.clone()).with_auth(auth);
             next_step(&seen(facts, ReasonCode::CredentialsRejected), Some(&evidence))
         };
-        assert_eq!(of(helper, true), Some(LookAtEntry));
+        assert_eq!(of(helper, true), Some(change(EntryPart::Helper)));
         assert_eq!(of(helper, false), Some(Reconnect));
         assert_eq!(of(helper.with_sign_in(SignInState::SignedIn), true), Some(Reconnect));
     }
@@ -357,7 +411,10 @@ mod tests {
         };
         let command = Some(CredentialOrigin::Command);
         assert_eq!(of(command, Some(0)), Some(NextStep::LookAtCredentials));
-        for other in [of(command, Some(7)), of(command, None), of(None, Some(0))] {
+        for gone in [126, 127] {
+            assert_eq!(of(command, Some(gone)), Some(change(EntryPart::Helper)));
+        }
+        for other in [of(command, Some(7)), of(command, None), of(None, Some(0)), of(None, Some(127))] {
             assert_eq!(other, Some(Reconnect), "it may be better the next time");
         }
     }
@@ -458,7 +515,7 @@ mod tests {
         assert_eq!(of(&["files:write", "b"], true), asks_for(&["files:write", "b"]));
         assert_eq!(of(&["a\u{1b}[2J", "b\"c", "", "--all", &"x".repeat(201)], true), sign_in());
         assert_eq!(of(&["x"; 40], true), asks_for(&["x"; 12]));
-        assert_eq!(of(&["files:write"], false), Reconnect);
+        assert_eq!(of(&["files:write"], false), change(EntryPart::Headers));
     }
 
     #[test]
@@ -470,7 +527,8 @@ mod tests {
             Approve,
             Trust,
             CheckConfiguration,
-            LookAtEntry,
+            change(EntryPart::Url),
+            AskOperator,
             NextStep::LookAtCredentials,
             LookAtStatus,
             Wait,

@@ -434,7 +434,11 @@ mod tests {
     fn reasons_without_evidence_lead_to_the_right_step() {
         let table = [
             (Reason::awaiting_approval(), ServerStatus::Pending, NextStep::Approve),
-            (Reason::not_configured(), ServerStatus::Disabled, NextStep::LookAtEntry),
+            (
+                Reason::not_configured(),
+                ServerStatus::Disabled,
+                NextStep::ChangeEntry { part: crate::EntryPart::Url },
+            ),
             (Reason::config(".mcp.json: url is missing"), ServerStatus::Failed, NextStep::CheckConfiguration),
         ];
         for (reason, status, next) in table {

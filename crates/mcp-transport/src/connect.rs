@@ -351,7 +351,11 @@ impl Connector {
                     return error.at_limit(Limit::new(limit, LimitSubject::Attempt));
                 }
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
-                TransportError::new(kind, "the server did not finish the handshake in time")
+                let error = TransportError::new(kind, "the server did not finish the handshake in time");
+                // One that takes connections and says nothing looks like a server that does.
+                #[cfg(feature = "http")]
+                let error = error.by_way_of(self.proxy_of(server));
+                error
                     .with_said(waiting.half_done().map(str::to_owned))
                     .at_limit(Limit::new(limit, LimitSubject::Attempt))
             })??,
@@ -363,6 +367,16 @@ impl Connector {
             let _ = tokio::time::timeout(OWN_STREAM, connection.listen()).await;
         }
         Ok(connection)
+    }
+
+    /// The proxy by which requests to `server` go.
+    #[cfg(feature = "http")]
+    fn proxy_of(&self, server: &Server) -> Option<String> {
+        match &server.endpoint {
+            Endpoint::Http(endpoint) => self.client.for_endpoint(endpoint).proxy_of(&endpoint.url),
+            #[cfg(feature = "stdio")]
+            _ => None,
+        }
     }
 
     /// `waiting` is set while an attempt waits for credentials.

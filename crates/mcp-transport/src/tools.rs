@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderName, HeaderValue};
 use mcp_status::{Limit, LimitSubject};
@@ -211,15 +212,22 @@ impl Connection {
     ) -> Result<ToolPages, TransportError> {
         let limit = options.timeout.unwrap_or_else(|| self.attempt_limit());
         let left = limit.saturating_sub(options.spent);
-        tokio::time::timeout(left, self.pages_as_they_come(method, member, options)).await.unwrap_or_else(
-            |_| {
+        let come = AtomicUsize::new(0);
+        tokio::time::timeout(left, self.pages_as_they_come(method, member, options, &come))
+            .await
+            .unwrap_or_else(|_| {
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
                 let message = format!("{method} did not come to its end in {}", mcp_text::time_limit(limit));
                 let of = if options.timeout.is_some() { LimitSubject::Caller } else { LimitSubject::Attempt };
-                let error = TransportError::new(kind, message).at_limit(Limit::new(limit, of));
+                // A list without an end is another thing than a server that says nothing.
+                let said = match come.load(Ordering::Relaxed) {
+                    0 => None,
+                    pages => Some(format!("{pages} pages of {method} came, and each names another one")),
+                };
+                let error =
+                    TransportError::new(kind, message).with_said(said).at_limit(Limit::new(limit, of));
                 Err(error.with_limit_named(&self.inner().options.limit_names))
-            },
-        )
+            })
     }
 
     async fn pages_as_they_come(
@@ -227,6 +235,7 @@ impl Connection {
         method: &str,
         member: &str,
         options: &RequestOptions,
+        come: &AtomicUsize,
     ) -> Result<ToolPages, TransportError> {
         let budget = self.budget();
         let mut left = budget.limits.allowance_for(Purpose::List);
@@ -286,6 +295,7 @@ impl Connection {
                 .and_then(|raw| serde_json::from_str(raw).ok())
                 // For older servers, an empty cursor is in use for "no more". Since 2026-07-28 it is one like any other.
                 .filter(|cursor: &String| self.is_modern() || !cursor.is_empty());
+            come.fetch_add(1, Ordering::Relaxed);
             let Some(cursor) = cursor else {
                 let hint = hint.whole(Instant::now());
                 return Ok(ToolPages { items, withheld, hint, held: meter.take_lease() });

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mcp_bridge::{Bridge, BridgeConfig, EndReason, SignIn};
-use mcp_status::Reason;
+use mcp_status::{EntryPart, NextStep, Reason};
 use mcp_transport::supervisor::{NoContact, ServerSource};
 use tokio::sync::Notify;
 
@@ -49,7 +49,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         if !std::io::stdin().is_terminal() {
             turn_away(app, &wired, reason).await?;
         }
-        return Err(not_started(target.name(), reason));
+        return Err(not_started(app, target.name(), reason));
     }
     let (input, output) = streams()?;
     let log = app.cache_dir().map(|cache| SessionLog::new(&cache.join(session_log::FOLDER), target.name()));
@@ -139,7 +139,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     drop(opened.lock().unwrap_or_else(PoisonError::into_inner).take());
     let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (ended, signalled, refused) {
-        (EndReason::TurnedAway, _, Some(reason)) => Err(not_started(entry.target().name(), &reason)),
+        (EndReason::TurnedAway, _, Some(reason)) => Err(not_started(app, entry.target().name(), &reason)),
         (EndReason::Asked, Some(signal), _) => Ok(signal),
         // It never was anything but a name.
         _ if !was_there && !entry.is_there() => Ok(ExitStatus::Usage),
@@ -205,9 +205,10 @@ async fn turn_away(app: &App, wired: &ConfiguredServer, reason: &Reason) -> Resu
     Ok(())
 }
 
-fn not_started(name: &str, reason: &Reason) -> CliError {
-    CliError::usage(reason.code.as_str(), format!("{name:?} is not started: {}", reason.message))
-        .next(format!("mcplink get {}", mcp_text::shell_word(name)))
+fn not_started(app: &App, name: &str, reason: &Reason) -> CliError {
+    let change = NextStep::ChangeEntry { part: EntryPart::Command };
+    let next = app.steps.words(&change, name).unwrap_or_default();
+    CliError::usage(reason.code.as_str(), format!("{name:?} is not started: {}", reason.message)).next(next)
 }
 
 /// Signs the person in who sits in front of the host, in the browser.

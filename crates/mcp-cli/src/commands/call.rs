@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mcp_status::{EntryPart, NextStep};
 use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
@@ -290,7 +291,9 @@ fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportEr
         (Some(deadline), _, _) if deadline.is_over() => (deadline.text(), format!("mcplink status {name}")),
         (None, Some(limit), _) => (
             format!("{} (`timeout` of its entry)", mcp_text::time_limit(limit)),
-            format!("mcplink get {name}"),
+            app.steps
+                .words(&NextStep::ChangeEntry { part: EntryPart::Named }, &args.name)
+                .unwrap_or_default(),
         ),
         (None, None, Some(limit)) => {
             (format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)), again(args, "--timeout 10m"))
@@ -336,7 +339,13 @@ async fn refused(
         return super::tools::unapproved(&args.name, error);
     }
     if !matches!(error.kind(), TransportErrorKind::Rpc { .. }) {
-        return failed(&open.wired, error);
+        let failed = failed(&open.wired, error);
+        if !error.may_have_been_sent() {
+            return failed;
+        }
+        // Who calls it again has to know that it may be the second time.
+        let why = failed.why.as_deref().map(|why| format!("{why}; ")).unwrap_or_default();
+        return CliError { why: Some(format!("{why}it may have run")), ..failed };
     }
     // Servers spell "no such tool" in many ways; the list says it in one.
     let tools = listed.tools().await;

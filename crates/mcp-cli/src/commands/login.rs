@@ -100,7 +100,7 @@ pub(super) async fn sign_in(
         return Err(match app.non_interactive {
             true => error
                 .why("--non-interactive says that there is none")
-                .next(format!("mcplink get {word}")),
+                .next(format!("have a person run `mcplink login {word}`")),
             false => error
                 .why("standard input is no terminal; --no-browser prints the page and waits for a person elsewhere")
                 .next(format!("mcplink login {word} --no-browser")),

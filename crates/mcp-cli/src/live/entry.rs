@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use mcp_config::Config;
 use mcp_connect::{ConfiguredServer, EntryTools, Fingerprint};
 use mcp_files::Stamp;
-use mcp_status::{ActionFacts, Reason};
+use mcp_status::{ActionFacts, NextStep, Reason};
 use mcp_transport::Server;
 use mcp_transport::supervisor::NoContact;
 
@@ -178,7 +178,9 @@ impl Entry {
 
     /// An entry that is not there, or cannot be read.
     fn unreadable(&self, error: &CliError) -> EntryState {
-        let reason = Reason::config(&absent(error, &self.hint));
+        // Where it is missing, the files are well: it is for the command that would have found it.
+        let next = error.next.as_deref().map(|next| NextStep::Provider { hint: self.app.steps.step(next) });
+        let reason = Reason::config(&absent(error, &self.hint)).with_next(next);
         let state = Err(NoContact::Because(reason));
         EntryState { state, sign_in: None, helper: Vec::new(), tools: None }
     }

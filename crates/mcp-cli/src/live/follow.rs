@@ -21,7 +21,7 @@ use mcp_transport::supervisor::NoContact;
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_millis(300);
 /// Between two readings of them while the server is connected, and a person waits for nothing.
-const PACE_CONNECTED: Duration = Duration::from_millis(1500);
+const PACE_CONNECTED: Duration = Duration::from_millis(600);
 
 /// Between two looks at the sign-ins in a database, for a session that waits for one: nothing tells that a person has signed in
 /// on another machine, and thousands of sessions may ask.

@@ -3,10 +3,11 @@
 use mcp_auth::oauth::SignedIn;
 use mcp_auth::{AuthError, AuthErrorKind};
 use mcp_connect::{ConfiguredServer, Description, Login, LoginError, LoginRefusal};
+use mcp_status::StatusReport;
 
 use crate::app::App;
 use crate::error::CliError;
-use crate::exit::{ExitStatus, of_waiting_for_a_person};
+use crate::exit::{ExitStatus, of_status, of_waiting_for_a_person};
 use crate::view::shown;
 use crate::view::time::rfc3339;
 
@@ -27,6 +28,7 @@ pub(crate) fn login_error(app: &App, wired: &ConfiguredServer, error: LoginError
         LoginError::Failed(error) => auth_error(name, &error),
         LoginError::Refused(refusal) => refused(app, wired, &refusal),
         LoginError::NotWanted => not_wanted(name),
+        LoginError::NotOffered(report) => not_offered(app, name, &report),
         other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
     }
 }
@@ -81,6 +83,16 @@ fn not_wanted(name: &str) -> CliError {
     CliError::usage("no-sign-in-wanted", format!("{} wants no sign-in", shown::name(name)))
         .why("it is connected without one, and names no authorization server")
         .next(format!("mcplink tools {}", mcp_text::shell_word(name)))
+}
+
+/// The server does not work, and has no sign-in that would change this.
+fn not_offered(app: &App, name: &str, report: &StatusReport) -> CliError {
+    let exit = of_status(report.status, report.reason.as_ref().map(|reason| reason.code));
+    let error = CliError::new(exit, "no-sign-in-offered", format!("{} offers no sign-in", shown::name(name)));
+    let Some(reason) = &report.reason else { return error };
+    error
+        .why(format!("it names no authorization server, and {}", reason.message))
+        .next(reason.next.as_ref().and_then(|step| app.steps.words(step, name)).unwrap_or_default())
 }
 
 /// A failed sign-in: what, why (with every cause, each already without secrets), next.

@@ -170,6 +170,7 @@ impl Row {
         elapsed: Duration,
         steps: &Steps,
     ) -> Self {
+        steps.see_entry(&server.description);
         let report = report.worded(|step| steps.words(step, &server.description.name));
         let snapshot = server.snapshot();
         let chain = server.description.chain.clone();

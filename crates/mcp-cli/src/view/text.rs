@@ -410,7 +410,7 @@ mod tests {
         let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
         let line = status_lines(&refused, 3, PIPE);
         assert!(line.starts_with("web  needs-auth  the server refused"), "{line}");
-        assert!(line.ends_with("  next: mcplink get web\n"), "{line}");
+        assert!(line.ends_with("  next: correct `headers` of web\n"), "{line}");
     }
 
     #[test]
@@ -418,7 +418,7 @@ mod tests {
         let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
         let lines = status_lines(&refused, 5, TERMINAL);
         assert!(lines.starts_with("! web    needs-auth  "), "{lines}");
-        assert!(lines.ends_with("\n         try         mcplink get web\n"), "{lines}");
+        assert!(lines.ends_with("\n         try         correct `headers` of web\n"), "{lines}");
         let painted = status_lines(&refused, 5, Style { color: true, ..TERMINAL });
         assert!(painted.starts_with("\u{1b}[33m!\u{1b}[0m"), "{painted}");
     }
@@ -429,12 +429,12 @@ mod tests {
         assert_eq!(
             status_lines(&refused, 3, Style { columns: 50, ..TERMINAL }),
             "! web  needs-auth  the server refused the headers\n                   of the configuration (401)\n\
-             \x20      try         mcplink get web\n"
+             \x20      try         correct `headers` of web\n"
         );
         assert_eq!(
             status_lines(&refused, 3, Style { columns: 39, ..TERMINAL }),
             "! web  needs-auth\n    the server refused the headers of\n    the configuration (401)\n    \
-             try  mcplink get web\n"
+             try  correct `headers` of web\n"
         );
     }
 

@@ -87,7 +87,7 @@ fn fh_h8_a_wait_ends_at_once_where_only_a_person_can_change_it() {
         ("helper", 3, "helper-failed", "mcplink"),
         ("off", 3, "disabled", "mcplink enable off"),
         ("by-itself", 3, "disabled", "mcplink enable by-itself"),
-        ("empty", 2, "not-configured", "mcplink get empty"),
+        ("empty", 2, "not-configured", "correct `url` of empty in /"),
         ("broken", 2, "config", "mcplink"),
         ("pointer", 2, "self-reference", "mcplink"),
         ("db", 3, "awaiting-approval", "mcplink approve db"),

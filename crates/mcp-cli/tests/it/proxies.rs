@@ -70,3 +70,19 @@ fn fa_a91_a_file_of_authorities_that_is_gone_is_a_warning_with_its_variable() {
         assert!(!output.stderr.contains("os error"), "{output}");
     }
 }
+
+/// One that takes connections and says nothing looks like a server that does, so it is named.
+#[test]
+fn a_proxy_that_says_nothing_is_named() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let at = silent.local_addr().unwrap();
+    for (url, variable, proxy) in [
+        ("http://mcp.test/mcp", "HTTP_PROXY", format!("http://{at}")),
+        ("https://mcp.test/mcp", "HTTPS_PROXY", format!("http://{at}")),
+        ("http://mcp.test/mcp", "ALL_PROXY", format!("socks5h://{at}")),
+    ] {
+        let output = status(url, &[(variable, &proxy), ("MCP_TIMEOUT", "1000")], &[]).expect_code(4);
+        let named = format!("by way of the proxy {proxy} ({variable})");
+        assert!(output.stdout.contains(&named), "{output}");
+    }
+}

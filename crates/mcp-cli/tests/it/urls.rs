@@ -111,30 +111,24 @@ fn fa_a76_one_line_with_a_url_and_a_header_is_a_bridge_and_any_other_command() {
 
 #[test]
 fn fh_h4_a_step_for_a_url_carries_it_and_runs_as_printed() {
-    let server = FakeMcpServer::builder().always(Answer::status(401)).start().unwrap();
+    let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
     let setting = Setting::new();
     let url = server.url();
-    let output = setting
-        .mcplink(&["status", url.as_str(), "-H", "X-Api-Key: ${env:HOME}", "-H", "X-Two: literal"])
-        .run()
-        .expect_code(3);
-    let mut step = next(&output);
-    for _ in 0..4 {
-        assert!(step.contains(url.as_str()) && step.contains("'X-Api-Key: ${HOME}'"), "{step}");
-        assert!(!step.contains("literal"), "what could be a secret is printed: {step}");
-        let output = paste(&setting, &step);
-        assert!(!output.stderr.contains("--help"), "{step}: {output}");
-        if step.starts_with("mcplink get") {
-            return;
-        }
-        let following = next(&output);
-        assert_ne!(following, step, "{output}");
-        if !following.starts_with("mcplink ") {
-            return;
-        }
-        step = following;
+    let headers = ["-H", "X-Api-Key: ${env:HOME}", "-H", "X-Two: literal"];
+    let look = [&["status", url.as_str()], &headers[..]].concat();
+    let step = next(&setting.run(&look, 4));
+    assert!(step.contains(url.as_str()) && step.contains("'X-Api-Key: ${HOME}'"), "{step}");
+    assert!(!step.contains("literal"), "what could be a secret is printed: {step}");
+    let output = paste(&setting, &format!("{step} --timeout 1s"));
+    assert!(!output.stderr.contains("--help"), "{step}: {output}");
+    assert_eq!(next(&output), "start it, or correct what the reason names in the command");
+    for (answer, code, said) in [
+        (401, 3, "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'"),
+        (404, 4, "correct the URL"),
+    ] {
+        server.always(Answer::status(answer));
+        assert_eq!(next(&setting.run(&["status", url.as_str()], code)), said);
     }
-    panic!("no end: {step}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
 use mcp_auth::{AuthError, ProviderKind, ProviderRole};
 use mcp_config::{Approval, Explanation, Gate, ServerEntry, Severity};
-use mcp_status::{NextStep, Reason, ReasonCode, ServerStatus};
+use mcp_status::{EntryPart, NextStep, Reason, ReasonCode, ServerStatus};
 use mcp_transport::connect::Reach;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
@@ -80,7 +80,11 @@ impl Findings<'_> {
         let topic = self.blamed()?;
         if self.speaks_tls {
             let message = self.tls_is_spoken();
-            return Some(Cause { check: at(topic), message, next: Some(NextStep::LookAtEntry) });
+            return Some(Cause {
+                check: at(topic),
+                message,
+                next: Some(NextStep::ChangeEntry { part: EntryPart::Url }),
+            });
         }
         if let (Of::Tcp, Some(beside)) = (topic, self.listens_beside()) {
             let message = format!("{}; something listens at {beside}: write that in its url", reason.message);
@@ -128,7 +132,7 @@ impl Findings<'_> {
                 .find_map(broken)
                 .or(check),
             message: format!("no sign-in can begin, and the server wants one: {hindrance}"),
-            next: Some(NextStep::LookAtEntry),
+            next: Some(NextStep::ChangeEntry { part: EntryPart::Named }),
         })
     }
 

@@ -18,26 +18,28 @@ use crate::setting::{Setting, http, with_headers, with_helper};
 const AGAIN: &str = "mcplink reconnect s";
 const RUN: &str = "mcplink headers s --run";
 const CORP: &str = "corp login && mcplink reconnect s";
-const SHOW: &str = "mcplink get s";
+const HEADERS: &str = "correct `headers` of s in *";
+const HELPER: &str = "correct `headersHelper` of s in *";
+const NAMED: &str = "correct what the reason names of s in *";
 const LOGIN: &str = "mcplink login s";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", AGAIN),
-    ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", AGAIN),
+    ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", HELPER),
     ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", RUN),
     ("helper-error", Some(HelperFailed), "helper-run", "no session, run corp login", CORP),
     ("helper-cure", Some(HelperFailed), "helper-run", "code 9 (stderr: corp: please run `corp login`)", CORP),
     ("helper-cure-on-top", Some(HelperFailed), "helper-run", "the session of yesterday has ended", CORP),
     ("helper-null", Some(HelperFailed), "helper-run", "`Authorization` is null", RUN),
-    ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 500 ms", AGAIN),
+    ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 500 ms", "have its command *"),
     ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", RUN),
     ("helper-refused", Some(CredentialsRejected), "answer", "headers that headersHelper returned", AGAIN),
     ("clock", Some(CredentialsRejected), "clock", "set it, tokens are judged by it", AGAIN),
-    ("variable-unset", Some(CredentialsRejected), "answer", "not set here: GALLERY_TOKEN", SHOW),
-    ("foreign-variable", Some(CredentialsRejected), "answer", "the variable T in a spelling", SHOW),
-    ("placeholder", Some(CredentialsRejected), "answer", "a placeholder", SHOW),
-    ("scheme-twice", Some(CredentialsRejected), "answer", "its scheme twice", SHOW),
-    ("scheme-missing", Some(CredentialsRejected), "answer", "`Authorization` has no scheme", SHOW),
+    ("variable-unset", Some(CredentialsRejected), "answer", "not set here: GALLERY_TOKEN", HEADERS),
+    ("foreign-variable", Some(CredentialsRejected), "answer", "the variable T in a spelling", HEADERS),
+    ("placeholder", Some(CredentialsRejected), "answer", "a placeholder", HEADERS),
+    ("scheme-twice", Some(CredentialsRejected), "answer", "its scheme twice", HEADERS),
+    ("scheme-missing", Some(CredentialsRejected), "answer", "`Authorization` has no scheme", HEADERS),
     (
         "grant-secret-unset",
         Some(CredentialsFailed),
@@ -45,14 +47,20 @@ pub(super) const EXPECTED: &[Expected] = &[
         "GRANT_SECRET is not set",
         "set GRANT_SECRET",
     ),
-    ("grant-refused", Some(Config), "grant-run", "401 invalid_client", SHOW),
+    ("grant-refused", Some(Config), "grant-run", "401 invalid_client", NAMED),
     ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", "put it into *"),
-    ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", SHOW),
-    ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", SHOW),
-    ("firewall", Some(Blocked), "answer", "something in front of the server", AGAIN),
-    ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", SHOW),
+    (
+        "no-credentials",
+        Some(Unauthorized),
+        "answer",
+        "asks for credentials, and none were sent (401)",
+        HEADERS,
+    ),
+    ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", HEADERS),
+    ("firewall", Some(Blocked), "answer", "something in front of the server", "ask who runs the server"),
+    ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", HEADERS),
     ("not-signed-in", Some(Unauthorized), "answer", "wants a sign-in at http", LOGIN),
-    ("no-pkce", Some(Unauthorized), "authorization-server", "that it knows PKCE with S256", SHOW),
+    ("no-pkce", Some(Unauthorized), "authorization-server", "that it knows PKCE with S256", NAMED),
     ("sign-in-ended", Some(SignInExpired), "refresh", "refresh", LOGIN),
     ("wrong-account", Some(WrongAccount), "token", "it is of bob of corp", LOGIN),
     ("store-broken", Some(CredentialsFailed), "store", "not a JSON object", LOGIN),
@@ -63,7 +71,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "lacks the scope files:write",
         "mcplink login s --oauth-scope files:write",
     ),
-    ("no-sign-in-server", Some(Unauthorized), "registration", "registered there by hand", SHOW),
+    ("no-sign-in-server", Some(Unauthorized), "registration", "registered there by hand", NAMED),
 ];
 
 fn signs_in(change: impl FnOnce(&FakeAuthServer)) -> (Broken, Arc<FakeMcpServer>, Arc<FakeAuthServer>) {

@@ -16,42 +16,44 @@ use crate::setting::http;
 use crate::tls_front::{fixture, tls_in_front_of};
 
 const WAIT: &str = "mcplink wait s";
-const SHOW: &str = "mcplink get s";
+const URL: &str = "correct `url` of s in *";
+const NAMED: &str = "correct what the reason names of s in *";
+const PROXY: &str = "correct the proxy of s in *";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("down", Some(Unreachable), "tcp", "no connection to http://127", WAIT),
     ("other-loopback", Some(Unreachable), "tcp", "something listens at 127.0.0.1", SHOW),
     ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", WAIT),
     ("dead-proxy", Some(Unreachable), "tcp", "(HTTP_PROXY)", WAIT),
-    ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", SHOW),
-    ("proxy-password", Some(ProxyAuth), "proxy", "user and password stand in its URL", SHOW),
+    ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", NAMED),
+    ("proxy-password", Some(ProxyAuth), "proxy", "user and password stand in its URL", PROXY),
     ("socks-rules", Some(Unreachable), "proxy", "its rules do not allow this connection", WAIT),
     ("not-socks", Some(Unreachable), "proxy", "it does not speak SOCKS", WAIT),
     ("silent", Some(Timeout), "answer", "no answer", WAIT),
     ("restarting", Some(Unavailable), "answer", "(503)", WAIT),
     ("busy", Some(RateLimited), "answer", "(429)", WAIT),
-    ("proxy-login", Some(ProxyAuth), "answer", "as a proxy does (407)", SHOW),
-    ("no-tls-there", Some(Tls), "tls", "does not speak TLS", SHOW),
-    ("tls-there", Some(Protocol), "tls", "speaks TLS: write https://", SHOW),
-    ("self-signed", Some(Tls), "tls", "self-signed", SHOW),
-    ("other-name", Some(Tls), "tls", "not for other.test", SHOW),
-    ("expired", Some(Tls), "tls", "the certificate of the server has expired", SHOW),
-    ("not-yet-valid", Some(Tls), "tls", "the certificate of the server is not valid yet", SHOW),
-    ("no-intermediate", Some(Tls), "tls", "it sends its own certificate alone", SHOW),
-    ("no-authority-file", Some(Config), "configuration", "mcpServers.s.tls.ca names", SHOW),
-    ("wrong-path", Some(NotFound), "answer", "(404)", SHOW),
-    ("moved", Some(Moved), "answer", "sends every request elsewhere (308)", SHOW),
-    ("rejected", Some(Rejected), "answer", "(422)", SHOW),
-    ("misdirected", Some(Rejected), "answer", "(421)", SHOW),
+    ("proxy-login", Some(ProxyAuth), "answer", "as a proxy does (407)", PROXY),
+    ("no-tls-there", Some(Tls), "tls", "does not speak TLS", URL),
+    ("tls-there", Some(Protocol), "tls", "speaks TLS: write https://", URL),
+    ("self-signed", Some(Tls), "tls", "self-signed", URL),
+    ("other-name", Some(Tls), "tls", "not for other.test", URL),
+    ("expired", Some(Tls), "tls", "the certificate of the server has expired", URL),
+    ("not-yet-valid", Some(Tls), "tls", "the certificate of the server is not valid yet", URL),
+    ("no-intermediate", Some(Tls), "tls", "it sends its own certificate alone", URL),
+    ("no-authority-file", Some(Config), "configuration", "mcpServers.s.tls.ca names", NAMED),
+    ("wrong-path", Some(NotFound), "answer", "(404)", URL),
+    ("moved", Some(Moved), "answer", "sends every request elsewhere (308)", URL),
+    ("rejected", Some(Rejected), "answer", "(422)", NAMED),
+    ("misdirected", Some(Rejected), "answer", "(421)", NAMED),
     ("breaks-off", Some(Unreachable), "answer", "broke off", WAIT),
-    ("empty-answer", Some(Protocol), "handshake", "the answer is empty (200)", SHOW),
-    ("not-http", Some(Protocol), "handshake", "begins with \"SSH-2.0", SHOW),
-    ("http-2-only", Some(Protocol), "handshake", "HTTP/2 without TLS", SHOW),
-    ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", SHOW),
-    ("other-json", Some(Protocol), "handshake", "application/json that begins with", SHOW),
-    ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", SHOW),
-    ("old-version", Some(Version), "handshake", "1999-01-01", SHOW),
-    ("no-list", Some(ToolsUnavailable), "tools", "the tools could not be listed", SHOW),
+    ("empty-answer", Some(Protocol), "handshake", "the answer is empty (200)", URL),
+    ("not-http", Some(Protocol), "handshake", "begins with \"SSH-2.0", URL),
+    ("http-2-only", Some(Protocol), "handshake", "HTTP/2 without TLS", URL),
+    ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", URL),
+    ("other-json", Some(Protocol), "handshake", "application/json that begins with", URL),
+    ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", URL),
+    ("old-version", Some(Version), "handshake", "1999-01-01", URL),
+    ("no-list", Some(ToolsUnavailable), "tools", "the tools could not be listed", "ask who runs the server"),
 ];
 
 /// A port of this machine at which nothing listens.

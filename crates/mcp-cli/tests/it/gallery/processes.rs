@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Broken, Expected, hold};
 use crate::local::{SERVER, shell};
 
-const SHOW: &str = "mcplink get s";
+const SHOW: &str = "correct `command` of s in *";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("not-on-path", Some(Spawn), "process", "`npx-not-there` is in no folder", SHOW),

@@ -1,0 +1,146 @@
+//! Where entries stand, for steps that no command takes: a person changes a file, and is told which, and at which line.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mcp_config::Config;
+use mcp_connect::Description;
+use mcp_status::EntryPart;
+
+/// What of a name and of a path is shown, in characters.
+const MAX_NAME: usize = 60;
+const MAX_PLACE: usize = 400;
+
+/// The place of each entry by its name, as of the last look at the files.
+#[derive(Debug, Default)]
+pub(super) struct Places(Mutex<HashMap<String, Place>>);
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// `FILE:LINE`, or what else entries are read from.
+    At(String),
+    /// It was given by its URL.
+    CommandLine,
+}
+
+impl Places {
+    pub(super) fn see(&self, config: &Config) {
+        let mut places = self.lock();
+        for entry in &config.entries {
+            let place = match &entry.origin.place {
+                mcp_config::ConfigSource::Url => Place::CommandLine,
+                place => Place::at(&place.to_string(), place.path().map(|_| entry.origin.line)),
+            };
+            places.insert(entry.name.clone(), place);
+        }
+    }
+
+    pub(super) fn see_entry(&self, entry: &Description) {
+        let place = match entry.by_url {
+            true => Place::CommandLine,
+            false => Place::at(&entry.source, entry.line),
+        };
+        self.lock().insert(entry.name.clone(), place);
+    }
+
+    /// What is to be changed of the entry `name`, and where.
+    pub(super) fn change(&self, part: EntryPart, name: &str) -> String {
+        change(part, name, self.lock().get(name))
+    }
+
+    /// What brings a person further in place of `mcplink VERB ARGUMENTS`, which has just been run.
+    pub(super) fn instead(&self, verb: &str, arguments: &str) -> String {
+        let places = self.lock();
+        let is_it = |name: &&String| {
+            let rest = arguments.strip_prefix(&*mcp_text::shell_word(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let name = places.keys().find(is_it).map_or(arguments, String::as_str);
+        let change = change(EntryPart::Named, name, places.get(name));
+        match verb {
+            "tools" => "ask who runs the server".to_owned(),
+            "wait" | "status" => format!("start it, or {change}"),
+            _ => change,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Place>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    fn at(source: &str, line: Option<usize>) -> Self {
+        let source = mcp_text::line(source, MAX_PLACE);
+        Self::At(line.map_or_else(|| source.clone(), |line| format!("{source}:{line}")))
+    }
+}
+
+/// What is to be changed of the entry `name`, wherever it stands.
+pub(super) fn change_somewhere(part: EntryPart, name: &str) -> String {
+    change(part, name, None)
+}
+
+/// What is to be changed of the entry `name`.
+fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
+    let what = match (part, place) {
+        (EntryPart::Url, Some(Place::CommandLine)) => return "correct the URL".to_owned(),
+        (EntryPart::Headers, Some(Place::CommandLine)) => {
+            return "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'".to_owned();
+        }
+        (_, Some(Place::CommandLine)) => return "correct what the reason names in the command".to_owned(),
+        (EntryPart::Url, _) => "`url`",
+        (EntryPart::Command, _) => "`command`",
+        (EntryPart::Headers, _) => "`headers`",
+        (EntryPart::Helper, _) => "`headersHelper`",
+        (EntryPart::Proxy, _) => "the proxy",
+        _ => "what the reason names",
+    };
+    let place = match place {
+        Some(Place::At(place)) => format!(" in {place}"),
+        _ => String::new(),
+    };
+    format!("correct {what} of {}{place}", mcp_text::name(name, MAX_NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_config::{EntryTransport, RemoteKind};
+
+    use super::*;
+
+    #[test]
+    fn a_change_names_file_and_line_and_what_to_change() {
+        let places = Places::default();
+        let mut entry = Description::new(
+            "a b",
+            "user",
+            "/home/me/.claude.json",
+            EntryTransport::Remote(RemoteKind::Http),
+        );
+        entry.line = Some(4);
+        places.see_entry(&entry);
+        let at = "/home/me/.claude.json:4";
+        for (part, expected) in [
+            (EntryPart::Url, format!("correct `url` of a b in {at}")),
+            (EntryPart::Command, format!("correct `command` of a b in {at}")),
+            (EntryPart::Headers, format!("correct `headers` of a b in {at}")),
+            (EntryPart::Helper, format!("correct `headersHelper` of a b in {at}")),
+            (EntryPart::Named, format!("correct what the reason names of a b in {at}")),
+        ] {
+            assert_eq!(places.change(part, "a b"), expected);
+        }
+        assert_eq!(places.instead("reconnect", "'a b'"), places.change(EntryPart::Named, "a b"));
+        assert_eq!(places.instead("login", "'a b' --from x"), places.change(EntryPart::Named, "a b"));
+        assert_eq!(
+            places.instead("wait", "'a b'"),
+            format!("start it, or {}", places.change(EntryPart::Named, "a b"))
+        );
+        assert_eq!(places.instead("tools", "'a b'"), "ask who runs the server");
+        assert_eq!(places.instead("login", "a"), "correct what the reason names of a");
+        entry.by_url = true;
+        places.see_entry(&entry);
+        assert_eq!(places.change(EntryPart::Url, "a b"), "correct the URL");
+        assert_eq!(places.change(EntryPart::Url, "other"), "correct `url` of other");
+    }
+}
