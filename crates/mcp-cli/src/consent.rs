@@ -186,12 +186,10 @@ impl<'a> Approvable<'a> {
         {
             // A rejection anywhere beats every approval, and files of another program are not written to.
             let message = format!("{} cannot be approved here", shown_name(name));
+            let detail = entry.gate_detail().unwrap_or_default();
             return Err(CliError::new(ExitStatus::NeedsAuth, "declined", message)
-                .why(format!(
-                    "{}, and only its absence there lifts that",
-                    entry.gate_detail().unwrap_or_default()
-                ))
-                .next(format!("mcplink get {}", mcp_text::shell_word(name))));
+                .why(format!("{detail}, and only its absence there lifts that"))
+                .next(format!("take it out there: {detail}")));
         }
         Ok(Self { config, entry, store, allowed: ApprovalView::of(entry, config, &app.environment) })
     }

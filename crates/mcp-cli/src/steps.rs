@@ -130,7 +130,6 @@ impl Steps {
             Command::Login(_) => "login",
             Command::Status(_) => "status",
             Command::Doctor(_) => "doctor",
-            Command::Get(_) => "get",
             Command::Tools(ref args) if args.tool.is_none() && !two_names::may_be_two(&args.name) => "tools",
             _ => "",
         };
@@ -227,8 +226,13 @@ impl Steps {
         // An examination has asked for the tools already, and who has waited knows the status.
         let is_known =
             verb == self.verb || matches!((verb, self.verb), ("tools", "doctor") | ("status", "wait"));
-        let is_again =
-            !arguments.is_empty() && is_known && !arguments.starts_with('-') && !arguments.contains(" --");
+        // Nor is what was meant and not written: an address with its scheme.
+        let is_meant = mcp_config::Address::is_one(arguments) && !self.places.knows(arguments);
+        let is_again = !arguments.is_empty()
+            && is_known
+            && !is_meant
+            && !arguments.starts_with('-')
+            && !arguments.contains(" --");
         if is_again {
             return match (verb, self.verb) {
                 ("status", "status") => {

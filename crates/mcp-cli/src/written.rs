@@ -201,7 +201,6 @@ mod tests {
                     NextStep::Reconnect,
                     NextStep::SignIn { scopes: vec!["-s".into()] },
                     NextStep::Approve,
-                    NextStep::LookAtEntry,
                     NextStep::LookAtCredentials,
                     NextStep::LookAtStatus,
                     NextStep::Wait,
@@ -216,7 +215,6 @@ mod tests {
                             args.names
                         }
                         Command::Approve(args) => args.names.names,
-                        Command::Get(args) => vec![args.name],
                         Command::Headers(args) => vec![args.name],
                         Command::Status(args) => args.names,
                         Command::Wait(args) => args.names,

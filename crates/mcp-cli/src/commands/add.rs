@@ -235,10 +235,12 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
     let file = Value::Object(vec![("mcpServers".to_owned(), servers)]);
     let loaded = app.load_with(&file.to_json())?;
     // A pointer, which leads to a server and is none, is not asked.
-    let wired = match loaded.wired(app, &new.name).await {
+    let mut wired = match loaded.wired(app, &new.name).await {
         Ok(wired) => wired,
         Err(_) => return Ok(None),
     };
+    // Where it will stand is told beside what is wrong with it.
+    wired.description.source.clear();
     if let Some(endpoint) = wired.description.url.as_deref().or(wired.description.command.as_deref()) {
         app.output.note(&paragraph(&format!("asking {} …", shown::line(endpoint)), app.stderr_room()));
     }

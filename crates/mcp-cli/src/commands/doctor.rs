@@ -161,10 +161,11 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
     let row = row.with_sessions(sessions.into_iter().flatten().collect());
     examination.checks.push(sessions_check(&row));
     let next = match &examination.cause {
-        Some(_) if row.status == Some(ServerStatus::Disabled) => {
-            Some(app.steps.step(&loaded.switched_on_by(name)))
+        Some(cause) => {
+            let is_off = row.status == Some(ServerStatus::Disabled);
+            let switched_on = || is_off.then(|| app.steps.step(&loaded.switched_on_by(name)));
+            cause.next.as_ref().and_then(|step| app.steps.words(step, name)).or_else(switched_on)
         }
-        Some(cause) => cause.next.as_ref().and_then(|step| app.steps.words(step, name)),
         None => None,
     };
     Ok(ExaminedServer { row, next, examination })

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use mcp_auth::{HelperSpec, ProviderKind, ProviderRole};
 use mcp_connect::{ConfiguredServer, HeaderReport, ServerAuth};
+use mcp_status::{EntryPart, NextStep};
 use mcp_text::shell_word;
 use mcp_transport::supervisor::NoContact;
 use serde::Serialize;
@@ -102,9 +103,11 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
         if failed {
             // What ended well and printed no headers is mended where the entry names it; the way to the server has no part in it.
             let is_well = report.run.as_ref().is_some_and(|run| run.exit_code == Some(0));
-            let verb = if is_well { "get" } else { "doctor" };
-            app.output
-                .out(&format!("next  {}\n", app.steps.step(&format!("mcplink {verb} {}", shell_word(name)))));
+            let next = match is_well {
+                true => app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Helper }, name),
+                false => Some(app.steps.step(&format!("mcplink doctor {}", shell_word(name)))),
+            };
+            app.output.out(&format!("next  {}\n", next.unwrap_or_default()));
         }
     }
     Ok(if failed { ExitStatus::NeedsAuth } else { ExitStatus::Success })

@@ -43,6 +43,11 @@ impl Places {
         self.lock().insert(entry.name.clone(), place);
     }
 
+    /// Whether there is a server of this name.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.lock().contains_key(name)
+    }
+
     /// What is to be changed of the entry `name`, and where.
     pub(super) fn change(&self, part: EntryPart, name: &str) -> String {
         change(part, name, self.lock().get(name))
@@ -97,7 +102,7 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         _ => "what the reason names",
     };
     let place = match place {
-        Some(Place::At(place)) => format!(" in {place}"),
+        Some(Place::At(place)) if !place.is_empty() => format!(" in {place}"),
         _ => String::new(),
     };
     format!("correct {what} of {}{place}", mcp_text::name(name, MAX_NAME))

@@ -447,7 +447,7 @@ fn fh_h5_no_step_leads_to_an_entry_that_was_only_shown() {
     assert!(shown.stdout.contains("`no-such-command` is in no folder"), "{shown}");
     assert!(!shown.stdout.contains("next: "), "there is no x yet: {shown}");
     let added = setting.run(&["add", "x", "--", "no-such-command"], 0);
-    assert!(added.stdout.contains("next: correct `command` of x in /"), "{added}");
+    assert!(added.stdout.contains("next: correct `command` of x\n"), "{added}");
     for url in ["https://", "http://?x"] {
         let refused = setting.run(&["add", "y", url], 2);
         assert!(refused.stderr.starts_with("error: the URL names no host\n"), "{refused}");

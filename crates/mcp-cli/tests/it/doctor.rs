@@ -23,7 +23,7 @@ fn doctor_names_one_cause_and_one_command_and_ends_as_status_does() {
     assert!(text.contains("· tools          not reached"), "{text}");
     assert_eq!(text.matches("\ncause  ").count(), 1, "{text}");
     let step = text.lines().find_map(|line| line.strip_prefix("do     ")).expect("a command");
-    assert!(step.starts_with("mcplink ") && !step.contains("doctor"), "{step}");
+    assert!(step.starts_with("correct `headers` of ") && step.contains(".json:"), "{step}");
     assert!(!text.contains(CANARY) && !text.contains("exchanges"), "{text}");
 }
 

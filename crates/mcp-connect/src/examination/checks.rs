@@ -88,7 +88,11 @@ impl Findings<'_> {
         }
         if let (Of::Tcp, Some(beside)) = (topic, self.listens_beside()) {
             let message = format!("{}; something listens at {beside}: write that in its url", reason.message);
-            return Some(Cause { check: at(topic), message, next: Some(NextStep::LookAtEntry) });
+            return Some(Cause {
+                check: at(topic),
+                message,
+                next: Some(NextStep::ChangeEntry { part: EntryPart::Url }),
+            });
         }
         if let Some(clock) = self.clock_to_blame() {
             let status = reason.http_status.map_or_else(String::new, |status| format!(" ({status})"));

@@ -481,7 +481,10 @@ async fn f027_a_refusal_holds_against_use_for_half_a_minute_and_opens_by_use_alo
     let script = Script::new([Step::Fail(refused())]);
     let handle = script.start();
     let snapshot = handle.decided().await;
-    assert_eq!((snapshot.status, snapshot.code), (ServerStatus::NeedsAuth, Some(ReasonCode::Unauthorized)));
+    assert_eq!(
+        (snapshot.status, snapshot.code),
+        (ServerStatus::NeedsAuth, Some(ReasonCode::CredentialsRejected))
+    );
     script.then([Step::Connect]);
     tokio::time::sleep(secs(29)).await;
     assert_eq!(not_connected(handle.lease().await).status, ServerStatus::NeedsAuth);

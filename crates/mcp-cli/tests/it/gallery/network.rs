@@ -22,7 +22,7 @@ const PROXY: &str = "correct the proxy of s in *";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("down", Some(Unreachable), "tcp", "no connection to http://127", WAIT),
-    ("other-loopback", Some(Unreachable), "tcp", "something listens at 127.0.0.1", SHOW),
+    ("other-loopback", Some(Unreachable), "tcp", "something listens at 127.0.0.1", URL),
     ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", WAIT),
     ("dead-proxy", Some(Unreachable), "tcp", "(HTTP_PROXY)", WAIT),
     ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", NAMED),

@@ -333,8 +333,8 @@ mod tests {
             (r#"{"id":1,"method":"GET","result":{}}"#, "Version -"),
             // What only looks like a message, or like two.
             ("", "Json -"),
-            ("null", "Json -"),
-            ("\"text\"", "Json -"),
+            ("null", "Object -"),
+            ("\"text\"", "Object -"),
             ("{", "Json -"),
             ("{}", "Version -"),
             (r#"{"jsonrpc":"2.0"} {}"#, "Json -"),
@@ -346,8 +346,8 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":7}"#, "Shape 7"),
             (r#"{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1}}"#, "Shape 7"),
             (r#"{"jsonrpc":"2.0","id":7,"method":"m","result":{}}"#, "Shape 7"),
-            (r#"{"jsonrpc":"2.0","id":7,"result":{},"result":{}}"#, "Json -"),
-            (r#"{"jsonrpc":"2.0","id":7,"i\u0064":7,"result":{}}"#, "Json -"),
+            (r#"{"jsonrpc":"2.0","id":7,"result":{},"result":{}}"#, "Object -"),
+            (r#"{"jsonrpc":"2.0","id":7,"i\u0064":7,"result":{}}"#, "Object -"),
             (r#"{"jsonrpc":"2.0","id":7,"method":7}"#, "Method 7"),
             (r#"{"jsonrpc":"2.0","id":1.5,"result":{}}"#, "Id -"),
             (r#"{"jsonrpc":"2.0","id":true,"method":"m"}"#, "Id -"),
@@ -369,7 +369,7 @@ mod tests {
         let frame = br#" [{"jsonrpc":"2.0","id":1,"result":1},5,{"jsonrpc":"2.0","id":2,"error":3}]"#;
         let read: Vec<_> = parse(frame.to_vec()).unwrap().collect();
         assert!(matches!(&read[0], Ok(Incoming::Response { id: Some(RequestId::Number(1)), .. })));
-        assert_eq!(read[1].as_ref().unwrap_err().kind, EnvelopeErrorKind::Json);
+        assert_eq!(read[1].as_ref().unwrap_err().kind, EnvelopeErrorKind::Object);
         assert_eq!(read[2].as_ref().unwrap_err().id(), Some(&RequestId::Number(2)));
         assert_eq!(read.len(), 3);
     }
