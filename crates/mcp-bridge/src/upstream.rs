@@ -165,8 +165,8 @@ pub(crate) async fn follow(core: Arc<RunningBridge>, server: SupervisorHandle) {
             connection.is_some() && snapshot.code != Some(ReasonCode::ToolsUnavailable),
         );
         let listed = snapshot.tools.as_ref().map(Arc::as_ptr).map(<*const _>::addr);
-        let is_listed_anew = std::mem::replace(&mut tools, listed) != listed;
-        if (works && !worked) || is_listed_anew {
+        let is_new_list = std::mem::replace(&mut tools, listed) != listed;
+        if (works && !worked) || is_new_list {
             core.session_works();
         }
         if snapshot.status == ServerStatus::NeedsAuth {

@@ -1,5 +1,7 @@
 //! What is printed as the next step, as it can be pasted: with the options of this invocation that decide which entries
 //! are seen, and never the command that was just run.
+//!
+//! Longer than 500 lines because each kind of step has its words here, and a third of the file is their tests.
 
 mod places;
 mod repeated;

@@ -1,4 +1,6 @@
 //! The one thing to do next about a server, as a value. The program that shows it has the words, and the commands.
+//!
+//! Longer than 500 lines because its table has a row for every reason, and each kind of step says when it is the one.
 
 use std::fmt;
 

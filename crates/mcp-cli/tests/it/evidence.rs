@@ -1,4 +1,6 @@
 //! What a refusal says of the credentials that were refused, and the step that follows it.
+//!
+//! Longer than 500 lines because the reports of the field are told one by one, each by its id.
 
 use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeMcpServer, Refusal};
 use serde_json::{Value, json};

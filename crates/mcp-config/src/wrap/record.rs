@@ -218,7 +218,7 @@ impl WrapRecord {
     }
 }
 
-/// Notes what a file is now. One that somebody else wrote in between is not what the backup is any more, whatever is written
+/// Notes what a file is now. One that another program wrote in between is not what the backup is any more, whatever is written
 /// after that.
 fn written(of_file: &mut Value, (before, after): (&str, &str)) {
     let is_ours = of_file["last"] == json!(sha256(before));

@@ -65,8 +65,7 @@ fn refused() -> TransportErrorKind {
 }
 
 fn error(kind: TransportErrorKind) -> TransportError {
-    let sent =
-        AuthContext { sent: true, provider: Some("headers-helper".to_owned()), ..AuthContext::default() };
+    let sent = AuthContext { sent: true, provider: Some("minted".to_owned()), ..AuthContext::default() };
     TransportError::new(kind, "x").with_auth(sent)
 }
 

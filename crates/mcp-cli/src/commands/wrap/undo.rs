@@ -30,7 +30,7 @@ struct UndoRow {
     file: String,
     /// Its server was taken out of our own file, where it was put for the host.
     removed: bool,
-    /// Somebody had taken the entry out of the host's file, and nothing was put back.
+    /// The entry had been taken out of the host's file, and nothing was put back.
     #[serde(skip)]
     was_gone: bool,
 }
