@@ -503,11 +503,13 @@ mod tests {
     }
 
     #[test]
-    fn fh_h3_a_list_that_fails_leads_to_an_examination_and_that_to_the_entry() {
+    fn fh_h3_a_list_that_fails_leads_to_an_examination_and_that_to_who_runs_the_server() {
         let facts = ActionFacts::new(TransportKind::Remote)
             .with_status(ServerStatus::Connected, Some(ReasonCode::ToolsUnavailable));
-        let way = ["status", "tools", "doctor"].map(|verb| verb_after(&after(verb), &facts).unwrap());
-        assert_eq!(way, ["tools", "doctor", "get"]);
+        let way = ["status", "tools"].map(|verb| verb_after(&after(verb), &facts).unwrap());
+        assert_eq!(way, ["tools", "doctor"]);
+        let last = after("doctor").words(&NextStep::ListTools, "x");
+        assert_eq!(last.as_deref(), Some("ask who runs the server"));
         assert_eq!(verb_after(&after("wait"), &facts).as_deref(), Some("tools"));
         let lost = command_after_request(&NextStep::Wait, ReasonCode::Unreachable, "x");
         assert_eq!(lost, "mcplink wait x");
