@@ -141,7 +141,17 @@ pub(crate) fn status_block(row: &Row, more: &str, next: Option<&str>, width: usi
         } else {
             (NARROW, "try".to_owned())
         };
-        below.push_str(&format!("{}{}  {next}\n", " ".repeat(at), style.dim(&label)));
+        let text_at = at + mcp_text::width(&label) + 2;
+        // What a person is to do in a file is a sentence.
+        let lines = match next.contains("mcplink ") {
+            true => vec![next.to_owned()],
+            false => wrap(next, style.columns.saturating_sub(text_at)),
+        };
+        let mut head = format!("{}{}  ", " ".repeat(at), style.dim(&label));
+        for line in lines {
+            below.push_str(&format!("{head}{line}\n"));
+            head = " ".repeat(text_at);
+        }
     }
     format!("{}\n{below}", first.trim_end())
 }

@@ -320,8 +320,8 @@ fn fh_h8_a_list_that_hangs_does_not_hold_up_a_call() {
     let output =
         setting.mcplink(&["call", "s", "echo", "text=x", "--timeout", "2s", "--json"]).run().expect_code(0);
     assert_eq!(output.stderr, "");
-    // What is of a certain type needs no list.
-    let output = setting.run(&["call", "s", "echo", "text:=\"x\""], 0);
+    // A whole object is sent as it is, and needs no list.
+    let output = setting.run(&["call", "s", "echo", r#"{"text": "x"}"#], 0);
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("x\n", ""));
 }
 

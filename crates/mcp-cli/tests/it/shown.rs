@@ -295,13 +295,13 @@ fn what_other_commands_print_as_json_is_what_the_schema_says() {
     let stage = Stage::new();
     let lines = [
         "mcplink accounts --json",
-        "mcplink approve tickets --json  # exits 2",
+        "mcplink approve tickets --json  # exits 3",
         "mcplink approve tickets --yes --json",
-        "mcplink approve tickets nosuch --json  # exits 2",
+        "mcplink approve tickets nosuch --json  # exits 8",
         "mcplink approve tickets nosuch --yes --json  # exits 2",
         "mcplink reject tickets nosuch --json  # exits 2",
         "mcplink approve-tools tickets --yes --json",
-        "mcplink trust --json  # exits 2",
+        "mcplink trust --json  # exits 3",
         "mcplink trust --yes --json",
         "mcplink import --dry-run --json",
         "mcplink import codex --name figma --yes --json",
