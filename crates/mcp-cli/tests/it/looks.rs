@@ -219,7 +219,12 @@ fn fh_h13_screens_of_a_watch_and_of_a_log() {
         let watch = watch.start();
         watch.wait_for_stdout("all rows", |text| {
             let shown = Screen::of(text, columns, ROWS).text().join("\n");
-            !shown.contains("connecting") && shown.contains("2 connected") && shown.contains("1 failed")
+            // The last line is written last.
+            let is_whole = shown.contains("Ctrl-C ends") || shown.contains("more servers");
+            is_whole
+                && !shown.contains("connecting")
+                && shown.contains("2 connected")
+                && shown.contains("1 failed")
         });
         let shown = Screen::of(&watch.stdout(), columns, ROWS).text();
         let seen: String = shown.iter().map(|row| without_clock(&steady(row)) + "\n").collect();
