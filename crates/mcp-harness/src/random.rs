@@ -1,4 +1,4 @@
-//! Noise that a seed decides.
+//! Noise that a seed decides. `mcp-transport` has its own, because its fuzz targets build without this crate.
 
 /// A small deterministic source of noise (SplitMix64): the same seed, the same test.
 #[derive(Debug)]

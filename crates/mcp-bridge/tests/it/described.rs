@@ -105,6 +105,8 @@ async fn fb_b1_b32_a_server_that_is_slow_is_not_waited_for_and_what_it_has_is_to
     for host_era in BOTH {
         let server = server(Era::Legacy);
         server.always_to("server/discover", Answer::Hang);
+        // The probe is given up after about as long as a bridge waits before it answers for itself.
+        server.always_to("initialize", Answer::Late(Duration::from_secs(1)));
         let host = Setup::new(server.url()).start_silent(host_era);
         let began = Instant::now();
         let result = host.introduce().await;
