@@ -374,7 +374,6 @@ impl Connector {
     fn proxy_of(&self, server: &Server) -> Option<String> {
         match &server.endpoint {
             Endpoint::Http(endpoint) => self.client.for_endpoint(endpoint).proxy_of(&endpoint.url),
-            #[cfg(feature = "stdio")]
             _ => None,
         }
     }
