@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Adds headers that depend on the request itself: a DPoP proof (RFC 9449 section 4), a signature over the body (AWS
 /// Signature Version 4, RFC 9421), a token that is good for one request.
 ///
-/// It belongs to [credentials](Credentials::with_signer), and not to their provider, so that a request that was refused is
+/// It belongs to [credentials](crate::Credentials::with_signer), and not to their provider, so that a request that was refused is
 /// sent again only where it would be signed by another one. Credentials without a signer cost nothing of this.
 ///
 /// # Examples
