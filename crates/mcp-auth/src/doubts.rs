@@ -85,7 +85,7 @@ fn token_document(credentials: &Credentials) -> Option<String> {
     })
 }
 
-/// What is wrong with credentials that cannot be any: there is nothing to refuse in them.
+/// What is wrong with a value that cannot be a credential at all, such as a scheme without a token.
 pub(crate) fn void(name: &http::HeaderName, value: &HeaderValue) -> Option<&'static str> {
     let text = value.to_str().ok()?.trim();
     if *name == AUTHORIZATION {
@@ -177,7 +177,7 @@ fn of_token(token: &str) -> Option<String> {
     None
 }
 
-/// Without a reader of JSON there is none of tokens.
+/// Without `oauth` there is no JSON parser, and so nothing reads the token.
 #[cfg(not(any(feature = "helper", feature = "oauth")))]
 fn of_jwt(_: &HeaderValue, _: SystemTime) -> Option<String> {
     None
@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    fn report(name: &str, value: &str) -> String {
+    fn doubts_about(name: &str, value: &str) -> String {
         let header = (
             HeaderName::from_bytes(name.as_bytes()).unwrap(),
             HeaderValue::from_bytes(value.as_bytes()).unwrap(),
@@ -270,14 +270,14 @@ mod tests {
             ("Bearer op://vault/t", "where a secret is kept (`op://`)"),
             ("Bearer t\u{f6}ken", "beyond ASCII"),
         ] {
-            let report = report("Authorization", value);
-            assert!(report.starts_with("`Authorization` ") && report.contains(expected), "{value}: {report}");
+            let found = doubts_about("Authorization", value);
+            assert!(found.starts_with("`Authorization` ") && found.contains(expected), "{value}: {found}");
         }
         for good in ["Bearer none-of-these", "Bearer falsehood", "Bearer a__b", "Bearer vault"] {
-            assert_eq!(report("Authorization", good), "");
+            assert_eq!(doubts_about("Authorization", good), "");
         }
-        assert!(report("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));
-        assert!(report("X-Tenant", "${TENANT}").contains("not set here: TENANT"));
+        assert!(doubts_about("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));
+        assert!(doubts_about("X-Tenant", "${TENANT}").contains("not set here: TENANT"));
     }
 
     #[test]
@@ -302,8 +302,8 @@ mod tests {
             let provider = AuthPlan::resolve(&settings).build(&target, Parts::new()).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let sent = runtime.block_on(provider.credentials()).unwrap();
-            let report = doubts(&sent, SystemTime::UNIX_EPOCH).join("; ");
-            assert_eq!(report, format!("`Authorization` takes the variables T and U{since}"));
+            let found = doubts(&sent, SystemTime::UNIX_EPOCH).join("; ");
+            assert_eq!(found, format!("`Authorization` takes the variables T and U{since}"));
             // What another provider supplies in its place has nothing to do with them.
             let other = (AUTHORIZATION, HeaderValue::from_static("Bearer d"));
             let over = sent.overlaid_with(&Credentials::new("headers-helper", [other]));
@@ -316,9 +316,9 @@ mod tests {
         for value in
             ["Bearer abc.def-ghi_123", "Basic dTpw", "Token 0123456789", "Bearer pa$$w0rd", "Bearer a%20b%2F"]
         {
-            assert_eq!(report("Authorization", value), "", "{value}");
+            assert_eq!(doubts_about("Authorization", value), "", "{value}");
         }
-        assert_eq!(report("X-Tenant", "<acme>"), "", "a header that only routes is not looked at");
+        assert_eq!(doubts_about("X-Tenant", "<acme>"), "", "a header that only routes is not looked at");
         for value in [
             "Bearer Bearer canary-1",
             "canary-1",
@@ -328,20 +328,20 @@ mod tests {
             "Bearer $canary",
             "Bearer %canary%",
         ] {
-            let report = report("Authorization", value);
-            assert!(!report.contains("canary") && !report.contains("0a1b2c"), "{report}");
+            let found = doubts_about("Authorization", value);
+            assert!(!found.contains("canary") && !found.contains("0a1b2c"), "{found}");
         }
     }
 
     #[test]
     fn fh_h2_a_token_that_has_ended_says_since_when() {
         let bearer = |claims: &str| format!("Bearer e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
-        assert!(report("Authorization", &bearer(r#"{"exp": 9820}"#)).ends_with("ended 3 min ago"));
-        assert!(report("Authorization", &bearer(r#"{"exp": 1}"#)).ends_with("ended 2 h ago"));
+        assert!(doubts_about("Authorization", &bearer(r#"{"exp": 9820}"#)).ends_with("ended 3 min ago"));
+        assert!(doubts_about("Authorization", &bearer(r#"{"exp": 1}"#)).ends_with("ended 2 h ago"));
         assert!(
-            report("Authorization", &bearer(r#"{"exp": 20000, "nbf": 10090}"#))
+            doubts_about("Authorization", &bearer(r#"{"exp": 20000, "nbf": 10090}"#))
                 .contains("not valid for another 90 s")
         );
-        assert_eq!(report("Authorization", &bearer(r#"{"exp": 20000, "nbf": 1}"#)), "");
+        assert_eq!(doubts_about("Authorization", &bearer(r#"{"exp": 20000, "nbf": 1}"#)), "");
     }
 }

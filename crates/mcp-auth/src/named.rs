@@ -1,16 +1,16 @@
 //! What the command line of a helper names: its program, for people, and the files that it may read, to notice that it is
-//! another one. A guess by its words. Nothing is run, and nothing is decided by it about what may run.
+//! another one. It is a guess by the words alone: it runs nothing, and decides nothing about what may run.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::settings::HelperSpec;
 
-/// A command line of more words than this is looked at no further.
+/// How many words of a command line are looked at.
 const WORDS: usize = 64;
-/// And of more files.
+/// How many files of it are reported.
 const FILES: usize = 16;
-/// What only carries the output of something else, or runs it.
+/// Programs that only pass on the output of another one, or run it.
 const PLUMBING: [&str; 10] =
     ["bash", "cat", "command", "echo", "env", "exec", "printf", "sh", "timeout", "zsh"];
 /// Words of the shell itself (POSIX 2.4, 2.14 and 4): no program of such a name is looked for.
@@ -20,8 +20,8 @@ const OF_THE_SHELL: [&str; 22] = [
 ];
 
 impl HelperSpec {
-    /// The program that a person knows this helper by: the first word that is one, or, where that only prints what another
-    /// one says, that one.
+    /// The program that a person knows this helper by: the first word that is a program and does not merely run another one
+    /// or pass on its output.
     pub fn program(&self) -> Option<&str> {
         let first = self.command.split_whitespace().next();
         let inner = ["$(", "`"].iter().filter_map(|opening| self.command.split_once(opening));

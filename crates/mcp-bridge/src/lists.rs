@@ -150,22 +150,22 @@ mod tests {
     #[test]
     fn the_last_list_is_told_and_never_the_cursor_to_a_page_that_cannot_be_had() {
         let lists = Lists::default();
-        let report = |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
-        assert_eq!(report(None).unwrap(), r#"{"tools":[]}"#);
+        let remembered = |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
+        assert_eq!(remembered(None).unwrap(), r#"{"tools":[]}"#);
         assert!(lists.take_made_up() && !lists.take_made_up());
         let page = raw(r#"{"tools":[{"name":"a"}],"nextCursor":"2"}"#).into();
         lists.remember("tools/list", None, &page, Era::Legacy);
-        assert_eq!(report(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#);
+        assert_eq!(remembered(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#);
         let second = raw(r#"{"cursor":"2"}"#);
-        assert_eq!(report(Some(&second)), None);
+        assert_eq!(remembered(Some(&second)), None);
         lists.remember("tools/list", Some(&second), &raw(r#"{"tools":[]}"#).into(), Era::Legacy);
-        assert_eq!(report(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#, "a later page is not the list");
+        assert_eq!(remembered(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#, "a later page is not the list");
         // What is fresh for an hour was fresh when it was fetched; a legacy server means something of its own by it.
         let timed = raw(r#"{"tools":[],"ttlMs":3600000,"cacheScope":"public"}"#).into();
         lists.remember("tools/list", None, &timed, Era::Modern);
-        assert_eq!(report(None).unwrap(), r#"{"tools":[],"ttlMs":0,"cacheScope":"public"}"#);
+        assert_eq!(remembered(None).unwrap(), r#"{"tools":[],"ttlMs":0,"cacheScope":"public"}"#);
         lists.remember("tools/list", None, &timed, Era::Legacy);
-        assert_eq!(report(None).unwrap(), timed.get());
+        assert_eq!(remembered(None).unwrap(), timed.get());
         assert!(lists.last_known("tools/call", None).is_none());
     }
 }

@@ -158,12 +158,14 @@ mod tests {
 
     #[test]
     fn what_a_server_is_told_is_equal_where_it_means_the_same_and_only_there() {
-        let report = |capabilities: &str, client: &str| {
+        let made_canonical = |capabilities: &str, client: &str| {
             Profile::new(Era::Legacy, Some(&raw(capabilities)), Some(&raw(client))).canonical
         };
-        let usual =
-            report(r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"1"}"#);
-        let other = report(
+        let usual = made_canonical(
+            r#"{"roots":{"listChanged":true},"sampling":{}}"#,
+            r#"{"name":"h","version":"1"}"#,
+        );
+        let other = made_canonical(
             r#"{ "sampling": {}, "roots": {"listChanged": true} }"#,
             r#"{"version":"1","name":"h","icons":[]}"#,
         );
@@ -174,7 +176,7 @@ mod tests {
             (r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"2"}"#),
             (r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"i","version":"1"}"#),
         ] {
-            assert_ne!(report(capabilities, client), usual, "{capabilities} {client}");
+            assert_ne!(made_canonical(capabilities, client), usual, "{capabilities} {client}");
         }
     }
 }

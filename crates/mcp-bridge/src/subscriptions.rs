@@ -142,12 +142,12 @@ mod tests {
     use super::*;
     use crate::splice::raw;
 
-    fn report(subscriptions: &Subscriptions, method: &str, params: Option<&str>) -> Vec<String> {
+    fn delivered(subscriptions: &Subscriptions, method: &str, params: Option<&str>) -> Vec<String> {
         let params = params.map(raw);
-        let mut report = Vec::new();
-        subscriptions.deliver(method, params.as_deref(), |_, params| report.push(params.get().to_owned()));
-        report.sort();
-        report
+        let mut delivered = Vec::new();
+        subscriptions.deliver(method, params.as_deref(), |_, params| delivered.push(params.get().to_owned()));
+        delivered.sort();
+        delivered
     }
 
     #[test]
@@ -161,20 +161,20 @@ mod tests {
             filter(r#"{"toolsListChanged":true,"resourceSubscriptions":["a","b"]}"#),
         );
         assert_eq!(
-            report(&subscriptions, "notifications/tools/list_changed", None),
+            delivered(&subscriptions, "notifications/tools/list_changed", None),
             [
                 r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"r"}}"#,
                 r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":1}}"#,
             ]
         );
-        let updated = report(
+        let updated = delivered(
             &subscriptions,
             RESOURCE_CHANGE,
             Some(r#"{"uri":"a","_meta":{"io.modelcontextprotocol/subscriptionId":99}}"#),
         );
         assert_eq!(updated, [r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"r"},"uri":"a"}"#]);
-        assert!(report(&subscriptions, RESOURCE_CHANGE, Some(r#"{"uri":"c"}"#)).is_empty());
-        assert!(report(&subscriptions, "notifications/prompts/list_changed", None).is_empty());
+        assert!(delivered(&subscriptions, RESOURCE_CHANGE, Some(r#"{"uri":"c"}"#)).is_empty());
+        assert!(delivered(&subscriptions, "notifications/prompts/list_changed", None).is_empty());
         subscriptions.want_resource("c".into(), true);
         for (uri, wanted) in [("c", true), ("a", false)] {
             let params = raw(format!(r#"{{"uri":"{uri}"}}"#));

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     /// Processes, each the parent of the next: name, environment, program.
-    fn report(processes: &[(&str, &str, &str)]) -> Option<String> {
+    fn chain_below(processes: &[(&str, &str, &str)]) -> Option<String> {
         let proc = tempfile::tempdir().unwrap();
         for (number, (name, environment, program)) in processes.iter().enumerate() {
             let directory = proc.path().join((number + 1).to_string());
@@ -104,7 +104,7 @@ mod tests {
             // Its own environment is not asked: that was empty.
             (&[("x", "", other), ("mcplink", chain, ours)], None),
         ] {
-            assert_eq!(report(processes).as_deref(), expected, "{processes:?}");
+            assert_eq!(chain_below(processes).as_deref(), expected, "{processes:?}");
         }
     }
 

@@ -198,7 +198,7 @@ pub(crate) fn eprint(text: &str) {
 mod tests {
     use super::*;
 
-    fn report(line: &str) -> String {
+    fn explained(line: &str) -> String {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         mistake(&try_parse(&words).unwrap_err(), &words).to_text()
     }
@@ -220,12 +220,12 @@ mod tests {
             ("mcplink wait x --until conected", Some("\"connected\"")),
             ("mcplink list --color nevr", Some("\"never\"")),
         ] {
-            let report = report(line);
+            let text = explained(line);
             match near {
-                Some(near) => assert!(report.contains(&format!("did you mean {near}?")), "{line}: {report}"),
-                None => assert!(!report.contains("mean") && !report.contains("similar"), "{line}: {report}"),
+                Some(near) => assert!(text.contains(&format!("did you mean {near}?")), "{line}: {text}"),
+                None => assert!(!text.contains("mean") && !text.contains("similar"), "{line}: {text}"),
             }
-            assert!(report.lines().count() <= 3 && report.contains("next: mcplink"), "{line}: {report}");
+            assert!(text.lines().count() <= 3 && text.contains("next: mcplink"), "{line}: {text}");
         }
     }
 }

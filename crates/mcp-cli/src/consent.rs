@@ -67,7 +67,7 @@ impl Trustable {
         let sources = app.sources_in(directory);
         let now = Config::resolve(&sources);
         if let Some(broken) = now.broken_files().next() {
-            // What the folder would be allowed stands in it, perhaps.
+            // Its own settings may say what trust in it allows.
             let message = "what the folder holds cannot be shown, so it is not trusted";
             return Err(CliError::usage("invalid-config", message)
                 .why(problem_text(broken))
@@ -242,7 +242,7 @@ pub(crate) fn unneeded(loaded: &LoadedConfig, name: &str) -> CliError {
 fn helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
     definitions(config)
         .filter(|entry| entry.mints_by_command() || entry.has_secrets_of_trust())
-        .filter(|entry| matches!(entry.scope, Scope::Local | Scope::Project))
+        .filter(|entry| entry.scope.is_of_project())
 }
 
 /// The entries of the project that would be used once it is trusted, and are not `now`, or not yet agreed to.

@@ -27,7 +27,7 @@ impl CliError {
         Self::new(ExitStatus::Usage, code, message)
     }
 
-    /// A person has to agree, and did not, or cannot be asked here: one exit code for all that waits for a yes.
+    /// A person has to agree, and did not or cannot be asked here: one exit code for everything that needs a yes.
     pub(crate) fn unagreed(code: &str, message: impl Into<String>) -> Self {
         Self::new(ExitStatus::NeedsAuth, code, message)
     }
@@ -63,7 +63,7 @@ impl CliError {
         let (mut tip, mut usage) = (None, None);
         for text in paragraphs {
             if let Some(text) = text.strip_prefix("tip: ") {
-                // What is near is judged elsewhere.
+                // Similar names are suggested by `command_line`, by a rule of its own.
                 tip = tip.or(Some(text.to_owned()).filter(|tip| !tip.contains("similar")));
             } else if text.starts_with("Usage: ") {
                 usage = Some(text);
@@ -102,7 +102,7 @@ impl CliError {
             text.push_str(&paragraph(&format!("  why: {}", line(why)), columns));
         }
         if let Some(next) = &self.next {
-            // What is no command is not copied.
+            // A sentence is wrapped; only a command is copied.
             let columns = columns.filter(|_| !next.starts_with("mcplink "));
             text.push_str(&paragraph(&format!("  next: {}", line(next)), columns));
         }
@@ -114,7 +114,7 @@ impl CliError {
         self.to_json_line("error")
     }
 
-    /// The same where the command did what it was to do all the same.
+    /// The same as a warning: the command did what it was asked to do.
     pub(crate) fn to_json_warning(&self) -> String {
         self.to_json_line("warning")
     }

@@ -399,20 +399,20 @@ mod tests {
 
     #[test]
     fn fh_h3_nor_is_the_step_of_a_session_that_was_just_asked() {
-        let report = |line: &str, next: Value| {
+        let next_of_session = |line: &str, next: Value| {
             let mut reason = serde_json::json!({ "code": "helper-failed", "next": next });
             Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).for_session(&mut reason);
             reason["next"].clone()
         };
-        assert_eq!(report("mcplink reconnect x", "mcplink reconnect x".into()), NAMED);
+        assert_eq!(next_of_session("mcplink reconnect x", "mcplink reconnect x".into()), NAMED);
         for (line, next) in [
             ("mcplink reconnect x", "mcplink login x --project /a"),
             ("mcplink status x", "mcplink reconnect x"),
             ("mcplink ping x", "mcplink  x"),
         ] {
-            assert_eq!(report(line, next.into()), next);
+            assert_eq!(next_of_session(line, next.into()), next);
         }
-        assert_eq!(report("mcplink reconnect x", Value::Null), Value::Null);
+        assert_eq!(next_of_session("mcplink reconnect x", Value::Null), Value::Null);
         let mut none = Value::Null;
         Steps::of(&Cli::try_parse_from(["mcplink", "reconnect", "x"]).unwrap()).for_session(&mut none);
         assert_eq!(none, Value::Null);

@@ -314,12 +314,12 @@ mod tests {
     fn s_b2_what_a_client_tells_counts_beside_what_the_environment_has() {
         let a = handed(&read("a", "x", ""));
         let ab = handed(&read("b", "x", &a));
-        let below = |environment: &str, report: &str| {
-            let env = Env::from([(VARIABLE, environment)]).below(report);
+        let below = |environment: &str, above: &str| {
+            let env = Env::from([(VARIABLE, environment)]).below(above);
             Chain::parse(env.var_os(VARIABLE))
         };
         let names = |chain: &Chain| chain.0.iter().map(Link::shown).collect::<Vec<_>>().join(" ");
-        for (environment, report, expected) in [
+        for (environment, above, expected) in [
             ("", &*a, "a"),
             ("", &ab, "a b"),
             (&*a, &ab, "a b"),
@@ -330,7 +330,7 @@ mod tests {
             ("~,~,~", &a, "? ? a"),
             (&a, "nonsense", "a ?"),
         ] {
-            assert_eq!(names(&below(environment, report)), expected, "{environment} {report}");
+            assert_eq!(names(&below(environment, above)), expected, "{environment} {above}");
         }
         let env = Env::new().below(&ab);
         let entry = read("a", "x", env.var(VARIABLE).unwrap());
@@ -381,8 +381,8 @@ mod tests {
             chain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.%~,".contains(&byte)),
             "{chain}"
         );
-        let report = read("z", "x", &chain).self_reference.unwrap();
-        assert!(!report.contains(char::is_control), "{report:?}");
+        let words = read("z", "x", &chain).self_reference.unwrap();
+        assert!(!words.contains(char::is_control), "{words:?}");
         assert_eq!(Chain::parse(Some(OsStr::new(&chain))).0.len(), MAX_DEPTH);
     }
 

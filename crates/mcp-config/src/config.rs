@@ -43,6 +43,11 @@ impl Config {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
+    /// Whether `entry` is the person's own, or that of a folder that the person trusts.
+    pub fn trusts(&self, entry: &ServerEntry) -> bool {
+        !entry.scope.is_of_project() || self.trust.is_trusted()
+    }
+
     /// Every definition of this name, the one in force first.
     pub fn definitions(&self, name: &str) -> impl Iterator<Item = &ServerEntry> {
         let shadowed = self.shadowed.iter().map(|shadowed| &shadowed.entry);

@@ -357,7 +357,7 @@ impl ServerEntry {
 
     /// Whether it is of one project alone: a project brings it along, or a person has it for that project.
     pub fn is_of_one_project(&self) -> bool {
-        matches!(self.scope, Scope::Project | Scope::Local) || self.folder.is_some()
+        self.scope.is_of_project() || self.folder.is_some()
     }
 
     /// How it says that its server is reached.

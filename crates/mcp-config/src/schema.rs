@@ -187,7 +187,7 @@ fn server(
             Some(Server::InProcess)
         }
     });
-    let of_person = scope != Scope::Project && scope != Scope::Local;
+    let of_person = !scope.is_of_project();
     let cwd = if of_person && scope != Scope::Dynamic { context.person_dir } else { context.launch_dir };
     entry.lookups =
         Lookups { cwd: cwd.to_owned(), scrubbed: scope == Scope::Project, trusted: context.trusted };

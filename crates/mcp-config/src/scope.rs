@@ -33,6 +33,11 @@ impl Scope {
         Self::ALL.into_iter().find(|scope| scope.as_str() == word)
     }
 
+    /// Whether its entries are of one project alone, and what they run or send waits for its folder to be trusted.
+    pub fn is_of_project(self) -> bool {
+        matches!(self, Self::Project | Self::Local)
+    }
+
     /// The word as it is shown and as it stands in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -21,10 +21,10 @@ use crate::project::{canonical, stranger};
 use crate::source::{Content, FilePurpose, Source};
 use crate::{Address, ConfigSource, Env, Locations, Platform, Project, plugin, trust};
 
-/// How long the files of a project may be together: who clones a project has agreed to nothing yet, and there may be
-/// one in every folder. A thousand entries have 0.3 MiB.
+/// How large the files of a project may be together, in bytes: they may have come with a clone, and there may be one in
+/// every folder. A thousand entries take 0.3 MiB.
 const MAX_PROJECT_BYTES: u64 = 4 * 1024 * 1024;
-/// How long a file may be that is looked at only to say that it is not used.
+/// How large a file may be that is read only to say that it is not used, in bytes.
 const MAX_UNUSED_BYTES: u64 = 1024 * 1024;
 /// The longest file of the person or the administrator: hosts keep histories in the same file as servers.
 const MAX_OWN_BYTES: u64 = 32 * 1024 * 1024;

@@ -88,7 +88,7 @@ fn in_words(value: &str) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn report(name: &str, value: &str) -> Vec<String> {
+    fn problems_with(name: &str, value: &str) -> Vec<String> {
         let mut problems = Vec::new();
         check(&Env::from([(name, value)]), &mut problems);
         problems.iter().map(|p| format!("{}: {}", p.message, p.hint.as_deref().unwrap_or_default())).collect()
@@ -98,7 +98,7 @@ mod tests {
     fn fa_a91_certificates_that_are_not_there_are_told_by_their_variable() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), "").unwrap();
-        let report = |name: &str, value: &str| {
+        let certificate_problems = |name: &str, value: &str| {
             let mut problems = Vec::new();
             check_certificates(&Env::from([(name, value)]), folder.path(), &mut problems);
             problems
@@ -109,19 +109,19 @@ mod tests {
         for name in CERTIFICATES {
             let there = if name == "SSL_CERT_DIR" { "." } else { "ca.pem" };
             let other = if name == "SSL_CERT_DIR" { "ca.pem" } else { "." };
-            assert_eq!(report(name, ""), [""; 0]);
-            assert_eq!(report(name, there), [""; 0], "{name}");
-            assert_eq!(report(name, "gone"), [format!("{name}: names gone, which is not there")]);
-            assert_eq!(report(name, other).len(), 1, "{name}");
-            assert_eq!(report(name, "/gone/\u{1b}[31mca")[0].matches('\u{1b}').count(), 0);
+            assert_eq!(certificate_problems(name, ""), [""; 0]);
+            assert_eq!(certificate_problems(name, there), [""; 0], "{name}");
+            assert_eq!(certificate_problems(name, "gone"), [format!("{name}: names gone, which is not there")]);
+            assert_eq!(certificate_problems(name, other).len(), 1, "{name}");
+            assert_eq!(certificate_problems(name, "/gone/\u{1b}[31mca")[0].matches('\u{1b}').count(), 0);
         }
-        assert_eq!(report("SSL_CERT_DIR", &format!("gone{BETWEEN_PATHS}.")), [""; 0]);
+        assert_eq!(certificate_problems("SSL_CERT_DIR", &format!("gone{BETWEEN_PATHS}.")), [""; 0]);
     }
 
     #[test]
     fn fa_a112_a_limit_in_another_unit_is_told_with_what_to_write() {
         for value in ["", " ", "1000", " 30000 "] {
-            assert_eq!(report("MCP_TIMEOUT", value), [""; 0], "{value:?}");
+            assert_eq!(problems_with("MCP_TIMEOUT", value), [""; 0], "{value:?}");
         }
         for (value, said) in [
             ("30", "30 is less than a second: the unit is milliseconds: 30 s are 30000"),
@@ -145,10 +145,10 @@ mod tests {
                 "\"1e9999h\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
             ),
         ] {
-            assert_eq!(report("MCP_TIMEOUT", value), [said], "{value:?}");
+            assert_eq!(problems_with("MCP_TIMEOUT", value), [said], "{value:?}");
         }
         assert_eq!(
-            report("MCP_TOOL_TIMEOUT", "90"),
+            problems_with("MCP_TOOL_TIMEOUT", "90"),
             ["90 is less than a second, and ignored: the unit is milliseconds: 90 s are 90000"]
         );
     }

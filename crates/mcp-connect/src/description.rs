@@ -13,7 +13,7 @@ pub struct Description {
     pub name: String,
     /// The scope that defines it.
     pub scope: String,
-    /// The file that does.
+    /// The file that defines it.
     pub source: String,
     /// The line in it, where it is a file that a person can edit: no argument of the command line, and no pipe.
     pub line: Option<usize>,

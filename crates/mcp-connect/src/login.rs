@@ -51,7 +51,7 @@ pub enum LoginError {
     NotWanted,
     /// The server asked for no sign-in, names no authorization server, and does not work for another reason.
     NotOffered(Box<StatusReport>),
-    /// The authorization server could not be found, or does not do.
+    /// The authorization server could not be found, or cannot be used.
     Failed(AuthError),
 }
 
@@ -94,7 +94,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// There is nothing to sign in to, or no authorization server could be found that does.
+    /// There is nothing to sign in to, or no usable authorization server was found.
     pub async fn login<'a>(
         &'a self,
         server: &'a ConfiguredServer,
@@ -102,11 +102,11 @@ impl Host {
     ) -> Result<Login<'a>, LoginError> {
         let (auth, oauth, endpoint) = server.sign_in().map_err(LoginError::Refused)?;
         // What the server says when it is asked without the new sign-in: where its metadata is, and which scopes it wants.
-        // A server that answers, or does not, is no obstacle: its metadata may be found at the well-known places.
+        // Whatever the outcome, the search goes on: its metadata may be at the well-known places.
         let trouble = match self.connector().attempt(endpoint).await {
             Ok(connection) => {
                 if oauth.challenges().is_empty() {
-                    // Some greet everyone, and want a sign-in for what they have.
+                    // Some servers let everyone connect, and ask for a sign-in when their tools are listed.
                     let _ = connection.list_tools(&RequestOptions::new()).await;
                 }
                 connection.close().await;
@@ -116,16 +116,16 @@ impl Host {
         };
         let login = self.oauth_login(auth, scopes);
         let challenges = oauth.challenges();
-        // Only who says that credentials are missing has a sign-in where none is named (2025-03-26, authorization): what is
-        // no server of MCP, or forbids everything, does not get one by being guessed at.
+        // The default endpoints of 2025-03-26 are tried only where the server said that credentials are missing. They are not
+        // guessed for what is no MCP server, or refuses everything.
         let is_asked_for = trouble.as_ref().is_some_and(asks_for_a_sign_in);
         let is_wanted = is_asked_for || !challenges.is_empty() || auth.plan.settings().oauth.is_some();
         let pending = match login.begin(&challenges).await {
-            // What could not be found, or would have to be guessed, is nothing that the server wants.
+            // A sign-in that was found, or that the server asked for; a guess alone is not enough.
             Ok(pending) if is_wanted || pending.discovery().found != DiscoverySource::DefaultEndpoints => {
                 pending
             }
-            // What could not be looked for may be there.
+            // Nothing could be looked up now, so there may be a sign-in all the same.
             Err(error) if is_wanted || error.kind() == AuthErrorKind::Unavailable => return Err(error.into()),
             _ => {
                 let Some(seen) = trouble else { return Err(LoginError::NotWanted) };

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use mcp_auth::{AuthError, AuthProvider, AuthSettings, CustomSpec, Secret, Target};
-use mcp_config::{Config, Extra, Problem, Scope, ServerEntry};
+use mcp_config::{Config, Extra, Problem, ServerEntry};
 use serde::Deserialize;
 
 use crate::description::at;
@@ -109,8 +109,7 @@ impl Providers {
             let message = format!("this program has no provider {kind:?}; it has {}", known.join(", "));
             return Err(extra.refuse(message).to_line());
         };
-        let of_project = matches!(entry.scope, Scope::Project | Scope::Local);
-        let is_trusted = !of_project || config.trust.is_trusted();
+        let is_trusted = config.trusts(entry);
         let made = make(ProviderRequest { target, entry, settings: extra, is_trusted });
         let provider = made.map_err(|error| match error.0 {
             Cause::Settings(problem) => problem.to_line(),

@@ -1,6 +1,6 @@
 //! The files of an account: read with care where others may have put them, written for this account alone.
 //!
-//! The design decision of this crate: **what is behind a name is judged before its content is.** Anybody can put a
+//! The design decision of this crate: **what is behind a name is judged before its content is.** Another account can put a
 //! pipe, a device, a link or a terabyte where a file is expected; so a file is looked at before it is opened, opened
 //! without waiting, looked at again through its handle, which cannot be exchanged any more, and read up to a limit.
 //! What is written is for its owner only, whatever the umask, and never goes through a link; what people and other

@@ -88,11 +88,11 @@ mod tests {
         let assigned = peers.each_ref().map(|peer| tokens.assign(peer, Some(&params)).unwrap());
         assert_ne!(assigned[0].0.get(), assigned[1].0.get());
         assert_eq!(assigned[1].0.get(), r#"{"_meta":{"other":true,"progressToken":"bridge-2"},"name":"x"}"#);
-        let report = raw(r#"{"progressToken":"bridge-2","progress":0.50}"#);
-        let (peer, shown) = tokens.translate(Some(&report)).unwrap();
+        let progress = raw(r#"{"progressToken":"bridge-2","progress":0.50}"#);
+        let (peer, shown) = tokens.translate(Some(&progress)).unwrap();
         assert_eq!((peer.id, shown.get()), (2, r#"{"progress":0.50,"progressToken":1}"#));
         drop(assigned);
-        assert!(tokens.translate(Some(&report)).is_none(), "the request is over");
+        assert!(tokens.translate(Some(&progress)).is_none(), "the request is over");
         assert!(tokens.assign(&peers[0], Some(&raw(r#"{"text":"progressToken"}"#))).is_none());
     }
 }

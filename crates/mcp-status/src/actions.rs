@@ -206,7 +206,7 @@ impl ActionFacts {
         let was_signed_in = matches!(self.code, Some(ReasonCode::SignInExpired | ReasonCode::WrongAccount));
         let capable = self.sign_in != SignInState::NotOffered || was_signed_in;
         let offered = self.transport == TransportKind::Remote && capable;
-        // A firewall does not let anyone through for having signed in.
+        // A firewall that blocks the client blocks it signed in as well.
         let pointless = self.code == Some(ReasonCode::Blocked);
         match (offered, self.sign_in == SignInState::SignedIn) {
             (false, _) => Vec::new(),
@@ -234,7 +234,7 @@ pub fn wants_a_person(status: ServerStatus, code: Option<ReasonCode>) -> bool {
                     ReasonCode::Config
                         | ReasonCode::SelfReference
                         | ReasonCode::Policy
-                        // A command that is not there does not come by itself.
+                        // A command that is not installed stays so until a person installs it.
                         | ReasonCode::Spawn
                 )
             )
@@ -270,7 +270,7 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     }
     let mut actions = Vec::new();
     if facts.code == Some(ReasonCode::SelfReference) {
-        // Whatever else is done, it leads back as long as the entry stays as it is.
+        // A loop in the configuration stays until the entry is changed.
         return facts.edit().into_iter().chain([Action::Reconnect]).chain(facts.disable()).collect();
     }
     if facts.code == Some(ReasonCode::Policy) {

@@ -358,16 +358,16 @@ mod tests {
             move |progress: Progress| seen.lock().unwrap().push(progress.progress)
         });
         let guard = hub.watch(7, Some(sink));
-        let report = |token: i64| {
+        let send_progress = |token: i64| {
             hub.notification(
                 "notifications/progress",
                 Some(raw(&format!(r#"{{"progressToken":{token},"progress":0.5,"total":1}}"#))),
             )
         };
-        report(7);
-        report(8);
+        send_progress(7);
+        send_progress(8);
         drop(guard);
-        report(7);
+        send_progress(7);
         assert_eq!(*seen.lock().unwrap(), [0.5]);
         assert!(listener.0.try_recv().is_err());
         hub.notification("notifications/message", None);

@@ -1,4 +1,4 @@
-//! What a request waits for: the one that ends the waiting has to say what was missing, and on which side.
+//! What a request waits for. When its time is over, the error says which side was missing: the server, or the credentials.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 #[cfg(feature = "http")]
@@ -24,7 +24,7 @@ pub(crate) enum WaitsFor {
     Streamed,
 }
 
-/// What a request waits for at this moment. It stays as it was where the request is dropped meanwhile.
+/// What a request waits for at this moment. A request that is dropped leaves it as it is.
 #[derive(Debug, Default)]
 pub(crate) struct WaitState(AtomicU8);
 
@@ -42,7 +42,7 @@ impl WaitState {
         self.is_for(WaitsFor::Credentials)
     }
 
-    /// What the server has done and what it has not, where it has answered after all.
+    /// What the server did and what it left out, where it answered only a part.
     pub(crate) fn half_done(&self) -> Option<&'static str> {
         if self.is_for(WaitsFor::Endpoint) {
             return Some(

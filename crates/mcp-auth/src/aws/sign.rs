@@ -1,7 +1,7 @@
 //! AWS Signature Version 4: a signature over method, URL, headers and body of each request, as AWS's reference of it says
 //! ("Create a signed AWS API request").
 //!
-//! Some two hundred lines over `ring`, which signs our other things: AWS's own crate `aws-sigv4` wants a Rust newer than ours
+//! Some two hundred lines over `ring`, which the OAuth client signs with as well: AWS's own crate `aws-sigv4` wants a Rust newer than ours
 //! and seventeen more crates. Checked against the requests that AWS publishes with their signatures.
 
 use std::fmt::Write as _;
@@ -151,7 +151,8 @@ fn without_empty(path: &str) -> String {
     path.chars().filter(|c| std::mem::replace(&mut last, *c) != '/' || *c != '/').collect()
 }
 
-/// Everything but what RFC 3986 section 2.3 calls unreserved, and `kept`, in percent. AWS wants a path encoded twice.
+/// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3) and those in `kept`. AWS wants a path
+/// encoded twice: the URL has it encoded once already.
 fn encoded(text: &str, kept: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().fold(String::new(), |mut encoded, byte| {
@@ -175,7 +176,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `20150830T123600Z`, by Howard Hinnant's way from days to a date.
+/// `20150830T123600Z`; the date is computed by Howard Hinnant's `civil_from_days`.
 fn timestamp(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);

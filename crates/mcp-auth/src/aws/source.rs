@@ -16,11 +16,11 @@ use crate::{
     Target, helper,
 };
 
-/// A file of hundreds of profiles is shorter.
+/// Larger than a file of many hundred profiles, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 const MAX_NAME: usize = 60;
 
-/// Settings of a profile whose keys a program of AWS's has to get.
+/// Settings of a profile whose keys only AWS's own program gets.
 const NOT_OURS: [&str; 7] = [
     "sso_session",
     "sso_start_url",
@@ -31,8 +31,8 @@ const NOT_OURS: [&str; 7] = [
     "login_session",
 ];
 
-/// Keys of AWS, and signatures with them. Nothing is read until credentials are asked for, and what is read again after a refusal
-/// or once a file has changed is taken as it is then.
+/// Keys of AWS, and signatures with them. Nothing is read until credentials are asked for. They are read again after a refusal,
+/// and once a file has changed.
 #[derive(Debug)]
 pub struct AwsSource {
     spec: AwsSpec,
@@ -42,7 +42,7 @@ pub struct AwsSource {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The keys that sign, so that the same ones are known again.
+    /// The signer in use: keys that are read again and are the same keep it, so that a repeated refusal is recognised.
     signer: Option<Arc<AwsKeys>>,
     /// What was at the paths of the two files when they were read last.
     seen: Option<[Stamp; 2]>,
@@ -88,7 +88,7 @@ impl AwsSource {
     }
 
     async fn read(&self) -> Result<Credentials, AuthError> {
-        // Before they are read: what is written meanwhile is news to the next request.
+        // Taken before the files are read, so that a change during the reading is noticed by the next request.
         let stamps = self.stamps();
         let found = self.found().await?;
         let region = self.spec.region.clone().or(found.region);
@@ -115,7 +115,7 @@ impl AwsSource {
     }
 
     async fn found(&self) -> Result<Found, AuthError> {
-        // A profile that the entry names is meant, whatever the environment has.
+        // A profile that the entry names wins over keys in the environment.
         if self.spec.profile.is_none()
             && let (Some(id), Some(secret)) =
                 (self.variable("AWS_ACCESS_KEY_ID"), self.variable("AWS_SECRET_ACCESS_KEY"))

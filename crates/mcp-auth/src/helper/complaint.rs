@@ -8,10 +8,10 @@ use mcp_text::{Secrets, is_credential_name, sentence, telling};
 use super::run::{Invocation, Output};
 use super::said::ErrorObject;
 
-/// How much of the output is searched for values, in bytes. A page that was printed by mistake need not be learnt by
-/// heart; what looks like a token is hidden anyway.
+/// How much of the output is searched for values, in bytes: a whole page that was printed by mistake need not be. What
+/// looks like a token is hidden anyway.
 const MAX_SEARCHED: usize = 64 * 1024;
-/// A shorter word of the output is found in every other text.
+/// Shorter words of the output are not taken for secrets: they occur in any text.
 const MIN_PRINTED: usize = 6;
 
 /// The presentable part of what a run printed to stderr.
@@ -65,13 +65,13 @@ impl Complaint {
 
 /// What of an error may be shown that was printed in place of headers: its first line, without what is secret.
 pub(super) fn shown(said: &ErrorObject, invocation: &Invocation) -> String {
-    // Its own words are no secrets by being printed, as those of headers are.
+    // The words of an error are not secret, unlike those of headers.
     let secrets = known_secrets(&[], invocation);
     let lines = secrets.lines(&said.0);
     lines.iter().map(|line| sentence(line)).find(|line| !line.trim().is_empty()).unwrap_or_default()
 }
 
-/// Whether a line is beside the point: blank, a warning, the trace of a shell (`set -x`), progress.
+/// Whether a line does not tell what went wrong: blank, a warning, the trace of a shell (`set -x`), progress.
 fn is_aside(line: &str) -> bool {
     let line = line.trim();
     let lower = line.to_lowercase();

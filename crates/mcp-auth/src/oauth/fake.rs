@@ -275,7 +275,7 @@ type Redirecting = dyn Fn(&HashMap<String, String>) -> String + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct FakeAuthorizer {
     redirecting: Arc<Redirecting>,
-    pub(crate) wishes: Arc<Mutex<Vec<RedirectPreference>>>,
+    pub(crate) preferences: Arc<Mutex<Vec<RedirectPreference>>>,
     pub(crate) requests: Arc<Mutex<Vec<HashMap<String, String>>>>,
     pub(crate) outcomes: Arc<Mutex<Vec<Result<(), String>>>>,
 }
@@ -290,8 +290,8 @@ impl FakeAuthorizer {
     pub(crate) fn with(
         redirecting: impl Fn(&HashMap<String, String>) -> String + Send + Sync + 'static,
     ) -> Self {
-        let (wishes, requests, outcomes) = Default::default();
-        Self { redirecting: Arc::new(redirecting), wishes, requests, outcomes }
+        let (preferences, requests, outcomes) = Default::default();
+        Self { redirecting: Arc::new(redirecting), preferences, requests, outcomes }
     }
 
     /// Consents, as `issuer`.
@@ -305,10 +305,10 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 impl Authorizer for FakeAuthorizer {
-    fn prepare<'a>(&'a self, wish: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
-        self.wishes.lock().unwrap().push(wish.clone());
-        let port = wish.port.or(wish.preferred_port).unwrap_or(4321);
-        let redirect_uri = wish.exact.clone().unwrap_or_else(|| format!("http://localhost:{port}/callback"));
+    fn prepare<'a>(&'a self, preference: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+        self.preferences.lock().unwrap().push(preference.clone());
+        let port = preference.port.or(preference.preferred_port).unwrap_or(4321);
+        let redirect_uri = preference.exact.clone().unwrap_or_else(|| format!("http://localhost:{port}/callback"));
         let session: Box<dyn AuthorizerSession> =
             Box::new(FakeSession { authorizer: self.clone(), redirect_uri });
         Box::pin(std::future::ready(Ok(session)))

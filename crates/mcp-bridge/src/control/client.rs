@@ -197,12 +197,12 @@ mod tests {
 
     impl Fake {
         fn info(&self) -> SessionInfo {
-            let report = format!(
+            let status = format!(
                 r#"{{"status":"connected","reconnects":{}}}"#,
                 self.reconnects.load(Ordering::SeqCst)
             );
-            let report = RawValue::from_string(report).unwrap();
-            let mut info = SessionInfo::new("test", SessionServer::new(self.name, "/f"), report);
+            let status = RawValue::from_string(status).unwrap();
+            let mut info = SessionInfo::new("test", SessionServer::new(self.name, "/f"), status);
             info.shared = (self.name == "web").then_some(SharingRole::Guest { via: 7 });
             info
         }

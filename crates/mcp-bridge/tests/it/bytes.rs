@@ -89,14 +89,14 @@ async fn between_two_eras_every_other_member_keeps_its_bytes() {
         let [arguments, unknown, own] = odd;
         let params = format!(r#"{{ "name":"echo" ,{arguments},{unknown},"_meta":{{{meta}{own}}}}}"#);
         host.write(&format!(r#"{{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{params}}}"#));
-        let report = result_line(&host, 99).await;
+        let line = result_line(&host, 99).await;
         let sent = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
         let body = String::from_utf8(sent.last().unwrap().body.to_vec()).unwrap();
         for part in odd {
             assert!(body.contains(part), "{host_era:?} {part}: {body}");
         }
         let added = if host_era == HostEra::Modern { r#""resultType":"complete","# } else { "" };
-        assert_eq!(report, format!("{{{added}{}", &result[1..]), "{host_era:?}");
+        assert_eq!(line, format!("{{{added}{}", &result[1..]), "{host_era:?}");
     }
 }
 

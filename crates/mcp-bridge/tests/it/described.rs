@@ -121,8 +121,8 @@ async fn fb_b1_b32_a_server_that_is_slow_is_not_waited_for_and_what_it_has_is_to
             }
         };
         // The probe is given up, and the handshake follows.
-        let report = host.heard("notifications/tools/list_changed").await;
-        let id = &report["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
+        let notification = host.heard("notifications/tools/list_changed").await;
+        let id = &notification["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
         assert_eq!(id.as_i64(), listening, "{host_era:?}");
         end(host).await;
     }

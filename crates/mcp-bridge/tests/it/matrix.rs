@@ -104,15 +104,15 @@ async fn fb_b23_progress_keeps_its_token_and_its_place() {
             });
             host.ask("tools/call", params).await;
             let messages = host.messages();
-            let report: Vec<_> = messages
+            let progress: Vec<_> = messages
                 .iter()
                 .filter(|m| m["method"] == "notifications/progress")
                 .map(|m| &m["params"])
                 .collect();
-            assert_eq!(report.len(), 3, "{combination:?} {messages:#?}");
+            assert_eq!(progress.len(), 3, "{combination:?} {messages:#?}");
             assert!(
-                report.iter().all(|params| params["progressToken"] == token),
-                "{combination:?} {report:?}"
+                progress.iter().all(|params| params["progressToken"] == token),
+                "{combination:?} {progress:?}"
             );
             assert!(messages.last().unwrap().get("result").is_some(), "{combination:?}: the result is last");
         }
@@ -127,11 +127,11 @@ async fn fb_b13_q3_a_cancelled_call_is_cancelled_on_the_wire_and_not_answered() 
         let id = host.send("tools/call", params);
         host.heard("notifications/progress").await;
         host.tell("notifications/cancelled", Some(json!({"requestId": id})));
-        let report = || match combination.1 {
+        let is_cancelled = || match combination.1 {
             Era::Legacy => server.count("notifications/cancelled") == 1,
             _ => server.abandoned_streams() == 1,
         };
-        eventually("the cancellation", report).await;
+        eventually("the cancellation", is_cancelled).await;
         host.call("echo", json!({"text": "next"})).await;
         assert!(!host.messages().iter().any(|m| m["id"] == id), "{combination:?}: an answer to what was cancelled");
     })
@@ -232,17 +232,17 @@ async fn fb_b26_changes_are_told_in_the_terms_of_the_host() {
         }
         host.forget();
         server.push_tools_changed();
-        let report = host.heard("notifications/tools/list_changed").await;
-        let id = &report["params"]["_meta"][META_SUBSCRIPTION];
+        let notification = host.heard("notifications/tools/list_changed").await;
+        let id = &notification["params"]["_meta"][META_SUBSCRIPTION];
         match combination.0 {
-            HostEra::Legacy => assert!(id.is_null(), "{combination:?} {report}"),
-            HostEra::Modern => assert_eq!(*id, streams, "{combination:?} {report}"),
+            HostEra::Legacy => assert!(id.is_null(), "{combination:?} {notification}"),
+            HostEra::Modern => assert_eq!(*id, streams, "{combination:?} {notification}"),
         }
         let updated =
             json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}});
         server.push(&updated);
-        let report = host.heard("notifications/resources/updated").await;
-        assert_eq!(report["params"]["uri"], uri, "{combination:?}");
+        let notification = host.heard("notifications/resources/updated").await;
+        assert_eq!(notification["params"]["uri"], uri, "{combination:?}");
         if combination.0 == HostEra::Modern {
             host.tell("notifications/cancelled", Some(json!({"requestId": streams})));
             host.call("echo", json!({"text": "x"})).await;
@@ -308,8 +308,8 @@ async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_
             host.heard("notifications/progress").await;
             server.push(&message("info"));
             server.push(&message("error"));
-            let report = host.heard("notifications/message").await;
-            assert_eq!(report["params"]["level"], "error");
+            let notification = host.heard("notifications/message").await;
+            assert_eq!(notification["params"]["level"], "error");
             host.tell("notifications/cancelled", Some(json!({"requestId": id})));
             // Written during the call, and read after its answer, which came by another stream.
             host.call("echo", json!({"text": "x"})).await;

@@ -12,10 +12,10 @@ use crate::support::{HostEra, Setup};
 const CHAIN: &str = "a~0000000000000001";
 
 /// Remembers what was told, and turns away the host that told something.
-fn opening(report: &Arc<Mutex<Vec<Option<String>>>>) -> Opening {
-    let report = report.clone();
+fn opening(chains: &Arc<Mutex<Vec<Option<String>>>>) -> Opening {
+    let chains = chains.clone();
     Arc::new(move |chain| {
-        report.lock().unwrap().push(chain.clone());
+        chains.lock().unwrap().push(chain.clone());
         let answer = match chain {
             Some(_) => Err(Reason::self_reference("f:1: leads back to itself: a → a")),
             None => Ok(()),
@@ -40,8 +40,8 @@ fn first_words(era: HostEra) -> (&'static str, serde_json::Value) {
 async fn s_b2_a_host_that_runs_under_the_entry_is_turned_away_in_either_era() {
     for era in [HostEra::Legacy, HostEra::Modern] {
         let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
-        let report = Arc::new(Mutex::new(Vec::new()));
-        let mut host = Setup::new(server.url()).opening(opening(&report)).start_silent(era);
+        let chains = Arc::new(Mutex::new(Vec::new()));
+        let mut host = Setup::new(server.url()).opening(opening(&chains)).start_silent(era);
         let (method, params) = first_words(era);
         let error = host.refused(method, params).await;
         assert_eq!(error["data"]["reason"]["code"], "self-reference", "{error:#}");
@@ -49,7 +49,7 @@ async fn s_b2_a_host_that_runs_under_the_entry_is_turned_away_in_either_era() {
         assert_eq!(error["data"]["mayHaveRun"], false);
         // Without being asked to: each turn of a loop ends by itself.
         assert_eq!(host.ended().await.0, EndReason::TurnedAway);
-        assert_eq!(*report.lock().unwrap(), [Some(CHAIN.to_owned())]);
+        assert_eq!(*chains.lock().unwrap(), [Some(CHAIN.to_owned())]);
         assert_eq!(server.recorder().requests().len(), 0, "nothing is connected to");
     }
 }
@@ -58,11 +58,11 @@ async fn s_b2_a_host_that_runs_under_the_entry_is_turned_away_in_either_era() {
 async fn s_b2_what_a_host_tells_is_for_this_machine_and_asked_once() {
     for era in [HostEra::Legacy, HostEra::Modern] {
         let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
-        let report = Arc::new(Mutex::new(Vec::new()));
+        let chains = Arc::new(Mutex::new(Vec::new()));
         let admits: Opening = {
-            let report = report.clone();
+            let chains = chains.clone();
             Arc::new(move |chain| {
-                report.lock().unwrap().push(chain);
+                chains.lock().unwrap().push(chain);
                 Box::pin(std::future::ready(Ok(())))
             })
         };
@@ -70,7 +70,7 @@ async fn s_b2_what_a_host_tells_is_for_this_machine_and_asked_once() {
         let (method, params) = first_words(era);
         host.ask(method, params).await;
         host.call("echo", json!({"text": "x"})).await;
-        assert_eq!(*report.lock().unwrap(), [Some(CHAIN.to_owned())]);
+        assert_eq!(*chains.lock().unwrap(), [Some(CHAIN.to_owned())]);
         for request in server.recorder().requests() {
             assert!(!String::from_utf8_lossy(&request.body).contains("chain"), "{request:?}");
         }

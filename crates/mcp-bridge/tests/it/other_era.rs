@@ -119,12 +119,12 @@ async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era
                 "jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": URI},
             });
             assert_eq!(server.push(&updated), 1, "{case}");
-            let report = [
+            let notification = [
                 host.heard("notifications/tools/list_changed").await,
                 host.heard("notifications/resources/updated").await,
             ];
-            for report in report {
-                assert_eq!(report["params"]["_meta"][META_SUBSCRIPTION].as_i64(), stream, "{case} {report}");
+            for notification in notification {
+                assert_eq!(notification["params"]["_meta"][META_SUBSCRIPTION].as_i64(), stream, "{case} {notification}");
             }
             let answer = answered(&mut host, host_era).await;
             assert!(text_of(&answer).contains("octocat"), "{case} {answer}");

@@ -139,7 +139,7 @@ async fn approve_one<'a>(
     let (folder, allowed) = (offer.folder(), Some(offer.allowed));
     let document = ApprovalDocument { schema_version: 1, name, folder, approved, changed, allowed };
     match agreement {
-        Ok(()) => Ok(report(app, document)),
+        Ok(()) => Ok(print_decision(app, document)),
         Err(error) => Err(Undecided { error, seen: Some(Box::new(document)) }),
     }
 }
@@ -162,7 +162,7 @@ fn reject_one<'a>(
     }
     let folder = config.project.trust_folder();
     let changed = store(config)?.reject(folder, name).map_err(|e| not_kept(&e))?;
-    Ok(report(
+    Ok(print_decision(
         app,
         ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None },
     ))
@@ -174,7 +174,7 @@ fn distinct(names: &[String]) -> impl Iterator<Item = &str> {
 }
 
 /// Tells people at once what was decided; programs get it with the rest.
-fn report<'a>(app: &App, document: ApprovalDocument<'a>) -> ApprovalDocument<'a> {
+fn print_decision<'a>(app: &App, document: ApprovalDocument<'a>) -> ApprovalDocument<'a> {
     if !app.json {
         let text = is_decided(document.name, document.folder, document.approved, document.changed);
         app.output.out(&behind("", &text, app.style().room()));

@@ -142,10 +142,10 @@ pub(super) async fn of_all(app: &App, loaded: &LoadedConfig) -> Result<Vec<serde
         .buffered(app.remote_batch())
         .collect::<Vec<_>>()
         .await;
-    let report = |examined: Result<ExaminedServer, CliError>| {
+    let document = |examined: Result<ExaminedServer, CliError>| {
         examined.map(|examined| serde_json::to_value(server_row(&examined, true)).unwrap_or_default())
     };
-    examined.into_iter().map(report).collect()
+    examined.into_iter().map(document).collect()
 }
 
 async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<ExaminedServer, CliError> {
@@ -177,14 +177,14 @@ fn sessions_check(row: &Row) -> Check {
     let sessions = &row.sessions;
     let own =
         sessions.iter().filter(|session| !matches!(session.shared, Some(SharingRole::Guest { .. }))).count();
-    let report = match (sessions.len(), own) {
+    let count_text = match (sessions.len(), own) {
         (0, _) => return Check::new(topic, CheckState::Skipped, "none is live"),
         (1, _) => "1 is live".to_owned(),
         (count, 1) => format!("{count} are live, on 1 connection"),
         (count, own) => format!("{count} are live, on {own} connections"),
     };
     let lines = sessions.iter().map(session_text);
-    let check = lines.fold(Check::new(topic, CheckState::Good, report), Check::with);
+    let check = lines.fold(Check::new(topic, CheckState::Good, count_text), Check::with);
     let is_other = |session: &&Session| session.status != serde_json::json!(row.status);
     match sessions.iter().find(is_other) {
         // It has seen something else than this examination, and finds out by itself or when it is told.

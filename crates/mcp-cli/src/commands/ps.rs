@@ -92,12 +92,12 @@ fn foot(sessions: &[Session], style: Style) -> String {
         (count(|status| status == "failed"), "failed"),
         (count(|status| status == "pending"), "pending"),
     ];
-    let report = groups.iter().filter(|(count, _)| *count > 0);
-    let report: Vec<String> = report.map(|(count, what)| format!("{count} {what}")).collect();
+    let counts = groups.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
     let noun = if sessions.len() == 1 { "session" } else { "sessions" };
     let pid = sessions.first().map_or(0, |session| session.session);
     let parts = [
-        format!("{} {noun}: {}", sessions.len(), report.join(", ")),
+        format!("{} {noun}: {}", sessions.len(), counts.join(", ")),
         format!("mcplink logs {pid}"),
         format!("mcplink stop {pid}"),
     ];

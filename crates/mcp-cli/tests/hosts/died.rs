@@ -67,12 +67,12 @@ async fn survives_a_death(server: &RealServer) {
     let endless = &server.surface().endless;
     let victim = *started().last().unwrap();
     let began = Instant::now();
-    let (report, ()) = tokio::join!(call(&host, endless), async {
+    let (answer, ()) = tokio::join!(call(&host, endless), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         kill(victim).await;
     });
-    let report = report.unwrap_err();
-    assert!(report.contains("SIGKILL") && began.elapsed() < PATIENCE, "{report}");
+    let answer = answer.unwrap_err();
+    assert!(answer.contains("SIGKILL") && began.elapsed() < PATIENCE, "{answer}");
     works(&host, echo).await;
     let after = started();
     assert!(

@@ -70,8 +70,8 @@ async fn survives_a_restart(server: &RealServer, over: &str) {
     drop(running);
     running = server.start_http();
     tap.lead_to(&running.url()).unwrap();
-    let report = call(&host, echo).await;
-    assert!(report.is_ok(), "the next call: {report:?}\n{}", running.log());
+    let answer = call(&host, echo).await;
+    assert!(answer.is_ok(), "the next call: {answer:?}\n{}", running.log());
 
     // Missed by a call, which says so, and found by one of the next. Where the stream is the session, a call waits for half
     // a minute for another one; that is told elsewhere.

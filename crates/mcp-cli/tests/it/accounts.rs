@@ -127,9 +127,9 @@ fn the_account_is_that_of_the_command_then_of_the_project_then_of_the_entry() {
     let desk = Desk::new();
     let mut setting = Setting::of("s", http(&desk.server));
     for account in [&[][..], &["--account", "work"], &["--account", "home"]] {
-        let report = desk.run(&setting, &[&["login", "s"], account].concat(), 0).stdout;
-        let named = account.last().is_none_or(|account| report.contains(&format!("account {account},")));
-        assert!(named, "{report}");
+        let output = desk.run(&setting, &[&["login", "s"], account].concat(), 0).stdout;
+        let named = account.last().is_none_or(|account| output.contains(&format!("account {account},")));
+        assert!(named, "{output}");
     }
     let own = desk.sent(&setting, &[]);
     let (work, home) =
@@ -146,9 +146,9 @@ fn the_account_is_that_of_the_command_then_of_the_project_then_of_the_entry() {
     setting.home.write(".config/mcplink/mcp.json", overrides.to_string()).unwrap();
     assert_eq!(desk.sent(&setting, &[]), home);
     assert_eq!(desk.sent(&setting, &["--account", "work"]), work);
-    let report = desk.run(&setting, &["get", "s"], 0).stdout;
-    assert!(report.contains("account") && report.contains("home"), "{report}");
-    assert!(report.contains("signed in") && report.contains("  yes, account home"), "{report}");
+    let shown = desk.run(&setting, &["get", "s"], 0).stdout;
+    assert!(shown.contains("account") && shown.contains("home"), "{shown}");
+    assert!(shown.contains("signed in") && shown.contains("  yes, account home"), "{shown}");
     assert_eq!(account_of(&desk.run(&setting, &["status", "s", "--json"], 0).json()), "home");
     let listed = desk.run(&setting, &["list", "--json", "--account", "work"], 0).json();
     assert_eq!(account_of(&listed), "work");
@@ -308,9 +308,9 @@ fn many_sign_ins_come_one_after_the_other_and_all_are_those_that_want_one() {
         .with("t", http(&second))
         .with("open", http(&open))
         .with("local", json!({ "command": "cat" }));
-    let report = desk.run(&setting, &["login", "s", "t"], 0);
-    assert!(report.stdout.contains("signed in to s") && report.stdout.contains("signed in to t"), "{report}");
-    assert!(report.stderr.contains("2 of 2 signed in"), "{report}");
+    let output = desk.run(&setting, &["login", "s", "t"], 0);
+    assert!(output.stdout.contains("signed in to s") && output.stdout.contains("signed in to t"), "{output}");
+    assert!(output.stderr.contains("2 of 2 signed in"), "{output}");
     desk.run(&setting, &["logout", "t"], 0);
     let document = desk.run(&setting, &["login", "--all", "--json"], 0).json();
     let names: Vec<_> = document["signIns"].as_array().unwrap().iter().map(|row| &row["name"]).collect();

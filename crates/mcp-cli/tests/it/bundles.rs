@@ -47,9 +47,9 @@ fn fh_h5_a_bundle_is_what_its_format_says_and_leads_to_the_server() {
     let out = TempHome::new().unwrap();
     let file = out.project().join("t.mcpb");
     let line = ["wrap", "claude-desktop", "tickets", "--mcpb", file.to_str().unwrap()];
-    let report = setting.run(&line, 0);
-    assert!(report.stdout.contains("asks for TICKETS_AUTHORIZATION when it is installed"), "{report}");
-    assert!(report.stderr.contains("timeout of tickets is not in it"), "{report}");
+    let output = setting.run(&line, 0);
+    assert!(output.stdout.contains("asks for TICKETS_AUTHORIZATION when it is installed"), "{output}");
+    assert!(output.stderr.contains("timeout of tickets is not in it"), "{output}");
     let archive = fs::read(&file).unwrap();
     assert_eq!(names(&archive), ["manifest.json", "server/mcplink"]);
     assert!(setting.run(&line, 2).stderr.contains("is there already"));
@@ -98,8 +98,8 @@ fn fh_h5_what_makes_no_bundle_is_said_and_nothing_is_written() {
         (&["wrap", "claude-desktop", "wbe", "--mcpb", "x.mcpb"], "did you mean \"web\"?"),
         (&["wrap", "claude-desktop", "web", "--mcpb", "none/x.mcpb"], "could not write"),
     ] {
-        let report = setting.run(line, 2);
-        assert!(report.stderr.contains(says), "{line:?}: {report}");
+        let output = setting.run(line, 2);
+        assert!(output.stderr.contains(says), "{line:?}: {output}");
     }
     let dry =
         setting.run(&["wrap", "claude-desktop", "web", "--mcpb", "x.mcpb", "--dry-run", "--json"], 0).json();

@@ -212,8 +212,8 @@ fn doctor_of_all_tells_of_broken_files_of_other_hosts_too() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("s", http(&server));
     setting.home.write(".cursor/mcp.json", "{ \"mcpServers\": {").unwrap();
-    let report = setting.run(&["doctor"], 0);
-    assert!(report.stderr.contains(".cursor/mcp.json"), "{report}");
+    let output = setting.run(&["doctor"], 0);
+    assert!(output.stderr.contains(".cursor/mcp.json"), "{output}");
     let problems = setting.run(&["doctor", "--json"], 0).json()["problems"].to_string();
     assert!(problems.contains(".cursor/mcp.json"), "{problems}");
     let one = setting.run(&["doctor", "s"], 0);

@@ -84,7 +84,7 @@ fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start
     let mut bridge = setting.mcplink(&["bridge", "s"]).env("T", "canary-old").start();
     crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
     crate::bridge::response(&bridge, 0);
-    let report = |answer: &Value| {
+    let assert_names_the_variable = |answer: &Value| {
         let (message, next) =
             (answer["error"]["message"].as_str().unwrap(), &answer["error"]["data"]["next"]);
         assert!(
@@ -94,14 +94,14 @@ fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start
         let next = next.as_str().unwrap();
         assert!(next.starts_with("correct `headers` of s in /"), "reconnect would change nothing: {next}");
     };
-    report(&crate::bridge::echo(&mut bridge, 1));
+    assert_names_the_variable(&crate::bridge::echo(&mut bridge, 1));
     // The variable is another one by now, and a status query has it.
     let reconnected = setting.mcplink(&["reconnect", "s", "--json"]).env("T", "the-right-one").run();
     let row = crate::setting::row(&reconnected.json(), "s");
     assert_eq!(row["status"], "connected", "{row:#}");
     assert_eq!(row["reconnected"][0]["status"], "needs-auth", "{row:#}");
     assert!(row["reconnected"].to_string().contains("only a new start"), "{row:#}");
-    report(&crate::bridge::echo(&mut bridge, 2));
+    assert_names_the_variable(&crate::bridge::echo(&mut bridge, 2));
     bridge.wait().expect_code(0);
     // One that only looks has no age, and one without a variable has nothing to start again for.
     let message = setting.mcplink(&["status", "s"]).env("T", "canary-old").run().expect_code(3).stdout;

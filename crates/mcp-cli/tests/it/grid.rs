@@ -423,8 +423,8 @@ fn s_m11_k5_a_minted_token_is_hidden_where_a_live_server_calls_itself_by_it() {
         {
             let program = setting.mcplink(&[command, &["-vv"]].concat()).env("CANARY", &secret);
             let output = program.env("RUST_LOG", "trace").run();
-            let report = output.expect_code(0).stdout;
-            assert!(command != ["status", "one", "--json"] || report.contains("[redacted]"), "{report}");
+            let shown = output.expect_code(0).stdout;
+            assert!(command != ["status", "one", "--json"] || shown.contains("[redacted]"), "{shown}");
         }
         bridge.close_stdin();
         std::thread::sleep(std::time::Duration::from_millis(300));
@@ -508,8 +508,8 @@ fn s_n09_s_n10_s_n12_k5_no_spelling_on_stderr_gets_through() {
                 .env("CANARY", &secret)
                 .env("INHERITED_KEY", &secret)
                 .run();
-            let report = ["the key", "fails"].iter().any(|words| output.stdout.contains(words));
-            assert!(report, "{place}, nothing was told: {output}");
+            let is_shown = ["the key", "fails"].iter().any(|words| output.stdout.contains(words));
+            assert!(is_shown, "{place}, nothing was told: {output}");
         }
     }
     // One that runs, too.

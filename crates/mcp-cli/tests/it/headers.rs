@@ -39,10 +39,10 @@ fn f026_a_refused_authorization_shows_its_http_status_and_starts_no_oauth() {
         (&json!("needs-auth"), &json!("unauthorized"))
     );
     assert_eq!(status["reason"]["httpStatus"], 401);
-    let report = setting.run(&["status"], 3).stdout;
+    let table = setting.run(&["status"], 3).stdout;
     assert!(
-        report.contains("refused the headers of the configuration") && report.contains("(401)"),
-        "{report}"
+        table.contains("refused the headers of the configuration") && table.contains("(401)"),
+        "{table}"
     );
     assert_always_sent(&server, "authorization");
 }

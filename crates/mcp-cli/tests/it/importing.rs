@@ -158,21 +158,21 @@ fn fh_h5_what_becomes_of_an_entry_by_being_taken_over_is_told() {
     setting.home.write_project(".cursor/mcp.json", entry("shared", false)).unwrap();
     let shown = setting.run(&["import"], 0).stdout;
     let folder = setting.home.project().display().to_string();
-    let report = format!("the folder that Cursor has open is {folder} now, and stays that once taken over");
-    assert_eq!(shown.matches(&report).count(), 1, "a project's own file means this folder: {shown}");
+    let sentence = format!("the folder that Cursor has open is {folder} now, and stays that once taken over");
+    assert_eq!(shown.matches(&sentence).count(), 1, "a project's own file means this folder: {shown}");
     assert_eq!(shown.matches("switched off in Cursor, and here as well").count(), 1, "{shown}");
 }
 
 #[test]
 fn fh_h5_without_a_terminal_nothing_is_asked_and_the_command_is_told() {
     let setting = published("host_zed");
-    let report = setting.run(&["import"], 0);
-    assert!(report.stdout.starts_with("found  servers  new   same  differs\n"), "{report}");
+    let output = setting.run(&["import"], 0);
+    assert!(output.stdout.starts_with("found  servers  new   same  differs\n"), "{output}");
     assert!(
-        report.stdout.contains("Zed       3        3     0     0     ~/.config/zed/settings.json"),
-        "{report}"
+        output.stdout.contains("Zed       3        3     0     0     ~/.config/zed/settings.json"),
+        "{output}"
     );
-    assert!(report.stdout.contains("nothing is written yet; to do it: mcplink import --yes"), "{report}");
+    assert!(output.stdout.contains("nothing is written yet; to do it: mcplink import --yes"), "{output}");
     let dry = setting.run(&["import", "zed", "--dry-run"], 0);
     assert!(dry.stdout.contains("to do it: mcplink import zed --yes"), "{dry}");
     assert_eq!(own(&setting), json!({}));
@@ -227,11 +227,11 @@ fn fh_h5_another_server_of_a_name_is_shown_and_replaced_only_when_it_is_named() 
     setting.home.write(OWN, ours).unwrap();
     let theirs = json!({"mcpServers": {"wiki": {"url": "https://b.example/mcp"}}});
     setting.home.write(".cursor/mcp.json", theirs.to_string()).unwrap();
-    let report = setting.run(&["import", "--yes"], 0);
-    assert!(report.stdout.contains("another server has its name (~/.config/mcplink/mcp.json:4)"), "{report}");
-    assert!(report.stdout.contains("-     \"url\": \"https://a.example/mcp\""), "{report}");
-    assert!(report.stdout.contains("+     \"url\": \"https://b.example/mcp\""), "{report}");
-    assert!(report.stdout.contains("mcplink import cursor --name wiki --yes"), "{report}");
+    let output = setting.run(&["import", "--yes"], 0);
+    assert!(output.stdout.contains("another server has its name (~/.config/mcplink/mcp.json:4)"), "{output}");
+    assert!(output.stdout.contains("-     \"url\": \"https://a.example/mcp\""), "{output}");
+    assert!(output.stdout.contains("+     \"url\": \"https://b.example/mcp\""), "{output}");
+    assert!(output.stdout.contains("mcplink import cursor --name wiki --yes"), "{output}");
     assert_eq!(fs::read_to_string(setting.home.home().join(OWN)).unwrap(), ours);
     let _ = setting.run(&["import", "--name", "wiki", "--yes"], 0);
     let text = fs::read_to_string(setting.home.home().join(OWN)).unwrap();
@@ -247,9 +247,9 @@ fn fh_h5_another_server_of_a_name_is_shown_and_replaced_only_when_it_is_named() 
 #[test]
 fn fh_h5_what_a_host_asks_for_is_a_variable_and_its_value_is_in_no_file() {
     let setting = published("host_vscode");
-    let report = setting.run(&["import", "vscode", "--name", "wiki", "--yes"], 0);
-    assert!(report.stderr.contains("set WIKI_KEY wherever mcplink runs"), "{report}");
-    assert!(!report.stderr.contains("set REGION"), "it has a value of its own: {report}");
+    let output = setting.run(&["import", "vscode", "--name", "wiki", "--yes"], 0);
+    assert!(output.stderr.contains("set WIKI_KEY wherever mcplink runs"), "{output}");
+    assert!(!output.stderr.contains("set REGION"), "it has a value of its own: {output}");
     let wiki = &own(&setting)["mcpServers"]["wiki"];
     assert_eq!(wiki["headers"]["Authorization"], "Bearer ${WIKI_KEY}");
     // A secret that stands in a host's file is copied, never shown, and told.
@@ -258,9 +258,9 @@ fn fh_h5_what_a_host_asks_for_is_a_variable_and_its_value_is_in_no_file() {
     let entry =
         json!({"mcpServers": {"x": {"url": "https://x.example/mcp", "headers": {"X-Api-Key": token}}}});
     setting.home.write(".cursor/mcp.json", entry.to_string()).unwrap();
-    let report =
+    let output =
         setting.mcplink(&["import", "--yes"]).may_hold_secrets(format!("home/{OWN}")).run().expect_code(0);
-    assert!(report.stderr.contains("X-Api-Key of x is a secret"), "{report}");
+    assert!(output.stderr.contains("X-Api-Key of x is a secret"), "{output}");
     assert_eq!(own(&setting)["mcpServers"]["x"]["headers"]["X-Api-Key"], json!(token));
     #[cfg(unix)]
     {

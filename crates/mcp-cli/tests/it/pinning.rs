@@ -46,9 +46,9 @@ fn s_m17_no_tool_is_used_before_a_person_approved_it_and_each_look_says_how() {
     let setting = Setting::of("x", pinned(&server));
     let listed = setting.run(&["tools", "x", "--json"], 0);
     assert!(names(&listed.json()).is_empty(), "{listed}");
-    let report = setting.run(&["tools", "x"], 0);
-    assert!(report.stderr.contains("2 tools are withheld from x"), "{report}");
-    assert!(report.stderr.contains("next: mcplink approve-tools x"), "{report}");
+    let output = setting.run(&["tools", "x"], 0);
+    assert!(output.stderr.contains("2 tools are withheld from x"), "{output}");
+    assert!(output.stderr.contains("next: mcplink approve-tools x"), "{output}");
     let refused = setting.run(&["call", "x", "send", "to=me"], 3);
     assert!(refused.stderr.contains("send is not approved: no tool of this name was"), "{refused}");
     assert!(refused.stderr.contains("next: mcplink approve-tools x"), "{refused}");

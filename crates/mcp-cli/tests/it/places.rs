@@ -201,25 +201,25 @@ fn s_k7_a_file_beyond_its_limit_is_named_with_it() {
 
     let setting = Setting::new();
     huge(&at(&setting, ".claude.json"), 32);
-    let report = setting.run(&["list"], 2).stderr;
-    assert!(report.contains(".claude.json: it is larger than 32 MiB"), "{report}");
+    let output = setting.run(&["list"], 2).stderr;
+    assert!(output.contains(".claude.json: it is larger than 32 MiB"), "{output}");
 
     let setting = Setting::of("web", http(&server));
     let trust = setting.home.state_dir().join("trust.json");
     for (path, mebibytes) in [(setting.home.project().join(".mcp.json"), 4), (trust, 8)] {
         huge(&path, mebibytes);
-        let report = setting.run(&["list"], 2);
+        let output = setting.run(&["list"], 2);
         let said = format!("{}: it is larger than {mebibytes} MiB", path.file_name().unwrap().display());
-        assert!(report.stderr.contains(&said) && report.stdout.contains("web"), "{report}");
+        assert!(output.stderr.contains(&said) && output.stdout.contains("web"), "{output}");
         fs::remove_file(path).unwrap();
     }
 
     let authorities = setting.home.root().join("ca.pem");
     huge(&authorities, 16);
     let variable = authorities.to_string_lossy().into_owned();
-    let report =
+    let output =
         setting.mcplink(&["status", "web"]).env("NODE_EXTRA_CA_CERTS", variable).run().expect_code(0);
-    assert!(report.stderr.contains("ca.pem, which cannot be read: it is larger than 16 MiB"), "{report}");
+    assert!(output.stderr.contains("ca.pem, which cannot be read: it is larger than 16 MiB"), "{output}");
 
     // Git's pointers are for other programs: one that cannot be one is passed over.
     huge(&setting.home.project().join(".git"), 1);
@@ -228,6 +228,6 @@ fn s_k7_a_file_beyond_its_limit_is_named_with_it() {
     let variables = setting.home.project().join("big.env");
     fs::File::create(&variables).unwrap().set_len((256 << 10) + 1).unwrap();
     let entry = json!({ "command": "true", "envFile": variables.to_string_lossy() });
-    let report = Setting::of("local", entry).mcplink(&["status", "local"]).run().expect_code(2);
-    assert!(report.stdout.contains("big.env: it is larger than 256 KiB"), "{report}");
+    let output = Setting::of("local", entry).mcplink(&["status", "local"]).run().expect_code(2);
+    assert!(output.stdout.contains("big.env: it is larger than 256 KiB"), "{output}");
 }

@@ -227,11 +227,11 @@ fn fa_a11_a12_a27_values_of_another_type_are_told_by_their_place() {
         .with("string", json!({"command": "x", "args": "-y pkg"}))
         .with("itself", json!({"command": "x", "env": {"BASE": "/b", "DIR": "${BASE}/d"}}));
     let output = setting.mcplink(&["validate"]).run();
-    let report = format!("{}{}", output.stdout, output.stderr);
+    let problems = format!("{}{}", output.stdout, output.stderr);
     for place in ["number.env.PORT", "null.env.A", "arg.args[1]", "string.args", "itself.env.DIR"] {
-        assert!(report.contains(place), "{place}: {report}");
+        assert!(problems.contains(place), "{place}: {problems}");
     }
-    assert!(report.contains("BASE"), "{report}");
+    assert!(problems.contains("BASE"), "{problems}");
 }
 
 #[test]
@@ -317,10 +317,10 @@ fn fa_a22_a23_a_bridge_starts_a_server_again_that_died_in_a_call_or_while_idle()
     // While idle, by another hand.
     let pid = starts(&setting)[1];
     let changes = |text: &str| text.matches("notifications/tools/list_changed").count();
-    let report = changes(&host.bridge.stdout());
+    let before = changes(&host.bridge.stdout());
     assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     // It comes back by itself within a second or so, and its list may be another one.
-    host.bridge.wait_for_stdout("the change of the list", |text| changes(text) > report);
+    host.bridge.wait_for_stdout("the change of the list", |text| changes(text) > before);
     host.works();
     assert_eq!(starts(&setting).len(), 3);
     drop(host.bridge.wait().expect_code(0));

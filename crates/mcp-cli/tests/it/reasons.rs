@@ -437,9 +437,9 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
         // An entry that cannot be used is one of the configuration; no step is.
         let is_usage = exit == 2 && output.stderr.contains("mcplink --help");
         assert!(!is_usage, "{code}: {step} is no command: {output}");
-        let report = facts(&output);
-        assert!(!report.is_subset(&known), "{code}: {step} says nothing new: {output}");
-        known.extend(report);
+        let learnt = facts(&output);
+        assert!(!learnt.is_subset(&known), "{code}: {step} says nothing new: {output}");
+        known.extend(learnt);
         next = step_of(&output);
         run.push(step);
     }
@@ -453,8 +453,8 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
             assert_eq!(now["status"], "connected", "{code}: after {run:?}: {now:#}");
         }
         End::Says(words) => {
-            let report = next.unwrap_or_default();
-            assert!(report.starts_with(words) && report.contains("settings.json:1"), "{code}: {report}");
+            let step = next.unwrap_or_default();
+            assert!(step.starts_with(words) && step.contains("settings.json:1"), "{code}: {step}");
             // What forbids it stands in every other look at it, and it is never contacted.
             for look in [&["get", "s"][..], &["call", "s", "echo"], &["doctor", "s"], &["reconnect", "s"]] {
                 let output = situation.run(look);

@@ -128,8 +128,8 @@ impl Shared {
     fn words(&self, sent: &BTreeMap<String, String>) -> String {
         let issued = self.issued.lock().unwrap();
         let secret = sent.iter().filter(|(name, _)| SECRET.contains(&name.as_str()));
-        let report: Vec<&str> = secret.chain(issued.iter()).map(|(_, secret)| secret.as_str()).collect();
-        format!("no: {}", report.join(", "))
+        let secrets: Vec<&str> = secret.chain(issued.iter()).map(|(_, secret)| secret.as_str()).collect();
+        format!("no: {}", secrets.join(", "))
     }
 
     fn converse(&self, mut client: TcpStream, address: SocketAddr) -> Option<()> {

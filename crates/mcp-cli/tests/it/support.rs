@@ -103,11 +103,11 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     };
     // The harness looks for each secret in the output, and in every file that appeared.
     let output = run(&["-o", "bundle.json", "--yes", "--json"]).run().expect_code(0);
-    let report = output.json();
+    let document = output.json();
     let file = setting.home.project().join("bundle.json");
-    assert_eq!(report["file"], file.to_string_lossy().as_ref());
+    assert_eq!(document["file"], file.to_string_lossy().as_ref());
     let text = fs::read_to_string(&file).unwrap();
-    assert_eq!(report["bytes"], text.len());
+    assert_eq!(document["bytes"], text.len());
     for secret in &known {
         assert!(!text.contains(secret.as_str()), "{secret}");
     }

@@ -219,9 +219,9 @@ fn an_administrators_exclusive_file_bars_urls_and_says_so() {
     request.addresses.push(mcp_config::Address::new("https://h.example/mcp", []).unwrap());
     let config = mcp_config::Config::load(&request);
     assert!(config.entry("https://h.example/mcp").is_none());
-    let report: Vec<&str> = config.problems.iter().map(|problem| &*problem.message).collect();
+    let messages: Vec<&str> = config.problems.iter().map(|problem| &*problem.message).collect();
     assert!(
-        report.iter().any(|message| message.contains("a server by its URL cannot be used")),
-        "{report:?}"
+        messages.iter().any(|message| message.contains("a server by its URL cannot be used")),
+        "{messages:?}"
     );
 }

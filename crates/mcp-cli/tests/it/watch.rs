@@ -98,11 +98,11 @@ fn fh_h12_a_server_that_dies_and_comes_back_is_shown() {
     server.always(Answer::Honest);
     until(&watch, "web", "connected");
     // A process that ends is started again, and told by another connection.
-    let report = statuses(&watch, "local").len();
+    let before = statuses(&watch, "local").len();
     let killed = pids(&setting)[0];
     std::process::Command::new("kill").arg(killed.to_string()).status().unwrap();
     let began = Instant::now();
-    while statuses(&watch, "local").len() == report || pids(&setting).len() < 2 {
+    while statuses(&watch, "local").len() == before || pids(&setting).len() < 2 {
         assert!(began.elapsed() < HEARD, "it is not noticed: {}", watch.stdout());
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -74,8 +74,8 @@ fn fa_a44_certificates_that_are_not_checked_are_told_at_each_use_and_never_by_a_
         let output = setting.run(command, 0);
         assert!(is_loud(&output), "{command:?}: {output}");
     }
-    let report = setting.run(&["status", "web", "--json"], 0).json()["problems"].to_string();
-    assert!(report.contains("insecureSkipVerify"), "{report}");
+    let problems = setting.run(&["status", "web", "--json"], 0).json()["problems"].to_string();
+    assert!(problems.contains("insecureSkipVerify"), "{problems}");
     let url = format!("https://localhost:{port}/mcp");
     assert!(is_loud(&setting.run(&["ping", &url, "--insecure-skip-verify"], 0)));
     // A repository does not say it for the person.
@@ -184,8 +184,8 @@ fn fa_a92_openssl_is_shown_the_certificate_and_what_it_refuses_is_told() {
         let setting = Setting::of("s", at(port, json!({ "tls": tls })));
         let command = setting.mcplink(&["status", "s", "--json"]).env("MCP_TIMEOUT", "1500");
         let reason = row(&command.run().json(), "s")["reason"].clone();
-        let report = reason["message"].as_str().unwrap();
-        assert!(reason["code"] == code && report.contains(said), "{certificate}: {reason:#}");
+        let message = reason["message"].as_str().unwrap();
+        assert!(reason["code"] == code && message.contains(said), "{certificate}: {reason:#}");
     }
 }
 

@@ -70,9 +70,9 @@ impl<'a> Served<'a> {
         format!("X-Mcplink-Token: {}\r\n", body["token"].as_str().unwrap())
     }
 
-    /// What is told until a document is like this.
+    /// What the page is sent until a document is as wanted, with the whole text until then.
     #[track_caller]
-    pub(crate) fn report(&self, token: &str, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
+    pub(crate) fn wait_for_document(&self, token: &str, is_it: impl Fn(&Value) -> bool) -> (Value, String) {
         let mut stream = self.connect();
         let host = format!("Host: 127.0.0.1:{}\r\n", self.port);
         stream.write_all(format!("GET /events HTTP/1.1\r\n{host}{token}\r\n").as_bytes()).unwrap();
@@ -140,16 +140,16 @@ fn s_w1_strangers_learn_nothing_and_do_nothing_and_do_not_keep_others_out() {
     // Connections that say nothing, and more of them than are kept.
     let silent: Vec<TcpStream> = (0..200).map(|_| served.connect()).collect();
     let is_down = |document: &Value| server(document, "tickets")["status"] == "needs-auth";
-    let (document, text) = served.report(&token, is_down);
+    let (document, text) = served.wait_for_document(&token, is_down);
     assert_eq!(server(&document, "files")["status"], "connected", "nothing of that was done: {document}");
     drop(silent);
     // What it does, it does; its helper runs, and its header is sent.
     let ran = helper.runs();
     assert_eq!(served.post("/act", &token, r#"{"act":"key","server":"tickets","key":"r"}"#).0, 202);
-    let (_, more) = served.report(&token, |document| document["message"] == "tickets: needs-auth");
+    let (_, more) = served.wait_for_document(&token, |document| document["message"] == "tickets: needs-auth");
     assert!(helper.runs() > ran);
     assert_eq!(served.post("/act", &token, r#"{"act":"key","server":"tickets","key":"h"}"#).0, 202);
-    let (_, helped) = served.report(&token, |document| document["panel"]["stage"] == "ended");
+    let (_, helped) = served.wait_for_document(&token, |document| document["panel"]["stage"] == "ended");
     assert!(helped.contains("mcplink headers tickets --run"), "{helped}");
     for (place, text) in
         [("the page", &page), ("events", &text), ("more events", &more), ("a command", &helped)]
@@ -158,7 +158,7 @@ fn s_w1_strangers_learn_nothing_and_do_nothing_and_do_not_keep_others_out() {
     }
     assert!(setting.home.snapshot().paths().count() <= before.paths().count() + 4, "looking keeps nothing");
     assert_eq!(served.post("/act", &token, press).0, 202);
-    served.report(&token, |document| server(document, "files")["status"] == "disabled");
+    served.wait_for_document(&token, |document| server(document, "files")["status"] == "disabled");
     served.running.signal("INT");
     let output = served.running.wait().expect_code(130);
     assert!(
@@ -244,12 +244,12 @@ fn s_w1_what_was_shown_is_agreed_to_and_what_it_became_meanwhile_is_not() {
     let served = Served::start(&setting);
     let token = served.token();
     let act = |body: Value| served.post("/act", &token, &body.to_string()).0;
-    let report = |is_it: &dyn Fn(&Value) -> bool| served.report(&token, is_it).0;
-    report(&|document| server_is(document, "db", "pending"));
+    let wait_for = |is_it: &dyn Fn(&Value) -> bool| served.wait_for_document(&token, is_it).0;
+    wait_for(&|document| server_is(document, "db", "pending"));
     // What is confirmed without having been shown is nothing, and neither is a stranger's word.
     assert_eq!(act(json!({ "act": "confirm", "mark": 1 })), 202);
     assert_eq!(act(json!({ "act": "key", "server": "db", "key": "a" })), 202);
-    let shown = report(&|document| document["panel"]["stage"] == "offers");
+    let shown = wait_for(&|document| document["panel"]["stage"] == "offers");
     let text = shown["panel"]["lines"].to_string();
     assert!(text.contains("/mcp") && text.contains(".mcp.json:"), "{shown:#}");
     let wrong = format!("X-Mcplink-Token: {}\r\n", "0".repeat(64));
@@ -265,7 +265,7 @@ fn s_w1_what_was_shown_is_agreed_to_and_what_it_became_meanwhile_is_not() {
     let changed = json!({ "mcpServers": { "db": http(&other) } });
     setting.home.write_project(".mcp.json", changed.to_string()).unwrap();
     assert_eq!(act(confirm), 202);
-    report(&|document| document["panel"]["stage"] == "ended");
+    wait_for(&|document| document["panel"]["stage"] == "ended");
     assert!(
         setting.mcplink(&["status", "db"]).run().expect_code(3).stdout.contains("changed"),
         "not what was shown"
@@ -273,12 +273,12 @@ fn s_w1_what_was_shown_is_agreed_to_and_what_it_became_meanwhile_is_not() {
     assert_eq!((server.requests().len(), other.requests().len()), (0, 0));
     // Once more, and agreed to as it is.
     assert_eq!(act(json!({ "act": "key", "server": "db", "key": "a" })), 202);
-    let shown = report(&|document| document["panel"]["stage"] == "offers");
+    let shown = wait_for(&|document| document["panel"]["stage"] == "offers");
     let mark = &shown["panel"]["mark"];
     assert_eq!(act(json!({ "act": "confirm", "mark": mark })), 202);
-    report(&|document| server_is(document, "db", "connected"));
+    wait_for(&|document| server_is(document, "db", "connected"));
     assert_eq!(act(json!({ "act": "key", "server": "db", "key": "o" })), 202);
-    report(&|document| document["panel"]["stage"] == "tools");
+    wait_for(&|document| document["panel"]["stage"] == "tools");
     assert_eq!(act(json!({ "act": "call", "arguments": { "a": "1" } })), 202);
     assert_eq!(other.count("tools/call"), 0, "no form is open");
     served.running.signal("INT");
@@ -300,7 +300,7 @@ fn s_w1_s_m17_tools_are_approved_on_the_page_as_they_were_shown() {
     let served = Served::start(&setting);
     let token = served.token();
     let act = |body: Value| served.post("/act", &token, &body.to_string()).0;
-    let told = |is_it: &dyn Fn(&Value) -> bool| served.report(&token, is_it).0;
+    let told = |is_it: &dyn Fn(&Value) -> bool| served.wait_for_document(&token, is_it).0;
     let unapproved = |document: &Value| server(document, "x")["reason"].to_string().contains("1 of 1 tools");
     let offer = || {
         assert_eq!(act(json!({ "act": "key", "server": "x", "key": "a" })), 202);

@@ -45,15 +45,15 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
             setting.run(&words, code)
         };
         // Without a yes it is shown, and nothing is written.
-        let report =
+        let shown =
             setting.mcplink(&line("wrap", &names, &[]).iter().map(String::as_str).collect::<Vec<_>>()).run();
-        assert_eq!(others(&setting), before, "{case}: {report}");
+        assert_eq!(others(&setting), before, "{case}: {shown}");
         if host == "goose" {
             assert!(
-                report.stdout.contains("put this into") && report.stdout.contains("cmd: "),
-                "{case}: {report}"
+                shown.stdout.contains("put this into") && shown.stdout.contains("cmd: "),
+                "{case}: {shown}"
             );
-            assert!(report.stderr.contains("YAML"), "{case}: {report}");
+            assert!(shown.stderr.contains("YAML"), "{case}: {shown}");
             continue;
         }
         let wrapped = run(&line("wrap", &names, &["--yes", "--no-check"]), 0);
@@ -243,11 +243,11 @@ fn fh_h5_what_a_host_says_for_itself_stays_in_its_file() {
         entry.as_object_mut().unwrap().extend(mine.as_object().unwrap().clone());
         let text = format!("{:#}\n", json!({ "mcpServers": { "a": entry } }));
         let path = setting.home.write(file, &text).unwrap();
-        let report = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let output = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
         let wrapped: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let wrapped = &wrapped["mcpServers"]["a"];
         for (key, value) in mine.as_object().unwrap() {
-            assert_eq!(&wrapped[key], value, "{host}: {report}");
+            assert_eq!(&wrapped[key], value, "{host}: {output}");
         }
         assert!(wrapped["url"].is_null() && wrapped["headers"].is_null(), "{host}: {wrapped:#}");
         let _ = setting.run(&["unwrap", host, "a"], 0);
@@ -402,8 +402,8 @@ fn s_b1_fh_h5_all_leaves_what_a_project_brings_along() {
     let text = json!({"mcpServers": {"evil": {"command": "touch", "args": ["/tmp/x"]}}}).to_string();
     let path = setting.home.write_project(CURSOR, &text).unwrap();
     setting.home.write(CURSOR, r#"{"mcpServers": {"mine": {"url": "https://m.example/mcp"}}}"#).unwrap();
-    let report = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
-    assert!(report.stderr.contains("1 of a project's file left as they are"), "{report}");
+    let output = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
+    assert!(output.stderr.contains("1 of a project's file left as they are"), "{output}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     assert!(own(&setting)["mcpServers"].get("evil").is_none());
     // What is kept of a host's file is for this account alone.
@@ -498,8 +498,8 @@ fn fh_h5_two_projects_with_a_server_of_one_name_are_both_wrapped_and_meet_none_o
     assert_eq!(setting.run(&["list", "--json"], 0).json()["servers"], json!([]));
     // One is not taken out for the other, and from elsewhere neither is.
     assert!(setting.run(&["unwrap", "cursor", "db"], 2).stderr.contains("another folder"));
-    let report = run(&projects[0], &["unwrap", "cursor", "--all"]);
-    assert!(report.stderr.contains("1 of other folders left as they are"), "{report}");
+    let output = run(&projects[0], &["unwrap", "cursor", "--all"]);
+    assert!(output.stderr.contains("1 of other folders left as they are"), "{output}");
     assert_eq!(fs::read_to_string(projects[0].join(CURSOR)).unwrap(), text("a"));
     assert!(own_of(&setting, &projects[0]).is_null());
     assert_eq!(own_of(&setting, &projects[1])["db"]["url"], "https://b.example/mcp");

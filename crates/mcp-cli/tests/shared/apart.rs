@@ -67,15 +67,15 @@ async fn hosts_of_which_a_server_would_be_told_something_else_do_not_share() {
         host.echoes("x").await;
     }
     assert_eq!(server.sessions_made(), 3);
-    let mut report: Vec<String> = server
+    let mut clients: Vec<String> = server
         .recorder()
         .matching(|request| request.rpc_method().as_deref() == Some("initialize"))
         .iter()
         .map(|request| serde_json::from_slice::<serde_json::Value>(&request.body).unwrap())
         .map(|body| format!("{} {}", body["params"]["clientInfo"]["name"], body["params"]["capabilities"]))
         .collect();
-    report.sort();
-    assert_eq!(report, ["\"another\" {}", "\"host\" {\"sampling\":{}}", "\"host\" {}"]);
+    clients.sort();
+    assert_eq!(clients, ["\"another\" {}", "\"host\" {\"sampling\":{}}", "\"host\" {}"]);
     tokio::join!(plain.close(), able.close(), other.close());
 }
 

@@ -92,9 +92,9 @@ async fn progress_goes_to_the_call_that_it_is_of_although_every_host_counts_from
         }))
         .await;
         for (host, steps) in hosts.iter().zip(steps) {
-            let report = host.notifications("notifications/progress");
-            assert_eq!(report.len(), steps, "{era:?}: {report:?}");
-            assert!(report.iter().all(|report| report["progressToken"] == 1), "{report:?}");
+            let progress = host.notifications("notifications/progress");
+            assert_eq!(progress.len(), steps, "{era:?}: {progress:?}");
+            assert!(progress.iter().all(|progress| progress["progressToken"] == 1), "{progress:?}");
         }
         join_all(hosts.into_iter().map(Host::close)).await;
     }

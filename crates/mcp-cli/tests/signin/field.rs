@@ -75,10 +75,10 @@ fn fb_o55_parameters_of_the_entry_go_along_with_the_sign_in_and_nothing_else() {
     assert!(!asked.contains("forged") && !asked.contains("evil"), "{asked}");
     assert_eq!(desk.run(&["call", "work", "echo", "text=x"], 0).stdout, "x\n");
     // What is left out is told, with the field that is meant.
-    let report = desk.run(&["validate"], 0);
-    let report = format!("{}{}", report.stdout, report.stderr);
+    let problems = desk.run(&["validate"], 0);
+    let problems = format!("{}{}", problems.stdout, problems.stderr);
     for said in ["authorizeParams.state", "use `oauth.redirectUri`"] {
-        assert!(report.contains(said), "{said}: {report}");
+        assert!(problems.contains(said), "{said}: {problems}");
     }
 }
 
@@ -94,9 +94,9 @@ fn fa_a76_a_registration_says_what_the_entry_says_of_the_client() {
         (&json!("Our robot"), &json!("ann@example.com"))
     );
     assert!(!sent.to_string().contains("evil"), "{sent}");
-    let report = desk.run(&["validate"], 0).to_string();
+    let problems = desk.run(&["validate"], 0).to_string();
     for said in ["clientMetadata.redirect_uris", "use `oauth.redirectUri`"] {
-        assert!(report.contains(said), "{said}: {report}");
+        assert!(problems.contains(said), "{said}: {problems}");
     }
 }
 

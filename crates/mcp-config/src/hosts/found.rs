@@ -130,10 +130,10 @@ impl HostListing {
             let value = anchored(value, &entry, reading.document.folder.as_deref());
             let terms = terms_of(&entry.name, &value, context);
             let own = |problem: &&Problem| problem.server.as_deref() == Some(&*entry.name);
-            let report = problems.iter().filter(own).cloned().collect();
+            let own_problems = problems.iter().filter(own).cloned().collect();
             let inputs = reading.inputs.iter().filter(|input| refers(&value, &input.variable));
             let inputs = inputs.cloned().collect();
-            found.servers.push(HostServer { entry, value, problems: report, inputs, terms });
+            found.servers.push(HostServer { entry, value, problems: own_problems, inputs, terms });
         }
         Some(found)
     }

@@ -242,7 +242,7 @@ fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Op
         reader.error(ProblemCode::UnsupportedVariable, &["headersHelper"], node.span, message, Some(hint));
         return None;
     }
-    let of_project = matches!(scope, Scope::Project | Scope::Local);
+    let of_project = scope.is_of_project();
     let cwd = if of_project || scope == Scope::Dynamic { context.launch_dir } else { context.person_dir };
     Some(Helper {
         command: RedactedText::new(command.to_owned()),

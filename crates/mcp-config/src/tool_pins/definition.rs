@@ -5,7 +5,7 @@ use mcp_text::Secrets;
 use crate::consent::{Term, Terms};
 use crate::json::{self, Node, Value};
 
-/// What is kept of one value for people, in columns. What is compared is the whole.
+/// How much of a value is kept to be shown, in columns. The comparison is of the whole value.
 const MOST_KEPT: usize = 2_000;
 
 /// A definition that can be read in one way only.
@@ -62,7 +62,7 @@ impl Leaves<'_> {
             value => {
                 let (canonical, shown) = match value {
                     Value::String(text) => (quoted(text), text.to_string()),
-                    // Written in another way, it may be read as another number.
+                    // Another spelling of the same number may be read as another one.
                     _ => {
                         let written = self.text.get(node.span.start()..node.span.end()).unwrap_or_default();
                         let written: String = written.chars().filter(|c| !c.is_whitespace()).collect();

@@ -164,7 +164,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 
 #[test]
 fn s_b1_whatever_changes_waits_for_approval_again_and_is_told() {
-    for (approved, now, report) in DIFFERENT {
+    for (approved, now, change) in DIFFERENT {
         let home = Home::new();
         home.entry("db", approved);
         assert_eq!(home.gate("db"), Gate::AwaitingApproval, "{approved}");
@@ -176,8 +176,8 @@ fn s_b1_whatever_changes_waits_for_approval_again_and_is_told() {
         let entry = config.entry("db").unwrap();
         assert_eq!(entry.gate(), Gate::ChangedSinceApproval, "{approved} {now}");
         assert!(
-            changes(entry).iter().any(|change| change.starts_with(report)),
-            "{:?}: {report}",
+            changes(entry).iter().any(|change| change.starts_with(change)),
+            "{:?}: {change}",
             changes(entry)
         );
         let detail = entry.gate_detail().unwrap();
@@ -411,8 +411,8 @@ fn s_k1_what_cannot_be_kept_waits_and_says_why() {
         let detail = entry.gate_detail().unwrap();
         assert!(detail.contains("could not be kept") && detail.contains("state/below"), "{detail}");
     }
-    let report: Vec<_> = config.problems.iter().filter(|p| p.message.contains("could not be kept")).collect();
-    assert_eq!(report.len(), 1, "{:?}", config.problems);
+    let warnings: Vec<_> = config.problems.iter().filter(|p| p.message.contains("could not be kept")).collect();
+    assert_eq!(warnings.len(), 1, "{:?}", config.problems);
     // Where it can be kept, it is, and from then on the folder need not be written to.
     let state = home.base.join("elsewhere");
     assert!(load(&state).entries.iter().all(|entry| entry.gate() == Gate::Ready));
@@ -436,8 +436,8 @@ fn s_k1_a_helper_of_the_person_runs_although_it_cannot_be_kept() {
     let config = Config::load(&Request::new(project, env));
     // One file says that the folder is trusted and what runs there: who changes one can change the other.
     assert_eq!(config.entry("own").unwrap().gate(), Gate::Ready);
-    let report = config.problems.iter().any(|problem| problem.message.contains("will not be noticed"));
-    assert!(report, "{:?}", config.problems);
+    let is_warned = config.problems.iter().any(|problem| problem.message.contains("will not be noticed"));
+    assert!(is_warned, "{:?}", config.problems);
 }
 
 #[cfg(unix)]
@@ -525,8 +525,8 @@ fn s_k1_nothing_that_is_kept_or_told_holds_a_secret() {
     home.entry("db", &entry(2));
     let config = home.load();
     let entry = config.entry("db").unwrap();
-    let report = format!("{:?} {:?} {:?}", changes(entry), entry.gate_detail(), entry.terms());
-    assert!(!report.contains("cnry"), "{report}");
+    let shown = format!("{:?} {:?} {:?}", changes(entry), entry.gate_detail(), entry.terms());
+    assert!(!shown.contains("cnry"), "{shown}");
     let fields: Vec<_> = entry.changes().iter().map(|change| change.field.as_str()).collect();
     assert_eq!(fields, ["args", "env.K", "unknown.deep", "unknown.text"]);
 }

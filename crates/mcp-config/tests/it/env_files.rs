@@ -26,7 +26,7 @@ fn value<'a>(launch: &'a Launch, name: &str) -> Option<&'a OsStr> {
 #[test]
 fn s_b1_fa_a30_what_a_file_of_variables_says_is_a_part_of_what_was_approved() {
     let before = "# made by hand\nTOKEN=canary-one\nexport API=https://a.example\n";
-    for (now, report) in [
+    for (now, change) in [
         // A loader's and an interpreter's variable, an address, a secret, one that is gone.
         (
             format!("{before}NODE_OPTIONS=--require /tmp/evil.js\n"),
@@ -50,7 +50,7 @@ fn s_b1_fa_a30_what_a_file_of_variables_says_is_a_part_of_what_was_approved() {
         let entry = config.entry("db").unwrap();
         assert_eq!(entry.gate(), Gate::ChangedSinceApproval, "{now}");
         let changes: Vec<String> = entry.changes().iter().map(ToString::to_string).collect();
-        assert_eq!(changes, [report], "{now}");
+        assert_eq!(changes, [change], "{now}");
         assert!(!home.state().contains("canary") && !home.state().contains("a.example"), "{}", home.state());
         home.write("project/.env", before);
         assert_eq!(home.gate("db"), Gate::Ready, "and back");

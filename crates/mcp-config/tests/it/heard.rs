@@ -89,10 +89,10 @@ fn s_m13_settings_of_an_untrusted_folder_narrow_nothing() {
         home.write("tmp/clone/.claude/settings.json", theirs);
         home.servers(false);
         assert_eq!(home.gates(), (Gate::Ready, Gate::Ready), "{theirs}");
-        let report = home.load_in("tmp/clone").problems;
+        let problems = home.load_in("tmp/clone").problems;
         assert!(
-            report.iter().any(|problem| problem.message.contains("once its folder is trusted")),
-            "{report:?}"
+            problems.iter().any(|problem| problem.message.contains("once its folder is trusted")),
+            "{problems:?}"
         );
         home.servers(true);
         assert_eq!(home.gates(), (Gate::Blocked, Gate::Blocked), "{theirs}");
@@ -174,8 +174,8 @@ fn s_k1_files_of_a_person_that_belong_to_another_account_are_not_read() {
         give_away(&home.base.join(file));
         let config = home.load_in("tmp/clone");
         assert!(config.entries.iter().all(|entry| entry.gate() == Gate::Ready), "{file}");
-        let report: Vec<_> = config.problems.iter().map(|problem| problem.message.as_str()).collect();
-        assert_eq!(report, ["it belongs to another account"], "{file}");
+        let messages: Vec<_> = config.problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, ["it belongs to another account"], "{file}");
     }
 }
 
@@ -210,9 +210,9 @@ fn s_k8_an_entry_that_says_it_is_off_is_off_in_any_file() {
             assert!(detail.ends_with("json:2"), "{detail}");
         }
         let wrong = ["\"no\"", "1", "[true]"].iter().any(|value| text.contains(value));
-        let report =
+        let cautions =
             config.problems.iter().filter(|problem| problem.message.contains("the server stays off"));
-        assert_eq!(report.count(), if wrong { 2 } else { 0 }, "{text}: {:?}", config.problems);
+        assert_eq!(cautions.count(), if wrong { 2 } else { 0 }, "{text}: {:?}", config.problems);
     }
 }
 
@@ -237,7 +237,7 @@ fn s_k8_no_entry_switches_itself_on() {
 /// A person who cannot use a server has to know whom to ask, and about which line.
 #[test]
 fn who_forbids_a_server_is_told_with_the_file_and_the_rule() {
-    let report = |files: &[(&str, &str)]| {
+    let block_of_mine = |files: &[(&str, &str)]| {
         let home = Home::new();
         home.servers(true);
         files.iter().for_each(|(file, text)| home.write(file, text));
@@ -251,16 +251,16 @@ fn who_forbids_a_server_is_told_with_the_file_and_the_rule() {
     let denies_name = r#"{"deniedMcpServers": [{"serverName": "mine"}]}"#;
     let denies_command = r#"{"deniedMcpServers": [{"serverName": "x"}, {"serverCommand": ["m"]}]}"#;
     let one = "blocked by deniedMcpServers[0] in /home/.claude/settings.json:1".to_owned();
-    assert_eq!(report(&[(PERSON, denies_name)]), (one, false));
+    assert_eq!(block_of_mine(&[(PERSON, denies_name)]), (one, false));
     // Where both say so, the administrator's is what has to be changed, however either says it.
     let both = "blocked by deniedMcpServers[1] in /managed/managed-settings.d/10-x.json:1".to_owned();
-    assert_eq!(report(&[(PERSON, denies_name), (ADMINISTRATOR, denies_command)]), (both, true));
+    assert_eq!(block_of_mine(&[(PERSON, denies_name), (ADMINISTRATOR, denies_command)]), (both, true));
     let list = "not among allowedMcpServers in /managed/managed-settings.d/10-x.json:1".to_owned();
     let allows = r#"{"allowedMcpServers": []}"#;
-    assert_eq!(report(&[(PERSON, allows), (ADMINISTRATOR, allows)]), (list, true));
+    assert_eq!(block_of_mine(&[(PERSON, allows), (ADMINISTRATOR, allows)]), (list, true));
     let own = "not among allowedMcpServers in /home/.claude/settings.json:1".to_owned();
-    assert_eq!(report(&[(PERSON, allows)]), (own, false));
-    let (broken, by_administrator) = report(&[(ADMINISTRATOR, "{")]);
+    assert_eq!(block_of_mine(&[(PERSON, allows)]), (own, false));
+    let (broken, by_administrator) = block_of_mine(&[(ADMINISTRATOR, "{")]);
     assert!(broken.ends_with("nothing is allowed: /managed/managed-settings.d/10-x.json"), "{broken}");
     assert!(by_administrator);
 }
@@ -364,8 +364,8 @@ fn s_a2_the_administrator_closes_the_command_line_and_files_of_others() {
         assert_eq!(config.entry("given").is_some(), is_open, "{value}");
         assert_eq!(config.entry("https://h.example/mcp").is_some(), is_open, "{value}");
         assert!(config.entry("mine").is_some(), "what is in files is not given on the command line");
-        let report = |problem: &&mcp_config::Problem| problem.code == mcp_config::ProblemCode::ManagedPolicy;
-        assert_eq!(config.problems.iter().find(report).is_some(), !is_open, "{value}");
+        let of_policy = |problem: &&mcp_config::Problem| problem.code == mcp_config::ProblemCode::ManagedPolicy;
+        assert_eq!(config.problems.iter().find(of_policy).is_some(), !is_open, "{value}");
     }
     for (value, is_open) in
         [("true", false), (r#"["mcp"]"#, false), ("1", false), (r#"["skills"]"#, true), ("false", true)]

@@ -147,9 +147,9 @@ fn s_p3_a_folder_of_denials_that_cannot_be_listed_closes_every_entry() {
             put(obstacle, &base.join("managed/managed-settings.d"));
         }
         let config = load(&base);
-        let report = config.problems.iter().any(|problem| problem.message.contains("it cannot be listed"));
+        let is_warned = config.problems.iter().any(|problem| problem.message.contains("it cannot be listed"));
         let gate = config.entry("web").unwrap().gate();
-        assert_eq!(report, gate == Gate::Blocked, "{obstacle:?}: {:?}", config.problems);
+        assert_eq!(is_warned, gate == Gate::Blocked, "{obstacle:?}: {:?}", config.problems);
         gate == Gate::Blocked
     };
     for obstacle in ["pipe", "huge", "socket", "round", "nowhere"] {

@@ -15,9 +15,9 @@ fn load(base: &Path, file: &str, text: &str) -> Config {
 
 /// How long this thread has worked, whatever else the machine does; the clock on the wall where the system does not tell.
 fn worked(since: Instant) -> Duration {
-    let report = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let report = report.and_then(|text| text.split(' ').next()?.parse().ok());
-    report.map_or_else(|| since.elapsed(), Duration::from_nanos)
+    let statistics = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let statistics = statistics.and_then(|text| text.split(' ').next()?.parse().ok());
+    statistics.map_or_else(|| since.elapsed(), Duration::from_nanos)
 }
 
 /// The work of the shortest of three runs.
@@ -130,9 +130,9 @@ fn s_m16_a_project_brings_so_many_entries_and_no_more() {
     fs::create_dir(home.path().join("project")).unwrap();
     let config = load(home.path(), "project/.mcp.json", &entries(5_002, ",\n", |_| "1".into()));
     assert_eq!(config.entries.len(), 5_000);
-    let report = config.problems.iter().find(|problem| problem.message.contains("more than 5000 entries"));
+    let problem = config.problems.iter().find(|problem| problem.message.contains("more than 5000 entries"));
     assert_eq!(
-        report.map(|problem| problem.line),
+        problem.map(|problem| problem.line),
         Some(Some(5_001)),
         "the line of the first that is left out"
     );
@@ -148,12 +148,12 @@ fn s_m16_of_one_entry_so_much_is_told_and_the_errors_first() {
     let unknown: String = (0..1_000).map(|number| format!("\"u{number}\": 1, ")).collect();
     let text = format!("{{\"mcpServers\": {{\"a\": {{{unknown} \"command\": 1}}}}}}");
     let config = load(home.path(), "project/.mcp.json", &text);
-    let report: Vec<_> = config.problems_of("a").collect();
-    assert_eq!(report.len(), 100);
-    assert_eq!(report[0].severity, mcp_config::Severity::Error, "{:?}", report[0]);
+    let problems: Vec<_> = config.problems_of("a").collect();
+    assert_eq!(problems.len(), 100);
+    assert_eq!(problems[0].severity, mcp_config::Severity::Error, "{:?}", problems[0]);
     assert!(
-        report[99].message.ends_with("more problems of this entry are not told"),
+        problems[99].message.ends_with("more problems of this entry are not told"),
         "{}",
-        report[99].message
+        problems[99].message
     );
 }

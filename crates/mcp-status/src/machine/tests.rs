@@ -162,7 +162,7 @@ fn fa_a22_a_process_that_dies_is_started_again_until_the_budget_is_spent() {
     let last = try_again(&mut machine, exited(Phase::Connect), at(100));
     assert_eq!(last, wait(Schedule::Probe, 0));
     assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Exited)));
-    // Asked for by a person, it is a new command, which ends before it ever works.
+    // After a person asked for a reconnect it counts as a new command, which ends before it ever works.
     machine.on(Event::ReconnectAsked, at(200));
     assert_eq!(machine.on(Event::Attempt(exited(Phase::Connect)), at(200)), Effect::Stop);
     assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Exited)));
@@ -386,7 +386,7 @@ fn an_attempt_that_a_caller_caused_spends_nothing_and_decides_what_is_no_passing
     ] {
         let mut machine = waiting();
         assert_eq!((machine.on(Event::EarlyAttempt(evidence), at(1)), machine.status()), (effect, status));
-        // What ends when it is not waited for any more says nothing.
+        // The end of an attempt that is no longer waited for changes nothing.
         assert_eq!(machine.on(Event::EarlyAttempt(unreachable()), at(2)), Effect::Nothing);
         assert_eq!(machine.status(), status);
     }
@@ -441,7 +441,7 @@ fn what_a_connected_server_has_now_is_told_and_moves_nothing() {
     let tools = |tools| Evidence::new(Phase::Session, Outcome::Connected { tools });
     let mut machine = StatusMachine::new(MachinePolicy::long_lived());
     assert_eq!(machine.on(Event::Start, Duration::ZERO), Effect::Connect { attempt: 1 });
-    // Nothing stands yet.
+    // There is no connection yet.
     assert_eq!(machine.on(Event::Listed(tools(Some(9))), Duration::ZERO), Effect::Nothing);
     assert_eq!(machine.evidence(), None);
     machine.on(Event::Attempt(tools(Some(1))), Duration::ZERO);

@@ -81,9 +81,9 @@ fn progress_is_told_to_who_asks_for_it() {
     let plain = raw::modern(server.address(), "tools/call", params.clone(), &[]);
     assert_eq!(plain.json()["result"]["content"][0]["text"], "2 steps done");
     params["_meta"]["progressToken"] = json!("p");
-    let report = raw::modern(server.address(), "tools/call", params, &[]).events();
-    assert_eq!(report.len(), 3);
-    assert_eq!(report[1]["params"], json!({ "progressToken": "p", "progress": 2, "total": 2 }));
+    let events = raw::modern(server.address(), "tools/call", params, &[]).events();
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[1]["params"], json!({ "progressToken": "p", "progress": 2, "total": 2 }));
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn get_streams_are_pushed_to_and_closed() {
     assert_eq!(stream.head().unwrap().status, 200);
     assert_eq!(stream.chunk().unwrap(), b": open\n\n");
     assert_eq!((server.open_streams(), server.push_tools_changed()), (1, 1));
-    let report = String::from_utf8(stream.chunk().unwrap()).unwrap();
-    assert_eq!(raw::events(&report)[0]["method"], "notifications/tools/list_changed");
+    let chunk = String::from_utf8(stream.chunk().unwrap()).unwrap();
+    assert_eq!(raw::events(&chunk)[0]["method"], "notifications/tools/list_changed");
     server.close_streams();
     assert_eq!(stream.chunk().unwrap(), b"", "a clean end");
     server.set_get_stream(GetStream::Unsupported);
@@ -124,9 +124,9 @@ fn a_message_goes_on_one_stream_of_each_session() {
     let mut streams = [open(&one), open(&one), open(&other)];
     assert_eq!((server.open_streams(), server.push_tools_changed()), (3, 2));
     server.close_streams();
-    let mut report = streams.iter_mut().map(|stream| !stream.chunk().unwrap().is_empty());
+    let mut heard_by = streams.iter_mut().map(|stream| !stream.chunk().unwrap().is_empty());
     assert_eq!(
-        [report.next(), report.next(), report.next()],
+        [heard_by.next(), heard_by.next(), heard_by.next()],
         [Some(false), Some(true), Some(true)],
         "the newest of each"
     );

@@ -1,13 +1,13 @@
 use super::*;
 
-fn report(text: &str) -> String {
+fn telling_line(text: &str) -> String {
     by_form(text).or_else(|| by_place(text)).map(|telling| telling.to_text().into_owned()).unwrap_or_default()
 }
 
 #[track_caller]
 fn assert_table(table: &[(&str, &str)]) {
     for (text, expected) in table {
-        assert_eq!(report(text), *expected, "{text}");
+        assert_eq!(telling_line(text), *expected, "{text}");
     }
 }
 
@@ -203,7 +203,7 @@ fn fa_a16_a_question_is_told_as_one_without_an_answer() {
             "Are you sure you want to continue connecting (yes/no/[fingerprint])?",
         ),
     ] {
-        assert_eq!(report(text), format!("it asks {question:?}, which cannot be answered here"));
+        assert_eq!(telling_line(text), format!("it asks {question:?}, which cannot be answered here"));
     }
 }
 

@@ -385,7 +385,7 @@ mod tests {
         "tunnel error",
     ];
 
-    fn report(error: impl Error + Send + Sync + 'static, stage: Stage) -> (TransportErrorKind, String) {
+    fn explained(error: impl Error + Send + Sync + 'static, stage: Stage) -> (TransportErrorKind, String) {
         let error = explain(Box::new(error), stage);
         (error.kind().clone(), error.said().unwrap_or_default().to_owned())
     }
@@ -459,7 +459,7 @@ mod tests {
             (TlsError::General("No CA certificates were loaded from the system".into()), "SSL_CERT_FILE"),
         ] {
             let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error));
-            let (kind, said) = report(wrapped, Stage { connect: true, ..Stage::default() });
+            let (kind, said) = explained(wrapped, Stage { connect: true, ..Stage::default() });
             assert_eq!(kind, TransportErrorKind::Tls);
             assert!(said.contains(words), "{said}");
             assert!(!FOREIGN.iter().any(|foreign| said.contains(foreign)), "{said}");
@@ -481,7 +481,7 @@ mod tests {
             ),
             (Reason::from(99), "the server broke the request off (HTTP/2: code 99)"),
         ] {
-            let (kind, said) = report(h2::Error::from(reason), Stage::default());
+            let (kind, said) = explained(h2::Error::from(reason), Stage::default());
             assert_eq!(said, words);
             let demand = matches!(reason, Reason::HTTP_1_1_REQUIRED | Reason::INADEQUATE_SECURITY);
             let expected = if demand { TransportErrorKind::Protocol } else { TransportErrorKind::Dropped };
@@ -495,7 +495,7 @@ mod tests {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let no_proxy = TransportErrorKind::Proxy { status: None };
         let credentials = TransportErrorKind::Proxy { status: Some(407) };
-        assert_eq!(report(refused(), by(Kind::Http)), (no_proxy.clone(), "connection refused".to_owned()));
+        assert_eq!(explained(refused(), by(Kind::Http)), (no_proxy.clone(), "connection refused".to_owned()));
         for (text, kind, said) in [
             ("tunnel error: proxy authorization required", &credentials, ""),
             ("tunnel error: unsuccessful", &no_proxy, "it did not open the way to the server"),
@@ -507,13 +507,13 @@ mod tests {
             ("SOCKS error: ttl expired", &no_proxy, "it says: ttl expired"),
         ] {
             assert_eq!(
-                report(io::Error::other(text), by(Kind::Socks)),
+                explained(io::Error::other(text), by(Kind::Socks)),
                 (kind.clone(), said.to_owned()),
                 "{text}"
             );
         }
         assert_eq!(
-            report(refused(), Stage { connect: true, ..Stage::default() }).0,
+            explained(refused(), Stage { connect: true, ..Stage::default() }).0,
             TransportErrorKind::Unreachable
         );
     }
@@ -522,12 +522,12 @@ mod tests {
     fn fa_a88_a_name_that_was_looked_up_before_a_socks_proxy_was_asked_is_told_as_that() {
         let by_socks = Stage { connect: true, proxy: Some(Kind::Socks), ..Stage::default() };
         let unknown = || io::Error::other("failed to lookup address information: Name or service not known");
-        let (kind, said) = report(LookedUpHere(unknown()), by_socks);
+        let (kind, said) = explained(LookedUpHere(unknown()), by_socks);
         assert_eq!(kind, TransportErrorKind::Proxy { status: None });
         let hint = "looked up here; a proxy of `socks5h://` looks names up itself";
         assert_eq!(said, format!("there is no host of that name, {hint}"));
         // The name of the proxy itself, which no other scheme finds either.
-        let (_, said) = report(unknown(), by_socks);
+        let (_, said) = explained(unknown(), by_socks);
         assert_eq!(said, "there is no host of that name");
     }
 

@@ -31,13 +31,13 @@ impl ClientOptions {
         let mut options = Self::new(client_info);
         let text = |name: &str| variable(name).filter(|value| !value.is_empty());
         let milliseconds = |name: &str| text(name)?.trim().parse().ok().map(Duration::from_millis);
-        // The spelling that is set, which is what people are told.
+        // With the spelling that is set: it is what a message names.
         let either = |upper: &'static str, lower: &'static str| {
             [upper, lower].into_iter().find_map(|name| text(name).map(|value| (name, value)))
         };
         let named = |upper, lower| either(upper, lower).map(|(name, url)| ProxyUrl::new(url, name));
         options.proxy = ProxySettings {
-            // HTTP_PROXY in capitals can be set by a request where a program runs as CGI; a client of MCP is none.
+            // A web server sets HTTP_PROXY from a request's `Proxy` header where it runs a CGI program; no MCP client is run as one.
             http: named("HTTP_PROXY", "http_proxy"),
             https: named("HTTPS_PROXY", "https_proxy"),
             all: named("ALL_PROXY", "all_proxy"),

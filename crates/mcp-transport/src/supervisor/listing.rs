@@ -10,9 +10,9 @@ use crate::connect::{ServerLists, list};
 use crate::connection::Connection;
 use crate::retry::RetryPolicy;
 
-/// How long it is waited for more to change: servers tell of each tool by itself.
+/// How long to wait for further changes: some servers send a notification for each tool.
 const SETTLING: Duration = Duration::from_millis(200);
-/// How far apart two such questions are at least. A server that never stops to say so costs no more than this.
+/// The least time between two lists, however often the server says that its tools have changed.
 const SPACING: Duration = Duration::from_secs(2);
 
 /// A list of tools that is asked for again.
@@ -20,7 +20,7 @@ pub(super) struct Listing {
     stage: Stage,
     connection: Connection,
     policy: RetryPolicy,
-    /// Whether the server has said after the question that it has others now.
+    /// Whether the server said so again after the list was asked for.
     changed: bool,
 }
 
@@ -38,7 +38,7 @@ impl Listing {
         Self { stage, connection, policy, changed: false }
     }
 
-    /// The server says that it has other tools now. A question that is yet to be asked will be answered with them.
+    /// The server says that its tools have changed. A list that is not asked for yet will have them anyway.
     pub(super) fn note_change(&mut self) {
         self.changed |= matches!(self.stage, Stage::Asking { .. });
     }

@@ -254,9 +254,9 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 async fn next(heard: &mut Notifications, method: &str) -> String {
     let wait = async {
         loop {
-            let report = heard.next().await.expect("the connection stands");
-            if report.method == method {
-                return report.params.map_or_else(String::new, |params| params.get().to_owned());
+            let notification = heard.next().await.expect("the connection stands");
+            if notification.method == method {
+                return notification.params.map_or_else(String::new, |params| params.get().to_owned());
             }
         }
     };

@@ -360,9 +360,9 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     let server = FakeMcpServer::builder().start().unwrap();
     // Each attempt asks twice: the probe, and `initialize` where the probe's answer says nothing.
     server.next_answers([503, 503, 502, 502].map(Answer::status));
-    let mut report = Vec::new();
+    let mut statuses = Vec::new();
     let ended = connector()
-        .connect(&target(&server), &quick(), |machine, wait| report.push((machine.status(), wait.is_some())))
+        .connect(&target(&server), &quick(), |machine, wait| statuses.push((machine.status(), wait.is_some())))
         .await;
     assert_eq!(ended.machine.status(), ServerStatus::Connected);
     assert_eq!(ended.tools.unwrap().tools.len(), 5);
@@ -370,7 +370,7 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     use ServerStatus::{Connected, Pending};
     let pending = |waits| (Pending, waits);
     assert_eq!(
-        report,
+        statuses,
         [pending(false), pending(true), pending(false), pending(true), pending(false), (Connected, false)]
     );
 }

@@ -13,11 +13,11 @@ use crate::support::{connector, echo, methods};
 
 async fn reach(
     server: &FakeMcpServer,
-    report: impl FnOnce(&mut HttpEndpoint),
+    adjust: impl FnOnce(&mut HttpEndpoint),
 ) -> Result<Connection, TransportError> {
     server.recorder().clear();
     let mut endpoint = HttpEndpoint::new(server.url());
-    report(&mut endpoint);
+    adjust(&mut endpoint);
     connector().attempt(&Server::new(Endpoint::Http(endpoint))).await
 }
 

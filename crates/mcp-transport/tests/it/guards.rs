@@ -405,8 +405,8 @@ async fn fb_t62_heartbeats_on_the_stream_of_a_session_are_passed_over() {
         stream.write(beat.as_bytes());
     }
     stream.write(b"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n\n");
-    let report = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
-    assert_eq!(report.method, "notifications/tools/list_changed", "the first that is heard");
+    let notification = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
+    assert_eq!(notification.method, "notifications/tools/list_changed", "the first that is heard");
     assert_eq!(
         server.asked().iter().filter(|asked| asked.verb == "GET").count(),
         1,
@@ -469,6 +469,6 @@ async fn s_k2_a_message_that_a_server_starts_has_a_limit() {
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
     tokio::time::sleep(Duration::from_millis(100)).await;
     stream.write(note("info", "short").as_bytes());
-    let report = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
-    assert!(format!("{report:?}").contains("short"), "{report:?}");
+    let notification = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
+    assert!(format!("{notification:?}").contains("short"), "{notification:?}");
 }

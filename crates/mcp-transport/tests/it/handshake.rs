@@ -336,8 +336,8 @@ mod stdio {
                     let is_opening =
                         ["initialize", "server/discover"].iter().any(|name| message["method"] == *name);
                     let expected = chain.as_deref().filter(|_| is_opening);
-                    let report = &message["params"]["_meta"]["io.github.mcplink/chain"];
-                    assert_eq!(report.as_str(), expected, "{line}");
+                    let sent = &message["params"]["_meta"]["io.github.mcplink/chain"];
+                    assert_eq!(sent.as_str(), expected, "{line}");
                 }
                 assert!(heard.lines().count() >= 2, "{heard}");
             }

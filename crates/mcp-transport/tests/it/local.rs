@@ -17,12 +17,12 @@ use crate::support::{connector, raw, text_of};
 
 /// A server that notes each of its starts, and does in a call what it is told.
 fn server() -> String {
-    let report = r#"
+    let cases = r#"
     *'"tools/list"'*) eval "$AT_LIST"; result='{"tools":[{"name":"hello","inputSchema":{"type":"object"}}]}' ;;
     *'exit 0'*) exit 0 ;;
     *'exit 1'*) echo 'out of luck' >&2; exit 1 ;;
     *'kill'*) kill -9 $$ ;;"#;
-    format!("echo $$ >>\"$STARTS\"\neval \"$AT_START\"\n{}", shell_server_with(report))
+    format!("echo $$ >>\"$STARTS\"\neval \"$AT_START\"\n{}", shell_server_with(cases))
 }
 
 struct Local {

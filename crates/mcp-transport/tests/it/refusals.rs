@@ -66,12 +66,12 @@ async fn fb_a18_fb_o28_what_a_refusal_says_is_told_in_whatever_form_it_says_it()
         let refusal = Refusal::status(401).body(content_type, body);
         let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
         let error = attempt(&server, Some(static_token("canary-token-1"))).await;
-        let report = described(&error);
+        let message = described(&error);
         match body.len() > 1_000 {
             true => {
-                assert!(report.starts_with(&format!("{REFUSED}{said}")) && report.len() < 500, "{report}")
+                assert!(message.starts_with(&format!("{REFUSED}{said}")) && message.len() < 500, "{message}")
             }
-            false => assert_eq!(report, format!("{REFUSED}{said}"), "{body}"),
+            false => assert_eq!(message, format!("{REFUSED}{said}"), "{body}"),
         }
         assert!(!format!("{error:?} {error}").contains("canary"), "{error:?}");
     }

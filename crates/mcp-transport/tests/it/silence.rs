@@ -92,17 +92,17 @@ async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_
         }
         // What the server tells arrives again: the stream of before swallows it.
         let mut notifications = handle.notifications();
-        let report = async {
+        let heard = async {
             loop {
                 server.push_tools_changed();
                 let soon = Duration::from_millis(100);
-                if let Ok(report) = tokio::time::timeout(soon, notifications.next()).await {
-                    return report.unwrap().method;
+                if let Ok(heard) = tokio::time::timeout(soon, notifications.next()).await {
+                    return heard.unwrap().method;
                 }
             }
         };
-        let report = tokio::time::timeout(PATIENCE, report).await;
-        assert_eq!(report.unwrap_or_else(|_| panic!("{era:?}")), "notifications/tools/list_changed");
+        let heard = tokio::time::timeout(PATIENCE, heard).await;
+        assert_eq!(heard.unwrap_or_else(|_| panic!("{era:?}")), "notifications/tools/list_changed");
         lost.abort();
         // Nothing was sent again: the stall let the first one through, and the answer got lost.
         assert!(server.count("tools/call") <= calls + 2, "{era:?}");

@@ -44,9 +44,9 @@ async fn listening_subscribes_to_the_lists_that_the_server_tells_of_once() {
     let asked = server.requests()[0].json().unwrap();
     assert_eq!(asked["params"]["notifications"], json!({ "toolsListChanged": true }));
     assert_eq!(server.push_tools_changed(), 1);
-    let report = notifications.next().await.unwrap();
+    let notification = notifications.next().await.unwrap();
     // The acknowledgement is between the server and the connection.
-    assert_eq!(report.method, "notifications/tools/list_changed");
+    assert_eq!(notification.method, "notifications/tools/list_changed");
     assert_eq!(echo(&connection, "works beside it").await.unwrap(), "works beside it");
     no_violations(&server);
 }
@@ -79,9 +79,9 @@ async fn a_subscription_tells_of_what_it_names_until_it_is_dropped() {
     assert_eq!(*subscription.acknowledged(), filter);
     assert_eq!(server.push(&updated("fake://other")), 0);
     assert_eq!(server.push(&updated("fake://b")), 1);
-    let report = notifications.next().await.unwrap();
-    assert_eq!(report.method, "notifications/resources/updated");
-    assert!(report.params.unwrap().get().contains("fake://b"));
+    let notification = notifications.next().await.unwrap();
+    assert_eq!(notification.method, "notifications/resources/updated");
+    assert!(notification.params.unwrap().get().contains("fake://b"));
     let second = connection.subscribe(SubscriptionFilter::new().with_resources(["fake://c"])).await.unwrap();
     assert_eq!(server.open_streams(), 2);
     drop(subscription);
@@ -247,14 +247,14 @@ async fn over_stdio_a_subscription_shares_the_one_channel_and_is_cancelled_in_wo
     let filter = SubscriptionFilter::new().with_resources(["fake://a"]);
     let subscription = connection.subscribe(filter.clone()).await.unwrap();
     assert_eq!(*subscription.acknowledged(), filter);
-    let report = notifications.next().await.unwrap();
-    assert_eq!(report.method, "notifications/resources/updated");
-    let params: Value = serde_json::from_str(report.params.unwrap().get()).unwrap();
+    let notification = notifications.next().await.unwrap();
+    assert_eq!(notification.method, "notifications/resources/updated");
+    let params: Value = serde_json::from_str(notification.params.unwrap().get()).unwrap();
     let id = &params["_meta"]["io.modelcontextprotocol/subscriptionId"];
     drop(subscription);
-    let report = notifications.next().await.unwrap();
-    assert_eq!(report.method, "x/cancelled");
-    assert_eq!(serde_json::from_str::<Value>(report.params.unwrap().get()).unwrap()["requestId"], *id);
+    let notification = notifications.next().await.unwrap();
+    assert_eq!(notification.method, "x/cancelled");
+    assert_eq!(serde_json::from_str::<Value>(notification.params.unwrap().get()).unwrap()["requestId"], *id);
 
     // A server that cancels it has had the last word, and is asked again.
     let closing = SubscriptionFilter::new().with_resources(["fake://closing"]);

@@ -97,6 +97,6 @@ async fn a_propagator_is_the_link_between_caller_and_server() {
     assert_eq!(arrived["traceparent"], OURS, "also beside metadata that is the caller's own");
     let nonsense = json!({ "traceparent": "nonsense" });
     carried(&server, &connection, &nonsense, &RequestOptions::new()).await;
-    let report = link.0.lock().unwrap().clone();
-    assert_eq!(report, [Some(CALLER.to_owned()), Some(CALLER.to_owned()), None]);
+    let parents = link.0.lock().unwrap().clone();
+    assert_eq!(parents, [Some(CALLER.to_owned()), Some(CALLER.to_owned()), None]);
 }

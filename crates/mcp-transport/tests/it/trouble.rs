@@ -35,10 +35,10 @@ const FOREIGN: [&str; 12] = [
 /// What a person is told.
 pub(crate) fn described(error: &TransportError) -> String {
     let context = MessageContext::new("s").with_origin(Some("http://h"));
-    let report = message(&error.evidence(), &context);
-    let both = format!("{report} {error}");
+    let message = message(&error.evidence(), &context);
+    let both = format!("{message} {error}");
     assert!(!FOREIGN.iter().any(|foreign| both.contains(foreign)), "{both}");
-    report
+    message
 }
 
 fn code(error: &TransportError) -> Option<ReasonCode> {
@@ -337,12 +337,12 @@ async fn fa_a89_a91_fh_h14_a_certificate_that_nothing_vouches_for_says_why_and_w
             "the TLS connection to http://h failed: the certificate of the server is signed by an authority that is not trusted here; {hint}, or have the server send its chain: it sends its own certificate alone"
         )
     );
-    let report =
+    let message =
         described(&tls_failure("localhost", &[("absent.pem", "NODE_EXTRA_CA_CERTS")], "localhost").await);
     assert!(
-        report.contains("; NODE_EXTRA_CA_CERTS names ")
-            && report.contains("absent.pem, which cannot be read"),
-        "{report}"
+        message.contains("; NODE_EXTRA_CA_CERTS names ")
+            && message.contains("absent.pem, which cannot be read"),
+        "{message}"
     );
 }
 

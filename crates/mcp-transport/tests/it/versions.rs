@@ -260,12 +260,12 @@ mod stdio {
             ),
         ] {
             let connection = connect(&target(opening, "answer", supported)).await;
-            let mut report = connection.notifications();
+            let mut notifications = connection.notifications();
             connection.list_tools(&RequestOptions::new()).await.unwrap();
             assert_eq!(connection.revision().as_str(), revision);
             let mut methods = Vec::new();
             while methods.len() < expected.len() {
-                let params = report.next().await.unwrap().params.unwrap();
+                let params = notifications.next().await.unwrap().params.unwrap();
                 let params: serde_json::Value = serde_json::from_str(params.get()).unwrap();
                 let method = params["method"].as_str().unwrap().to_owned();
                 // It is still in the pipe when the connection is there.
@@ -362,8 +362,8 @@ async fn fb_v0_a_server_that_refuses_every_version_that_it_agrees_to_has_no_vers
         let ended = connector().connect(&server.target(), &ConnectPolicy::one_shot(), |_, _| {}).await;
         assert_eq!(ended.machine.code(), Some(ReasonCode::Version), "{:?}", ended.error);
         let reason = ended.machine.reason(None, &MessageContext::new("s")).unwrap().message;
-        let report = "no protocol version in common: it agrees to 2025-11-25";
-        assert!(reason.starts_with(report), "{reason}");
+        let expected = "no protocol version in common: it agrees to 2025-11-25";
+        assert!(reason.starts_with(expected), "{reason}");
         ended.connection.expect("hands were shaken").close().await;
         let greeted = server.count("initialize");
         assert!(greeted <= 5, "{greeted}");

@@ -28,7 +28,7 @@ pub async fn check_plugin(spec: &PluginSpec, target: &Target) -> Vec<PluginFindi
     };
     let source = PluginSource { link: Link::new(spec, target) };
     let first = source.fetch(FetchReason::First).await;
-    let report = |error: &AuthError| error.to_string();
+    let words = |error: &AuthError| error.to_string();
     if !found("it answers `hello` and `get` with headers, or with an error of its own", usable(&first)) {
         return findings;
     }
@@ -40,7 +40,7 @@ pub async fn check_plugin(spec: &PluginSpec, target: &Target) -> Vec<PluginFindi
         "a method that it does not know is an error, and it lives on",
         match (unknown, alive) {
             (Ok(_), _) => Err("it answered a method that there is not".to_owned()),
-            (Err(error), _) if is_broken(&error) => Err(report(&error)),
+            (Err(error), _) if is_broken(&error) => Err(words(&error)),
             (_, alive) => usable(&alive),
         },
     );
@@ -57,7 +57,7 @@ pub async fn check_plugin(spec: &PluginSpec, target: &Target) -> Vec<PluginFindi
         let body = bytes::Bytes::from_static(b"{}");
         let mut signed = HeaderMap::new();
         let outcome = signing.sign(&Method::POST, &target.url, &mut signed, &body).await;
-        let outcome = outcome.map_err(|error| report(&error));
+        let outcome = outcome.map_err(|error| words(&error));
         found(
             "what says that it signs signs a request",
             outcome.and_then(|()| match signed.is_empty() {

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `process` | start, ask, limit, end |
 //! | `answer` | what it answers → credentials, signatures, errors |
-//! | `check` | the rules that a plug-in keeps, for who writes one |
-//! | `person` | a person signs in by it, and out |
+//! | `check` | the rules that a plug-in keeps, for its author |
+//! | `person` | signing a person in and out |
 //!
 //! It is held to the rules of a helper: environment, limit, process group. What hangs, ends or speaks another language is the
 //! plug-in's own failure, and never an answer of the server.
@@ -97,7 +97,7 @@ impl Link {
         };
         match process.ask(method, params).await {
             Ok(answer) => Ok(answer),
-            // An answer, and so it lives on.
+            // An error is an answer too: the program goes on.
             Err(Failure::Reported(said)) => Err(said.into_error(spec, method)),
             Err(failure) => match running.take() {
                 Some(process) => Err(process.end(spec, method, failure).await),
@@ -113,7 +113,7 @@ impl fmt::Debug for Link {
     }
 }
 
-/// A plug-in that has been greeted, and what it said.
+/// A plug-in that has answered `hello`, and what it can do.
 async fn started(spec: &PluginSpec, target: &Target) -> Result<(Process, Map<String, Value>), AuthError> {
     let mut process = Process::start(spec, target).map_err(|why| {
         let hint = format!("put {} on PATH, or change `provider` of `auth`", spec.called());
@@ -130,7 +130,7 @@ async fn started(spec: &PluginSpec, target: &Target) -> Result<(Process, Map<Str
     Ok((process, hello))
 }
 
-/// What it is told first: for whom it works, and what the entry says to it.
+/// The parameters of `hello`: the server that it works for, and its settings in the entry.
 fn hello(spec: &PluginSpec, target: &Target) -> Value {
     let settings = spec.settings.as_ref().and_then(|text| serde_json::from_str::<Value>(text.expose()).ok());
     let server = json!({ "name": target.name, "url": target.url.as_str() });

@@ -17,13 +17,13 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub(super) struct RegistrationAttempt {
     pub(super) method: AuthMethod,
     pub(super) scopes: Vec<String>,
-    /// With the type of application, grants and response types, which a server may not know or not all grant.
+    /// With application type, grants and response types, which some servers do not know or do not grant.
     in_full: bool,
 }
 
-/// What to register as, in order: the next one is tried only where the server refuses the one before. What may be
-/// refused is optional for us, and each server refuses something else of it.
-pub(super) fn wishes(
+/// What to register as, in order: the next one is tried only where the server refuses the one before. What is left out on
+/// the way is optional for us; which part of it is refused differs from server to server.
+pub(super) fn attempts(
     server: &ServerMetadata,
     scopes: &[String],
     wanted: Option<AuthMethod>,
@@ -33,21 +33,21 @@ pub(super) fn wishes(
     let with =
         |method, scopes: &[String]| RegistrationAttempt { method, scopes: scopes.to_vec(), in_full: true };
     let modest: Vec<String> = scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
-    let mut wishes = vec![with(method, scopes), with(method, &modest), with(method, &[])];
+    let mut attempts = vec![with(method, scopes), with(method, &modest), with(method, &[])];
     if scopes.is_empty() {
-        wishes.extend(server.scopes_supported.as_deref().map(|all| with(method, all)));
+        attempts.extend(server.scopes_supported.as_deref().map(|all| with(method, all)));
     }
     let other = [AuthMethod::Post, AuthMethod::Basic].into_iter().find(|other| {
         *other != method && supported.is_none_or(|list| list.iter().any(|name| name == other.as_str()))
     });
     // A method that the entry names is the only one.
-    wishes.extend(other.filter(|_| wanted.is_none()).map(|other| with(other, scopes)));
+    attempts.extend(other.filter(|_| wanted.is_none()).map(|other| with(other, scopes)));
     // What RFC 7591 section 2 has defaults for is left out.
-    wishes.push(RegistrationAttempt { in_full: false, ..with(method, &[]) });
+    attempts.push(RegistrationAttempt { in_full: false, ..with(method, &[]) });
     let mut distinct = Vec::new();
-    for wish in wishes {
-        if !distinct.contains(&wish) {
-            distinct.push(wish);
+    for attempt in attempts {
+        if !distinct.contains(&attempt) {
+            distinct.push(attempt);
         }
     }
     distinct
@@ -57,7 +57,7 @@ pub(super) fn request_body(
     name: &str,
     server: &ServerMetadata,
     redirect_uri: &str,
-    wish: &RegistrationAttempt,
+    attempt: &RegistrationAttempt,
 ) -> Value {
     let mut grants = vec!["authorization_code", "refresh_token"];
     if server.device_authorization_endpoint.is_some() {
@@ -66,15 +66,15 @@ pub(super) fn request_body(
     let mut body = json!({
         "client_name": name,
         "redirect_uris": [redirect_uri],
-        "token_endpoint_auth_method": wish.method.as_str(),
+        "token_endpoint_auth_method": attempt.method.as_str(),
     });
-    if wish.in_full {
+    if attempt.in_full {
         body["application_type"] = "native".into();
         body["grant_types"] = grants.into();
         body["response_types"] = json!(["code"]);
     }
-    if !wish.scopes.is_empty() {
-        body["scope"] = wish.scopes.join(" ").into();
+    if !attempt.scopes.is_empty() {
+        body["scope"] = attempt.scopes.join(" ").into();
     }
     body
 }
@@ -98,23 +98,23 @@ mod tests {
     #[test]
     fn a_registration_says_that_it_is_native_and_wants_refresh_tokens() {
         let mut server = ServerMetadata::default();
-        let wish = wishes(&server, &[], None).remove(0);
-        let body = request_body("mcplink", &server, "http://localhost:1/callback", &wish);
+        let attempt = attempts(&server, &[], None).remove(0);
+        let body = request_body("mcplink", &server, "http://localhost:1/callback", &attempt);
         assert_eq!(body["application_type"], "native");
         assert_eq!(body["grant_types"], json!(["authorization_code", "refresh_token"]));
         assert_eq!(body["redirect_uris"], json!(["http://localhost:1/callback"]));
         assert_eq!(body["token_endpoint_auth_method"], "none");
         assert_eq!(body.get("scope"), None);
 
-        let least = wishes(&server, &["a".into()], None).pop().unwrap();
+        let least = attempts(&server, &["a".into()], None).pop().unwrap();
         let least = request_body("mcplink", &server, "http://localhost:1/callback", &least);
         let members: Vec<&str> = least.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members, ["client_name", "redirect_uris", "token_endpoint_auth_method"]);
 
         server.token_endpoint_auth_methods_supported = Some(vec!["client_secret_post".into()]);
         server.device_authorization_endpoint = Some("https://as.example/device".into());
-        let wish = wishes(&server, &["a".into(), "b".into()], None).remove(0);
-        let body = request_body("mcplink", &server, "http://localhost:1/callback", &wish);
+        let attempt = attempts(&server, &["a".into(), "b".into()], None).remove(0);
+        let body = request_body("mcplink", &server, "http://localhost:1/callback", &attempt);
         assert_eq!(body["token_endpoint_auth_method"], "client_secret_post");
         assert_eq!(body["grant_types"][2], DEVICE_CODE);
         assert_eq!(body["scope"], "a b");
@@ -124,9 +124,9 @@ mod tests {
     fn fb_a29_what_is_optional_in_a_registration_is_dropped_one_by_one() {
         let list = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
         let shown = |server: &ServerMetadata, scopes: &[&str]| {
-            let wishes = wishes(server, &list(scopes), None);
-            let full = |wish: &RegistrationAttempt| if wish.in_full { "" } else { "less " };
-            wishes
+            let attempts = attempts(server, &list(scopes), None);
+            let full = |attempt: &RegistrationAttempt| if attempt.in_full { "" } else { "less " };
+            attempts
                 .iter()
                 .map(|w| format!("{}{} {}", full(w), w.method.as_str(), w.scopes.join("+")))
                 .collect::<Vec<_>>()
@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn fa_a76_an_entry_adds_to_its_registration_and_takes_nothing_over() {
         let server = ServerMetadata::default();
-        let wishes = wishes(&server, &["a".into()], Some(AuthMethod::Post));
-        assert!(wishes.iter().all(|wish| wish.method == AuthMethod::Post), "{wishes:?}");
-        let mut body = request_body("mcplink", &server, "http://localhost:1/callback", &wishes[0]);
+        let attempts = attempts(&server, &["a".into()], Some(AuthMethod::Post));
+        assert!(attempts.iter().all(|attempt| attempt.method == AuthMethod::Post), "{attempts:?}");
+        let mut body = request_body("mcplink", &server, "http://localhost:1/callback", &attempts[0]);
         let mut said: BTreeMap<String, String> =
             OWN_CLIENT_METADATA.map(|name| (name.to_owned(), r#""https://evil.example""#.to_owned())).into();
         said.insert("client_name".to_owned(), r#""Our robot""#.to_owned());

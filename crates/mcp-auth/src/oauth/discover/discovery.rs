@@ -1,7 +1,7 @@
 //! Who issues tokens for this server: protected resource metadata, then authorization server metadata
 //! (MCP authorization 2026-07-28, "Authorization Server Discovery"; 2025-03-26 for servers without either).
 //!
-//! One URL is requested at a time and none beyond need: a well-known URL that the specification does not
+//! One URL is requested at a time, and no more than the search needs: a well-known URL that the specification does not
 //! ask for may belong to another tenant of the same host.
 //!
 //! Longer than 500 lines because each step of the search hands the next one who named what it found.
@@ -173,7 +173,7 @@ pub(crate) async fn resource_metadata(
         }
     }
 
-    // One that names no authorization server is good only if no other does.
+    // A document that names no authorization server is used only if no other one names any.
     let mut bare = None;
     for url in candidates {
         let at = match admitted(Step::ResourceMetadata, &url, &UrlSource::server(server), Some(server)) {

@@ -15,7 +15,7 @@ use super::super::endpoint::OAuthEndpoint;
 use super::super::failure::{Answer, Failure, Step};
 use super::super::store::{ClientKey, StoredClient};
 use super::super::urls::same_issuer;
-use super::client_metadata::{RegistrationAttempt, add_metadata, request_body, wishes};
+use super::client_metadata::{RegistrationAttempt, add_metadata, attempts, request_body};
 use super::discovery::{Discovery, DiscoverySource};
 use super::metadata::ServerMetadata;
 use crate::url_policy::is_loopback;
@@ -267,13 +267,13 @@ async fn register(
     let wanted =
         said.get("token_endpoint_auth_method").and_then(|text| serde_json::from_str::<String>(text).ok());
     let wanted = wanted.as_deref().and_then(AuthMethod::parse);
-    for wish in wishes(&discovery.server, scopes, wanted) {
-        match register_as(ctx, discovery, url, redirect_uri, &wish).await {
+    for attempt in attempts(&discovery.server, scopes, wanted) {
+        match register_as(ctx, discovery, url, redirect_uri, &attempt).await {
             Ok(client) => return Ok(client),
             Err(failure) => {
                 let differently = failure.refuses_metadata();
                 let failure = first.get_or_insert(failure);
-                tracing::debug!(%failure, "the registration was refused as {}", wish.method.as_str());
+                tracing::debug!(%failure, "the registration was refused as {}", attempt.method.as_str());
                 if !differently {
                     break;
                 }
@@ -294,10 +294,10 @@ async fn register_as(
     discovery: &Discovery,
     url: &str,
     redirect_uri: &str,
-    wish: &RegistrationAttempt,
+    attempt: &RegistrationAttempt,
 ) -> Result<StoredClient, Failure> {
     let endpoint = OAuthEndpoint::new(&*ctx.http, Step::Registration, url, &discovery.named_by)?;
-    let mut body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, wish);
+    let mut body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, attempt);
     add_metadata(&mut body, &ctx.settings.spec.client_metadata);
     let request = Request::builder()
         .method(Method::POST)
@@ -326,15 +326,15 @@ async fn register_as(
     client.client_secret_expires_at = expires.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
     // What the server answers wins. One that gives a secret to a client that asked for none, and says nothing, is
     // taken by what it lists.
-    let silent = wish.method == AuthMethod::None && client.client_secret.is_some();
-    let asked = (!silent).then(|| wish.method.as_str().to_owned());
+    let silent = attempt.method == AuthMethod::None && client.client_secret.is_some();
+    let asked = (!silent).then(|| attempt.method.as_str().to_owned());
     client.token_endpoint_auth_method = registered.token_endpoint_auth_method.or(asked);
     client.redirect_uris = vec![redirect_uri.to_owned()];
-    let mut scopes = wish.scopes.clone();
+    let mut scopes = attempt.scopes.clone();
     scopes.extend(registered.scope.iter().flat_map(|scope| scope.split_whitespace()).map(str::to_owned));
     scopes.sort();
     scopes.dedup();
-    client.scopes = Some(scopes).filter(|_| !wish.scopes.is_empty());
+    client.scopes = Some(scopes).filter(|_| !attempt.scopes.is_empty());
     client.issuer = Some(discovery.issuer.clone());
     Ok(client)
 }

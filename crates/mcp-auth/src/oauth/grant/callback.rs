@@ -50,14 +50,14 @@ impl LoopbackAuthorizer {
         self
     }
 
-    async fn prepare(&self, wish: &RedirectPreference) -> Result<Session, AuthError> {
-        let (listener, redirect_uri) = match &wish.exact {
+    async fn prepare(&self, preference: &RedirectPreference) -> Result<Session, AuthError> {
+        let (listener, redirect_uri) = match &preference.exact {
             Some(exact) => match with_any_port(exact) {
-                Some(url) => free_port_of(url, wish).await?,
-                None => (listener_for(exact, wish.port).await?, exact.clone()),
+                Some(url) => free_port_of(url, preference).await?,
+                None => (listener_for(exact, preference.port).await?, exact.clone()),
             },
             None => {
-                let listener = match (wish.port, wish.preferred_port) {
+                let listener = match (preference.port, preference.preferred_port) {
                     (Some(port), _) => Loopback::localhost(port).await?,
                     (None, Some(port)) => match Loopback::localhost(port).await {
                         Ok(listener) => listener,
@@ -84,8 +84,8 @@ impl LoopbackAuthorizer {
 }
 
 impl Authorizer for LoopbackAuthorizer {
-    fn prepare<'a>(&'a self, wish: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
-        Box::pin(async move { Ok(Box::new(self.prepare(wish).await?) as Box<dyn AuthorizerSession>) })
+    fn prepare<'a>(&'a self, preference: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+        Box::pin(async move { Ok(Box::new(self.prepare(preference).await?) as Box<dyn AuthorizerSession>) })
     }
 }
 
@@ -96,12 +96,12 @@ fn with_any_port(redirect_uri: &str) -> Option<Url> {
     (url.scheme() == "http" && is_loopback(&url) && url.port() == Some(0)).then_some(url)
 }
 
-/// A listener on the host of `url`, on the port that is wished for, else on a free one, and `url` with that port.
+/// A listener on the host of `url`, on the port that is asked for, else on a free one, and `url` with that port.
 async fn free_port_of(
     mut url: Url,
-    wish: &RedirectPreference,
+    preference: &RedirectPreference,
 ) -> Result<(Option<Loopback>, String), AuthError> {
-    let listener = match (wish.port, wish.preferred_port) {
+    let listener = match (preference.port, preference.preferred_port) {
         (Some(port), _) => Loopback::host_of(&url, port).await?,
         (None, Some(port)) => match Loopback::host_of(&url, port).await {
             Ok(listener) => listener,

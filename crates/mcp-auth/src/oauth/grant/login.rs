@@ -202,8 +202,8 @@ impl PendingLogin {
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, AuthError> {
         self.check_confirmed()?;
-        let wish = self.redirect_wish().await?;
-        let mut session = authorizer.prepare(&wish).await?;
+        let preference = self.redirect_preference().await?;
+        let mut session = authorizer.prepare(&preference).await?;
         let outcome = self.sign_in(&mut *session, probe).await.map_err(AuthError::from);
         let shown = session.finish(&self.ctx.target.name, outcome.as_ref().map(|_| ())).await;
         if let Err(error) = shown {
@@ -212,7 +212,7 @@ impl PendingLogin {
         outcome
     }
 
-    async fn redirect_wish(&self) -> Result<RedirectPreference, AuthError> {
+    async fn redirect_preference(&self) -> Result<RedirectPreference, AuthError> {
         let spec = &self.ctx.settings.spec;
         Ok(RedirectPreference {
             exact: spec.redirect_uri.clone(),

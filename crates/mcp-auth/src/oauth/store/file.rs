@@ -330,12 +330,12 @@ mod tests {
 
         let records = store.survey().await.unwrap();
         assert_eq!(records.len(), 3);
-        let report: Vec<_> = records
+        let rows: Vec<_> = records
             .iter()
             .flatten()
             .map(|record| (record.key.server_name(), record.place.as_str(), record.is_renewable))
             .collect();
-        assert_eq!(report, [("in-file", "file", Some(true)), ("sealed", "keyring", None)]);
+        assert_eq!(rows, [("in-file", "file", Some(true)), ("sealed", "keyring", None)]);
         let error = records.iter().find_map(|record| record.as_ref().err()).unwrap();
         assert!(error.to_string().contains("other-0.json"), "{error}");
         assert!(!format!("{records:?}").contains("canary"), "{records:?}");

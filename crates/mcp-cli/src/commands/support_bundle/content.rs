@@ -139,7 +139,7 @@ fn environment(app: &App) -> Value {
     let variables = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
     let mut read: Vec<(String, Value)> = variables
         .filter(|(name, _)| is_read(name))
-        .map(|(name, value)| (name.to_owned(), Value::from(report(name, value))))
+        .map(|(name, value)| (name.to_owned(), Value::from(shown_value(name, value))))
         .collect();
     read.sort_by(|(a, _), (b, _)| a.cmp(b));
     Value::Object(read.into_iter().collect())
@@ -149,7 +149,7 @@ fn is_proxy(name: &str) -> bool {
     name.to_ascii_uppercase().ends_with("_PROXY")
 }
 
-fn report(name: &str, value: &str) -> String {
+fn shown_value(name: &str, value: &str) -> String {
     let is_number = value.parse::<f64>().is_ok();
     let is_plain = NAMES.contains(&name) || is_number || value.starts_with('/');
     match () {
@@ -174,10 +174,10 @@ mod tests {
         let (listed, _) = listed.split_once("\n[").unwrap();
         let names = listed.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
         let names: Vec<&str> = names.filter(|name| *name != "default").collect();
-        let report = include_str!("content.rs");
+        let source = include_str!("content.rs");
         assert!(names.len() >= 5, "{names:?}");
         for name in names {
-            assert!(report.contains(&format!("(\"{name}\", cfg!(feature = \"{name}\"))")), "{name}");
+            assert!(source.contains(&format!("(\"{name}\", cfg!(feature = \"{name}\"))")), "{name}");
         }
     }
 
@@ -191,9 +191,9 @@ mod tests {
             ("TERM", "xterm", "xterm"),
             ("no_proxy", "a.example,.b.example", "a.example,.b.example"),
         ] {
-            assert_eq!(report(name, value), expected, "{name}");
+            assert_eq!(shown_value(name, value), expected, "{name}");
         }
-        let proxy = report("HTTPS_PROXY", "http://ada:canary@proxy.example:3128");
+        let proxy = shown_value("HTTPS_PROXY", "http://ada:canary@proxy.example:3128");
         assert!(proxy.contains("proxy.example") && !proxy.contains("canary"), "{proxy}");
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[track_caller]
-fn report(line: &[&str]) -> Option<String> {
+fn pointed_at(line: &[&str]) -> Option<String> {
     let (command, args) = line.split_first().unwrap();
     target(command, args, &|command| command == "/opt/own/renamed")
 }
@@ -136,7 +136,7 @@ fn s_b2_every_way_to_start_a_bridge_to_a_name_is_a_pointer() {
         &["powershell.exe", "-NoProfile", "-Command", "& C:\\Tools\\mcplink.exe bridge internal"],
     ];
     for line in forms {
-        assert_eq!(report(line).as_deref(), Some("internal"), "{line:?}");
+        assert_eq!(pointed_at(line).as_deref(), Some("internal"), "{line:?}");
     }
 }
 
@@ -194,6 +194,6 @@ fn s_b2_a_server_is_never_taken_for_a_pointer() {
         &nested,
     ];
     for line in servers {
-        assert_eq!(report(line), None, "{line:?}");
+        assert_eq!(pointed_at(line), None, "{line:?}");
     }
 }

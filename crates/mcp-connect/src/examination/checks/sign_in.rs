@@ -122,10 +122,10 @@ impl Findings<'_> {
                 Check::skipped(topic, "none publishes anything")
             }
             Some(Ok(found)) => {
-                let report = format!("{}, {}", found.issuer, named(found.found));
+                let issuer = format!("{}, {}", found.issuer, named(found.found));
                 let check = match lacks_pkce(found) {
-                    true => Check::bad(topic, NO_PKCE).with(report),
-                    false => Check::good(topic, report),
+                    true => Check::bad(topic, NO_PKCE).with(issuer),
+                    false => Check::good(topic, issuer),
                 };
                 let metadata = &found.server;
                 let endpoints = metadata.authorization_endpoint.iter().zip(&metadata.token_endpoint);
@@ -170,15 +170,15 @@ impl Findings<'_> {
 
     fn token(&self) -> Check {
         let topic = CheckTopic::Token;
-        let report = self.kept.iter().map(|record| self.hidden(&self.kept_token(record)));
-        let report: Vec<String> = report.collect();
-        let check = match (self.blames(topic), report.is_empty()) {
+        let tokens = self.kept.iter().map(|record| self.hidden(&self.kept_token(record)));
+        let tokens: Vec<String> = tokens.collect();
+        let check = match (self.blames(topic), tokens.is_empty()) {
             (Some(message), _) => Check::bad(topic, message),
             (None, true) => return Check::skipped(topic, "none: no sign-in of this server is kept"),
-            (None, false) => Check::good(topic, report[0].clone()),
+            (None, false) => Check::good(topic, tokens[0].clone()),
         };
         let first = usize::from(check.state == CheckState::Good);
-        report.into_iter().skip(first).fold(check, Check::with)
+        tokens.into_iter().skip(first).fold(check, Check::with)
     }
 
     fn kept_token(&self, record: &SignInRecord) -> String {

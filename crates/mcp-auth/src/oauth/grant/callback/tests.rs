@@ -42,8 +42,8 @@ async fn get(port: u16, target: &str) -> String {
     answer
 }
 
-async fn session(wish: RedirectPreference) -> Session {
-    LoopbackAuthorizer::new(Arc::new(SilentListener::default())).prepare(&wish).await.unwrap()
+async fn session(preference: RedirectPreference) -> Session {
+    LoopbackAuthorizer::new(Arc::new(SilentListener::default())).prepare(&preference).await.unwrap()
 }
 
 fn port_of(session: &Session) -> u16 {
@@ -105,11 +105,11 @@ async fn f071_fb_a15_a_busy_port_is_an_error_that_names_it_at_once() {
     let taken = Loopback::localhost(0).await.unwrap();
     let port = taken.port().unwrap();
     let authorizer = LoopbackAuthorizer::new(Arc::new(SilentListener::default()));
-    let wish = RedirectPreference { port: Some(port), ..RedirectPreference::default() };
-    let error = authorizer.prepare(&wish).await.unwrap_err();
+    let preference = RedirectPreference { port: Some(port), ..RedirectPreference::default() };
+    let error = authorizer.prepare(&preference).await.unwrap_err();
     assert!(error.to_string().contains(&port.to_string()), "{error}");
-    let wish = RedirectPreference { preferred_port: Some(port), ..RedirectPreference::default() };
-    assert_ne!(port_of(&session(wish).await), port, "a preferred port is only preferred");
+    let preference = RedirectPreference { preferred_port: Some(port), ..RedirectPreference::default() };
+    assert_ne!(port_of(&session(preference).await), port, "a preferred port is only preferred");
 }
 
 #[tokio::test]
@@ -124,19 +124,19 @@ async fn f070_fb_a23_the_redirect_uri_is_exactly_the_configured_one_and_its_port
 
     let authorizer = LoopbackAuthorizer::new(Arc::new(SilentListener::default()));
     for bad in ["nonsense", "http://example.com/cb", "custom://x"] {
-        let wish = RedirectPreference { exact: Some(bad.into()), ..RedirectPreference::default() };
+        let preference = RedirectPreference { exact: Some(bad.into()), ..RedirectPreference::default() };
         assert_eq!(
-            authorizer.prepare(&wish).await.unwrap_err().kind(),
+            authorizer.prepare(&preference).await.unwrap_err().kind(),
             AuthErrorKind::Misconfigured,
             "{bad}"
         );
     }
-    let wish = RedirectPreference {
+    let preference = RedirectPreference {
         exact: Some(exact),
         port: Some(free.wrapping_add(1)),
         ..RedirectPreference::default()
     };
-    assert!(authorizer.prepare(&wish).await.unwrap_err().to_string().contains("port"));
+    assert!(authorizer.prepare(&preference).await.unwrap_err().to_string().contains("port"));
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn fb_a22_a_redirect_uri_with_port_0_gets_a_free_one_on_exactly_that_host(
         assert_ne!(port, 0);
         drop(session);
         // The port of the registration before, or the one of the entry.
-        for wish in [
+        for preference in [
             RedirectPreference {
                 preferred_port: Some(port),
                 exact: exact.clone(),
@@ -161,15 +161,15 @@ async fn fb_a22_a_redirect_uri_with_port_0_gets_a_free_one_on_exactly_that_host(
             },
             RedirectPreference { port: Some(port), exact: exact.clone(), ..RedirectPreference::default() },
         ] {
-            assert_eq!(self::session(wish).await.listener.as_ref().unwrap().port(), Some(port));
+            assert_eq!(self::session(preference).await.listener.as_ref().unwrap().port(), Some(port));
         }
     }
     // Of another machine there is nothing to listen on.
-    let wish = RedirectPreference {
+    let preference = RedirectPreference {
         exact: Some("https://example.com:0/cb".into()),
         ..RedirectPreference::default()
     };
-    assert!(session(wish).await.listener.is_none());
+    assert!(session(preference).await.listener.is_none());
 }
 
 #[tokio::test]

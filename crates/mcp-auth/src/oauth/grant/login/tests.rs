@@ -96,7 +96,7 @@ async fn f070_and_f072_the_configured_redirect_and_port_are_asked_for_every_time
     let authorizer = FakeAuthorizer::consenting(ISSUER);
     run(&world, &authorizer).await.unwrap();
     run(&world, &authorizer).await.unwrap();
-    assert!(authorizer.wishes.lock().unwrap().iter().all(|wish| wish.port == Some(9999)));
+    assert!(authorizer.preferences.lock().unwrap().iter().all(|preference| preference.port == Some(9999)));
 
     world.settings.spec.redirect_uri = Some("http://127.0.0.1:8080/cb".into());
     run(&world, &authorizer).await.unwrap();
@@ -156,7 +156,7 @@ async fn f076_a_registration_is_used_again_with_its_port() {
     }
     assert_eq!(world.net.sent_to(REGISTER).len(), 1);
     let preferred: Vec<_> =
-        authorizer.wishes.lock().unwrap().iter().map(|wish| wish.preferred_port).collect();
+        authorizer.preferences.lock().unwrap().iter().map(|preference| preference.preferred_port).collect();
     assert_eq!(preferred, [None, Some(4321), Some(4321)]);
 }
 
