@@ -52,6 +52,7 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
         }
     }
     doubts.extend(token_document(credentials));
+    doubts.extend(time_as_header(credentials));
     // Where they come from is where a person has to look.
     for (name, _) in credentials.names().filter(|(name, _)| is_credential(name)) {
         let name_shown = if *name == AUTHORIZATION { "Authorization" } else { name.as_str() };
@@ -83,6 +84,15 @@ fn token_document(credentials: &Credentials) -> Option<String> {
         let shown: Vec<String> = names.iter().take(4).map(|name| format!("`{name}`")).collect();
         format!("there is no `Authorization` among the headers that were sent: {}", shown.join(", "))
     })
+}
+
+/// The name of the time that a helper may print beside `headers`, as a header has it.
+const TIME_NAME: &str = "expiresat";
+
+/// Whether the time was printed among the headers, and so was sent as one of them.
+fn time_as_header(credentials: &Credentials) -> Option<String> {
+    let is_sent = credentials.names().any(|(name, _)| name.as_str() == TIME_NAME);
+    is_sent.then(|| "`expiresAt` was sent as a header: it is a time only where the headers are in `headers`".to_owned())
 }
 
 /// What is wrong with a value that cannot be a credential at all, such as a scheme without a token.
@@ -187,24 +197,14 @@ fn of_jwt(_: &HeaderValue, _: SystemTime) -> Option<String> {
 fn of_jwt(value: &HeaderValue, now: SystemTime) -> Option<String> {
     let claims = crate::jwt::times(value)?;
     if let Some(ended) = claims.ends.and_then(|ends| now.duration_since(ends).ok()) {
-        return Some(format!("has a token (a JWT) that ended {} ago", span(ended)));
+        return Some(format!("has a token (a JWT) that ended {} ago", mcp_text::elapsed(ended)));
     }
     let early =
         claims.begins.and_then(|begins| begins.duration_since(now).ok()).filter(|wait| wait.as_secs() > 0)?;
     Some(format!(
         "has a token (a JWT) that is not valid for another {}; is the clock of this machine right?",
-        span(early)
+        mcp_text::elapsed(early)
     ))
-}
-
-#[cfg(any(feature = "helper", feature = "oauth"))]
-pub(crate) fn span(time: std::time::Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7_200 => format!("{} min", seconds / 60),
-        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} days", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]
@@ -309,6 +309,17 @@ mod tests {
             let over = sent.overlaid_with(&Credentials::new("headers-helper", [other]));
             assert_eq!(doubts(&over, SystemTime::UNIX_EPOCH), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn a_time_among_the_headers_is_a_header_and_is_named() {
+        let pair = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        let sent = Credentials::new(
+            "headers-helper",
+            [pair("authorization", "Bearer abc.def-ghi_123"), pair("expiresat", "2099-01-01T00:00:00Z")],
+        );
+        let found = doubts(&sent, SystemTime::UNIX_EPOCH);
+        assert!(matches!(&*found, [one] if one.starts_with("`expiresAt` was sent as a header")), "{found:?}");
     }
 
     #[test]

@@ -48,8 +48,8 @@ fn validity(value: &http::HeaderValue, now: SystemTime) -> Option<String> {
     let times = crate::jwt::times(value)?;
     Some(match times.ends.map(|ends| ends.duration_since(now)) {
         None => "a JWT without an end".to_owned(),
-        Some(Ok(left)) => format!("a JWT, good for {}", crate::doubts::span(left)),
-        Some(Err(past)) => format!("a JWT that ended {} ago", crate::doubts::span(past.duration())),
+        Some(Ok(left)) => format!("a JWT, good for {}", mcp_text::elapsed(left)),
+        Some(Err(past)) => format!("a JWT that ended {} ago", mcp_text::elapsed(past.duration())),
     })
 }
 

@@ -71,7 +71,13 @@ impl Host {
             sent.names().filter_map(|(name, supplier)| of(&sent, &fixed, name, supplier, now)).collect();
         // What stands beside the headers of a run is a line of its stderr, and that is told with the run.
         let remark = sent.remark();
-        let doubts = doubts(&sent, now).into_iter().filter(|doubt| remark != Some(doubt)).collect();
+        let doubts = doubts(&sent, now).into_iter().filter(|doubt| remark != Some(doubt));
+        // Where it is the token's own, that is told already.
+        let mut doubts: Vec<String> = doubts.collect();
+        let past = minted.and_then(Credentials::expires_at).and_then(|end| now.duration_since(end).ok());
+        if let Some(past) = past.filter(|_| doubts.is_empty()) {
+            doubts.push(format!("what supplied them says that they ended {} ago", mcp_text::elapsed(past)));
+        }
         headers.extend(referred(&settings.sourced_headers, &headers));
         let unattended = unattended(auth, &fixed);
         headers.retain(|header| unattended.iter().all(|other| other.name != header.name));

@@ -29,5 +29,5 @@ pub use names::{
 };
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;
-pub use time_limit::time_limit;
+pub use time_limit::{elapsed, time_limit};
 pub use variables::{is_scheme, is_variable_name, nothing, unexpanded, variable};

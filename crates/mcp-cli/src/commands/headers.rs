@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use mcp_auth::{HelperSpec, ProviderKind, ProviderRole};
+use mcp_auth::{Credentials, HelperSpec, ProviderKind, ProviderRole};
 use mcp_connect::{ConfiguredServer, HeaderReport, ServerAuth};
 use mcp_status::{EntryPart, NextStep};
 use mcp_text::shell_word;
@@ -18,6 +18,7 @@ use crate::exit::{self, ExitStatus};
 use crate::loaded::LoadedConfig;
 use crate::view::shown;
 use crate::view::text::{Style, columns};
+use crate::view::time::rfc3339;
 use crate::view::wrap::behind;
 
 #[derive(Serialize)]
@@ -65,6 +66,8 @@ struct RunRow {
     exit_code: Option<i32>,
     printed_bytes: usize,
     stderr: Vec<String>,
+    /// Until when its headers are good, where that is known.
+    expires_at: Option<String>,
     /// Why it supplied nothing.
     error: Option<String>,
 }
@@ -177,6 +180,7 @@ fn helper_row(spec: &HelperSpec, server: &ConfiguredServer, report: &HeaderRepor
             exit_code: run.exit_code,
             printed_bytes: run.printed,
             stderr: run.stderr.iter().map(|line| hidden(line)).collect(),
+            expires_at: run.supplied.as_ref().ok().and_then(Credentials::expires_at).map(rfc3339),
             // Its words are ours: what merely looks like a secret in them is an example.
             error: run
                 .supplied
@@ -251,6 +255,9 @@ fn ran(run: &RunRow, line: &mut impl FnMut(&str, &str)) {
         bytes => format!("{bytes} bytes printed"),
     };
     line("run", &format!("{ended}, {printed}"));
+    if let Some(until) = &run.expires_at {
+        line("until", until);
+    }
     if let Some(error) = &run.error {
         line("error", error);
     }

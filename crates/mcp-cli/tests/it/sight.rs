@@ -67,6 +67,19 @@ fn fh_h2_what_a_run_printed_and_what_is_odd_about_it_is_seen_and_no_value_is() {
         let doubts = document["doubts"].to_string();
         assert!(doubts.contains(&odd.replace('"', "\\\"")), "{odd}: {document:#}");
     }
+    // When the headers end is seen as well, and what is odd about that time.
+    for (printed, until, odd) in [
+        (r#"{"headers": {"X-Key": "abcdef"}, "expiresAt": 4102444800}"#, json!("2100-01-01T00:00:00.000Z"), ""),
+        (r#"{"headers": {"X-Key": "abcdef"}, "expiresAt": 1}"#, json!("1970-01-01T00:00:01.000Z"), "they ended"),
+        (r#"{"X-Key": "abcdef", "expiresAt": "2099-01-01T00:00:00Z"}"#, Value::Null, "sent as a header"),
+    ] {
+        helper.prints(printed);
+        let document = setting.run(&["headers", "s", "--run", "--json"], 0).json();
+        assert_eq!(document["helper"]["run"]["expiresAt"], until, "{printed}");
+        let doubts = document["doubts"].as_array().unwrap();
+        assert_eq!(doubts.is_empty(), odd.is_empty(), "{printed}: {doubts:?}");
+        assert!(document["doubts"].to_string().contains(odd), "{printed}: {doubts:?}");
+    }
     // The harness looks for the token in everything that was printed.
     helper.prints_headers(&[("Authorization", "Bearer ")]);
     let empty = setting.run(&["headers", "s", "--run", "--json"], 3).json();

@@ -6,6 +6,7 @@ mod way;
 
 use std::time::{Duration, SystemTime};
 
+use mcp_text::elapsed;
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
 use mcp_auth::{AuthError, ProviderKind, ProviderRole};
@@ -320,7 +321,7 @@ impl Findings<'_> {
         let run = self.server.snapshot().last_fetch;
         let took = run.as_ref().map(|run| {
             let code = run.exit_code.map_or_else(String::new, |code| format!("exit {code} "));
-            format!("{code}after {}", span(run.duration))
+            format!("{code}after {}", elapsed(run.duration))
         });
         checks.push(match (self.blames(CheckTopic::HelperRun), took) {
             (Some(message), took) => {
@@ -356,7 +357,7 @@ impl Findings<'_> {
         let Some(version) = &report.protocol_version else { return Check::skipped(topic, "not reached") };
         let server = report.server.as_ref().map(|info| format!(", {info}"));
         let shown = format!("MCP {version}{}", server.unwrap_or_default());
-        let check = Check::good(topic, format!("{shown}, within {}", span(self.probe.elapsed)));
+        let check = Check::good(topic, format!("{shown}, within {}", elapsed(self.probe.elapsed)));
         paced(check, self.probe.elapsed)
     }
 
@@ -375,20 +376,6 @@ impl Findings<'_> {
 /// What took long on the way to a server that is connected.
 fn paced(check: Check, took: Duration) -> Check {
     if took < SLOW { check } else { check.noted("a host may not wait that long for a server") }
-}
-
-/// A length of time in its largest unit that fits.
-fn span(length: Duration) -> String {
-    let seconds = length.as_secs();
-    match seconds {
-        0 if length.as_millis() < 10 => format!("{:.1} ms", length.as_secs_f64() * 1000.0),
-        0 => format!("{} ms", length.as_millis()),
-        1..10 => format!("{:.1} s", length.as_secs_f64()),
-        10..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Credentials that need no person, in sight as a helper is: where each secret of a grant comes from, and what came of it.
 
+use mcp_text::elapsed;
 use mcp_auth::{GrantSpec, SecretSource, UnattendedSupply};
 
 use super::super::check::{Check, CheckState, CheckTopic};
-use super::{Findings, span};
+use super::Findings;
 
 impl Findings<'_> {
     /// The secrets of what `auth` of the entry says, and what came of it; none where it says nothing of the kind.
@@ -34,7 +35,7 @@ impl Findings<'_> {
         let run = CheckTopic::GrantRun;
         let fetch = self.server.snapshot().last_fetch;
         let succeeded = fetch.as_ref().is_some_and(|fetch| fetch.succeeded);
-        let took = fetch.map(|fetch| format!("after {}", span(fetch.duration)));
+        let took = fetch.map(|fetch| format!("after {}", elapsed(fetch.duration)));
         let check = match (self.blames(run), took) {
             (Some(message), took) => took.into_iter().fold(Check::bad(run, message), Check::with),
             (None, Some(took)) if succeeded => Check::good(run, format!("it gave credentials {took}")),

@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 
+use mcp_text::elapsed;
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
 use super::super::check::{Check, CheckState, CheckTopic};
-use super::{Findings, span};
+use super::Findings;
 
 /// Where a server says who issues tokens for it (RFC 9728 section 3.1).
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -63,7 +64,7 @@ impl Findings<'_> {
 
     fn line(&self, exchange: &Exchange) -> String {
         let Exchange { method, url, outcome, took, .. } = exchange;
-        self.hidden(&format!("{method} {url}: {outcome}, after {}", span(*took)))
+        self.hidden(&format!("{method} {url}: {outcome}, after {}", elapsed(*took)))
     }
 
     pub(super) fn with_exchanges<'e>(
@@ -184,8 +185,8 @@ impl Findings<'_> {
     fn kept_token(&self, record: &SignInRecord) -> String {
         let until = match record.expires_at.map(|at| at.duration_since(self.now)) {
             None => "used until refused".to_owned(),
-            Some(Ok(left)) => format!("good for {} more", span(left)),
-            Some(Err(past)) => format!("ended {} ago", span(past.duration())),
+            Some(Ok(left)) => format!("good for {} more", elapsed(left)),
+            Some(Err(past)) => format!("ended {} ago", elapsed(past.duration())),
         };
         let scopes = match record.scopes.is_empty() {
             true => "no scopes named".to_owned(),
@@ -223,7 +224,7 @@ impl Findings<'_> {
                 times => format!(", renewed {times} times since"),
             };
             let age = self.now.duration_since(record.obtained_at).unwrap_or_default();
-            format!("{}: a token of {} ago{renewals}", record.to_place(), span(age))
+            format!("{}: a token of {} ago{renewals}", record.to_place(), elapsed(age))
         };
         let mut files = self.kept.iter().map(file);
         let check = match self.blames(topic) {

@@ -3,12 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+use mcp_text::elapsed;
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_transport::connect::{CertificateReach, Reach, TlsReach};
 use mcp_transport::exchange::ExchangeOutcome;
 
 use super::super::check::{Check, CheckState, CheckTopic};
-use super::{Findings, span};
+use super::Findings;
 
 /// How far two clocks may be apart before tokens and certificates are judged differently: what most servers allow.
 const SKEW: Duration = Duration::from_secs(60);
@@ -35,8 +36,8 @@ impl Findings<'_> {
             return Check::new(topic, CheckState::Good, format!("none were sent{why}"));
         }
         let until = snapshot.expires_at.map(|at| match at.duration_since(self.now) {
-            Ok(left) => format!(", good for {} more", span(left)),
-            Err(past) => format!(", ended {} ago", span(past.duration())),
+            Ok(left) => format!(", good for {} more", elapsed(left)),
+            Err(past) => format!(", ended {} ago", elapsed(past.duration())),
         });
         Check::good(topic, format!("{} sent{}", first.credentials.join(", "), until.unwrap_or_default()))
     }
@@ -53,7 +54,7 @@ impl Findings<'_> {
     pub(super) fn dns(&self, reach: &Reach) -> Check {
         let topic = CheckTopic::Dns;
         let host = self.hidden(&reach.host);
-        let took = reach.looked_up.map(span).unwrap_or_default();
+        let took = reach.looked_up.map(elapsed).unwrap_or_default();
         match &reach.addresses {
             Err(why) => Check::bad(topic, format!("{host}: {why}")).with(format!("asked for {took}")),
             Ok(_) if reach.looked_up.is_none() || reach.host.parse::<IpAddr>().is_ok() => {
@@ -74,7 +75,7 @@ impl Findings<'_> {
         let whose = if reach.proxy.is_some() { " (the proxy)" } else { "" };
         let check = match (reach.connected.as_ref()?, self.blames(topic)) {
             (Ok((address, took)), None) => {
-                Check::good(topic, format!("{address}{whose} reached in {}", span(*took)))
+                Check::good(topic, format!("{address}{whose} reached in {}", elapsed(*took)))
             }
             (Ok((address, _)), Some(message)) => {
                 Check::bad(topic, message).with(format!("{address}{whose} was reached"))
@@ -82,7 +83,7 @@ impl Findings<'_> {
             (Err(why), _) => {
                 let took = reach.refused.iter().map(|(_, took, _)| *took).sum();
                 let place = format!("{}:{}{whose}", self.hidden(&reach.host), reach.port);
-                let text = format!("{place}: {why}, after {}", span(took));
+                let text = format!("{place}: {why}, after {}", elapsed(took));
                 // It came up meanwhile, or is reached in another way.
                 match self.probe.report.status {
                     ServerStatus::Connected => {
@@ -99,7 +100,7 @@ impl Findings<'_> {
         // The only one that there is has been told of.
         let is_all = reach.refused.len() == 1 && matches!(reach.connected, Some(Err(_)));
         let refused = reach.refused.iter().filter(|_| !is_all);
-        let text = refused.map(|(address, took, why)| format!("{address}: {why}, after {}", span(*took)));
+        let text = refused.map(|(address, took, why)| format!("{address}: {why}, after {}", elapsed(*took)));
         Some(text.fold(check, Check::with))
     }
 
@@ -135,7 +136,7 @@ impl Findings<'_> {
     fn shaken(&self, tls: &TlsReach, shown: Option<&CertificateReach>) -> Check {
         let topic = CheckTopic::Tls;
         let left = shown.and_then(|shown| shown.valid_until.duration_since(self.now).ok());
-        let until = left.map(|left| format!(", its certificate is good for {} more", span(left)));
+        let until = left.map(|left| format!(", its certificate is good for {} more", elapsed(left)));
         let check = Check::good(topic, format!("{}{}", tls.version, until.unwrap_or_default()));
         match left {
             Some(left) if left < ENDS_SOON => check.noted("the certificate ends soon"),
@@ -152,7 +153,7 @@ impl Findings<'_> {
             };
         };
         let what = last.asks.as_deref().map_or_else(String::new, |asks| format!(" {asks}"));
-        let text = format!("{}{what}: {} after {}", last.method, last.outcome, span(last.took));
+        let text = format!("{}{what}: {} after {}", last.method, last.outcome, elapsed(last.took));
         let state = match (&last.outcome, self.blames(topic)) {
             (_, Some(_)) | (ExchangeOutcome::NoAnswer { .. }, _) => CheckState::Bad,
             (ExchangeOutcome::Answered { status: 200..300, .. }, None) => CheckState::Good,
@@ -198,7 +199,7 @@ impl Findings<'_> {
             Ok(ahead) => (ahead, "ahead of"),
             Err(behind) => (behind.duration(), "behind"),
         };
-        Some((apart, format!("{} {word} the server's", span(apart))))
+        Some((apart, format!("{} {word} the server's", elapsed(apart))))
     }
 
     /// What to say of the clock, where credentials that end were refused and no server would take them by such a clock.
