@@ -47,6 +47,9 @@ pub struct Evidence {
     /// How many of the tools that the server lists are withheld because their definitions are not approved.
     #[serde(default)]
     pub unapproved: usize,
+    /// What was wrong with TLS, where that failed.
+    #[serde(default)]
+    pub tls: Option<TlsFault>,
 }
 
 impl Evidence {
@@ -62,6 +65,7 @@ impl Evidence {
             proxy: None,
             limit: None,
             unapproved: 0,
+            tls: None,
         }
     }
 
@@ -104,6 +108,13 @@ impl Evidence {
     #[must_use]
     pub fn with_limit(mut self, limit: Option<Limit>) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// With what was wrong with TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<TlsFault>) -> Self {
+        self.tls = tls;
         self
     }
 
@@ -406,6 +417,23 @@ pub enum Outcome {
     SelfReference,
     /// The transport's own settings are unusable (a URL that no client can send to, an unreadable CA file).
     Misconfigured,
+}
+
+/// What was wrong with a TLS handshake, as far as that decides who can mend it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// What answers does not speak TLS.
+    NotSpoken,
+    /// The certificate of the server is for another name than the one that was asked for.
+    OtherName,
+    /// No authority that is trusted here vouches for the certificate of the server.
+    UnknownAuthority,
+    /// The server wants a certificate of the client, or does not take the one that it was shown.
+    ClientCertificate,
+    /// What only the server can mend: its certificate is out of date or revoked, or it speaks an old version.
+    OfServer,
 }
 
 /// Why a command could not be started.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::{
     ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode, SignInState,
-    TransportKind,
+    TlsFault, TransportKind,
 };
 
 /// More scopes than these few are an attack or an accident.
@@ -98,6 +98,12 @@ pub enum EntryPart {
     Helper,
     /// The proxy that it goes by.
     Proxy,
+    /// Its address, or the name that its certificate is expected to have.
+    ServerName,
+    /// The authority that vouches for its server.
+    Authority,
+    /// The certificate that it shows to its server.
+    ClientCertificate,
     /// What the reason names.
     Named,
 }
@@ -110,6 +116,9 @@ impl fmt::Display for EntryPart {
             Self::Headers => "the headers",
             Self::Helper => "the command for credentials",
             Self::Proxy => "the proxy",
+            Self::ServerName => "the address or the expected name",
+            Self::Authority => "the trusted authority",
+            Self::ClientCertificate => "the client certificate",
             Self::Named => "what the reason names",
         })
     }
@@ -225,10 +234,15 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::HelperFailed if by_command(Some(126)) || by_command(Some(127)) => {
             change(EntryPart::Helper)
         }
+        ReasonCode::Tls => match evidence.and_then(|evidence| evidence.tls) {
+            Some(TlsFault::OtherName) => change(EntryPart::ServerName),
+            Some(TlsFault::UnknownAuthority) => change(EntryPart::Authority),
+            Some(TlsFault::ClientCertificate) => change(EntryPart::ClientCertificate),
+            Some(TlsFault::OfServer) => Some(NextStep::AskOperator),
+            Some(TlsFault::NotSpoken) | None => change(place),
+        },
         // Nothing will change until the entry does.
-        ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound | ReasonCode::Tls => {
-            change(place)
-        }
+        ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound => change(place),
         ReasonCode::Protocol | ReasonCode::Version | ReasonCode::Spawn => change(place),
         // Where the rule stands comes with the reason.
         ReasonCode::SelfReference | ReasonCode::Policy | ReasonCode::Rejected => change(EntryPart::Named),
@@ -375,6 +389,27 @@ mod tests {
         ];
         for (facts, expected) in table {
             assert_eq!(next_step(&facts, None), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_tls_decides_what_is_changed_and_by_whom() {
+        use TlsFault::{ClientCertificate, NotSpoken, OfServer, OtherName, UnknownAuthority};
+        let facts = seen(remote(), ReasonCode::Tls);
+        let step = |fault| {
+            let evidence = Evidence::new(crate::Phase::Connect, Outcome::Tls).with_tls(fault);
+            next_step(&facts, Some(&evidence))
+        };
+        let part = |part| Some(NextStep::ChangeEntry { part });
+        for (fault, expected) in [
+            (None, part(EntryPart::Url)),
+            (Some(NotSpoken), part(EntryPart::Url)),
+            (Some(OtherName), part(EntryPart::ServerName)),
+            (Some(UnknownAuthority), part(EntryPart::Authority)),
+            (Some(ClientCertificate), part(EntryPart::ClientCertificate)),
+            (Some(OfServer), Some(NextStep::AskOperator)),
+        ] {
+            assert_eq!(step(fault), expected, "{fault:?}");
         }
     }
 

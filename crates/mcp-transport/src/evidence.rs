@@ -1,7 +1,7 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
 use mcp_auth::{AuthError, AuthErrorKind, ProviderKind, Supply};
-use mcp_status::{AuthFacts, CredentialOrigin, Evidence, Outcome};
+use mcp_status::{AuthFacts, CredentialOrigin, Evidence, Outcome, TlsFault};
 
 use crate::error::{TransportError, TransportErrorKind};
 
@@ -42,11 +42,21 @@ impl TransportError {
             .with_auth(facts)
             .with_attempts(self.attempts())
             .with_proxy(self.proxy().map(str::to_owned))
+            .with_tls(self.tls_fault())
             .with_limit(self.limit().cloned());
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),
             None => evidence,
         }
+    }
+
+    /// Only HTTP has TLS.
+    fn tls_fault(&self) -> Option<TlsFault> {
+        #[cfg(feature = "http")]
+        if *self.kind() == TransportErrorKind::Tls {
+            return std::error::Error::source(self).and_then(crate::http::trouble::tls_fault);
+        }
+        None
     }
 
     fn outcome(&self) -> Outcome {

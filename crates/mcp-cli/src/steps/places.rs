@@ -93,19 +93,28 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (EntryPart::Headers, Some(Place::CommandLine)) => {
             return "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'".to_owned();
         }
+        (EntryPart::Authority, Some(Place::CommandLine)) => return "trust its authority: --ca FILE".to_owned(),
         (_, Some(Place::CommandLine)) => return "correct what the reason names in the command".to_owned(),
         (EntryPart::Url, _) => "`url`",
         (EntryPart::Command, _) => "`command`",
         (EntryPart::Headers, _) => "`headers`",
         (EntryPart::Helper, _) => "`headersHelper`",
         (EntryPart::Proxy, _) => "the proxy",
+        (EntryPart::ServerName, _) => "`url` or `tls.serverName`",
+        (EntryPart::Authority, _) => "`tls.ca`",
+        (EntryPart::ClientCertificate, _) => "`tls.cert`",
         _ => "what the reason names",
     };
     let place = match place {
         Some(Place::At(place)) if !place.is_empty() => format!(" in {place}"),
         _ => String::new(),
     };
-    format!("correct {what} of {}{place}", mcp_text::name(name, MAX_NAME))
+    // What is often not there yet.
+    let verb = match part {
+        EntryPart::Authority | EntryPart::ClientCertificate => "set",
+        _ => "correct",
+    };
+    format!("{verb} {what} of {}{place}", mcp_text::name(name, MAX_NAME))
 }
 
 #[cfg(test)]
@@ -132,6 +141,9 @@ mod tests {
             (EntryPart::Headers, format!("correct `headers` of a b in {at}")),
             (EntryPart::Helper, format!("correct `headersHelper` of a b in {at}")),
             (EntryPart::Named, format!("correct what the reason names of a b in {at}")),
+            (EntryPart::ServerName, format!("correct `url` or `tls.serverName` of a b in {at}")),
+            (EntryPart::Authority, format!("set `tls.ca` of a b in {at}")),
+            (EntryPart::ClientCertificate, format!("set `tls.cert` of a b in {at}")),
         ] {
             assert_eq!(places.change(part, "a b"), expected);
         }
@@ -146,6 +158,7 @@ mod tests {
         entry.by_url = true;
         places.see_entry(&entry);
         assert_eq!(places.change(EntryPart::Url, "a b"), "correct the URL");
+        assert_eq!(places.change(EntryPart::Authority, "a b"), "trust its authority: --ca FILE");
         assert_eq!(places.change(EntryPart::Url, "other"), "correct `url` of other");
     }
 }

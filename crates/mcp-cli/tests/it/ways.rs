@@ -186,6 +186,8 @@ fn fa_a92_openssl_is_shown_the_certificate_and_what_it_refuses_is_told() {
         let reason = row(&command.run().json(), "s")["reason"].clone();
         let message = reason["message"].as_str().unwrap();
         assert!(reason["code"] == code && message.contains(said), "{certificate}: {reason:#}");
+        let step = reason["next"].as_str().unwrap();
+        assert!(code != "tls" || step.starts_with("set `tls.cert` of s in "), "{certificate}: {step}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fmt;
 
 use http::{HeaderMap, StatusCode, header};
+use mcp_status::TlsFault;
 use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
 
 use super::dial::LookedUpHere;
@@ -261,6 +262,35 @@ fn tls(error: &TlsError) -> String {
     }
 }
 
+/// Who can mend it, where what made `error` was TLS.
+pub(crate) fn tls_fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
+    use AlertDescription as Alert;
+    Some(match causes(error).find_map(|cause| cause.downcast_ref::<TlsError>())? {
+        TlsError::InvalidMessage(_) => TlsFault::NotSpoken,
+        TlsError::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )
+        | TlsError::AlertReceived(Alert::UnrecognisedName) => TlsFault::OtherName,
+        TlsError::InvalidCertificate(CertificateError::UnknownIssuer) | TlsError::General(_) => {
+            TlsFault::UnknownAuthority
+        }
+        TlsError::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<UntrustedCertificate>() => {
+            TlsFault::UnknownAuthority
+        }
+        TlsError::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::AccessDenied
+            | Alert::BadCertificate
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked,
+        ) => TlsFault::ClientCertificate,
+        _ => TlsFault::OfServer,
+    })
+}
+
 fn certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -388,6 +418,32 @@ mod tests {
     fn explained(error: impl Error + Send + Sync + 'static, stage: Stage) -> (TransportErrorKind, String) {
         let error = explain(Box::new(error), stage);
         (error.kind().clone(), error.said().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn who_can_mend_a_failure_of_tls_is_read_from_its_type() {
+        use AlertDescription as Alert;
+        let bad = TlsError::InvalidCertificate;
+        let untrusted = CertificateError::Other(OtherError(Arc::new(UntrustedCertificate::default())));
+        let another = CertificateError::Other(OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity"))));
+        for (error, fault) in [
+            (TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType), TlsFault::NotSpoken),
+            (bad(CertificateError::NotValidForName), TlsFault::OtherName),
+            (TlsError::AlertReceived(Alert::UnrecognisedName), TlsFault::OtherName),
+            (bad(CertificateError::UnknownIssuer), TlsFault::UnknownAuthority),
+            (bad(untrusted), TlsFault::UnknownAuthority),
+            (bad(another), TlsFault::OfServer),
+            (TlsError::AlertReceived(Alert::CertificateRequired), TlsFault::ClientCertificate),
+            (TlsError::AlertReceived(Alert::UnknownCA), TlsFault::ClientCertificate),
+            (bad(CertificateError::Expired), TlsFault::OfServer),
+            (TlsError::AlertReceived(Alert::ProtocolVersion), TlsFault::OfServer),
+        ] {
+            let shown = error.to_string();
+            let wrapped = explain(Box::new(io::Error::other(error)), Stage { connect: true, ..Stage::default() });
+            assert_eq!(wrapped.evidence().tls, Some(fault), "{shown}");
+        }
+        let other = explain(Box::new(io::Error::other("x")), Stage { connect: true, ..Stage::default() });
+        assert_eq!(other.evidence().tls, None);
     }
 
     /// Every kind of TLS error, wrapped as the connection wraps it.

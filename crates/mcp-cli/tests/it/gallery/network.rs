@@ -18,6 +18,9 @@ use crate::tls_front::{fixture, tls_in_front_of};
 const WAIT: &str = "mcplink wait s";
 const URL: &str = "correct `url` of s in *";
 const NAMED: &str = "correct what the reason names of s in *";
+const SERVER_NAME: &str = "correct `url` or `tls.serverName` of s in *";
+const AUTHORITY: &str = "set `tls.ca` of s in *";
+const OPERATOR: &str = "ask who runs the server";
 const PROXY: &str = "correct the proxy of s in *";
 
 pub(super) const EXPECTED: &[Expected] = &[
@@ -35,11 +38,11 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("proxy-login", Some(ProxyAuth), "answer", "as a proxy does (407)", PROXY),
     ("no-tls-there", Some(Tls), "tls", "does not speak TLS", URL),
     ("tls-there", Some(Protocol), "tls", "speaks TLS: write https://", URL),
-    ("self-signed", Some(Tls), "tls", "self-signed", URL),
-    ("other-name", Some(Tls), "tls", "not for other.test", URL),
-    ("expired", Some(Tls), "tls", "the certificate of the server has expired", URL),
-    ("not-yet-valid", Some(Tls), "tls", "the certificate of the server is not valid yet", URL),
-    ("no-intermediate", Some(Tls), "tls", "it sends its own certificate alone", URL),
+    ("self-signed", Some(Tls), "tls", "self-signed", AUTHORITY),
+    ("other-name", Some(Tls), "tls", "not for other.test", SERVER_NAME),
+    ("expired", Some(Tls), "tls", "the certificate of the server has expired", OPERATOR),
+    ("not-yet-valid", Some(Tls), "tls", "the certificate of the server is not valid yet", OPERATOR),
+    ("no-intermediate", Some(Tls), "tls", "it sends its own certificate alone", AUTHORITY),
     ("no-authority-file", Some(Config), "configuration", "mcpServers.s.tls.ca names", NAMED),
     ("wrong-path", Some(NotFound), "answer", "(404)", URL),
     ("moved", Some(Moved), "answer", "sends every request elsewhere (308)", URL),
