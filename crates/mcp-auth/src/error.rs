@@ -33,6 +33,9 @@ pub enum AuthErrorKind {
     Misconfigured,
     /// The credential store could not be read or written.
     Store,
+    /// The credential store did not answer, or others have been using the sign-in for too long. What is stored is kept, and it
+    /// may work in a moment.
+    StoreUnavailable,
     /// A person gave up, or the process was asked to end.
     Cancelled,
 }

@@ -23,6 +23,7 @@ fn error_type(kind: AuthErrorKind) -> &'static str {
         AuthErrorKind::Refused => "refused",
         AuthErrorKind::Misconfigured => "misconfigured",
         AuthErrorKind::Store => "store",
+        AuthErrorKind::StoreUnavailable => "store_unavailable",
         AuthErrorKind::Cancelled => "cancelled",
     }
 }

@@ -156,7 +156,7 @@ async fn a_lock_that_is_never_released_ends_in_an_error_and_not_in_a_hang() {
     let stores = [(); 2].map(|()| FileTokenStore::with_patience(home.path(), patience));
     let held = stores[0].lock(&key("work")).await.unwrap();
     for store in &stores {
-        assert_eq!(store.lock(&key("work")).await.unwrap_err().kind(), AuthErrorKind::Unavailable);
+        assert_eq!(store.lock(&key("work")).await.unwrap_err().kind(), AuthErrorKind::StoreUnavailable);
     }
     drop(held);
     for store in &stores {

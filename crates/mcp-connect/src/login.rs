@@ -126,7 +126,15 @@ impl Host {
                 pending
             }
             // Nothing could be looked up now, so there may be a sign-in all the same.
-            Err(error) if is_wanted || error.kind() == AuthErrorKind::Unavailable => return Err(error.into()),
+            Err(error)
+                if is_wanted
+                    || matches!(
+                        error.kind(),
+                        AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable
+                    ) =>
+            {
+                return Err(error.into());
+            }
             _ => {
                 let Some(seen) = trouble else { return Err(LoginError::NotWanted) };
                 let report = StatusReport::from_evidence(&seen, &server.context(), server.facts());

@@ -109,7 +109,9 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::CredentialsFailed => Verdict::NeedsAuth { code: ReasonCode::CredentialsFailed },
         Outcome::WrongAccount => Verdict::NeedsAuth { code: ReasonCode::WrongAccount },
         Outcome::SignInExpired => Verdict::NeedsAuth { code: ReasonCode::SignInExpired },
-        Outcome::AuthorizationServerUnavailable => transient(ReasonCode::Unavailable),
+        Outcome::AuthorizationServerUnavailable | Outcome::SignInStoreUnavailable => {
+            transient(ReasonCode::Unavailable)
+        }
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
         Outcome::SessionRefused { status: 400..=499 } => permanent(ReasonCode::Rejected),
         Outcome::SessionRefused { status: 500.. } => transient(ReasonCode::Unavailable),
@@ -238,7 +240,8 @@ mod tests {
                 Some(Outcome::CredentialsFailed) => Outcome::SignInExpired,
                 Some(Outcome::SignInExpired) => Outcome::WrongAccount,
                 Some(Outcome::WrongAccount) => Outcome::AuthorizationServerUnavailable,
-                Some(Outcome::AuthorizationServerUnavailable) => http(503),
+                Some(Outcome::AuthorizationServerUnavailable) => Outcome::SignInStoreUnavailable,
+                Some(Outcome::SignInStoreUnavailable) => http(503),
                 Some(Outcome::Http { .. }) => Outcome::SessionRefused { status: 404 },
                 Some(Outcome::SessionRefused { .. }) => Outcome::Moved { status: 308 },
                 Some(Outcome::Moved { .. }) => Outcome::Unreachable,
@@ -265,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 23);
+        assert_eq!(every_outcome().len(), 24);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {
@@ -290,6 +293,7 @@ mod tests {
             (Outcome::SignInExpired, needs_auth(ReasonCode::SignInExpired)),
             (Outcome::WrongAccount, needs_auth(ReasonCode::WrongAccount)),
             (Outcome::AuthorizationServerUnavailable, transient(ReasonCode::Unavailable)),
+            (Outcome::SignInStoreUnavailable, transient(ReasonCode::Unavailable)),
             (Outcome::Unreachable, transient(ReasonCode::Unreachable)),
             (Outcome::Dropped, transient(ReasonCode::Unreachable)),
             (Outcome::Proxy { status: None }, transient(ReasonCode::Unreachable)),

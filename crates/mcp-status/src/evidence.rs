@@ -355,6 +355,8 @@ pub enum Outcome {
     WrongAccount,
     /// The authorization server could not be reached; what is stored is kept.
     AuthorizationServerUnavailable,
+    /// The place where sign-ins are kept did not answer, or others have been using this one for too long; what is stored is kept.
+    SignInStoreUnavailable,
     /// An HTTP answer that is neither success nor challenge.
     Http {
         /// Its status.

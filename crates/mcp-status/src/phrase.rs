@@ -94,6 +94,9 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
         {
             format!("failed to {detail}")
         }
+        Some(detail) if evidence.outcome == Outcome::SignInStoreUnavailable => {
+            format!("{text}: failed to {detail}")
+        }
         // It names file, field and loop, and has passed through each turn of it.
         Some(detail) if evidence.outcome == Outcome::SelfReference => detail,
         Some(detail) if !text.is_empty() => of_the_credentials(format!("{text}: {detail}"), evidence),
@@ -165,6 +168,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::AuthorizationServerUnavailable => {
             format!("the authorization server could not be reached{times}; the sign-in is kept")
         }
+        Outcome::SignInStoreUnavailable => format!("the kept sign-in cannot be used now{times}"),
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
         Outcome::Moved { status } => http(*status, None, evidence, context),
         Outcome::Unreachable => format!("no connection to {}{times}", origin()),
@@ -529,6 +533,10 @@ mod tests {
             (
                 connect(Outcome::AuthorizationServerUnavailable),
                 "the authorization server could not be reached; the sign-in is kept",
+            ),
+            (
+                connect(Outcome::SignInStoreUnavailable).with_attempts(4).with_detail("read the store: no answer"),
+                "the kept sign-in cannot be used now, 4 times: failed to read the store: no answer",
             ),
             (
                 connect(http(503)).with_attempts(4).with_detail("try later"),

@@ -109,13 +109,16 @@ impl<D: Database> Link<D> {
     fn failed(&self, verb: &str, failure: D::Failure) -> AuthError {
         // The reason is part of the text: many places print only the outermost error.
         let mut why = failure.to_string();
-        if let Some(source) = failure.source() {
+        if let Some(source) = failure.source().map(ToString::to_string)
+            && !why.contains(&source)
+        {
             why = format!("{why}: {source}");
         }
+        let why = without_number(&why);
         let message = format!("{verb} in the shared token store, {}: {why}", self.database.shown());
         let kind = match D::is_refusal(&failure) {
             true => AuthErrorKind::Store,
-            false => AuthErrorKind::Unavailable,
+            false => AuthErrorKind::StoreUnavailable,
         };
         AuthError::new(kind, message).with_source(failure)
     }
@@ -125,7 +128,15 @@ impl<D: Database> Link<D> {
             "{verb} in the shared token store, {}: no answer within {LIMIT:?}",
             self.database.shown()
         );
-        AuthError::new(AuthErrorKind::Unavailable, message)
+        AuthError::new(AuthErrorKind::StoreUnavailable, message)
+    }
+}
+
+/// The text of an error of the system without its number, which says nothing to a person.
+fn without_number(text: &str) -> String {
+    match text.split_once(" (os error ").and_then(|(before, rest)| Some((before, rest.split_once(')')?.1))) {
+        Some((before, after)) => format!("{before}{after}"),
+        None => text.to_owned(),
     }
 }
 

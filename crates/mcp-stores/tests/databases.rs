@@ -167,7 +167,7 @@ async fn is_down_for_a_while(database: &mut RealDatabase) {
     database.stop();
     let outcome = refresh(&store, used.clone(), server.address()).await;
     let RefreshOutcome::Unavailable(error) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(error.kind(), AuthErrorKind::Unavailable);
+    assert_eq!(error.kind(), AuthErrorKind::StoreUnavailable);
     let text = format!("{error} {error:?} {store:?}");
     assert!(text.contains("shared token store") && text.contains("127.0.0.1"), "{text}");
     assert!(!text.contains("canary"), "{text}");

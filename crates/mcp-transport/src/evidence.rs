@@ -66,6 +66,7 @@ impl TransportError {
                 Some(AuthErrorKind::SignInExpired) => Outcome::SignInExpired,
                 Some(AuthErrorKind::WrongAccount) => Outcome::WrongAccount,
                 Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable,
+                Some(AuthErrorKind::StoreUnavailable) => Outcome::SignInStoreUnavailable,
                 Some(AuthErrorKind::Misconfigured) => Outcome::Misconfigured,
                 Some(AuthErrorKind::SourceFailed | AuthErrorKind::TimedOut) | None => {
                     Outcome::CredentialSourceFailed
@@ -224,6 +225,7 @@ mod tests {
             (AuthErrorKind::SignInExpired, Outcome::SignInExpired),
             (AuthErrorKind::WrongAccount, Outcome::WrongAccount),
             (AuthErrorKind::Unavailable, Outcome::AuthorizationServerUnavailable),
+            (AuthErrorKind::StoreUnavailable, Outcome::SignInStoreUnavailable),
             (AuthErrorKind::Misconfigured, Outcome::Misconfigured),
         ] {
             let error = TransportError::new(TransportErrorKind::Credentials, "x")

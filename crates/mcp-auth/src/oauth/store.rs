@@ -74,7 +74,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::Unavailable`](crate::AuthErrorKind::Unavailable) when the holder does not let go
+    /// [`AuthErrorKind::StoreUnavailable`](crate::AuthErrorKind::StoreUnavailable) when the holder does not let go
     /// in time.
     fn lock<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Box<dyn StoreGuard>>;
 

@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use mcp_auth::AuthErrorKind;
 use mcp_auth::oauth::Identity;
 use mcp_auth::oauth::store::SignInRecord;
 use serde::Serialize;
@@ -65,9 +66,12 @@ pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, Cl
     let loaded = app.load_as_is()?;
     let name = args.name.as_deref();
     let survey = app.host.sign_ins().await.map_err(|error| {
-        CliError::new(ExitStatus::Internal, "store", "the sign-ins cannot be read")
-            .why(error.to_string())
-            .next("mcplink paths")
+        // A database that does not answer now may answer the next time; a folder is looked for by its path.
+        let (exit, next) = match error.kind() {
+            AuthErrorKind::StoreUnavailable => (ExitStatus::Failed, "mcplink accounts"),
+            _ => (ExitStatus::Internal, "mcplink paths"),
+        };
+        CliError::new(exit, "store", "the sign-ins cannot be read").why(error.to_string()).next(next)
     })?;
     let (mut kept, mut unreadable) = (Vec::new(), Vec::new());
     for record in survey {

@@ -108,6 +108,7 @@ pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
         AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
         AuthErrorKind::Refused => (ExitStatus::NeedsAuth, "sign-in-refused"),
         AuthErrorKind::Store => (ExitStatus::Usage, "token-store"),
+        AuthErrorKind::StoreUnavailable => (ExitStatus::Failed, "token-store-unavailable"),
         AuthErrorKind::WrongAccount => (ExitStatus::NeedsAuth, "wrong-account"),
         _ => (ExitStatus::NeedsAuth, "sign-in-failed"),
     };
@@ -126,7 +127,9 @@ pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
         // The disk is full, read-only, or another account's: the same command alone would fail again.
         AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}"),
         // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
-        AuthErrorKind::Cancelled | AuthErrorKind::Unavailable => format!("mcplink {verb} {word}"),
+        AuthErrorKind::Cancelled | AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable => {
+            format!("mcplink {verb} {word}")
+        }
         _ => format!("mcplink get {word}"),
     };
     CliError::new(exit, code, format!("{doing} {name} failed")).why(why).next(next)

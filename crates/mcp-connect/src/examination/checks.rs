@@ -180,6 +180,8 @@ impl Findings<'_> {
             Is::Config if self.server.state.is_ok() && self.is_unattended() => Of::GrantRun,
             Is::HelperFailed => Of::HelperRun,
             Is::CredentialsFailed if self.for_tokens().next().is_some() => Of::Refresh,
+            // The server was not asked: what keeps the sign-in did not answer.
+            Is::Unavailable if self.unreadable.iter().any(|why| reason.message.contains(why)) => Of::Store,
             Is::CredentialsFailed if !self.unreadable.is_empty() => Of::Store,
             Is::CredentialsFailed if self.is_in_keyring() => Of::Keyring,
             Is::CredentialsFailed => Of::Credentials,

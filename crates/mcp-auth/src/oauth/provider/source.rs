@@ -120,7 +120,14 @@ impl OAuthSource {
             _ if !self.can_renew(&in_use.tokens) => self.credentials(&in_use),
             _ if in_use.has_expired(now) => match self.renew(in_use.clone(), &[], true).await {
                 // The server's word counts more than the local clock: it may still take them.
-                Err(error) if error.kind() == AuthErrorKind::Unavailable => self.credentials(&in_use),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable
+                    ) =>
+                {
+                    self.credentials(&in_use)
+                }
                 renewed => renewed,
             },
             FetchReason::Expired if due => self.renew(in_use, &[], false).await,

@@ -244,7 +244,7 @@ async fn keep(store: &dyn TokenStore, key: &TokenKey, new: StoredTokens) -> Refr
 /// Someone else may be spending the refresh token by now.
 fn no_longer_held() -> AuthError {
     let message = "renew the sign-in: the lease of it ended before the request was sent";
-    AuthError::new(AuthErrorKind::Unavailable, message)
+    AuthError::new(AuthErrorKind::StoreUnavailable, message)
 }
 
 fn signed_out() -> AuthError {

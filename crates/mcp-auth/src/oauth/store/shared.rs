@@ -50,7 +50,7 @@ impl RecordKind {
 ///
 /// Names are ASCII letters, digits, `-` and `_`, at most 100 bytes: part of the name of the server entry, and hashes. Every
 /// method may be called from many tasks at once. Where the database does not answer, it fails within a few seconds with
-/// [`AuthErrorKind::Unavailable`]; where it says no, with [`AuthErrorKind::Store`]. No error may hold a password of the database.
+/// [`AuthErrorKind::StoreUnavailable`]; where it says no, with [`AuthErrorKind::Store`]. No error may hold a password of the database.
 pub trait SharedRecords: fmt::Debug + Send + Sync + 'static {
     /// The record of this name.
     fn get<'a>(&'a self, kind: RecordKind, name: &'a str) -> AuthFuture<'a, Option<Vec<u8>>>;

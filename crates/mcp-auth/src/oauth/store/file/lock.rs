@@ -136,5 +136,5 @@ impl WritePermit {
 
 pub(super) fn busy() -> AuthError {
     let message = "get at the sign-in: another process has been busy with it for too long";
-    AuthError::new(AuthErrorKind::Unavailable, message)
+    AuthError::new(AuthErrorKind::StoreUnavailable, message)
 }

@@ -154,7 +154,7 @@ async fn keep_up(grant: Arc<Grant>) {
 /// Someone else had the lease for the whole of our patience.
 pub(super) fn busy() -> AuthError {
     let message = "renew the sign-in: another machine or process has been doing so for too long";
-    AuthError::new(AuthErrorKind::Unavailable, message)
+    AuthError::new(AuthErrorKind::StoreUnavailable, message)
 }
 
 /// `pause`, longer or shorter by up to half: many who wait for one lease ask at different times.

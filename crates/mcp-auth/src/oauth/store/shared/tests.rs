@@ -171,7 +171,7 @@ async fn a_living_holder_is_not_overtaken_however_long_it_takes() {
     tokio::time::sleep(LeaseTimes::default().length * 3).await;
     assert!(guard.is_held());
     let error = store(&database).lock(&key()).await.unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Unavailable);
+    assert_eq!(error.kind(), AuthErrorKind::StoreUnavailable);
     drop(guard);
     tokio::task::yield_now().await;
     drop(store(&database).lock(&key()).await.unwrap());
