@@ -92,7 +92,9 @@ const TIME_NAME: &str = "expiresat";
 /// Whether the time was printed among the headers, and so was sent as one of them.
 fn time_as_header(credentials: &Credentials) -> Option<String> {
     let is_sent = credentials.names().any(|(name, _)| name.as_str() == TIME_NAME);
-    is_sent.then(|| "`expiresAt` was sent as a header: it is a time only where the headers are in `headers`".to_owned())
+    is_sent.then(|| {
+        "`expiresAt` was sent as a header: it is a time only where the headers are in `headers`".to_owned()
+    })
 }
 
 /// What is wrong with a value that cannot be a credential at all, such as a scheme without a token.

@@ -150,7 +150,8 @@ mod tests {
     #[test]
     fn the_last_list_is_told_and_never_the_cursor_to_a_page_that_cannot_be_had() {
         let lists = Lists::default();
-        let remembered = |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
+        let remembered =
+            |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
         assert_eq!(remembered(None).unwrap(), r#"{"tools":[]}"#);
         assert!(lists.take_made_up() && !lists.take_made_up());
         let page = raw(r#"{"tools":[{"name":"a"}],"nextCursor":"2"}"#).into();

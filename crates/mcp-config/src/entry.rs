@@ -37,7 +37,7 @@ pub struct ServerEntry {
     /// The exact place.
     pub origin: Origin,
     /// What it is, and where.
-    pub server: Server,
+    pub server: EntryServer,
     /// The limit of one tool call.
     pub timeout: Option<Duration>,
     /// Which sign-in is used, where there are several (`account`).
@@ -121,7 +121,7 @@ pub struct Limits {
 /// What a server is.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Server {
+pub enum EntryServer {
     /// Reached by URL.
     Remote(Box<Remote>),
     /// A command that speaks MCP on its standard streams.
@@ -321,9 +321,9 @@ impl ServerEntry {
             return Gate::Disabled;
         }
         match self.server {
-            Server::Invalid | Server::InProcess => return Gate::Invalid,
-            Server::NotConfigured => return Gate::NotConfigured,
-            Server::Remote(_) | Server::Stdio(_) => {}
+            EntryServer::Invalid | EntryServer::InProcess => return Gate::Invalid,
+            EntryServer::NotConfigured => return Gate::NotConfigured,
+            EntryServer::Remote(_) | EntryServer::Stdio(_) => {}
         }
         if self.self_reference.is_some() {
             return Gate::SelfReference;
@@ -396,8 +396,8 @@ impl ServerEntry {
     /// URL or command line as they may be shown, for a line of a list.
     pub fn display_endpoint(&self) -> Option<String> {
         match &self.server {
-            Server::Remote(_) => self.display_url(),
-            Server::Stdio(stdio) => Some(stdio.display()),
+            EntryServer::Remote(_) => self.display_url(),
+            EntryServer::Stdio(stdio) => Some(stdio.display()),
             _ => None,
         }
     }
@@ -405,7 +405,7 @@ impl ServerEntry {
     /// The remote server, if it is one.
     pub fn remote(&self) -> Option<&Remote> {
         match &self.server {
-            Server::Remote(remote) => Some(remote),
+            EntryServer::Remote(remote) => Some(remote),
             _ => None,
         }
     }
@@ -413,7 +413,7 @@ impl ServerEntry {
     /// The command, if it is one.
     pub fn stdio(&self) -> Option<&Stdio> {
         match &self.server {
-            Server::Stdio(stdio) => Some(stdio),
+            EntryServer::Stdio(stdio) => Some(stdio),
             _ => None,
         }
     }
@@ -439,8 +439,8 @@ impl ServerEntry {
     /// Whether using it starts a process: its command, or its helper.
     pub(crate) fn starts_a_process(&self) -> bool {
         match &self.server {
-            Server::Stdio(_) => true,
-            Server::Remote(_) => self.mints_by_command(),
+            EntryServer::Stdio(_) => true,
+            EntryServer::Remote(_) => self.mints_by_command(),
             _ => false,
         }
     }
@@ -510,8 +510,8 @@ impl ServerEntry {
     /// Whether both definitions lead to the same place: the same URL, or the same command and arguments.
     pub(crate) fn same_endpoint(&self, other: &Self) -> bool {
         match (&self.server, &other.server) {
-            (Server::Remote(a), Server::Remote(b)) => a.url.expose() == b.url.expose(),
-            (Server::Stdio(a), Server::Stdio(b)) => {
+            (EntryServer::Remote(a), EntryServer::Remote(b)) => a.url.expose() == b.url.expose(),
+            (EntryServer::Stdio(a), EntryServer::Stdio(b)) => {
                 a.command.expose() == b.command.expose()
                     && a.args.iter().map(Text::expose).eq(b.args.iter().map(Text::expose))
             }

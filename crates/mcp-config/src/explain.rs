@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::entry::{Approval, Field, Gate, Scope, Server, ServerEntry, Switch};
+use crate::entry::{Approval, EntryServer, Field, Gate, Scope, ServerEntry, Switch};
 use crate::{Change, Config, EntryTransport, Origin, Problem};
 
 /// An entry as it may be shown: no secret, no expanded value.
@@ -117,7 +117,7 @@ impl ServerEntry {
                 }
                 Switch::On => None,
             },
-            Gate::Invalid if matches!(self.server, Server::InProcess) => {
+            Gate::Invalid if matches!(self.server, EntryServer::InProcess) => {
                 Some("lives inside a host program; nothing outside can reach it".to_owned())
             }
             Gate::Invalid => Some(format!("the entry in {} is invalid", self.origin)),

@@ -4,7 +4,7 @@
 //! our own files: by what the two entries do, not by how they are written. So a second import finds everything there.
 
 use crate::edit::{self, Change, EditError, Value};
-use crate::entry::{Server, ServerEntry};
+use crate::entry::{EntryServer, ServerEntry};
 use crate::hosts::{Host, HostListing, HostServer, Input};
 use crate::{Config, EntryPlace, Origin, Problem, Scope, Terms};
 
@@ -147,10 +147,10 @@ fn is_unusable(candidate: &Candidate) -> bool {
 /// Why an entry cannot be used anywhere but in its host.
 fn unusable(carried: &HostServer) -> Option<String> {
     match carried.entry.server {
-        Server::Remote(_) | Server::Stdio(_) => None,
-        Server::NotConfigured => Some("its address is empty".to_owned()),
-        Server::InProcess => Some("it lives in its host; nothing outside can reach it".to_owned()),
-        Server::Invalid => {
+        EntryServer::Remote(_) | EntryServer::Stdio(_) => None,
+        EntryServer::NotConfigured => Some("its address is empty".to_owned()),
+        EntryServer::InProcess => Some("it lives in its host; nothing outside can reach it".to_owned()),
+        EntryServer::Invalid => {
             let error = carried.problems.iter().find(|problem| problem.severity == crate::Severity::Error);
             let said = error.map(|problem| match &problem.field {
                 Some(field) => format!("{field}: {}", problem.message),

@@ -119,7 +119,7 @@ pub use decisions::Trust;
 pub use display::display_url;
 pub use editor::{Editor, EntryPlace, FileEdit};
 pub use entry::{
-    Approval, EntryChange, Field, Gate, Helper, Limits, OAuth, Remote, RemoteKind, Scope, Server,
+    Approval, EntryChange, EntryServer, Field, Gate, Helper, Limits, OAuth, Remote, RemoteKind, Scope,
     ServerEntry, Stdio, Switch,
 };
 pub use env::Env;
@@ -152,7 +152,7 @@ pub use tool_pins::{PinStore, ToolApproval, ToolPins};
 pub use tool_policy::{HidingRule, ToolPolicy};
 pub use transport::EntryTransport;
 pub use trust::TrustStore;
-pub use unattended::{Aws, Grant, GrantWord, Supply, Unattended};
+pub use unattended::{Aws, Grant, GrantWord, Unattended, UnattendedMethod};
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
     BridgeCommand, ChangedLine, HostTarget, KeptNames, LineChange, WrapEdit, WrapError, WrapFailure,

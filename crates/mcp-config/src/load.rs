@@ -12,7 +12,7 @@ use crate::decisions::{
     Approvals, DisabledLists, ParsedFile, SettingsGate, Trust, folders, project_nodes, trust,
 };
 use crate::document::Document;
-use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
+use crate::entry::{Approval, EntryServer, Scope, ServerEntry, Switch};
 use crate::env_file::EnvFiles;
 use crate::hosts::elsewhere;
 use crate::json::Pointer;
@@ -221,7 +221,7 @@ impl Facts {
             entry.chain = Some(self.chain.clone());
         }
         if matches!(entry.approval, Approval::Changed(_))
-            && let Server::Remote(remote) = &mut entry.server
+            && let EntryServer::Remote(remote) = &mut entry.server
         {
             if let Some(helper) = &mut remote.helper {
                 helper.may_run = false;

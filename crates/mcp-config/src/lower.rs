@@ -16,7 +16,7 @@ use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
 use crate::expand::Piece;
 use crate::reference::SecretReference;
-use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, Supply, Unattended};
+use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, Unattended, UnattendedMethod};
 use crate::{Env, Locations, Platform, Scope, Text, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
@@ -159,14 +159,14 @@ fn for_children(spec: &mut HelperSpec, entry: &ServerEntry) {
 
 fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedSpec {
     let supply = match &auth.supply {
-        Supply::File(path) => UnattendedSupply::File(path.expose().clone()),
-        Supply::Plugin { program, settings } => {
+        UnattendedMethod::File(path) => UnattendedSupply::File(path.expose().clone()),
+        UnattendedMethod::Plugin { program, settings } => {
             let mut command = command_spec(program.expose(), &auth.cwd, false, Some(remote), env);
             command.timeout = auth.timeout;
             let settings = settings.as_ref().map(|settings| Secret::new(settings.expose()));
             UnattendedSupply::Plugin(PluginSpec::new(command).with_settings(settings))
         }
-        Supply::Aws(aws) => {
+        UnattendedMethod::Aws(aws) => {
             let mut process = command_spec("", &auth.cwd, false, Some(remote), env);
             process.timeout = auth.timeout;
             let mut spec = AwsSpec::new(&*aws.service, process);
@@ -174,7 +174,9 @@ fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedS
             spec.profile.clone_from(&aws.profile);
             UnattendedSupply::Aws(spec)
         }
-        Supply::Grant(grant) => UnattendedSupply::Grant(Box::new(grant_spec(grant, auth, remote, env))),
+        UnattendedMethod::Grant(grant) => {
+            UnattendedSupply::Grant(Box::new(grant_spec(grant, auth, remote, env)))
+        }
     };
     let mut spec = UnattendedSpec::new(supply);
     spec.withheld = (!auth.may_run).then_some(WithholdReason::UntrustedFolder);

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use crate::decisions::{ParsedFile, SettingsGate, unheard};
 use crate::document::Document;
-use crate::entry::{Server, ServerEntry};
+use crate::entry::{EntryServer, ServerEntry};
 use crate::expand::Text;
 use crate::json::{Node, Object, Pointer};
 use crate::source::FilePurpose;
@@ -150,8 +150,8 @@ impl Policy {
         let any = |kind: fn(&Matcher) -> bool| rules.others.iter().any(|rule| kind(&rule.matcher));
         // As soon as the list speaks of URLs, a name no longer vouches for a remote server; so for commands.
         let names_count = match &entry.server {
-            Server::Remote(_) => !any(|matcher| matches!(matcher, Matcher::Url(_))),
-            Server::Stdio(_) => !any(|matcher| matches!(matcher, Matcher::Command(_))),
+            EntryServer::Remote(_) => !any(|matcher| matches!(matcher, Matcher::Url(_))),
+            EntryServer::Stdio(_) => !any(|matcher| matches!(matcher, Matcher::Command(_))),
             _ => true,
         };
         let allowed = names_count && rules.names.contains_key(&entry.name)

@@ -25,7 +25,7 @@ use std::time::Duration;
 use crate::consent::Terms;
 use crate::display::display_key;
 use crate::document::Document;
-use crate::entry::{Approval, Limits, Lookups, Scope, Server, ServerEntry, Stdio, Switch};
+use crate::entry::{Approval, EntryServer, Limits, Lookups, Scope, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{EntryTransport, Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
@@ -122,7 +122,7 @@ fn server(
         name: member.key.to_string(),
         scope,
         origin: document.origin(path, member.key_span),
-        server: Server::Invalid,
+        server: EntryServer::Invalid,
         timeout: None,
         account: None,
         limits: Limits::default(),
@@ -175,7 +175,9 @@ fn server(
     entry.always_load = reader.flag("alwaysLoad");
     entry.tools = tools::read(&mut reader);
     let server = kind.and_then(|kind| match kind {
-        Kind::Stdio => stdio::read(&mut reader, context, base(document, scope, context)).map(Server::Stdio),
+        Kind::Stdio => {
+            stdio::read(&mut reader, context, base(document, scope, context)).map(EntryServer::Stdio)
+        }
         Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context, base(document, scope, context)),
         Kind::InProcess => {
             let hint = "take the entry out, or write how it is reached from outside: `url` or `command`";
@@ -184,7 +186,7 @@ fn server(
                 reader.problem(Severity::Error, ProblemCode::InvalidConfig, &[], member.key_span, message);
             problem.hint = Some(hint.to_owned());
             reader.problems.push(problem);
-            Some(Server::InProcess)
+            Some(EntryServer::InProcess)
         }
     });
     let of_person = !scope.is_of_project();
@@ -194,7 +196,7 @@ fn server(
     entry.switch = switch(&mut reader);
     entry.fields = reader.fields;
     entry.terms = Terms::of(document, object, entry.transport.as_str(), &entry.fields);
-    if let Some(Server::Stdio(Stdio { env_file: Some(file), .. })) = &server {
+    if let Some(EntryServer::Stdio(Stdio { env_file: Some(file), .. })) = &server {
         entry.terms.add_file(file);
     }
     if let (true, Some(server)) = (named && !reader.invalid, server) {

@@ -23,7 +23,7 @@ pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 #[non_exhaustive]
 pub struct Unattended {
     /// Where the credentials come from.
-    pub supply: Supply,
+    pub supply: UnattendedMethod,
     /// The working directory of its commands: as for a helper.
     pub cwd: PathBuf,
     /// The limit after which a command is killed.
@@ -35,7 +35,7 @@ pub struct Unattended {
 /// Where credentials come from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Supply {
+pub enum UnattendedMethod {
     /// An authorization server gives a token (`grant`).
     Grant(Box<Grant>),
     /// Another program keeps a token in a file (`file`).
@@ -149,7 +149,7 @@ impl Unattended {
     /// The commands that it runs.
     pub fn commands(&self) -> impl Iterator<Item = &str> {
         let plugin = match &self.supply {
-            Supply::Plugin { program, .. } => Some(program.expose().as_str()),
+            UnattendedMethod::Plugin { program, .. } => Some(program.expose().as_str()),
             _ => None,
         };
         let commands = self.references().filter_map(|reference| match reference {
@@ -169,8 +169,8 @@ impl Unattended {
 
     fn references(&self) -> impl Iterator<Item = &SecretReference> {
         let grant = match &self.supply {
-            Supply::Grant(grant) => Some(grant),
-            Supply::File(_) | Supply::Plugin { .. } | Supply::Aws(_) => None,
+            UnattendedMethod::Grant(grant) => Some(grant),
+            UnattendedMethod::File(_) | UnattendedMethod::Plugin { .. } | UnattendedMethod::Aws(_) => None,
         };
         grant.into_iter().flat_map(|grant| grant.references())
     }

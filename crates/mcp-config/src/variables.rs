@@ -111,7 +111,10 @@ mod tests {
             let other = if name == "SSL_CERT_DIR" { "ca.pem" } else { "." };
             assert_eq!(certificate_problems(name, ""), [""; 0]);
             assert_eq!(certificate_problems(name, there), [""; 0], "{name}");
-            assert_eq!(certificate_problems(name, "gone"), [format!("{name}: names gone, which is not there")]);
+            assert_eq!(
+                certificate_problems(name, "gone"),
+                [format!("{name}: names gone, which is not there")]
+            );
             assert_eq!(certificate_problems(name, other).len(), 1, "{name}");
             assert_eq!(certificate_problems(name, "/gone/\u{1b}[31mca")[0].matches('\u{1b}').count(), 0);
         }

@@ -1,6 +1,6 @@
 //! What a stranger's words about one server may not contain: everything secret that the configuration gives it.
 
-use mcp_config::{Env, Proxy, SecretReference, ServerEntry, Supply, Text};
+use mcp_config::{Env, Proxy, SecretReference, ServerEntry, Text, UnattendedMethod};
 use mcp_text::{Secrets, is_credential_name};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env, inherited: &Secrets) -> Se
         }
         if let Some(auth) = &remote.unattended {
             auth.commands().for_each(|command| secrets.insert_found_in(command));
-            if let Supply::Plugin { settings: Some(settings), .. } = &auth.supply {
+            if let UnattendedMethod::Plugin { settings: Some(settings), .. } = &auth.supply {
                 of_settings("", &serde_json::from_str(settings.expose()).unwrap_or_default(), &mut secrets);
             }
             secrets.extend(auth.variables().filter_map(|name| env.var(name)));

@@ -13,7 +13,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::UnixListener;
 
-use crate::Fingerprint;
+use crate::ConnectionIdentity;
 
 /// How many bytes of the code stand in a name: with 128 bits none meets another one's by chance, and the path of a
 /// socket may have about 100 bytes.
@@ -29,7 +29,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// The address in `directory`, which is made if it is not there, for entries of this fingerprint.
+    /// The address in `directory`, which is made if it is not there, for connections of this identity.
     ///
     /// Security: the names are codes under a key that only this account can read, so that a name in a log does not
     /// help to guess what went into it.
@@ -37,10 +37,10 @@ impl Address {
     /// # Errors
     ///
     /// The directory cannot be obtained for this account alone, or its key cannot.
-    pub(crate) fn of(directory: &Path, fingerprint: Fingerprint) -> io::Result<Self> {
+    pub(crate) fn of(directory: &Path, identity: ConnectionIdentity) -> io::Result<Self> {
         Places::made(directory)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key(directory)?);
-        let code = hmac::sign(&key, fingerprint.digest().as_ref());
+        let code = hmac::sign(&key, identity.digest().as_ref());
         let name: String = code.as_ref().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Ok(Self {
             lock: directory.join(format!("{name}.lock")),
@@ -48,21 +48,18 @@ impl Address {
         })
     }
 
-    /// Where processes meet whose entry has this fingerprint and whose hosts the server is told the same of.
+    /// Where processes meet whose connections have this identity and whose hosts the server is told the same of.
     ///
     /// # Errors
     ///
     /// Those of [`of`](Self::of).
     pub(crate) fn of_host(
         directory: &Path,
-        fingerprint: Fingerprint,
+        identity: ConnectionIdentity,
         host: &HostIdentity,
     ) -> io::Result<Self> {
         // What is said on the socket is private to a version of this program.
-        Self::of(
-            directory,
-            fingerprint.with("version", env!("CARGO_PKG_VERSION")).with("host", &host.canonical),
-        )
+        Self::of(directory, identity.with("version", env!("CARGO_PKG_VERSION")).with("host", &host.canonical))
     }
 
     /// Where the process that keeps the connection listens.
@@ -151,8 +148,10 @@ mod tests {
     use super::*;
 
     fn address(directory: &Path, parts: &[(&str, &str)]) -> Address {
-        let print = parts.iter().fold(Fingerprint::new(), |print, (name, value)| print.with(name, value));
-        Address::of(directory, print).unwrap()
+        let identity = parts
+            .iter()
+            .fold(ConnectionIdentity::new(), |identity, (name, value)| identity.with(name, value));
+        Address::of(directory, identity).unwrap()
     }
 
     #[tokio::test]
@@ -177,9 +176,9 @@ mod tests {
     #[tokio::test]
     async fn no_secret_and_no_name_that_others_could_compute_is_in_the_directory() {
         let home = tempfile::tempdir().unwrap();
-        let print = Fingerprint::new().with("token", "canary");
-        assert!(!format!("{print:?}").contains("canary"));
-        let address = Address::of(home.path(), print).unwrap();
+        let identity = ConnectionIdentity::new().with("token", "canary");
+        assert!(!format!("{identity:?}").contains("canary"));
+        let address = Address::of(home.path(), identity).unwrap();
         let claim = address.claim().unwrap().unwrap();
         for entry in std::fs::read_dir(home.path()).unwrap() {
             let entry = entry.unwrap();
@@ -196,7 +195,7 @@ mod tests {
         address(home.path(), &[]);
         let key = home.path().join("shared.key");
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let error = Address::of(home.path(), Fingerprint::new()).unwrap_err();
+        let error = Address::of(home.path(), ConnectionIdentity::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
     }
 

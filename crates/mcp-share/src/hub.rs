@@ -319,11 +319,11 @@ impl ServerSource for Upstream {
         Box::pin(async {
             let read = self.source.server().await;
             let core = self.core.upgrade().ok_or(NoContact::SwitchedOff)?;
-            let is_the_same = |fingerprint| {
-                Address::of_host(&self.directory, fingerprint, &core.host).is_ok_and(|at| at == core.address)
+            let is_the_same = |identity| {
+                Address::of_host(&self.directory, identity, &core.host).is_ok_and(|at| at == core.address)
             };
             match read {
-                Ok((server, fingerprint)) if is_the_same(fingerprint.clone()) => {
+                Ok((server, identity)) if is_the_same(identity.clone()) => {
                     // Which tools a bridge may use is a matter of that bridge.
                     Ok(server.with_tools(None).with_handler(Arc::new(Router::new(&self.core, None))))
                 }

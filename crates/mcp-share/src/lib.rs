@@ -13,14 +13,14 @@
 //!                                                            └────◄── questions, notifications ──┘
 //! ```
 //!
-//! Which bridges share is decided by [`Fingerprint`] and by what the hosts say of themselves: a server is told of one client,
+//! Which bridges share is decided by [`ConnectionIdentity`] and by what the hosts say of themselves: a server is told of one client,
 //! so only hosts of which it would be told the same share a connection. What the owner has seen of the server crosses
 //! the socket as evidence, and each bridge classifies it by itself: there is one table for what it means.
 //!
 //! | module | decides |
 //! |---|---|
 //! | `opener` | election: which process keeps the connection |
-//! | `address` | where processes meet: the lock and the socket of a fingerprint |
+//! | `address` | where processes meet: the lock and the socket of a connection |
 //! | `listener` | admission: which processes come onto the connection, and what the others are told |
 //! | `router` | which host hears what the server starts |
 //! | `hub`, `peer`, `tokens` | the connection, and each bridge on it |
@@ -31,8 +31,8 @@
 #![cfg(unix)]
 
 mod address;
-mod fingerprint;
 mod hub;
+mod identity;
 mod listener;
 mod opener;
 mod opening;
@@ -43,6 +43,6 @@ mod source;
 mod tokens;
 mod upstream;
 
-pub use fingerprint::Fingerprint;
+pub use identity::ConnectionIdentity;
 pub use share::Share;
 pub use source::{SharedServerFuture, SharedSource};

@@ -41,9 +41,9 @@ impl Source {
 impl ServerSource for Source {
     fn server(&self) -> ServerFuture<'_> {
         Box::pin(async {
-            let (server, fingerprint) = self.share.source().server().await?;
+            let (server, identity) = self.share.source().server().await?;
             let host = self.bridge.host().ok_or(NoContact::SwitchedOff)?;
-            let address = Address::of_host(self.share.directory(), fingerprint, &host).map_err(|error| {
+            let address = Address::of_host(self.share.directory(), identity, &host).map_err(|error| {
                 NoContact::Because(Reason::config(&format!("the connection cannot be shared: {error}")))
             })?;
             let (share, bridge) = (self.share.clone(), self.bridge.clone());

@@ -535,7 +535,9 @@ mod tests {
                 "the authorization server could not be reached; the sign-in is kept",
             ),
             (
-                connect(Outcome::SignInStoreUnavailable).with_attempts(4).with_detail("read the store: no answer"),
+                connect(Outcome::SignInStoreUnavailable)
+                    .with_attempts(4)
+                    .with_detail("read the store: no answer"),
                 "the kept sign-in cannot be used now, 4 times: failed to read the store: no answer",
             ),
             (

@@ -301,7 +301,8 @@ impl Connection {
         self.0.wire.side_output()
     }
 
-    /// Returns when the wire has ended by itself. A wire of single requests (Streamable HTTP) never does.
+    /// Returns when the wire has ended by itself. A wire of single requests (Streamable HTTP) never does. Dropping the future
+    /// changes nothing.
     pub async fn ended(&self) {
         loop {
             let mut ended = std::pin::pin!(self.0.hub.ended.notified());

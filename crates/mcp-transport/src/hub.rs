@@ -52,7 +52,7 @@ struct State {
 pub struct Notifications(pub(crate) mpsc::Receiver<Notification>);
 
 impl Notifications {
-    /// The next one; `None` when the connection is gone.
+    /// The next one; `None` when the connection is gone. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Notification> {
         self.0.recv().await
     }

@@ -245,7 +245,8 @@ impl SupervisorHandle {
         Decision::new(self.shared.clone(), decided)
     }
 
-    /// Waits until the status is decided: connected, refused, failed for good, or out of first attempts.
+    /// Waits until the status is decided: connected, refused, failed for good, or out of first attempts. Dropping the future
+    /// changes nothing.
     pub async fn decided(&self) -> StatusSnapshot {
         let mut status = self.shared.status.subscribe();
         // Ends without one only if the supervisor is gone, and then the last status is the answer.
@@ -333,7 +334,8 @@ impl SupervisorHandle {
         }
     }
 
-    /// Sends a request and returns the result as the server sent it. `params` must be a JSON object.
+    /// Sends a request and returns the result as the server sent it. `params` must be a JSON object. Dropping the future gives the
+    /// request up and tells the server so, where it was sent.
     ///
     /// # Errors
     ///

@@ -305,10 +305,14 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 impl Authorizer for FakeAuthorizer {
-    fn prepare<'a>(&'a self, preference: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+    fn prepare<'a>(
+        &'a self,
+        preference: &'a RedirectPreference,
+    ) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         self.preferences.lock().unwrap().push(preference.clone());
         let port = preference.port.or(preference.preferred_port).unwrap_or(4321);
-        let redirect_uri = preference.exact.clone().unwrap_or_else(|| format!("http://localhost:{port}/callback"));
+        let redirect_uri =
+            preference.exact.clone().unwrap_or_else(|| format!("http://localhost:{port}/callback"));
         let session: Box<dyn AuthorizerSession> =
             Box::new(FakeSession { authorizer: self.clone(), redirect_uri });
         Box::pin(std::future::ready(Ok(session)))

@@ -124,7 +124,11 @@ async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era
                 host.heard("notifications/resources/updated").await,
             ];
             for notification in notification {
-                assert_eq!(notification["params"]["_meta"][META_SUBSCRIPTION].as_i64(), stream, "{case} {notification}");
+                assert_eq!(
+                    notification["params"]["_meta"][META_SUBSCRIPTION].as_i64(),
+                    stream,
+                    "{case} {notification}"
+                );
             }
             let answer = answered(&mut host, host_era).await;
             assert!(text_of(&answer).contains("octocat"), "{case} {answer}");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_config::{Config, Problem, Server, Severity};
+use mcp_config::{Config, EntryServer, Problem, Severity};
 use serde::Serialize;
 
 use crate::app::App;
@@ -54,7 +54,7 @@ pub(super) fn run(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError
 /// What the configuration comes to, whatever is wrong with it.
 fn usable(config: &Config) -> String {
     let all = config.entries.len();
-    let unusable = config.entries.iter().filter(|entry| matches!(entry.server, Server::Invalid)).count();
+    let unusable = config.entries.iter().filter(|entry| matches!(entry.server, EntryServer::Invalid)).count();
     let rest = if unusable == 0 {
         "all of them can be used".to_owned()
     } else {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mcp_config::{Change, Config, Project, Server, ServerEntry, Term};
+use mcp_config::{Change, Config, EntryServer, Project, ServerEntry, Term};
 use serde::Serialize;
 
 use super::line;
@@ -66,8 +66,8 @@ impl<'a> ApprovalView<'a> {
             allowed: entry.terms().iter().collect(),
             variables: entry.terms().variables(),
             environment: match entry.server {
-                Server::Stdio(_) if least => Some("baseline"),
-                Server::Stdio(_) => Some("whole"),
+                EntryServer::Stdio(_) if least => Some("baseline"),
+                EntryServer::Stdio(_) => Some("whole"),
                 _ => None,
             },
             helper: remote.map(|_| Helper::of(entry, &config.project)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcp_bridge::BridgeConfig;
 use mcp_connect::ConfiguredServer;
-use mcp_share::Fingerprint;
+use mcp_share::ConnectionIdentity;
 use mcp_transport::Server;
 use mcp_transport::supervisor::NoContact;
 
@@ -33,7 +33,7 @@ where
         async move {
             let (server, wired) = read.await?;
             let entry = wired.fingerprint(&app.host);
-            Ok((server, Fingerprint::new().with("entry", entry.as_bytes())))
+            Ok((server, ConnectionIdentity::new().with("entry", entry.as_bytes())))
         }
     }))
 }

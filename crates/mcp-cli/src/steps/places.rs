@@ -93,7 +93,9 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (EntryPart::Headers, Some(Place::CommandLine)) => {
             return "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'".to_owned();
         }
-        (EntryPart::Authority, Some(Place::CommandLine)) => return "trust its authority: --ca FILE".to_owned(),
+        (EntryPart::Authority, Some(Place::CommandLine)) => {
+            return "trust its authority: --ca FILE".to_owned();
+        }
         (_, Some(Place::CommandLine)) => return "correct what the reason names in the command".to_owned(),
         (EntryPart::Url, _) => "`url`",
         (EntryPart::Command, _) => "`command`",

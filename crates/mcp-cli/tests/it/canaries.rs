@@ -283,8 +283,9 @@ fn no_secret_of_any_kind_is_in_any_output_or_in_the_environment_of_what_is_start
     }
     let served = Served::start(&table.setting);
     let token = served.token();
-    let (_, told) =
-        served.wait_for_document(&token, |document| document["servers"].as_array().is_some_and(|all| !all.is_empty()));
+    let (_, told) = served.wait_for_document(&token, |document| {
+        document["servers"].as_array().is_some_and(|all| !all.is_empty())
+    });
     table.setting.home.canaries().assert_absent("the page", told.as_bytes());
     drop(served);
 

@@ -69,8 +69,16 @@ fn fh_h2_what_a_run_printed_and_what_is_odd_about_it_is_seen_and_no_value_is() {
     }
     // When the headers end is seen as well, and what is odd about that time.
     for (printed, until, odd) in [
-        (r#"{"headers": {"X-Key": "abcdef"}, "expiresAt": 4102444800}"#, json!("2100-01-01T00:00:00.000Z"), ""),
-        (r#"{"headers": {"X-Key": "abcdef"}, "expiresAt": 1}"#, json!("1970-01-01T00:00:01.000Z"), "they ended"),
+        (
+            r#"{"headers": {"X-Key": "abcdef"}, "expiresAt": 4102444800}"#,
+            json!("2100-01-01T00:00:00.000Z"),
+            "",
+        ),
+        (
+            r#"{"headers": {"X-Key": "abcdef"}, "expiresAt": 1}"#,
+            json!("1970-01-01T00:00:01.000Z"),
+            "they ended",
+        ),
         (r#"{"X-Key": "abcdef", "expiresAt": "2099-01-01T00:00:00Z"}"#, Value::Null, "sent as a header"),
     ] {
         helper.prints(printed);

@@ -74,12 +74,15 @@ fn a_sign_in_on_one_machine_serves_on_another_until_the_database_is_down() {
     let down = shared.run(&machines[1], &["status", "s", "--json"], 4).json();
     let reason = &down["servers"][0]["reason"];
     let message = reason["message"].as_str().unwrap();
-    assert!(message.starts_with("the kept sign-in cannot be used now") && message.contains("Redis at 127.0.0.1"));
+    assert!(
+        message.starts_with("the kept sign-in cannot be used now") && message.contains("Redis at 127.0.0.1")
+    );
     // No other server is to blame, and what the system said is said once.
     assert!(!message.contains("authorization server") && !message.contains("os error"), "{message}");
     assert_eq!(message.matches("refused").count(), 1, "{message}");
     let doctor = shared.run(&machines[1], &["doctor", "s", "--json"], 4).json();
-    let bad = doctor["servers"][0]["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "bad");
+    let bad =
+        doctor["servers"][0]["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "bad");
     assert_eq!(bad.map(|check| &check["topic"]).collect::<Vec<_>>(), ["store"], "{doctor:#}");
     let accounts = shared.run(&machines[1], &["accounts"], 4).stderr;
     assert!(accounts.contains("next: mcplink accounts"), "{accounts}");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::entry::{Server, ServerEntry};
+use crate::entry::{EntryServer, ServerEntry};
 use crate::expand::Text;
 use crate::project::canonical;
 use crate::{Project, RedactedText};
@@ -16,10 +16,10 @@ impl ServerEntry {
     pub fn files_of(&self, project: &Project) -> Vec<PathBuf> {
         let mut lines: Vec<&str> = Vec::new();
         match &self.server {
-            Server::Stdio(stdio) => {
+            EntryServer::Stdio(stdio) => {
                 lines.extend(std::iter::once(&stdio.command).chain(&stdio.args).map(Text::expose));
             }
-            Server::Remote(remote) => {
+            EntryServer::Remote(remote) => {
                 lines.extend(remote.helper.iter().map(|helper| helper.command.expose().as_str()));
                 lines.extend(remote.unattended.iter().flat_map(|auth| auth.commands()));
             }

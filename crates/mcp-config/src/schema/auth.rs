@@ -15,7 +15,7 @@ use crate::entry::Scope;
 use crate::json::{Node, Object};
 use crate::reference::{self, ReferenceText, SecretReference};
 use crate::unattended::{
-    AWS_WORD, Aws, COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Supply, Unattended,
+    AWS_WORD, Aws, COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Unattended, UnattendedMethod,
 };
 use crate::{ProblemCode, RedactedText, display, suggest};
 
@@ -221,13 +221,13 @@ impl Block<'_, '_, '_> {
         }
     }
 
-    fn file(&mut self, node: &Node) -> Option<Supply> {
+    fn file(&mut self, node: &Node) -> Option<UnattendedMethod> {
         self.check_fields(|name| name == "file", "a token in a file");
         let place = place(self.reader, self.context, self.base, &[KEY, "file"], node)?;
-        Some(Supply::File(RedactedText::new(place.path)))
+        Some(UnattendedMethod::File(RedactedText::new(place.path)))
     }
 
-    fn aws(&mut self, node: &Node) -> Option<Supply> {
+    fn aws(&mut self, node: &Node) -> Option<UnattendedMethod> {
         if node.as_str() != Some(AWS_WORD) {
             self.wrong("sign", &format!("expected \"{AWS_WORD}\""), None);
             return None;
@@ -241,7 +241,7 @@ impl Block<'_, '_, '_> {
             }
             return None;
         };
-        Some(Supply::Aws(Aws { service, region, profile }))
+        Some(UnattendedMethod::Aws(Aws { service, region, profile }))
     }
 
     /// A word of the scope of a signature, or the name of a profile.
@@ -260,7 +260,7 @@ impl Block<'_, '_, '_> {
     }
 
     /// A name is one of a program on the `PATH`; whatever has a slash in it is a path.
-    fn plugin(&mut self, node: &Node) -> Option<Supply> {
+    fn plugin(&mut self, node: &Node) -> Option<UnattendedMethod> {
         self.check_fields(|name| name == "provider" || name == "settings", "a plug-in");
         let named = node.as_str().filter(|text| !text.contains(['/', '\\', '$']));
         let program = match named {
@@ -286,10 +286,10 @@ impl Block<'_, '_, '_> {
                 return None;
             }
         };
-        Some(Supply::Plugin { program: RedactedText::new(program), settings })
+        Some(UnattendedMethod::Plugin { program: RedactedText::new(program), settings })
     }
 
-    fn grant(&mut self, node: &Node) -> Option<Supply> {
+    fn grant(&mut self, node: &Node) -> Option<UnattendedMethod> {
         let word = node.as_str().unwrap_or_default();
         let Some(word) = GrantWord::ALL.into_iter().find(|known| known.as_str() == word) else {
             let near = suggest::nearest(&word.replace('-', "_"), GRANTS);
@@ -341,7 +341,7 @@ impl Block<'_, '_, '_> {
                 "is missing: a secret goes to an authorization server, and the entry has to say to which one";
             self.lacks("issuer", message);
         }
-        Some(Supply::Grant(Box::new(grant)))
+        Some(UnattendedMethod::Grant(Box::new(grant)))
     }
 
     fn lacks(&mut self, name: &str, message: &str) {
@@ -446,7 +446,7 @@ fn is_private(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Env, Request, Server};
+    use crate::{Config, EntryServer, Env, Request};
 
     const SECRET: &str =
         r#""clientId": "robot", "clientSecret": "${env:CI_SECRET}", "issuer": "https://as.example""#;
@@ -484,7 +484,7 @@ mod tests {
         ] {
             let config = load(&format!(r#"{{"grant": "{}", {fields}}}"#, word.as_str()), &[]);
             assert!(config.problems.is_empty(), "{fields}: {:?}", config.problems);
-            let Supply::Grant(grant) = &auth(&config).unwrap().supply else { panic!("{fields}") };
+            let UnattendedMethod::Grant(grant) = &auth(&config).unwrap().supply else { panic!("{fields}") };
             assert_eq!((grant.word, &*grant.client_id), (word, "robot"));
             assert!(!format!("{config:?}").contains("canary"));
         }
@@ -549,7 +549,7 @@ mod tests {
             let config = load(auth, &[]);
             let messages: Vec<_> = config.problems.iter().map(|problem| problem.message.as_str()).collect();
             assert!(messages.iter().any(|message| message.contains(said)), "{auth}: {messages:?}");
-            assert!(matches!(config.entry("web").unwrap().server, Server::Invalid), "{auth}");
+            assert!(matches!(config.entry("web").unwrap().server, EntryServer::Invalid), "{auth}");
             assert!(!format!("{:?}", config.problems).contains("canary"), "{auth}: {:?}", config.problems);
         }
     }
@@ -561,7 +561,7 @@ mod tests {
         assert!(config.entry("web").unwrap().extra("auth").is_some());
         let config = load(r#"{"file": "t"}"#, &["auth"]);
         assert!(
-            matches!(auth(&config).unwrap().supply, Supply::File(_)),
+            matches!(auth(&config).unwrap().supply, UnattendedMethod::File(_)),
             "a file is a file for every program"
         );
     }

@@ -10,7 +10,7 @@ use super::placeholder::{self, Placeholder};
 use super::reader::Reader;
 use super::{Context, auth, headers_file, network, oauth};
 use crate::display;
-use crate::entry::{Helper, Remote, RemoteKind, Scope, Server};
+use crate::entry::{EntryServer, Helper, Remote, RemoteKind, Scope};
 use crate::expand::Text;
 use crate::json::Node;
 use crate::{ProblemCode, RedactedText};
@@ -29,7 +29,7 @@ pub(super) fn read(
     scope: Scope,
     context: Context<'_>,
     base: &Path,
-) -> Option<Server> {
+) -> Option<EntryServer> {
     let Some(node) = reader.get("url") else {
         let hint = "add the address of the MCP endpoint as `url`";
         reader.entry_error(ProblemCode::InvalidConfig, &["url"], "is missing", hint);
@@ -51,7 +51,7 @@ pub(super) fn read(
         return None;
     }
     if text.expose().trim().is_empty() {
-        return Some(Server::NotConfigured);
+        return Some(EntryServer::NotConfigured);
     }
     let url = match parse_url(&text, kind) {
         Ok(url) => RedactedText::new(url),
@@ -66,7 +66,7 @@ pub(super) fn read(
     }
     let remote = Remote { kind, url, url_text: text, headers, helper, unattended, oauth, oauth_off, network };
     check_userinfo(reader, &remote, node);
-    Some(Server::Remote(Box::new(remote)))
+    Some(EntryServer::Remote(Box::new(remote)))
 }
 
 /// User and password of a URL are sent as HTTP Basic (RFC 7617), unless the entry has an `Authorization` of its own.

@@ -170,7 +170,11 @@ fn s_m17_nothing_that_is_kept_holds_a_secret() {
     let kept = fs::read_to_string(setting.store.path(&web())).unwrap();
     assert!(!kept.contains("canary") && kept.contains("sign in"), "{kept}");
     let pins = setting.store.read(&web());
-    assert_eq!(pins.approval_of(definition, &Secrets::default()), ToolApproval::Approved, "it is known again");
+    assert_eq!(
+        pins.approval_of(definition, &Secrets::default()),
+        ToolApproval::Approved,
+        "it is known again"
+    );
     let other = definition.replace("canary-4711-secret", "canary-4712-secret");
     let changed = pins.approval_of(&other, &hiding("canary-4712-secret"));
     let ToolApproval::Changed(changes) = changed else { panic!("{changed:?}") };

@@ -411,7 +411,8 @@ fn s_k1_what_cannot_be_kept_waits_and_says_why() {
         let detail = entry.gate_detail().unwrap();
         assert!(detail.contains("could not be kept") && detail.contains("state/below"), "{detail}");
     }
-    let warnings: Vec<_> = config.problems.iter().filter(|p| p.message.contains("could not be kept")).collect();
+    let warnings: Vec<_> =
+        config.problems.iter().filter(|p| p.message.contains("could not be kept")).collect();
     assert_eq!(warnings.len(), 1, "{:?}", config.problems);
     // Where it can be kept, it is, and from then on the folder need not be written to.
     let state = home.base.join("elsewhere");

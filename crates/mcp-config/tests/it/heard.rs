@@ -364,7 +364,8 @@ fn s_a2_the_administrator_closes_the_command_line_and_files_of_others() {
         assert_eq!(config.entry("given").is_some(), is_open, "{value}");
         assert_eq!(config.entry("https://h.example/mcp").is_some(), is_open, "{value}");
         assert!(config.entry("mine").is_some(), "what is in files is not given on the command line");
-        let of_policy = |problem: &&mcp_config::Problem| problem.code == mcp_config::ProblemCode::ManagedPolicy;
+        let of_policy =
+            |problem: &&mcp_config::Problem| problem.code == mcp_config::ProblemCode::ManagedPolicy;
         assert_eq!(config.problems.iter().find(of_policy).is_some(), !is_open, "{value}");
     }
     for (value, is_open) in

@@ -6,12 +6,12 @@ mod way;
 
 use std::time::{Duration, SystemTime};
 
-use mcp_text::elapsed;
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
 use mcp_auth::{AuthError, ProviderKind, ProviderRole};
 use mcp_config::{Approval, Explanation, Gate, ServerEntry, Severity};
 use mcp_status::{EntryPart, NextStep, Reason, ReasonCode, ServerStatus};
+use mcp_text::elapsed;
 use mcp_transport::connect::Reach;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 

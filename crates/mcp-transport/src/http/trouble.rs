@@ -274,7 +274,9 @@ pub(crate) fn tls_fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
         TlsError::InvalidCertificate(CertificateError::UnknownIssuer) | TlsError::General(_) => {
             TlsFault::UnknownAuthority
         }
-        TlsError::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<UntrustedCertificate>() => {
+        TlsError::InvalidCertificate(CertificateError::Other(other))
+            if other.0.is::<UntrustedCertificate>() =>
+        {
             TlsFault::UnknownAuthority
         }
         TlsError::AlertReceived(
@@ -439,7 +441,8 @@ mod tests {
             (TlsError::AlertReceived(Alert::ProtocolVersion), TlsFault::OfServer),
         ] {
             let shown = error.to_string();
-            let wrapped = explain(Box::new(io::Error::other(error)), Stage { connect: true, ..Stage::default() });
+            let wrapped =
+                explain(Box::new(io::Error::other(error)), Stage { connect: true, ..Stage::default() });
             assert_eq!(wrapped.evidence().tls, Some(fault), "{shown}");
         }
         let other = explain(Box::new(io::Error::other("x")), Stage { connect: true, ..Stage::default() });

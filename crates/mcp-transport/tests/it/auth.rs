@@ -362,7 +362,9 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     server.next_answers([503, 503, 502, 502].map(Answer::status));
     let mut statuses = Vec::new();
     let ended = connector()
-        .connect(&target(&server), &quick(), |machine, wait| statuses.push((machine.status(), wait.is_some())))
+        .connect(&target(&server), &quick(), |machine, wait| {
+            statuses.push((machine.status(), wait.is_some()))
+        })
         .await;
     assert_eq!(ended.machine.status(), ServerStatus::Connected);
     assert_eq!(ended.tools.unwrap().tools.len(), 5);

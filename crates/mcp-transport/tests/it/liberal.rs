@@ -633,7 +633,8 @@ async fn fb_s12_signs_of_life_on_the_servers_own_stream_are_passed_over() {
     let mut heard = connection.notifications();
     connection.listen().await;
     for _ in 0..2 {
-        let notification = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
+        let notification =
+            tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
         assert_eq!(notification.method, "notifications/tools/list_changed");
     }
 }

@@ -13,7 +13,10 @@ use crate::{AuthError, AuthFuture, Secret};
 /// application with a scheme of its own.
 pub trait Authorizer: fmt::Debug + Send + Sync {
     /// Gets ready to receive the redirect, before any URL is built: the redirect URI is part of it.
-    fn prepare<'a>(&'a self, preference: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>>;
+    fn prepare<'a>(
+        &'a self,
+        preference: &'a RedirectPreference,
+    ) -> AuthFuture<'a, Box<dyn AuthorizerSession>>;
 }
 
 /// One sign-in of an [`Authorizer`]. Dropping it ends the sign-in and frees what was bound.

@@ -84,7 +84,10 @@ impl LoopbackAuthorizer {
 }
 
 impl Authorizer for LoopbackAuthorizer {
-    fn prepare<'a>(&'a self, preference: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+    fn prepare<'a>(
+        &'a self,
+        preference: &'a RedirectPreference,
+    ) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         Box::pin(async move { Ok(Box::new(self.prepare(preference).await?) as Box<dyn AuthorizerSession>) })
     }
 }

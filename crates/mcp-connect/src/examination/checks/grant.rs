@@ -1,7 +1,7 @@
 //! Credentials that need no person, in sight as a helper is: where each secret of a grant comes from, and what came of it.
 
-use mcp_text::elapsed;
 use mcp_auth::{GrantSpec, SecretSource, UnattendedSupply};
+use mcp_text::elapsed;
 
 use super::super::check::{Check, CheckState, CheckTopic};
 use super::Findings;

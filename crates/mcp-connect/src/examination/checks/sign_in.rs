@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use mcp_text::elapsed;
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
+use mcp_text::elapsed;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
 use super::super::check::{Check, CheckState, CheckTopic};

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use mcp_text::elapsed;
 use mcp_status::{ReasonCode, ServerStatus};
+use mcp_text::elapsed;
 use mcp_transport::connect::{CertificateReach, Reach, TlsReach};
 use mcp_transport::exchange::ExchangeOutcome;
 

@@ -11,17 +11,17 @@ use ring::digest::{Context, Digest, SHA256};
 /// # Examples
 ///
 /// ```
-/// use mcp_share::Fingerprint;
+/// use mcp_share::ConnectionIdentity;
 ///
-/// let of = |url, token| Fingerprint::new().with("url", url).with("token", token);
+/// let of = |url, token| ConnectionIdentity::new().with("url", url).with("token", token);
 /// assert!(of("https://a.example", "one") == of("https://a.example", "one"));
 /// assert!(of("https://a.example", "one") != of("https://a.example", "two"));
 /// ```
 #[derive(Clone)]
-pub struct Fingerprint(Context);
+pub struct ConnectionIdentity(Context);
 
-impl Fingerprint {
-    /// The fingerprint of nothing.
+impl ConnectionIdentity {
+    /// The identity of nothing.
     pub fn new() -> Self {
         Self(Context::new(&SHA256))
     }
@@ -44,23 +44,23 @@ impl Fingerprint {
 }
 
 /// Equal where every part is.
-impl PartialEq for Fingerprint {
+impl PartialEq for ConnectionIdentity {
     fn eq(&self, other: &Self) -> bool {
         self.digest().as_ref() == other.digest().as_ref()
     }
 }
 
-impl Eq for Fingerprint {}
+impl Eq for ConnectionIdentity {}
 
-impl Default for Fingerprint {
+impl Default for ConnectionIdentity {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for Fingerprint {
+impl fmt::Debug for ConnectionIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Security: a digest of a short secret gives it away to anyone who tries them all.
-        f.write_str("Fingerprint(..)")
+        f.write_str("ConnectionIdentity(..)")
     }
 }
