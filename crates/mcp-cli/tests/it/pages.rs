@@ -279,6 +279,18 @@ fn what_is_printed_as_json_is_what_the_schema_says() {
 }
 
 #[test]
+fn the_page_of_hosts_names_every_one() {
+    let page = std::fs::read_to_string(root().join("docs/hosts.md")).unwrap().replace('\n', " ");
+    let (_, named) = page.split_once("Known are ").unwrap();
+    let (named, _) = named.split_once(", in JSON").unwrap();
+    let mut named: Vec<&str> = named.split(", ").flat_map(|part| part.split(" and ")).collect();
+    let mut known: Vec<&str> = mcp_config::Host::all().map(|host| host.title).collect();
+    named.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(named, known);
+}
+
+#[test]
 fn the_schema_has_every_reason() {
     let schema = schema();
     let words: Vec<&str> = schema["$defs"]["reason"]["properties"]["code"]["enum"]

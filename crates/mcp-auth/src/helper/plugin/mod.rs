@@ -88,8 +88,8 @@ impl Link {
         if running.is_none() {
             let (process, hello) = started(spec, target).await?;
             let legs = hello.get("legs").and_then(Value::as_u64).unwrap_or(1).clamp(1, u64::from(u32::MAX));
-            let legs = u32::try_from(legs).unwrap_or(1).min(Capabilities::MOST_RECOVERIES);
-            self.0.legs.store(legs, Ordering::Release);
+            // How many of them a request gets at most is for `Capabilities` to say.
+            self.0.legs.store(u32::try_from(legs).unwrap_or(1), Ordering::Release);
             *running = Some(process);
         }
         let Some(process) = running.as_mut() else {

@@ -68,7 +68,8 @@ async fn the_contract_of_providers_holds_for_a_plugin() {
 #[tokio::test]
 async fn it_is_started_once_told_what_the_entry_says_and_ends_with_its_connection() {
     let dir = tempfile::tempdir().unwrap();
-    let spec = plugin(dir.path(), "    *'\"hello\"'*) echo $$ >pid; say '{\"protocol\":1}' ;;");
+    let spec =
+        plugin(dir.path(), "    *'\"hello\"'*) echo $$ >pid; env >environment; say '{\"protocol\":1}' ;;");
     let spec = spec.with_settings(Some(Secret::new(r#"{"realm":"A"}"#)));
     let provider = provider(&spec, &target());
     assert_eq!(lines(dir.path(), "started"), 0, "nothing runs before it is asked");
@@ -84,6 +85,9 @@ async fn it_is_started_once_told_what_the_entry_says_and_ends_with_its_connectio
         asked.contains(r#""settings":{"realm":"A"}"#) && asked.contains(r#""challenges":["Negotiate"]"#),
         "{asked}"
     );
+    // The test runner has variables of Cargo; a plug-in has those of its settings, and none of the process that starts it.
+    let environment = std::fs::read_to_string(dir.path().join("environment")).unwrap();
+    assert!(environment.contains("PATH=/usr/bin:/bin\n") && !environment.contains("CARGO"), "{environment}");
     let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
     assert!(Path::new("/proc").join(pid.trim()).exists());
     drop(provider);
@@ -107,7 +111,13 @@ async fn what_a_plugin_does_wrong_is_its_own_failure_and_shows_no_secret() {
         ("    *'\"get\"'*) sleep 60 ;;", "did not answer within"),
         ("    *'\"get\"'*) echo 'canary: no ticket' >&2; exit 3 ;;", "it ended (exit code 3)"),
         ("    *'\"get\"'*) echo canary ;;", "not one line of JSON"),
+        // What it printed may be a secret, and is not told where it says the same on stderr.
+        (
+            "    *'\"get\"'*) echo 'no: canary-tok3n' >&2; echo canary-tok3n; sleep 60 ;;",
+            "not one line of JSON (stderr: no: [redacted])",
+        ),
         ("    *'\"get\"'*) echo '{\"id\":99,\"result\":{}}' ;;", "has not the `id`"),
+        ("    *'\"get\"'*) head -c 2000000 /dev/zero | tr '\\0' x; sleep 60 ;;", "longer than 1024 KiB"),
         ("    *'\"get\"'*) say '{}' ;;", "it gave no header"),
         ("    *'\"get\"'*) say '{\"headers\":{\"A\":1}}' ;;", "the value of `A` is no string"),
         (
@@ -119,7 +129,8 @@ async fn what_a_plugin_does_wrong_is_its_own_failure_and_shows_no_secret() {
     ] {
         let dir = tempfile::tempdir().unwrap();
         let mut spec = plugin(dir.path(), answers);
-        spec.command.timeout = Duration::from_secs(if answers.contains("sleep") { 1 } else { 20 });
+        let is_silent = said.contains("did not answer");
+        spec.command.timeout = Duration::from_secs(if is_silent { 1 } else { 20 });
         let error = provider(&spec, &target()).credentials().await.unwrap_err().to_string();
         assert!(error.contains(said) && error.contains("auth-acme"), "{answers}: {error}");
         assert!(!error.contains("canary:") || answers.contains("exit 3"), "{error}");

@@ -12,7 +12,7 @@ use super::super::fake::{ISSUER, SERVER, World, answer, bearer, challenges, meta
 use super::super::jwt::SigningKey;
 use super::super::jwt::tests::{pem, verified};
 use super::super::settings::{Grant, IdentityProvider};
-use super::super::store::MemoryTokenStore;
+use super::super::store::{FileTokenStore, MemoryTokenStore, TokenStore as _};
 mod bound;
 mod full_disk;
 mod machine;
@@ -323,6 +323,28 @@ async fn f095_the_word_of_the_server_counts_more_than_the_local_clock() {
     // And the other way round: refused although it has not expired.
     let used = provider.credentials().await.unwrap();
     assert_eq!(bearer(&retried(refuse(&provider, &used, 401, INVALID, 0).await)), "Bearer at-2");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_used_for_a_while_costs_no_sign_in() {
+    let world = World::new();
+    let tokens = world.signed_in().await;
+    let home = tempfile::tempdir().unwrap();
+    let mut context = world.context();
+    let key = context.key(ISSUER);
+    let store = FileTokenStore::with_patience(home.path(), Duration::from_millis(20));
+    store.save(&key, &tokens).await.unwrap();
+    context.store = Arc::new(store);
+    let provider = OAuthProvider::from_context(context);
+    let used = provider.credentials().await.unwrap();
+    let held = FileTokenStore::new(home.path()).lock(&key).await.unwrap();
+    world.advance(Duration::from_secs(7200));
+    assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-0", "it may still be good");
+    let error = refuse(&provider, &used, 401, INVALID, 0).await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::StoreUnavailable, "{error}");
+    assert!(world.net.sent_to(TOKEN).is_empty(), "nothing is spent");
+    drop(held);
+    assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-1");
 }
 
 #[tokio::test]
