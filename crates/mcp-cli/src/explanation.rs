@@ -95,6 +95,10 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
         ReasonCode::NoTools => {
             "The server is connected and says that it has tools, and its list of them is empty."
         }
+        ReasonCode::WithoutHelper => {
+            "The server is connected, and may show less than it has: the helper of the entry was not run, because it stands in a project's file, \
+             and its folder is not trusted."
+        }
         ReasonCode::ToolsUnapproved => {
             "The server is connected, the entry has `pinTools`, and some tools are new or not what you approved."
         }
@@ -192,6 +196,9 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
         }
         ReasonCode::NoTools => {
             "Nothing, if that is right. Some servers show tools only to a sign-in or a scope of their own."
+        }
+        ReasonCode::WithoutHelper => {
+            "Nothing, if that is enough. Otherwise read the helper, then `mcplink trust` in that folder: the next connection has its headers."
         }
         ReasonCode::ToolsUnapproved => "`mcplink approve-tools NAME` shows what is new or changed, and asks.",
         // A test asks for every code that there is.

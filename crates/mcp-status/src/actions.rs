@@ -280,7 +280,7 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     if facts.code == Some(ReasonCode::ToolsUnapproved) {
         actions.push(Action::ApproveTools);
     }
-    if facts.code == Some(ReasonCode::HelperUntrusted) {
+    if matches!(facts.code, Some(ReasonCode::HelperUntrusted | ReasonCode::WithoutHelper)) {
         actions.push(Action::Trust);
     }
     if facts.entry.has_helper {

@@ -94,6 +94,10 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::Connected { tools: Some(_) } if evidence.unapproved > 0 => {
             Verdict::Connected { flag: Some(ReasonCode::ToolsUnapproved) }
         }
+        // It may be less than what the entry is for: what a server gives to everyone.
+        Outcome::Connected { .. } if evidence.auth.withheld.is_some() => {
+            Verdict::Connected { flag: Some(ReasonCode::WithoutHelper) }
+        }
         Outcome::Connected { tools: Some(0) } => Verdict::Connected { flag: Some(ReasonCode::NoTools) },
         Outcome::Connected { .. } => Verdict::Connected { flag: None },
         Outcome::ToolsUnavailable { cause } => match outcome_verdict(cause, evidence) {
@@ -148,9 +152,10 @@ fn source_code(evidence: &Evidence) -> ReasonCode {
 fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
     match kind {
         // The server knew who asked and says what is missing: neither a missing nor a wrong credential.
-        ChallengeKind::InsufficientScope { .. } => ReasonCode::InsufficientScope,
+        ChallengeKind::InsufficientScope { .. } if evidence.auth.sent => ReasonCode::InsufficientScope,
         // What is missing is known, whatever the static headers that went out alone were worth.
         _ if evidence.auth.withheld.is_some() => ReasonCode::HelperUntrusted,
+        ChallengeKind::InsufficientScope { .. } => ReasonCode::InsufficientScope,
         // A firewall has not looked at the credentials, so it cannot have rejected them.
         ChallengeKind::Blocked => ReasonCode::Blocked,
         // What the file says was not enough, and the server says what would be.
@@ -377,7 +382,8 @@ mod tests {
             (Blocked, withheld(), ReasonCode::HelperUntrusted),
             (scope.clone(), none(), ReasonCode::InsufficientScope),
             (scope.clone(), sent(), ReasonCode::InsufficientScope),
-            (scope, withheld(), ReasonCode::InsufficientScope),
+            (scope.clone(), withheld(), ReasonCode::InsufficientScope),
+            (scope, AuthFacts { sent: false, ..withheld() }, ReasonCode::HelperUntrusted),
         ];
         for (kind, auth, code) in table {
             for phase in [Phase::Connect, Phase::Session] {
@@ -459,6 +465,20 @@ mod tests {
             let verdict = classify(&evidence.with_unapproved(2));
             assert_eq!(verdict, Verdict::Connected { flag: Some(ReasonCode::ToolsUnapproved) });
         }
+    }
+
+    #[test]
+    fn f014_a_server_that_works_without_its_helper_is_flagged() {
+        for tools in [None, Some(0), Some(3)] {
+            let evidence = Evidence::new(Phase::Session, Outcome::Connected { tools }).with_auth(withheld());
+            let flagged = Verdict::Connected { flag: Some(ReasonCode::WithoutHelper) };
+            assert_eq!(classify(&evidence), flagged, "{tools:?}");
+        }
+        // What is told first is what keeps tools away that are there.
+        let evidence =
+            Evidence::new(Phase::Session, Outcome::Connected { tools: Some(3) }).with_unapproved(1);
+        let flagged = Verdict::Connected { flag: Some(ReasonCode::ToolsUnapproved) };
+        assert_eq!(classify(&evidence.with_auth(withheld())), flagged);
     }
 
     #[test]

@@ -196,7 +196,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         })
     };
     match code {
-        ReasonCode::HelperUntrusted => Some(NextStep::Trust),
+        ReasonCode::HelperUntrusted | ReasonCode::WithoutHelper => Some(NextStep::Trust),
         ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
             Some(NextStep::Approve)
         }
@@ -350,6 +350,7 @@ mod tests {
         let helper = remote().with_configured(false, true);
         let table = [
             (seen(remote(), ReasonCode::HelperUntrusted), Some(Trust)),
+            (seen(remote(), ReasonCode::WithoutHelper), Some(Trust)),
             (seen(remote(), ReasonCode::AwaitingApproval), Some(Approve)),
             (seen(remote(), ReasonCode::ChangedSinceApproval), Some(Approve)),
             (seen(remote(), ReasonCode::Config), Some(CheckConfiguration)),

@@ -57,6 +57,12 @@ impl<'a> MessageContext<'a> {
         self.origin.map_or_else(|| "the server".to_owned(), sentence)
     }
 
+    /// The address without its query, where it is known.
+    fn place(&self) -> String {
+        let without_query = |endpoint: &str| sentence(endpoint.split('?').next().unwrap_or_default());
+        self.endpoint.map_or_else(|| self.origin_or_server(), without_query)
+    }
+
     /// What does not behave like a server: an address, or a command.
     fn what_answers(&self) -> String {
         match self.endpoint.or(self.origin) {
@@ -92,7 +98,9 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
                 Some(ReasonCode::HelperFailed | ReasonCode::CredentialsFailed)
             ) =>
         {
-            format!("failed to {detail}")
+            // A limit of its own stands there; one of ours cut it short.
+            let moved_by = evidence.limit.as_ref().and_then(moved_by);
+            format!("failed to {detail}{}", moved_by.map(|by| format!(" ({by})")).unwrap_or_default())
         }
         Some(detail) if evidence.outcome == Outcome::SignInStoreUnavailable => {
             format!("{text}: failed to {detail}")
@@ -142,6 +150,10 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 "connected, but {withheld} of {all} tools {are} not approved as the server defines them now"
             )
         }
+        Outcome::Connected { .. } if evidence.auth.withheld.is_some() => format!(
+            "connected without its {}, which was not run: its folder is not trusted",
+            evidence.auth.withheld.as_deref().map(sentence).unwrap_or_default()
+        ),
         Outcome::Connected { tools: Some(0) } => "connected, but the server lists no tools".to_owned(),
         Outcome::Connected { .. } => String::new(),
         Outcome::ToolsUnavailable { cause } => {
@@ -171,8 +183,9 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::SignInStoreUnavailable => format!("the kept sign-in cannot be used now{times}"),
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
         Outcome::Moved { status } => http(*status, None, evidence, context),
-        Outcome::Unreachable => format!("no connection to {}{times}", origin()),
-        Outcome::Dropped => format!("the connection to {} broke off{times}", origin()),
+        // With its path: another one may be what is meant.
+        Outcome::Unreachable => format!("no connection to {}{times}", context.place()),
+        Outcome::Dropped => format!("the connection to {} broke off{times}", context.place()),
         Outcome::Proxy { status: Some(407) } => proxy_auth(407, evidence),
         Outcome::Proxy { status: None } => {
             format!("no way through the proxy{}{times}", named_proxy(evidence))
@@ -184,7 +197,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 origin()
             )
         }
-        Outcome::Timeout => format!("no answer from {} {}{times}", origin(), in_time(evidence)),
+        Outcome::Timeout => format!("no answer from {} {}{times}", context.place(), in_time(evidence)),
         Outcome::Tls => format!("the TLS connection to {} failed", origin()),
         Outcome::Protocol { rpc_code: Some(code) } => {
             format!("the server answered with the JSON-RPC error {code}")
@@ -217,7 +230,16 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
 
 fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> String {
     let times = times(evidence);
-    if let ChallengeKind::InsufficientScope { scopes } = kind {
+    if let ChallengeKind::InsufficientScope { scopes } = kind
+        && classify(evidence).code() != Some(ReasonCode::HelperUntrusted)
+    {
+        if !evidence.auth.sent {
+            let with_scope =
+                if scopes.is_empty() { String::new() } else { format!(" with the scope {}", list(scopes)) };
+            return format!(
+                "the server asks for credentials{with_scope}, and none were sent ({http_status})"
+            );
+        }
         return if scopes.is_empty() {
             format!("the server says that the token's scope is too small, and names none ({http_status})")
         } else {
@@ -596,6 +618,11 @@ mod tests {
             ),
             (connect(Outcome::Dropped), "the connection to https://mcp.example.com broke off"),
             (
+                connect(Outcome::Connected { tools: Some(2) })
+                    .with_auth(AuthFacts::default().with_withheld(Some("mintCommand".into()))),
+                "connected without its mintCommand, which was not run: its folder is not trusted",
+            ),
+            (
                 connect(Outcome::Version { offered: vec!["2023-01-01".into(), "2022-01-01".into()] }),
                 "no protocol version in common; the server offers 2023-01-01 2022-01-01",
             ),
@@ -779,12 +806,66 @@ mod tests {
     }
 
     #[test]
+    fn what_did_not_answer_is_named_with_its_path() {
+        let at = |outcome| {
+            let context = MessageContext::new("web")
+                .with_origin(Some("https://h"))
+                .with_endpoint(Some("https://h/v1/mcp?k=[redacted]"));
+            message(&connect(outcome), &context)
+        };
+        assert_eq!(at(Outcome::Unreachable), "no connection to https://h/v1/mcp");
+        assert_eq!(at(Outcome::Dropped), "the connection to https://h/v1/mcp broke off");
+        assert_eq!(at(Outcome::Timeout), "no answer from https://h/v1/mcp in time");
+        // Certificates are an origin's.
+        assert_eq!(at(Outcome::Tls), "the TLS connection to https://h failed");
+    }
+
+    #[test]
     fn f060_insufficient_scope_names_the_scope() {
         let scopes = vec!["files:read".to_owned(), "files:write".to_owned()];
-        let text = said(&connect(challenged(ChallengeKind::InsufficientScope { scopes }, 403)));
+        let sent = AuthFacts::new(true, Some("minter".into()));
+        let text = said(
+            &connect(challenged(ChallengeKind::InsufficientScope { scopes }, 403)).with_auth(sent.clone()),
+        );
         assert_eq!(text, "the token lacks the scope files:read files:write that the server asks for (403)");
         let unnamed = ChallengeKind::InsufficientScope { scopes: Vec::new() };
-        assert!(said(&connect(challenged(unnamed, 403))).contains("scope"));
+        assert!(said(&connect(challenged(unnamed, 403)).with_auth(sent)).contains("scope"));
+    }
+
+    #[test]
+    fn f060_what_lacks_a_scope_is_a_token_that_was_sent() {
+        let asking = |scopes: &[&str]| {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            connect(challenged(ChallengeKind::InsufficientScope { scopes }, 403))
+        };
+        for (evidence, expected) in [
+            (
+                asking(&["files:write"]),
+                "the server asks for credentials with the scope files:write, and none were sent (403)",
+            ),
+            (asking(&[]), "the server asks for credentials, and none were sent (403)"),
+            (
+                asking(&["files:write"])
+                    .with_auth(AuthFacts::default().with_withheld(Some("mintCommand".into()))),
+                "the server asks for credentials (403), and mintCommand was not run because its folder is not trusted",
+            ),
+        ] {
+            assert_eq!(said(&evidence), expected);
+        }
+    }
+
+    #[test]
+    fn fa_a112_a_source_that_was_cut_short_is_told_with_what_allows_more() {
+        let detail = "get credentials from minter: it did not answer within 2 s";
+        let cut = |setting: Option<&'static str>| {
+            let limit = Limit::new(Duration::from_secs(2), LimitSubject::Attempt);
+            connect(Outcome::CredentialSourceFailed)
+                .with_auth(by("minter"))
+                .with_detail(detail)
+                .with_limit(Some(limit.with_setting(setting.map(Into::into))))
+        };
+        assert_eq!(said(&cut(Some("PATIENCE"))), format!("failed to {detail} (PATIENCE allows more)"));
+        assert_eq!(said(&cut(None)), format!("failed to {detail}"));
     }
 
     #[test]

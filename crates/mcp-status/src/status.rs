@@ -137,11 +137,13 @@ pub enum ReasonCode {
     NoTools,
     /// Connected, but some of the tools are not approved as the server defines them now.
     ToolsUnapproved,
+    /// Connected without the command that gets its credentials, which may not run here.
+    WithoutHelper,
 }
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -178,6 +180,7 @@ impl ReasonCode {
         Self::ToolsUnavailable,
         Self::NoTools,
         Self::ToolsUnapproved,
+        Self::WithoutHelper,
     ];
 
     /// The code as it stands in JSON.
@@ -219,13 +222,16 @@ impl ReasonCode {
             Self::ToolsUnavailable => "tools-unavailable",
             Self::NoTools => "no-tools",
             Self::ToolsUnapproved => "tools-unapproved",
+            Self::WithoutHelper => "without-helper",
         }
     }
 
     /// The status that stands beside this reason. Each reason belongs to exactly one.
     pub fn status(self) -> ServerStatus {
         match self {
-            Self::ToolsUnavailable | Self::NoTools | Self::ToolsUnapproved => ServerStatus::Connected,
+            Self::ToolsUnavailable | Self::NoTools | Self::ToolsUnapproved | Self::WithoutHelper => {
+                ServerStatus::Connected
+            }
             Self::Unauthorized
             | Self::Forbidden
             | Self::LoginRedirect

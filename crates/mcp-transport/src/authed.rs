@@ -361,7 +361,7 @@ impl AuthedClient {
                 }
                 Some(target) if target.origin() == url.origin() => url = Cow::Owned(target),
                 Some(target) if has_moved(&url, &target, answer.status) => {
-                    return Err(moved(&target, answer.status));
+                    return Err(moved(&target, answer.status, &self.secrets()));
                 }
                 Some(target) => {
                     let challenges = Challenge::parse_all(&answer.headers);
@@ -435,10 +435,10 @@ fn has_moved(from: &Url, to: &Url, status: StatusCode) -> bool {
     adds_tls || matches!(status.as_u16(), 307 | 308)
 }
 
-/// Security: of where it leads to, the origin alone is told. It is not followed: what goes there is for a person to decide.
-fn moved(to: &Url, status: StatusCode) -> TransportError {
+/// It is not followed: what goes there is for a person to decide.
+fn moved(to: &Url, status: StatusCode, secrets: &Secrets) -> TransportError {
     let kind = TransportErrorKind::Moved { status: status.as_u16() };
-    let words = format!("the server has moved to {}; change `url`", to.origin().ascii_serialization());
+    let words = format!("the server has moved to {}; change `url`", facts::shown(to, secrets));
     TransportError::new(kind, "the server is somewhere else").with_said(Some(words))
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use mcp_auth::AuthProvider;
 use mcp_status::{
-    Effect, Event, Evidence, Limit, LimitSubject, MachinePolicy, Outcome, Phase, Schedule, StatusMachine,
-    classify,
+    AuthFacts, Effect, Event, Evidence, Limit, LimitSubject, MachinePolicy, Outcome, Phase, Schedule,
+    StatusMachine, classify,
 };
 use tokio::time::Instant;
 
@@ -523,7 +523,10 @@ pub(crate) struct ServerLists {
 
 /// Lists the tools of a server that has any, unless `policy` is `None`.
 pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -> ServerLists {
-    let connected = |tools| Evidence::new(Phase::Session, Outcome::Connected { tools });
+    let connected = |tools| {
+        let withheld = AuthFacts::default().with_withheld(connection.withheld_provider());
+        Evidence::new(Phase::Session, Outcome::Connected { tools }).with_auth(withheld)
+    };
     let Some(policy) = policy.filter(|_| connection.server().has("tools")) else {
         return ServerLists { tools: None, error: None, evidence: connected(None) };
     };

@@ -294,6 +294,14 @@ impl Connection {
         self.0.wire.credentials_sent()
     }
 
+    /// What people call the source of its credentials that may not run, where there is one.
+    pub(crate) fn withheld_provider(&self) -> Option<String> {
+        #[cfg(feature = "http")]
+        return self.0.wire.provider().and_then(|provider| provider.snapshot().withheld);
+        #[cfg(not(feature = "http"))]
+        None
+    }
+
     /// What a local server printed beside the protocol so far; `None` for a remote one. It may hold secrets of
     /// the server: redact it before showing it.
     #[cfg(feature = "stdio")]

@@ -417,6 +417,16 @@ impl TransportError {
         self.0.attempts
     }
 
+    /// Whether there is no connection because nothing listens at the address: the system there said so, at once.
+    pub(crate) fn is_refused_connection(&self) -> bool {
+        let is_refusal = |error: &(dyn Error + 'static)| {
+            error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        };
+        *self.kind() == TransportErrorKind::Unreachable && causes(self).any(is_refusal)
+    }
+
     /// Whether the server may have acted on the request. A tool call for which this is true is never sent
     /// again by itself: it may have run.
     pub fn may_have_been_sent(&self) -> bool {

@@ -127,7 +127,7 @@ impl Supervisor {
             StatusSnapshot::before_anything(config.name.clone(), config.policy.machine, sleep.now());
         let shared = Arc::new(Shared {
             name: config.name.clone(),
-            patience: config.policy.patience,
+            patience: Patience::of(&config.policy),
             status: watch::Sender::new(snapshot.clone()),
             shown: watch::Sender::new(snapshot),
             live: RwLock::new(None),
@@ -143,10 +143,34 @@ impl Supervisor {
     }
 }
 
+/// How long a caller waits for a connection.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    whole: Duration,
+    /// Where nothing is there.
+    outage: Duration,
+}
+
+impl Patience {
+    fn of(policy: &SupervisorPolicy) -> Self {
+        Self { whole: policy.patience, outage: policy.outage_patience }
+    }
+
+    /// That of a caller who says it.
+    fn given(whole: Duration) -> Self {
+        Self { whole, outage: whole }
+    }
+
+    /// The same, of which only this is left.
+    fn within(self, left: Option<Duration>) -> Self {
+        Self { whole: left.map_or(self.whole, |left| left.min(self.whole)), ..self }
+    }
+}
+
 /// What the keeper and its handles share.
 struct Shared {
     name: Arc<str>,
-    patience: Duration,
+    patience: Patience,
     /// Changes with each step of the task, for callers that wait for a connection.
     status: watch::Sender<StatusSnapshot>,
     /// Changes where there is something else to show, for those who watch.
@@ -288,14 +312,14 @@ impl SupervisorHandle {
     }
 
     /// A connection for one request: the one that stands, or the next one, waited for within
-    /// [`SupervisorPolicy::patience`].
+    /// [`SupervisorPolicy::patience`], and [`outage_patience`](SupervisorPolicy::outage_patience) where nothing is there.
     ///
     /// # Errors
     ///
     /// [`NotConnected`](RequestErrorKind::NotConnected) with the status that explains it: at once where it is
     /// decided that there is none, otherwise when the patience is over.
     pub async fn lease(&self) -> Result<Lease, RequestError> {
-        self.lease_within(self.shared.patience).await
+        self.lease_for(self.shared.patience).await
     }
 
     /// The same, where the next connection is waited for no longer than `patience`. With none at all it fails at once with the
@@ -305,11 +329,15 @@ impl SupervisorHandle {
     ///
     /// As [`lease`](Self::lease).
     pub async fn lease_within(&self, patience: Duration) -> Result<Lease, RequestError> {
+        self.lease_for(Patience::given(patience)).await
+    }
+
+    async fn lease_for(&self, patience: Patience) -> Result<Lease, RequestError> {
         if let Some(lease) = self.shared.lease() {
             return Ok(lease);
         }
         let _waiting = WaitingCaller::new(&self.shared);
-        let deadline = moment_after(patience);
+        let (deadline, outage) = (moment_after(patience.whole), moment_after(patience.outage));
         let mut status = self.shared.status.subscribe();
         let (used, heard) = oneshot::channel();
         self.tell(Command::Used(used));
@@ -326,10 +354,15 @@ impl SupervisorHandle {
             if hopeless {
                 return Err(RequestError::not_connected(snapshot));
             }
-            match tokio::time::timeout_at(deadline, status.changed()).await {
+            // What is being tried at this moment may find it.
+            let until = if snapshot.is_outage() { deadline.min(outage) } else { deadline };
+            match tokio::time::timeout_at(until, status.changed()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return Err(RequestError::not_connected(snapshot)),
-                Err(_) => return Err(RequestError::not_connected(snapshot).after(patience)),
+                Err(_) => {
+                    let limit = if until == deadline { patience.whole } else { patience.outage };
+                    return Err(RequestError::not_connected(snapshot).after(limit));
+                }
             }
         }
     }

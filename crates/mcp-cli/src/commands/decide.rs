@@ -139,9 +139,24 @@ async fn approve_one<'a>(
     let (folder, allowed) = (offer.folder(), Some(offer.allowed));
     let document = ApprovalDocument { schema_version: 1, name, folder, approved, changed, allowed };
     match agreement {
-        Ok(()) => Ok(print_decision(app, document)),
+        Ok(()) => {
+            let document = print_decision(app, document);
+            if waits_for_trust(loaded, name) {
+                app.output.note(&format!(
+                    "note: its headersHelper is not run before its folder is trusted\n  next: {}\n",
+                    app.steps.step("mcplink trust")
+                ));
+            }
+            Ok(document)
+        }
         Err(error) => Err(Undecided { error, seen: Some(Box::new(document)) }),
     }
+}
+
+/// Whether the entry has a helper that its approval does not have run.
+fn waits_for_trust(loaded: &LoadedConfig, name: &str) -> bool {
+    let helper = loaded.config.entry(name).and_then(|entry| entry.remote()).map(|remote| &remote.helper);
+    helper.is_some_and(Option::is_some) && !loaded.config.trust.is_trusted()
 }
 
 /// Rejects servers of a project file; the same way.

@@ -221,6 +221,13 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             situation.run(&["approve", "s", "--yes"]).expect_code(0);
             vec![situation.holding(server).holding(helper)]
         }
+        ReasonCode::WithoutHelper => {
+            let (server, helper) = (FakeMcpServer::start().unwrap(), FakeHelper::new().unwrap());
+            helper.prints_bearer("right");
+            let situation = project(with_helper(&server, &helper)).ending(End::Connected);
+            situation.run(&["approve", "s", "--yes"]).expect_code(0);
+            vec![situation.holding(server).holding(helper)]
+        }
         ReasonCode::SignInExpired => {
             let auth = Arc::new(FakeAuthServer::start().unwrap());
             let lasting = |time| auth.set(|settings| settings.token_lifetime = time);
@@ -344,7 +351,7 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
 }
 
 /// The step that an output names.
-fn step_of(output: &Output) -> Option<String> {
+pub(crate) fn step_of(output: &Output) -> Option<String> {
     let all = format!("{}\n{}", output.stdout, output.stderr);
     let of_line = |line: &str| line.split_once("next: ").map(|(_, step)| step.trim().to_owned());
     let of_block = |line: &str| line.strip_prefix("next  ").map(str::to_owned);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
 use serde_json::json;
 
-use crate::setting::{Setting, http, with_helper};
+use crate::setting::{Setting, http, row, with_helper};
 
 /// A project whose file has a server with static headers and a helper, approved but not trusted.
 fn project(server: &FakeMcpServer, helper: &FakeHelper) -> Setting {
@@ -50,8 +50,42 @@ fn f014_a_server_that_accepts_the_static_headers_alone_is_connected() {
     let (helper, server) =
         (minting("A"), FakeMcpServer::builder().accept(Accept::header("x-team", "blue")).start().unwrap());
     let setting = project(&server, &helper);
-    assert_eq!(setting.status("shared")["status"], "connected");
+    let status = setting.status("shared");
+    assert_eq!(
+        (&status["status"], &status["reason"]["code"]),
+        (&json!("connected"), &json!("without-helper"))
+    );
+    let said = status["reason"]["message"].as_str().unwrap();
+    assert_eq!(said, "connected without its headersHelper, which was not run: its folder is not trusted");
+    assert!(status["reason"]["next"].as_str().unwrap().starts_with("mcplink trust"), "{status:#}");
+    assert_eq!(status["actions"][0], "trust");
     assert_eq!(helper.runs(), 0);
+
+    // An examination says the same, and calls nothing broken.
+    let report = setting.run(&["doctor", "shared", "--json"], 0).json();
+    let row = row(&report, "shared");
+    assert_eq!((&row["cause"]["message"], &row["cause"]["next"]), (&json!(said), &status["reason"]["next"]));
+    let checks = row["checks"].as_array().unwrap();
+    assert!(checks.iter().all(|check| check["state"] != "bad"), "{checks:#?}");
+    assert!(checks.iter().any(|check| check["message"] == "did not run"), "{checks:#?}");
+
+    setting.run(&["trust", "--yes"], 0);
+    assert_eq!(setting.status("shared")["reason"], json!(null));
+    assert_eq!(helper.runs(), 1);
+}
+
+#[test]
+fn f014_approval_says_what_else_a_helper_waits_for() {
+    let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
+    let setting = Setting::new().project_file(json!({ "shared": with_helper(&server, &helper) }));
+    let approved = setting.run(&["approve", "shared", "--yes"], 0);
+    let note = "its headersHelper is not run before its folder is trusted\n  next: mcplink trust";
+    assert!(approved.stderr.contains(note), "{approved}");
+    // Nothing is waited for where the folder is trusted, or there is no helper.
+    setting.run(&["trust", "--yes"], 0);
+    assert!(!setting.run(&["approve", "shared", "--yes"], 0).stderr.contains("headersHelper"));
+    let plain = Setting::new().project_file(json!({ "shared": http(&server) }));
+    assert!(!plain.run(&["approve", "shared", "--yes"], 0).stderr.contains("headersHelper"));
 }
 
 #[test]

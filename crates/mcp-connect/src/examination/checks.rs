@@ -169,7 +169,7 @@ impl Findings<'_> {
             Is::NoTools | Is::ToolsUnapproved => return None,
             Is::ToolsUnavailable => Of::Tools,
             Is::AwaitingApproval | Is::ChangedSinceApproval | Is::Declined => Of::Trust,
-            Is::HelperUntrusted => Of::Trust,
+            Is::HelperUntrusted | Is::WithoutHelper => Of::Trust,
             Is::CredentialsFailed | Is::HelperFailed
                 if self.secrets.iter().any(|secret| secret.is_blamed(&reason.message)) =>
             {
@@ -293,7 +293,10 @@ impl Findings<'_> {
     fn trust(&self) -> Check {
         let topic = CheckTopic::Trust;
         if let Some(message) = self.blames(topic) {
-            return Check::bad(topic, message);
+            // Where the server works without what may not be run, nothing is broken.
+            let works = self.probe.report.status == ServerStatus::Connected;
+            let state = if works { CheckState::Noted } else { CheckState::Bad };
+            return Check::new(topic, state, message);
         }
         match (self.entry.gate(), &self.entry.approval) {
             (Gate::Disabled, _) => Check::skipped(topic, "not looked at: it is switched off"),

@@ -18,6 +18,7 @@ use url::Url;
 use super::body::{Body, CollectedBody};
 use super::charset::from_latin1;
 use super::client::Answer;
+use super::facts::shown_path;
 use super::form::{BEGINNING, Form, described, essence, is_of_lines};
 use super::frame;
 use super::pace::{Pace, StreamYield};
@@ -458,7 +459,7 @@ fn not_mcp(what: &dyn fmt::Display, status: StatusCode, essence: &str, beginning
 
 /// What an answer says that was not given at the URL of the endpoint.
 fn redirected(led_to: &Url, words: Option<&str>) -> String {
-    let path = Secrets::default().line(led_to.path(), 80);
+    let path = Secrets::default().line(&shown_path(led_to), 80);
     match words {
         Some(words) => format!("it redirects to {path}, and what answers there says: {words}"),
         None => format!("it redirects to {path}, where this is the answer"),

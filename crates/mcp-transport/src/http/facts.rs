@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, header};
 use mcp_text::Secrets;
 use serde::Deserialize;
 use tracing::Level;
-use url::Url;
+use url::{Position, Url};
 
 use super::client::{Answer, HttpClient};
 use crate::error::TransportError;
@@ -90,14 +90,23 @@ fn asks(body: &Bytes) -> Option<String> {
     Some(mcp_text::line(&message.method?, 60))
 }
 
-fn shown(url: &Url, secrets: &Secrets) -> String {
+/// A URL as it may be told: without query, fragment, user and password, and without what of its path is a secret.
+pub(crate) fn shown(url: &Url, secrets: &Secrets) -> String {
     let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
     // Fails for URLs that cannot have them.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    secrets.hide(url.as_str()).into_owned()
+    secrets.hide(&format!("{}{}", &url[..Position::BeforePath], shown_path(&url))).into_owned()
+}
+
+/// The path of it.
+pub(crate) fn shown_path(url: &Url) -> String {
+    let mut before = "";
+    let segments = url.path().split('/').map(|segment| {
+        let is_secret = mcp_text::is_secret_segment(std::mem::replace(&mut before, segment), segment);
+        if is_secret { mcp_text::REDACTED } else { segment }
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 fn headers(headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
@@ -153,5 +162,12 @@ mod tests {
         assert!(!report.contains("canary"), "{report}");
         let url = "https://u:canary-password@h.example/mcp?key=canary-key#canary".parse().unwrap();
         assert_eq!(shown(&url, &secrets), "https://h.example/mcp");
+        let at = |path: &str| shown(&format!("https://h.example{path}").parse().unwrap(), &secrets);
+        // An address can be the key to itself.
+        assert_eq!(at("/s/8f14e45f-ceea-467f-a9ad-5f1d8a1c0f3b/mcp"), "https://h.example/s/[redacted]/mcp");
+        assert_eq!(at("/canary-token/mcp"), "https://h.example/[redacted]/mcp");
+        for path in ["/", "/v1/mcp/", "/a//b"] {
+            assert_eq!(at(path), format!("https://h.example{path}"));
+        }
     }
 }

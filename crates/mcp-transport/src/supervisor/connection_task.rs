@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mcp_status::{
-    Effect, Event, Evidence, FailureRun, Outcome, Phase, Schedule, ServerInfo, ServerStatus, StatusMachine,
+    AuthFacts, Effect, Event, Evidence, FailureRun, Outcome, Phase, Schedule, ServerInfo, ServerStatus,
+    StatusMachine,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -93,6 +94,8 @@ pub(super) struct ConnectionTask {
     /// Before this moment mere use causes no attempt: the server asked for a wait, or has just failed.
     resume_at: Instant,
     withheld: Option<NoContact>,
+    /// The last attempt failed because its address takes no connection.
+    refused: bool,
     since: (Duration, SystemTime),
     closed: bool,
 
@@ -153,6 +156,7 @@ impl ConnectionTask {
             state: State::Idle,
             resume_at: now,
             withheld: None,
+            refused: false,
             closed: false,
             handover: Handover::default(),
             made: 0,
@@ -402,7 +406,10 @@ impl ConnectionTask {
             self.described.tools = Some(tools.clone());
         }
         let outcome = Outcome::Connected { tools: Some(tools.tools.len()) };
-        let evidence = Evidence::new(Phase::Session, outcome).with_unapproved(tools.unapproved.len());
+        let withheld = self.state.live().and_then(|live| live.connection.withheld_provider());
+        let evidence = Evidence::new(Phase::Session, outcome)
+            .with_unapproved(tools.unapproved.len())
+            .with_auth(AuthFacts::default().with_withheld(withheld));
         self.feed(Event::Listed(evidence));
     }
 
@@ -422,6 +429,9 @@ impl ConnectionTask {
             AttemptOutcome::Failed { server, error } => {
                 let evidence = error.evidence();
                 let run = error.observed_run().cloned();
+                // The process that tries says no more than that.
+                let told = run.as_ref().is_some_and(|run| run.evidence.outcome == Outcome::Unreachable);
+                self.refused = told || error.is_refused_connection();
                 if run.is_none() && evidence.outcome == Outcome::Timeout {
                     self.dial.forget_sockets(Instant::now());
                 }
@@ -469,6 +479,7 @@ impl ConnectionTask {
     fn connected(&mut self, fresh: FreshConnection) {
         let FreshConnection { connection, notifications, listed, endpoint, silent, took } = fresh;
         self.resume_at = Instant::now();
+        self.refused = false;
         self.made += 1;
         let live = match &silent {
             Some(silent) => {
@@ -655,6 +666,7 @@ impl ConnectionTask {
             endpoint: self.described.place.endpoint.clone(),
             machine: self.machine.clone(),
             withheld: self.withheld.clone(),
+            refused: self.refused,
             attempting: self.state.awaited().cloned(),
         };
         if snapshot.is_decided() {

@@ -49,6 +49,8 @@ pub struct StatusSnapshot {
     pub(super) identity: Option<ServerInfo>,
     pub(super) machine: StatusMachine,
     pub(super) withheld: Option<NoContact>,
+    /// The last attempt failed at once, because its address takes no connection.
+    pub(super) refused: bool,
     /// What the attempt under way waits for, where there is one, which the status need not show.
     pub(super) attempting: Option<Arc<AttemptProgress>>,
 }
@@ -58,7 +60,8 @@ pub struct StatusSnapshot {
 impl PartialEq for StatusSnapshot {
     fn eq(&self, other: &Self) -> bool {
         let Self { name, status, code, since, attempt, delay, connection, server, tools, .. } = self;
-        let Self { closed, origin, endpoint, identity, machine, withheld, attempting: _, .. } = self;
+        let Self { closed, origin, endpoint, identity, machine, withheld, refused: _, attempting: _, .. } =
+            self;
         let same_server = server.as_ref().map(Arc::as_ptr) == other.server.as_ref().map(Arc::as_ptr);
         let same_tools = tools.as_ref().map(Arc::as_ptr) == other.tools.as_ref().map(Arc::as_ptr);
         same_server
@@ -120,6 +123,11 @@ impl StatusSnapshot {
             .with_endpoint(self.endpoint.as_deref())
     }
 
+    /// Whether nothing is there, and nothing is tried at this moment.
+    pub(super) fn is_outage(&self) -> bool {
+        self.refused && self.attempting.is_none() && self.connection.is_none()
+    }
+
     /// Whether nothing more will be known without another attempt that a caller must ask for.
     pub(super) fn is_decided(&self) -> bool {
         self.closed || self.machine.status() != ServerStatus::Pending
@@ -143,6 +151,7 @@ impl StatusSnapshot {
             endpoint: None,
             machine,
             withheld: None,
+            refused: false,
             attempting: None,
         }
     }

@@ -72,6 +72,11 @@ pub struct SupervisorPolicy {
     pub list: Option<RetryPolicy>,
     /// How long a request waits for a connection at most.
     pub patience: Duration,
+    /// How long it waits where nothing is there: attempts fail at once, because the address takes no connection. Long enough for
+    /// a server that is started again, and short enough for a person who has to start it. Silence, and a gateway that asks to
+    /// come back, are worth the whole patience. A [patience](crate::RequestOptions::patience) of the request's own takes the
+    /// place of both.
+    pub outage_patience: Duration,
     /// Whether to open the stream on which a server starts something by itself (see
     /// [`Connection::listen`](crate::Connection::listen)), so that notifications arrive without a request under way.
     pub listen: bool,
@@ -79,7 +84,7 @@ pub struct SupervisorPolicy {
 
 impl SupervisorPolicy {
     /// For a process that lives on: 1, 2 and 4 s for a first connection, 1, 2, 4, 8 and 16 s for a lost one, then
-    /// a probe every 60 s, all up to a tenth sooner or later. A request waits up to 30 s.
+    /// a probe every 60 s, all up to a tenth sooner or later. A request waits up to 30 s, and 5 s where nothing is there.
     pub fn long_lived() -> Self {
         Self {
             machine: MachinePolicy::long_lived(),
@@ -88,6 +93,7 @@ impl SupervisorPolicy {
             probe: RetryPolicy::probe(),
             list: Some(RetryPolicy::connect().with_max_retries(2)),
             patience: Duration::from_secs(30),
+            outage_patience: Duration::from_secs(5),
             listen: true,
         }
     }

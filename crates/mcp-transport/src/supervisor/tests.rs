@@ -38,10 +38,12 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 /// How an attempt goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Step {
     Connect,
     Fail(TransportErrorKind),
+    /// Nothing listens.
+    Closed,
     /// Connects after so many seconds.
     Late(u64),
     /// Fails after so many seconds.
@@ -192,6 +194,10 @@ impl Dial for Script {
             }
             match step {
                 Step::Fail(kind) | Step::FailLate(_, kind) => Err(error(kind)),
+                Step::Closed => {
+                    let closed = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+                    Err(error(TransportErrorKind::Unreachable).with_source(closed))
+                }
                 Step::Hang => std::future::pending().await,
                 Step::HangAtCredentials => waiting.for_credentials(std::future::pending()).await,
                 Step::Connect | Step::Late(_) => {

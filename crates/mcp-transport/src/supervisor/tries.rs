@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mcp_status::classify;
 
 use super::failure_scope::FailureScope;
-use super::{Lease, RequestError, SupervisorHandle};
+use super::{Lease, Patience, RequestError, SupervisorHandle};
 use crate::deadline::Deadline;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::options::RequestOptions;
@@ -34,10 +34,10 @@ impl<'a> Tries<'a> {
             Some(lease) if self.left == 1 => return Ok((lease, Cow::Borrowed(self.options))),
             Some(lease) => lease,
             None => {
-                let patience = self.options.patience.unwrap_or(shared.patience);
-                let patience = self.deadline.map_or(patience, |deadline| deadline.left().min(patience));
+                let patience = self.options.patience.map_or(shared.patience, Patience::given);
+                let patience = patience.within(self.deadline.map(Deadline::left));
                 // Boxed: what hardly ever happens would make every call larger.
-                let lease = Box::pin(self.handle.lease_within(patience)).await;
+                let lease = Box::pin(self.handle.lease_for(patience)).await;
                 lease.map_err(|error| match self.deadline.filter(|deadline| deadline.is_over()) {
                     // What was waited for is the call, of which this may be the second try.
                     Some(deadline) => error.after(deadline.limit),

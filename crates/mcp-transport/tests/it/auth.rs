@@ -247,19 +247,32 @@ fn described(error: &TransportError) -> String {
 async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
     let elsewhere = FakeMcpServer::builder().start().unwrap();
     let tls = FakeMcpServer::builder().start().unwrap();
-    let with_tls = format!("https://{}/canary-path", tls.url().host_str().unwrap());
+    let with_tls = format!("https://{}/mcp", tls.url().host_str().unwrap());
     for (status, to) in [
         (307, elsewhere.url().to_string()),
-        (308, "https://elsewhere.example/canary-path".to_owned()),
+        (308, "https://elsewhere.example/v2/mcp/".to_owned()),
         (301, with_tls.clone()),
         (302, with_tls),
     ] {
-        let server = FakeMcpServer::builder().always(Answer::redirect(status, &*to)).start().unwrap();
+        let with_query = format!("{to}?key=canary");
+        let server = FakeMcpServer::builder().always(Answer::redirect(status, &*with_query)).start().unwrap();
         let error = refused(&server, Some(static_token("A"))).await;
         assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Moved), "{status} {to}");
-        let origin = to.parse::<url::Url>().unwrap().origin().ascii_serialization();
-        let words = format!("the server has moved to {origin}; change `url`");
+        // Written into the entry as it stands here, it works.
+        let words = format!("the server has moved to {to}; change `url`");
         assert!(described(&error).ends_with(&words), "{status} {to}: {}", described(&error));
+    }
+    // Not what of it may be the key to it, or what the entry says itself.
+    for secret in
+        ["user:canary@elsewhere.example/mcp", "elsewhere.example/8f14e45f-ceea-467f-a9ad-5f1d8a1c0f3b/mcp"]
+    {
+        let server = FakeMcpServer::builder()
+            .always(Answer::redirect(308, format!("https://{secret}")))
+            .start()
+            .unwrap();
+        let report = described(&refused(&server, None).await);
+        assert!(report.contains("moved to https://elsewhere.example/"), "{report}");
+        assert!(!report.contains("canary") && !report.contains("8f14"), "{report}");
     }
     // A sign-in page is named as well; its path may hold a state.
     let page = Answer::redirect(302, "https://sso.example/login?state=canary");

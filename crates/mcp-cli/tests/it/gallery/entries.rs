@@ -2,7 +2,7 @@
 
 use mcp_status::ReasonCode::{
     AwaitingApproval, ChangedSinceApproval, Config, Declined, HelperUntrusted, NotConfigured, Policy,
-    SelfReference,
+    SelfReference, WithoutHelper,
 };
 use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
@@ -48,6 +48,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "headersHelper was not run because its folder is not trusted",
         "mcplink trust",
     ),
+    ("unneeded-helper", Some(WithoutHelper), "trust", "connected without its headersHelper", "mcplink trust"),
     ("switched-off", None, "trust", "switched off by projects[", "mcplink enable s"),
     ("switched-off-here", None, "trust", "switched off by mcpServers.s.disabled", "mcplink enable s"),
 ];
@@ -106,6 +107,13 @@ fn bring_about(name: &str) -> Broken {
             let broken = project(with_helper(&server, &helper));
             broken.run(&["approve", "s", "--yes"]).expect_code(0);
             broken.holding(server).holding(helper)
+        }
+        "unneeded-helper" => {
+            let helper = FakeHelper::new().unwrap();
+            helper.prints_bearer("right");
+            let broken = project(with_helper(&server, &helper));
+            broken.run(&["approve", "s", "--yes"]).expect_code(0);
+            broken.holding(helper)
         }
         "switched-off" => Broken::new(Setting::of("s", good.clone()).disabled(&["s"])),
         "switched-off-here" => {

@@ -97,3 +97,52 @@ async fn the_one_that_was_waited_for_is_named() {
     let report = handle.call_tool("x", None, &at_once).await.unwrap_err().to_string();
     assert_eq!(report, "the server is not connected (pending): connecting");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_a_few_seconds_where_nothing_listens() {
+    let options = RequestOptions::new();
+    for (after_loss, waited, tries) in [
+        (vec![Step::Closed], 5, 5..=6),
+        // No answer at all, or none from who knows the way, may be a network that is just coming up.
+        (vec![down()], 30, 20..=40),
+        (vec![busy(20)], 30, 1..=3),
+        (vec![Step::Hang], 30, 1..=40),
+        // Who takes its time in the end is waited for.
+        (vec![Step::Closed, Step::Closed, Step::Hang], 30, 3..=40),
+    ] {
+        let script = Script::new([Step::Connect]);
+        let handle = script.connected().await;
+        script.then(after_loss.clone());
+        fail(&handle, TransportErrorKind::Unreachable).await;
+        let (told, took) = unsent(&handle, &options).await;
+        assert_eq!((told, took.as_secs()), (Some(secs(waited)), waited), "{after_loss:?}");
+        assert!(tries.contains(&script.dials()), "{after_loss:?}: {} times", script.dials());
+        // Another call tries again, and is told as soon.
+        if after_loss == [Step::Closed] {
+            assert_eq!(unsent(&handle, &options).await.1.as_secs(), 5);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_started_again_within_the_patience_costs_a_call_no_error() {
+    for closed in 1..=4 {
+        let script = Script::new([Step::Connect]);
+        let handle = script.connected().await;
+        script.then(vec![Step::Closed; closed].into_iter().chain([Step::Connect]));
+        fail(&handle, TransportErrorKind::Unreachable).await;
+        let began = Instant::now();
+        assert_eq!(handle.lease().await.unwrap().id(), 2, "{closed}");
+        assert!(began.elapsed() <= secs(5), "{closed}");
+    }
+    // Who says how long he waits, waits as long.
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([Step::Closed]);
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    let began = Instant::now();
+    handle.lease_within(secs(20)).await.unwrap_err();
+    assert_eq!(began.elapsed().as_secs(), 20);
+    let patient = RequestOptions::new().with_patience(secs(8));
+    assert_eq!(unsent(&handle, &patient).await.0, Some(secs(8)));
+}
