@@ -72,6 +72,9 @@ async fn fulfil(core: &Arc<RunningBridge>, request: &Request) -> Answer {
     }
     let server =
         core.server().ok_or_else(|| RpcError::new(UNAVAILABLE, "the host has not introduced itself"))?;
+    if let Some(before_request) = &core.config.before_request {
+        before_request().await;
+    }
     let sent = send(core, server, request);
     let outcome = if is_list(method) {
         // A list is not waited for any longer than an attempt takes: the last known one is better than a host that

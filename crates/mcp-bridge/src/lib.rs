@@ -77,6 +77,9 @@ pub type OpeningFuture = Pin<Box<dyn Future<Output = Result<(), Reason>> + Send>
 /// ([`CHAIN`](mcp_transport::message::meta::CHAIN)), before anything is connected to.
 pub type Opening = Arc<dyn Fn(Option<String>) -> OpeningFuture + Send + Sync>;
 
+/// Looks at what decides about the server, and returns when what has changed has begun to have its consequences.
+pub type BeforeRequest = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// Says what a program makes of the next step: a command of its own, an item of its menu; nothing where it has none.
 pub type NextStepText = Arc<dyn Fn(&NextStep) -> Option<String> + Send + Sync>;
 
@@ -106,6 +109,8 @@ pub struct BridgeConfig {
     /// Asked once, when the host opens the conversation. A host that is turned away is answered with the reason, and the
     /// bridge ends.
     pub opening: Option<Opening>,
+    /// Waited for before each request to the server, so that none goes where its entry led before. It has to be quick.
+    pub before_request: Option<BeforeRequest>,
     /// Told when the supervisor of the server is there, which is when the host has said who it is.
     pub started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
     /// Told who the host is, as it says itself, before `started`.
@@ -139,6 +144,7 @@ impl BridgeConfig {
             sign_in: None,
             memory: None,
             opening: None,
+            before_request: None,
             started: None,
             introduced: None,
             settled: None,
@@ -205,6 +211,13 @@ impl BridgeConfig {
     #[must_use]
     pub fn with_opening(mut self, opening: Opening) -> Self {
         self.opening = Some(opening);
+        self
+    }
+
+    /// With something that is waited for before each request to the server.
+    #[must_use]
+    pub fn with_before_request(mut self, before_request: BeforeRequest) -> Self {
+        self.before_request = Some(before_request);
         self
     }
 

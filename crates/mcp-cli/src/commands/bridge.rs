@@ -19,7 +19,7 @@ use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
 use crate::live::elsewhere::{self, OtherFolder};
 use crate::live::entry::{Entry, Target, absent};
-use crate::live::follow::follow;
+use crate::live::follow::{Looks, follow};
 use crate::live::serve::OpenSession;
 use crate::live::session::OwnSession;
 use crate::live::{self, Share};
@@ -87,6 +87,12 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             admitted
         })
     }));
+    let (looks, asked) = Looks::new();
+    let asked = Mutex::new(Some(asked));
+    config = config.with_before_request(Arc::new(move || {
+        let looks = looks.clone();
+        Box::pin(async move { looks.look().await })
+    }));
     let opened = Arc::new(Mutex::new(None));
     let host = Arc::new(Mutex::new(None));
     let introduced = host.clone();
@@ -103,7 +109,10 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     config = config.with_started(move |handle| {
         seen.app().telemetry.follow(&handle);
         let facts = seen.clone();
-        let following = tokio::spawn(follow(seen.clone(), handle.clone(), shared.clone()));
+        // Once: one session has one supervisor.
+        let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let asked = asked.unwrap_or_else(|| Looks::new().1);
+        let following = tokio::spawn(follow(seen.clone(), handle.clone(), shared.clone(), asked));
         let steps = seen.app().steps.clone();
         let session = OwnSession::new(handle, &wired, Arc::new(move || facts.facts()), steps, log.clone())
             .with_share(shared.clone())

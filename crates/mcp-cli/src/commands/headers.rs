@@ -77,6 +77,11 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
     let loaded = app.load()?;
     let server = loaded.wired(app, name).await?;
     let Some(auth) = &server.auth else {
+        if let Some(reason) = server.offline_report().reason.filter(|_| !server.is_stdio()) {
+            let next = reason.next.and_then(|step| app.steps.words(&step, name)).unwrap_or_default();
+            let message = format!("{} cannot be used", shown::name(name));
+            return Err(CliError::usage(reason.code.as_str(), message).why(reason.message).next(next));
+        }
         let message = format!("{} is a command, and gets no headers", shown::name(name));
         let next = format!("mcplink get {}", shell_word(name));
         return Err(CliError::usage("no-headers", message).why("it has its variables in env").next(next));

@@ -123,7 +123,7 @@ pub(super) async fn sign_in(
         login.complete(&ReportingAuthorizer { inner, steps }).await
     };
     prompt.end_line();
-    let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;
+    let signed_in = signed_in.map_err(|error| auth_error(app, name, &error))?;
     if signed_in.keeps_secret {
         app.output.note(&format!(
             "note: the client secret is kept with the sign-in, to renew it; `mcplink logout {}` removes it\n",

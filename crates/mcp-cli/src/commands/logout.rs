@@ -27,7 +27,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
     };
     if let Some(done) = app.host.plugin_sign_out(&wired).await {
         done.map_err(|error| match error {
-            LoginError::Failed(error) => failed("signing out of", "logout", name, &error),
+            LoginError::Failed(error) => failed(app, "signing out of", "logout", name, &error),
             other => attempt::login_error(app, &wired, other),
         })?;
         if app.json {
@@ -47,7 +47,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         (false, true) => login.logout_all().await,
         (false, false) => login.logout().await,
     };
-    let done = done.map_err(|error| failed("signing out of", "logout", name, &error))?;
+    let done = done.map_err(|error| failed(app, "signing out of", "logout", name, &error))?;
     let outcomes: Vec<(String, String)> = done
         .revocations
         .iter()

@@ -98,7 +98,10 @@ async fn forget(app: &App, loaded: &LoadedConfig, entry: &ServerEntry) -> Result
         file.forget();
     }
     let Some(auth) = &wired.auth else { return Ok(0) };
-    auth.sign_in(&app.host).reset().await.map_err(|error| failed("forgetting", "reset", &entry.name, &error))
+    auth.sign_in(&app.host)
+        .reset()
+        .await
+        .map_err(|error| failed(app, "forgetting", "reset", &entry.name, &error))
 }
 
 /// There is no such entry in that file. Where there is one in another, that is told, and not touched.

@@ -26,7 +26,7 @@ pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliEr
         let login = auth.sign_in(&app.host);
         let forgotten =
             if args.keep_tokens { login.reset_registrations().await } else { login.reset().await };
-        reset.push((name, forgotten.map_err(|error| failed("forgetting", "reset", name, &error))?));
+        reset.push((name, forgotten.map_err(|error| failed(app, "forgetting", "reset", name, &error))?));
     }
     if app.json {
         let servers: Vec<_> =

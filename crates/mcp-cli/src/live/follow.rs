@@ -1,7 +1,8 @@
 //! Noticing, in a session that lives, that its entry or its sign-in is another one: a person who approves, edits, signs in,
-//! rejects or switches off is heard within a second, and need not know that there is a session.
+//! rejects or switches off is heard by the next call, and otherwise within a second or two, and need not know that there is a
+//! session.
 //!
-//! The one place that looks at files for it. What decides is looked at, not read, two or three times a second, and read
+//! The one place that looks at files for it. What decides is looked at, not read, before each call and now and then, and read
 //! when it has changed; what it comes to then is compared with what the session acts on. Most writes to these files are
 //! about something else, and have no consequence: nothing is contacted and no command runs because of them.
 
@@ -12,33 +13,79 @@ use std::time::Duration;
 use mcp_files::Stamp;
 use mcp_status::ServerStatus;
 use mcp_transport::SupervisorHandle;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Share;
 use super::entry::{Entry, EntryReading, EntryState};
 use mcp_transport::supervisor::NoContact;
 
-/// Between two looks at the files.
+/// Between two looks at the files while a person may be about to change what keeps the server away.
 const PACE: Duration = Duration::from_millis(300);
 /// Between two readings of them while the server is connected, and a person waits for nothing.
 const PACE_CONNECTED: Duration = Duration::from_millis(600);
+
+/// Between two looks at the files while the server is connected and nothing is called.
+const PACE_IDLE: Duration = Duration::from_secs(2);
+/// What a call waits for a look at most: a network drive may take its time, and a new connection is waited for elsewhere.
+const LOOK_LIMIT: Duration = Duration::from_millis(500);
 
 /// Between two looks at the sign-ins in a database, for a session that waits for one: nothing tells that a person has signed in
 /// on another machine, and thousands of sessions may ask.
 const PACE_ELSEWHERE: Duration = Duration::from_secs(15);
 
+/// Has an entry looked at out of turn, for a call that is about to be made. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Looks(mpsc::UnboundedSender<oneshot::Sender<()>>);
+
+/// The other end of [`Looks`], for who follows the entry.
+pub(crate) type AskedLooks = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
+
+impl Looks {
+    pub(crate) fn new() -> (Self, AskedLooks) {
+        let (asking, asked) = mpsc::unbounded_channel();
+        (Self(asking), asked)
+    }
+
+    /// Returns when what has changed has begun to have its consequences.
+    pub(crate) async fn look(&self) {
+        let (asking, looked) = oneshot::channel();
+        // Where nothing follows the entry any more, the session is at its end.
+        if self.0.send(asking).is_ok() {
+            // The answer is its end.
+            let _ = timeout(LOOK_LIMIT, looked).await;
+        }
+    }
+}
+
 /// Follows `entry` until the session of `server` has ended.
-pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, share: Option<Share>) {
+pub(crate) async fn follow(
+    entry: Arc<Entry>,
+    server: SupervisorHandle,
+    share: Option<Share>,
+    mut asked: AskedLooks,
+) {
     let mut files = Files::default();
     let mut attention = Attention::default();
     let mut elsewhere = Elsewhere { looked_at: Instant::now() };
     loop {
-        sleep(PACE).await;
+        let is_idle = server.snapshot().status == ServerStatus::Connected && files.are_settled();
+        let mut calls = Vec::new();
+        tokio::select! {
+            () = sleep(if is_idle { PACE_IDLE } else { PACE }) => {}
+            Some(call) = asked.recv() => calls.push(call),
+        }
+        // One look serves all that were made before it.
+        while let Ok(call) = asked.try_recv() {
+            calls.push(call);
+        }
         let snapshot = server.snapshot();
         if snapshot.closed {
             return;
         }
-        let is_due = files.are_due(pace(snapshot.status == ServerStatus::Connected)).await;
+        let is_connected = snapshot.status == ServerStatus::Connected;
+        let pace = if calls.is_empty() { pace(is_connected) } else { Duration::ZERO };
+        let is_due = files.are_due(pace).await;
         let waits = snapshot.status == ServerStatus::NeedsAuth && entry.signs_in_elsewhere();
         if !is_due && !attention.is_due() && !elsewhere.is_due(waits, Instant::now()) {
             continue;
@@ -57,6 +104,11 @@ pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, share: O
                 share.reconnect().await;
             }
             news.tell(&server);
+            if !calls.is_empty() {
+                // What was told has been heard when this is answered.
+                server.verify().await;
+            }
+            drop(calls);
         });
     }
 }
@@ -202,6 +254,11 @@ pub(super) struct Files {
 }
 
 impl Files {
+    /// Whether they were read, and need not be read once more.
+    fn are_settled(&self) -> bool {
+        self.seen.is_some() && !self.again
+    }
+
     /// Whether they have to be read, which is at most once in `pace`; the caller does so then.
     pub(super) async fn are_due(&mut self, pace: Duration) -> bool {
         if self.read_at.is_some_and(|at| at.elapsed() < pace) {

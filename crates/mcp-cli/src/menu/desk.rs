@@ -488,7 +488,7 @@ async fn signed_in(
         login = login.confirm_issuer();
     }
     let signed_in = login.complete(&LoopbackAuthorizer::new(Arc::new(person))).await;
-    let signed_in = signed_in.map_err(|error| attempt::auth_error(name, &error))?;
+    let signed_in = signed_in.map_err(|error| attempt::auth_error(app, name, &error))?;
     let mut said = vec![attempt::conclusion(&wired.description, &signed_in)];
     if signed_in.keeps_secret {
         said.push(

@@ -3,7 +3,7 @@
 use mcp_auth::oauth::SignedIn;
 use mcp_auth::{AuthError, AuthErrorKind};
 use mcp_connect::{ConfiguredServer, Description, Login, LoginError, LoginRefusal};
-use mcp_status::StatusReport;
+use mcp_status::{EntryPart, NextStep, StatusReport};
 
 use crate::app::App;
 use crate::error::CliError;
@@ -25,7 +25,7 @@ pub(crate) async fn begun<'a>(app: &'a App, wired: &'a ConfiguredServer) -> Resu
 pub(crate) fn login_error(app: &App, wired: &ConfiguredServer, error: LoginError) -> CliError {
     let name = &wired.description.name;
     match error {
-        LoginError::Failed(error) => auth_error(name, &error),
+        LoginError::Failed(error) => auth_error(app, name, &error),
         LoginError::Refused(refusal) => refused(app, wired, &refusal),
         LoginError::NotWanted => not_wanted(name),
         LoginError::NotOffered(report) => not_offered(app, name, &report),
@@ -69,14 +69,14 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         LoginRefusal::NoOAuth(why) => ("no-oauth", format!("{name} does not use OAuth: {why}")),
         other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
     };
-    let look = format!("mcplink get {}", mcp_text::shell_word(name));
     let next = wired.offline_report().reason.and_then(|reason| reason.next);
     let exit = match refusal {
         LoginRefusal::Withheld(reason) => of_waiting_for_a_person(reason.code.status(), Some(reason.code)),
         _ => ExitStatus::Usage,
     };
-    CliError::new(exit, code, message)
-        .next(next.and_then(|step| app.steps.words(&step, name)).unwrap_or(look))
+    CliError::new(exit, code, message).next(
+        next.and_then(|step| app.steps.words(&step, name)).unwrap_or_else(|| entry_to_change(app, name)),
+    )
 }
 
 fn not_wanted(name: &str) -> CliError {
@@ -95,13 +95,18 @@ fn not_offered(app: &App, name: &str, report: &StatusReport) -> CliError {
         .next(reason.next.as_ref().and_then(|step| app.steps.words(step, name)).unwrap_or_default())
 }
 
+/// What a person changes, and where: the reason names it.
+fn entry_to_change(app: &App, name: &str) -> String {
+    app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Named }, name).unwrap_or_default()
+}
+
 /// A failed sign-in: what, why (with every cause, each already without secrets), next.
-pub(crate) fn auth_error(name: &str, error: &AuthError) -> CliError {
-    failed("signing in to", "login", name, error)
+pub(crate) fn auth_error(app: &App, name: &str, error: &AuthError) -> CliError {
+    failed(app, "signing in to", "login", name, error)
 }
 
 /// The same of another thing that is done to a sign-in, by the command `verb`.
-pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> CliError {
+pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &AuthError) -> CliError {
     let (exit, code) = match error.kind() {
         AuthErrorKind::Misconfigured => (ExitStatus::Usage, "misconfigured"),
         AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
@@ -130,7 +135,7 @@ pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
         AuthErrorKind::Cancelled | AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable => {
             format!("mcplink {verb} {word}")
         }
-        _ => format!("mcplink get {word}"),
+        _ => entry_to_change(app, name),
     };
     CliError::new(exit, code, format!("{doing} {name} failed")).why(why).next(next)
 }

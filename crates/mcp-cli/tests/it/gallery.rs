@@ -15,6 +15,7 @@ use mcp_harness::Output;
 use mcp_status::ReasonCode;
 use serde_json::Value;
 
+use crate::reasons::step_of;
 use crate::setting::{Setting, row, with_environment};
 
 /// One broken set-up of a server `s`.
@@ -117,6 +118,11 @@ fn hold(report: &[Expected], bring_about: fn(&str) -> Broken) {
             .map(|&(name, code, topic, cause, step)| {
                 let every = &every;
                 let way = move || {
+                    // Each look has its turn; the set-up is another one, as some can be looked at only so often.
+                    let number = every.iter().position(|(other, ..)| *other == name).unwrap_or_default();
+                    for number in [number, number + LOOKS.len() / 2] {
+                        leads_out(name, &bring_about(name), LOOKS[number % LOOKS.len()]);
+                    }
                     SetUp { name, code, topic, cause, step, broken: bring_about(name) }.mends(every);
                 };
                 (name, scope.spawn(way))
@@ -126,6 +132,50 @@ fn hold(report: &[Expected], bring_about: fn(&str) -> Broken) {
             ways.into_iter().filter_map(|(name, way)| way.join().is_err().then_some(name)).collect();
         assert!(failed.is_empty(), "{failed:?}");
     });
+}
+
+/// What a person may have run when something is broken.
+const LOOKS: [&[&str]; 9] = [
+    &["status", "s"],
+    &["call", "s", "echo", "text=hello"],
+    &["tools", "s"],
+    &["ping", "s"],
+    &["reconnect", "s"],
+    &["wait", "s", "--timeout", "1s"],
+    &["get", "s"],
+    &["headers", "s"],
+    &["doctor", "s"],
+];
+
+/// Steps after which a way must have ended.
+const STEPS: usize = 4;
+
+/// Commands that change something: whatever is said then is said of something else.
+const CHANGES: [&str; 6] = ["approve ", "trust", "login ", "enable ", "approve-tools ", "secret "];
+
+/// Follows what is printed from `look` on, and mends nothing: no step is what was run before, each is a command as printed, and
+/// the way ends in what changes something, or in a sentence for a person.
+fn leads_out(name: &str, broken: &Broken, look: &[&str]) {
+    let mut way = vec![format!("mcplink {}", look.join(" "))];
+    let mut output = broken.run(look);
+    while let Some(step) = step_of(&output).filter(|step| step.starts_with("mcplink ")) {
+        assert!(!way.contains(&step), "{name}: in a circle: {way:?}, then {step}: {output}");
+        // What has no headers is looked at for what it has.
+        let is_of_command = output.stderr.contains("is a command, and gets no headers");
+        assert!(
+            is_of_command || !step.starts_with("mcplink get "),
+            "{name}: {way:?}: {step} changes nothing"
+        );
+        way.push(step.clone());
+        assert!(way.len() <= STEPS, "{name}: no end: {way:?}");
+        if CHANGES.iter().any(|change| step["mcplink ".len()..].starts_with(change)) {
+            return;
+        }
+        // Who waits without an end waits here for a moment.
+        let bounded = if step.starts_with("mcplink wait ") { format!("{step} --timeout 1s") } else { step };
+        output = broken.paste(&bounded);
+        assert!(!output.stderr.contains("mcplink --help"), "{name}: {bounded} is no command: {output}");
+    }
 }
 
 impl SetUp {

@@ -73,6 +73,33 @@ fn fa_a58_a_bridge_opens_when_its_entry_is_approved_and_its_host_hears_of_it() {
     bridge.wait().expect_code(0);
 }
 
+/// The files are looked at before a call; nothing here waits for the next look that is due anyway.
+#[test]
+fn s_b1_fa_a59_the_next_call_goes_where_its_entry_leads_now() {
+    let [first, second] = [(); 2].map(|()| FakeMcpServer::start().unwrap());
+    let setting = Setting::of("db", http(&first));
+    let mut bridge = open(&setting, "db");
+    assert!(works(&echo(&mut bridge, 1)));
+    // The first look is over, and the next one is far away.
+    std::thread::sleep(Duration::from_millis(700));
+    for id in 2..6 {
+        let (server, other) = if id % 2 == 0 { (&second, &first) } else { (&first, &second) };
+        write(&setting, json!({ "db": http(server) }));
+        let before = other.count("tools/call");
+        assert!(works(&echo(&mut bridge, id)), "{id}");
+        assert_eq!(other.count("tools/call"), before, "{id}: it went where the entry led before");
+    }
+    write(&setting, json!({}));
+    let answer = echo(&mut bridge, 6);
+    assert!(refused(&answer, "config"), "it was taken out: {answer:#}");
+    write(&setting, json!({ "db": http(&first) }));
+    assert!(works(&echo(&mut bridge, 7)), "it is there again");
+    // What cannot be read decides nothing about a server that works.
+    setting.home.write(".claude.json", "{ \"mcpServers\": {").unwrap();
+    assert!(works(&echo(&mut bridge, 8)));
+    bridge.wait().expect_code(0);
+}
+
 #[test]
 fn s_b1_fa_a58_a_bridge_tells_what_is_so_now_when_a_change_is_undone_rejected_or_approved() {
     let other = FakeMcpServer::start().unwrap();

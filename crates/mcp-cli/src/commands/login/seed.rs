@@ -37,7 +37,7 @@ pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Result<Signe
     if let Some(issuer) = login.unconfirmed_issuer().map(shown::line) {
         return Err(attempt::not_confirmed(name, login.origin(), &issuer));
     }
-    login.complete_with_seed(seed).await.map_err(|error| auth_error(name, &error))
+    login.complete_with_seed(seed).await.map_err(|error| auth_error(app, name, &error))
 }
 
 /// What stands on standard input, or why it cannot be read.
