@@ -16,6 +16,6 @@ class Mcplink < Formula
 
   test do
     assert_match version.to_s, shell_output("#{bin}/mcplink --version")
-    assert_match "valid", shell_output("#{bin}/mcplink validate")
+    assert_match "mcpServers", shell_output("#{bin}/mcplink schema")
   end
 end

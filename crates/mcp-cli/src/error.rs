@@ -63,8 +63,9 @@ impl CliError {
         let (mut tip, mut usage) = (None, None);
         for text in paragraphs {
             if let Some(text) = text.strip_prefix("tip: ") {
-                // Similar names are suggested by `command_line`, by a rule of its own.
-                tip = tip.or(Some(text.to_owned()).filter(|tip| !tip.contains("similar")));
+                // Similar names are suggested by `command_line`, by a rule of its own; hardly anybody means an option as a value.
+                let is_told = !text.contains("similar") && !text.contains("as a value");
+                tip = tip.or(Some(text.to_owned()).filter(|_| is_told));
             } else if text.starts_with("Usage: ") {
                 usage = Some(text);
             }

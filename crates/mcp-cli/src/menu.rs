@@ -206,9 +206,9 @@ impl Session<'_> {
             }
         };
         let mut terminal = Terminal::new();
-        loop {
+        let ended = loop {
             tokio::select! {
-                _ = child.wait() => break,
+                ended = child.wait() => break ended,
                 status = &mut self.signal => {
                     // Ctrl-C is for what runs.
                     if status != ExitStatus::Interrupted {
@@ -223,8 +223,10 @@ impl Session<'_> {
                 },
                 event = self.watched.next_event() => self.watched.apply(event).await,
             }
-        }
-        if is_read { self.wait_for_enter().await } else { Ok(None) }
+        };
+        // What failed says why where the menu would hide it.
+        let has_failed = !ended.is_ok_and(|ended| ended.success());
+        if is_read || has_failed { self.wait_for_enter().await } else { Ok(None) }
     }
 
     async fn wait_for_enter(&mut self) -> io::Result<Option<ExitStatus>> {

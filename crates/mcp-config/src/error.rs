@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use mcp_files::FileError;
+use mcp_files::{FileError, FileErrorKind};
 
 use crate::edit::EditError;
 
@@ -16,6 +16,8 @@ pub enum ConfigErrorKind {
     Read,
     /// The file could not be written; what was there is still there.
     Write,
+    /// The file is marked as one that is not to be written to. It is left as it is.
+    ReadOnly,
     /// Another process held the lock for too long.
     Locked,
     /// The file is not what this tool writes. It is left as it is.
@@ -50,6 +52,7 @@ impl ConfigError {
     }
 
     pub(crate) fn io(kind: ConfigErrorKind, path: &Path, source: FileError) -> Self {
+        let kind = if source.kind() == FileErrorKind::ReadOnly { ConfigErrorKind::ReadOnly } else { kind };
         Self { kind, path: path.to_owned(), source: Some(Source::File(source)) }
     }
 
@@ -79,7 +82,9 @@ impl fmt::Display for ConfigError {
         };
         match self.kind {
             ConfigErrorKind::Read => write!(f, "read {path}").and_then(|()| because(f)),
-            ConfigErrorKind::Write => write!(f, "write {path}").and_then(|()| because(f)),
+            ConfigErrorKind::Write | ConfigErrorKind::ReadOnly => {
+                write!(f, "write {path}").and_then(|()| because(f))
+            }
             ConfigErrorKind::Locked => write!(f, "lock {path}: another process holds it"),
             ConfigErrorKind::Corrupt => write!(f, "understand {path}; it is left as it is"),
             ConfigErrorKind::TooLarge => write!(f, "write {path}: it would be too large to be read again"),

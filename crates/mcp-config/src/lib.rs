@@ -155,6 +155,6 @@ pub use trust::TrustStore;
 pub use unattended::{Aws, Grant, GrantWord, Unattended, UnattendedMethod};
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
-    BridgeCommand, ChangedLine, HostTarget, KeptNames, LineChange, WrapEdit, WrapError, WrapFailure,
-    WrapRecord, WrappedEntry, project_of,
+    BridgeCommand, BridgeRemark, ChangedLine, HostTarget, KeptNames, LineChange, WrapEdit, WrapError,
+    WrapFailure, WrapRecord, WrappedEntry, project_of,
 };

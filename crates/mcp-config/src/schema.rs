@@ -27,12 +27,13 @@ use crate::display::display_key;
 use crate::document::Document;
 use crate::entry::{Approval, EntryServer, Limits, Lookups, Scope, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
-use crate::json::{Member, Node, Object, Pointer};
+use crate::json::{Member, Node, Object, Pointer, Value};
 use crate::{EntryTransport, Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
 pub use json_schema::json_schema;
 pub(crate) use tools::{LISTS as TOOL_LISTS, PINS, names as tool_names, says_nothing, shown as shown_tools};
 
 use fields::Kind;
+pub(crate) use fields::is_plain;
 use reader::Reader;
 
 /// Names of servers that are built into hosts; an entry of that name would never be used by them.
@@ -335,7 +336,11 @@ pub(crate) fn timeout_of(node: &Node) -> Result<Duration, String> {
     match node.as_u64() {
         Some(ms) if ms >= MIN_TIMEOUT_MS => Ok(Duration::from_millis(ms)),
         Some(ms) => Err(format!("{ms} ms is below {MIN_TIMEOUT_MS} ms and is ignored")),
-        None => Err(format!("expected milliseconds as a number, found {}; it is ignored", node.kind())),
+        None => {
+            let is_number = matches!(node.value, Value::Number(_));
+            let found = if is_number { "one that is negative or not whole" } else { node.kind() };
+            Err(format!("expected milliseconds as a number, found {found}; it is ignored"))
+        }
     }
 }
 

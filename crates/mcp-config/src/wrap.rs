@@ -5,6 +5,7 @@
 
 mod difference;
 mod lines;
+mod meanwhile;
 mod record;
 mod toml;
 mod write;
@@ -13,6 +14,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use difference::{ChangedLine, LineChange};
+pub use meanwhile::BridgeRemark;
 pub use record::{KeptNames, WrapRecord, WrappedEntry};
 pub use write::WrapFailure;
 
@@ -77,6 +79,8 @@ pub enum WrapError {
     Edit(EditError),
     /// It is in a format, or in a form, that is not edited here.
     NotEdited(&'static str),
+    /// A host would start a bridge to what it makes of such a name.
+    Name(&'static str),
     /// The entry is not what was put there.
     Changed,
 }
@@ -85,7 +89,7 @@ impl fmt::Display for WrapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Edit(error) => write!(f, "{error}"),
-            Self::NotEdited(why) => f.write_str(why),
+            Self::NotEdited(why) | Self::Name(why) => f.write_str(why),
             Self::Changed => f.write_str("the entry is not what was put there; it is left as it is"),
         }
     }
@@ -264,18 +268,17 @@ impl HostTarget {
     ///
     /// See [`WrapError`].
     pub fn wrapped(&self, text: &str, name: &str, through: &BridgeCommand) -> Result<WrapEdit, WrapError> {
-        // A host would start a bridge to what it makes of such a name.
         if self.host.expands && ["$", "{env:", "{file:"].iter().any(|sign| name.contains(sign)) {
-            return Err(WrapError::NotEdited("its name reads as a variable, which the host replaces"));
+            return Err(WrapError::Name("its name reads as a variable, which the host replaces"));
         }
         match self.row.map(|row| row.format) {
             Some(Format::Yaml) => Err(WrapError::NotEdited("its file is YAML, which is not edited here")),
-            Some(Format::Toml) => toml::wrapped(text, name, through),
+            Some(Format::Toml) => toml::wrapped(self.host, text, name, through),
             _ => {
                 let path = self.path(text, name);
                 let original = edit::written_at(text, &path)?;
-                let kept = edit::value_at(text, &path)?.map(of_host).unwrap_or_default();
-                let value = with(self.value(text, name, through), kept);
+                let kept = edit::value_at(text, &path)?.map(|value| meanwhile::of_host(self.host, value));
+                let value = meanwhile::with(self.value(text, name, through), kept.unwrap_or_default());
                 let text = edit::apply(text, &path, &Change::Set(value))?;
                 Ok(WrapEdit { text, original })
             }
@@ -305,71 +308,27 @@ impl HostTarget {
     ) -> Result<String, WrapError> {
         match self.row.map(|row| row.format) {
             Some(Format::Yaml) => Err(WrapError::NotEdited("its file is YAML, which is not edited here")),
-            Some(Format::Toml) => toml::unwrapped(text, name, through, original),
+            Some(Format::Toml) => toml::unwrapped(self.host, text, name, through, original),
             _ => {
                 let path = self.path(text, name);
-                let is = edit::value_at(text, &path)?;
-                let command = |value: &Value| value.get("command").cloned();
+                let is = edit::value_at(text, &path)?.ok_or(WrapError::Changed)?;
                 let wrote = self.value(text, name, through);
-                if is.as_ref().and_then(command) != command(&wrote) {
+                if meanwhile::program(&is) != meanwhile::program(&wrote) {
                     return Err(WrapError::Changed);
                 }
                 let Some(original) = original else { return Ok(edit::apply(text, &path, &Change::Remove)?) };
                 let mut back = edit::restored(text, &path, original)?;
                 // What the host, or a person in it, has said of the server meanwhile.
-                let was = with(wrote, of_host(Value::parse(original)?));
-                for key in OF_HOST {
-                    let now = is.as_ref().and_then(|is| is.get(key));
-                    if now != was.get(key) {
-                        let change = now.cloned().map_or(Change::Remove, Change::Set);
-                        let path: Vec<&str> = path.iter().map(String::as_str).chain([key]).collect();
-                        back = edit::apply(&back, &path, &change)?;
-                    }
+                let was = meanwhile::with(wrote, meanwhile::of_host(self.host, Value::parse(original)?));
+                for (key, now) in meanwhile::changed(self.host, &was, &is) {
+                    let change = now.cloned().map_or(Change::Remove, Change::Set);
+                    let path: Vec<&str> = path.iter().map(String::as_str).chain([key]).collect();
+                    back = edit::apply(&back, &path, &change)?;
                 }
                 Ok(back)
             }
         }
     }
-}
-
-/// What a host says of a server for itself: whether it starts it, how long it waits for it, when it loads its tools, and which
-/// of them it calls without a question. None of it is about how the server is reached, so it stays where the host looks for it.
-const OF_HOST: [&str; 19] = [
-    "disabled",
-    "enabled",
-    "isActive",
-    "required",
-    "alwaysLoad",
-    "deferTools",
-    "displayName",
-    "autoApprove",
-    "auto_approve",
-    "alwaysAllow",
-    "default_tools_approval_mode",
-    "trust",
-    "timeout",
-    "requestTimeoutMs",
-    "toolTimeoutMs",
-    "tool_timeout_sec",
-    "startup_timeout_sec",
-    "startup_timeout_ms",
-    "slowConnectionThresholdMs",
-];
-
-fn of_host(entry: Value) -> Vec<(String, Value)> {
-    let Value::Object(members) = entry else { return Vec::new() };
-    members.into_iter().filter(|(key, _)| OF_HOST.contains(&&**key)).collect()
-}
-
-fn with(entry: Value, more: Vec<(String, Value)>) -> Value {
-    let Value::Object(mut members) = entry else { return entry };
-    for (key, value) in more {
-        match members.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = value,
-            None => members.push((key, value)),
-        }
-    }
-    Value::Object(members)
 }
 
 /// The entry for Goose, to be pasted.

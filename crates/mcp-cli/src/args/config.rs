@@ -13,7 +13,7 @@ use super::DeadlineArgs;
 pub(crate) struct AddArgs {
     /// The name that it gets (left out, it is made from what follows), and its URL, or its name in a registry, such as
     /// io.github.acme/weather
-    #[arg(value_name = "NAME|URL|REGISTRY-NAME", required = true, num_args = 1..=2)]
+    #[arg(value_name = "NAME|URL|REGISTRY-NAME", required = true, num_args = 1..)]
     pub(crate) words: Vec<String>,
     /// The command of a local server, behind `--`
     #[arg(last = true, value_name = "COMMAND")]

@@ -268,7 +268,10 @@ fn secret_notes(secrets: &Secrets, edited: &FileEdit, dry_run: bool) -> Vec<Stri
         )
     });
     let variables = secrets.variables.iter().map(|name| format!("set {name} wherever mcplink runs"));
-    literal.chain(variables).collect()
+    let in_url = secrets.in_url.then(|| {
+        format!("the URL has a secret in it, which {stands} in {file}; ${{NAME}} in its place keeps it out of the file")
+    });
+    literal.chain(in_url).chain(variables).collect()
 }
 
 /// The state of the entry as it stands in the file now. One of a project is approved by its addition.

@@ -76,6 +76,9 @@ impl From<ChangeFailure> for CliError {
                         ("invalid-config", format!("correct {file}; it is left as it is"))
                     }
                     ConfigErrorKind::Encoding => ("invalid-config", format!("save {file} as UTF-8")),
+                    ConfigErrorKind::ReadOnly if cfg!(unix) => {
+                        ("file-not-written", format!("chmod u+w {file}"))
+                    }
                     ConfigErrorKind::Locked => ("file-busy", "try again".to_owned()),
                     _ => ("file-not-written", format!("look at {file}, or name another file with --scope")),
                 };

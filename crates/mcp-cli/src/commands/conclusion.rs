@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::menu;
 use crate::problems::{correct, problem_text};
+use crate::view::shown;
 use crate::view::wrap::paragraph;
 
 /// What the configuration is to a command.
@@ -112,13 +113,19 @@ impl Conclusion {
         let Some(first) = broken.first() else { return ended };
         let is_answer = self.0 == FileUse::Answer;
         let in_error = ended.as_ref().err().and_then(|error| error.why.clone()).unwrap_or_default();
-        let is_in_error = |text: &str| {
-            in_error.contains(text) || ended.as_ref().is_err_and(|error| error.message.contains(text))
+        let is_in_error = |problem: &Problem, text: &str| {
+            // A command that could not change a broken file has said why, and what to do.
+            let file = || problem.file.as_ref().map(|file| shown::line(&file.to_string()));
+            let is_failure = |error: &CliError| {
+                let names_file = || file().is_some_and(|file| error.message.contains(&*file));
+                error.message.contains(text) || error.code == "invalid-config" && names_file()
+            };
+            in_error.contains(text) || ended.as_ref().is_err_and(is_failure)
         };
         if app.json {
             // Its result is a document of its own, which may be a server's.
             for problem in broken.iter().filter(|_| self.0 == FileUse::Means && !app.quiet) {
-                if !is_in_error(&problem_text(problem)) {
+                if !is_in_error(problem, &problem_text(problem)) {
                     app.output.error(&broken_file(problem).to_json_warning());
                 }
             }
@@ -129,7 +136,7 @@ impl Conclusion {
         }
         for problem in &broken {
             let text = problem_text(problem);
-            let is_said = is_in_error(&text);
+            let is_said = is_in_error(problem, &text);
             // Where it decides how the command ends, it is the error of it, which is told whatever else is not.
             let is_error = is_answer && ended.is_ok();
             if is_said || (app.output.quiet && !is_error) || !app.broken.is_news(&text) {

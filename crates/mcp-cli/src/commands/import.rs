@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use mcp_config::edit::EditError;
 use mcp_config::{
     Candidate, CandidateState, ConfigSource, EntryPlace, FoundPlace, Host, HostListing, ImportPlan, Input,
-    Scope, Severity,
+    ProblemCode, Scope, Severity,
 };
 use serde::Serialize;
 
@@ -127,7 +127,9 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     let mut import = Import { found, plan, place, chosen: Vec::new() };
     import.chosen = import.unasked(&args.names)?;
 
-    let asks = !args.yes && !args.dry_run && app.asks();
+    // Where all is here already there is nothing to answer.
+    let can_choose = import.plan.candidates.iter().any(Candidate::can_be_taken);
+    let asks = !args.yes && !args.dry_run && app.asks() && can_choose;
     if !app.json {
         app.output.out(&screen::found(app, &import));
         app.output.out(&screen::candidates(app, &import));
@@ -299,7 +301,11 @@ impl Import {
     fn lost(&self) -> impl Iterator<Item = (&'static Host, &Candidate, &mcp_config::Problem)> {
         self.plan.candidates.iter().flat_map(|one| {
             let lost = one.problems.iter().filter(|problem| {
-                problem.code == mcp_config::ProblemCode::NotTakenOver && problem.severity > Severity::Note
+                let is_left_out = matches!(
+                    problem.code,
+                    ProblemCode::NotTakenOver | ProblemCode::UnknownField | ProblemCode::IgnoredValue
+                );
+                is_left_out && problem.severity > Severity::Note
             });
             lost.filter_map(move |problem| {
                 let of_file = |found: &&FoundPlace| Some(&found.origin.place) == problem.file.as_ref();

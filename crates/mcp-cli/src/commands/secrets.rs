@@ -7,38 +7,52 @@ use crate::app::App;
 use crate::confirmation::Answers;
 use crate::view::shown;
 
-/// What became of the secrets among the headers.
+/// What became of the secrets in an entry.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     /// The variables that stand in the place of values now; they have to be set.
     pub(super) variables: Vec<String>,
-    /// The headers whose values are written as they are, with the reference that could stand there.
+    /// The headers and variables of a command whose values are written as they are, with the reference that could stand there.
     pub(super) literal: Vec<(String, String)>,
+    /// The URL has one in it.
+    pub(super) in_url: bool,
 }
 
-/// Offers a reference for each literal secret in the headers of `entry`; at a terminal a person decides, elsewhere it stays.
+/// Offers a reference for each literal secret in the headers and the variables of `entry`; at a terminal a person decides, elsewhere it stays.
 pub(super) async fn offer(app: &App, name: &str, entry: &mut Value) -> Secrets {
-    let mut secrets = Secrets::default();
+    let in_url = entry.get("url").and_then(Value::as_str).is_some_and(has_secret);
+    let mut secrets = Secrets { in_url, ..Secrets::default() };
     let Value::Object(members) = entry else { return secrets };
-    let Some((_, Value::Object(headers))) = members.iter_mut().find(|(key, _)| key == "headers") else {
-        return secrets;
-    };
-    let count = headers.iter().filter(|(header, value)| is_secret(header, value)).count();
-    for (header, value) in headers.iter_mut().filter(|(header, value)| is_secret(header, value)) {
-        let suffix = if count > 1 {
-            format!("{}_{}", variable_name(name), variable_name(header))
-        } else {
-            format!("{}_TOKEN", variable_name(name))
-        };
-        let reference = reference(value.as_str().unwrap_or_default(), &suffix);
-        if wants_reference(app, header, &reference).await {
-            *value = Value::from(&*reference);
-            secrets.variables.push(suffix);
-        } else {
-            secrets.literal.push((header.clone(), reference));
+    for (group, values) in members.iter_mut().filter(|(group, _)| matches!(&**group, "headers" | "env")) {
+        let Value::Object(values) = values else { continue };
+        let count = values.iter().filter(|(key, value)| is_secret(key, value)).count();
+        for (key, value) in values.iter_mut().filter(|(key, value)| is_secret(key, value)) {
+            let variable = match (&**group, count) {
+                // A command gets it under a name that its variable may have as well.
+                ("env", _) => key.clone(),
+                (_, 1) => format!("{}_TOKEN", variable_name(name)),
+                _ => format!("{}_{}", variable_name(name), variable_name(key)),
+            };
+            let reference = reference(value.as_str().unwrap_or_default(), &variable);
+            if wants_reference(app, key, &reference).await {
+                *value = Value::from(&*reference);
+                secrets.variables.push(variable);
+            } else {
+                secrets.literal.push((key.clone(), reference));
+            }
         }
     }
     secrets
+}
+
+/// Whether a URL has a password in it, or a parameter that is a credential.
+fn has_secret(url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else { return false };
+    let is_written = |value: &str| !value.is_empty() && !value.contains("${") && !value.contains("$%7B");
+    let is_secret = |key: &str, value: &str| {
+        (mcp_text::is_credential_name(key) || mcp_text::looks_like_token(value)) && is_written(value)
+    };
+    url.password().is_some_and(is_written) || url.query_pairs().any(|(key, value)| is_secret(&key, &value))
 }
 
 /// The headers and variables of an entry whose values are secrets as they stand, as they may be shown.
@@ -92,6 +106,21 @@ async fn wants_reference(app: &App, header: &str, reference: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_with_a_secret_in_it_is_seen() {
+        for (url, secret) in [
+            ("https://u:p@h.example/mcp", true),
+            ("https://h.example/mcp?api_key=1", true),
+            ("https://h.example/mcp?x=ghp_0123456789abcdefghijABCDEFGHIJ012345", true),
+            ("https://h.example/mcp?api_key=${KEY}", false),
+            ("https://u:${P}@h.example/mcp", false),
+            ("https://h.example/mcp?page=2", false),
+            ("https://${HOST}/mcp", false),
+        ] {
+            assert_eq!(has_secret(url), secret, "{url}");
+        }
+    }
 
     #[test]
     fn a_reference_keeps_the_scheme_and_names_the_server() {

@@ -24,6 +24,7 @@ use crate::written::written;
 
 mod bundle;
 mod check;
+mod own;
 mod screen;
 mod undo;
 mod zip;
@@ -174,8 +175,8 @@ impl<'a> WrapContext<'a> {
     }
 
     fn text(&self, place: &EntryPlace) -> Result<String, CliError> {
-        let read = self.editor.dry_run::<ChangeFailure>(place, |text| Ok(text.to_owned()))?;
-        Ok(read.before().to_owned())
+        let read = self.editor.dry_run::<ChangeFailure>(place, |text| Ok(text.to_owned()));
+        Ok(read.map_err(|failure| of_its_file(self.app, failure))?.before().to_owned())
     }
 
     fn plan(&self, name: &str) -> Result<WrapPlan, CliError> {
@@ -302,25 +303,18 @@ impl<'a> WrapContext<'a> {
         });
         set.collect()
     }
+}
 
-    /// Puts a server into our own file.
-    fn store(&self, name: &str, place: &EntryPlace, moves: &EntryMove) -> Result<(), CliError> {
-        self.editor.edit::<ChangeFailure>(place, |text| {
-            let refused = |error| ChangeFailure::File(place.refused(error));
-            let new = match moves {
-                EntryMove::Imported(one) => one.apply(place, text).map_err(refused)?,
-                EntryMove::AsItIs(value) => {
-                    let path = place.path(text, name);
-                    let set = mcp_config::edit::Change::Set(value.clone());
-                    Some(mcp_config::edit::apply(text, &path, &set).map_err(refused)?)
-                }
-            };
-            new.ok_or_else(|| {
-                let message = format!("{} was changed meanwhile", shown::name(name));
-                ChangeFailure::Refused(CliError::usage("file-busy", message).next("try again"))
-            })
-        })?;
-        Ok(())
+/// No option names another file in the place of a host's.
+fn of_its_file(app: &App, failure: ChangeFailure) -> CliError {
+    let file = match &failure {
+        ChangeFailure::File(error) => Some(short(app, &error.path().display().to_string())),
+        ChangeFailure::Refused(_) => None,
+    };
+    let error = CliError::from(failure);
+    match (error.next.as_deref(), file) {
+        (Some(next), Some(file)) if next.contains("--scope") => error.next(format!("look at {file}")),
+        _ => error,
     }
 }
 
@@ -334,22 +328,32 @@ fn refused(
     why: WrapFailure,
 ) -> CliError {
     match why {
-        WrapFailure::File(error) => ChangeFailure::File(error).into(),
-        WrapFailure::Refused(WrapError::Edit(error)) => ChangeFailure::File(one.place.refused(error)).into(),
+        WrapFailure::File(error) => of_its_file(around.app, ChangeFailure::File(error)),
+        WrapFailure::Refused(WrapError::Edit(error)) => {
+            of_its_file(around.app, ChangeFailure::File(one.place.refused(error)))
+        }
         WrapFailure::Refused(error) => {
             let file = short(around.app, &one.place.file.display().to_string());
+            // Beside an entry that is there it would be the second of its name, and break the whole file.
+            let is_there = around.found.iter().any(|file| {
+                let is_it = file.place.path() == Some(&one.place.file);
+                is_it && file.servers.iter().any(|server| server.entry.name == name)
+            });
+            let instead =
+                if is_there { format!(", in the place of {}", shown::name(name)) } else { String::new() };
             if let (WrapError::NotEdited(_), Some(through)) = (&error, through) {
                 let text = one.shown(name, through);
                 let text = mcp_text::block(&text);
-                around.app.output.out(&format!("put this into {file}:\n{text}"));
+                around.app.output.out(&format!("put this into {file}{instead}:\n{text}"));
             }
             let next = match (&error, wrote) {
-                (WrapError::NotEdited(_), true) => format!("paste it into {file}"),
+                (WrapError::NotEdited(_), true) => format!("paste it into {file}{instead}"),
                 // Its server is taken over first, so that what is pasted leads somewhere.
                 (WrapError::NotEdited(_), false) => {
                     let name = mcp_text::shell_word(name);
                     around.app.steps.step(&format!("mcplink wrap {} {name} --yes", around.host.name))
                 }
+                (WrapError::Name(_), _) => format!("give it a name without $, {{env: and {{file: in {file}"),
                 _ => format!("look at {file}"),
             };
             CliError::usage("not-edited", format!("{file} is not changed"))
@@ -426,15 +430,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         let mut check = None;
         let mut backup = None;
         if writes {
-            let done = match &one.moves {
-                Some(moves) => around.store(&one.name, &one.own, moves),
-                None => Ok(()),
-            };
-            let written = done.and_then(|()| {
-                let wrapped = around.editor.wrap(&one.target, &one.name, &one.through, is_moved);
-                wrapped.map_err(|why| refused(&around, &one.target, &one.name, Some(&one.through), true, why))
-            });
-            if let Err(error) = written {
+            if let Err(error) = around.put(one) {
                 failed.push((one.name.clone(), error));
                 continue;
             }

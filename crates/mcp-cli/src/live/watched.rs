@@ -416,7 +416,9 @@ impl Member {
             line: wired.description.line,
             since: self.lasting.since(&Lasting::key(&snapshot)).unwrap_or(snapshot.since),
             is_known: is_known(&snapshot),
-            has_helper: wired.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some()),
+            // One that waits for an approval, or is off, is not run by anything.
+            has_helper: wired.state.is_ok()
+                && wired.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some()),
             connection: snapshot.connection,
         }
     }

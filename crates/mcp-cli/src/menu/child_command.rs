@@ -38,6 +38,10 @@ impl ChildCommand {
 
     /// The editor of the person at this place.
     pub(super) fn of_editor(app: &App, file: &str, line: Option<usize>) -> Result<Self, String> {
+        // An editor would begin a new one, which says something else than what was there.
+        if !Path::new(file).exists() {
+            return Err(format!("{file} is not there any more"));
+        }
         let place = line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"));
         let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| app.environment.text(name));
         let Some(editor) = editor.filter(|editor| !editor.trim().is_empty()) else {

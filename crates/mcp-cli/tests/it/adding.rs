@@ -454,3 +454,23 @@ fn fh_h5_no_step_leads_to_an_entry_that_was_only_shown() {
     }
     assert!(!setting.run(&["hosts"], 0).stderr.contains("\n\n"), "no line is empty");
 }
+
+/// Why a file was not changed is said once, and not as a second error of the file.
+#[test]
+fn a_broken_file_that_was_to_be_changed_is_told_once() {
+    for text in ["{\"mcpServers\": {", "{\"mcpServers\": []}"] {
+        for line in [
+            &["add", "b", "https://b.example/mcp", "--no-check"][..],
+            &["add-json", "b", "{\"command\": \"b\"}", "--no-check"],
+            &["remove", "a"],
+            &["disable", "a"],
+        ] {
+            let setting = Setting::new();
+            let path = setting.home.write(".config/mcplink/mcp.json", text).unwrap();
+            let refused = setting.run(line, 2);
+            assert_eq!(refused.stderr.matches("error: ").count(), 1, "{line:?}: {refused}");
+            assert!(refused.stderr.lines().count() <= 3, "{line:?}: {refused}");
+            assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+        }
+    }
+}

@@ -295,6 +295,13 @@ fn fh_h5_a_person_at_a_terminal_chooses_by_number_and_by_name() {
         let mut expected = expected.to_vec();
         expected.sort_unstable();
         assert_eq!(names, expected, "{typed:?}: {output}");
+        if typed == "\n" {
+            // All of it is here now: nobody is asked which of nothing to take.
+            let Some(again) = setting.on_a_terminal(&["import"]) else { return };
+            let output = again.run().expect_code(0);
+            assert!(output.stdout.contains("nothing new to take over"), "{output}");
+            assert!(!output.stdout.contains("(none):"), "{output}");
+        }
     }
 }
 
@@ -327,4 +334,48 @@ fn sixteen_imports_at_once_lose_nothing() {
         assert!(child.wait().unwrap().success());
     }
     assert_eq!(own(&setting)["mcpServers"].as_object().unwrap().len(), 16);
+}
+
+/// Our own file is not wrong from its first day on: what would be left aside there is said, and not written. A server that
+/// its host cannot read the switch of stays off.
+#[test]
+fn fh_h5_what_our_file_would_leave_aside_is_said_and_not_taken_over() {
+    for (file, host, text, written, told) in [
+        (
+            ".codex/config.toml",
+            "codex",
+            "[mcp_servers.a]\nurl = \"https://a.example/mcp\"\ntool_timeout_sec = -5\nenabled = \"no\"\n",
+            json!({ "type": "http", "url": "https://a.example/mcp", "enabled": false }),
+            &["tool_timeout_sec", "negative or not whole"][..],
+        ),
+        (
+            ".cursor/mcp.json",
+            "cursor",
+            "{\"mcpServers\": [{\"name\": \"a\", \"url\": \"https://u:p@a.example/mcp\", \"colour\": \"red\"}]}",
+            json!({ "type": "http", "url": "https://u:p@a.example/mcp" }),
+            &["unknown field \"colour\""],
+        ),
+        (
+            ".config/goose/config.yaml",
+            "goose",
+            "b: &b {enabled: true}\nextensions:\n  a:\n    <<: *b\n    type: sse\n    uri: https://a.example/mcp\n    enabled: yes\n",
+            json!({ "type": "sse", "url": "https://a.example/mcp", "enabled": false }),
+            &["unknown field \"<<\""],
+        ),
+    ] {
+        let setting = Setting::new();
+        setting.home.write(file, text).unwrap();
+        let report = setting.run(&["import", host, "--yes"], 0);
+        assert_eq!(own(&setting)["mcpServers"]["a"], written, "{host}: {report}");
+        for words in told {
+            assert!(report.stderr.contains(words), "{host} {words}: {report}");
+        }
+        let again = setting.run(&["import", host, "--json"], 0).json();
+        assert_eq!(again["servers"][0]["state"], "same", "{host}: {again:#}");
+        let list = setting.run(&["list", "--json"], 0).json();
+        let of_values = list["problems"].as_array().unwrap().iter();
+        let of_values: Vec<_> =
+            of_values.filter(|one| one["message"].as_str().unwrap().contains("expected")).collect();
+        assert!(of_values.is_empty(), "{host}: {list:#}");
+    }
 }

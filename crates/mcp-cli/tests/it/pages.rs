@@ -304,3 +304,19 @@ fn the_schema_has_every_reason() {
         assert!(words.contains(&code.as_str()), "{code} is not in docs/json/documents.schema.json");
     }
 }
+
+/// What the Homebrew formula runs does what it expects, in a home where nothing is.
+#[test]
+fn fh_h5_the_formula_tests_what_the_program_says() {
+    let formula = std::fs::read_to_string(root().join("packaging/homebrew/mcplink.rb")).unwrap();
+    let mut tested = 0;
+    for line in formula.lines().filter_map(|line| line.trim().strip_prefix("assert_match ")) {
+        let (expected, command) = line.split_once(", shell_output(\"#{bin}/mcplink ").unwrap();
+        let arguments: Vec<&str> = command.trim_end_matches("\")").split(' ').collect();
+        let expected = expected.replace("version.to_s", env!("CARGO_PKG_VERSION"));
+        let output = Setting::new().run(&arguments, 0);
+        assert!(output.stdout.contains(expected.trim_matches('"')), "{line}: {output}");
+        tested += 1;
+    }
+    assert_eq!(tested, 2);
+}

@@ -547,6 +547,148 @@ fn fh_h5_two_projects_in_one_file_of_a_host_and_the_file_itself_keep_their_entri
     assert_eq!(own(&setting), json!({"mcpServers": {}}));
 }
 
+/// What came into a wrapped entry is the host's or its people's and stays; what was said to the bridge goes with it, and is told.
+#[test]
+fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept() {
+    let url = "\"url\": \"https://a.example/mcp\"";
+    let bridge = "\"bridge\", \"a\"";
+    for (file, host, text, (from, to), kept, told) in [
+        (
+            CURSOR,
+            "cursor",
+            format!("{{\"mcpServers\": {{\"a\": {{{url}}}}}}}\n"),
+            (
+                format!("[{bridge}]"),
+                format!(
+                    "[{bridge}, \"-H\", \"X-Team: red\", \"--token\", \"hunter2-canary\"], \"env\": {{\"DEBUG\": \"canary\"}}, \
+                     \"disabledTools\": [\"rm\"], \"newInTheHost\": {{\"x\": [1]}}"
+                ),
+            ),
+            format!(
+                "{{\"mcpServers\": {{\"a\": {{{url}, \"disabledTools\": [\"rm\"], \"newInTheHost\": {{\"x\": [1]}}}}}}}}\n"
+            ),
+            &["args -H ", "--token", "env DEBUG="][..],
+        ),
+        (
+            ".config/opencode/opencode.json",
+            "opencode",
+            format!("{{\"mcp\": {{\"a\": {{\"type\": \"remote\", {url}}}}}}}\n"),
+            (format!("{bridge}]"), format!("{bridge}, \"--shared\"], \"color\": \"red\"")),
+            format!("{{\"mcp\": {{\"a\": {{\"type\": \"remote\", {url}, \"color\": \"red\"}}}}}}\n"),
+            &["args --shared"],
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "\u{feff}[mcp_servers.a]\nurl = \"https://a.example/mcp\"\n\n[other]\nx = 1\n".to_owned(),
+            (
+                format!("[{bridge}]\n"),
+                format!(
+                    "[{bridge}, \"--shared\"]\ncwd = \"/tmp\" # mine\nnew_word = 1.5 # theirs\n\n\
+                     [mcp_servers.a.tools.search]\napproval_mode = \"approve\"\n"
+                ),
+            ),
+            "\u{feff}[mcp_servers.a]\nurl = \"https://a.example/mcp\"\nnew_word = 1.5 # theirs\n\n\
+             [mcp_servers.a.tools.search]\napproval_mode = \"approve\"\n\n[other]\nx = 1\n"
+                .to_owned(),
+            &["args --shared", "cwd /tmp"],
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "[mcp_servers]\na = { url = \"https://a.example/mcp\" } # a\n".to_owned(),
+            (format!("[{bridge}]"), format!("[{bridge}], tools = {{ search = {{ approval_mode = \"approve\" }} }}")),
+            "[mcp_servers]\na = { url = \"https://a.example/mcp\", tools = { search = { approval_mode = \"approve\" } } } # a\n"
+                .to_owned(),
+            &[],
+        ),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(file, &text).unwrap();
+        let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let wrapped = fs::read_to_string(&path).unwrap();
+        assert!(wrapped.contains(&from), "{host}: {wrapped}");
+        fs::write(&path, wrapped.replacen(&from, &to, 1)).unwrap();
+        let dry = setting.run(&["unwrap", host, "a", "--dry-run"], 0);
+        let report = setting.run(&["unwrap", host, "a"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), kept, "{host}: {report}");
+        for words in told {
+            assert!(report.stdout.contains(words) && dry.stdout.contains(words), "{host} {words}: {report}");
+        }
+        assert_eq!(report.stdout.contains("to which it was said"), !told.is_empty(), "{host}: {report}");
+        assert!(!format!("{report}{dry}").contains("canary"), "{host}: {report}");
+        assert_eq!(own(&setting)["mcpServers"], json!({}), "{host}: {report}");
+    }
+}
+
+/// A tool that a host does not show is not shown while its server is wrapped, and the host finds its own word there.
+#[test]
+fn fh_h5_which_tools_a_host_has_is_kept_in_its_file_while_it_is_wrapped() {
+    for (file, host, text) in [
+        (
+            ".kiro/settings/mcp.json",
+            "kiro",
+            "{\"mcpServers\": {\"a\": {\"url\": \"https://a.example/mcp\", \"disabledTools\": [\"rm\"]}}}\n",
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "[mcp_servers.a]\r\nurl = \"https://a.example/mcp\"\r\ndisabled_tools = [\"rm\"]\r\n\r\n[mcp_servers.a.tools.x]\r\napproval_mode = \"approve\"\r\n",
+        ),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(file, text).unwrap();
+        let report = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let wrapped = fs::read_to_string(&path).unwrap();
+        let words: &[&str] =
+            if host == "codex" { &["disabled_tools", "approval_mode"] } else { &["disabledTools"] };
+        for word in words {
+            assert!(wrapped.contains(word), "{host} {word}: {report} {wrapped}");
+        }
+        assert!(
+            !wrapped.replace("\r\n", "").contains('\r') && !wrapped.contains("a.example"),
+            "{host}: {wrapped}"
+        );
+        // Something else was edited, so that the entry alone is put back.
+        fs::write(&path, format!("{wrapped}\n")).unwrap();
+        let _ = setting.run(&["unwrap", host, "a"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{text}\n"), "{host}");
+    }
+}
+
+/// A host would start a bridge to what it makes of the name, and text that is pasted is no better.
+#[test]
+fn fh_h5_a_name_that_a_host_replaces_is_to_be_changed_and_nothing_is_pasted() {
+    let setting = Setting::new();
+    let text = "{\"mcpServers\": {\"a$b\": {\"url\": \"https://a.example/mcp\"}}}\n";
+    let path = setting.home.write(CURSOR, text).unwrap();
+    for more in [&[][..], &["--yes"], &["--dry-run"]] {
+        let refused = setting.run(&[&["wrap", "cursor", "a$b"], more].concat(), 2);
+        assert!(refused.stderr.contains("next: give it a name without $"), "{refused}");
+        assert!(!refused.stdout.contains("put this into"), "{refused}");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(own(&setting), json!({}), "its server is not taken over for nothing");
+}
+
+/// What a host's file could not be given is in no other file either, and the next step is one for that file.
+#[cfg(unix)]
+#[test]
+fn fh_h5_a_file_that_cannot_be_written_leaves_nothing_behind() {
+    let setting = Setting::new();
+    let text = "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example/mcp\"}}}\n";
+    let path = setting.home.write(CURSOR, text).unwrap();
+    let mut permissions = fs::metadata(&path).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&path, permissions).unwrap();
+    let ours = "{\n  // mine\n  \"mcpServers\": {}\n}\n";
+    let own = setting.home.write(".config/mcplink/mcp.json", ours).unwrap();
+    let refused = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 2);
+    assert!(refused.stderr.contains("next: chmod u+w "), "{refused}");
+    assert_eq!(fs::read_to_string(&own).unwrap(), ours, "{refused}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn fh_h5_what_cannot_be_kept_is_not_replaced() {

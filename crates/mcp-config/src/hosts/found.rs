@@ -127,8 +127,9 @@ impl HostListing {
             }
             let value = node.as_object().and_then(|object| object.get(&entry.name));
             let value = value.map_or(Written::Null, written);
-            let value = anchored(value, &entry, reading.document.folder.as_deref());
-            let terms = terms_of(&entry.name, &value, context);
+            let mut value = anchored(value, &entry, reading.document.folder.as_deref());
+            let (terms, said) = as_ours(&entry.name, &value, context);
+            leave_out(&mut value, &entry.name, &said);
             let own = |problem: &&Problem| problem.server.as_deref() == Some(&*entry.name);
             let own_problems = problems.iter().filter(own).cloned().collect();
             let inputs = reading.inputs.iter().filter(|input| refers(&value, &input.variable));
@@ -155,19 +156,50 @@ fn anchored(mut value: Written, entry: &ServerEntry, folder: Option<&Path>) -> W
     value
 }
 
-/// The terms of an entry as it would be read from a file of this person.
-fn terms_of(name: &str, value: &Written, context: Context<'_>) -> Terms {
+/// The terms of an entry as it would be read from a file of this person, and what would be said of it there.
+fn as_ours(name: &str, value: &Written, context: Context<'_>) -> (Terms, Vec<Problem>) {
     let servers = Written::Object(vec![(name.to_owned(), value.clone())]);
     let text = Written::Object(vec![("mcpServers".to_owned(), servers)]).to_json();
     let Ok(document) = Document::parse(ConfigSource::File("import".into()), &text) else {
-        return Terms::default();
+        return (Terms::default(), Vec::new());
     };
     let servers = document.object().and_then(|root| root.get("mcpServers"));
     let path = Pointer::of(&["mcpServers"]);
+    let mut problems = Vec::new();
     let entries = servers
-        .map(|node| schema::servers(&document, node, &path, Scope::User, context, &mut Vec::new()))
+        .map(|node| schema::servers(&document, node, &path, Scope::User, context, &mut problems))
         .unwrap_or_default();
-    entries.first().map(|entry| entry.terms().clone()).unwrap_or_default()
+    (entries.first().map(|entry| entry.terms().clone()).unwrap_or_default(), problems)
+}
+
+/// What would be left aside in our file is not written there: it would be wrong from its first day on. A switch that is no
+/// switch keeps the server off, and becomes one.
+fn leave_out(value: &mut Written, name: &str, said: &[Problem]) {
+    let Written::Object(members) = value else { return };
+    let is_left_aside = |key: &str| {
+        let at = Pointer::of(&["mcpServers", name, key]).to_string();
+        said.iter().any(|problem| {
+            let is_it = problem.pointer.as_ref() == Some(&at) && problem.severity > Severity::Note;
+            is_it
+                && match problem.code {
+                    ProblemCode::UnknownField => true,
+                    // Of other values a part counts, or what is wrong with them bans something.
+                    ProblemCode::IgnoredValue => schema::is_plain(key),
+                    _ => false,
+                }
+        })
+    };
+    members.retain(|(key, _)| !is_left_aside(key));
+    for (key, value) in members {
+        let off = match &**key {
+            "disabled" => true,
+            "enabled" | "isActive" => false,
+            _ => continue,
+        };
+        if !matches!(value, Written::Bool(_)) {
+            *value = Written::Bool(off);
+        }
+    }
 }
 
 fn refers(value: &Written, variable: &str) -> bool {

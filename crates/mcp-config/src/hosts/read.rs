@@ -118,9 +118,12 @@ fn named(servers: &Node, path: &Pointer) -> Vec<(Pointer, Member)> {
     let items = servers.as_array().into_iter().flatten().enumerate();
     items
         .filter_map(|(index, node)| {
-            let name = node.as_object()?.get("name")?;
+            let object = node.as_object()?;
+            let name = object.get("name")?;
             let (key, key_span) = (name.as_str()?.into(), name.span);
-            Some((path.index(index), Member { key, key_span, node: node.clone(), overridden: false }))
+            let fields = object.iter().filter(|member| &*member.key != "name").cloned().collect();
+            let node = Node { span: node.span, value: Value::Object(Object::of(fields)) };
+            Some((path.index(index), Member { key, key_span, node, overridden: false }))
         })
         .collect()
 }

@@ -261,6 +261,12 @@ pub(super) static FIELDS: [Field; 48] = [
     Field::new("instance", EntryKinds::InProcess, Shape::Any, "Of a server inside of a host."),
 ];
 
+/// Whether the value of a field is one switch or one number, of which nothing is left where it is wrong.
+pub(crate) fn is_plain(key: &str) -> bool {
+    let field = FIELDS.iter().find(|field| field.name == key);
+    field.is_some_and(|field| matches!(field.shape, Shape::Flag | Shape::Whole(..)))
+}
+
 /// Warns of fields that are not read, and of fields that mean nothing for this kind of entry.
 /// Those that the program reads itself are for it to check.
 pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind, of_the_program: &[String]) {

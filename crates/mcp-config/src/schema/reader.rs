@@ -7,7 +7,7 @@ use crate::display;
 use crate::document::Document;
 use crate::expand::Text;
 use crate::field::Field;
-use crate::json::{Member, Node, Object, Pointer, Span};
+use crate::json::{Member, Node, Object, Pointer, Span, Value};
 use crate::misspelt::{Readers, misspelt};
 use crate::{Env, Origin, Problem, ProblemCode, Severity};
 
@@ -177,7 +177,11 @@ impl<'a, 'p> Reader<'a, 'p> {
                 Some(ms)
             }
             None => {
-                let found = if node.as_u64().is_some() { "0" } else { node.kind() };
+                let found = match (node.as_u64(), &node.value) {
+                    (Some(_), _) => "0",
+                    (None, Value::Number(_)) => "one that is negative or not whole",
+                    _ => node.kind(),
+                };
                 let message = format!("expected milliseconds as a number, found {found}; it is ignored");
                 self.warn(ProblemCode::IgnoredValue, &[key], node.span, message, None);
                 None

@@ -188,9 +188,11 @@ impl WrapRecord {
         let before = of_place["entries"].get(name);
         let before = before.map(|known| (known["original"].clone(), known["moved"] == true));
         let (original, was_moved) = before.unwrap_or_else(|| (json!(kept.original), false));
+        let env = kept.through.env.iter().map(|(name, value)| (name.clone(), json!(value)));
         of_place["entries"][name] = json!({
             "program": kept.through.program,
             "args": kept.through.args,
+            "env": env.collect::<Map<_, _>>(),
             "original": original,
             "moved": kept.moved || was_moved,
         });
@@ -229,7 +231,9 @@ fn written(of_file: &mut Value, (before, after): (&str, &str)) {
 fn kept(entry: &Value) -> Option<WrappedEntry> {
     let text = |key: &str| entry[key].as_str().map(str::to_owned);
     let args = entry["args"].as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned));
-    let through = BridgeCommand { program: text("program")?, args: args.collect(), env: Vec::new() };
+    let env = entry["env"].as_object().into_iter().flatten();
+    let env = env.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    let through = BridgeCommand { program: text("program")?, args: args.collect(), env: env.collect() };
     Some(WrappedEntry { original: text("original"), through, moved: entry["moved"] == true })
 }
 

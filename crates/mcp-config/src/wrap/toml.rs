@@ -2,12 +2,15 @@
 //!
 //! The library says where tables and values begin, and the rest is splices, so that what is not named is not touched.
 
+use std::fmt;
 use std::ops::Range;
 
 use toml_edit::{Document, DocumentMut, Item, Table};
 
-use super::{BridgeCommand, OF_HOST, WrapEdit, WrapError};
-use crate::hosts::toml_value;
+use super::meanwhile::{self, is_of_host};
+use super::{BridgeCommand, WrapEdit, WrapError};
+use crate::edit::Value;
+use crate::hosts::{Host, toml_value};
 
 /// The table of the servers, in every host that has TOML.
 const SERVERS: &str = "mcp_servers";
@@ -40,44 +43,112 @@ fn fields(through: &BridgeCommand) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn body(fields: &[(&str, String)], end: &str) -> String {
+fn body(fields: &[(impl fmt::Display, String)], end: &str) -> String {
     fields.iter().map(|(key, value)| format!("{key} = {value}{end}")).collect()
 }
 
 /// What `through` does, and what the host says of the entry for itself, as it is written.
-fn replacing(text: &str, name: &str, through: &BridgeCommand) -> Vec<(&'static str, String)> {
-    let kept = OF_HOST.into_iter().zip(of_host(text, name));
-    let kept = kept.filter_map(|(key, value)| Some((key, value?)));
-    fields(through).into_iter().chain(kept).collect()
-}
-
-/// What the host says of the entry for itself, as it is written, in the order of [`OF_HOST`].
-fn of_host(text: &str, name: &str) -> [Option<String>; OF_HOST.len()] {
+fn replacing(host: &Host, text: &str, name: &str, through: &BridgeCommand) -> Vec<(String, String)> {
     let document = Document::parse(text).ok();
     let servers = document.as_ref().and_then(|document| document.as_table().get(SERVERS));
     let entry = servers.and_then(|servers| servers.get(name)).and_then(Item::as_table_like);
-    OF_HOST.map(|key| text.get(entry?.get(key)?.as_value()?.span()?).map(str::to_owned))
+    let kept = entry.into_iter().flat_map(|entry| entry.iter()).filter_map(|(word, item)| {
+        let written = text.get(item.as_value()?.span()?)?.to_owned();
+        is_of_host(host, word).then(|| (key(word), written))
+    });
+    let put = fields(through).into_iter().map(|(key, value)| (key.to_owned(), value));
+    put.chain(kept).collect()
+}
+
+/// The tables of the entry that the host says for itself, behind the entry.
+fn tables_of_host(host: &Host, text: &str, name: &str, end: &str) -> String {
+    let Ok(document) = text.parse::<DocumentMut>() else { return String::new() };
+    let servers = document.get(SERVERS);
+    let entry = servers.and_then(|servers| servers.get(name)).and_then(Item::as_table);
+    let kept = entry
+        .into_iter()
+        .flat_map(Table::iter)
+        .filter(|(word, item)| (item.is_table() || item.is_array_of_tables()) && is_of_host(host, word));
+    let mut alone = DocumentMut::new();
+    for (word, item) in kept {
+        set(implicit(implicit(alone.as_table_mut(), SERVERS), name), word, item);
+    }
+    alone.to_string().replace("\r\n", "\n").replace('\n', end)
+}
+
+/// The table `key` of `table`, which has a header only where it has something of its own.
+fn implicit<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
+    let made = || {
+        let mut made = Table::new();
+        made.set_implicit(true);
+        Item::Table(made)
+    };
+    let item = table.entry(key).or_insert_with(made);
+    match item {
+        Item::Table(table) => table,
+        _ => unreachable!("made above"),
+    }
+}
+
+/// `item`, of another document, as the last member of `table`.
+fn set(table: &mut Table, key: &str, item: &Item) {
+    let mut item = item.clone();
+    unplaced(&mut item);
+    table.insert(key, item);
+}
+
+/// A place in another document says nothing in this one.
+fn unplaced(item: &mut Item) {
+    match item {
+        Item::Table(table) => {
+            table.set_position(None);
+            // Keys with dots stand below the header of the entry, which is written elsewhere.
+            table.set_dotted(false);
+            table.iter_mut().for_each(|(_, item)| unplaced(item));
+        }
+        Item::ArrayOfTables(tables) => {
+            for table in tables.iter_mut() {
+                table.set_position(None);
+                table.iter_mut().for_each(|(_, item)| unplaced(item));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What the entry says.
+pub(super) fn entry(text: &str, name: &str) -> Option<Value> {
+    toml_value(text)?.get(SERVERS)?.get(name).cloned()
 }
 
 /// The entry `original`, with what the host, or a person in it, has said of the server meanwhile in `text`.
-fn with_said(original: &str, text: &str, name: &str) -> Option<String> {
+fn with_said(host: &Host, original: &str, text: &str, name: &str, through: &BridgeCommand) -> Option<String> {
     let is_value = original.starts_with('{');
     let whole = match is_value {
         true => format!("[{SERVERS}]\n{} = {original}\n", key(name)),
         false => original.to_owned(),
     };
-    let (was, now) = (of_host(&whole, name), of_host(text, name));
-    if was == now {
+    let kept = meanwhile::of_host(host, entry(&whole, name)?);
+    let was = meanwhile::with(entry(&block(&[SERVERS], name, through, "\n"), name)?, kept);
+    let now = entry(text, name)?;
+    let changed = meanwhile::changed(host, &was, &now);
+    if changed.is_empty() {
         return Some(original.to_owned());
     }
+    let theirs: DocumentMut = text.parse().ok()?;
+    let theirs = theirs.get(SERVERS)?.get(name)?.as_table_like()?;
     let mut document: DocumentMut = whole.parse().ok()?;
     let entry = document.get_mut(SERVERS)?.get_mut(name)?;
-    let table = entry.as_table_like_mut()?;
-    let changed = OF_HOST.into_iter().enumerate().filter(|(at, _)| was[*at] != now[*at]);
-    for (at, word) in changed {
-        match &now[at] {
-            Some(now) => drop(table.insert(word, Item::Value(now.parse().ok()?))),
-            None => drop(table.remove(word)),
+    for (word, now) in changed {
+        match (now.and_then(|_| theirs.get(word)), &mut *entry) {
+            (None, entry) => drop(entry.as_table_like_mut()?.remove(word)),
+            (Some(item), Item::Table(table)) => set(table, word, item),
+            (Some(item), entry) => {
+                let mut value = item.clone().into_value().ok()?;
+                // A comment ends with its line, and so would the table.
+                value.decor_mut().clear();
+                drop(entry.as_table_like_mut()?.insert(word, Item::Value(value)));
+            }
         }
     }
     if is_value {
@@ -175,7 +246,13 @@ fn line_end(text: &str) -> &'static str {
     if text.find('\n').is_some_and(|at| text[..at].ends_with('\r')) { "\r\n" } else { "\n" }
 }
 
-pub(super) fn wrapped(text: &str, name: &str, through: &BridgeCommand) -> Result<WrapEdit, WrapError> {
+pub(super) fn wrapped(
+    host: &Host,
+    text: &str,
+    name: &str,
+    through: &BridgeCommand,
+) -> Result<WrapEdit, WrapError> {
+    let (mark, text) = marked(text);
     let end = line_end(text);
     let (new, original) = match at(text, name)? {
         TablePlace::Tables(blocks) => {
@@ -188,11 +265,12 @@ pub(super) fn wrapped(text: &str, name: &str, through: &BridgeCommand) -> Result
                 && !has_more_keys(&first[..header_end], name);
             let header =
                 if is_own { format!("{}{gap}", &first[..header_end]) } else { return Err(OTHER_FORM) };
-            let put = format!("{header}{}", body(&replacing(text, name, through), end));
+            let tables = tables_of_host(host, text, name, end);
+            let put = format!("{header}{}{tables}", body(&replacing(host, text, name, through), end));
             (replaced(text, &blocks, &put), Some(original))
         }
         TablePlace::Value(span) => {
-            let fields = replacing(text, name, through);
+            let fields = replacing(host, text, name, through);
             let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             let put = format!("{{ {} }}", fields.join(", "));
             let original = text[span.clone()].to_owned();
@@ -214,7 +292,12 @@ pub(super) fn wrapped(text: &str, name: &str, through: &BridgeCommand) -> Result
     if !is_wrapped(&new, name, through) {
         return Err(OTHER_FORM);
     }
-    Ok(WrapEdit { text: only_changed(text, new, name)?, original })
+    Ok(WrapEdit { text: format!("{mark}{}", only_changed(text, new, name)?), original })
+}
+
+/// A text and the byte order mark before it, which is no part of its first line.
+fn marked(text: &str) -> (&str, &str) {
+    text.split_at(text.len() - text.trim_start_matches('\u{feff}').len())
 }
 
 /// `new`, where it is TOML and says beside the entry what `text` does.
@@ -244,16 +327,18 @@ fn replaced(text: &str, blocks: &[Range<usize>], put: &str) -> String {
 }
 
 pub(super) fn unwrapped(
+    host: &Host,
     text: &str,
     name: &str,
     through: &BridgeCommand,
     original: Option<&str>,
 ) -> Result<String, WrapError> {
+    let (mark, text) = marked(text);
     if !is_wrapped(text, name, through) {
         return Err(WrapError::Changed);
     }
     let original = match original {
-        Some(original) => Some(with_said(original, text, name).ok_or(OTHER_FORM)?),
+        Some(original) => Some(with_said(host, original, text, name, through).ok_or(OTHER_FORM)?),
         None => None,
     };
     let new = match (at(text, name)?, original.as_deref()) {
@@ -276,7 +361,7 @@ pub(super) fn unwrapped(
         }
         _ => return Err(WrapError::Changed),
     };
-    only_changed(text, new, name)
+    Ok(format!("{mark}{}", only_changed(text, new, name)?))
 }
 
 /// Whether the entry starts what `through` does.
@@ -287,8 +372,7 @@ fn is_wrapped(text: &str, name: &str, through: &BridgeCommand) -> bool {
 }
 
 /// What the file says beside the entry.
-fn others(text: &str, name: &str) -> Option<crate::edit::Value> {
-    use crate::edit::Value;
+fn others(text: &str, name: &str) -> Option<Value> {
     let mut root = toml_value(text)?;
     if let Value::Object(members) = &mut root {
         for (key, value) in members.iter_mut() {
@@ -303,6 +387,7 @@ fn others(text: &str, name: &str) -> Option<crate::edit::Value> {
 
 /// Whether the bytes `original` stand at the entry `name`, or nothing does.
 pub(super) fn has(text: &str, name: &str, original: Option<&str>) -> bool {
+    let (_, text) = marked(text);
     match (at(text, name), original) {
         (Ok(TablePlace::Nowhere), None) => true,
         (Ok(TablePlace::Value(span)), Some(original)) => text[span] == *original,

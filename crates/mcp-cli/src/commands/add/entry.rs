@@ -24,6 +24,9 @@ impl New {
 
 /// The name in a registry, and the one that its entry is to have, where that is what the last word is.
 pub(super) fn registry_name(args: &AddArgs) -> Result<Option<(Option<&str>, RegistryName)>, CliError> {
+    if let Some(error) = misplaced_command(args) {
+        return Err(error);
+    }
     let found = match args.words.as_slice() {
         [word] => RegistryName::parse(word).map(|wanted| (None, wanted)),
         [name, word] => RegistryName::parse(word).map(|wanted| (Some(name.as_str()), wanted)),
@@ -44,6 +47,31 @@ pub(super) fn registry_name(args: &AddArgs) -> Result<Option<(Option<&str>, Regi
         }
         _ => Ok(found),
     }
+}
+
+/// A command without the `--` that is before one: more words than a name and a URL, or `npx -y`, whose option is one of ours too.
+fn misplaced_command(args: &AddArgs) -> Option<CliError> {
+    let [name, words @ ..] = args.words.as_slice() else { return None };
+    let [program, rest @ ..] = words else { return None };
+    if !args.command.is_empty() || (rest.is_empty() && !args.registry.yes) {
+        return None;
+    }
+    if address(program).is_some() || RegistryName::parse(program).is_some() {
+        let error = usage("there are more words than a name and a URL");
+        return (!rest.is_empty()).then(|| error.why("add takes one server at a time"));
+    }
+    let mut line: Vec<&str> = words.iter().map(String::as_str).collect();
+    if args.registry.yes {
+        line.insert(1, "-y");
+    }
+    // What may be a secret is not repeated.
+    let is_plain = |word: &&str| !mcp_text::looks_like_token(word) && !mcp_text::is_credential_name(word);
+    let command = match line.iter().all(is_plain) {
+        true => line.iter().map(|word| mcp_text::shell_word(word)).collect::<Vec<_>>().join(" "),
+        false => "COMMAND".to_owned(),
+    };
+    let next = format!("mcplink add {} -- {command}", mcp_text::shell_word(name));
+    Some(usage("a command comes behind `--`").why("these words are no URL").next(next))
 }
 
 pub(super) fn usage(message: impl Into<String>) -> CliError {
@@ -281,6 +309,21 @@ mod tests {
         ] {
             let new = new(line).unwrap();
             assert_eq!((new.name.as_str(), new.entry.to_json().as_str()), (name, entry), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_without_its_sign_is_told_as_it_is_written() {
+        for (line, next) in [
+            (&["x", "npx", "foo"][..], "mcplink add x -- npx foo"),
+            (&["x", "npx", "-y", "foo bar"], "mcplink add x -- npx -y 'foo bar'"),
+            (&["x", "npx", "-y"], "mcplink add x -- npx -y"),
+            (&["x", "npx", "api-key", "0"], "mcplink add x -- COMMAND"),
+        ] {
+            let words = ["mcplink", "add"].iter().chain(line);
+            let Command::Add(args) = Cli::try_parse_from(words).unwrap().command else { panic!("{line:?}") };
+            let error = registry_name(&args).unwrap_err();
+            assert_eq!(error.next.as_deref(), Some(next), "{line:?}");
         }
     }
 

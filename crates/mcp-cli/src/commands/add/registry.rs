@@ -155,7 +155,12 @@ async fn not_found(registry: &Registry, wanted: &RegistryName, error: &RegistryE
                     .next(format!("mcplink add --search {}", mcp_text::shell_word(word))),
             }
         }
-        _ => failed(format!("{host} could not be asked for {name}"), error),
+        _ => {
+            let failed = failed(format!("{host} could not be asked for {name}"), error);
+            let why = failed.why.clone().unwrap_or_default();
+            // Without its scheme, a URL looks like a name.
+            failed.why(format!("{why}; a URL is written with https://, as in https://{name}"))
+        }
     }
 }
 

@@ -155,8 +155,10 @@ fn other_words(one: &Candidate) -> Vec<String> {
 
 /// A field without the way to its entry.
 fn in_entry<'f>(field: &'f str, name: &str) -> &'f str {
-    let inner = field.split_once(name).and_then(|(_, rest)| rest.strip_prefix('.'));
-    inner.unwrap_or(field)
+    // A short name is a part of other words as well.
+    let is_step = |at: &usize| field[..*at].ends_with('.');
+    let found = field.match_indices(name).map(|(at, _)| at).filter(is_step);
+    found.filter_map(|at| field[at + name.len()..].strip_prefix('.')).next().unwrap_or(field)
 }
 
 /// The entry that is here, and the one that would take its place.

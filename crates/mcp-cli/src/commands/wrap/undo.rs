@@ -1,7 +1,7 @@
 //! `mcplink unwrap`: what stood in a host's file, put back.
 
 use mcp_config::edit::Value;
-use mcp_config::{EntryPlace, HostTarget, KeptNames};
+use mcp_config::{BridgeRemark, EntryPlace, HostTarget, KeptNames};
 use serde::Serialize;
 
 use super::{WrapContext, refused};
@@ -30,6 +30,15 @@ struct UndoRow {
     file: String,
     /// Its server was taken out of our own file, where it was put for the host.
     removed: bool,
+    /// Fields of what was said to the bridge by hand, which went with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
+    /// The same as it is told.
+    #[serde(skip)]
+    said: Vec<BridgeRemark>,
+    /// Its server was put into our own file for the host, and is another one now.
+    #[serde(skip)]
+    is_kept: bool,
     /// The entry had been taken out of the host's file, and nothing was put back.
     #[serde(skip)]
     was_gone: bool,
@@ -88,6 +97,13 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
                     if row.removed {
                         out.push_str("  its server is no longer in mcplink's own file\n");
                     }
+                    if row.is_kept {
+                        let text = "  its server stays in mcplink's own file, where it is another one now";
+                        out.push_str(&paragraph(text, app.style().room()));
+                    }
+                    for remark in &row.said {
+                        out.push_str(&paragraph(&told(remark, args.dry_run), app.style().room()));
+                    }
                     app.output.out(&out);
                 }
                 rows.push(row);
@@ -111,6 +127,21 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
     }
 }
 
+impl UndoRow {
+    fn leaves_out(&mut self, said: Vec<BridgeRemark>) {
+        self.left_out = said.iter().map(|remark| remark.field.clone()).collect();
+        self.said = said;
+    }
+}
+
+/// What was said to the bridge is shown, so that who wants it says it to the server.
+fn told(remark: &BridgeRemark, dry_run: bool) -> String {
+    let words: Vec<_> = remark.words.iter().map(|word| mcp_text::shell_word(word)).collect();
+    let verb = if dry_run { "would go" } else { "went" };
+    let field = shown::line(&remark.field);
+    format!("  {verb} with the bridge, to which it was said: {field} {}", shown::line(&words.join(" ")))
+}
+
 impl WrapContext<'_> {
     /// Where an entry was put; none where it is of another folder than this one.
     fn target_of(&self, kept: &KeptNames) -> Option<HostTarget> {
@@ -130,29 +161,44 @@ impl WrapContext<'_> {
             name: name.to_owned(),
             file: file.display().to_string(),
             removed: false,
+            left_out: Vec::new(),
+            said: Vec::new(),
+            is_kept: false,
             was_gone: false,
+        };
+        let said = |text: &str| {
+            kept.as_ref().map(|kept| target.said_to_bridge(text, name, &kept.through)).unwrap_or_default()
         };
         if dry_run {
             let text = self.text(&target.place)?;
             let after = self.editor.unwrapped(&target, name, &text).map_err(failed)?;
             row.was_gone = after == text && self.theirs(&target, name)?.is_none();
+            row.leaves_out(said(&text));
             return Ok(row);
         }
         let edited = self.editor.unwrap(&target, name).map_err(failed)?;
         row.was_gone = edited.before() == edited.after() && self.theirs(&target, name)?.is_none();
+        row.leaves_out(said(edited.before()));
         let project = kept.as_ref().and_then(|kept| kept.through.project()).map(str::to_owned);
         let still =
             self.editor.wrap_record().map_err(ChangeFailure::File)?.leads_to(name, project.as_deref());
         if kept.is_some_and(|kept| kept.moved) && !still {
-            row.removed = self.take_out(&target, &self.own_of(project.is_some()), name)?;
+            let own = self.own_of(project.is_some());
+            row.removed = self.take_out(&target, &own, name)?;
+            row.is_kept = !row.removed && self.ours(&own, name)?.is_some();
         }
         Ok(row)
     }
 
+    /// What our own file has of it at `place`.
+    fn ours(&self, place: &EntryPlace, name: &str) -> Result<Option<Value>, CliError> {
+        let own = self.text(place)?;
+        Ok(mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten())
+    }
+
     /// Takes the server out of our own file that was put there for the host, unless a person changed it since.
     fn take_out(&self, target: &HostTarget, place: &EntryPlace, name: &str) -> Result<bool, CliError> {
-        let own = self.text(place)?;
-        let ours = mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten();
+        let ours = self.ours(place, name)?;
         if ours.is_none() || ours != self.theirs(target, name)? {
             return Ok(false);
         }

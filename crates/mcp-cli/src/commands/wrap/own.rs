@@ -1,0 +1,55 @@
+//! The server of a wrapped entry in our own file: put there before the host's file is changed, and out again where that fails.
+
+use mcp_config::{EntryPlace, FileEdit, WrapError, WrapFailure};
+
+use super::{EntryMove, WrapContext, WrapPlan, refused};
+use crate::commands::change::ChangeFailure;
+use crate::error::CliError;
+use crate::view::shown;
+
+impl WrapContext<'_> {
+    /// Does what is planned for one entry.
+    pub(super) fn put(&self, one: &WrapPlan) -> Result<(), CliError> {
+        let stored = match &one.moves {
+            Some(moves) => Some(self.store(&one.name, &one.own, moves)?),
+            None => None,
+        };
+        let Err(why) = self.editor.wrap(&one.target, &one.name, &one.through, stored.is_some()) else {
+            return Ok(());
+        };
+        // What a person is to paste has to lead somewhere.
+        let is_pasted = matches!(why, WrapFailure::Refused(WrapError::NotEdited(_)));
+        if let Some(stored) = stored.filter(|_| !is_pasted) {
+            self.withdraw(&one.name, &one.own, &stored)?;
+        }
+        Err(refused(self, &one.target, &one.name, Some(&one.through), true, why))
+    }
+
+    fn store(&self, name: &str, place: &EntryPlace, moves: &EntryMove) -> Result<FileEdit, CliError> {
+        let stored = self.editor.edit::<ChangeFailure>(place, |text| {
+            let refused = |error| ChangeFailure::File(place.refused(error));
+            let new = match moves {
+                EntryMove::Imported(one) => one.apply(place, text).map_err(refused)?,
+                EntryMove::AsItIs(value) => {
+                    let path = place.path(text, name);
+                    let set = mcp_config::edit::Change::Set(value.clone());
+                    Some(mcp_config::edit::apply(text, &path, &set).map_err(refused)?)
+                }
+            };
+            new.ok_or_else(|| {
+                let message = format!("{} was changed meanwhile", shown::name(name));
+                ChangeFailure::Refused(CliError::usage("file-busy", message).next("try again"))
+            })
+        })?;
+        Ok(stored)
+    }
+
+    /// The host does not need it there; a file that was not there before is left as one without servers.
+    fn withdraw(&self, name: &str, place: &EntryPlace, stored: &FileEdit) -> Result<(), CliError> {
+        self.editor.edit::<ChangeFailure>(place, |text| match text == stored.after() && !stored.is_new {
+            true => Ok(stored.before().to_owned()),
+            false => place.without(text, name).map_err(|error| ChangeFailure::File(place.refused(error))),
+        })?;
+        Ok(())
+    }
+}
