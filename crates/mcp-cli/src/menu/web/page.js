@@ -32,10 +32,19 @@
     const key = focus && focus.dataset.key;
     const caret = focus && "selectionStart" in focus ? [focus.selectionStart, focus.selectionEnd] : null;
     // What is being typed is newer than what comes.
+    const read = new Map([...parent.querySelectorAll("pre")].map((lines) => [
+      lines.dataset.key,
+      { top: lines.scrollTop, isAtEnd: lines.scrollHeight - lines.clientHeight - lines.scrollTop < 2 },
+    ]));
     const typed = new Map([...parent.querySelectorAll(FIELDS)].map((field) => [field.dataset.key, field.value]));
     parent.replaceChildren(...make());
     for (const field of parent.querySelectorAll(FIELDS)) {
       if (typed.has(field.dataset.key)) field.value = typed.get(field.dataset.key);
+    }
+    for (const lines of parent.querySelectorAll("pre")) {
+      const before = read.get(lines.dataset.key) ?? { top: 0, isAtEnd: true };
+      // The end of what a command says is what it comes to. Who reads elsewhere goes on there.
+      lines.scrollTop = lines.dataset.end && before.isAtEnd ? lines.scrollHeight : before.top;
     }
     const next = wanted && parent.querySelector(wanted);
     if (next) {
@@ -139,7 +148,7 @@
     const actions = server.actions.map((own) =>
       h("div", {},
         own.runs
-          ? h("button", { type: "button", class: "act", "data-key": `act ${own.key}`, disabled: !isLive, click: () => act({ act: "key", server: server.id, key: own.key }, OPENS.includes(own.label) ? `[data-key="${own.label}"]` : null) }, own.label)
+          ? h("button", { type: "button", class: "act", "data-key": `act ${own.key}`, disabled: !isLive, click: () => press(server, own) }, own.label)
           : h("span", { class: "by-hand" }, own.label),
         h("code", {}, own.command)),
     );
@@ -156,6 +165,14 @@
     ].filter((child) => child !== null);
   }
 
+  // The button that began what is shown: it gets the focus back.
+  let began = null;
+
+  function press(server, own) {
+    began = `[data-key="act ${CSS.escape(own.key)}"]`;
+    act({ act: "key", server: server.id, key: own.key }, OPENS.includes(own.label) ? `[data-key="${own.label}"]` : null);
+  }
+
   // Deeds that open what is to be read or chosen from: it gets the focus.
   const OPENS = ["tools", "approve", "approve tools", "trust folder"];
 
@@ -165,7 +182,7 @@
     if (state.stage === "running") body.push(h("p", {}, "running…"));
     if (state.stage === "ended" || state.stage === "log") {
       const lines = state.lines.join("\n") || (state.stage === "log" ? "No session has written anything yet." : "It said nothing.");
-      body.push(h("pre", { tabindex: "0", "data-key": "lines", "aria-label": "what it says" }, lines));
+      body.push(h("pre", { tabindex: "0", "data-key": "lines", "data-end": "1", "aria-label": "what it says" }, lines));
     } else if (state.stage === "offers") {
       const about = state.command.includes(" approve-tools ") ? "approve tools" : state.command.includes(" trust") ? "trust folder" : "approve";
       const isOfTools = about === "approve tools";
@@ -198,7 +215,7 @@
       );
     }
     return h("section", { class: state.isError ? "error" : "", role: "status" },
-      h("div", { class: "top" }, h("code", {}, state.command), h("button", { type: "button", class: "quiet", "data-key": "close", click: () => act({ act: "close" }) }, close)),
+      h("div", { class: "top" }, h("code", {}, state.command), h("button", { type: "button", class: "quiet", "data-key": "close", click: () => act({ act: "close" }, began) }, close)),
       ...body);
   }
 
