@@ -10,6 +10,7 @@ use crate::error::CliError;
 use crate::problems::{correct, problem_text};
 use crate::two_names;
 use crate::view::row::{PointerRow, ProblemRow};
+use crate::view::shown;
 
 /// The configuration as it is now.
 #[derive(Debug)]
@@ -17,6 +18,12 @@ pub(crate) struct LoadedConfig {
     pub(crate) config: Config,
     pub(crate) scope: Option<Scope>,
     pub(crate) addresses: Arc<[Address]>,
+}
+
+/// The entry in force that has the address `url`.
+pub(crate) fn with_address<'c>(config: &'c Config, url: &str) -> Option<&'c ServerEntry> {
+    let meant = url::Url::parse(url).ok()?;
+    config.entries.iter().find(|entry| entry.remote().is_some_and(|remote| *remote.url.expose() == meant))
 }
 
 impl LoadedConfig {
@@ -111,9 +118,13 @@ impl LoadedConfig {
             return Some(CliError::usage("policy", message).why(why).next("mcplink list"));
         }
         if Address::is_one(name) {
-            let message = "a URL is no entry of the configuration";
+            let error = CliError::usage("unknown-server", "a URL is no entry of the configuration");
+            if let Some(entry) = with_address(&self.config, name) {
+                let error = error.why(format!("{} is the one with that address", shown::name(&entry.name)));
+                return Some(error.next(format!("mcplink get {}", mcp_text::shell_word(&entry.name))));
+            }
             let shown = mcp_text::shell_word(&mcp_config::display_url(name));
-            return Some(CliError::usage("unknown-server", message).next(format!("mcplink add {shown}")));
+            return Some(error.next(format!("mcplink add {shown}")));
         }
         let url = Address::with_scheme(name).filter(|_| self.config.nearest(name).is_none())?;
         let message = format!("no server is named {}", mcp_text::shell_word(&mcp_config::display_url(name)));

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use mcp_config::edit::Value;
 use mcp_config::{
     BridgeCommand, Candidate, CandidateState, Config, Editor, EntryPlace, Host, HostListing, HostTarget,
     ImportPlan, Problem, Request, Scope, WrapError, WrapFailure, WrapRecord,
@@ -30,6 +29,7 @@ mod undo;
 mod zip;
 
 use check::CheckReport;
+use own::EntryMove;
 use screen::{agreed, differences, ending, wrote};
 pub(super) use undo::undo;
 
@@ -87,12 +87,6 @@ struct WrapPlan {
     moves: Option<EntryMove>,
     /// Where it is put there.
     own: EntryPlace,
-}
-
-enum EntryMove {
-    Imported(Box<Candidate>),
-    /// An entry in our words.
-    AsItIs(Value),
 }
 
 impl<'a> WrapContext<'a> {
@@ -284,6 +278,14 @@ impl<'a> WrapContext<'a> {
         let (own, of_projects) = self.all();
         let names = own.iter().chain(&of_projects).map(String::as_str);
         let names = names.chain(self.config.entries.iter().map(|entry| &*entry.name));
+        if mcp_config::Address::is_one(name) {
+            let next = match crate::loaded::with_address(&self.config, name) {
+                Some(entry) => format!("wrap {} {}", self.host.name, mcp_text::shell_word(&entry.name)),
+                None => format!("add {}", mcp_text::shell_word(&mcp_config::display_url(name))),
+            };
+            return CliError::usage("unknown-server", "a host starts a bridge to a name, and this is a URL")
+                .next(format!("mcplink {next}"));
+        }
         let message = format!("neither {} nor mcplink has a server named {name:?}", self.host.title);
         let error = CliError::usage("unknown-server", message);
         match mcp_config::nearest(name, names) {

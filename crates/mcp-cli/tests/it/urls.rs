@@ -225,3 +225,18 @@ fn an_administrators_exclusive_file_bars_urls_and_says_so() {
         "{messages:?}"
     );
 }
+
+/// Who gives a URL to a command that changes an entry means the one that has it, or wants one.
+#[test]
+fn fh_h5_a_url_where_only_a_name_can_be_leads_to_the_name() {
+    let setting = Setting::of("wiki", json!({ "type": "http", "url": "https://w.example/mcp" }));
+    for (line, words) in [
+        (&["disable", "https://w.example/mcp"][..], "next: mcplink get wiki"),
+        (&["remove", "https://w.example/other"], "next: mcplink add https://w.example/other"),
+        (&["wrap", "cursor", "https://w.example/mcp"], "next: mcplink wrap cursor wiki"),
+        (&["wrap", "cursor", "https://w.example/other"], "next: mcplink add https://w.example/other"),
+    ] {
+        let refused = setting.run(line, 2);
+        assert!(refused.stderr.contains(words), "{line:?}: {refused}");
+    }
+}

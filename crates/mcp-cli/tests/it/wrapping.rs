@@ -560,14 +560,14 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
             (
                 format!("[{bridge}]"),
                 format!(
-                    "[{bridge}, \"-H\", \"X-Team: red\", \"--token\", \"hunter2-canary\"], \"env\": {{\"DEBUG\": \"canary\"}}, \
+                    "[{bridge}, \"-H\", \"X-Team: red\", \"--token\", \"hunter2-canary\"], \"cwd\": \"/tmp\", \
                      \"disabledTools\": [\"rm\"], \"newInTheHost\": {{\"x\": [1]}}"
                 ),
             ),
             format!(
                 "{{\"mcpServers\": {{\"a\": {{{url}, \"disabledTools\": [\"rm\"], \"newInTheHost\": {{\"x\": [1]}}}}}}}}\n"
             ),
-            &["args -H ", "--token", "env DEBUG="][..],
+            &["args -H ", "--token", "cwd /tmp"][..],
         ),
         (
             ".config/opencode/opencode.json",
@@ -608,14 +608,22 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
         let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
         let wrapped = fs::read_to_string(&path).unwrap();
         assert!(wrapped.contains(&from), "{host}: {wrapped}");
-        fs::write(&path, wrapped.replacen(&from, &to, 1)).unwrap();
+        let mut edited = wrapped.replacen(&from, &to, 1);
+        // A home of tests is not where it usually is, so that the entry has variables of ours as well.
+        let said = [("\"env\": {", "\"DEBUG\": \"canary\","), ("\"environment\": {", "\"DEBUG\": \"canary\","), ("env = { ", "DEBUG = \"canary\", ")];
+        for (before, more) in said {
+            edited = edited.replacen(before, &format!("{before}{more}"), 1);
+        }
+        assert!(edited.contains("DEBUG"), "{host}: {wrapped}");
+        fs::write(&path, edited).unwrap();
         let dry = setting.run(&["unwrap", host, "a", "--dry-run"], 0);
         let report = setting.run(&["unwrap", host, "a"], 0);
         assert_eq!(fs::read_to_string(&path).unwrap(), kept, "{host}: {report}");
-        for words in told {
+        for words in told.iter().chain(&["env DEBUG=[redacted]\n"]) {
             assert!(report.stdout.contains(words) && dry.stdout.contains(words), "{host} {words}: {report}");
         }
-        assert_eq!(report.stdout.contains("to which it was said"), !told.is_empty(), "{host}: {report}");
+        let remarks = report.stdout.matches("to which it was said").count();
+        assert!((1..=3).contains(&remarks), "{host}: {report}");
         assert!(!format!("{report}{dry}").contains("canary"), "{host}: {report}");
         assert_eq!(own(&setting)["mcpServers"], json!({}), "{host}: {report}");
     }

@@ -172,7 +172,7 @@ fn as_ours(name: &str, value: &Written, context: Context<'_>) -> (Terms, Vec<Pro
     (entries.first().map(|entry| entry.terms().clone()).unwrap_or_default(), problems)
 }
 
-/// What would be left aside in our file is not written there: it would be wrong from its first day on. A switch that is no
+/// What would be left aside in our file, as a number that is no whole one, is not written there: it would be wrong from its first day on. A switch that is no
 /// switch keeps the server off, and becomes one.
 fn leave_out(value: &mut Written, name: &str, said: &[Problem]) {
     let Written::Object(members) = value else { return };
@@ -189,7 +189,7 @@ fn leave_out(value: &mut Written, name: &str, said: &[Problem]) {
                 }
         })
     };
-    members.retain(|(key, _)| !is_left_aside(key));
+    members.retain(|(key, value)| *value != Written::Null && !is_left_aside(key));
     for (key, value) in members {
         let off = match &**key {
             "disabled" => true,

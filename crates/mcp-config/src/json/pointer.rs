@@ -79,9 +79,21 @@ fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
+/// The most steps that are told to people: what is deeper is no entry of anybody, and begins and ends like what is told.
+const MOST_STEPS: usize = 16;
+
 fn dotted<'a>(steps: impl IntoIterator<Item = ShownStep<'a>>) -> String {
     let mut text = String::new();
-    for step in steps {
+    let steps: Vec<ShownStep<'a>> = steps.into_iter().collect();
+    let left_out = match steps.len() {
+        count if count > MOST_STEPS => MOST_STEPS / 2..count - MOST_STEPS / 2,
+        _ => 0..0,
+    };
+    for (number, step) in steps.into_iter().enumerate() {
+        if left_out.contains(&number) {
+            text.push_str(if number == left_out.start { "…" } else { "" });
+            continue;
+        }
         match step {
             ShownStep::Index(index) => text.push_str(&format!("[{index}]")),
             ShownStep::Key(key) if is_plain(&key) => {
@@ -126,6 +138,9 @@ mod tests {
         assert_eq!(Pointer::of(&["a\u{1b}[2J"]).dotted(), "[\"a\\u{1b}[2J\"]");
         assert_eq!(Pointer::default().to_string(), "");
         assert_eq!(path.both(), (path.to_string(), path.dotted()));
+        let deep = (0..100).fold(Pointer::of(&["x"]), |path, number| path.index(number));
+        assert_eq!(deep.dotted(), "x[0][1][2][3][4][5][6]…[92][93][94][95][96][97][98][99]");
+        assert_eq!(deep.to_string().matches('/').count(), 101, "a program gets all of it");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::BridgeCommand;
+use crate::edit::Value as Entry;
 use crate::{EntryPlace, Scope};
 
 const FILE: &str = "wrapped.json";
@@ -39,6 +40,21 @@ pub struct WrappedEntry {
     /// Its server was put into our own file for it: where that has the servers of the project that the bridge is told, or
     /// else at its top.
     pub moved: bool,
+    /// The digest of what was put there.
+    put: Option<String>,
+}
+
+impl WrappedEntry {
+    /// An entry that was not kept before. `moved` is the server that was put into our own file for it.
+    pub(super) fn new(original: Option<String>, through: BridgeCommand, moved: Option<&Entry>) -> Self {
+        let put = moved.map(|entry| sha256(&entry.to_json()));
+        Self { original, through, moved: moved.is_some(), put }
+    }
+
+    /// Whether `ours` is what was put into our own file, where that was kept.
+    pub fn is_as_put(&self, ours: &Entry) -> Option<bool> {
+        self.put.as_ref().map(|put| *put == sha256(&ours.to_json()))
+    }
 }
 
 /// The entries that are kept of one file, or of one project in it.
@@ -186,8 +202,9 @@ impl WrapRecord {
         };
         // What was there before counts: an entry that is put there again is no original.
         let before = of_place["entries"].get(name);
-        let before = before.map(|known| (known["original"].clone(), known["moved"] == true));
-        let (original, was_moved) = before.unwrap_or_else(|| (json!(kept.original), false));
+        let before =
+            before.map(|known| (known["original"].clone(), known["moved"] == true, known["put"].clone()));
+        let (original, was_moved, put) = before.unwrap_or_else(|| (json!(kept.original), false, Value::Null));
         let env = kept.through.env.iter().map(|(name, value)| (name.clone(), json!(value)));
         of_place["entries"][name] = json!({
             "program": kept.through.program,
@@ -195,6 +212,7 @@ impl WrapRecord {
             "env": env.collect::<Map<_, _>>(),
             "original": original,
             "moved": kept.moved || was_moved,
+            "put": kept.put.as_ref().map_or(put, |put| json!(put)),
         });
     }
 
@@ -234,7 +252,12 @@ fn kept(entry: &Value) -> Option<WrappedEntry> {
     let env = entry["env"].as_object().into_iter().flatten();
     let env = env.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
     let through = BridgeCommand { program: text("program")?, args: args.collect(), env: env.collect() };
-    Some(WrappedEntry { original: text("original"), through, moved: entry["moved"] == true })
+    Some(WrappedEntry {
+        original: text("original"),
+        through,
+        moved: entry["moved"] == true,
+        put: text("put"),
+    })
 }
 
 /// Takes an entry out; whether it was the last.

@@ -46,7 +46,7 @@ impl Editor {
         record_in(&place, read.before())
     }
 
-    /// Puts the entry `name` through this program. `moved` says that its server was put into our own file for it.
+    /// Puts the entry `name` through this program. `moved` is its server, where that was put into our own file for it.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Editor {
         target: &HostTarget,
         name: &str,
         through: &BridgeCommand,
-        moved: bool,
+        moved: Option<&Value>,
     ) -> Result<FileEdit, WrapFailure> {
         let file = &target.place.file;
         self.edit::<WrapFailure>(&target.place, |text| {
@@ -67,7 +67,7 @@ impl Editor {
             if self.wrap_record()?.is_first(file) {
                 self.back_up(target, text)?;
             }
-            let kept = WrappedEntry { original: wrapped.original, through: through.clone(), moved };
+            let kept = WrappedEntry::new(wrapped.original, through.clone(), moved);
             self.record(|record| {
                 record.keep(target.host.name, &target.place, name, &kept, (text, &wrapped.text))
             })?;

@@ -67,7 +67,15 @@ fn misplaced_command(args: &AddArgs) -> Option<CliError> {
     // What may be a secret is not repeated.
     let is_plain = |word: &&str| !mcp_text::looks_like_token(word) && !mcp_text::is_credential_name(word);
     let command = match line.iter().all(is_plain) {
-        true => line.iter().map(|word| mcp_text::shell_word(word)).collect::<Vec<_>>().join(" "),
+        true => {
+            let is_option = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            // Behind `--` an option is a word like others, in every shell.
+            let written = |word: &&str| match is_option(word) {
+                true => (*word).to_owned(),
+                false => mcp_text::shell_word(word),
+            };
+            line.iter().map(written).collect::<Vec<_>>().join(" ")
+        }
         false => "COMMAND".to_owned(),
     };
     let next = format!("mcplink add {} -- {command}", mcp_text::shell_word(name));

@@ -1,28 +1,49 @@
 //! The server of a wrapped entry in our own file: put there before the host's file is changed, and out again where that fails.
 
-use mcp_config::{EntryPlace, FileEdit, WrapError, WrapFailure};
+use mcp_config::edit::Value;
+use mcp_config::{Candidate, EntryPlace, FileEdit, WrapError, WrapFailure};
 
-use super::{EntryMove, WrapContext, WrapPlan, refused};
+use super::{WrapContext, WrapPlan, refused};
 use crate::commands::change::ChangeFailure;
 use crate::error::CliError;
 use crate::view::shown;
 
+/// A server as it is put there.
+pub(super) enum EntryMove {
+    Imported(Box<Candidate>),
+    /// An entry in our words.
+    AsItIs(Value),
+}
+
+impl EntryMove {
+    fn value(&self) -> &Value {
+        match self {
+            Self::Imported(one) => &one.value,
+            Self::AsItIs(value) => value,
+        }
+    }
+}
+
 impl WrapContext<'_> {
     /// Does what is planned for one entry.
     pub(super) fn put(&self, one: &WrapPlan) -> Result<(), CliError> {
+        let refused = |why| refused(self, &one.target, &one.name, Some(&one.through), true, why);
+        let text = self.text(&one.target.place)?;
+        if let Err(why @ WrapError::Name(_)) = one.target.wrapped(&text, &one.name, &one.through) {
+            return Err(refused(WrapFailure::Refused(why)));
+        }
         let stored = match &one.moves {
             Some(moves) => Some(self.store(&one.name, &one.own, moves)?),
             None => None,
         };
-        let Err(why) = self.editor.wrap(&one.target, &one.name, &one.through, stored.is_some()) else {
-            return Ok(());
-        };
+        let moved = one.moves.as_ref().map(EntryMove::value);
+        let Err(why) = self.editor.wrap(&one.target, &one.name, &one.through, moved) else { return Ok(()) };
         // What a person is to paste has to lead somewhere.
         let is_pasted = matches!(why, WrapFailure::Refused(WrapError::NotEdited(_)));
         if let Some(stored) = stored.filter(|_| !is_pasted) {
             self.withdraw(&one.name, &one.own, &stored)?;
         }
-        Err(refused(self, &one.target, &one.name, Some(&one.through), true, why))
+        Err(refused(why))
     }
 
     fn store(&self, name: &str, place: &EntryPlace, moves: &EntryMove) -> Result<FileEdit, CliError> {

@@ -1,7 +1,7 @@
 //! `mcplink unwrap`: what stood in a host's file, put back.
 
 use mcp_config::edit::Value;
-use mcp_config::{BridgeRemark, EntryPlace, HostTarget, KeptNames};
+use mcp_config::{BridgeRemark, EntryPlace, HostTarget, KeptNames, WrappedEntry};
 use serde::Serialize;
 
 use super::{WrapContext, refused};
@@ -136,7 +136,11 @@ impl UndoRow {
 
 /// What was said to the bridge is shown, so that who wants it says it to the server.
 fn told(remark: &BridgeRemark, dry_run: bool) -> String {
-    let words: Vec<_> = remark.words.iter().map(|word| mcp_text::shell_word(word)).collect();
+    let quoted = |word: &String| match word.is_empty() || word.contains(char::is_whitespace) {
+        true => format!("{word:?}"),
+        false => word.clone(),
+    };
+    let words: Vec<_> = remark.words.iter().map(quoted).collect();
     let verb = if dry_run { "would go" } else { "went" };
     let field = shown::line(&remark.field);
     format!("  {verb} with the bridge, to which it was said: {field} {}", shown::line(&words.join(" ")))
@@ -182,9 +186,9 @@ impl WrapContext<'_> {
         let project = kept.as_ref().and_then(|kept| kept.through.project()).map(str::to_owned);
         let still =
             self.editor.wrap_record().map_err(ChangeFailure::File)?.leads_to(name, project.as_deref());
-        if kept.is_some_and(|kept| kept.moved) && !still {
+        if let Some(kept) = kept.filter(|kept| kept.moved && !still) {
             let own = self.own_of(project.is_some());
-            row.removed = self.take_out(&target, &own, name)?;
+            row.removed = self.take_out(&target, &own, name, &kept)?;
             row.is_kept = !row.removed && self.ours(&own, name)?.is_some();
         }
         Ok(row)
@@ -197,9 +201,19 @@ impl WrapContext<'_> {
     }
 
     /// Takes the server out of our own file that was put there for the host, unless a person changed it since.
-    fn take_out(&self, target: &HostTarget, place: &EntryPlace, name: &str) -> Result<bool, CliError> {
-        let ours = self.ours(place, name)?;
-        if ours.is_none() || ours != self.theirs(target, name)? {
+    fn take_out(
+        &self,
+        target: &HostTarget,
+        place: &EntryPlace,
+        name: &str,
+        kept: &WrappedEntry,
+    ) -> Result<bool, CliError> {
+        let Some(ours) = self.ours(place, name)? else { return Ok(false) };
+        let is_as_put = match kept.is_as_put(&ours) {
+            Some(is_as_put) => is_as_put,
+            None => self.theirs(target, name)? == Some(ours),
+        };
+        if !is_as_put {
             return Ok(false);
         }
         self.editor.edit::<ChangeFailure>(place, |text| {
