@@ -38,10 +38,7 @@ impl ChildCommand {
 
     /// The editor of the person at this place.
     pub(super) fn of_editor(app: &App, file: &str, line: Option<usize>) -> Result<Self, String> {
-        // An editor would begin a new one, which says something else than what was there.
-        if !Path::new(file).exists() {
-            return Err(format!("{file} is not there any more"));
-        }
+        is_there(file)?;
         let place = line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"));
         let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| app.environment.text(name));
         let Some(editor) = editor.filter(|editor| !editor.trim().is_empty()) else {
@@ -87,6 +84,11 @@ impl ChildCommand {
     }
 }
 
+/// An editor would begin a new file, which says something else than what was there.
+fn is_there(file: &str) -> Result<(), String> {
+    if Path::new(file).exists() { Ok(()) } else { Err(format!("{file} is not there any more")) }
+}
+
 /// The first bytes of a stream; the rest is read and dropped, so that the writer does not wait.
 async fn first(stream: Option<impl AsyncRead + Unpin>, most: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -115,6 +117,12 @@ pub(super) async fn end(mut child: Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_gone_is_not_begun_again() {
+        assert_eq!(is_there("/"), Ok(()));
+        assert_eq!(is_there("/nowhere/mcp.json").unwrap_err(), "/nowhere/mcp.json is not there any more");
+    }
 
     #[test]
     fn an_editor_gets_the_line_where_it_knows_one() {

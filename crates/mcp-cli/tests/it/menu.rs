@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
+use serde_json::json;
 
 use crate::setting::{Setting, http, with_helper};
 
@@ -124,6 +125,27 @@ fn a_person_looks_finds_the_cause_acts_and_gets_the_terminal_back() {
     let tty = |name: &str| std::fs::read_to_string(setting.home.home().join(name)).unwrap_or_default();
     tmux.until("the settings of the terminal", |_| !tty("after").is_empty());
     assert_eq!(tty("before"), tty("after"), "echo and all the rest");
+}
+
+/// No key is offered for what cannot be done, and what an editor says of its failure is not drawn over.
+#[test]
+fn a_helper_that_may_not_run_has_no_key_and_an_editor_that_fails_is_read() {
+    let up = FakeMcpServer::start().unwrap();
+    let helper = FakeHelper::new().unwrap();
+    helper.prints_bearer("t");
+    let setting = Setting::of("bad", json!({ "type": "http" }));
+    let shared = json!({ "mcpServers": { "shared": with_helper(&up, &helper) } });
+    setting.home.write_project(".mcp.json", shared.to_string()).unwrap();
+    let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+    let Some(tmux) = Tmux::start(&setting, &format!("EDITOR=false {program} menu")) else { return };
+    let screen = tmux.until("what waits", |screen| screen.contains("> … shared") && screen.contains("✘ bad"));
+    assert!(screen.contains("a approve") && !screen.contains("run helper"), "{screen}");
+    tmux.press("Down");
+    tmux.shows("e edit file");
+    tmux.press("e");
+    let screen = tmux.shows("Enter: back to the menu");
+    assert!(screen.contains("$ false "), "{screen}");
+    assert_eq!(helper.runs(), 0);
 }
 
 #[test]

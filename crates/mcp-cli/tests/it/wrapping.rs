@@ -584,8 +584,7 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
             (
                 format!("[{bridge}]\n"),
                 format!(
-                    "[{bridge}, \"--shared\"]\ncwd = \"/tmp\" # mine\nnew_word = 1.5 # theirs\n\n\
-                     [mcp_servers.a.tools.search]\napproval_mode = \"approve\"\n"
+                    "[{bridge}, \"--shared\"]\ncwd = \"/tmp\" # mine\nnew_word = 1.5 # theirs\n"
                 ),
             ),
             "\u{feff}[mcp_servers.a]\nurl = \"https://a.example/mcp\"\nnew_word = 1.5 # theirs\n\n\
@@ -615,6 +614,8 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
             edited = edited.replacen(before, &format!("{before}{more}"), 1);
         }
         assert!(edited.contains("DEBUG"), "{host}: {wrapped}");
+        let table = "\n[mcp_servers.a.tools.search]\napproval_mode = \"approve\"\n";
+        edited = edited.replacen("\n[other]", &format!("{table}\n[other]"), 1);
         fs::write(&path, edited).unwrap();
         let dry = setting.run(&["unwrap", host, "a", "--dry-run"], 0);
         let report = setting.run(&["unwrap", host, "a"], 0);

@@ -128,8 +128,10 @@ impl HostListing {
             let value = node.as_object().and_then(|object| object.get(&entry.name));
             let value = value.map_or(Written::Null, written);
             let mut value = anchored(value, &entry, reading.document.folder.as_deref());
-            let (terms, said) = as_ours(&entry.name, &value, context);
-            leave_out(&mut value, &entry.name, &said);
+            let (mut terms, said) = as_ours(&entry.name, &value, context);
+            if leave_out(&mut value, &entry.name, &said) {
+                terms = as_ours(&entry.name, &value, context).0;
+            }
             let own = |problem: &&Problem| problem.server.as_deref() == Some(&*entry.name);
             let own_problems = problems.iter().filter(own).cloned().collect();
             let inputs = reading.inputs.iter().filter(|input| refers(&value, &input.variable));
@@ -174,8 +176,11 @@ fn as_ours(name: &str, value: &Written, context: Context<'_>) -> (Terms, Vec<Pro
 
 /// What would be left aside in our file, as a number that is no whole one, is not written there: it would be wrong from its first day on. A switch that is no
 /// switch keeps the server off, and becomes one.
-fn leave_out(value: &mut Written, name: &str, said: &[Problem]) {
-    let Written::Object(members) = value else { return };
+///
+/// Whether anything was different for that.
+fn leave_out(value: &mut Written, name: &str, said: &[Problem]) -> bool {
+    let before = value.clone();
+    let Written::Object(members) = &mut *value else { return false };
     let is_left_aside = |key: &str| {
         let at = Pointer::of(&["mcpServers", name, key]).to_string();
         said.iter().any(|problem| {
@@ -200,6 +205,7 @@ fn leave_out(value: &mut Written, name: &str, said: &[Problem]) {
             *value = Written::Bool(off);
         }
     }
+    *value != before
 }
 
 fn refers(value: &Written, variable: &str) -> bool {

@@ -186,7 +186,8 @@ impl WrapContext<'_> {
         let project = kept.as_ref().and_then(|kept| kept.through.project()).map(str::to_owned);
         let still =
             self.editor.wrap_record().map_err(ChangeFailure::File)?.leads_to(name, project.as_deref());
-        if let Some(kept) = kept.filter(|kept| kept.moved && !still) {
+        // Who took the entry out of the host's file may want the server all the same.
+        if let Some(kept) = kept.filter(|kept| kept.moved && !still && !row.was_gone) {
             let own = self.own_of(project.is_some());
             row.removed = self.take_out(&target, &own, name, &kept)?;
             row.is_kept = !row.removed && self.ours(&own, name)?.is_some();
