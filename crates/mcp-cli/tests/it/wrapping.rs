@@ -597,7 +597,7 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
             "codex",
             "[mcp_servers]\na = { url = \"https://a.example/mcp\" } # a\n".to_owned(),
             (format!("[{bridge}]"), format!("[{bridge}], tools = {{ search = {{ approval_mode = \"approve\" }} }}")),
-            "[mcp_servers]\na = { url = \"https://a.example/mcp\", tools = { search = { approval_mode = \"approve\" } } } # a\n"
+            "[mcp_servers]\na = { url = \"https://a.example/mcp\" , tools = { search = { approval_mode = \"approve\" } } } # a\n"
                 .to_owned(),
             &[],
         ),
