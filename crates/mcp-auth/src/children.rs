@@ -1,4 +1,4 @@
-//! What a child process finds in its environment: one pure function of the environment and of who the child is.
+//! What a child process finds in its environment: one pure function of the environment and of the kind of child.
 //!
 //! | child | gets | does not get |
 //! |---|---|---|

@@ -81,7 +81,7 @@ impl Service {
         (self.refusal["at"] == at).then(|| answer(status, &self.refusal))
     }
 
-    /// The answer to a request: each has to come from who it says, and to name the client.
+    /// The answer to a request: each has to come from the party that it names, and to name the client.
     fn reply(&self, request: &Request<Bytes>) -> Response<Bytes> {
         assert!(request.headers().contains_key("user-agent"), "{}", request.uri());
         let uri = request.uri().to_string();

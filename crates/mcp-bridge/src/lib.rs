@@ -121,7 +121,7 @@ pub struct BridgeConfig {
     pub max_line_bytes: usize,
     /// How many requests of the host may be under way at a time; more are refused at once. 1,000 unless set.
     pub max_requests: usize,
-    /// Counts the tools that the host calls, for who shows the session.
+    /// Counts the tools that the host calls, for programs that show the session.
     pub calls: Arc<AtomicU64>,
     /// The connection is shared with other bridges, and this says where it is, in place of `source`. Not shared unless set.
     pub shared: Option<Arc<dyn SharedUpstream>>,

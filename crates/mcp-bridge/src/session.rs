@@ -77,7 +77,7 @@ pub(crate) async fn run(
             biased;
             () = &mut asked_to_end => break EndReason::Asked,
             _ = &mut writing => break EndReason::HostGone,
-            // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
+            // A host that asks and does not read gets no further questions: its answers must not fill the memory of this process.
             () = core.host.flush(), if core.host.is_behind() => {}
             line = lines.next(), if !core.host.is_behind() => match line {
                 Ok(Some(Line::Whole(line))) => {

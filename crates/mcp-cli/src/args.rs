@@ -170,7 +170,7 @@ pub(crate) enum Command {
     Accounts(AccountsArgs),
     /// Keep, list and forget secrets that entries refer to; values come from stdin or are typed
     Secret(SecretArgs),
-    /// Try the rules of the protocol on a plug-in for credentials, for who writes one
+    /// Check a plug-in for credentials against the rules of its protocol
     AuthPlugin(AuthPluginArgs),
     /// Show which headers a server would get, and from where; values are not shown
     Headers(HeadersArgs),

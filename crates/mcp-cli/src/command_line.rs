@@ -141,7 +141,7 @@ fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
         Some(near) => problem.why(format!("did you mean {near:?}?")),
         None => problem,
     };
-    // Without a name it is the list of them that a person needs; a bridge is written by who knows it.
+    // Without a name it is the list of them that a person needs; people who write out a bridge know its name.
     let lacks_name = error.kind() == ErrorKind::MissingRequiredArgument
         && matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::Strings(lacking))
             if lacking.first().is_some_and(|first| first == "<NAME|URL>"));

@@ -146,10 +146,10 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
         }
         ReasonCode::Moved => "Write the new address into the entry; `mcplink get NAME` shows its line.",
         ReasonCode::Rejected => {
-            "The message has the status. `mcplink doctor NAME --trace` shows the exchange, for who runs the server."
+            "The message has the status. `mcplink doctor NAME --trace` shows the exchange, to pass on to the people who run the server."
         }
         ReasonCode::Unavailable => {
-            "It is tried again by itself. `mcplink wait NAME` returns when it is back; it is for who runs the server to mend."
+            "It is tried again by itself. `mcplink wait NAME` returns when it is back; only the people who run the server can mend it."
         }
         ReasonCode::RateLimited => {
             "Wait as long as it asks for: `mcplink wait NAME` does, and never asks before that."
@@ -192,7 +192,7 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
             "`mcplink get NAME` names the list and its line; only who owns that file can change it."
         }
         ReasonCode::ToolsUnavailable => {
-            "`mcplink tools NAME` asks again and shows the error; it is for who runs the server to mend."
+            "`mcplink tools NAME` asks again and shows the error; only the people who run the server can mend it."
         }
         ReasonCode::NoTools => {
             "Nothing, if that is right. Some servers show tools only to a sign-in or a scope of their own."

@@ -85,7 +85,7 @@ impl LoadedConfig {
         self.config.entry(name).filter(is_seen)
     }
 
-    /// The server of this name, for who has been told what is wrong with the files.
+    /// The server of this name, where the problems of the files were told already.
     pub(crate) async fn found(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
         match self.entry(name) {
             Some(entry) => Ok(app.host.configured(entry, &self.config).await),

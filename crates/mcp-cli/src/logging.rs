@@ -21,7 +21,7 @@ pub(crate) fn start(verbose: u8, environment: &Environment, mut layers: Layers) 
     };
     if let Some(directives) = directives {
         let log = fmt::layer().with_writer(|| LineWriter(io::stderr())).with_ansi(false);
-        // The names of modules are for who works on this program.
+        // Only developers of this program know the names of modules.
         let log = log.with_target(verbose != 1 || environment.text("RUST_LOG").is_some());
         layers.push(log.with_filter(EnvFilter::new(directives)).boxed());
     }

@@ -81,7 +81,7 @@ pub(crate) fn stranger(path: &Path) -> Option<u32> {
 
 /// What `dir/.git` makes of `dir`, if anything (gitrepository-layout).
 ///
-/// Security: a repository that another account made is none of ours, as for git itself (`safe.directory`): anybody can
+/// Security: a repository that another account made is none of ours, as for git itself (`safe.directory`): any account can
 /// put one above every account that works below `/tmp`, and any account can write a worktree's pointer.
 fn checkout(dir: &Path) -> Option<Checkout> {
     let git = dir.join(".git");

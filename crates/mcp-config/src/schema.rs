@@ -44,7 +44,7 @@ const RESERVED_NAMES: [&str; 5] =
 const MIN_TIMEOUT_MS: u64 = 1_000;
 
 /// The entries of one file that a project brings along. No list that a person can oversee has more, and each costs memory
-/// before anybody has agreed to anything.
+/// before a person has agreed to anything.
 const MAX_PROJECT_ENTRIES: usize = 5_000;
 
 /// What is told of one entry, or of the names of one object; more of it does not help.

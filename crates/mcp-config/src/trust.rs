@@ -187,7 +187,7 @@ impl TrustStore {
     }
 }
 
-/// The version that is written: ours, or the later one of who wrote it.
+/// The version that is written: ours, or the later one that another program wrote.
 fn version(root: &Map<String, Value>) -> u64 {
     root.get("version").and_then(Value::as_u64).unwrap_or(VERSION).max(VERSION)
 }

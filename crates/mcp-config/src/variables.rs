@@ -9,7 +9,7 @@ use crate::{Env, Problem, ProblemCode, Severity};
 const LEAST: u64 = 1000;
 
 /// Where certificates are: variables that are read by the platform's library, by helpers and by local servers. Those that
-/// name a file to be trusted here are judged by who reads it, content and all (`mcp_transport::TrustFile::check`).
+/// name a file to be trusted here are judged where they are read, content and all (`mcp_transport::TrustFile::check`).
 const CERTIFICATES: [&str; 3] = ["SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
 /// What stands between the paths of a list.

@@ -28,7 +28,7 @@ pub struct ProviderRequest<'a> {
     pub entry: &'a ServerEntry,
     /// What it says to the provider, `type` included: [`Extra::read`] makes a type of it.
     pub settings: &'a Extra,
-    /// Whether the entry is the person's own, or that of a folder that the person trusts. What anybody else wrote should not
+    /// Whether the entry is the person's own, or that of a folder that the person trusts. What another person wrote should not
     /// decide about a command that runs, or which of a person's secrets is sent.
     pub is_trusted: bool,
 }

@@ -27,7 +27,7 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env, inherited: &Secrets) -> Se
         }
     }
     if let Some(remote) = entry.remote() {
-        // Where a secret is read may be told, and what is read is hidden by who sends it.
+        // Where a secret is read may be told, and what is read is hidden where it is sent.
         let written = remote.headers.iter().filter(|(_, value)| !refers(value));
         secrets.extend(written.map(|(_, value)| value.expose()));
         secrets.insert_url(remote.url.expose().as_str());

@@ -49,7 +49,7 @@ impl Policy {
     }
 
     /// A file that a person named: as [`surroundings`](Self::surroundings), or a pipe, which a shell's `<( )` hands
-    /// over. Reading may wait for who writes to the pipe.
+    /// over. Reading may wait for the writer of the pipe.
     pub const fn named(limit: u64) -> Self {
         Self { limit, links: Links::Follow, owned: false, pipes: true, secret: false, closed: false }
     }
@@ -184,7 +184,7 @@ pub fn read_within(
     let (path, policy) = (path.to_owned(), *policy);
     std::thread::spawn(move || {
         let file = open(&path, &policy);
-        // Who has stopped waiting wants neither.
+        // A caller that has stopped waiting wants neither.
         let _ = opened.send(());
         let _ = ended.send(file.and_then(|file| read_from(file, &policy)));
     });

@@ -167,7 +167,7 @@ impl Peer {
 pub(crate) async fn serve(core: &Arc<HubCore>, peer: &Arc<Peer>, input: impl AsyncRead + Unpin) {
     let mut lines = LineReader::new(input, core.config.max_line_bytes);
     loop {
-        // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
+        // A bridge that asks and does not read gets no further questions: its answers must not fill the memory of this process.
         if peer.host.is_behind() {
             peer.host.flush().await;
         }

@@ -13,7 +13,7 @@ pub enum Verdict {
         /// Tools that cannot be listed, or none at all.
         flag: Option<ReasonCode>,
     },
-    /// It may work later without anybody doing anything.
+    /// It may work later without a person.
     Transient {
         /// Why, should it not work in the end.
         code: ReasonCode,
@@ -41,7 +41,7 @@ impl Verdict {
         }
     }
 
-    /// Whether another attempt may be made without anybody doing anything first.
+    /// Whether another attempt may be made before a person does anything.
     ///
     /// It covers connecting and discovery only: a tool call that timed out may have run, so no verdict
     /// allows sending one again.

@@ -298,7 +298,7 @@ impl AuthFacts {
 }
 
 impl ChallengeKind {
-    /// What a mere status is a challenge of, for who has no more of the answer than that: 401 in every phase, 403 while connecting.
+    /// What a mere status is a challenge of, where no more of the answer is known: 401 in every phase, 403 while connecting.
     /// In a session a 403 is about the request, unless the wire has seen that it is about the credentials
     /// ([`Outcome::Challenged`]).
     pub fn of_status(status: u16, phase: Phase) -> Option<Self> {

@@ -44,7 +44,7 @@ pub enum NextStep {
         /// What of it.
         part: EntryPart,
     },
-    /// Nothing that the entry says would help: it is for who runs the server, or what stands in front of it.
+    /// Nothing that the entry says would help: only the people who run the server, or what stands in front of it, can mend it.
     AskOperator,
     /// See what its own command for credentials gives, and what is wrong with that.
     LookAtCredentials,
@@ -230,7 +230,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::CredentialsRejected if may_sign_in && !facts.entry.has_static_headers => sign_in(),
         // It ended well, and gave what is none: run again, it gives the same.
         ReasonCode::HelperFailed if by_command(Some(0)) => Some(NextStep::LookAtCredentials),
-        // It is not there, or not to be run (POSIX, exit status for commands): run again, it is no more there.
+        // It is not there, or not to be run (POSIX, exit status for commands): run again, it still is not.
         ReasonCode::HelperFailed if by_command(Some(126)) || by_command(Some(127)) => {
             change(EntryPart::Helper)
         }

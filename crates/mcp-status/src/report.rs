@@ -32,7 +32,7 @@ pub struct Reason<N = NextStep> {
     pub provider: Option<String>,
     /// How many requests decided it, the first included; 0 where nothing was sent.
     pub attempts: u32,
-    /// Whether it may go away without anybody doing anything.
+    /// Whether it may pass without a person.
     pub retryable: bool,
     /// What to do next.
     pub next: Option<N>,

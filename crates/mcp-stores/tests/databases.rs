@@ -146,7 +146,7 @@ async fn is_shared_by_64_machines_that_are_switched_off_at_random(database: &Rea
         assert!(said.iter().all(|token| *token == said[0] && token.starts_with("access-")), "{said:?}");
         assert!(!server.is_revoked(), "a refresh token was spent twice: {server:?}");
         let sent = server.requests() - before;
-        // Who is switched off in the middle of a request leaves it to another machine.
+        // A machine that is switched off in the middle of a request leaves it to another one.
         assert!(sent >= 1 && sent <= 1 + deaths, "{sent} requests for one expiry with {deaths} deaths");
         assert_ne!(said[0], ended);
         ended.clone_from(&said[0]);

@@ -166,7 +166,7 @@ impl FakeMcpServer {
 
     // ---- What it offers --------------------------------------------------------------------------------------
 
-    /// Replaces the tools; says nothing to anybody ([`FakeMcpServer::push_tools_changed`] does).
+    /// Replaces the tools; sends no notification ([`FakeMcpServer::push_tools_changed`] does).
     pub fn set_tools(&self, tools: Vec<Tool>) {
         lock(&self.shared.state).catalogue.tools = tools;
     }

@@ -37,7 +37,7 @@ pub enum ExchangeOutcome {
         status: u16,
         /// Its media type, as written.
         content_type: Option<String>,
-        /// The clock of who answered (`Date`, RFC 9110 section 6.6.1).
+        /// The clock of the answering server (`Date`, RFC 9110 section 6.6.1).
         date: Option<SystemTime>,
         /// The header fields that decide something about it, such as `www-authenticate`, each as a line.
         decides: Vec<String>,

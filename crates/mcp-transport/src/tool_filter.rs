@@ -1,4 +1,4 @@
-//! Which tools of a server there are for who uses a connection: lists come without the others, and a call of one is refused.
+//! Which tools of a server the users of a connection see: lists come without the others, and a call of one is refused.
 //!
 //! A connection asks it below everything that makes requests (`connection::screening`), so that a list, a call and a bridge
 //! cannot differ. A connection without a filter looks into nothing for it.

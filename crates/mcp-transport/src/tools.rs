@@ -170,7 +170,7 @@ impl Connection {
                 Ok(Some(Some(mirrored))) => headers.push((tool.name.clone(), mirrored)),
                 Ok(_) => {}
                 Err(reason) => {
-                    // Which one and why is for who asked; a log holds nothing that a server may have been sent.
+                    // Which one and why is told to the caller; a log holds nothing that a server may have been sent.
                     tracing::warn!("left out a tool with an invalid definition");
                     list.rejected.push((tool.name, reason));
                     continue;

@@ -1,4 +1,4 @@
-//! Who asks: every request of this module goes out through here, and says so.
+//! The user agent: every request of this module goes out through here, and names it.
 //!
 //! Firewalls in front of authorization servers refuse requests without a `User-Agent` (RFC 9110 section 10.1.5), with a
 //! page that no client can read.

@@ -105,7 +105,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::WrongAccount`], with who it is instead: nothing may be sent with them.
+    /// [`AuthErrorKind::WrongAccount`], with the account that it is instead: nothing may be sent with them.
     pub(crate) fn check_account(&self, issuer: &str, tokens: &StoredTokens) -> Result<(), AuthError> {
         let spec = &self.settings.spec;
         let wrong = |why: String| {

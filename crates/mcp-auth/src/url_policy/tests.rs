@@ -1,4 +1,4 @@
-//! The table of who may name what, and the spellings of every place.
+//! The table of which party may name what, and the spellings of every place.
 
 use super::*;
 

@@ -34,7 +34,7 @@ pub enum Answer {
 }
 
 /// Every live session in `places` of which `wanted` is true, asked how it is. A session that does not answer within
-/// `limit` is left out: it must not keep anybody waiting.
+/// `limit` is left out: it must not keep the others waiting.
 pub async fn sessions(
     places: &Places,
     limit: Duration,

@@ -77,7 +77,7 @@ impl Places {
 
     /// The directories that are there and may be believed.
     ///
-    /// Security: anybody can make a directory of this name in `/tmp`, or a link. What is in a directory of another
+    /// Security: any account can make a directory of this name in `/tmp`, or a link. What is in a directory of another
     /// account, or in one that others can write to, is neither asked nor removed.
     pub(super) fn trusted(&self) -> Vec<&Path> {
         let all = std::iter::once(&self.listen).chain(&self.others);

@@ -122,7 +122,7 @@ pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, Cl
     Ok(ExitStatus::Success)
 }
 
-/// The sign-ins, for who gives them to another person; none where the files cannot be listed.
+/// The sign-ins, for a report to another person; none where the files cannot be listed.
 pub(super) async fn rows(app: &App, loaded: &LoadedConfig) -> Vec<impl Serialize> {
     let now = SystemTime::now();
     let survey = app.host.sign_ins().await.unwrap_or_default();

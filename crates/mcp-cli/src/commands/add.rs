@@ -300,7 +300,7 @@ async fn settled(
             let (scope, source) = (entry.scope.to_string(), entry.origin.place.to_string());
             Ok(Some(Row { scope, source, transport: entry.transport(), ..row }))
         }
-        // It was asked with the right of who typed it; in its file it has to wait.
+        // It was asked with the rights of the person who typed it; in its file it has to wait.
         _ if entry.gate() != Gate::Ready => {
             let server = app.host.configured(entry, &loaded.config).await;
             Ok(Some(Row::offline(&server, &app.steps)))

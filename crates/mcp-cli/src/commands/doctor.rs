@@ -134,7 +134,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     Ok(combined(&rows))
 }
 
-/// What is told of each server, with its exchanges, for who gives it to another person.
+/// What is told of each server, with its exchanges, for a report to another person.
 pub(super) async fn of_all(app: &App, loaded: &LoadedConfig) -> Result<Vec<serde_json::Value>, CliError> {
     let names = loaded.names();
     let examined = stream::iter(&names)

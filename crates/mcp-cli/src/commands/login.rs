@@ -89,7 +89,7 @@ pub(super) async fn sign_in(
     steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
     let login = attempt::begun(app, wired).await?;
 
-    // Who says how a person gets to the page, or to the code, has one somewhere.
+    // A command that says how a person gets to the page or the code has a person somewhere.
     let has_said = way.no_browser || way.device || app.environment.text("BROWSER").is_some();
     let is_implied = person == Person::AtTheTerminal && !app.interactive && !has_said;
     if app.non_interactive || is_implied {
@@ -112,7 +112,7 @@ pub(super) async fn sign_in(
         _ if way.no_browser => Browser::Absent("as you asked"),
         browser => browser,
     };
-    // Who asks for no browser pastes, if not on a terminal then through a pipe.
+    // Without a browser the address is pasted, on a terminal or through a pipe.
     let pastes = person == Person::AtTheTerminal && (app.interactive || way.no_browser);
     let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes).in_json(app.json));
     steps.registers(login.issuer());

@@ -80,7 +80,7 @@ fn nothing(args: &LogsArgs) -> String {
     format!("{whose} has written anything yet; sessions are made by `mcplink bridge`\n")
 }
 
-/// The last lines of every log, as they stand in the files, for who gives them to another person.
+/// The last lines of every log, as they stand in the files, for a report to another person.
 pub(super) fn tails(app: &App, limit: usize) -> Vec<(PathBuf, Vec<Value>)> {
     tails_in(&folder(app.cache_dir()), limit)
 }

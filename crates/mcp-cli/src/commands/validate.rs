@@ -1,4 +1,4 @@
-//! `mcplink validate`: what is wrong with the configuration, without contacting anybody.
+//! `mcplink validate`: what is wrong with the configuration, without contacting a server.
 
 use std::path::Path;
 

@@ -402,7 +402,7 @@ impl Member {
             let pause = (pause * 2).min(pacing.again.1);
             self.again = Some((now + pause, pause));
             let handle = self.handle.clone();
-            // As anybody who uses it: a refusal holds no longer than that.
+            // As for any other use of it: a refusal holds no longer than that.
             tokio::spawn(async move { drop(timeout(ATTEMPT_LIMIT, handle.lease()).await) });
         }
     }

@@ -7,7 +7,7 @@ use mcp_status::ServerStatus;
 /// How it is drawn, beside what.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
-    /// Without frames, for who hears it read out.
+    /// Without frames, for people who hear it read out.
     pub(crate) is_plain: bool,
     pub(crate) has_color: bool,
     pub(crate) now: SystemTime,

@@ -221,7 +221,7 @@ impl Menu {
             (news, Some(room)) => {
                 let follow = match news {
                     News::Called(_) => Follow::Mark,
-                    // Who has scrolled back reads.
+                    // A person who has scrolled back is reading.
                     News::Log(_) if self.follow == Follow::Scrolled => Follow::Scrolled,
                     _ => Follow::Focus,
                 };

@@ -66,7 +66,7 @@ async fn survives_a_restart(server: &RealServer, over: &str) {
     let echo = &server.surface().echo;
     call(&host, echo).await.unwrap();
 
-    // At once: the server is back before anybody has missed it.
+    // At once: the server is back before it was missed.
     drop(running);
     running = server.start_http();
     tap.lead_to(&running.url()).unwrap();

@@ -31,7 +31,7 @@ fn known(server: &FakeMcpServer) -> Setting {
         .with("my wiki", http(server))
         .with("other", json!({ "type": "http", "url": "http://127.0.0.1:9/mcp" }));
     sign_in(&setting, "notes", "https://notes.example/mcp", |_| {});
-    // Names are kept for who completes them.
+    // Names are kept for completion.
     let names = setting.home.home().join(".cache/mcplink/names");
     setting.run(&["tools", "web"], 0);
     assert!(!names.exists());

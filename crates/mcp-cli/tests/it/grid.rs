@@ -1,4 +1,4 @@
-//! One secret in each place that can hold one, repeated in each spelling by who was given it, on each surface.
+//! One secret in each place that can hold one, repeated in each spelling by what was given it, on each surface.
 //!
 //! A new place, spelling or surface is one line of a table. The harness looks for the secret itself; each spelling of it is
 //! a secret as well.

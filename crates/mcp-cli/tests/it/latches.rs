@@ -65,7 +65,7 @@ fn fa_a58_a_bridge_opens_when_its_entry_is_approved_and_its_host_hears_of_it() {
     let listed = ask(&mut bridge, 2, "tools/list", json!({}));
     assert_eq!(listed["result"]["tools"], json!([]));
     setting.run(&["approve", "db", "--yes"], 0);
-    // Before anybody asks.
+    // Before the first question.
     bridge.wait_for_stdout("that the lists have changed", |text| {
         text.contains("notifications/tools/list_changed")
     });

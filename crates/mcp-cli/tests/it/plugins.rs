@@ -1,4 +1,4 @@
-//! Plug-ins for credentials, named by an entry: the examples, what fails, and the check for who writes one.
+//! Plug-ins for credentials, named by an entry: the examples, what fails, and the check for their authors.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

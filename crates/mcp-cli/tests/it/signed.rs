@@ -1,4 +1,4 @@
-//! The secrets of a sign-in, repeated by who gave or received them: client secret, registration access token, code, verifier,
+//! The secrets of a sign-in, repeated by the servers that gave or received them: client secret, registration access token, code, verifier,
 //! device code, access, refresh and ID token, at each step that can fail, with everything logged.
 
 use std::time::Duration;

@@ -325,7 +325,7 @@ fn fh_h13_a_watch_is_whole_at_each_width_and_leaves_no_stale_line() {
         tmux.run(&["resize-window", "-x", width, "-y", "40"]);
         let columns: usize = width.parse().unwrap();
         tmux.until(width, |screen| {
-            // What has gone off the top is still there for who scrolls.
+            // What has gone off the top is still there for a person who scrolls.
             let all = tmux.run(&["capture-pane", "-p", "-S", "-"]);
             let heads: Vec<&str> = all.lines().filter(|line| line.contains("4 servers: ")).collect();
             let once = |name: &&str| {

@@ -18,7 +18,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const WORDS: [&'static str; 6] = ["stdio", "http", "streamable-http", "sse", "ws", "sdk"];
 
-    /// Those that a server can be reached by, for who writes an entry.
+    /// Those that a server can be reached by: the ones to suggest in an editor.
     pub(super) const USABLE: [&'static str; 4] = ["stdio", "http", "streamable-http", "sse"];
 
     pub(super) fn transport(self) -> EntryTransport {

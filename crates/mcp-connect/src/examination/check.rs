@@ -30,7 +30,7 @@ pub enum CheckTopic {
     Tls,
     /// What was answered over HTTP.
     Answer,
-    /// The clock of this machine beside that of who answered.
+    /// The clock of this machine beside that of the server that answered.
     Clock,
     /// What the server publishes about who issues tokens for it (RFC 9728).
     ResourceMetadata,

@@ -46,7 +46,7 @@ pub(crate) fn open(path: &Path, links: Links, waits: bool) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, flags)
 }
 
-/// For this account alone, and not through a link. It does not wait for who reads a pipe.
+/// For this account alone, and not through a link. It does not wait for the reader of a pipe.
 pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     open_with(options.mode(0o600), path, OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::NOFOLLOW)
 }

@@ -30,7 +30,7 @@ const DEVICE_PAGE: &str = "/device";
 pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     pub(crate) recorder: Recorder,
-    /// Known only once the server is bound, and set before anybody can know its address.
+    /// Known only once the server is bound, and set before a client can know its address.
     pub(crate) origin: Mutex<String>,
 }
 

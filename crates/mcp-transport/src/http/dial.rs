@@ -138,7 +138,7 @@ impl fmt::Debug for Dialer {
     }
 }
 
-/// A proxy, with who it is told that we are.
+/// A proxy, with the credentials that it is shown.
 pub(super) struct Way(Intercept);
 
 impl Way {

@@ -44,7 +44,7 @@ pub(super) struct DialectSighting {
 }
 
 impl DialectSighting {
-    /// How long a message of MCP may still take: what was heard may be a line for who debugs the server, before its answer.
+    /// How long a message of MCP may still take: what was heard may be a line of debugging output, before its answer.
     pub(super) fn grace(self) -> Duration {
         Duration::from_secs(if self.certain { 2 } else { 10 })
     }

@@ -82,7 +82,7 @@ fn meaning(error: &TransportError) -> (ServerStatus, ReasonCode) {
 }
 
 #[tokio::test]
-async fn story_1_rotated_credentials_cost_one_more_run_and_no_error() {
+async fn rotated_credentials_cost_one_more_run_and_no_error() {
     for era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(era).accept(Accept::bearer("A")).start().unwrap();
         let mint = Mint::of("A");
@@ -98,7 +98,7 @@ async fn story_1_rotated_credentials_cost_one_more_run_and_no_error() {
 }
 
 #[tokio::test]
-async fn story_1_with_twenty_calls_at_once() {
+async fn rotated_credentials_cost_one_run_for_twenty_calls_at_once() {
     let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
     let mint = Mint::of("A");
     let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();

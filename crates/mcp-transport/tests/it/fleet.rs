@@ -187,7 +187,7 @@ async fn f133_one_server_comes_and_goes_and_the_others_do_not_notice() {
     assert!(fleet.remove("b").await && !fleet.remove("b").await);
     assert!(there.snapshot().closed);
     assert_eq!(until(&mut changes, |_, status| status.is_none()).await.last().unwrap().0, "b");
-    // It comes back before anybody looks: told as what it is now, by another supervisor.
+    // It comes back before the next look: told as what it is now, by another supervisor.
     b.always(Answer::Honest);
     fleet.insert(entry("b", &b)).unwrap();
     until(&mut changes, |name, status| (name, status) == ("b", Some(Connected))).await;

@@ -1,4 +1,4 @@
-//! The rules that a plug-in keeps, tried on one: for who writes it.
+//! The rules that a plug-in keeps, tried on one: for its author.
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;

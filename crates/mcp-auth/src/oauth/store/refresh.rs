@@ -106,7 +106,7 @@ where
     X: FnMut(StoredTokens) -> F,
     F: Future<Output = Result<StoredTokens, RefreshError>>,
 {
-    // Who comes late finds the work done, and needs no turn for that: of a hundred machines, one asks for a lease.
+    // A machine that comes late finds the work done, and needs no turn for that: of a hundred machines, one asks for a lease.
     match store.load(&request.key).await {
         // With the same access token it was another server's that was asked for: this one is as it was.
         Ok(Some(kept)) if kept.access_token != request.used.access_token && is_news(&kept, &request) => {

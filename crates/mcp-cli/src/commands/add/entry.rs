@@ -164,7 +164,7 @@ pub(super) fn remote_options(args: &AddArgs) -> Result<Vec<(String, Value)>, Cli
     Ok(entry)
 }
 
-/// The URL, unless it is none; `host:port` is a name for `Url`, and none that anybody means.
+/// The URL, unless it is none; `host:port` is a name for `Url`, and none that a person means.
 fn address(text: &str) -> Option<Url> {
     // Variables are allowed in it.
     let plain = text.replace("${", "").replace('}', "");

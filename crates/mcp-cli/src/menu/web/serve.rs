@@ -260,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    /// Who has shown the token keeps the place, whatever comes in numbers.
+    /// A browser that has shown the token keeps its place, however many others come.
     #[tokio::test]
     async fn s_w1_strangers_make_room_for_each_other_and_for_who_is_known() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -226,7 +226,7 @@ fn bring_about(name: &str) -> Broken {
         "not-http" => Broken::of(at(format!("http://127.0.0.1:{}/mcp", port_that_says(&[b"SSH-2.0-x\r\n"]))))
             .rewrite("SSH-2.0", good.clone()),
         "http-2-only" => {
-            // Its settings, and that it does not go on with who says something else (RFC 9113 section 3.4).
+            // Its settings, and that it does not go on with a peer that says something else (RFC 9113 section 3.4).
             let answers: &[&[u8]] =
                 &[b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"];
             Broken::of(at(format!("http://127.0.0.1:{}/mcp", port_that_says(answers))))

@@ -181,7 +181,7 @@ impl Findings<'_> {
         })
     }
 
-    /// How far the clock of this machine is from that of who answered last, and in which direction.
+    /// How far the clock of this machine is from that of the server that answered last, and in which direction.
     fn apart(&self) -> Option<(Duration, String)> {
         let told = |of_server: bool| {
             let asked =
@@ -222,7 +222,7 @@ fn certificate(shown: &CertificateReach, now: SystemTime) -> String {
     let issuer = match (shown.is_self_signed, &shown.issuer) {
         (true, _) => "signed by itself".to_owned(),
         (false, Some(issuer)) => format!("signed by {issuer}"),
-        (false, None) => "signed by who has no name".to_owned(),
+        (false, None) => "signed by an authority without a name".to_owned(),
     };
     let mut names: Vec<&str> = shown.names.iter().take(NAMES).map(String::as_str).collect();
     let more = shown.names.len().saturating_sub(NAMES);

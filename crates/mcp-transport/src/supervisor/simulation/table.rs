@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) fault: Fault,
     pub(super) supply: Supply,
     pub(super) code: ReasonCode,
-    /// Whether it is tried again without anybody doing anything.
+    /// Whether it is tried again without a person.
     pub(super) retried: bool,
     /// The same, where it begins in a session; `Some(None)`: the connection stands, and calls alone fail.
     pub(super) in_session: Option<Option<ReasonCode>>,
