@@ -30,7 +30,9 @@ pub(crate) use self::diagnosis::{
     SecretArgs, SupportBundleArgs,
 };
 pub(crate) use self::documents::{CandidatesArgs, CompletionsArgs, HelpArgs, ManArgs, ShellArg};
-pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
+#[cfg(test)]
+pub(crate) use self::examples::examples;
+pub(crate) use self::help::{TOPICS, command_line, program_of, topic, whole_command_line};
 pub(crate) use self::reasons::reason;
 pub(crate) use self::url::UrlArgs;
 pub(crate) use self::using::{

@@ -8,11 +8,18 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, FromArgMatches as _};
 
 use crate::args::{self, Cli};
+use crate::commands::version::VERSION;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
 /// The command; how the process ends where there is none.
 pub(crate) fn parse(words: &[OsString]) -> Result<Cli, ExitStatus> {
+    // Hosts and scripts ask for nothing more often, and no command line has to be built for it.
+    if let [_, word] = words
+        && (word == "--version" || word == "-V")
+    {
+        return Err(answer(writeln!(std::io::stdout(), "{VERSION}")));
+    }
     let parsed = try_parse(words).or_else(|error| without_command(words, error));
     match parsed {
         Ok(Cli { command: args::Command::Help(asked), global }) => {
@@ -36,7 +43,12 @@ fn seen_as(mut cli: Cli) -> Cli {
     cli
 }
 
+/// A line that is right is read without the help of fifty commands, which costs more than all else that is done before a request.
 fn try_parse(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let parsed = args::program_of(words).and_then(|program| program.try_get_matches_from(words).ok());
+    if let Some(cli) = parsed.and_then(|matches| Cli::from_arg_matches(&matches).ok()) {
+        return Ok(cli);
+    }
     let mut program = args::command_line();
     let matches = program.try_get_matches_from_mut(words)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut program))
@@ -201,6 +213,36 @@ mod tests {
     fn explained(line: &str) -> String {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         mistake(&try_parse(&words).unwrap_err(), &words).to_text()
+    }
+
+    /// Read by the one command that is typed, a line means what it means to the whole program.
+    #[test]
+    fn a_line_is_read_by_its_command_as_by_the_whole_program() {
+        let lines = args::command_line();
+        let verbs = lines.get_subcommands().map(clap::Command::get_name);
+        let examples =
+            verbs.flat_map(args::examples).flat_map(|(line, _)| mcp_harness::invocations(line, "mcplink"));
+        let typed = [
+            "mcplink --project list status",
+            "mcplink --json status list --project call",
+            "mcplink call status tool list=get --timeout 3s",
+            "mcplink wait call --until connected -v -v",
+            "mcplink help status",
+        ];
+        let typed = typed.iter().map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let mut read = 0;
+        for words in examples.chain(typed) {
+            let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+            let whole = args::command_line().try_get_matches_from(&words).unwrap();
+            let whole = Cli::from_arg_matches(&whole).unwrap();
+            assert_eq!(format!("{:?}", try_parse(&words).unwrap()), format!("{whole:?}"), "{words:?}");
+            read += 1;
+        }
+        assert!(read > 60, "{read}");
+        // The value of an option that is called as a command is no reason to take the line for wrong.
+        let words = ["mcplink", "--project", "list", "status"].map(OsString::from);
+        assert!(args::program_of(&words).unwrap().try_get_matches_from(&words).is_err());
+        assert!(matches!(try_parse(&words).unwrap().command, args::Command::Status(_)));
     }
 
     #[test]

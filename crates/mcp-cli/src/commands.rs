@@ -40,7 +40,7 @@ mod support_bundle;
 mod switch;
 mod tools;
 mod validate;
-mod version;
+pub(crate) mod version;
 mod wait;
 mod watch;
 mod wrap;

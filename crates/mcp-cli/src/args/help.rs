@@ -1,5 +1,7 @@
 //! The command line as its help shows it: what is a command's own first, examples, and one line for what all commands take.
 
+use std::ffi::OsString;
+
 use clap::{Arg, Command, CommandFactory as _};
 
 use super::examples::examples;
@@ -40,6 +42,19 @@ pub(crate) const TOPICS: [(&str, &str); 2] = [
 
 /// Longer lines are not read with ease.
 pub(super) const MOST_COLUMNS: usize = 100;
+
+/// The program as far as it takes to read this line, where the line is right: the command that is typed, without help. What
+/// it takes is what [`command_line`] takes; a line that it does not take is for that one to explain.
+pub(crate) fn program_of(words: &[OsString]) -> Option<Command> {
+    let whole = Cli::command();
+    let verb = words.iter().skip(1).find_map(|word| whole.find_subcommand(word))?;
+    Some(
+        Command::new("mcplink")
+            .disable_help_subcommand(true)
+            .args(whole.get_arguments())
+            .subcommand(verb.clone()),
+    )
+}
 
 /// The program, with the help that people see.
 pub(crate) fn command_line() -> Command {
