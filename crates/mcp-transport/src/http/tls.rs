@@ -27,8 +27,8 @@ const MAX_IDENTITY_BYTES: u64 = 1024 * 1024;
 
 /// A client configuration that trusts the platform's authorities and those of `extra`.
 ///
-/// Reading the platform's authorities costs about 10 ms of CPU, so it waits until a server shows its
-/// certificate: a client that only talks to loopback, or to no server at all, never pays for it.
+/// Reading the platform's authorities costs about 10 ms of CPU, and those of `extra` are often the same once more, so it waits
+/// until a server shows its certificate: a client that only talks to loopback, or to no server at all, never pays for it.
 ///
 /// # Errors
 ///
@@ -45,14 +45,6 @@ pub(super) fn client_config_with(
 ) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut named = Vec::new();
-    let mut unusable = Vec::new();
-    for file in extra {
-        match certificates(file) {
-            Ok(certificates) => named.extend(certificates),
-            // One extra that cannot be used is no reason not to reach the others.
-            Err(error) => unusable.push(error.to_string()),
-        }
-    }
     // What was named for this server is not left out without a word: it would fail as if it had not been.
     for file in &tls.trust {
         named.extend(certificates(file)?);
@@ -61,8 +53,9 @@ pub(super) fn client_config_with(
     let verifier = Arc::new(LazyVerifier {
         provider: provider.clone(),
         takes_any_certificate: tls.takes_any_certificate,
-        named,
-        unusable,
+        own: named,
+        extra: extra.to_vec(),
+        named: OnceLock::new(),
         name,
         loaded: OnceLock::new(),
     });
@@ -184,18 +177,41 @@ struct LazyVerifier {
     provider: Arc<CryptoProvider>,
     /// A person said that every certificate will do. The peer still has to have its key, which the signatures show.
     takes_any_certificate: bool,
-    named: Vec<CertificateDer<'static>>,
-    /// What was named as well, and cannot be used.
-    unusable: Vec<String>,
+    own: Vec<CertificateDer<'static>>,
+    /// What was named for all servers; often these are all the authorities of a system once more.
+    extra: Vec<TrustFile>,
+    named: OnceLock<Named>,
     /// The name that certificates have to have, in place of the host.
     name: Option<ServerName<'static>>,
     loaded: OnceLock<Result<Arc<dyn ServerCertVerifier>, TlsError>>,
 }
 
+/// What people named, for this server and for all of them.
+#[derive(Debug)]
+struct Named {
+    certificates: Vec<CertificateDer<'static>>,
+    /// What was named for all, and cannot be used.
+    unusable: Vec<String>,
+}
+
 impl LazyVerifier {
+    fn named(&self) -> &Named {
+        self.named.get_or_init(|| {
+            let mut named = Named { certificates: self.own.clone(), unusable: Vec::new() };
+            for file in &self.extra {
+                match certificates(file) {
+                    Ok(certificates) => named.certificates.extend(certificates),
+                    // One extra that cannot be used is no reason not to reach the others.
+                    Err(error) => named.unusable.push(error.to_string()),
+                }
+            }
+            named
+        })
+    }
+
     fn loaded(&self) -> Result<&dyn ServerCertVerifier, TlsError> {
-        let load = || match Verifier::new_with_extra_roots(self.named.iter().cloned(), self.provider.clone())
-        {
+        let named = self.named().certificates.iter().cloned();
+        let load = || match Verifier::new_with_extra_roots(named, self.provider.clone()) {
             Ok(verifier) => Ok(Arc::new(verifier) as Arc<dyn ServerCertVerifier>),
             Err(error) => self.without_the_platform().ok_or(error),
         };
@@ -205,7 +221,7 @@ impl LazyVerifier {
     /// Where the platform has no authorities, those that were named are all there are.
     fn without_the_platform(&self) -> Option<Arc<dyn ServerCertVerifier>> {
         let mut roots = RootCertStore::empty();
-        let (added, _) = roots.add_parsable_certificates(self.named.iter().cloned());
+        let (added, _) = roots.add_parsable_certificates(self.named().certificates.iter().cloned());
         let builder = WebPkiServerVerifier::builder_with_provider(roots.into(), self.provider.clone());
         match added {
             0 => None,
@@ -223,7 +239,7 @@ impl LazyVerifier {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Option<Result<ServerCertVerified, TlsError>> {
-        let named = self.named.iter().any(|named| named == certificate);
+        let named = self.named().certificates.iter().any(|named| named == certificate);
         let fields = Fields::read(certificate).filter(|_| named)?;
         let bad = |error| Some(Err(TlsError::InvalidCertificate(error)));
         if !fields.has_begun(now) {
@@ -250,7 +266,7 @@ impl LazyVerifier {
         if !untrusted || (is_other && !self_signed) {
             return error;
         }
-        let why = UntrustedCertificate { self_signed, is_alone, unusable: self.unusable.clone() };
+        let why = UntrustedCertificate { self_signed, is_alone, unusable: self.named().unusable.clone() };
         TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
     }
 }
@@ -338,16 +354,20 @@ mod tests {
 
     #[test]
     fn building_a_configuration_loads_no_authority() {
+        let dir = tempfile::tempdir().unwrap();
+        let absent = TrustFile::new(dir.path().join("absent.pem"), "NODE_EXTRA_CA_CERTS");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = LazyVerifier {
             provider,
             takes_any_certificate: false,
-            named: Vec::new(),
-            unusable: Vec::new(),
+            own: Vec::new(),
+            extra: vec![absent],
+            named: OnceLock::new(),
             name: None,
             loaded: OnceLock::new(),
         };
         assert!(!verifier.supported_verify_schemes().is_empty());
-        assert!(verifier.loaded.get().is_none());
+        assert!(verifier.loaded.get().is_none() && verifier.named.get().is_none());
+        assert_eq!(verifier.named().unusable.len(), 1);
     }
 }
