@@ -34,6 +34,8 @@ struct Options {
     page: bool,
     /// Leaves others out.
     alone: bool,
+    /// Counts instructions again, and leaves what was measured.
+    count: bool,
 }
 
 impl Options {
@@ -45,6 +47,7 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--page" => options.page = true,
                 "--alone" => options.alone = true,
+                "--count" => options.count = true,
                 "--minutes" => {
                     let minutes = rest.next().and_then(|text| text.parse().ok());
                     options.minutes = Some(minutes.ok_or("--minutes takes a whole number").map_err(usage)?);
@@ -61,7 +64,7 @@ impl Options {
 
 fn usage(why: &str) -> Problems {
     vec![format!(
-        "{why}; usage: cargo xtask bench [--quick] [--minutes N] [--with BINARY] [--alone] | --page"
+        "{why}; usage: cargo xtask bench [--quick] [--minutes N] [--with BINARY] [--alone] | --count | --page"
     )]
 }
 
@@ -75,13 +78,20 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
         return Err(vec!["what a process costs is read from /proc, which is Linux's".to_owned()]);
     }
     let programs = provide(&options)?;
+    if options.count {
+        let mut figures = Figures::kept()?;
+        rounds::count(&programs, &mut figures);
+        figures.keep()?;
+        return Figures::kept()?.publish();
+    }
     let minutes = options.minutes.unwrap_or(if options.quick { 2 } else { MINUTES });
-    let figures = rounds::run(&programs, options.quick, Duration::from_secs(60 * minutes));
+    let figures = rounds::rounds(&programs, options.quick, Duration::from_secs(60 * minutes));
     if figures.is_empty() {
         return Err(vec!["nothing could be measured".to_owned()]);
     }
     figures.keep()?;
-    figures.publish()
+    // From the file, whose figures are rounded: the page has to be the same when it is written again.
+    Figures::kept()?.publish()
 }
 
 /// That the page is what its figures and targets come to; without figures there is to be no page.

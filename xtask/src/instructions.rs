@@ -4,6 +4,7 @@
 //! kept in `bench/instructions.json`. Counts are comparable for one compiler and one C library only: with others, as without
 //! valgrind, nothing is compared, and that is said.
 
+pub(crate) mod callgrind;
 mod server;
 mod works;
 

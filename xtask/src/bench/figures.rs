@@ -69,6 +69,18 @@ impl Figures {
         }
     }
 
+    /// Figures that one round says all of, in place of what was there.
+    pub(super) fn set_alone(&mut self, work: &str, client: &str, measured: BTreeMap<String, f64>) {
+        let rounds = self.rounds;
+        let row = |(name, value)| {
+            let mut row = vec![Some(value)];
+            row.resize(rounds.max(1), None);
+            (name, row)
+        };
+        let clients = self.works.entry(work.to_owned()).or_default();
+        clients.insert(client.to_owned(), measured.into_iter().map(row).collect());
+    }
+
     pub(super) fn end_round(&mut self) {
         self.rounds += 1;
         let rows = self.works.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut);

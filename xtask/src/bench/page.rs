@@ -132,6 +132,7 @@ fn unit_of(figure: &str) -> &'static str {
         Some("kib") => "KiB",
         Some("mib") => "MiB",
         Some("ops") | None => "per s",
+        Some("instructions") => "instructions",
         Some(_) => "",
     }
 }
@@ -139,6 +140,7 @@ fn unit_of(figure: &str) -> &'static str {
 /// The figures of each work that are worth a table, the first one compared with the floor.
 const COLUMNS: &[(&str, &str)] = &[
     ("p50_us", "middle call, µs"),
+    ("instructions", "instructions of each"),
     ("ops", "per second"),
     ("cpu_us", "CPU of each, µs"),
     ("wall_ms", "all, ms"),
@@ -162,6 +164,7 @@ pub(super) fn measure_of(work: &str) -> (&'static str, &'static str) {
         "tools" | "call" | "status of 20" | "connect to 200" | "connect to 200, modern" => {
             ("wall_ms", "reqwest")
         }
+        work if work.starts_with("instructions") => ("instructions", "reqwest"),
         work if work.starts_with("64") => ("ops", "reqwest"),
         _ => ("p50_us", "reqwest"),
     }

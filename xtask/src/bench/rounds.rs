@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::figures::Figures;
 use super::works::{Kind, Programs, Serving, WORKS, Work};
+use crate::instructions::callgrind;
+use crate::shell::is_installed;
 
 /// Fewer say nothing about how much they differ.
 const LEAST: usize = 3;
@@ -17,7 +19,7 @@ const LEAST: usize = 3;
 const MOST: usize = 11;
 
 /// Rounds until `time` is over, at least three.
-pub(super) fn run(programs: &Programs, quick: bool, time: Duration) -> Figures {
+pub(super) fn rounds(programs: &Programs, quick: bool, time: Duration) -> Figures {
     let (began, mut figures) = (Instant::now(), Figures::begun(quick));
     for round in 0..MOST {
         let spent = began.elapsed();
@@ -25,7 +27,7 @@ pub(super) fn run(programs: &Programs, quick: bool, time: Duration) -> Figures {
             break;
         }
         println!("==> round {} after {:.0} s", round + 1, spent.as_secs_f32());
-        for work in WORKS {
+        for work in WORKS.iter().filter(|work| round == 0 || !is_counted(work)) {
             for turn in 0..work.clients.len() {
                 let client = work.clients[(turn + round) % work.clients.len()];
                 match measure(programs, work, client, quick) {
@@ -38,6 +40,23 @@ pub(super) fn run(programs: &Programs, quick: bool, time: Duration) -> Figures {
         figures.end_round();
     }
     figures
+}
+
+fn is_counted(work: &Work) -> bool {
+    matches!(work.kind, Kind::Counted { .. })
+}
+
+/// Counts instructions again, for figures that were measured before.
+pub(super) fn count(programs: &Programs, figures: &mut Figures) {
+    for work in WORKS.iter().filter(|work| is_counted(work)) {
+        for client in work.clients {
+            match measure(programs, work, client, false) {
+                Ok(Some(measured)) => figures.set_alone(work.name, client, measured),
+                Ok(None) => {}
+                Err(why) => println!("{} by {client}: not counted: {why}", work.name),
+            }
+        }
+    }
 }
 
 /// A server, until it is dropped: it ends with its input.
@@ -78,28 +97,35 @@ fn measure(programs: &Programs, work: &Work, client: &str, quick: bool) -> Resul
     fs::create_dir_all(&programs.home).map_err(|error| error.to_string())?;
     match work.kind {
         Kind::Client { .. } | Kind::Bridge => {
-            let output = started(programs, &line).output().map_err(|error| error.to_string())?;
+            let output = run(programs, &line)?;
             let stdout = String::from_utf8_lossy(&output.stdout);
             let told = stdout.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
-            match told.as_ref().and_then(Value::as_object) {
-                Some(told) if output.status.success() => Ok(Some(figures_of(told))),
-                _ => {
-                    let stderr = String::from_utf8_lossy(&output.stderr);
-                    Err(format!("{}; {}", output.status, stderr.lines().last().unwrap_or_default()))
-                }
+            let told = told.as_ref().and_then(Value::as_object);
+            told.map(|told| Some(figures_of(told))).ok_or_else(|| "it printed no figures".to_owned())
+        }
+        Kind::Counted { seldom, often, .. } => {
+            if !is_installed("valgrind") {
+                return Ok(None);
             }
+            let counts = programs.home.join("counts");
+            let counted = |count: usize| -> Result<f64, String> {
+                let line =
+                    programs.command(&work.done(count), client, &server.urls, false).unwrap_or_default();
+                run(programs, &[callgrind::words(&counts), line].concat())?;
+                Ok(callgrind::total(&counts)? as f64)
+            };
+            // A client warms up by a tenth of its count.
+            let more = (often - seldom) + often.div_ceil(10) - seldom.div_ceil(10);
+            let each = (counted(often)? - counted(seldom)?) / more as f64;
+            Ok(Some(BTreeMap::from([("instructions".to_owned(), each)])))
         }
         Kind::Process { starts } => {
             configure(programs, &server.urls)?;
             let mut each = Vec::new();
             for _ in 0..=starts {
                 let began = Instant::now();
-                let output = started(programs, &line).output().map_err(|error| error.to_string())?;
+                run(programs, &line)?;
                 each.push(began.elapsed().as_secs_f64() * 1e3);
-                if !output.status.success() {
-                    let stderr = String::from_utf8_lossy(&output.stderr);
-                    return Err(format!("{}; {}", output.status, stderr.lines().last().unwrap_or_default()));
-                }
             }
             // The first one finds the program on the disk.
             let mut each = each.split_off(1);
@@ -107,6 +133,16 @@ fn measure(programs: &Programs, work: &Work, client: &str, quick: bool) -> Resul
             Ok(Some(BTreeMap::from([("wall_ms".to_owned(), each[each.len() / 2])])))
         }
     }
+}
+
+/// Runs a program to its end; an error where it fails.
+fn run(programs: &Programs, line: &[String]) -> Result<Output, String> {
+    let output = started(programs, line).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{}; {}", output.status, stderr.lines().last().unwrap_or_default()))
 }
 
 /// A program with an environment of its own.

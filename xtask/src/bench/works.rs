@@ -30,6 +30,9 @@ const JSON: Serving = Serving { ports: 1, form: "json", era: "legacy" };
 pub(super) enum Kind {
     /// It measures itself: this work, so many times, and so many for those that are slow.
     Client { work: &'static str, count: usize, slow: usize },
+    /// The instructions of one more of this work: the difference between doing it often and seldom. No other process changes
+    /// them, so one round says all.
+    Counted { work: &'static str, seldom: usize, often: usize },
     /// A bridge, as its host sees it.
     Bridge,
     /// A whole process, so many times.
@@ -49,6 +52,9 @@ pub(super) struct Work {
 const CLIENTS: &[&str] = &["raw TCP", "hyper", "reqwest", "mcplink", "rmcp", "TypeScript SDK", "Python SDK"];
 /// Those that speak the modern era without being told to.
 const MODERN: &[&str] = &["raw TCP", "hyper", "reqwest", "mcplink", "Python SDK"];
+/// Those whose instructions are a program's own, and not an interpreter's.
+const NATIVE: &[&str] = &["raw TCP", "hyper", "reqwest", "mcplink", "rmcp"];
+const NATIVE_MODERN: &[&str] = &["raw TCP", "hyper", "reqwest", "mcplink"];
 const BRIDGES: &[&str] = &["pipes", "mcplink", "mcp-remote", "supergateway", "mcp-proxy"];
 const COMMANDS: &[&str] = &["reqwest", "mcplink"];
 
@@ -58,6 +64,11 @@ const fn client(name: &'static str, work: &'static str, count: usize, slow: usiz
 
 const fn modern(work: Work) -> Work {
     Work { serving: Serving { era: "modern", ..work.serving }, clients: MODERN, ..work }
+}
+
+const fn counted(name: &'static str, serving: Serving) -> Work {
+    let kind = Kind::Counted { work: "sequential", seldom: 100, often: 500 };
+    Work { name, kind, serving, clients: NATIVE }
 }
 
 const EVENTS: Serving = Serving { form: "sse", ..JSON };
@@ -74,6 +85,12 @@ pub(super) const WORKS: &[Work] = &[
     client("1 MiB, events", "big", 40, 10, EVENTS),
     client("connect to 200", "connect", 200, 200, MANY),
     modern(client("connect to 200, modern", "connect", 200, 200, MANY)),
+    counted("instructions of a call, JSON", JSON),
+    counted("instructions of a call, events", EVENTS),
+    Work {
+        clients: NATIVE_MODERN,
+        ..counted("instructions of a call, modern", Serving { era: "modern", ..JSON })
+    },
     Work { name: "bridge", kind: Kind::Bridge, serving: JSON, clients: BRIDGES },
     Work {
         name: "--version",
@@ -91,6 +108,16 @@ pub(super) const WORKS: &[Work] = &[
     },
 ];
 
+impl Work {
+    /// The work that is counted, done so many times.
+    pub(super) const fn done(self, count: usize) -> Self {
+        match self.kind {
+            Kind::Counted { work, .. } => Self { kind: Kind::Client { work, count, slow: count }, ..self },
+            _ => self,
+        }
+    }
+}
+
 impl Programs {
     fn program(&self, name: &str) -> String {
         self.built.join(name).to_string_lossy().into_owned()
@@ -105,6 +132,7 @@ impl Programs {
         quick: bool,
     ) -> Option<Vec<String>> {
         let mut line: Vec<String> = match work.kind {
+            Kind::Counted { often, .. } => return self.command(&work.done(often), client, urls, false),
             Kind::Client { work: what, count, slow } => {
                 let few = |count: usize| if quick && what != "connect" { count.div_ceil(5) } else { count };
                 let (count, slow) = (few(count).to_string(), few(slow).to_string());

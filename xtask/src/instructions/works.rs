@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
-use super::server;
+use super::{callgrind, server};
 
 /// One work. What it costs once is the difference between doing it often and seldom, so that the start of a process is not in it.
 #[derive(Debug)]
@@ -105,10 +105,10 @@ impl Setting {
     fn counted(&self, words: &[String], calls: Option<(&str, u64)>) -> Result<u64, String> {
         let counts = self.home.join("counts");
         let _ = fs::remove_file(&counts);
-        let mut command = Command::new("valgrind");
+        let counting = callgrind::words(&counts);
+        let mut command = Command::new(&counting[0]);
         command
-            .args(["--tool=callgrind", "--quiet"])
-            .arg(format!("--callgrind-out-file={}", counts.display()))
+            .args(&counting[1..])
             .arg(&self.mcplink)
             .args(words)
             .env_clear()
@@ -135,8 +135,7 @@ impl Setting {
         {
             return Err(format!("{why}: {}; {}", output.status, stderr.lines().last().unwrap_or_default()));
         }
-        let text = fs::read_to_string(&counts).map_err(|error| format!("no counts: {error}"))?;
-        total(&text).ok_or_else(|| "counts without a total".to_owned())
+        callgrind::total(&counts)
     }
 }
 
@@ -168,21 +167,9 @@ fn speak(input: &mut impl Write, output: &mut impl BufRead, tool: &str, count: u
     Ok(())
 }
 
-/// Of all threads, in what callgrind writes.
-fn total(text: &str) -> Option<u64> {
-    let line = text.lines().rev().find_map(|line| line.strip_prefix("totals:"));
-    line?.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_total_is_found_in_what_callgrind_writes() {
-        assert_eq!(total("events: Ir\nsummary: 12\n\ntotals: 345\n"), Some(345));
-        assert_eq!((total("events: Ir\n"), total("totals: \n")), (None, None));
-    }
 
     #[test]
     fn a_host_waits_for_each_answer_and_hears_an_early_end() {
