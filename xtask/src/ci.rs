@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::shell::{command, has_cargo_subcommand, run};
-use crate::{Problems, api, conformance, deps, dist, docs, features, msrv, setup};
+use crate::{Problems, api, conformance, deps, dist, docs, features, instructions, msrv, setup};
 
 const LINTS: [&str; 8] =
     ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
@@ -50,6 +50,7 @@ pub(crate) fn run_all() -> Result<(), Problems> {
         ("packages", Box::new(|| run(&mut command("cargo", &PACKAGES)))),
         ("setup", Box::new(installed)),
         ("tests", Box::new(tests)),
+        ("instructions", Box::new(|| instructions::run(&[]))),
         ("dist", Box::new(dist::check)),
         ("doc tests", Box::new(|| run(&mut command("cargo", &DOC_TESTS)))),
         ("conformance", Box::new(conformance::run_where_possible)),

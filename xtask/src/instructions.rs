@@ -10,7 +10,6 @@ mod works;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -20,59 +19,31 @@ use crate::Problems;
 use crate::setup::target_directory;
 use crate::shell::{command, is_installed, output, root, run as run_command};
 
+/// The build that tests use. One for release would take five minutes more, and what grows there grows here.
+const BUILD: [&str; 5] = ["build", "--locked", "--workspace", "--all-features", "--quiet"];
 const KEPT: &str = "bench/instructions.json";
 /// By so much a count may grow before that is a problem, in hundredths.
 const ALLOWED: f64 = 3.0;
 
-/// What is asked for.
-#[derive(Debug, Default, PartialEq)]
-struct Options {
-    /// The binary of mcplink; a release build is made where `None`.
-    with: Option<PathBuf>,
-    /// Keeps what is counted in place of what was kept.
-    keep: bool,
-}
-
-impl Options {
-    fn parse(arguments: &[&str]) -> Result<Self, Problems> {
-        let usage =
-            |why: &str| vec![format!("{why}; usage: cargo xtask instructions [--with BINARY] [--keep]")];
-        let mut options = Self::default();
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            match *argument {
-                "--keep" => options.keep = true,
-                "--with" => {
-                    let binary = rest.next().ok_or_else(|| usage("--with takes a binary"))?;
-                    options.with = Some(root().join(binary));
-                }
-                other => return Err(usage(&format!("what is {other}?"))),
-            }
-        }
-        Ok(options)
-    }
-}
-
 /// Counts, and compares or keeps.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
-    let options = Options::parse(arguments)?;
+    let keeps = match arguments {
+        [] => false,
+        ["--keep"] => true,
+        _ => return Err(vec!["usage: cargo xtask instructions [--keep]".to_owned()]),
+    };
     if !is_installed("valgrind") {
         println!("!!! skipped: this machine has no valgrind !!!");
         return Ok(());
     }
     let here = Circumstances::of_this_machine()?;
     let kept = Counts::kept()?;
-    if let Some(kept) = kept.as_ref().filter(|kept| !options.keep && kept.of != here) {
+    if let Some(kept) = kept.as_ref().filter(|kept| !keeps && kept.of != here) {
         println!("!!! skipped: what is kept was counted with {}, and here is {here} !!!", kept.of);
         return Ok(());
     }
-    let mcplink = match options.with {
-        Some(binary) => binary,
-        None => {
-            run_command(&mut command("cargo", &["build", "--release", "--locked", "--package=mcplink"]))?;
-            target_directory()?.join("release/mcplink")
-        }
-    };
+    run_command(&mut command("cargo", &BUILD))?;
+    let mcplink = target_directory()?.join("debug/mcplink");
     let home = target_directory()?.join("instructions");
     let setting = Setting::prepare(mcplink, home).map_err(|why| vec![why])?;
     let mut counts = Counts { of: here, works: BTreeMap::new() };
@@ -81,7 +52,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
         println!("{:>12} instructions: {}", grouped(count), work.name);
         counts.works.insert(work.name.to_owned(), count);
     }
-    if options.keep {
+    if keeps {
         return counts.keep();
     }
     let kept = kept.ok_or_else(|| vec![format!("{KEPT} is not there; `--keep` makes it")])?;
@@ -227,7 +198,7 @@ mod tests {
     /// A work that is not kept would be compared with nothing.
     #[test]
     fn what_is_kept_is_of_every_work() {
-        // Made on a machine that is known, after the first release build.
+        // Made on a machine that is known, where it has been counted.
         let Some(kept) = Counts::kept().unwrap() else { return };
         let names: Vec<_> = works::WORKS.iter().map(|work| work.name).collect();
         assert_eq!(kept.works.len(), names.len(), "{kept:?}");
@@ -239,9 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_what_is_asked_for() {
-        let wanted = Options { with: Some(root().join("x")), keep: true };
-        assert_eq!(Options::parse(&["--with", "x", "--keep"]), Ok(wanted));
-        assert!(Options::parse(&["--with"]).is_err() && Options::parse(&["--all"]).is_err());
+    fn what_is_no_option_is_refused_before_anything_is_built() {
+        assert!(run(&["--all"]).unwrap_err()[0].contains("usage") && run(&["--keep", "x"]).is_err());
     }
 }

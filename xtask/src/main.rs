@@ -47,7 +47,7 @@ usage: cargo xtask TASK
   api --check    fails if `api` would change anything
   bench          ours beside the floors and others, in rounds of ten minutes in all, into docs/performance.md
   bench --quick  a short run; --minutes N, --with BINARY, --alone (no others), --count (instructions alone), --page (from the figures that are kept)
-  instructions   counts the instructions of fixed works, under valgrind; they may grow by 3 % (--with BINARY, --keep)
+  instructions   counts the instructions of fixed works, under valgrind; they may grow by 3 % (--keep)
   fuzz [TARGET] [SECONDS]  the fuzz targets, or one of them, for a minute or so long each
   conformance    the official conformance suite by all ways, or the runs named after it; the score must not fall
   conformance --way WAY  the same by one way: crates, commands, bridge
