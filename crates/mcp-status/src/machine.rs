@@ -328,9 +328,7 @@ impl StatusMachine {
     pub fn reason(&self, delay: Option<Duration>, context: &MessageContext<'_>) -> Option<Reason> {
         match (self.code()?, &self.evidence) {
             (ReasonCode::Connecting, _) => Some(Reason::connecting(self.attempt())),
-            (ReasonCode::Retrying, Some(evidence)) => {
-                Some(Reason::retrying(self.attempt(), delay, evidence, context))
-            }
+            (ReasonCode::Retrying, Some(evidence)) => Some(Reason::retrying(delay, evidence, context)),
             (_, evidence) => Reason::from_evidence(evidence.as_ref()?, context),
         }
     }

@@ -17,6 +17,8 @@ const MAX_SCOPE_BYTES: usize = 200;
 const MAX_NAME: usize = 60;
 /// What of a provider's own words is shown, in characters.
 const MAX_HINT: usize = 200;
+/// JSON-RPC 2.0, section 5.1: what answers is no MCP server.
+const METHOD_NOT_FOUND: i64 = -32601;
 
 /// What brings a person further with one server: the first thing to do or to look at.
 ///
@@ -92,8 +94,10 @@ pub enum EntryPart {
     Url,
     /// The command of a local one.
     Command,
-    /// The headers that it sends, or what stands in their place.
+    /// The headers that it sends.
     Headers,
+    /// Its credentials: it has none, and the server wants some.
+    Credentials,
     /// The command that gets the headers.
     Helper,
     /// The proxy that it goes by.
@@ -114,6 +118,7 @@ impl fmt::Display for EntryPart {
             Self::Url => "the address",
             Self::Command => "the command",
             Self::Headers => "the headers",
+            Self::Credentials => "the credentials",
             Self::Helper => "the command for credentials",
             Self::Proxy => "the proxy",
             Self::ServerName => "the address or the expected name",
@@ -133,6 +138,7 @@ impl fmt::Display for NextStep {
             Self::Approve => "approve the entry",
             Self::Trust => "trust the folder of the entry",
             Self::CheckConfiguration => "check the configuration",
+            Self::ChangeEntry { part: EntryPart::Credentials } => "give the entry credentials",
             Self::ChangeEntry { part } => return write!(f, "change {part} of the entry"),
             Self::AskOperator => "ask who runs the server",
             Self::LookAtCredentials => "look at what its command for credentials gives",
@@ -190,6 +196,11 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         TransportKind::Stdio => EntryPart::Command,
         _ => EntryPart::Url,
     };
+    let headers = match facts.entry.has_static_headers {
+        true => EntryPart::Headers,
+        false => EntryPart::Credentials,
+    };
+    let outcome = evidence.map(|evidence| &evidence.outcome);
     let by_command = |code| {
         auth.is_some_and(|auth| {
             auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code == code && code.is_some()
@@ -243,6 +254,15 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         },
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound => change(place),
+        // It speaks JSON-RPC, knows the method, and has something against it that is no matter of this entry.
+        ReasonCode::Protocol
+            if facts.transport != TransportKind::Stdio
+                && matches!(outcome, Some(Outcome::Protocol { rpc_code: Some(code) }) if *code != METHOD_NOT_FOUND) =>
+        {
+            Some(NextStep::AskOperator)
+        }
+        // Started again, it would begin again. The limit stands in the entry, and so does a command that never speaks MCP.
+        ReasonCode::Timeout if matches!(outcome, Some(Outcome::SlowStart { .. })) => change(EntryPart::Named),
         ReasonCode::Protocol | ReasonCode::Version | ReasonCode::Spawn => change(place),
         // Where the rule stands comes with the reason.
         ReasonCode::SelfReference | ReasonCode::Policy | ReasonCode::Rejected => change(EntryPart::Named),
@@ -254,7 +274,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         | ReasonCode::InsufficientScope
             if !facts.entry.has_helper && (!facts.session || facts.entry.needs_restart) =>
         {
-            change(EntryPart::Headers)
+            change(headers)
         }
         // It has just been run again. What it is, and where, is what a person has to look at; but a sign-in that is behind it
         // has its turn at the next connection.
@@ -362,10 +382,12 @@ mod tests {
                 Some(change(EntryPart::Command)),
             ),
             (seen(remote(), ReasonCode::ProxyAuth), Some(change(EntryPart::Proxy))),
-            (seen(remote(), ReasonCode::InsufficientScope), Some(change(EntryPart::Headers))),
+            (seen(remote(), ReasonCode::InsufficientScope), Some(change(EntryPart::Credentials))),
+            (seen(headers, ReasonCode::InsufficientScope), Some(change(EntryPart::Headers))),
             (seen(remote(), ReasonCode::Unreachable), Some(Wait)),
             (seen(remote(), ReasonCode::ToolsUnavailable), Some(ListTools)),
-            (seen(remote(), ReasonCode::Unauthorized), Some(change(EntryPart::Headers))),
+            (seen(remote(), ReasonCode::Unauthorized), Some(change(EntryPart::Credentials))),
+            (seen(headers, ReasonCode::Unauthorized), Some(change(EntryPart::Headers))),
             (seen(oauth, ReasonCode::Unauthorized), Some(sign_in())),
             (seen(oauth, ReasonCode::CredentialsRejected), Some(sign_in())),
             (seen(oauth, ReasonCode::SignInExpired), Some(sign_in())),
@@ -496,6 +518,30 @@ mod tests {
     }
 
     #[test]
+    fn fh_h3_what_a_server_says_against_the_handshake_is_for_who_runs_it() {
+        let of = |transport, rpc_code| {
+            let evidence = Evidence::new(Phase::Connect, Outcome::Protocol { rpc_code });
+            next_step(&seen(ActionFacts::new(transport), ReasonCode::Protocol), Some(&evidence))
+        };
+        assert_eq!(of(TransportKind::Remote, Some(-32000)), Some(AskOperator));
+        for no_server in [None, Some(METHOD_NOT_FOUND)] {
+            assert_eq!(of(TransportKind::Remote, no_server), Some(change(EntryPart::Url)));
+        }
+        assert_eq!(of(TransportKind::Stdio, Some(-32000)), Some(change(EntryPart::Command)));
+    }
+
+    #[test]
+    fn fh_h3_a_command_that_was_too_slow_is_not_merely_started_again() {
+        let of = |outcome| {
+            let facts = seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::Timeout);
+            next_step(&facts, Some(&Evidence::new(Phase::Connect, outcome)))
+        };
+        let limit = std::time::Duration::from_secs(3);
+        assert_eq!(of(Outcome::SlowStart { limit }), Some(change(EntryPart::Named)));
+        assert_eq!(of(Outcome::Timeout), Some(Wait));
+    }
+
+    #[test]
     fn a_secret_that_is_not_kept_is_to_be_kept() {
         let auth = AuthFacts::new(false, Some("headers".into()))
             .with_supplied_by(Some(CredentialOrigin::Configuration))
@@ -553,7 +599,7 @@ mod tests {
         assert_eq!(of(&["files:write", "b"], true), asks_for(&["files:write", "b"]));
         assert_eq!(of(&["a\u{1b}[2J", "b\"c", "", "--all", &"x".repeat(201)], true), sign_in());
         assert_eq!(of(&["x"; 40], true), asks_for(&["x"; 12]));
-        assert_eq!(of(&["files:write"], false), change(EntryPart::Headers));
+        assert_eq!(of(&["files:write"], false), change(EntryPart::Credentials));
     }
 
     #[test]
@@ -566,6 +612,7 @@ mod tests {
             Trust,
             CheckConfiguration,
             change(EntryPart::Url),
+            change(EntryPart::Credentials),
             AskOperator,
             NextStep::LookAtCredentials,
             LookAtStatus,

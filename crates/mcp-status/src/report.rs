@@ -54,11 +54,11 @@ impl Reason {
         })
     }
 
-    /// An attempt is under way: the first, or the one with this number.
+    /// An attempt is under way: the first, or the one with this number. How many requests failed so far is counted in
+    /// [`attempts`](Self::attempts) alone: what wakes a session asks as well, between its attempts.
     pub fn connecting(attempt: u32) -> Self {
-        let text =
-            if attempt <= 1 { "connecting".to_owned() } else { format!("connecting, attempt {attempt}") };
-        Self::unseen(ReasonCode::Connecting, text, true)
+        let text = if attempt <= 1 { "connecting" } else { "connecting again" };
+        Self::unseen(ReasonCode::Connecting, text.to_owned(), true)
     }
 
     /// A process has been starting for `elapsed`; `said` is what it printed last.
@@ -71,15 +71,10 @@ impl Reason {
         Self { phase: Some(Phase::Connect), ..Self::unseen(ReasonCode::Connecting, text, true) }
     }
 
-    /// Waiting for `delay` before attempt number `attempt`, because of `evidence`.
-    pub fn retrying(
-        attempt: u32,
-        delay: Option<Duration>,
-        evidence: &Evidence,
-        context: &MessageContext<'_>,
-    ) -> Self {
+    /// Waiting for `delay` before the next attempt, because of `evidence`.
+    pub fn retrying(delay: Option<Duration>, evidence: &Evidence, context: &MessageContext<'_>) -> Self {
         let wait = delay.map_or_else(|| "waiting".to_owned(), |delay| format!("waiting {}", seconds(delay)));
-        let text = format!("{wait} before attempt {attempt}: {}", message(evidence, context));
+        let text = format!("{wait} before the next attempt: {}", message(evidence, context));
         Self {
             http_status: evidence.outcome.http_status(),
             phase: Some(evidence.phase),
@@ -418,13 +413,13 @@ mod tests {
     #[test]
     fn waiting_says_for_how_long_and_why() {
         let evidence = Evidence::new(Phase::Connect, Outcome::Http { status: 503, retry_after: None });
-        let reason = Reason::retrying(3, Some(Duration::from_secs(2)), &evidence, &CONTEXT);
-        assert_eq!(reason.message, "waiting 2 s before attempt 3: the server is unavailable (503)");
+        let reason = Reason::retrying(Some(Duration::from_secs(2)), &evidence, &CONTEXT);
+        assert_eq!(reason.message, "waiting 2 s before the next attempt: the server is unavailable (503)");
         assert_eq!((reason.code, reason.http_status), (ReasonCode::Retrying, Some(503)));
         let report = StatusReport::from_reason(reason, &CONTEXT, facts());
         assert_eq!(report.status, ServerStatus::Pending);
         assert_eq!(Reason::connecting(1).message, "connecting");
-        assert_eq!(Reason::connecting(2).message, "connecting, attempt 2");
+        assert_eq!(Reason::connecting(2).message, "connecting again");
         let starting = |said| Reason::starting(Duration::from_secs(5), said).message;
         assert_eq!(starting(None), "starting for 5 s");
         assert_eq!(starting(Some("Downloading\u{1b}[0m x")), "starting for 5 s: Downloading x");

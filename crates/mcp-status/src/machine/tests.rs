@@ -301,7 +301,7 @@ fn the_reason_in_words_follows_the_state() {
     machine.on(Event::Attempt(unavailable(None)), at(0));
     assert_eq!(
         words(&machine, Some(at(1))).as_deref(),
-        Some("waiting 1 s before attempt 2: the server is unavailable (503)")
+        Some("waiting 1 s before the next attempt: the server is unavailable (503)")
     );
     try_again(&mut machine, not_found(), at(1));
     assert_eq!(words(&machine, None).as_deref(), Some("no MCP endpoint at the server (404)"));

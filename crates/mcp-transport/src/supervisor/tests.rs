@@ -718,7 +718,7 @@ async fn a_snapshot_has_the_reason_in_words() {
     let handle = script.start();
     settle().await;
     let snapshot = handle.snapshot();
-    let text = "waiting 1 s before attempt 2: no connection to http://127.0.0.1:1";
+    let text = "waiting 1 s before the next attempt: no connection to http://127.0.0.1:1";
     assert_eq!(snapshot.reason().unwrap().message, text);
     let refused = RequestError::not_connected(snapshot);
     assert_eq!(refused.to_string(), format!("the server is not connected (pending): {text}"));
