@@ -258,7 +258,11 @@ impl Findings<'_> {
                         "its headers are its credentials; no sign-in is used".to_owned()
                     }
                     Some(ProviderKind::OAuth) => {
-                        "no credentials of its own; a sign-in where the server asks for one".to_owned()
+                        let own = match in_role(ProviderRole::Base) {
+                            Some(_) => "its headers go along",
+                            None => "no credentials of its own",
+                        };
+                        format!("{own}; a sign-in where the server asks for one")
                     }
                     Some(other) => match auth.plan.role(ProviderKind::OAuth) {
                         Some(ProviderRole::Fallback) => {
