@@ -11,6 +11,7 @@ use crate::args::{self, Cli};
 use crate::commands::version::VERSION;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::printed_step::PrintedStep;
 
 /// The command; how the process ends where there is none.
 pub(crate) fn parse(words: &[OsString]) -> Result<Cli, ExitStatus> {
@@ -157,7 +158,7 @@ fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
     let lacks_name = error.kind() == ErrorKind::MissingRequiredArgument
         && matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::Strings(lacking))
             if lacking.first().is_some_and(|first| first == "<NAME|URL>"));
-    match (problem.next.as_deref(), verb(words)) {
+    match (problem.next.as_ref().map(PrintedStep::as_str), verb(words)) {
         (_, Some(verb)) if lacks_name && verb != "bridge" => problem.next("mcplink list"),
         // The help of a command says more than that of the program.
         (Some("mcplink --help"), Some(verb)) => problem.next(format!("mcplink {verb} --help")),

@@ -129,7 +129,7 @@ fn not_connected(row: &Row) -> CliError {
     )
     .why(&reason.message);
     match &reason.next {
-        Some(next) => error.next(next),
+        Some(next) => error.next(next.clone()),
         None => error.next(format!("mcplink status {}", mcp_text::shell_word(&row.name))),
     }
 }

@@ -85,7 +85,7 @@ pub(crate) async fn within(
         let message = format!("there was no result within {}", deadline.text());
         let error = CliError::new(ExitStatus::Pending, "timeout", message);
         Err(match reached.lock().clone() {
-            Some(Step { doing, next }) => error.why(format!("it was still {doing}")).next(steps.step(&next)),
+            Some(Step { doing, next }) => error.why(format!("it was still {doing}")).next(steps.step(next)),
             None => error.why("what was still missing has been given up").next("mcplink status"),
         })
     })

@@ -1,6 +1,7 @@
 //! A failed command: what, why, next. Three lines for people, one JSON line for scripts.
 
 use crate::exit::ExitStatus;
+use crate::printed_step::PrintedStep;
 use crate::view::shown::line;
 use crate::view::wrap::paragraph;
 
@@ -15,7 +16,7 @@ pub(crate) struct CliError {
     /// The evidence, if there is more to say.
     pub(crate) why: Option<String>,
     /// The next command or step.
-    pub(crate) next: Option<String>,
+    pub(crate) next: Option<PrintedStep>,
 }
 
 impl CliError {
@@ -86,7 +87,7 @@ impl CliError {
     }
 
     #[must_use]
-    pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
+    pub(crate) fn next(mut self, next: impl Into<PrintedStep>) -> Self {
         self.next = Some(next.into());
         self
     }
@@ -103,9 +104,9 @@ impl CliError {
             text.push_str(&paragraph(&format!("  why: {}", line(why)), columns));
         }
         if let Some(next) = &self.next {
-            // A sentence is wrapped; only a command is copied.
-            let columns = columns.filter(|_| !next.starts_with("mcplink "));
-            text.push_str(&paragraph(&format!("  next: {}", line(next)), columns));
+            let next = next.shown();
+            let columns = columns.filter(|_| matches!(next, PrintedStep::Sentence(_)));
+            text.push_str(&paragraph(&format!("  next: {next}"), columns));
         }
         text
     }

@@ -6,11 +6,11 @@ use mcp_transport::{TransportError, TransportErrorKind};
 
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
-use crate::steps;
+use crate::steps::Steps;
 use crate::view::shown;
 
 /// A request failed on a connection that stood.
-pub(crate) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliError {
+pub(crate) fn failed(steps: &Steps, wired: &ConfiguredServer, error: &TransportError) -> CliError {
     let name = &wired.description.name;
     let evidence = error.evidence();
     let report = StatusReport::from_evidence(&evidence, &wired.context(), wired.facts());
@@ -25,14 +25,14 @@ pub(crate) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliErr
             format!("{} refused the request", shown::name(name)),
         )
         .why(wired.secrets.hide(&said(error)))
-        .next(steps::command(&NextStep::AskOperator, name));
+        .next(steps.words(&NextStep::AskOperator, name));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
     let error =
         CliError::new(exit, reason.code.as_str(), format!("the request to {} failed", shown::name(name)))
             .why(wired.secrets.hide_known(&reason.message));
     match &reason.next {
-        Some(step) => error.next(steps::command_after_request(step, reason.code, name)),
+        Some(step) => error.next(steps.words_after_request(step, reason.code, name)),
         None => error,
     }
 }

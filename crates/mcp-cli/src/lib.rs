@@ -51,6 +51,7 @@ mod logging;
 #[cfg_attr(not(feature = "menu"), path = "menu/absent.rs")]
 mod menu;
 mod output;
+mod printed_step;
 mod problems;
 mod secret_name;
 mod session_log;
@@ -144,7 +145,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             }
         },
         Err(mut error) => {
-            error.next = error.next.map(|next| app.steps.step(&next));
+            error.next = error.next.map(|next| app.steps.step(next));
             app.output.error(&if app.json { error.to_json() } else { error.to_lines(app.stderr_room()) });
             error.exit.into()
         }

@@ -189,9 +189,16 @@ impl Output {
             Some(line) if !line.starts_with("  next: ") => Cow::Owned(paragraph(line, columns)),
             _ => Cow::Borrowed(line),
         });
-        let fitted = fitted.collect::<String>();
+        self.note_fitted(&fitted.collect::<String>());
+    }
+
+    /// The same for lines that fit already.
+    pub(crate) fn note_fitted(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
         let links = self.links && self.stderr_is_terminal;
-        self.error(&if links { linked(&fitted) } else { Cow::Borrowed(&*fitted) });
+        self.error(&if links { linked(text) } else { Cow::Borrowed(text) });
     }
 }
 

@@ -17,31 +17,20 @@ use serde_json::Value;
 use self::places::Places;
 use self::repeated::repeated;
 use crate::args::{Cli, Command};
+use crate::printed_step::{AND, CURED, PrintedStep};
 use crate::secret_name::{self, is_plain};
 use crate::two_names;
 use crate::written::{has_option, valued, written};
 
-/// Between the command that cures something and the one that tries it.
-const AND: &str = " && ";
-const CURED: &str = " && mcplink ";
-
-/// The commands of a printed step, one by one: what cures something, and what tries it then.
-pub(crate) fn apart(step: &str) -> (&str, Option<&str>) {
-    match step.find(CURED) {
-        Some(at) => (&step[..at], Some(&step[at + AND.len()..])),
-        None => (step, None),
-    }
-}
-
-/// The command that takes the step for the server `name`.
-pub(crate) fn command(step: &NextStep, name: &str) -> String {
+/// The command that takes the step for the server `name`, where one does.
+fn command(step: &NextStep, name: &str) -> Option<String> {
     let verb = match step {
         NextStep::SignIn { .. } => "login",
         NextStep::Approve => "approve",
-        NextStep::Trust => return "mcplink trust".to_owned(),
-        NextStep::CheckConfiguration => return "mcplink validate".to_owned(),
+        NextStep::Trust => return Some("mcplink trust".to_owned()),
+        NextStep::CheckConfiguration => return Some("mcplink validate".to_owned()),
         NextStep::LookAtCredentials => {
-            return format!("mcplink headers {} --run", mcp_text::shell_word(name));
+            return Some(format!("mcplink headers {} --run", mcp_text::shell_word(name)));
         }
         NextStep::LookAtStatus => "status",
         NextStep::Wait => "wait",
@@ -49,38 +38,25 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         NextStep::ApproveTools => "approve-tools",
         NextStep::KeepSecret { service, name } => {
             let takes = service != mcp_config::Locations::NAME && is_plain(service) && is_plain(name);
-            return match takes {
-                true => format!("mcplink secret set {}", secret_name::argument(service, name)),
-                // Another program has to keep it.
-                false => step.to_string(),
-            };
+            // Otherwise another program has to keep it.
+            return takes.then(|| format!("mcplink secret set {}", secret_name::argument(service, name)));
         }
         // For a person to do, and no command of this program.
-        NextStep::Provider { hint } => return hint.clone(),
-        NextStep::ChangePolicy { .. } | NextStep::AskOperator => return step.to_string(),
-        NextStep::ChangeEntry { part } => return places::change_somewhere(*part, name),
+        NextStep::Provider { .. }
+        | NextStep::ChangePolicy { .. }
+        | NextStep::AskOperator
+        | NextStep::ChangeEntry { .. } => return None,
         NextStep::Cure { command } => {
             // Security: plain words of a command that the person runs anyway, for a person to paste.
-            return format!("{command}{AND}mcplink reconnect {}", mcp_text::shell_word(name));
+            return Some(format!("{command}{AND}mcplink reconnect {}", mcp_text::shell_word(name)));
         }
         // What is not known here is for the session to find out.
         _ => "reconnect",
     };
     let command = format!("mcplink {verb} {}", mcp_text::shell_word(name));
-    let NextStep::SignIn { scopes } = step else { return command };
+    let NextStep::SignIn { scopes } = step else { return Some(command) };
     let more = scopes.iter().map(|scope| format!(" --oauth-scope {}", mcp_text::shell_word(scope)));
-    command + &more.collect::<String>()
-}
-
-/// The command that takes the step after a request failed with `code` over a connection that stood.
-pub(crate) fn command_after_request(step: &NextStep, code: ReasonCode, name: &str) -> String {
-    match step {
-        // What has just shaken hands is connected, and a wait for that would end at once. The parts of the way tell more.
-        NextStep::Wait if code != ReasonCode::Unreachable => {
-            format!("mcplink doctor {}", mcp_text::shell_word(name))
-        }
-        step => command(step, name),
-    }
+    Some(command + &more.collect::<String>())
 }
 
 /// What steps take over from the invocation.
@@ -181,18 +157,29 @@ impl Steps {
         let again = format!("mcplink {} ", self.verb);
         let next = reason.get("next").and_then(Value::as_str).and_then(|next| next.strip_prefix(&again));
         if let Some(rest) = next.filter(|_| !self.verb.is_empty()) {
-            reason["next"] = self.step(&format!("{again}{rest}")).into();
+            reason["next"] = self.step(format!("{again}{rest}")).as_str().into();
         }
     }
 
     /// The step for the server `name`, as it is printed.
-    pub(crate) fn words(&self, step: &NextStep, name: &str) -> Option<String> {
-        match step {
+    pub(crate) fn words(&self, step: &NextStep, name: &str) -> PrintedStep {
+        match (step, command(step, name)) {
+            (_, Some(command)) => self.step(PrintedStep::Command(command)),
             // Security: whatever it says, it does not become a command of this invocation.
-            NextStep::Provider { hint } => Some(hint.clone()),
-            NextStep::ChangePolicy { .. } | NextStep::AskOperator => Some(step.to_string()),
-            NextStep::ChangeEntry { part } => Some(self.places.change(*part, name)),
-            step => Some(self.step(&command(step, name))),
+            (NextStep::Provider { hint }, None) => PrintedStep::Sentence(hint.clone()),
+            (NextStep::ChangeEntry { part }, None) => PrintedStep::Sentence(self.places.change(*part, name)),
+            (step, None) => PrintedStep::Sentence(step.to_string()),
+        }
+    }
+
+    /// The same after a request failed with `code` over a connection that stood.
+    pub(crate) fn words_after_request(&self, step: &NextStep, code: ReasonCode, name: &str) -> PrintedStep {
+        match step {
+            // What has just shaken hands is connected, and a wait for that would end at once. The parts of the way tell more.
+            NextStep::Wait if code != ReasonCode::Unreachable => {
+                self.step(format!("mcplink doctor {}", mcp_text::shell_word(name)))
+            }
+            step => self.words(step, name),
         }
     }
 
@@ -208,19 +195,28 @@ impl Steps {
             Action::Approve => "approve",
             Action::Reject => "reject",
             Action::ApproveTools => "approve-tools",
-            Action::Trust => return Some(self.step("mcplink trust")),
+            Action::Trust => return Some(self.line("mcplink trust")),
             _ => return None,
         };
-        Some(self.step(&format!("mcplink {verb} {}", mcp_text::shell_word(name))))
+        Some(self.line(&format!("mcplink {verb} {}", mcp_text::shell_word(name))))
+    }
+
+    /// A command of this program as it is printed within a text.
+    pub(crate) fn line(&self, command: &str) -> String {
+        self.step(command).to_string()
     }
 
     /// `next` as it is printed. What is no command of this program is left as it is.
-    pub(crate) fn step(&self, next: &str) -> String {
+    pub(crate) fn step(&self, next: impl Into<PrintedStep>) -> PrintedStep {
+        let next = match next.into() {
+            PrintedStep::Command(next) => next,
+            sentence @ PrintedStep::Sentence(_) => return sentence,
+        };
         let Some(rest) = next.strip_prefix("mcplink ") else {
             // Behind another command the one that was just run brings something new.
-            let Some((before, rest)) = next.split_once(CURED) else { return next.to_owned() };
+            let Some((before, rest)) = next.split_once(CURED) else { return PrintedStep::Command(next) };
             let again = Self { verb: "", ..self.clone() };
-            return format!("{before}{AND}{}", again.step(&format!("mcplink {rest}")));
+            return PrintedStep::Command(format!("{before}{AND}{}", again.line(&format!("mcplink {rest}"))));
         };
         let (verb, arguments) = rest.split_once(' ').unwrap_or((rest, ""));
         // What was just run brings nothing new: what the entry says has to change, or what it is about.
@@ -238,9 +234,9 @@ impl Steps {
         if is_again {
             return match (verb, self.verb) {
                 ("status", "status") => {
-                    Self { verb: "", ..self.clone() }.step(&format!("mcplink wait {arguments}"))
+                    Self { verb: "", ..self.clone() }.step(format!("mcplink wait {arguments}"))
                 }
-                _ => self.places.instead(verb, arguments),
+                _ => PrintedStep::Sentence(self.places.instead(verb, arguments)),
             };
         }
         let alone = arguments.is_empty() || verb.starts_with('-') || has_option(arguments, "--help");
@@ -252,8 +248,12 @@ impl Steps {
         let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
         let command = written(&format!("mcplink {verb}{arguments}{options}"));
         match self.first {
-            Some(first) if sees_entries => format!("{first}, then {command}"),
-            _ => command,
+            Some(first) if sees_entries => PrintedStep::Sentence(format!("{first}, then {command}")),
+            // What was typed is not shown again, and so is for the person to put there.
+            _ if !self.addresses.is_empty() && command.contains(mcp_text::REDACTED) => PrintedStep::Sentence(
+                format!("put what was typed in the place of {}: {command}", mcp_text::REDACTED),
+            ),
+            _ => PrintedStep::Command(command),
         }
     }
 
@@ -290,10 +290,10 @@ mod tests {
     use super::*;
 
     /// A sentence about an entry that was not seen.
-    const NAMED: &str = "correct what the reason names of x";
+    const NAMED: &str = "correct the entry of x";
 
     fn step(line: &str, next: &str) -> String {
-        Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).step(next)
+        Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).line(next)
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn fh_h10_a_step_names_the_folder_that_was_found_for_the_name() {
         let steps = Steps::of(&Cli::try_parse_from(["mcplink", "bridge", "x"]).unwrap());
-        assert_eq!(steps.step("mcplink login x"), "mcplink login x");
+        assert_eq!(steps.line("mcplink login x"), "mcplink login x");
         steps.found_in(Path::new("/home/me/my shop"));
         for (next, expected) in [
             ("mcplink login x", "mcplink login x --project '/home/me/my shop'"),
@@ -342,8 +342,26 @@ mod tests {
             ("mcplink validate", "mcplink validate --project '/home/me/my shop'"),
             ("mcplink --help", "mcplink --help"),
         ] {
-            assert_eq!(steps.step(next), expected);
+            assert_eq!(steps.line(next), expected);
         }
+    }
+
+    #[test]
+    fn fh_h3_what_is_not_shown_again_is_no_command_to_paste() {
+        let steps = |line: &[&str]| {
+            let mut cli = Cli::try_parse_from(line).unwrap();
+            let addresses = cli.take_addresses().unwrap();
+            Steps::of(&cli).with_addresses(addresses.into())
+        };
+        let secret = "http://127.0.0.1:1/mcp?api_key=abcdef123456";
+        let shown = mcp_config::display_url(secret);
+        let step = steps(&["mcplink", "status", secret]).words(&NextStep::Wait, &shown);
+        let PrintedStep::Sentence(text) = step else { panic!("{step}") };
+        assert!(text.starts_with("put what was typed in the place of [redacted]: mcplink wait "), "{text}");
+        assert!(!text.contains("abcdef"), "{text}");
+        // A server of a file may be called so.
+        let named = steps(&["mcplink", "status", "[redacted]"]).words(&NextStep::Wait, "[redacted]");
+        assert_eq!(named, PrintedStep::Command("mcplink wait '[redacted]'".into()));
     }
 
     #[test]
@@ -368,7 +386,7 @@ mod tests {
             (NextStep::ListTools, "mcplink tools 'a b'"),
             (NextStep::ApproveTools, "mcplink approve-tools 'a b'"),
         ] {
-            let command = command(&step, "a b");
+            let command = command(&step, "a b").unwrap();
             assert_eq!(command, expected);
             let verb = command.split(' ').nth(1).unwrap();
             assert!(Cli::command().find_subcommand(verb).is_some(), "{command}");
@@ -380,7 +398,10 @@ mod tests {
         let steps = Steps::of(&Cli::try_parse_from(["mcplink", "status", "--scope", "user"]).unwrap());
         for hint in ["run `aws sso login`", "mcplink login x", "mcplink status"] {
             let step = NextStep::Provider { hint: hint.to_owned() };
-            assert_eq!((steps.words(&step, "a b"), command(&step, "a b")), (Some(hint.into()), hint.into()));
+            let sentence = PrintedStep::Sentence(hint.to_owned());
+            assert_eq!(steps.words(&step, "a b"), sentence);
+            // Nor does it where an error passes it on.
+            assert_eq!(steps.step(sentence.clone()), sentence);
         }
     }
 
@@ -392,8 +413,9 @@ mod tests {
             ("mcplink reconnect x", "my-sso login && mcplink reconnect 'a b'"),
         ] {
             let steps = Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap());
-            assert_eq!(steps.words(&step, "a b").as_deref(), Some(expected));
-            assert_eq!(steps.step(expected), expected, "once and for all");
+            let expected = PrintedStep::Command(expected.to_owned());
+            assert_eq!(steps.words(&step, "a b"), expected);
+            assert_eq!(steps.step(expected.clone()), expected, "once and for all");
         }
     }
 
@@ -421,7 +443,7 @@ mod tests {
     #[test]
     fn fb_o46_the_sign_in_asks_for_the_scopes_that_were_missing() {
         let next = |scopes: &[&str]| {
-            command(&NextStep::SignIn { scopes: scopes.iter().map(|s| (*s).into()).collect() }, "x")
+            command(&NextStep::SignIn { scopes: scopes.iter().map(|s| (*s).into()).collect() }, "x").unwrap()
         };
         assert_eq!(next(&["files:write", "b"]), "mcplink login x --oauth-scope files:write --oauth-scope b");
         assert_eq!(next(&["$(id)"]), "mcplink login x --oauth-scope '$(id)'");
@@ -432,7 +454,7 @@ mod tests {
     fn fh_h3_a_step_is_never_the_command_that_was_just_run() {
         for (verb, instead) in [
             ("reconnect", NAMED),
-            ("wait", "start it, or correct what the reason names of x"),
+            ("wait", "start it, or correct the entry of x"),
             ("login", NAMED),
             ("tools", "ask who runs the server"),
             ("status", "mcplink wait x"),
@@ -442,10 +464,7 @@ mod tests {
         }
         assert_eq!(step("mcplink tools x/y", "mcplink tools x"), "mcplink tools x");
         assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), NAMED);
-        assert_eq!(
-            step("mcplink wait x", "mcplink status x"),
-            "start it, or correct what the reason names of x"
-        );
+        assert_eq!(step("mcplink wait x", "mcplink status x"), "start it, or correct the entry of x");
         assert_eq!(step("mcplink login x", "mcplink login x --no-browser"), "mcplink login x --no-browser");
     }
 
@@ -459,13 +478,12 @@ mod tests {
         let printed = match steps.verb {
             // The list fails over a connection that stands.
             "tools" if facts.code == Some(ReasonCode::ToolsUnavailable) => {
-                let cause = ReasonCode::Unavailable;
-                steps.step(&command_after_request(&NextStep::Wait, cause, "x"))
+                steps.words_after_request(&NextStep::Wait, ReasonCode::Unavailable, "x")
             }
-            "tools" => steps.step(&command_after_request(&step, facts.code?, "x")),
-            _ => steps.words(&step, "x")?,
+            "tools" => steps.words_after_request(&step, facts.code?, "x"),
+            _ => steps.words(&step, "x"),
         };
-        Some(printed.strip_prefix("mcplink ")?.split(' ').next()?.to_owned())
+        Some(printed.as_str().strip_prefix("mcplink ")?.split(' ').next()?.to_owned())
     }
 
     #[test]
@@ -509,9 +527,9 @@ mod tests {
         let way = ["status", "tools"].map(|verb| verb_after(&after(verb), &facts).unwrap());
         assert_eq!(way, ["tools", "doctor"]);
         let last = after("doctor").words(&NextStep::ListTools, "x");
-        assert_eq!(last.as_deref(), Some("ask who runs the server"));
+        assert_eq!(last.as_str(), "ask who runs the server");
         assert_eq!(verb_after(&after("wait"), &facts).as_deref(), Some("tools"));
-        let lost = command_after_request(&NextStep::Wait, ReasonCode::Unreachable, "x");
-        assert_eq!(lost, "mcplink wait x");
+        let lost = after("get").words_after_request(&NextStep::Wait, ReasonCode::Unreachable, "x");
+        assert_eq!(lost.as_str(), "mcplink wait x");
     }
 }

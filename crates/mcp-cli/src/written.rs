@@ -190,7 +190,7 @@ mod tests {
                 let words = words(command);
                 let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{command}: {error}"));
                 assert_eq!(Steps::of(&cli).options(), steps.options(), "{command}");
-                assert_eq!(steps.step(command), command, "once and for all");
+                assert_eq!(steps.line(command), command, "once and for all");
                 cli
             };
             // Each is parsed by the whole command line, which takes its time in a debug build.
@@ -207,7 +207,7 @@ mod tests {
                     NextStep::ListTools,
                     NextStep::ApproveTools,
                 ] {
-                    let command = steps.words(&step, name).unwrap();
+                    let command = steps.words(&step, name).to_string();
                     let names = match parsed(&command).command {
                         Command::Reconnect(args) => args.names,
                         Command::Login(args) => {
@@ -234,11 +234,11 @@ mod tests {
                     };
                     assert_eq!(names, [name], "{command}");
                 }
-                let command = steps.step(&format!("mcplink logs {word} -f"));
+                let command = steps.line(&format!("mcplink logs {word} -f"));
                 assert!(
                     matches!(parsed(&command).command, Command::Logs(args) if args.name.as_deref() == Some(name) && args.follow)
                 );
-                let command = steps.step(&format!("mcplink approve {word} x --yes=sha256:1"));
+                let command = steps.line(&format!("mcplink approve {word} x --yes=sha256:1"));
                 assert!(matches!(parsed(&command).command, Command::Approve(args)
                     if args.names.names == [name, "x"] && args.agreed.yes == Some(Some("sha256:1".into()))));
             }

@@ -105,7 +105,7 @@ pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, Cl
         (true, Some(name)) => app.output.note(&format!(
             "no sign-in of {} is kept; `{}` makes one\n",
             shown::name(name),
-            app.steps.step(&format!("mcplink login {}", mcp_text::shell_word(name)))
+            app.steps.line(&format!("mcplink login {}", mcp_text::shell_word(name)))
         )),
         _ => {}
     }

@@ -161,7 +161,7 @@ fn bridge_config(app: &App, name: &str, source: impl ServerSource) -> BridgeConf
     let (steps, of) = (app.steps.clone(), name.to_owned());
     BridgeConfig::new(name, env!("CARGO_PKG_VERSION"), source)
         .with_program("mcplink")
-        .with_next(move |step| steps.words(step, &of))
+        .with_next(move |step| Some(steps.words(step, &of).to_string()))
 }
 
 /// The entry of a name or a URL; in the one folder that has it, where this one has not. Else why there is none, and where it
@@ -216,7 +216,7 @@ async fn turn_away(app: &App, wired: &ConfiguredServer, reason: &Reason) -> Resu
 
 fn not_started(app: &App, name: &str, reason: &Reason) -> CliError {
     let change = NextStep::ChangeEntry { part: EntryPart::Command };
-    let next = app.steps.words(&change, name).unwrap_or_default();
+    let next = app.steps.words(&change, name);
     CliError::usage(reason.code.as_str(), format!("{name:?} is not started: {}", reason.message)).next(next)
 }
 

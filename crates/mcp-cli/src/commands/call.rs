@@ -16,6 +16,7 @@ use crate::connected::{ConnectionNeeds, OpenServer, connected, failed, unknown_t
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::inputs;
+use crate::printed_step::PrintedStep;
 use crate::two_names;
 use crate::view::content::Sink;
 use crate::view::progress::ProgressLine;
@@ -129,7 +130,7 @@ async fn called(
     // What was written out as an object is sent as it stands, and nothing is open about it.
     if !arguments.is_whole() || arguments.has_plain() {
         listed.tools().await;
-        fitted(app, args, &listed, arguments)?;
+        fitted(args, &listed, arguments)?;
     }
     let progress = ProgressLine::new(app.output.clone(), open.connection.credentials_sent());
     let mut options = RequestOptions::new();
@@ -143,7 +144,7 @@ async fn called(
             if ended == ExitStatus::ToolError && !app.json {
                 // A server says in words of its own that there is no such tool, or that an argument is wrong.
                 if let Some((fact, next)) = doubt(listed.tools().await, args, arguments) {
-                    app.output.note(&format!("note: {fact}\n  next: {}\n", app.steps.step(&next)));
+                    app.output.note(&format!("note: {fact}\n  next: {}\n", app.steps.step(next)));
                 }
             }
             Ok(ended)
@@ -160,12 +161,7 @@ async fn called(
 
 /// Gives each argument the type that the tool wants. What its list and its schema leave no doubt about is told before anything
 /// is sent, unless the arguments were written out as a JSON object: a server may take what it does not tell.
-fn fitted(
-    app: &App,
-    args: &CallRequest,
-    listed: &ToolList<'_>,
-    arguments: &mut Arguments,
-) -> Result<(), CliError> {
+fn fitted(args: &CallRequest, listed: &ToolList<'_>, arguments: &mut Arguments) -> Result<(), CliError> {
     let tools = listed.tools.as_deref().unwrap_or_default();
     let Some(tool) = tools.iter().find(|tool| tool.name == args.tool) else {
         let is_told_later = arguments.is_whole() || listed.left_out.contains(&args.tool);
@@ -178,17 +174,17 @@ fn fitted(
     let Some(schema) = tool.view().input_schema else { return Ok(()) };
     arguments.coerce(schema);
     if let Some(mismatch) = arguments.mismatch(schema) {
-        return Err(of_another_type(app, args, &mismatch));
+        return Err(of_another_type(args, &mismatch));
     }
     if arguments.is_whole() {
         return Ok(());
     }
     let missing = signature::surely_missing(schema.get(), |name| arguments.has(name));
     if !missing.is_empty() {
-        return Err(incomplete(app, args, &missing, &misnamed(arguments, schema.get())));
+        return Err(incomplete(args, &missing, &misnamed(arguments, schema.get())));
     }
     match arguments.forbidden(schema) {
-        Some(name) => Err(forbidden(app, args, name, schema.get())),
+        Some(name) => Err(forbidden(args, name, schema.get())),
         None => Ok(()),
     }
 }
@@ -197,14 +193,14 @@ fn fitted(
 const ALL_THE_SAME: &str = "a JSON object of arguments, such as '{}', is sent all the same";
 
 /// A call with an argument that the schema of its tool does not let in.
-fn forbidden(app: &App, args: &CallRequest, name: &str, schema: &str) -> CliError {
+fn forbidden(args: &CallRequest, name: &str, schema: &str) -> CliError {
     let known = signature::arguments(schema);
     let near = mcp_config::nearest(name, known.iter().map(|argument| argument.name.as_str()));
     let near = near.map(|near| format!("did you mean {near:?}? ")).unwrap_or_default();
     let message = format!("{} takes no argument {name:?}", shown::line(&args.tool));
     CliError::usage("invalid-argument", message)
         .why(shown::line(&format!("{near}nothing was sent; {ALL_THE_SAME}")))
-        .next(app.steps.step(&signature_of(args)))
+        .next(signature_of(args))
 }
 
 /// The tools of the server, asked for once, when they are needed first.
@@ -250,10 +246,10 @@ fn unusable(name: &str, tool: &str, error: &ArgumentError) -> CliError {
 }
 
 /// A call with an argument of another type than the schema of its tool wants.
-fn of_another_type(app: &App, args: &CallRequest, mismatch: &Mismatch) -> CliError {
+fn of_another_type(args: &CallRequest, mismatch: &Mismatch) -> CliError {
     CliError::usage("invalid-argument", clash(mismatch))
         .why(format!("its schema says so, and nothing was sent; write {}", shown::line(&mismatch.example())))
-        .next(app.steps.step(&signature_of(args)))
+        .next(signature_of(args))
 }
 
 fn clash(mismatch: &Mismatch) -> String {
@@ -268,7 +264,7 @@ fn misnamed(given: &Arguments, schema: &str) -> Vec<String> {
 }
 
 /// A call that lacks what the schema of its tool requires.
-fn incomplete(app: &App, args: &CallRequest, missing: &[Argument], misnamed: &[String]) -> CliError {
+fn incomplete(args: &CallRequest, missing: &[Argument], misnamed: &[String]) -> CliError {
     let wanted: Vec<String> = missing.iter().map(Argument::wanted).collect();
     let message = format!("{} needs {}", shown::line(&args.tool), wanted.join(", "));
     CliError::usage("missing-argument", message)
@@ -277,7 +273,7 @@ fn incomplete(app: &App, args: &CallRequest, missing: &[Argument], misnamed: &[S
             [one] => format!("its schema says so, and has no {one}; nothing was sent"),
             more => format!("its schema says so, and has none of {}; nothing was sent", more.join(", ")),
         })
-        .next(app.steps.step(&signature_of(args)))
+        .next(signature_of(args))
 }
 
 /// A call that took longer than it may, with the setting that moves the limit. It is no failure of the server: it may still
@@ -288,16 +284,17 @@ fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportEr
     let of_entry = open.wired.state.as_ref().ok().and_then(|server| server.timeout);
     let of_all = app.host.connector().options().request_timeout;
     let (limit, next) = match (app.deadline, of_entry, of_all) {
-        (Some(deadline), _, _) if deadline.is_over() => (deadline.text(), format!("mcplink status {name}")),
+        (Some(deadline), _, _) if deadline.is_over() => {
+            (deadline.text(), format!("mcplink status {name}").into())
+        }
         (None, Some(limit), _) => (
             format!("{} (`timeout` of its entry)", mcp_text::time_limit(limit)),
-            app.steps
-                .words(&NextStep::ChangeEntry { part: EntryPart::Named }, &args.name)
-                .unwrap_or_default(),
+            app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Named }, &args.name),
         ),
-        (None, None, Some(limit)) => {
-            (format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)), again(args, "--timeout 10m"))
-        }
+        (None, None, Some(limit)) => (
+            format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)),
+            again(args, "--timeout 10m").into(),
+        ),
         _ => return None,
     };
     let message = format!("{} of {} took longer than {limit}", args.tool, args.name);
@@ -331,7 +328,7 @@ async fn refused(
     arguments: &Arguments,
     error: &TransportError,
 ) -> CliError {
-    let open = listed.open;
+    let (open, steps) = (listed.open, &listed.app.steps);
     if *error.kind() == TransportErrorKind::ToolWithheld {
         return super::tools::withheld(&args.name, error);
     }
@@ -339,7 +336,7 @@ async fn refused(
         return super::tools::unapproved(&args.name, error);
     }
     if !matches!(error.kind(), TransportErrorKind::Rpc { .. }) {
-        let failed = failed(&open.wired, error);
+        let failed = failed(steps, &open.wired, error);
         if !error.may_have_been_sent() {
             return failed;
         }
@@ -352,7 +349,7 @@ async fn refused(
     if let Some(unknown) = unknown_tool(tools, &args.name, &args.tool) {
         return unknown;
     }
-    let failed = failed(&open.wired, error);
+    let failed = failed(steps, &open.wired, error);
     match lacking(tools, args, arguments) {
         Some(lacking) => {
             let why = failed.why.as_deref().map(|why| format!("{why}; ")).unwrap_or_default();
@@ -365,13 +362,13 @@ async fn refused(
 }
 
 /// What the list of tools says against a call that failed, and what to do about it.
-fn doubt(listed: &[Tool], args: &CallRequest, arguments: &Arguments) -> Option<(String, String)> {
+fn doubt(listed: &[Tool], args: &CallRequest, arguments: &Arguments) -> Option<(String, PrintedStep)> {
     match unknown_tool(listed, &args.name, &args.tool) {
         Some(unknown) => {
             let nearest = unknown.why.map(|why| format!("; {why}")).unwrap_or_default();
             Some((format!("{}{nearest}", unknown.message), unknown.next?))
         }
-        None => Some((lacking(listed, args, arguments)?, signature_of(args))),
+        None => Some((lacking(listed, args, arguments)?, signature_of(args).into())),
     }
 }
 
@@ -395,7 +392,7 @@ fn signature_of(args: &CallRequest) -> String {
 
 /// Prints the result: as sent with `--json`, otherwise text as it is and one line for anything else.
 fn show(app: &App, args: &CallRequest, open: &OpenServer, result: &Payload) -> Result<ExitStatus, CliError> {
-    let view = ToolResult::read(result).map_err(|error| failed(&open.wired, &error))?;
+    let view = ToolResult::read(result).map_err(|error| failed(&app.steps, &open.wired, &error))?;
     if app.json {
         app.output.out_line(result);
     } else {

@@ -52,9 +52,9 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
         }
         TransportErrorKind::Rpc { .. } => {
             let list = if args.prompt.is_some() { "prompts" } else { "resources" };
-            failed(&open.wired, &error).next(format!("mcplink {list} {word}"))
+            failed(&app.steps, &open.wired, &error).next(format!("mcplink {list} {word}"))
         }
-        _ => failed(&open.wired, &error),
+        _ => failed(&app.steps, &open.wired, &error),
     })?;
     if app.json {
         #[derive(serde::Deserialize)]

@@ -17,6 +17,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
 use crate::loaded::LoadedConfig;
+use crate::printed_step::PrintedStep;
 use crate::problems::note_unsaid;
 use crate::surroundings::desktop_path_without;
 use crate::view::examination::{self, ExaminedServer};
@@ -59,7 +60,7 @@ struct CauseRow<'a> {
     /// The number of the check that shows it.
     check: Option<usize>,
     message: &'a str,
-    next: Option<&'a str>,
+    next: Option<&'a PrintedStep>,
 }
 
 #[derive(Serialize)]
@@ -163,8 +164,8 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
     let next = match &examination.cause {
         Some(cause) => {
             let is_off = row.status == Some(ServerStatus::Disabled);
-            let switched_on = || is_off.then(|| app.steps.step(&loaded.switched_on_by(name)));
-            cause.next.as_ref().and_then(|step| app.steps.words(step, name)).or_else(switched_on)
+            let switched_on = || is_off.then(|| app.steps.step(loaded.switched_on_by(name)));
+            cause.next.as_ref().map(|step| app.steps.words(step, name)).or_else(switched_on)
         }
         None => None,
     };
@@ -225,7 +226,7 @@ fn server_row(examined: &ExaminedServer, trace: bool) -> ServerRow<'_> {
         cause: cause.as_ref().map(|cause| CauseRow {
             check: cause.check.map(|index| index + 1),
             message: &cause.message,
-            next: examined.next.as_deref(),
+            next: examined.next.as_ref(),
         }),
         exchanges: trace.then(|| exchanges.iter().map(ExchangeRow::from).collect()),
     }

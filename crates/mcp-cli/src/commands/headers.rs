@@ -78,9 +78,10 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
     let server = loaded.wired(app, name).await?;
     let Some(auth) = &server.auth else {
         if let Some(reason) = server.offline_report().reason.filter(|_| !server.is_stdio()) {
-            let next = reason.next.and_then(|step| app.steps.words(&step, name)).unwrap_or_default();
+            let next = reason.next.map(|step| app.steps.words(&step, name));
             let message = format!("{} cannot be used", shown::name(name));
-            return Err(CliError::usage(reason.code.as_str(), message).why(reason.message).next(next));
+            let error = CliError::usage(reason.code.as_str(), message).why(reason.message);
+            return Err(CliError { next, ..error });
         }
         let message = format!("{} is a command, and gets no headers", shown::name(name));
         let next = format!("mcplink get {}", shell_word(name));
@@ -113,9 +114,9 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
             let is_well = report.run.as_ref().is_some_and(|run| run.exit_code == Some(0));
             let next = match is_well {
                 true => app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Helper }, name),
-                false => Some(app.steps.step(&format!("mcplink doctor {}", shell_word(name)))),
+                false => app.steps.step(format!("mcplink doctor {}", shell_word(name))),
             };
-            app.output.out(&format!("next  {}\n", next.unwrap_or_default()));
+            app.output.out(&format!("next  {}\n", next.shown()));
         }
     }
     Ok(if failed { ExitStatus::NeedsAuth } else { ExitStatus::Success })
@@ -144,7 +145,7 @@ fn may_run(
             let mut error = CliError::new(exit, code, message);
             error.why = reason.map(|reason| reason.message.clone());
             error.next =
-                reason.and_then(|reason| reason.next.as_ref()).and_then(|step| app.steps.words(step, name));
+                reason.and_then(|reason| reason.next.as_ref()).map(|step| app.steps.words(step, name));
             return Err(error);
         }
         Ok(_) => {}

@@ -44,7 +44,8 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
         app.output.note(&format!("{}\n", crate::view::shown::line(&path.display().to_string())));
     }
     let names_server = which == LineSelection::All;
-    let said = |line: &str| if app.json { line.to_owned() } else { shown(line, names_server) };
+    let said =
+        |line: &str| if app.json { line.to_owned() } else { shown(line, names_server, app.style().room()) };
     for line in lines {
         app.output.out(&said(line));
     }

@@ -56,7 +56,7 @@ fn listed_name(view: View) -> ListedName {
 /// Lists the prompts with their arguments; those in brackets may be left out.
 pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let open = connected(app, name, ConnectionNeeds::Nothing).await?;
-    let prompts = listed(&open, "prompts/list", "prompts").await;
+    let prompts = listed(app, &open, "prompts/list", "prompts").await;
     open.connection.close().await;
     let prompts = prompts?;
     let names = prompts.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).map(listed_name);
@@ -109,9 +109,9 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
                 .why(said(&error))
                 .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name)))
         }
-        TransportErrorKind::Rpc { .. } => failed(&open.wired, &error)
+        TransportErrorKind::Rpc { .. } => failed(&app.steps, &open.wired, &error)
             .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name))),
-        _ => failed(&open.wired, &error),
+        _ => failed(&app.steps, &open.wired, &error),
     })?;
     if app.json {
         app.output.out_line(&result);

@@ -42,8 +42,9 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         if let Some(reason) = disabled.offline_report().reason {
             let message =
                 format!("{} may not be started, so there is nothing to reconnect", shown::name(name));
-            let next = reason.next.as_ref().and_then(|step| app.steps.words(step, name)).unwrap_or_default();
-            return Err(CliError::usage(reason.code.as_str(), message).why(&reason.message).next(next));
+            let next = reason.next.as_ref().map(|step| app.steps.words(step, name));
+            let error = CliError::usage(reason.code.as_str(), message).why(&reason.message);
+            return Err(CliError { next, ..error });
         }
         return Err(CliError::usage(
             "disabled",

@@ -36,8 +36,8 @@ struct View {
 /// Lists the resources, and the templates from which URIs can be made.
 pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let open = connected(app, name, ConnectionNeeds::Nothing).await?;
-    let resources = listed(&open, "resources/list", "resources").await;
-    let templates = listed(&open, "resources/templates/list", "resourceTemplates").await;
+    let resources = listed(app, &open, "resources/list", "resources").await;
+    let templates = listed(app, &open, "resources/templates/list", "resourceTemplates").await;
     open.connection.close().await;
     let document = Document { schema_version: 1, resources: resources?, resource_templates: templates? };
     if app.json {
@@ -65,6 +65,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
 
 /// All items of a list; none where the server does not have that kind of list at all.
 pub(super) async fn listed(
+    app: &App,
     open: &OpenServer,
     method: &str,
     member: &str,
@@ -77,7 +78,7 @@ pub(super) async fn listed(
         Ok(items) => Ok(items),
         // Templates are a part of the capability that many servers leave out.
         Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: METHOD_NOT_FOUND }) => Ok(Vec::new()),
-        Err(error) => Err(failed(&open.wired, &error)),
+        Err(error) => Err(failed(&app.steps, &open.wired, &error)),
     }
 }
 
@@ -104,9 +105,9 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
                 .next(format!("mcplink resources {}", mcp_text::shell_word(&args.server.name)))
         }
         // Whatever it has against this one, others are in its list.
-        TransportErrorKind::Rpc { .. } => failed(&open.wired, &error)
+        TransportErrorKind::Rpc { .. } => failed(&app.steps, &open.wired, &error)
             .next(format!("mcplink resources {}", mcp_text::shell_word(&args.server.name))),
-        _ => failed(&open.wired, &error),
+        _ => failed(&app.steps, &open.wired, &error),
     })?;
     if app.json {
         app.output.out_line(&result);

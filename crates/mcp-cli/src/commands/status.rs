@@ -127,7 +127,7 @@ fn overview(app: &App, rows: &[Row], took: Option<Duration>) -> String {
         lines: rows.iter().map(OverviewLine::of).collect(),
         aside: aside(folder.as_deref(), took),
         problems: &[],
-        foot: further(rows, |row, command| steps(app, &row.hosts).step(command)),
+        foot: further(rows, |row, command| steps(app, &row.hosts).line(command)),
     };
     overview.text(app.style())
 }

@@ -34,7 +34,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
     let mut open = connected(app, name, ConnectionNeeds::Tools).await?;
     open.connection.close().await;
     if let Some(error) = &open.error {
-        return Err(failed(&open.wired, error));
+        return Err(failed(&app.steps, &open.wired, error));
     }
     let mut list = open.tools.take().unwrap_or_default();
     if let Some(tool) = tool {
@@ -55,7 +55,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         }
         if !list.unapproved.is_empty() {
             app.output.note(&left_out(name, "withheld from", &list.unapproved));
-            app.output.note(&format!("next: {}\n", app.steps.step(&approves(name))));
+            app.output.note(&format!("next: {}\n", app.steps.line(&approves(name))));
         }
     }
     // What it was given it may repeat in its tools.
@@ -92,7 +92,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
     }
     match (tool, list.tools.first()) {
         (Some(_), Some(tool)) => {
-            let step = |next: &str| app.steps.step(next);
+            let step = |next: &str| app.steps.line(next);
             let details = signature::details(name, tool, step, app.style());
             app.output.out(&secrets.hide_known(&details));
         }

@@ -13,6 +13,7 @@ use crate::connected::stands;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live::watched::{Intervals, WatchedServers};
+use crate::printed_step::PrintedStep;
 use crate::view::row::{Row, Servers};
 use crate::view::{shown, text};
 
@@ -41,7 +42,9 @@ async fn until(
     loop {
         let seen = watched.seen();
         let known = seen.iter().filter(|seen| seen.is_known).map(|seen| &seen.row);
-        for row in known.clone().filter(|row| row.status != Some(wanted)) {
+        // What ends the wait is told at its end.
+        let is_news = |row: &&Row| row.status != Some(wanted) && !is_up_to_a_person(row, wanted);
+        for row in known.clone().filter(is_news) {
             let now = (row.status, row.reason().map(|reason| reason.code));
             if last.insert(row.name.clone(), now) != Some(now) {
                 tell(app, row);
@@ -125,7 +128,8 @@ fn ended(app: &App, all: &[Row], rows: &[&Row], error: CliError) -> CliError {
         is_off.then(|| app.load().ok().map(|loaded| loaded.switched_on_by(&first.name))).flatten()
     };
     // Not `status`, whose next step is to wait.
-    error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink get {name}")))
+    let switched_on = || switched_on().map(PrintedStep::from);
+    error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink get {name}").into()))
 }
 
 fn list(rows: &[&Row], each: impl Fn(&Row) -> String) -> String {
@@ -145,7 +149,11 @@ fn row_is(row: &Row) -> String {
 fn tell(app: &App, row: &Row) {
     let room = app.stderr_room();
     let style = text::Style { terminal: room.is_some(), color: false, columns: room.unwrap_or(80) };
-    app.output.note(&text::status_lines(row, text::name_width([row.name.as_str()].into_iter()), style));
+    app.output.note_fitted(&text::status_lines(
+        row,
+        text::name_width([row.name.as_str()].into_iter()),
+        style,
+    ));
 }
 
 fn show(app: &App, rows: &[Row]) {

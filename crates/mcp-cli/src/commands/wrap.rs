@@ -314,8 +314,10 @@ fn of_its_file(app: &App, failure: ChangeFailure) -> CliError {
         ChangeFailure::Refused(_) => None,
     };
     let error = CliError::from(failure);
-    match (error.next.as_deref(), file) {
-        (Some(next), Some(file)) if next.contains("--scope") => error.next(format!("look at {file}")),
+    match (&error.next, file) {
+        (Some(next), Some(file)) if next.as_str().contains("--scope") => {
+            error.next(format!("look at {file}"))
+        }
         _ => error,
     }
 }
@@ -349,14 +351,16 @@ fn refused(
                 around.app.output.out(&format!("put this into {file}{instead}:\n{text}"));
             }
             let next = match (&error, wrote) {
-                (WrapError::NotEdited(_), true) => format!("paste it into {file}{instead}"),
+                (WrapError::NotEdited(_), true) => format!("paste it into {file}{instead}").into(),
                 // Its server is taken over first, so that what is pasted leads somewhere.
                 (WrapError::NotEdited(_), false) => {
                     let name = mcp_text::shell_word(name);
-                    around.app.steps.step(&format!("mcplink wrap {} {name} --yes", around.host.name))
+                    around.app.steps.step(format!("mcplink wrap {} {name} --yes", around.host.name))
                 }
-                (WrapError::Name(_), _) => format!("give it a name without $, {{env: and {{file: in {file}"),
-                _ => format!("look at {file}"),
+                (WrapError::Name(_), _) => {
+                    format!("give it a name without $, {{env: and {{file: in {file}").into()
+                }
+                _ => format!("look at {file}").into(),
             };
             CliError::usage("not-edited", format!("{file} is not changed"))
                 .why(shown::line(&error.to_string()))

@@ -73,7 +73,7 @@ impl<'l> ToolsOffer<'l> {
         let mut open = connected(app, name, ConnectionNeeds::Definitions).await?;
         open.connection.close().await;
         if let Some(error) = &open.error {
-            return Err(failed(&open.wired, error));
+            return Err(failed(&app.steps, &open.wired, error));
         }
         let list = open.tools.take().unwrap_or_default();
         for tool in only {

@@ -179,7 +179,8 @@ impl Entry {
     /// An entry that is not there, or cannot be read.
     fn unreadable(&self, error: &CliError) -> EntryState {
         // Where it is missing, the files are well: it is for the command that would have found it.
-        let next = error.next.as_deref().map(|next| NextStep::Provider { hint: self.app.steps.step(next) });
+        let next = error.next.clone().map(|next| self.app.steps.step(next).to_string());
+        let next = next.map(|hint| NextStep::Provider { hint });
         let reason = Reason::config(&absent(error, &self.hint)).with_next(next);
         let state = Err(NoContact::Because(reason));
         EntryState { state, sign_in: None, helper: Vec::new(), tools: None }

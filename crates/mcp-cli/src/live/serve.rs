@@ -1,5 +1,6 @@
 //! A session of this process while it is open to others, and what it writes down.
 
+use mcp_status::ServerStatus;
 use mcp_transport::SupervisorHandle;
 use mcp_transport::supervisor::StatusSnapshot;
 use tokio::task::JoinHandle;
@@ -47,7 +48,9 @@ async fn write_down(handle: SupervisorHandle, log: Option<SessionLog>) {
     let mut last = None;
     loop {
         let event = status_event(&status.borrow_and_update());
-        if last.as_ref() != Some(&event) {
+        // A connection that is let go at the end is no news.
+        let is_let_go = matches!(&event, Event::Status { status, connection: 0, .. } if status == ServerStatus::Connected.as_str());
+        if !is_let_go && last.as_ref() != Some(&event) {
             log.record(event.clone());
             last = Some(event);
         }

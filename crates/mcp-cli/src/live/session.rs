@@ -12,6 +12,7 @@ use mcp_transport::supervisor::StatusSnapshot;
 use tokio::sync::Notify;
 
 use super::Share;
+use crate::printed_step::PrintedStep;
 use crate::session_log::SessionLog;
 use crate::steps::Steps;
 
@@ -99,9 +100,9 @@ impl OwnSession {
 
     /// What it says of its server.
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no questions where there are no sockets"))]
-    pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport<String> {
+    pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport<PrintedStep> {
         let report = snapshot.report(&MessageContext::new(&self.name), (self.facts)());
-        report.worded(|step| self.steps.words(step, &self.name))
+        report.worded(|step| Some(self.steps.words(step, &self.name)))
     }
 }
 

@@ -144,13 +144,13 @@ impl Drop for Desk {
 
 /// An error as its command tells it, in lines.
 fn lines(app: &App, mut error: CliError) -> Vec<String> {
-    error.next = error.next.map(|next| app.steps.step(&next));
+    error.next = error.next.map(|next| app.steps.step(next));
     error.to_text().lines().map(shown::line).collect()
 }
 
-fn refused(wired: &ConfiguredServer, error: &RequestError) -> CliError {
+fn refused(app: &App, wired: &ConfiguredServer, error: &RequestError) -> CliError {
     match error.kind() {
-        RequestErrorKind::Transport(error) => failed(wired, error),
+        RequestErrorKind::Transport(error) => failed(&app.steps, wired, error),
         RequestErrorKind::NotConnected(snapshot) => {
             let name = &wired.description.name;
             let report = wired.without_secrets(snapshot.report(&wired.context(), wired.facts()));
@@ -173,7 +173,7 @@ async fn list(app: Arc<App>, handle: SupervisorHandle, wired: Arc<ConfiguredServ
     loop {
         match listed(&handle).await {
             Ok((list, secrets)) => teller.tell(News::Tools(Ok(entries(&list, &secrets)))),
-            Err(error) => return teller.tell(News::Tools(Err(lines(&app, refused(&wired, &error))))),
+            Err(error) => return teller.tell(News::Tools(Err(lines(&app, refused(&app, &wired, &error))))),
         }
         let outcome = status.borrow_and_update().tools.as_ref().map(Arc::as_ptr).map(|tools| tools as usize);
         let is_other = |now: &mcp_transport::supervisor::StatusSnapshot| {
@@ -231,10 +231,12 @@ async fn call(
     let ended = match &called {
         Ok(result) => match texts(result, &tool) {
             Ok((lines, is_error)) => CallEnd { lines, is_error, took },
-            Err(error) => CallEnd { lines: lines(&app, failed(&wired, &error)), is_error: true, took },
+            Err(error) => {
+                CallEnd { lines: lines(&app, failed(&app.steps, &wired, &error)), is_error: true, took }
+            }
         },
         Err(error) => {
-            let mut lines = lines(&app, refused(&wired, error));
+            let mut lines = lines(&app, refused(&app, &wired, error));
             if error.may_have_been_sent() {
                 lines.push("it may have run".to_owned());
             }
@@ -363,7 +365,7 @@ async fn decide_tools(
         let mut lines: Vec<String> = offer.trouble().into_iter().collect();
         lines.extend(offer.lines(None).lines().map(str::to_owned));
         let Some(digest) = offer.digest() else { return Ok(Some(lines)) };
-        let command = Some(app.steps.step(&offer.agreement(&digest)));
+        let command = Some(app.steps.line(&offer.agreement(&digest)));
         teller.tell(News::Offered { lines, command });
         match answers.recv().await {
             Some(Answer::Confirmed) => offer.approve().map(|()| Some(vec![offer.outcome()])),
@@ -395,7 +397,7 @@ async fn log(app: Arc<App>, name: String, teller: NewsSender) {
         match more {
             Ok(more) => {
                 let has_more = !more.is_empty();
-                last.extend(more.iter().map(|line| shown::line(said(line, false).trim_end())));
+                last.extend(more.iter().map(|line| shown::line(said(line, false, None).trim_end())));
                 last.drain(..last.len().saturating_sub(LOG_LINES));
                 if has_more || !is_told {
                     teller.tell(News::Log(last.clone()));

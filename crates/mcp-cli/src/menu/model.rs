@@ -206,7 +206,7 @@ impl Menu {
 
     /// A command about the server that has the focus, or about all where it takes no name.
     pub(crate) fn step(&self, command: &str) -> String {
-        self.steps.step(command)
+        self.steps.line(command)
     }
 
     /// What is open in the place of the list.
@@ -361,12 +361,12 @@ impl Menu {
             LookKey {
                 key: 'd',
                 label: "doctor",
-                command: self.steps.step(&format!("mcplink doctor {name}")),
+                command: self.steps.line(&format!("mcplink doctor {name}")),
             },
-            LookKey { key: 'l', label: "log", command: self.steps.step(&format!("mcplink logs {name}")) },
+            LookKey { key: 'l', label: "log", command: self.steps.line(&format!("mcplink logs {name}")) },
         ];
         if server.has_helper {
-            let command = self.steps.step(&format!("mcplink headers {name} --run"));
+            let command = self.steps.line(&format!("mcplink headers {name} --run"));
             looks.insert(0, LookKey { key: 'h', label: "run helper", command });
         }
         looks

@@ -34,7 +34,7 @@ fn detail(page: &mut PageLines, server: &Server, now: SystemTime) {
         page.text(&shown::line(&reason.message), Paint::Plain);
         // What is merely under way needs nothing.
         if let Some(next) = reason.next.as_ref().filter(|_| server.is_known) {
-            page.labelled("try", &shown::line(next));
+            page.labelled("try", next.shown().as_str());
         }
     }
     page.blank();

@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use mcp_auth::ProviderKind;
 use mcp_files::{FileError, Policy};
 use serde_json::Value;
 
 use super::{Event, Record};
 use crate::error::CliError;
 use crate::view::shown;
+use crate::view::wrap::behind;
 
 /// Whose lines are meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -139,16 +141,16 @@ impl Reader {
     }
 }
 
-/// A line for people, with its end.
-pub(crate) fn shown(line: &str, names_server: bool) -> String {
+/// A line for people, with its end, or several on a terminal of so many columns.
+pub(crate) fn shown(line: &str, names_server: bool, columns: Option<usize>) -> String {
     match serde_json::from_str::<Record>(line) {
         Ok(record) => {
             let server = if names_server { shown::name(&record.server) + "  " } else { String::new() };
             let words = shown::line(&words(&record.event));
-            format!("{}  {:>7}  {server}{words}\n", record.at, record.pid)
+            behind(&format!("{}  {:>7}  {server}", record.at, record.pid), &words, columns)
         }
         // A newer version may write what this one does not know.
-        Err(_) => format!("{}\n", shown::line(line)),
+        Err(_) => behind("", &shown::line(line), columns),
     }
 }
 
@@ -172,12 +174,25 @@ fn words(event: &Event) -> String {
             };
             let headers =
                 if headers.is_empty() { String::new() } else { format!(", headers {}", headers.join(", ")) };
-            format!("{provider} {ended} in {duration_ms} ms{headers}")
+            format!("{} {ended} in {duration_ms} ms{headers}", called(provider))
         }
         Event::Refused { provider, http_status, recovery } => {
-            format!("refused with {http_status}; {provider}: {recovery}")
+            let provider = called(provider);
+            let ended = match recovery.as_str() {
+                "retry" => format!("{provider} supplied others, and it is sent again"),
+                "unchanged" => format!("{provider} supplied the same again"),
+                "exhausted" => format!("{provider} has no others"),
+                "login-required" => "a person has to sign in".to_owned(),
+                _ => format!("{provider} failed"),
+            };
+            format!("the credentials were refused ({http_status}); {ended}")
         }
     }
+}
+
+/// What people call the provider of this name.
+fn called(provider: &str) -> String {
+    ProviderKind::named(provider).map_or_else(|| provider.to_owned(), |kind| kind.called().to_owned())
 }
 
 #[cfg(test)]
@@ -193,6 +208,11 @@ mod tests {
             exit_code,
             headers: vec!["authorization".into()],
         };
+        let refused = |recovery: &str| Event::Refused {
+            provider: "p".into(),
+            http_status: 401,
+            recovery: recovery.into(),
+        };
         let status = |message: Option<&str>, connection| Event::Status {
             status: "needs-auth".into(),
             reason: None,
@@ -201,15 +221,16 @@ mod tests {
             attempt: 1,
         };
         for (event, expected) in [
-            (helper(Some(0)), "headers-helper ran in 42 ms, headers authorization"),
-            (helper(Some(3)), "headers-helper failed with code 3 in 42 ms, headers authorization"),
-            (helper(None), "headers-helper did not end by itself in 42 ms, headers authorization"),
+            (helper(Some(0)), "headersHelper ran in 42 ms, headers authorization"),
+            (helper(Some(3)), "headersHelper failed with code 3 in 42 ms, headers authorization"),
+            (helper(None), "headersHelper did not end by itself in 42 ms, headers authorization"),
             (status(Some("why"), 0), "needs-auth: why"),
             (status(None, 2), "needs-auth (connection 2)"),
-            (
-                Event::Refused { provider: "p".into(), http_status: 401, recovery: "retry".into() },
-                "refused with 401; p: retry",
-            ),
+            (refused("retry"), "the credentials were refused (401); p supplied others, and it is sent again"),
+            (refused("unchanged"), "the credentials were refused (401); p supplied the same again"),
+            (refused("exhausted"), "the credentials were refused (401); p has no others"),
+            (refused("login-required"), "the credentials were refused (401); a person has to sign in"),
+            (refused("failed"), "the credentials were refused (401); p failed"),
         ] {
             assert_eq!(words(&event), expected);
         }

@@ -8,6 +8,7 @@ use mcp_status::{EntryPart, NextStep, StatusReport};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::{ExitStatus, of_status, of_waiting_for_a_person};
+use crate::printed_step::PrintedStep;
 use crate::view::shown;
 use crate::view::time::rfc3339;
 
@@ -74,9 +75,8 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         LoginRefusal::Withheld(reason) => of_waiting_for_a_person(reason.code.status(), Some(reason.code)),
         _ => ExitStatus::Usage,
     };
-    CliError::new(exit, code, message).next(
-        next.and_then(|step| app.steps.words(&step, name)).unwrap_or_else(|| entry_to_change(app, name)),
-    )
+    CliError::new(exit, code, message)
+        .next(next.map_or_else(|| entry_to_change(app, name), |step| app.steps.words(&step, name)))
 }
 
 fn not_wanted(name: &str) -> CliError {
@@ -90,14 +90,14 @@ fn not_offered(app: &App, name: &str, report: &StatusReport) -> CliError {
     let exit = of_status(report.status, report.reason.as_ref().map(|reason| reason.code));
     let error = CliError::new(exit, "no-sign-in-offered", format!("{} offers no sign-in", shown::name(name)));
     let Some(reason) = &report.reason else { return error };
-    error
-        .why(format!("it names no authorization server, and {}", reason.message))
-        .next(reason.next.as_ref().and_then(|step| app.steps.words(step, name)).unwrap_or_default())
+    let error = error.why(format!("it names no authorization server, and {}", reason.message));
+    let next = reason.next.as_ref().map(|step| app.steps.words(step, name));
+    CliError { next, ..error }
 }
 
 /// What a person changes, and where: the reason names it.
-fn entry_to_change(app: &App, name: &str) -> String {
-    app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Named }, name).unwrap_or_default()
+fn entry_to_change(app: &App, name: &str) -> PrintedStep {
+    app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Named }, name)
 }
 
 /// A failed sign-in: what, why (with every cause, each already without secrets), next.
@@ -130,10 +130,10 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
     let word = mcp_text::shell_word(name);
     let next = match error.kind() {
         // The disk is full, read-only, or another account's: the same command alone would fail again.
-        AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}"),
+        AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}").into(),
         // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
         AuthErrorKind::Cancelled | AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable => {
-            format!("mcplink {verb} {word}")
+            format!("mcplink {verb} {word}").into()
         }
         _ => entry_to_change(app, name),
     };

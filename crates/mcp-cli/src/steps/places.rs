@@ -26,7 +26,8 @@ enum Place {
 impl Places {
     pub(super) fn see(&self, config: &Config) {
         let mut places = self.lock();
-        for entry in &config.entries {
+        // Of a name that is both, the server is what a person wants to change.
+        for entry in config.pointers.iter().map(|pointer| &pointer.entry).chain(&config.entries) {
             let place = match &entry.origin.place {
                 mcp_config::ConfigSource::Url => Place::CommandLine,
                 place => Place::at(&place.to_string(), place.path().map(|_| entry.origin.line)),
@@ -81,42 +82,41 @@ impl Place {
     }
 }
 
-/// What is to be changed of the entry `name`, wherever it stands.
-pub(super) fn change_somewhere(part: EntryPart, name: &str) -> String {
-    change(part, name, None)
-}
-
 /// What is to be changed of the entry `name`.
 fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
+    let at = match place {
+        Some(Place::At(place)) if !place.is_empty() => format!(" in {place}"),
+        _ => String::new(),
+    };
+    let name = mcp_text::name(name, MAX_NAME);
     let what = match (part, place) {
         (EntryPart::Url, Some(Place::CommandLine)) => return "correct the URL".to_owned(),
-        (EntryPart::Headers, Some(Place::CommandLine)) => {
+        (EntryPart::Headers, Some(Place::CommandLine)) => return "correct its headers (-H)".to_owned(),
+        (EntryPart::Credentials, Some(Place::CommandLine)) => {
             return "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'".to_owned();
         }
         (EntryPart::Authority, Some(Place::CommandLine)) => {
             return "trust its authority: --ca FILE".to_owned();
         }
-        (_, Some(Place::CommandLine)) => return "correct what the reason names in the command".to_owned(),
+        (_, Some(Place::CommandLine)) => return "correct the URL or its options".to_owned(),
         (EntryPart::Url, _) => "`url`",
         (EntryPart::Command, _) => "`command`",
         (EntryPart::Headers, _) => "`headers`",
+        (EntryPart::Credentials, _) => return format!("add `headers` or a `headersHelper` to {name}{at}"),
         (EntryPart::Helper, _) => "`headersHelper`",
         (EntryPart::Proxy, _) => "the proxy",
         (EntryPart::ServerName, _) => "`url` or `tls.serverName`",
         (EntryPart::Authority, _) => "`tls.ca`",
         (EntryPart::ClientCertificate, _) => "`tls.cert`",
-        _ => "what the reason names",
-    };
-    let place = match place {
-        Some(Place::At(place)) if !place.is_empty() => format!(" in {place}"),
-        _ => String::new(),
+        // The reason says what is wrong with it.
+        _ => "the entry",
     };
     // What is often not there yet.
     let verb = match part {
         EntryPart::Authority | EntryPart::ClientCertificate => "set",
         _ => "correct",
     };
-    format!("{verb} {what} of {}{place}", mcp_text::name(name, MAX_NAME))
+    format!("{verb} {what} of {name}{at}")
 }
 
 #[cfg(test)]
@@ -141,8 +141,9 @@ mod tests {
             (EntryPart::Url, format!("correct `url` of a b in {at}")),
             (EntryPart::Command, format!("correct `command` of a b in {at}")),
             (EntryPart::Headers, format!("correct `headers` of a b in {at}")),
+            (EntryPart::Credentials, format!("add `headers` or a `headersHelper` to a b in {at}")),
             (EntryPart::Helper, format!("correct `headersHelper` of a b in {at}")),
-            (EntryPart::Named, format!("correct what the reason names of a b in {at}")),
+            (EntryPart::Named, format!("correct the entry of a b in {at}")),
             (EntryPart::ServerName, format!("correct `url` or `tls.serverName` of a b in {at}")),
             (EntryPart::Authority, format!("set `tls.ca` of a b in {at}")),
             (EntryPart::ClientCertificate, format!("set `tls.cert` of a b in {at}")),
@@ -156,11 +157,18 @@ mod tests {
             format!("start it, or {}", places.change(EntryPart::Named, "a b"))
         );
         assert_eq!(places.instead("tools", "'a b'"), "ask who runs the server");
-        assert_eq!(places.instead("login", "a"), "correct what the reason names of a");
+        assert_eq!(places.instead("login", "a"), "correct the entry of a");
         entry.by_url = true;
         places.see_entry(&entry);
-        assert_eq!(places.change(EntryPart::Url, "a b"), "correct the URL");
-        assert_eq!(places.change(EntryPart::Authority, "a b"), "trust its authority: --ca FILE");
+        for (part, expected) in [
+            (EntryPart::Url, "correct the URL"),
+            (EntryPart::Headers, "correct its headers (-H)"),
+            (EntryPart::Credentials, "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'"),
+            (EntryPart::Authority, "trust its authority: --ca FILE"),
+            (EntryPart::Named, "correct the URL or its options"),
+        ] {
+            assert_eq!(places.change(part, "a b"), expected);
+        }
         assert_eq!(places.change(EntryPart::Url, "other"), "correct `url` of other");
     }
 }

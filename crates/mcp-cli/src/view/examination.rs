@@ -9,8 +9,8 @@ use url::Url;
 use super::row::Row;
 use super::shown::{self, pad};
 use super::text::{Style, count_of_tools, glyph};
-use super::wrap::{behind, cut, wrap};
-use crate::steps::apart;
+use super::wrap::{behind, cut};
+use crate::printed_step::PrintedStep;
 
 /// What stands beside a name has at least this many columns, or goes below it.
 const MIN_ROOM: usize = 40;
@@ -19,8 +19,8 @@ const MIN_ROOM: usize = 40;
 #[derive(Debug)]
 pub(crate) struct ExaminedServer {
     pub(crate) row: Row,
-    /// What changes the cause, as a command.
-    pub(crate) next: Option<String>,
+    /// What changes the cause.
+    pub(crate) next: Option<PrintedStep>,
     pub(crate) examination: Examination,
 }
 
@@ -34,13 +34,13 @@ pub(crate) fn text(examined: &ExaminedServer, style: Style) -> String {
     }
     text.push('\n');
     let mut say = |label: &str, said: &str| {
-        text.push_str(&hanging(&format!("{}  ", pad(label, 5)), &shown::line(said), style));
+        text.push_str(&behind(&format!("{}  ", pad(label, 5)), &shown::line(said), style.room()));
     };
     match &examination.cause {
         Some(cause) => {
             say("cause", &cause.message);
             if let Some(next) = next {
-                text.push_str(&steps_lines(5, next));
+                text.push_str(&steps_lines("", 5, next, style));
             }
         }
         None => say("cause", &none_for(row)),
@@ -48,25 +48,17 @@ pub(crate) fn text(examined: &ExaminedServer, style: Style) -> String {
     text
 }
 
-/// `text` behind `head`, its later lines below where it begins, or further left where that leaves too little room.
-fn hanging(head: &str, text: &str, style: Style) -> String {
-    let indent = mcp_text::width(head);
-    if !style.terminal || indent + mcp_text::width(text) <= style.columns {
-        return format!("{head}{text}\n");
-    }
-    let lines = wrap(text, style.columns.saturating_sub(indent).max(1));
-    let lines = lines.iter().enumerate();
-    lines
-        .map(|(at, line)| format!("{}{line}\n", if at == 0 { head.to_owned() } else { " ".repeat(indent) }))
-        .collect()
-}
-
-/// What to do, each command on a line of its own, which no line break of ours makes two: it is copied.
-fn steps_lines(width: usize, next: &str) -> String {
-    let (first, then) = apart(next);
+/// What to do, each command on a line of its own.
+fn steps_lines(indent: &str, width: usize, next: &PrintedStep, style: Style) -> String {
+    let (first, then) = next.shown().parts();
     let labelled = [("do", Some(first)), ("then", then)].into_iter();
-    let lines = labelled.filter_map(|(label, step)| Some((label, step?)));
-    lines.map(|(label, step)| format!("{}  {}\n", pad(label, width), shown::line(step))).collect()
+    let parts = labelled.filter_map(|(label, step)| Some((label, step?)));
+    parts
+        .map(|(label, step)| {
+            let head = format!("{indent}{}  ", pad(label, width));
+            step.behind(&head, style.room())
+        })
+        .collect()
 }
 
 fn head(examined: &ExaminedServer, style: Style) -> String {
@@ -82,38 +74,40 @@ fn head(examined: &ExaminedServer, style: Style) -> String {
         true => "\n",
         false => "  ",
     };
-    let place = hanging("", &shown::line(&place), style);
+    let place = behind("", &shown::line(&place), style.room());
     let place: String = place.lines().map(|line| style.dim(line) + "\n").collect();
     format!("{}{gap}{endpoint}\n{place}\n", style.bold(&name))
 }
 
 fn check_lines(number: usize, check: &Check, width: usize, style: Style) -> String {
     let label = pad(&check.topic.as_str().replace('-', " "), width);
-    let head = format!("{number:>2} {} {label}", painted(check.state, style));
-    let indent = 2 + 1 + 1 + 1 + width + 2;
-    let room = style.columns.saturating_sub(indent).max(20);
-    let mut text = String::new();
-    let said = std::iter::once(&check.message).chain(&check.more);
-    let lines = said.flat_map(|said| {
-        let said = shown::line(said);
-        if style.terminal { wrap(&said, room) } else { vec![said] }
-    });
-    for (index, line) in lines.enumerate() {
-        let before = if index == 0 { format!("{head}  ") } else { " ".repeat(indent) };
-        text.push_str(format!("{before}{line}").trim_end());
-        text.push('\n');
+    let head = format!("{number:>2} {} {label}  ", glyph_of(check.state));
+    let below = " ".repeat(mcp_text::width(&head));
+    let mut text = behind(&head, &shown::line(&check.message), style.room());
+    for more in &check.more {
+        text.push_str(&behind(&below, &shown::line(more), style.room()));
     }
-    text
+    // What paints takes no room, so the glyph is put in its place at the end.
+    text.replacen(glyph_of(check.state), &painted(check.state, style), 1)
+}
+
+fn glyph_of(state: CheckState) -> &'static str {
+    match state {
+        CheckState::Good => "✔",
+        CheckState::Noted => "!",
+        CheckState::Bad => "✘",
+        _ => "·",
+    }
 }
 
 fn painted(state: CheckState, style: Style) -> String {
-    let (status, glyph) = match state {
-        CheckState::Good => (ServerStatus::Connected, "✔"),
-        CheckState::Noted => (ServerStatus::NeedsAuth, "!"),
-        CheckState::Bad => (ServerStatus::Failed, "✘"),
-        _ => (ServerStatus::Disabled, "·"),
+    let status = match state {
+        CheckState::Good => ServerStatus::Connected,
+        CheckState::Noted => ServerStatus::NeedsAuth,
+        CheckState::Bad => ServerStatus::Failed,
+        _ => ServerStatus::Disabled,
     };
-    style.paint(status, glyph)
+    style.paint(status, glyph_of(state))
 }
 
 fn none_for(row: &Row) -> String {
@@ -145,9 +139,9 @@ pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
         let room_beside = style.columns.saturating_sub(4 + mcp_text::width(&name));
         let lines = match style.terminal {
             true if mcp_text::width(&said) > room_beside && room_beside < MIN_ROOM => {
-                format!("  {}\n{}", name.trim_end(), hanging("    ", &said, style))
+                format!("  {}\n{}", name.trim_end(), behind("    ", &said, style.room()))
             }
-            _ => hanging(&format!("  {name}  "), &said, style),
+            _ => behind(&format!("  {name}  "), &said, style.room()),
         };
         let status = one.row.status.unwrap_or(ServerStatus::Pending);
         // That of `status`, but for what is to be known of one that works.
@@ -159,7 +153,7 @@ pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
         let is_trouble = one.examination.cause.is_some() && status != ServerStatus::Disabled;
         if let (Some(next), true) = (&one.next, is_trouble) {
             let (indent, label) = if style.terminal { ("    ", 4) } else { ("  ", width) };
-            text.extend(steps_lines(label, next).lines().map(|line| format!("{indent}{line}\n")));
+            text.push_str(&steps_lines(indent, label, next, style));
         }
     }
     text

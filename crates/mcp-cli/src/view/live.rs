@@ -7,6 +7,7 @@
 
 use super::overview::summary;
 use super::text::{Style, status_lines};
+use super::wrap::cut;
 use crate::view::row::Row;
 use crate::view::shown;
 
@@ -74,6 +75,9 @@ impl LiveTable {
         // Half of the screen: a terminal that becomes half as wide still has it all.
         let room = self.rows.max(4).div_ceil(2);
         let all: String = self.entries.iter().map(|entry| self.line(entry)).collect();
+        // A line that wraps is as many rows as the terminal is told of too late while its window is dragged. What is cut
+        // here, such as a long command, stands in the end in full.
+        let all: String = all.lines().map(|line| cut(line, self.style.columns) + "\n").collect();
         if screen_rows(&all, self.style.columns) < room {
             return Frame { stays: String::new(), live: all };
         }
@@ -105,8 +109,9 @@ impl LiveTable {
         let name = shown::pad(&mcp_text::line(&entry.name, room), self.style.aligned(self.width));
         let left = room.saturating_sub(mcp_text::width(&name) + 2);
         let note = if left < 3 { String::new() } else { mcp_text::line(&entry.note, left) };
-        let line = format!("{} {}  {}", self.spinner(), self.style.bold(&name), self.style.dim(&note));
-        format!("{}\n", if note.is_empty() { line.trim_end() } else { &line })
+        let note = if note.is_empty() { note } else { format!("  {}", self.style.dim(&note)) };
+        let name = if note.is_empty() { name.trim_end() } else { &name };
+        format!("{} {}{note}\n", self.spinner(), self.style.bold(name))
     }
 }
 

@@ -11,6 +11,7 @@ use super::text::{
     self, MIN_BESIDE, NARROW, Style, glyph, is_down, lines_below, name_width, status_block, word,
 };
 use super::wrap::{cut, paragraph, wrap};
+use crate::printed_step::PrintedStep;
 
 /// One server.
 #[derive(Clone, Debug)]
@@ -203,18 +204,18 @@ fn aligned(lines: &[OverviewLine<'_>], style: Style) -> usize {
 
 fn troubles(lines: &[OverviewLine<'_>], style: Style) -> Vec<String> {
     let width = aligned(lines, style);
-    let mut held: Option<String> = None;
+    let mut held: Option<PrintedStep> = None;
     let mut blocks = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {
-        let own = held.take().or_else(|| next(line.row).map(str::to_owned));
+        let own = held.take().or_else(|| next(line.row).cloned());
         // The step that the next one has as well is told once, below the last of them.
-        let joined = lines.get(at + 1).and_then(|after| joint(own.as_deref()?, line.row, after.row));
+        let joined = lines.get(at + 1).and_then(|after| joint(own.as_ref()?, line.row, after.row));
         // What is merely under way needs nothing.
         let is_underway = Group::of(line.row) == Group::Underway;
         let step = if joined.is_some() || is_underway { None } else { own };
         held = joined;
         let since = line.since.as_deref().unwrap_or_default();
-        let mut block = status_block(line.row, since, step.as_deref(), width, style);
+        let mut block = status_block(line.row, since, step.as_ref(), width, style);
         if let Some(spinner) = line.spinner {
             block = block.replacen(glyph(ServerStatus::Pending), spinner, 1);
         }
@@ -223,28 +224,29 @@ fn troubles(lines: &[OverviewLine<'_>], style: Style) -> Vec<String> {
     blocks
 }
 
-fn next(row: &Row) -> Option<&str> {
-    row.reason().and_then(|reason| reason.next.as_deref())
+fn next(row: &Row) -> Option<&PrintedStep> {
+    row.reason().and_then(|reason| reason.next.as_ref())
 }
 
 /// The one step for both, where there is one.
-fn joint_step(first: &Row, second: &Row) -> Option<String> {
+fn joint_step(first: &Row, second: &Row) -> Option<PrintedStep> {
     joint(next(first)?, first, second)
 }
 
 /// `step`, which is that of `before`, as the step of `row` as well.
-fn joint(step: &str, before: &Row, row: &Row) -> Option<String> {
+fn joint(step: &PrintedStep, before: &Row, row: &Row) -> Option<PrintedStep> {
     let own = next(row)?;
     if own == step {
-        return Some(step.to_owned());
+        return Some(step.clone());
     }
     // Decisions take several names.
     let approve = "mcplink approve ";
     let name = |row: &Row| mcp_text::shell_word(&row.name);
+    let (PrintedStep::Command(own), PrintedStep::Command(step)) = (own, step) else { return None };
     let options = own.strip_prefix(approve)?.strip_prefix(&*name(row))?;
     let names = step.strip_prefix(approve)?.strip_suffix(options)?;
     let is_of_names = names == name(before) || names.ends_with(&format!(" {}", name(before)));
-    is_of_names.then(|| format!("{approve}{names} {}{options}", name(row)))
+    is_of_names.then(|| PrintedStep::Command(format!("{approve}{names} {}{options}", name(row))))
 }
 
 /// What works, and what is switched off.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::time::rfc3339;
 use crate::deadline::Deadline;
+use crate::printed_step::PrintedStep;
 use crate::steps::Steps;
 
 /// What is known about the credentials, without any of them.
@@ -91,7 +92,7 @@ pub(crate) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<ServerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<Option<Reason<String>>>,
+    pub(crate) reason: Option<Option<Reason<PrintedStep>>>,
     /// It is not what was approved; `list`, which has no reason, tells it too.
     #[serde(rename = "changedSinceApproval", skip_serializing_if = "std::ops::Not::not")]
     pub(crate) changed: bool,
@@ -171,7 +172,7 @@ impl Row {
         steps: &Steps,
     ) -> Self {
         steps.see_entry(&server.description);
-        let report = report.worded(|step| steps.words(step, &server.description.name));
+        let report = report.worded(|step| Some(steps.words(step, &server.description.name)));
         let snapshot = server.snapshot();
         let chain = server.description.chain.clone();
         let auth = AuthRow::new(chain, &snapshot, server.is_oauth_capable(&snapshot));
@@ -202,7 +203,7 @@ impl Row {
     /// The row of a server whose status is `report`.
     pub(crate) fn new(
         description: Description,
-        report: StatusReport<String>,
+        report: StatusReport<PrintedStep>,
         auth: AuthRow,
         elapsed: Duration,
     ) -> Self {
@@ -264,7 +265,7 @@ impl Row {
     }
 
     /// The reason beside the status, where there is one.
-    pub(crate) fn reason(&self) -> Option<&Reason<String>> {
+    pub(crate) fn reason(&self) -> Option<&Reason<PrintedStep>> {
         self.reason.as_ref().and_then(Option::as_ref)
     }
 }

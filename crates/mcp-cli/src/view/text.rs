@@ -8,6 +8,7 @@ use mcp_status::ServerStatus;
 use super::row::{ReconnectOutcome, Row, SavedCredentials, Session};
 use super::time::clock;
 use super::wrap::{cut, wrap};
+use crate::printed_step::PrintedStep;
 use crate::view::shown::{self, pad};
 
 /// How text is drawn.
@@ -93,7 +94,7 @@ pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 
 /// The line, or two, of one server's status, with the line break.
 pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
-    let next = row.reason().and_then(|reason| reason.next.as_deref());
+    let next = row.reason().and_then(|reason| reason.next.as_ref());
     if style.terminal {
         return status_block(row, "", next, width, style) + &lines_below(row, style);
     }
@@ -106,7 +107,13 @@ pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
 }
 
 /// One server as a terminal shows it: its status, what there is to say about it and `more`, and below it what to `try`.
-pub(crate) fn status_block(row: &Row, more: &str, next: Option<&str>, width: usize, style: Style) -> String {
+pub(crate) fn status_block(
+    row: &Row,
+    more: &str,
+    next: Option<&PrintedStep>,
+    width: usize,
+    style: Style,
+) -> String {
     let status = row.status.unwrap_or(ServerStatus::Pending);
     let name = cut(&shown::name(&row.name), style.columns.saturating_sub(2));
     let name = pad(&name, style.aligned(width));
@@ -136,22 +143,14 @@ pub(crate) fn status_block(row: &Row, more: &str, next: Option<&str>, width: usi
     }
     if let Some(next) = next {
         // A command is never broken up, so that it can be copied; where it does not fit it starts further left.
-        let (at, label) = if beside && column + mcp_text::width(next) <= style.columns {
+        let (at, label) = if beside && column + mcp_text::width(next.as_str()) <= style.columns {
             (column - 2 - STATUS_WIDTH, pad("try", STATUS_WIDTH))
         } else {
             (NARROW, "try".to_owned())
         };
-        let text_at = at + mcp_text::width(&label) + 2;
-        // What a person is to do in a file is a sentence.
-        let lines = match next.contains("mcplink ") {
-            true => vec![next.to_owned()],
-            false => wrap(next, style.columns.saturating_sub(text_at)),
-        };
-        let mut head = format!("{}{}  ", " ".repeat(at), style.dim(&label));
-        for line in lines {
-            below.push_str(&format!("{head}{line}\n"));
-            head = " ".repeat(text_at);
-        }
+        // What paints takes no room, so the label is put in its place at the end.
+        let step = next.behind(&format!("{}{label}  ", " ".repeat(at)), style.room());
+        below.push_str(&step.replacen(&label, &style.dim(&label), 1));
     }
     format!("{}\n{below}", first.trim_end())
 }
@@ -401,7 +400,7 @@ mod tests {
         let facts = ActionFacts::new(TransportKind::Remote).with_configured(true, false);
         let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
             .with_server(Some(ServerInfo::new("fake\u{1b}[2J", "1.0")), Some("2026-07-28".into()))
-            .worded(|step| Some(crate::steps::command(step, name)));
+            .worded(|step| Some(crate::steps::Steps::default().words(step, name)));
         let mut description =
             Description::new(name, "user", "/home/me/.claude.json", EntryTransport::Remote(RemoteKind::Http));
         description.url = Some("https://example.com/mcp".into());

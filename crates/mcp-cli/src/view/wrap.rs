@@ -83,7 +83,16 @@ pub(crate) fn behind(head: &str, text: &str, columns: Option<usize>) -> String {
         // Where it fits nowhere it stays where it is.
         let fits_below = below < used && below + wide <= columns;
         if used + wide > columns && (has_words || fits_below) {
-            out.push('\n');
+            // Where nothing stands there yet, it is no line.
+            if has_words || !head.trim().is_empty() {
+                // The blank that the break stands for has no column where the line is full.
+                if used == columns + 1 {
+                    out.pop();
+                }
+                out.push('\n');
+            } else {
+                out.clear();
+            }
             out.push_str(&" ".repeat(below));
             used = below;
         }
@@ -103,7 +112,7 @@ mod tests {
     fn fh_h13_what_stands_behind_a_label_wraps_below_it_and_loses_no_blank() {
         for (head, text, columns, shown) in [
             ("  args  ", "aa bb cc", 20, "  args  aa bb cc\n"),
-            ("  args  ", "aa bb cc dd ee", 16, "  args  aa bb cc \n        dd ee\n"),
+            ("  args  ", "aa bb cc dd ee", 17, "  args  aa bb cc \n        dd ee\n"),
             ("  args  ", "aa      bb", 17, "  args  aa      \n        bb\n"),
             ("  args  ", "too-long-for-a-line bb", 16, "  args  too-long-for-a-line \n        bb\n"),
             ("  at    ", "/a/path/b:3 cc", 16, "  at    \n    /a/path/b:3 \n    cc\n"),
@@ -119,6 +128,20 @@ mod tests {
             assert_eq!(blanks(&shown) - indents, blanks(head) + blanks(text), "{shown:?}");
             assert_eq!(behind(head, text, None), format!("{head}{text}\n"));
         }
+    }
+
+    #[test]
+    fn fh_h13_below_a_label_nothing_is_left_of_a_blank_one() {
+        assert_eq!(behind("      ", "/a/path/b:3", Some(16)), "    /a/path/b:3\n");
+        assert_eq!(behind("      ", "aa /a/path/b:3", Some(16)), "      aa \n    /a/path/b:3\n");
+        assert_eq!(behind("      ", "aa bb", Some(16)), "      aa bb\n");
+    }
+
+    #[test]
+    fn fh_h13_a_line_that_is_full_has_no_blank_behind_it_that_would_be_a_line() {
+        assert_eq!(behind("  a  ", "bbbb cccc dd", Some(14)), "  a  bbbb cccc\n     dd\n");
+        // Of several, which may be meant, one goes.
+        assert_eq!(behind("  a  ", "bbbb ccc  dd", Some(14)), "  a  bbbb ccc \n     dd\n");
     }
 
     #[test]

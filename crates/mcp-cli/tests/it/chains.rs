@@ -21,7 +21,7 @@ fn ends(stage: &Stage, name: &str, trail: &str, starts: &[&str]) {
     assert_eq!((&row["status"], &reason["code"]), (&json!("failed"), &json!("self-reference")), "{row:#}");
     assert_eq!(reason["retryable"], false);
     // The entry has to be changed, and this is where it stands.
-    contains(reason["next"].as_str().unwrap(), &format!("correct what the reason names of {name} in /"));
+    contains(reason["next"].as_str().unwrap(), &format!("correct the entry of {name} in /"));
     contains(message(&row), ".claude.json:");
     contains(message(&row), &format!("leads back to itself: {trail}"));
     assert!(row["actions"].as_array().unwrap().contains(&json!("edit-config")), "{row:#}");

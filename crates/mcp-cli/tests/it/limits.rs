@@ -88,11 +88,7 @@ fn fh_h8_fb_q3b_q4_a_call_that_took_too_long_says_by_which_limit_and_that_it_may
     };
     for (output, said, next) in [
         (call(&setting, &["--timeout", "700ms"], None), "700 ms (--timeout)", "mcplink status s"),
-        (
-            call(&short, &[], None),
-            "1500 ms (`timeout` of its entry)",
-            "correct what the reason names of s in /",
-        ),
+        (call(&short, &[], None), "1500 ms (`timeout` of its entry)", "correct the entry of s in /"),
         (call(&short, &["--timeout", "1s"], None), "1 s (--timeout)", "mcplink status s"),
         (
             call(&setting, &[], Some("1200")),
@@ -241,10 +237,7 @@ fn fh_h3_a_wait_that_ended_leads_on_and_not_back_to_a_look() {
     let looked = setting.run(&["status", "s"], 4);
     assert!(looked.stdout.ends_with("next: mcplink wait s\n"), "{looked}");
     let waited = setting.run(&["wait", "s", "--timeout", "1500ms"], 7);
-    assert!(
-        waited.stderr.contains("  next: start it, or correct what the reason names of s in /"),
-        "{waited}"
-    );
+    assert!(waited.stderr.contains("  next: start it, or correct the entry of s in /"), "{waited}");
 }
 
 #[test]

@@ -14,14 +14,25 @@ use crate::setting::{Setting, http, with_headers, with_helper};
 
 const WIDTHS: [usize; 3] = [40, 80, 120];
 const ROWS: usize = 30;
+/// As many as the longest text takes where it is narrowest.
+const ROWS_OF_A_TEXT: usize = 160;
 
 /// What stands there when a command has run on a terminal of this width; `None` where there is no terminal available.
 fn screen(setting: &Setting, command: &[&str], columns: usize, code: i32) -> Option<Vec<String>> {
+    screen_of(setting, command, (columns, ROWS), code)
+}
+
+fn screen_of(
+    setting: &Setting,
+    command: &[&str],
+    (columns, rows): (usize, usize),
+    code: i32,
+) -> Option<Vec<String>> {
     let words: Vec<String> = command.iter().map(|word| mcp_text::shell_word(word)).collect();
     let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
-    let line = format!("stty cols {columns} rows {ROWS}; {program} {}", words.join(" "));
+    let line = format!("stty cols {columns} rows {rows}; {program} {}", words.join(" "));
     let output = setting.shell_on_a_terminal(&line)?.run().expect_code(code);
-    Some(Screen::of(&output.stdout, columns, ROWS).text())
+    Some(Screen::of(&output.stdout, columns, rows).text())
 }
 
 /// Everything that differs from run to run has one spelling, of the same width.
@@ -138,6 +149,20 @@ fn fh_h13_screens_of_what_is_configured() {
     looks(&cast, "status", &["status"], 8);
     looks(&cast, "list", &["list"], 0);
     looks(&cast, "get", &["get", "tickets"], 0);
+}
+
+/// No word of the help is broken, and no line is wider than the terminal.
+#[test]
+fn fh_h13_screens_of_the_help() {
+    let setting = Setting::new();
+    let words = |rows: &[String]| rows.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut whole = None;
+    for columns in WIDTHS {
+        let Some(rows) = screen_of(&setting, &["help"], (columns, ROWS_OF_A_TEXT), 0) else { return };
+        compare(&format!("help-{columns}"), &(rows.join("\n") + "\n"));
+        let words = words(&rows);
+        assert_eq!(whole.get_or_insert_with(|| words.clone()), &words, "{columns}");
+    }
 }
 
 #[test]

@@ -82,14 +82,14 @@ fn fh_h8_a_wait_ends_at_once_where_only_a_person_can_change_it() {
         )
         .unwrap();
     for (name, code, why, next) in [
-        ("refusing", 3, "unauthorized", "correct `headers`"),
+        ("refusing", 3, "unauthorized", "add `headers` or a `headersHelper` to refusing in /"),
         ("rejected", 3, "credentials-rejected", "correct `headers`"),
         ("helper", 3, "helper-failed", "mcplink"),
         ("off", 3, "disabled", "mcplink enable off"),
         ("by-itself", 3, "disabled", "mcplink enable by-itself"),
         ("empty", 2, "not-configured", "correct `url` of empty in /"),
         ("broken", 2, "config", "mcplink"),
-        ("pointer", 2, "self-reference", "correct what"),
+        ("pointer", 2, "self-reference", "correct the entry of"),
         ("db", 3, "awaiting-approval", "mcplink approve db"),
         ("cache", 3, "changed-since-approval", "mcplink approve cache"),
     ] {

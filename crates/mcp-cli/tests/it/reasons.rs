@@ -410,7 +410,7 @@ const ASK: &str = "ask who runs the server";
 
 /// Whether a step is a sentence for a person, and no command.
 fn is_said(step: &str) -> bool {
-    ["correct ", "set `", "start it, or correct ", "change ", "take it out there: ", ASK]
+    ["correct ", "start it, or correct ", "change ", "add `", "set `", "take it out there: ", ASK]
         .iter()
         .any(|said| step.starts_with(said))
 }

@@ -155,6 +155,8 @@ fn fh_h11_logs_are_read_by_server_by_process_and_all_together() {
         let of_one = records(&[&pid.to_string()]);
         assert!(of_one.iter().all(|record| record["pid"] == *pid && record["server"] == name), "{of_one:?}");
         assert_eq!(of_one.last().unwrap()["event"], "ended");
+        let connected = of_one.iter().filter(|record| record["status"] == "connected").count();
+        assert_eq!(connected, 1, "its end is not told as a connection: {of_one:?}");
     }
     assert_eq!(
         records(&["web"]).len() + records(&["7"]).len(),

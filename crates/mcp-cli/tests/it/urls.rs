@@ -114,14 +114,16 @@ fn fh_h4_a_step_for_a_url_carries_it_and_runs_as_printed() {
     let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
     let setting = Setting::new();
     let url = server.url();
-    let headers = ["-H", "X-Api-Key: ${env:HOME}", "-H", "X-Two: literal"];
+    let headers = ["-H", "X-Api-Key: ${env:HOME}"];
     let look = [&["status", url.as_str()], &headers[..]].concat();
+    let hidden = next(&setting.run(&[&look[..], &["-H", "X-Two: literal"]].concat(), 4));
+    assert!(hidden.starts_with("put what was typed in the place of [redacted]: mcplink wait "), "{hidden}");
+    assert!(!hidden.contains("literal"), "what could be a secret is printed: {hidden}");
     let step = next(&setting.run(&look, 4));
     assert!(step.contains(url.as_str()) && step.contains("'X-Api-Key: ${HOME}'"), "{step}");
-    assert!(!step.contains("literal"), "what could be a secret is printed: {step}");
     let output = paste(&setting, &format!("{step} --timeout 1s"));
     assert!(!output.stderr.contains("--help"), "{step}: {output}");
-    assert_eq!(next(&output), "start it, or correct what the reason names in the command");
+    assert_eq!(next(&output), "start it, or correct the URL or its options");
     for (answer, code, said) in [
         (401, 3, "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'"),
         (404, 4, "correct the URL"),

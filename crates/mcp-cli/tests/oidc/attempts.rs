@@ -20,7 +20,7 @@ fn consent_that_is_denied_is_told_on_page_and_terminal_and_costs_nothing() {
     let output = desk.mcplink(&["login", "work"]).env("BROWSER", chromium.command()).run().expect_code(3);
     assert!(output.stderr.contains("error: signing in to work failed\n"), "{output}");
     assert!(output.stderr.contains("access_denied"), "{output}");
-    assert!(output.stderr.contains("  next: correct what the reason names of work in /"), "{output}");
+    assert!(output.stderr.contains("  next: correct the entry of work in /"), "{output}");
     let page = chromium.end();
     assert_eq!(page.title, "Sign-in failed");
     assert!(page.text.contains("access_denied") && page.text.contains("work"), "{page:?}");

@@ -331,7 +331,7 @@ mod tests {
             let words = ["mcplink", "add"].iter().chain(line);
             let Command::Add(args) = Cli::try_parse_from(words).unwrap().command else { panic!("{line:?}") };
             let error = registry_name(&args).unwrap_err();
-            assert_eq!(error.next.as_deref(), Some(next), "{line:?}");
+            assert_eq!(error.next, Some(next.into()), "{line:?}");
         }
     }
 

@@ -211,7 +211,7 @@ pub(super) fn done(app: &App, import: &Import, wrote: bool, asked: bool, args: &
     let named = |names: &[String]| -> String {
         names.iter().map(|name| format!(" --name {}", mcp_text::shell_word(name))).collect()
     };
-    let step = |line: String| app.steps.step(&line);
+    let step = |line: String| app.steps.line(&line);
     let mut out = String::new();
     if wrote {
         out.push_str(&took);

@@ -14,7 +14,7 @@ use crate::view::shown;
 pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Option<Result<(), CliError>> {
     let name = &wired.description.name;
     if app.non_interactive && wired.has_plugin() {
-        let message = format!("{} is signed in to by a person", shown::name(name));
+        let message = format!("only a person can sign in to {}", shown::name(name));
         let error = CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message);
         let next = format!("mcplink get {}", mcp_text::shell_word(name));
         return Some(Err(error.why("--non-interactive says that there is none").next(next)));

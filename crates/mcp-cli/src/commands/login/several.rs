@@ -74,7 +74,7 @@ pub(super) async fn run(app: &App, loaded: &LoadedConfig, args: &LoginArgs) -> R
 fn refused(name: &str, app: &App, error: &CliError) -> Value {
     let mut report = error.to_value();
     if let Some(next) = &error.next {
-        report["next"] = app.steps.step(next).into();
+        report["next"] = app.steps.step(next.clone()).as_str().into();
     }
     json!({ "name": shown::name(name), "signedIn": false, "error": report })
 }

@@ -105,7 +105,7 @@ pub(super) fn ending(
         }
         (_, _, true) => "nothing is changed\n".to_owned(),
         _ => {
-            let line = around.app.steps.step(&format!("mcplink wrap {host} {which} --yes"));
+            let line = around.app.steps.line(&format!("mcplink wrap {host} {which} --yes"));
             format!("nothing is changed yet; to do it: {line}\n")
         }
     }

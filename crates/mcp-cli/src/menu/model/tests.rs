@@ -29,7 +29,7 @@ pub(in crate::menu) fn seen_with(
     let evidence = Evidence::new(Phase::Connect, outcome);
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
         .with_server(Some(ServerInfo::new("fake", "1.0")), None);
-    let report = report.worded(|step| Some(crate::steps::command(step, name)));
+    let report = report.worded(|step| Some(crate::steps::Steps::default().words(step, name)));
     let auth = AuthRow::new(
         Vec::new(),
         &mcp_auth::ProviderSnapshot::default(),

@@ -196,7 +196,7 @@ fn of_server(menu: &Menu, server: &Server, now: SystemTime) -> ServerDocument {
         sign: glyph(status),
         said,
         reason: reason.map(|reason| shown::line(&reason.message)).unwrap_or_default(),
-        next: next.map(|next| shown::line(next)).unwrap_or_default(),
+        next: next.map(|next| next.shown().to_string()).unwrap_or_default(),
         facts,
         actions,
     }

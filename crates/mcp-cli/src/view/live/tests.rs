@@ -10,13 +10,12 @@ use mcp_status::{
 use super::*;
 use crate::view::row::AuthRow;
 use crate::view::text::name_width;
-use crate::view::wrap::cut;
 
 fn row(name: &str, outcome: Outcome) -> Row {
     let facts = ActionFacts::new(TransportKind::Remote);
     let evidence = Evidence::new(Phase::Connect, outcome);
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
-    let report = report.worded(|step| Some(crate::steps::command(step, name)));
+    let report = report.worded(|step| Some(crate::steps::Steps::default().words(step, name)));
     let description = Description::new(name, "user", "/f", EntryTransport::Remote(RemoteKind::Http));
     let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
     Row::new(description, report, auth, Duration::from_millis(1))
@@ -66,6 +65,27 @@ fn fh_h13_what_does_not_fit_is_counted() {
     let live = table.frame().live;
     assert!(live.starts_with("⠹ s25  connecting\n"), "{live}");
     assert!(live.ends_with("⠹ known are 25 servers: 24 connected, 1 needs you\n"), "{live}");
+}
+
+/// A terminal that is widened puts wrapped lines together again, before anyone is told: no frame has any.
+#[test]
+fn fh_h13_no_line_of_a_frame_wraps() {
+    let long = "plugin_company-internal-tools_customer-data-platform-production";
+    for columns in [11, 40, 60, 80, 120] {
+        for color in [false, true] {
+            let names = [long, "a", "日本語サーバー"];
+            let mut table = table(&names, columns, 100);
+            table.style.color = color;
+            table.note(1, &"waiting ".repeat(40));
+            for outcome in [connected, refused] {
+                let live = table.frame().live;
+                assert_eq!(screen_rows(&live, columns), live.lines().count(), "{columns}: {live}");
+                assert!(live.lines().all(|line| !line.trim().is_empty()), "{columns}: {live}");
+                table.done(0, outcome(long));
+                table.done(1, outcome("a"));
+            }
+        }
+    }
 }
 
 #[test]
@@ -201,11 +221,12 @@ fn fh_h13_the_table_leaves_no_stale_line_whatever_the_terminal_does() {
                     assert!(!SPINNER.iter().any(|glyph| all.contains(glyph)), "{case}: {text:#?}");
                     for name in names {
                         let name = cut(&shown::name(name), terminal.columns.saturating_sub(2));
+                        // What is said of it, and may name it as well, stands further right.
                         let own = |line: &&String| {
-                            line.get(4..).is_some_and(|line| {
+                            line.get(4..).filter(|_| !line.starts_with(' ')).is_some_and(|line| {
                                 line.strip_prefix(&name)
                                     .is_some_and(|rest| rest.starts_with(' ') || rest.is_empty())
-                            }) || line.get(2..).is_some_and(|line| {
+                            }) || line.get(2..).filter(|_| !line.starts_with(' ')).is_some_and(|line| {
                                 line.strip_prefix(&name)
                                     .is_some_and(|rest| rest.starts_with(' ') || rest.is_empty())
                             })

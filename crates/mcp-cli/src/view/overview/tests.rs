@@ -16,7 +16,7 @@ fn described(name: &str) -> Description {
 }
 
 fn row_of(name: &str, report: StatusReport) -> Row {
-    let report = report.worded(|step| Some(crate::steps::command(step, name)));
+    let report = report.worded(|step| Some(crate::steps::Steps::default().words(step, name)));
     let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
     Row::new(described(name), report, auth, Duration::from_millis(1))
 }
@@ -100,7 +100,7 @@ fn fh_h12_what_is_wrong_stands_first_with_what_to_try() {
     assert_eq!(lines[1], "");
     assert!(lines[2].starts_with("! notes  needs-auth  the server asks"), "{text}");
     let wiki = lines.iter().position(|line| line.starts_with("✘ wiki   down        ")).unwrap();
-    assert_eq!(lines[wiki - 1], "         try         correct `headers` of notes");
+    assert_eq!(lines[wiki - 1], "         try         add `headers` or a `headersHelper` to notes");
     assert_eq!(lines[wiki + 1], "         try         mcplink wait wiki");
     assert_eq!(
         lines[wiki + 2..],

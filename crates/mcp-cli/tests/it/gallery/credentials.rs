@@ -18,9 +18,10 @@ use crate::setting::{Setting, http, with_headers, with_helper};
 const AGAIN: &str = "mcplink reconnect s";
 const RUN: &str = "mcplink headers s --run";
 const CORP: &str = "corp login && mcplink reconnect s";
+const NONE: &str = "add `headers` or a `headersHelper` to s in *";
 const HEADERS: &str = "correct `headers` of s in *";
 const HELPER: &str = "correct `headersHelper` of s in *";
-const NAMED: &str = "correct what the reason names of s in *";
+const NAMED: &str = "correct the entry of s in *";
 const LOGIN: &str = "mcplink login s";
 
 pub(super) const EXPECTED: &[Expected] = &[
@@ -49,16 +50,10 @@ pub(super) const EXPECTED: &[Expected] = &[
     ),
     ("grant-refused", Some(Config), "grant-run", "401 invalid_client", NAMED),
     ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", "put it into *"),
-    (
-        "no-credentials",
-        Some(Unauthorized),
-        "answer",
-        "asks for credentials, and none were sent (401)",
-        HEADERS,
-    ),
-    ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", HEADERS),
+    ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", NONE),
+    ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", NONE),
     ("firewall", Some(Blocked), "answer", "something in front of the server", "ask who runs the server"),
-    ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", HEADERS),
+    ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", NONE),
     ("not-signed-in", Some(Unauthorized), "answer", "wants a sign-in at http", LOGIN),
     ("no-pkce", Some(Unauthorized), "authorization-server", "that it knows PKCE with S256", NAMED),
     ("sign-in-ended", Some(SignInExpired), "refresh", "refresh", LOGIN),

@@ -35,7 +35,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         Some(SelfReference),
         "configuration",
         "is how a host reaches",
-        "correct what the reason names of s in *",
+        "correct the entry of s in *",
     ),
     ("denied", Some(Policy), "configuration", "deniedMcpServers[0]", "change deniedMcpServers[0] in *"),
     ("unapproved", Some(AwaitingApproval), "trust", "not approved", "mcplink approve s"),

@@ -17,7 +17,7 @@ use crate::tls_front::{fixture, tls_in_front_of};
 
 const WAIT: &str = "mcplink wait s";
 const URL: &str = "correct `url` of s in *";
-const NAMED: &str = "correct what the reason names of s in *";
+const NAMED: &str = "correct the entry of s in *";
 const SERVER_NAME: &str = "correct `url` or `tls.serverName` of s in *";
 const AUTHORITY: &str = "set `tls.ca` of s in *";
 const OPERATOR: &str = "ask who runs the server";

@@ -26,7 +26,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("license", Some(Exited), "process", "license expired", SHOW),
     ("no-node", Some(Exited), "process", "what a shell was to run was not found", SHOW),
     ("tilde-argument", Some(Exited), "process", "in its argument `~/srv.sh`", SHOW),
-    ("question", Some(Timeout), "process", "which cannot be answered here", "mcplink wait s"),
+    ("question", Some(Timeout), "process", "which cannot be answered here", "correct the entry of s in *"),
     ("noise", Some(Protocol), "handshake", "its standard output begins with", SHOW),
 ];
 
