@@ -9,12 +9,14 @@ use mcp_config::{
     Sources,
 };
 use mcp_connect::{Host, HostOptions};
+use mcp_transport::handler::ServerRequestHandler;
 use mcp_transport::options::TrustFile;
 use serde::Serialize;
 
 use crate::args::{Cli, ColorArg};
 use crate::broken::BrokenFiles;
 use crate::deadline::{CommandProgress, Deadline};
+use crate::elicitation::NoQuestions;
 use crate::environment::{self, Environment};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -114,6 +116,10 @@ impl App {
         options.shared_store = shared_store;
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
+        let interactive = !global.non_interactive && std::io::stdin().is_terminal();
+        // What a bridge can be asked is its host's to say.
+        options.handler = (!options.lives_on)
+            .then(|| -> Arc<dyn ServerRequestHandler> { Arc::new(NoQuestions { interactive }) });
         let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)
             .with_links(links)
             .with_logs(global.verbose > 0 || environment.text("RUST_LOG").is_some());
@@ -123,7 +129,7 @@ impl App {
             quiet: global.quiet,
             verbose: global.verbose > 0,
             non_interactive: global.non_interactive,
-            interactive: !global.non_interactive && std::io::stdin().is_terminal(),
+            interactive,
             telemetry,
             steps: Arc::new(Steps::of(cli).with_addresses(addresses.clone())),
             broken: BrokenFiles::default(),

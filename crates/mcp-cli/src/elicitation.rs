@@ -137,13 +137,38 @@ impl TerminalQuestions {
     }
 }
 
+/// Looks at a server as a call does, which may be asked something, and declines: a glance asks no one.
+#[derive(Debug)]
+pub(crate) struct NoQuestions {
+    /// Whether a person could answer a call.
+    pub(crate) interactive: bool,
+}
+
+impl ServerRequestHandler for NoQuestions {
+    fn capabilities(&self) -> ClientCapabilities {
+        elicitation(self.interactive)
+    }
+
+    fn handle<'a>(&'a self, _request: ServerRequest<'a>) -> HandlerFuture<'a> {
+        Box::pin(async {
+            to_raw_value(&json!({"action": "decline"}))
+                .map_err(|error| RpcError::new(INTERNAL_ERROR, error.to_string()))
+        })
+    }
+}
+
+/// A form can be declined by no one; a page is opened by a person.
+fn elicitation(interactive: bool) -> ClientCapabilities {
+    let settings = if interactive { r#"{"form":{},"url":{}}"# } else { r#"{"form":{}}"# };
+    match RawValue::from_string(settings.to_owned()) {
+        Ok(settings) => ClientCapabilities::default().with("elicitation", settings),
+        Err(_) => ClientCapabilities::default(),
+    }
+}
+
 impl ServerRequestHandler for TerminalQuestions {
     fn capabilities(&self) -> ClientCapabilities {
-        let settings = if self.answers.is_some() { r#"{"form":{},"url":{}}"# } else { r#"{"form":{}}"# };
-        match RawValue::from_string(settings.to_owned()) {
-            Ok(settings) => ClientCapabilities::default().with("elicitation", settings),
-            Err(_) => ClientCapabilities::default(),
-        }
+        elicitation(self.answers.is_some())
     }
 
     fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {

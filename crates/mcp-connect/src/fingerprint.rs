@@ -88,6 +88,8 @@ impl Parts<'_> {
             client_metadata_url,
             lives_on: _,
             providers: _,
+            // What is announced to a server that several share is what all of their hosts can do.
+            handler: _,
         } = options;
         client.identify(&mut digest);
         // A helper and a child process run there, and a relative path in an entry begins there; and whose sign-ins are used.

@@ -1,9 +1,11 @@
 //! What a program sets once for all its servers, and what its environment says of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mcp_auth::oauth::store::shared::SharedTokenStore;
 use mcp_config::{Env, Locations, Platform};
+use mcp_transport::handler::ServerRequestHandler;
 use mcp_transport::{ClientInfo, ClientOptions};
 use url::Url;
 
@@ -32,6 +34,9 @@ pub struct HostOptions {
     /// Where the client metadata document of the program is hosted, which is presented to authorization servers that take
     /// one, unless an entry names another; over https.
     pub client_metadata_url: Option<Url>,
+    /// Answers what servers ask while nothing else does: a server may list other tools to a client that can be asked. A
+    /// [`Server`](mcp_transport::Server) may get another one.
+    pub handler: Option<Arc<dyn ServerRequestHandler>>,
     /// The program runs for as long as its servers do, so that its environment may be older than what a person has set since.
     pub lives_on: bool,
     /// Providers of credentials of the program's own. Entries name them in [`AUTH_FIELD`](crate::AUTH_FIELD), where the
@@ -61,6 +66,7 @@ impl HostOptions {
                 .var(CLIENT_METADATA_URL)
                 .and_then(|text| Url::parse(text).ok())
                 .filter(|url| url.scheme() == "https"),
+            handler: None,
             lives_on: false,
             providers: Providers::default(),
         }

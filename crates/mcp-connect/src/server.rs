@@ -371,7 +371,9 @@ fn server(
         }
     };
     let limits = limits(entry.limits, &host.options().client.limits);
-    Ok(server.with_timeout(entry.timeout).with_limits(limits))
+    let mut server = server.with_timeout(entry.timeout).with_limits(limits);
+    server.handler.clone_from(&host.options().handler);
+    Ok(server)
 }
 
 /// Where the server of a remote entry is, and how it is reached.

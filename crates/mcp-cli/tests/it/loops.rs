@@ -249,7 +249,11 @@ fn s_b2_a_name_with_nothing_but_a_pointer_is_an_error_that_says_what_to_do() {
         assert_eq!(output.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{output}");
         contains(&output.stderr, ".claude.json:3 (mcpServers.internal) is how a host reaches \"internal\"");
         contains(&output.stderr, "no entry says where \"internal\" is");
-        let leads = ["next: mcplink ", "next: correct the entry of internal in /", "next: correct `command`"];
+        let leads = [
+            "next: mcplink ",
+            "next: correct the entry of internal in /",
+            "next: correct `command` of internal in /",
+        ];
         assert!(leads.iter().any(|next| output.stderr.contains(next)), "{output}");
     }
     let document = stage.mcplink(&["status", "internal", "--json"]).run().expect_code(2).json();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, FakeMcpServer, Fault, FlakyProxy, HttpAnswer, Refusal};
+use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Fault, FlakyProxy, HttpAnswer, Refusal};
 use serde_json::json;
 
 use crate::setting::{Setting, http, row, with_headers};
@@ -274,4 +274,31 @@ fn f054_whether_there_is_a_sign_in_stands_beside_the_status() {
     assert_eq!(status["status"], "connected");
     assert_eq!((&status["auth"]["oauthCapable"], &status["auth"]["signedIn"]), (&json!(true), &json!(false)));
     assert!(status["actions"].as_array().unwrap().contains(&json!("authenticate")), "{status:#}");
+}
+
+/// First-hour finding 6: a server may list other tools to a client that can be asked something, so all ask as `call` does.
+#[test]
+fn fh_h6_a_look_announces_what_a_call_announces() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("web", http(&server));
+    let looks = [
+        &["status"][..],
+        &["doctor", "web"],
+        &["tools", "web"],
+        &["wait", "web"],
+        &["reconnect", "web"],
+        &["call", "web", "echo", "text=hi"],
+    ];
+    for look in looks {
+        setting.run(look, 0);
+    }
+    let requests = server.requests();
+    let begins = requests.iter().filter(|request| request.rpc_method().as_deref() == Some("initialize"));
+    let announced: Vec<_> =
+        begins.map(|request| request.json().unwrap()["params"]["capabilities"].clone()).collect();
+    assert_eq!(announced.len(), looks.len(), "{announced:?}");
+    assert!(
+        announced.iter().all(|own| *own == announced[0] && own["elicitation"].is_object()),
+        "{announced:?}"
+    );
 }
