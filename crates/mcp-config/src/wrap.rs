@@ -331,6 +331,17 @@ impl HostTarget {
     }
 }
 
+impl HostTarget {
+    /// What the file says of the entry.
+    fn entry(&self, text: &str, name: &str) -> Option<Value> {
+        match self.row.map(|row| row.format) {
+            Some(Format::Yaml) => None,
+            Some(Format::Toml) => toml::entry(text, name),
+            _ => edit::value_at(text, &self.path(text, name)).ok().flatten(),
+        }
+    }
+}
+
 /// The entry for Goose, to be pasted.
 fn yaml(name: &str, through: &BridgeCommand) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();

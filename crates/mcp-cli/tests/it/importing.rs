@@ -296,7 +296,7 @@ fn fh_h5_a_person_at_a_terminal_chooses_by_number_and_by_name() {
         expected.sort_unstable();
         assert_eq!(names, expected, "{typed:?}: {output}");
         if typed == "\n" {
-            // All of it is here now: nobody is asked which of nothing to take.
+            // All of it is here now: no person is asked which of nothing to take.
             let Some(again) = setting.on_a_terminal(&["import"]) else { return };
             let output = again.run().expect_code(0);
             assert!(output.stdout.contains("nothing new to take over"), "{output}");

@@ -1,7 +1,7 @@
 //! What an entry of a host says beside how its server is reached, and what was said in it while it led through this program.
 //!
 //! What the host says for itself stays in its file all the time. What came meanwhile stays too, known to us or not, because
-//! nobody but the host and the people in it wrote it; only what was said to the bridge itself goes with the bridge, and is told.
+//! only the host and the people in it wrote it; only what was said to the bridge itself goes with the bridge, and is told.
 
 use super::{BridgeCommand, HostTarget};
 use crate::edit::Value;
@@ -115,15 +115,6 @@ impl HostTarget {
             Some(BridgeRemark { field: key.to_owned(), words: spelled(shown.get(key)?) })
         });
         said.collect()
-    }
-
-    /// What the file says of the entry.
-    fn entry(&self, text: &str, name: &str) -> Option<Value> {
-        match self.row.map(|row| row.format) {
-            Some(crate::hosts::Format::Yaml) => None,
-            Some(crate::hosts::Format::Toml) => super::toml::entry(text, name),
-            _ => crate::edit::value_at(text, &self.path(text, name)).ok().flatten(),
-        }
     }
 }
 

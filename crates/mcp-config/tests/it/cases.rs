@@ -268,3 +268,12 @@ fn every_case_directory_is_a_test() {
     names.sort();
     assert_eq!(names, LISTED);
 }
+
+/// The files of a host as it documents them are a case, and what is read of them is a part of what is expected.
+#[test]
+fn every_host_has_a_case() {
+    for host in Host::all().filter(|host| !host.is_read_anyway()) {
+        let name = format!("host_{}", host.name.replace('-', "_"));
+        assert!(LISTED.contains(&&*name), "{name}");
+    }
+}
