@@ -9,7 +9,6 @@ use mcp_config::{
     Sources,
 };
 use mcp_connect::{Host, HostOptions};
-use mcp_transport::handler::ServerRequestHandler;
 use mcp_transport::options::TrustFile;
 use serde::Serialize;
 
@@ -117,9 +116,8 @@ impl App {
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
         let interactive = !global.non_interactive && std::io::stdin().is_terminal();
-        // What a bridge can be asked is its host's to say.
-        options.handler = (!options.lives_on)
-            .then(|| -> Arc<dyn ServerRequestHandler> { Arc::new(NoQuestions { interactive }) });
+        // A bridge has another one for its server: what can be asked there is its host's to say.
+        options.handler = Some(Arc::new(NoQuestions { interactive }));
         let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)
             .with_links(links)
             .with_logs(global.verbose > 0 || environment.text("RUST_LOG").is_some());
