@@ -97,3 +97,44 @@ pub(crate) fn no_new_session(
     let message = "the server refuses every request of the session, and a new session";
     TransportError::new(TransportErrorKind::SessionGone, message).with_said(said).with_source(failure)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::AuthContext;
+    use crate::message::RpcError;
+
+    fn challenged(kind: ChallengeKind, scheme: Option<&str>) -> TransportError {
+        let kind = TransportErrorKind::Challenged { kind, status: 401 };
+        let auth = AuthContext { scheme: scheme.map(str::to_owned), ..AuthContext::default() };
+        TransportError::new(kind, "x").with_auth(auth)
+    }
+
+    #[test]
+    fn fb_t57_a_challenge_that_names_a_scheme_or_shows_a_page_is_about_credentials() {
+        use ChallengeKind::{Blocked, Forbidden, LoginRedirect, Unauthorized};
+        for (kind, scheme, about_the_session) in [
+            (Unauthorized, None, true),
+            (Forbidden, None, true),
+            (Unauthorized, Some("Bearer"), false),
+            (Forbidden, Some("Basic"), false),
+            (Blocked, None, false),
+            (LoginRedirect, None, false),
+        ] {
+            let refusal = challenged(kind.clone(), scheme);
+            assert_eq!(may_be_about_the_session(&refusal), about_the_session, "{kind:?} {scheme:?}");
+        }
+    }
+
+    #[test]
+    fn fb_t5d_a_server_that_does_not_know_ping_has_answered_whatever_its_status() {
+        let refusal = TransportError::new(TransportErrorKind::Http { status: 400, retry_after: None }, "x");
+        for (status, code, refuses) in
+            [(404, METHOD_NOT_FOUND, false), (400, METHOD_NOT_FOUND, false), (400, -32000, true)]
+        {
+            let kind = TransportErrorKind::Http { status, retry_after: None };
+            let answer = TransportError::new(kind, "x").with_rpc(RpcError::new(code, "no"));
+            assert_eq!(refuses_a_ping(&answer, &refusal), refuses, "{status} {code}");
+        }
+    }
+}

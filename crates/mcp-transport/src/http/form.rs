@@ -180,6 +180,16 @@ mod tests {
     }
 
     #[test]
+    fn fa_a100_json_on_lines_is_told_from_json() {
+        for essence in ["application/x-ndjson", "application/ndjson", "text/jsonl", "application/jsonlines"] {
+            assert!(is_of_lines(essence), "{essence}");
+        }
+        for essence in ["application/json", "application/x-json", "text/ndjson+x", "ndjson", ""] {
+            assert!(!is_of_lines(essence), "{essence}");
+        }
+    }
+
+    #[test]
     fn fb_t4_s_n18_what_is_not_mcp_is_described_by_its_type_and_its_beginning() {
         for (essence, beginning, text) in [
             (

@@ -203,6 +203,8 @@ mod tests {
             ("b'{\"jsonrpc\": \"2.0\"}\\n'", (Dialect::Python, true)),
             ("{ jsonrpc: '2.0', id: 0, result: [Object] }", (Dialect::JavaScript, true)),
             ("  jsonrpc: '2.0',", (Dialect::JavaScript, true)),
+            ("\u{feff}Content-Length: 137\r", (Dialect::Headers, false)),
+            ("\u{feff}{ \"jsonrpc\": \"2.0\",", (Dialect::SeveralLines, true)),
         ] {
             assert_eq!(heard(line.as_bytes()), Some(expected), "{line}");
         }

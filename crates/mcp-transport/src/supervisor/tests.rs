@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use mcp_auth::StaticHeaders;
-use mcp_status::{ActionFacts, ChallengeKind, Reason, ReasonCode, ServerStatus, TransportKind};
+use mcp_status::{
+    ActionFacts, ChallengeKind, Evidence, FailureRun, Outcome, Phase, Reason, ReasonCode, ServerStatus,
+    TransportKind,
+};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -44,6 +47,8 @@ enum Step {
     Fail(TransportErrorKind),
     /// Nothing listens.
     Closed,
+    /// Another process tries, and finds nothing.
+    Told,
     /// Connects after so many seconds.
     Late(u64),
     /// Fails after so many seconds.
@@ -197,6 +202,10 @@ impl Dial for Script {
                 Step::Closed => {
                     let closed = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
                     Err(error(TransportErrorKind::Unreachable).with_source(closed))
+                }
+                Step::Told => {
+                    let seen = Evidence::new(Phase::Connect, Outcome::Unreachable);
+                    Err(TransportError::observed(FailureRun::of_one(seen)))
                 }
                 Step::Hang => std::future::pending().await,
                 Step::HangAtCredentials => waiting.for_credentials(std::future::pending()).await,

@@ -298,6 +298,21 @@ async fn fa_a95_fb_t40_t41_t42_t44_t45_t47_t48_redirects_within_the_origin_keep_
 }
 
 #[tokio::test]
+async fn fa_a95_what_is_wrong_behind_a_redirect_is_told_with_where_it_led() {
+    let secret = "/8f14e45f-ceea-467f-a9ad-5f1d8a1c0f3b/mcp";
+    for (path, shown) in [("/gone", "/gone"), (secret, "/[redacted]/mcp")] {
+        let server = FakeMcpServer::start().unwrap();
+        server.route("/old", Answer::redirect(308, path));
+        server.route(path, Answer::status(422));
+        let mut target = with(&server, static_token("A"));
+        target.endpoint =
+            mcp_transport::Endpoint::Http(mcp_transport::HttpEndpoint::new(server.url_of("/old")));
+        let report = described(&connector().attempt(&target).await.unwrap_err());
+        assert!(report.contains(&format!("it redirects to {shown}, ")), "{report}");
+    }
+}
+
+#[tokio::test]
 async fn redirects_in_circles_end() {
     let server = FakeMcpServer::builder().always(Answer::redirect(307, "/mcp")).start().unwrap();
     let error = refused(&server, None).await;

@@ -450,6 +450,25 @@ async fn fb_t63_an_empty_cursor_is_a_cursor_in_the_modern_era_and_an_end_before_
     }
 }
 
+/// A list without an end is another thing than a server that says nothing.
+#[tokio::test]
+async fn f111_how_many_pages_came_is_told_where_the_time_ran_out() {
+    let page = |name: &str| {
+        Answer::RpcResult(json!({
+            "tools": [{"name": name, "inputSchema": {"type": "object"}}], "nextCursor": name, "resultType": "complete",
+        }))
+    };
+    let server = FakeMcpServer::start().unwrap();
+    let connection = connect(&server).await;
+    for (pages, told) in [(2, Some("2 pages of tools/list came, and each names another one")), (0, None)] {
+        let pages: Vec<_> = ["a", "b"].into_iter().take(pages).map(page).chain([Answer::Hang]).collect();
+        server.next_answers_to("tools/list", pages);
+        let options = RequestOptions::new().with_timeout(Duration::from_millis(500));
+        let error = connection.list_tools(&options).await.unwrap_err();
+        assert_eq!(error.said(), told, "{error:?}");
+    }
+}
+
 /// Cursors that go round, that are not heard, and pages that overlap; and two tools of one name.
 #[tokio::test]
 async fn f111_what_is_listed_twice_counts_once() {

@@ -308,6 +308,21 @@ fn checking(own: Option<&'static str>, check: HeaderCheck) -> FieldServer {
     })
 }
 
+/// What it agrees to it refuses, and it agrees to nothing else: no session of the same version is tried once more.
+#[tokio::test]
+async fn fb_v0_a_version_that_was_refused_is_not_begun_again() {
+    let server = checking(Some("2025-11-25"), |v| {
+        (v == Some("2025-11-25")).then_some(("400 Bad Request", "Unsupported protocol version"))
+    });
+    let attempted = connector().attempt(&server.target()).await;
+    let listed = match &attempted {
+        Ok(connection) => connection.list_tools(&RequestOptions::new()).await.is_ok(),
+        Err(_) => false,
+    };
+    assert!(!listed);
+    assert_eq!((server.count("initialize"), server.count("ping")), (4, 1));
+}
+
 /// A gateway knows other versions than the server behind it.
 #[tokio::test]
 async fn fb_v0_a_version_that_is_agreed_to_and_then_refused_is_followed_by_another() {

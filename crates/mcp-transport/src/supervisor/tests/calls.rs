@@ -103,6 +103,7 @@ async fn a_call_waits_a_few_seconds_where_nothing_listens() {
     let options = RequestOptions::new();
     for (after_loss, waited, tries) in [
         (vec![Step::Closed], 5, 5..=6),
+        (vec![Step::Told], 5, 1..=6),
         // No answer at all, or none from who knows the way, may be a network that is just coming up.
         (vec![down()], 30, 20..=40),
         (vec![busy(20)], 30, 1..=3),
