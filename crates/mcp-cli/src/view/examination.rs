@@ -8,12 +8,14 @@ use url::Url;
 
 use super::row::Row;
 use super::shown::{self, pad};
-use super::text::{Style, count_of_tools, glyph};
-use super::wrap::{behind, cut};
+use super::text::{MIN_BESIDE, Style, count_of_tools, glyph};
+use super::wrap::{behind, cut, wrap};
 use crate::printed_step::PrintedStep;
 
 /// What stands beside a name has at least this many columns, or goes below it.
 const MIN_ROOM: usize = 40;
+/// Where what is said of a part begins that has no room beside it: below its name.
+const BELOW: usize = 5;
 
 /// One server that was examined.
 #[derive(Debug)]
@@ -82,10 +84,30 @@ fn head(examined: &ExaminedServer, style: Style) -> String {
 fn check_lines(number: usize, check: &Check, width: usize, style: Style) -> String {
     let label = pad(&check.topic.as_str().replace('-', " "), width);
     let head = format!("{number:>2} {} {label}  ", glyph_of(check.state));
-    let below = " ".repeat(mcp_text::width(&head));
-    let mut text = behind(&head, &shown::line(&check.message), style.room());
-    for more in &check.more {
-        text.push_str(&behind(&below, &shown::line(more), style.room()));
+    let beside = mcp_text::width(&head);
+    let room = style.columns.saturating_sub(beside);
+    let mut text = head;
+    let mut is_empty = true;
+    for said in std::iter::once(&check.message).chain(&check.more) {
+        let said = shown::line(said);
+        // What has too little room beside the label, such as a URL, stands below it in whole.
+        let longest = said.split(' ').map(mcp_text::width).max().unwrap_or(0);
+        let fits = !style.terminal
+            || mcp_text::width(&said) <= room
+            || room >= MIN_BESIDE && longest <= room
+            || BELOW + longest > style.columns && room >= MIN_BESIDE;
+        let at = if fits { beside } else { BELOW };
+        if !(is_empty && fits) {
+            if is_empty {
+                text.truncate(text.trim_end().len());
+                text.push('\n');
+            }
+            text.push_str(&" ".repeat(at));
+        }
+        is_empty = false;
+        let lines = if style.terminal { wrap(&said, style.columns.saturating_sub(at)) } else { vec![said] };
+        text.push_str(&lines.join(&format!("\n{}", " ".repeat(at))));
+        text.push('\n');
     }
     // What paints takes no room, so the glyph is put in its place at the end.
     text.replacen(glyph_of(check.state), &painted(check.state, style), 1)

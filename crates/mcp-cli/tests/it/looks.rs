@@ -88,7 +88,7 @@ fn compare(name: &str, seen: &str) {
 
 /// Servers in every state, with names of every kind.
 struct Cast {
-    _servers: Vec<FakeMcpServer>,
+    servers: Vec<FakeMcpServer>,
     _helper: FakeHelper,
     setting: Setting,
 }
@@ -126,7 +126,7 @@ fn cast() -> Cast {
         .with("empty", json!({"type": "http", "url": ""}))
         .disabled(&["off"])
         .project_file(json!({"db": {"command": "db-server", "args": ["--port", "5432", "--readonly"], "env": {"DB": "x"}}}));
-    Cast { _servers: vec![up, refusing, gone], _helper: helper, setting }
+    Cast { servers: vec![up, refusing, gone], _helper: helper, setting }
 }
 
 /// No row is wider than the terminal, so nothing was broken by it but what must be whole to be copied.
@@ -171,6 +171,9 @@ fn fh_h13_screens_of_an_examination() {
     looks(&cast, "doctor-helper", &["doctor", "tickets"], 3);
     looks(&cast, "doctor-fine", &["doctor", "archive"], 0);
     looks(&cast, "doctor-all", &["doctor"], 8);
+    // What is looked up of a sign-in has long URLs.
+    let cast = Cast { setting: cast.setting.with("wiki", http(&cast.servers[1])), ..cast };
+    looks(&cast, "doctor-refused", &["doctor", "wiki"], 3);
 }
 
 #[test]
