@@ -58,11 +58,11 @@ impl<D: Database> Link<D> {
             Err(failure) => failure,
         };
         if is_new || !D::is_lost(&connection, &failure) {
-            return Err(self.failed(verb, failure));
+            return Err(self.failed(verb, &failure));
         }
         self.forget().await;
         let (connection, _) = self.connection(verb).await?;
-        self.attempt(verb, &connection, &work).await?.map_err(|failure| self.failed(verb, failure))
+        self.attempt(verb, &connection, &work).await?.map_err(|failure| self.failed(verb, &failure))
     }
 
     async fn attempt<'a, T, W>(
@@ -97,7 +97,7 @@ impl<D: Database> Link<D> {
             return Ok((connection.clone(), false));
         }
         let made = tokio::time::timeout(LIMIT, self.database.connect()).await;
-        let made = made.map_err(|_| self.silent(verb))?.map_err(|failure| self.failed(verb, failure))?;
+        let made = made.map_err(|_| self.silent(verb))?.map_err(|failure| self.failed(verb, &failure))?;
         *kept = Some(made.clone());
         Ok((made, true))
     }
@@ -106,7 +106,7 @@ impl<D: Database> Link<D> {
         *self.connection.lock().await = None;
     }
 
-    fn failed(&self, verb: &str, failure: D::Failure) -> AuthError {
+    fn failed(&self, verb: &str, failure: &D::Failure) -> AuthError {
         // The reason is part of the text: many places print only the outermost error.
         let mut why = failure.to_string();
         if let Some(source) = failure.source().map(ToString::to_string)
@@ -116,11 +116,12 @@ impl<D: Database> Link<D> {
         }
         let why = without_number(&why);
         let message = format!("{verb} in the shared token store, {}: {why}", self.database.shown());
-        let kind = match D::is_refusal(&failure) {
+        let kind = match D::is_refusal(failure) {
             true => AuthErrorKind::Store,
             false => AuthErrorKind::StoreUnavailable,
         };
-        AuthError::new(kind, message).with_source(failure)
+        // Not kept as the source as well: what prints causes would say the same twice, with the numbers of the system.
+        AuthError::new(kind, message)
     }
 
     fn silent(&self, verb: &str) -> AuthError {

@@ -84,6 +84,11 @@ fn a_sign_in_on_one_machine_serves_on_another_until_the_database_is_down() {
     let bad =
         doctor["servers"][0]["checks"].as_array().unwrap().iter().filter(|check| check["state"] == "bad");
     assert_eq!(bad.map(|check| &check["topic"]).collect::<Vec<_>>(), ["store"], "{doctor:#}");
+    let token =
+        doctor["servers"][0]["checks"].as_array().unwrap().iter().find(|check| check["topic"] == "token");
+    assert_eq!(token.unwrap()["message"], "not known: what is kept cannot be read");
+    let logout = shared.run(&machines[1], &["logout", "s"], 4).stderr;
+    assert!(logout.matches("refused").count() == 1 && !logout.contains("os error"), "{logout}");
     let accounts = shared.run(&machines[1], &["accounts"], 4).stderr;
     assert!(accounts.contains("next: mcplink accounts"), "{accounts}");
     database.resume();

@@ -175,6 +175,10 @@ impl Findings<'_> {
         let tokens: Vec<String> = tokens.collect();
         let check = match (self.blames(topic), tokens.is_empty()) {
             (Some(message), _) => Check::bad(topic, message),
+            // What cannot be read may be there.
+            (None, true) if !self.unreadable.is_empty() => {
+                return Check::skipped(topic, "not known: what is kept cannot be read");
+            }
             (None, true) => return Check::skipped(topic, "none: no sign-in of this server is kept"),
             (None, false) => Check::good(topic, tokens[0].clone()),
         };
@@ -208,7 +212,8 @@ impl Findings<'_> {
             (None, None, Some(Some(false))) => {
                 Check::skipped(topic, "there is no refresh token: a person signs in again when it ends")
             }
-            (None, None, _) => {
+            (None, None, None) => Check::skipped(topic, "there is nothing to renew"),
+            (None, None, Some(None)) => {
                 Check::skipped(topic, "not needed now; only the keyring knows whether it can be")
             }
         };
