@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::shown;
 use super::text::Style;
-use super::wrap::wrap;
+use super::wrap::{behind, wrap};
 
 /// How many values of an enumeration are shown.
 const CHOICES: usize = 8;
@@ -234,7 +234,9 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
     let width = shown::widest(names.iter().map(String::as_str));
     text.push_str(if arguments.is_empty() { "  takes no arguments\n" } else { "\n" });
     for (argument, name) in arguments.iter().zip(&names) {
-        text.push_str(&format!("  {}  {}\n", style.bold(&shown::pad(name, width)), argument.summary()));
+        let name = shown::pad(name, width);
+        let summary = behind(&format!("  {name}  "), &argument.summary(), style.room());
+        text.push_str(&summary.replacen(&name, &style.bold(&name), 1));
         let description = shown::line(&argument.description);
         for line in wrap(&description, style.columns.saturating_sub(width + 4)) {
             text.push_str(format!("  {}  {line}", " ".repeat(width)).trim_end());
