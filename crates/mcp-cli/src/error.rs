@@ -190,6 +190,14 @@ mod tests {
              next: mcplink --help\n"
         );
         assert_eq!(
+            said(
+                "error: unexpected argument '--yes' found\n\n  tip: to pass '--yes' as a value, use '-- --yes'\n\n\
+                 Usage: mcplink remove <NAME>...\n\nFor more information, try '--help'.\n"
+            ),
+            "error: unexpected argument '--yes' found\n  why: usage: mcplink remove <NAME>...\n  \
+             next: mcplink remove --help\n"
+        );
+        assert_eq!(
             said("error: invalid value 'x' for '--until <STATUS>'\n  [possible values: connected, failed]\n"),
             "error: invalid value 'x' for '--until <STATUS>' [possible values: connected, failed]\n  \
              next: mcplink --help\n"

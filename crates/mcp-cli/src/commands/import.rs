@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use mcp_config::edit::EditError;
 use mcp_config::{
     Candidate, CandidateState, ConfigSource, EntryPlace, FoundPlace, Host, HostListing, ImportPlan, Input,
-    ProblemCode, Scope, Severity,
+    Problem, ProblemCode, Scope, Severity,
 };
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ use crate::view::row::ProblemRow;
 use crate::view::shown;
 
 mod screen;
+
+pub(super) use screen::{is_to_set, left_out};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -298,15 +300,9 @@ impl Import {
     }
 
     /// What cannot be taken over, with its host and server.
-    fn lost(&self) -> impl Iterator<Item = (&'static Host, &Candidate, &mcp_config::Problem)> {
+    fn lost(&self) -> impl Iterator<Item = (&'static Host, &Candidate, &Problem)> {
         self.plan.candidates.iter().flat_map(|one| {
-            let lost = one.problems.iter().filter(|problem| {
-                let is_left_out = matches!(
-                    problem.code,
-                    ProblemCode::NotTakenOver | ProblemCode::UnknownField | ProblemCode::IgnoredValue
-                );
-                is_left_out && problem.severity > Severity::Note
-            });
+            let lost = one.problems.iter().filter(|problem| is_left_out(problem));
             lost.filter_map(move |problem| {
                 let of_file = |found: &&FoundPlace| Some(&found.origin.place) == problem.file.as_ref();
                 let host = one.sources.iter().find(of_file).or(one.sources.first())?.host;
@@ -348,6 +344,15 @@ impl Import {
             problem: file.unreadable.as_deref().map(ProblemRow::from),
         }
     }
+}
+
+/// Whether it is about something that is not taken over.
+pub(super) fn is_left_out(problem: &Problem) -> bool {
+    let is_field = matches!(
+        problem.code,
+        ProblemCode::NotTakenOver | ProblemCode::UnknownField | ProblemCode::IgnoredValue
+    );
+    is_field && problem.severity > Severity::Note
 }
 
 fn is_new(standing: &CandidateState) -> bool {

@@ -423,9 +423,12 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         }
     }
     let asks = !args.yes && !args.dry_run && app.asks();
+    let said = around.said(&planned);
     if !app.json {
         app.output.out(&differences(&around, &planned)?);
+        said.iter().for_each(|line| app.output.note(&paragraph(line, app.stderr_room())));
     }
+    notes.extend(said.into_iter().filter(|_| app.json));
     let writes = match asks {
         true => !planned.is_empty() && agreed(app, &planned).await,
         false => args.yes && !args.dry_run,

@@ -98,7 +98,6 @@ fn fh_h5_the_published_file_of_each_host_is_taken_over_once_and_left_as_it_is() 
         for name in &new {
             assert!(names_in_state(&again, "same").contains(name), "{case}: {name}: {again:#}");
         }
-        let _ = setting.run(&line, 0);
         assert_eq!(fs::read(setting.home.home().join(OWN)).unwrap(), text, "{case}: twice changes nothing");
     }
 }
@@ -351,8 +350,9 @@ fn fh_h5_what_our_file_would_leave_aside_is_said_and_not_taken_over() {
         (
             ".cursor/mcp.json",
             "cursor",
-            "{\"mcpServers\": [{\"name\": \"a\", \"url\": \"https://u:p@a.example/mcp\", \"colour\": \"red\"}]}",
-            json!({ "type": "http", "url": "https://u:p@a.example/mcp" }),
+            "{\"mcpServers\": [{\"name\": \"a\", \"url\": \"https://u:p@a.example/mcp\", \"headers\": {\"Authorization\": \"Bearer x\"}, \"colour\": \"red\"}]}",
+            // The password is left aside there, and the address is not.
+            json!({ "type": "http", "url": "https://u:p@a.example/mcp", "headers": { "Authorization": "Bearer x" } }),
             &["unknown field \"colour\""],
         ),
         (

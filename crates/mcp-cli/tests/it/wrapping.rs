@@ -68,10 +68,12 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
         let pointers: u64 =
             found["found"].as_array().unwrap().iter().map(|file| file["pointers"].as_u64().unwrap()).sum();
         assert!(pointers >= names.len() as u64, "{case}: {found:#}");
-        // Twice is once.
-        let twice = others(&setting);
-        let _ = run(&line("wrap", &names, &["--yes", "--no-check"]), 0);
-        assert_eq!(others(&setting), twice, "{case}");
+        // Twice is once: in each format that is edited, and where a project has a file as well.
+        if ["cursor", "codex", "opencode", "zed"].contains(&&*host) {
+            let twice = others(&setting);
+            let _ = run(&line("wrap", &names, &["--yes", "--no-check"]), 0);
+            assert_eq!(others(&setting), twice, "{case}");
+        }
         // In another order than they were put there.
         let mut back = names.clone();
         back.rotate_left(1);
@@ -627,6 +629,42 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
         assert!((1..=3).contains(&remarks), "{host}: {report}");
         assert!(!format!("{report}{dry}").contains("canary"), "{host}: {report}");
         assert_eq!(own(&setting)["mcpServers"], json!({}), "{host}: {report}");
+    }
+}
+
+/// Before anybody agrees to it.
+#[test]
+fn fh_h5_what_is_lost_by_a_wrap_and_what_it_needs_then_is_told() {
+    for (file, host, text, words) in [
+        (
+            CURSOR,
+            "cursor",
+            json!({ "mcpServers": { "a": { "url": "https://a.example/mcp", "auth": { "CLIENT_ID": "x", "CLIENT_SECRET": "canary" }, "colour": 1 } } }),
+            &["mcpServers.a.auth.CLIENT_SECRET", "unknown field \"colour\""][..],
+        ),
+        (
+            ".config/Code/User/mcp.json",
+            "vscode",
+            json!({
+                "inputs": [{ "id": "wiki-key", "type": "promptString", "password": true, "description": "The key" }],
+                "servers": { "a": { "type": "http", "url": "https://a.example/mcp", "headers": { "K": "${input:wiki-key}" } } },
+            }),
+            &["set WIKI_KEY where VS Code runs (The key)"],
+        ),
+    ] {
+        let setting = Setting::new();
+        setting.home.write(file, text.to_string()).unwrap();
+        let notes = setting.run(&["wrap", host, "a", "--dry-run", "--json"], 0).json()["notes"].clone();
+        let dry = setting.run(&["wrap", host, "a"], 0);
+        let done = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        for word in words {
+            assert!(
+                notes.as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains(word)),
+                "{notes}"
+            );
+            assert!(dry.stderr.contains(word) && done.stderr.contains(word), "{word}: {dry}{done}");
+        }
+        assert!(!format!("{dry}{done}").contains("canary"), "{dry}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mcp_config::{Candidate, CandidateState, HostListing, Severity, Switch};
+use mcp_config::{Candidate, CandidateState, Host, HostListing, Input, Problem, Severity, Switch};
 
 use super::{Import, differs, file_of, is_new, is_same};
 use crate::app::App;
@@ -171,19 +171,25 @@ fn difference(one: &Candidate) -> String {
 pub(super) fn lost(app: &App, import: &Import) -> String {
     let mut out = String::new();
     for (host, one, problem) in import.lost().filter(|(_, one, _)| !is_same(&one.standing)) {
-        let file = problem.file.as_ref().map(|place| short(app, &file_of(place))).unwrap_or_default();
-        let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let field = problem.field.as_deref().unwrap_or_default();
-        let message = problem.message.strip_prefix("is not taken over: ").unwrap_or(&problem.message);
-        let hint = problem.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        let text = format!(
-            "not taken over: {} {} {field} ({file}{line}): {message}{hint}",
-            host.title,
-            shown::name(&one.name)
-        );
+        let text = left_out(app, host, &one.name, problem);
         out.push_str(&paragraph(&shown::line(&text), app.stderr_room()));
     }
     out
+}
+
+/// What of a server has no equal here: host, server, field, place, what to do.
+pub(in crate::commands) fn left_out(app: &App, host: &Host, name: &str, problem: &Problem) -> String {
+    let file = problem.file.as_ref().map(|place| short(app, &file_of(place))).unwrap_or_default();
+    let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let field = problem.field.as_deref().unwrap_or_default();
+    let message = problem.message.strip_prefix("is not taken over: ").unwrap_or(&problem.message);
+    let hint = problem.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("not taken over: {} {} {field} ({file}{line}): {message}{hint}", host.title, shown::name(name))
+}
+
+/// Whether a person has to set the variable that stands in the place of what a host asks for.
+pub(in crate::commands) fn is_to_set(app: &App, input: &Input) -> bool {
+    app.environment.text(&input.variable).is_none() && (input.secret || !input.has_default())
 }
 
 pub(super) fn question(app: &App, import: &Import) -> String {
@@ -243,8 +249,7 @@ pub(super) fn to_set(app: &App, import: &Import) -> String {
     let mut out = String::new();
     let mut variables = BTreeSet::new();
     for input in chosen().flat_map(|one| &one.inputs) {
-        let is_set = app.environment.text(&input.variable).is_some();
-        if !is_set && (input.secret || !input.has_default()) && variables.insert(input.variable.clone()) {
+        if is_to_set(app, input) && variables.insert(input.variable.clone()) {
             let what = input.description.as_deref().unwrap_or(&input.id);
             let text = format!("note: set {} wherever mcplink runs ({})", input.variable, shown::line(what));
             out.push_str(&paragraph(&text, app.stderr_room()));

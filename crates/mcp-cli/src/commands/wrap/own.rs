@@ -5,6 +5,7 @@ use mcp_config::{Candidate, EntryPlace, FileEdit, WrapError, WrapFailure};
 
 use super::{WrapContext, WrapPlan, refused};
 use crate::commands::change::ChangeFailure;
+use crate::commands::import::{is_left_out, is_to_set, left_out};
 use crate::error::CliError;
 use crate::view::shown;
 
@@ -25,6 +26,25 @@ impl EntryMove {
 }
 
 impl WrapContext<'_> {
+    /// What is to be known before the servers are put there: what of them is not, and what they need then.
+    pub(super) fn said(&self, planned: &[WrapPlan]) -> Vec<String> {
+        let mut said = Vec::new();
+        for one in planned {
+            let Some(EntryMove::Imported(server)) = &one.moves else { continue };
+            let lost = server.problems.iter().filter(|problem| is_left_out(problem));
+            said.extend(lost.map(|problem| left_out(self.app, self.host, &one.name, problem)));
+            let unset = server.inputs.iter().filter(|input| is_to_set(self.app, input));
+            said.extend(unset.map(|input| {
+                let what = input.description.as_deref().unwrap_or(&input.id);
+                format!(
+                    "set {} where {} runs ({what}); it is not asked for any more",
+                    input.variable, self.host.title
+                )
+            }));
+        }
+        said.iter().map(|line| shown::line(line)).collect()
+    }
+
     /// Does what is planned for one entry.
     pub(super) fn put(&self, one: &WrapPlan) -> Result<(), CliError> {
         let refused = |why| refused(self, &one.target, &one.name, Some(&one.through), true, why);
