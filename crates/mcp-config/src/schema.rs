@@ -287,7 +287,12 @@ fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {
                     let instead = instead.strip_prefix("it ").unwrap_or(instead);
                     format!("`{}` {instead}", display_key(word))
                 }
-                None => "a local server has a `command`; a remote one has a `type` and a `url`".to_owned(),
+                None => match misspelt_way(reader.object()) {
+                    Some((word, meant)) => format!("`{}` is written `{meant}`", display_key(word)),
+                    None => {
+                        "a local server has a `command`; a remote one has a `type` and a `url`".to_owned()
+                    }
+                },
             };
             reader.entry_error(ProblemCode::InvalidConfig, &[], "has neither `command` nor `url`", &hint);
         }
@@ -324,6 +329,12 @@ fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {
         reader.invalid = true;
     }
     known
+}
+
+/// A field that is nearly one of those that say where a server is, and which.
+fn misspelt_way(entry: &Object) -> Option<(&str, &'static str)> {
+    let meant = |key: &str| crate::suggest::nearest(key, ["url", "command"]);
+    entry.iter().find_map(|member| Some((&*member.key, meant(&member.key)?)))
 }
 
 /// The start of a word that stands where only short words belong.

@@ -18,6 +18,7 @@ pub use meanwhile::BridgeRemark;
 pub use record::{KeptNames, WrapRecord, WrappedEntry};
 pub use write::WrapFailure;
 
+use crate::display::display_key;
 use crate::edit::{self, Change, EditError, Value};
 use crate::entry::ServerEntry;
 use crate::hosts::{Format, Host, HostFile, LocalForm};
@@ -83,6 +84,8 @@ pub enum WrapError {
     Name(&'static str),
     /// The entry is not what was put there.
     Changed,
+    /// What was put there has another name now: this one.
+    Renamed(String),
 }
 
 impl fmt::Display for WrapError {
@@ -90,6 +93,7 @@ impl fmt::Display for WrapError {
         match self {
             Self::Edit(error) => write!(f, "{error}"),
             Self::NotEdited(why) | Self::Name(why) => f.write_str(why),
+            Self::Renamed(name) => write!(f, "what was put there is called {} now", display_key(name)),
             Self::Changed => f.write_str("the entry is not what was put there; it is left as it is"),
         }
     }
@@ -332,6 +336,19 @@ impl HostTarget {
 }
 
 impl HostTarget {
+    /// What the servers of the file are.
+    fn servers(&self, text: &str) -> Option<Value> {
+        match self.row.map(|row| row.format) {
+            Some(Format::Yaml) => None,
+            Some(Format::Toml) => toml::servers(text),
+            _ => {
+                let mut path = self.path(text, "");
+                path.pop();
+                edit::value_at(text, &path).ok().flatten()
+            }
+        }
+    }
+
     /// What the file says of the entry.
     fn entry(&self, text: &str, name: &str) -> Option<Value> {
         match self.row.map(|row| row.format) {

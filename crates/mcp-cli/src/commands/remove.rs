@@ -1,7 +1,7 @@
 //! `mcplink remove NAME..`: takes entries out of their file, and forgets what is kept for them.
 
 use mcp_config::edit::{self, Value};
-use mcp_config::{Scope, ServerEntry};
+use mcp_config::{Editor, Host, Scope, ServerEntry};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure, entry_lines};
@@ -13,6 +13,7 @@ use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
 use crate::loaded::LoadedConfig;
 use crate::view::shown;
+use crate::view::wrap::paragraph;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,6 +36,9 @@ struct RemoveReport {
     forgotten: usize,
     #[serde(skip)]
     entry: Option<Value>,
+    /// The hosts that start a bridge to it, which now leads nowhere.
+    #[serde(skip)]
+    led: Vec<&'static Host>,
 }
 
 pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliError> {
@@ -45,6 +49,14 @@ pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliE
             Ok(removed) => {
                 if !app.json {
                     app.output.out(&lines(&removed));
+                    for host in &removed.led {
+                        let name = mcp_text::shell_word(&removed.name);
+                        let line = format!(
+                            "note: {} starts mcplink for it; to put its own entry back: mcplink unwrap {} {name}",
+                            host.title, host.name
+                        );
+                        app.output.note(&paragraph(&shown::line(&line), app.stderr_room()));
+                    }
                 }
                 servers.push(removed);
             }
@@ -85,9 +97,20 @@ async fn remove(app: &App, name: &str, args: &RemoveArgs) -> Result<RemoveReport
         Some(entry) if !dry_run && is_last => forget(app, &loaded, entry).await?,
         _ => 0,
     };
+    let led = if is_last { led_by(&editor, name) } else { Vec::new() };
     let (entry, line) = removed.map_or((None, None), |(entry, line)| (Some(entry), line));
     let file = edited.file.display().to_string();
-    Ok(RemoveReport { name: name.to_owned(), scope, file, line, dry_run, forgotten, entry })
+    Ok(RemoveReport { name: name.to_owned(), scope, file, line, dry_run, forgotten, entry, led })
+}
+
+/// The hosts whose entries were put through this program to the server, as far as that is known.
+fn led_by(editor: &Editor, name: &str) -> Vec<&'static Host> {
+    let Ok(record) = editor.wrap_record() else { return Vec::new() };
+    let leads = |host: &&'static Host| {
+        let mut names = record.names_of(host.name).into_iter().flat_map(|kept| kept.names);
+        names.any(|known| known == name)
+    };
+    Host::all().filter(leads).collect()
 }
 
 /// Sign-ins, registrations and what the server said of itself.

@@ -360,6 +360,9 @@ fn refused(
                 (WrapError::Name(_), _) => {
                     format!("give it a name without $, {{env: and {{file: in {file}").into()
                 }
+                (WrapError::Renamed(now), _) => {
+                    format!("call {} {} again in {file}", shown::name(now), shown::name(name)).into()
+                }
                 _ => format!("look at {file}").into(),
             };
             CliError::usage("not-edited", format!("{file} is not changed"))

@@ -632,6 +632,46 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
     }
 }
 
+/// Its record is kept, so that it comes back once it has its name again.
+#[test]
+fn fh_h5_an_entry_with_another_name_is_not_taken_for_one_that_is_gone() {
+    for (file, host, text, name, other) in [
+        (
+            CURSOR,
+            "cursor",
+            "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example\"}}}\n",
+            "\"web\": {",
+            "\"site\": {",
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "[mcp_servers.web]\nurl = \"https://w.example\"\n",
+            "servers.web]",
+            "servers.site]",
+        ),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(file, text).unwrap();
+        let _ = setting.run(&["wrap", host, "web", "--yes", "--no-check"], 0);
+        let wrapped = fs::read_to_string(&path).unwrap();
+        fs::write(&path, wrapped.replacen(name, other, 1)).unwrap();
+        let refused = setting.run(&["unwrap", host, "--all"], 2);
+        assert!(refused.stderr.contains("next: call site web again in"), "{refused}");
+        let removed = setting.run(&["remove", "web", "--dry-run"], 0);
+        assert!(removed.stderr.contains(&format!("mcplink unwrap {host} web")), "{removed}");
+        fs::write(&path, wrapped).unwrap();
+        let _ = setting.run(&["unwrap", host, "--all"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "{host}");
+        // What nothing leads to is removed without a word of it.
+        setting
+            .home
+            .write(".config/mcplink/mcp.json", "{\"mcpServers\": {\"web\": {\"command\": \"x\"}}}")
+            .unwrap();
+        assert_eq!(setting.run(&["remove", "web"], 0).stderr, "");
+    }
+}
+
 /// Before anybody agrees to it.
 #[test]
 fn fh_h5_what_is_lost_by_a_wrap_and_what_it_needs_then_is_told() {

@@ -116,6 +116,21 @@ impl HostTarget {
         });
         said.collect()
     }
+
+    /// The entry that is what `name` was put there as, under the name that a person gave it since; none where `name` is there, or
+    /// more than one could be it.
+    pub(super) fn renamed(&self, text: &str, name: &str, through: &BridgeCommand) -> Option<String> {
+        if self.entry(text, name).is_some() {
+            return None;
+        }
+        let servers = self.servers(text)?;
+        let wrote = self.value(text, name, through);
+        let mut same = servers
+            .members()
+            .filter(|(_, entry)| ["command", "args"].into_iter().all(|key| entry.get(key) == wrote.get(key)));
+        let found = same.next().map(|(name, _)| name.to_owned());
+        found.filter(|_| same.next().is_none())
+    }
 }
 
 /// What `now` says more than `wrote`; words that come first are the same ones.

@@ -116,9 +116,14 @@ fn unplaced(item: &mut Item) {
     }
 }
 
+/// What the servers are.
+pub(super) fn servers(text: &str) -> Option<Value> {
+    toml_value(text)?.get(SERVERS).cloned()
+}
+
 /// What the entry says.
 pub(super) fn entry(text: &str, name: &str) -> Option<Value> {
-    toml_value(text)?.get(SERVERS)?.get(name).cloned()
+    servers(text)?.get(name).cloned()
 }
 
 /// The entry `original`, with what the host, or a person in it, has said of the server meanwhile in `text`.

@@ -96,6 +96,9 @@ impl Editor {
         let file = &target.place.file;
         let record = self.wrap_record()?;
         let kept = record.kept(&target.place, name).ok_or(WrapError::Changed)?;
+        if let Some(now) = target.renamed(text, name, &kept.through) {
+            return Err(WrapError::Renamed(now).into());
+        }
         let after = match target.unwrapped(text, name, &kept.through, kept.original.as_deref()) {
             // Who was killed before the host's file was changed has nothing to put back. Who took the entry out of it wants it
             // gone.

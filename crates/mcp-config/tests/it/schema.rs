@@ -186,3 +186,17 @@ fn what_the_reader_is_content_with_is_valid() {
         );
     }
 }
+
+#[test]
+fn an_entry_without_a_way_names_the_field_that_is_nearly_one() {
+    for (entry, hint) in [
+        (json!({ "Url": "https://a.example/mcp" }), "`Url` is written `url`"),
+        (json!({ "URL": "https://a.example/mcp", "Type": "http" }), "`URL` is written `url`"),
+        (json!({ "comand": "x" }), "`comand` is written `command`"),
+        (json!({ "note": "x" }), "a local server has a `command`; a remote one has a `type` and a `url`"),
+    ] {
+        let text = json!({ "mcpServers": { "x": entry } }).to_string();
+        let problems = validate_text(ConfigSource::File("f".into()), &text, &Env::new());
+        assert!(problems.iter().any(|problem| problem.hint.as_deref() == Some(hint)), "{problems:#?}");
+    }
+}
