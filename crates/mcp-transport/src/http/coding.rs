@@ -411,7 +411,7 @@ mod tests {
             unknown.said(),
             Some("the answer is compressed with zstd, which was not asked for and is not read")
         );
-        // Nor is it where nobody says so.
+        // Nor is it where the answer does not say so.
         assert_eq!(decoded("", b"\x28\xb5\x2f\xfd", 4).unwrap_err().said(), unknown.said());
         let two = decoded("gzip, br", b"\x00\x01", 2).unwrap_err();
         assert_eq!(

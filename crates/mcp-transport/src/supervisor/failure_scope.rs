@@ -136,13 +136,7 @@ mod tests {
             let refused = challenged(ChallengeKind::Unauthorized, 401);
             FailureScope::of(&TransportError::new(refused, "x").with_auth(context))
         };
-        for (provider, expected) in [
-            ("static-headers", Doubtful),
-            ("headers-helper", Lost),
-            ("oauth", Lost),
-            ("minted", Lost),
-            ("corp", Lost),
-        ] {
+        for (provider, expected) in [("static-headers", Doubtful), ("minted", Lost), ("corp", Lost)] {
             assert_eq!(refused_with(provider), expected, "{provider}");
         }
         for (status, modern) in
