@@ -7,7 +7,7 @@
 //! about something else, and have no consequence: nothing is contacted and no command runs because of them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mcp_files::Stamp;
@@ -34,9 +34,16 @@ const LOOK_LIMIT: Duration = Duration::from_millis(500);
 /// on another machine, and thousands of sessions may ask.
 const PACE_ELSEWHERE: Duration = Duration::from_secs(15);
 
+/// A look serves the calls that are made so soon after it: it takes as long as a call, and no person edits a file in this time.
+const LOOK_HOLDS: Duration = Duration::from_millis(10);
+
 /// Has an entry looked at out of turn, for a call that is about to be made. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Looks(mpsc::UnboundedSender<oneshot::Sender<()>>);
+pub(crate) struct Looks {
+    asking: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    /// When the last one was begun.
+    looked_at: Arc<Mutex<Option<Instant>>>,
+}
 
 /// The other end of [`Looks`], for who follows the entry.
 pub(crate) type AskedLooks = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
@@ -44,17 +51,30 @@ pub(crate) type AskedLooks = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
 impl Looks {
     pub(crate) fn new() -> (Self, AskedLooks) {
         let (asking, asked) = mpsc::unbounded_channel();
-        (Self(asking), asked)
+        (Self { asking, looked_at: Arc::default() }, asked)
     }
 
     /// Returns when what has changed has begun to have its consequences.
     pub(crate) async fn look(&self) {
+        let now = Instant::now();
+        if !self.is_due(now) {
+            return;
+        }
         let (asking, looked) = oneshot::channel();
         // Where nothing follows the entry any more, the session is at its end.
-        if self.0.send(asking).is_ok() {
+        if self.asking.send(asking).is_ok() {
             // The answer is its end.
             let _ = timeout(LOOK_LIMIT, looked).await;
         }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = looked_at.is_none_or(|at| now.duration_since(at) >= LOOK_HOLDS);
+        if is_due {
+            *looked_at = Some(now);
+        }
+        is_due
     }
 }
 
@@ -288,6 +308,15 @@ mod tests {
     use mcp_status::Reason;
 
     use super::*;
+
+    #[test]
+    fn a_look_serves_the_calls_that_come_at_once() {
+        let (looks, _asked) = Looks::new();
+        let began = Instant::now();
+        let due =
+            [0, 1, 9, 10, 19, 20].map(|passed| looks.clone().is_due(began + Duration::from_millis(passed)));
+        assert_eq!(due, [true, false, false, true, false, true]);
+    }
 
     fn open(url: &str) -> EntryState {
         EntryState { state: Ok(Fingerprint::of(&url)), sign_in: None, helper: Vec::new(), tools: None }

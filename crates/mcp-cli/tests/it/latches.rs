@@ -73,6 +73,9 @@ fn fa_a58_a_bridge_opens_when_its_entry_is_approved_and_its_host_hears_of_it() {
     bridge.wait().expect_code(0);
 }
 
+/// For so long one look serves the calls that are made; a person who edits takes longer.
+const LOOK_HOLDS: Duration = Duration::from_millis(10);
+
 /// The files are looked at before a call; nothing here waits for the next look that is due anyway.
 #[test]
 fn s_b1_fa_a59_the_next_call_goes_where_its_entry_leads_now() {
@@ -85,14 +88,17 @@ fn s_b1_fa_a59_the_next_call_goes_where_its_entry_leads_now() {
     for id in 2..6 {
         let (server, other) = if id % 2 == 0 { (&second, &first) } else { (&first, &second) };
         write(&setting, json!({ "db": http(server) }));
+        std::thread::sleep(LOOK_HOLDS);
         let before = other.count("tools/call");
         assert!(works(&echo(&mut bridge, id)), "{id}");
         assert_eq!(other.count("tools/call"), before, "{id}: it went where the entry led before");
     }
     write(&setting, json!({}));
+    std::thread::sleep(LOOK_HOLDS);
     let answer = echo(&mut bridge, 6);
     assert!(refused(&answer, "config"), "it was taken out: {answer:#}");
     write(&setting, json!({ "db": http(&first) }));
+    std::thread::sleep(LOOK_HOLDS);
     assert!(works(&echo(&mut bridge, 7)), "it is there again");
     // What cannot be read decides nothing about a server that works.
     setting.home.write(".claude.json", "{ \"mcpServers\": {").unwrap();
