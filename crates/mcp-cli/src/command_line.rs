@@ -128,6 +128,20 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ExitStatus {
     ExitStatus::Usage
 }
 
+/// Options of a URL that `add` has not, and the fields of an entry that say the same.
+const FIELDS: [(&str, &str); 10] = [
+    ("--proxy", "proxy"),
+    ("--ca", "tls.ca"),
+    ("--cert", "tls.cert"),
+    ("--key", "tls.key"),
+    ("--server-name", "tls.serverName"),
+    ("--no-cookies", "cookies"),
+    ("--ipv4", "ipv4"),
+    ("--header-file", "headersFile"),
+    ("--protocol", "protocol"),
+    ("--keep-alive", "keepAliveMs"),
+];
+
 /// What is wrong, with what it is near to, if there is something: the parser of the command line names several that are far.
 fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
     let text = |kind| match error.get(kind) {
@@ -152,6 +166,16 @@ fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
     };
     let problem = match near {
         Some(near) => problem.why(format!("did you mean {near:?}?")),
+        None => problem,
+    };
+    let field = match (error.kind(), text(ContextKind::InvalidArg), verb(words).as_deref()) {
+        (ErrorKind::UnknownArgument, Some(word), Some("add")) => {
+            FIELDS.into_iter().find(|(option, _)| *option == word.split('=').next().unwrap_or_default())
+        }
+        _ => None,
+    };
+    let problem = match field {
+        Some((_, field)) => problem.why(format!("it is a field of the entry: write `{field}` there")),
         None => problem,
     };
     // Without a name it is the list of them that a person needs; people who write out a bridge know its name.

@@ -112,6 +112,14 @@ pub(crate) fn instead_of_nothing(app: &App) -> String {
             host.name
         );
     }
+    let named = app.environment.text("MCPLINK_CONFIG").filter(|file| !file.is_empty());
+    if let Some(file) = named.filter(|file| app.directory().is_ok_and(|folder| !folder.join(file).exists())) {
+        return format!(
+            "no servers are configured: MCPLINK_CONFIG names {}, which is not there\n{}where they are looked for: mcplink paths\n",
+            crate::view::shown::line(file),
+            first_steps()
+        );
+    }
     let mut found = app.found_in_hosts(None).unwrap_or_default();
     found.retain(|file| !file.servers.is_empty() || file.unreadable.is_some());
     let Some(first) = found.iter().find(|file| !file.servers.is_empty()) else {

@@ -18,6 +18,8 @@ pub enum ConfigErrorKind {
     Write,
     /// The file is marked as one that is not to be written to. It is left as it is.
     ReadOnly,
+    /// There is no room for it; what was there is still there.
+    Full,
     /// Another process held the lock for too long.
     Locked,
     /// The file is not what this tool writes. It is left as it is.
@@ -52,7 +54,14 @@ impl ConfigError {
     }
 
     pub(crate) fn io(kind: ConfigErrorKind, path: &Path, source: FileError) -> Self {
-        let kind = if source.kind() == FileErrorKind::ReadOnly { ConfigErrorKind::ReadOnly } else { kind };
+        let io = std::error::Error::source(&source).and_then(|io| io.downcast_ref::<std::io::Error>());
+        let kind = match (source.kind(), io.map(std::io::Error::kind)) {
+            (FileErrorKind::ReadOnly, _) => ConfigErrorKind::ReadOnly,
+            (_, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)) => {
+                ConfigErrorKind::Full
+            }
+            _ => kind,
+        };
         Self { kind, path: path.to_owned(), source: Some(Source::File(source)) }
     }
 
@@ -82,7 +91,7 @@ impl fmt::Display for ConfigError {
         };
         match self.kind {
             ConfigErrorKind::Read => write!(f, "read {path}").and_then(|()| because(f)),
-            ConfigErrorKind::Write | ConfigErrorKind::ReadOnly => {
+            ConfigErrorKind::Write | ConfigErrorKind::ReadOnly | ConfigErrorKind::Full => {
                 write!(f, "write {path}").and_then(|()| because(f))
             }
             ConfigErrorKind::Locked => write!(f, "lock {path}: another process holds it"),
@@ -101,5 +110,20 @@ impl Error for ConfigError {
             Source::File(source) => source as _,
             Source::Edit(source) => source as _,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_what_cannot_be_written() {
+        let of = |kind: std::io::ErrorKind| {
+            ConfigError::io(ConfigErrorKind::Write, Path::new("f"), std::io::Error::from(kind).into()).kind()
+        };
+        assert_eq!(of(std::io::ErrorKind::StorageFull), ConfigErrorKind::Full);
+        assert_eq!(of(std::io::ErrorKind::QuotaExceeded), ConfigErrorKind::Full);
+        assert_eq!(of(std::io::ErrorKind::PermissionDenied), ConfigErrorKind::Write);
     }
 }

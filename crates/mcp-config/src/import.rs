@@ -172,7 +172,9 @@ fn standing(carried: &HostServer, config: &Config, place: &EntryPlace) -> Candid
             && !entry.is_of_one_project()
     };
     let ours = || config.definitions(&carried.entry.name).filter(|entry| !is_overruled(entry));
-    match ours().find(|entry| entry.terms().digest() == digest) {
+    // An entry of a file that is read anyway is itself, whatever is made of it elsewhere.
+    let is_it = |entry: &&ServerEntry| entry.origin.place == carried.entry.origin.place;
+    match ours().find(|entry| entry.terms().digest() == digest || is_it(entry)) {
         Some(same) => CandidateState::Same(same.origin.clone()),
         None => {
             ours().next().map_or(CandidateState::New, |entry| CandidateState::Differs(entry.origin.clone()))

@@ -250,7 +250,7 @@ fn check_name(reader: &mut Reader<'_, '_>, member: &Member) -> bool {
         reader.warn(ProblemCode::ReservedName, &[], member.key_span, message, hint);
         return false;
     }
-    if mcp_text::name(&member.key, usize::MAX) != *member.key {
+    if mcp_text::line(&member.key, usize::MAX) != *member.key || member.key.trim() != &*member.key {
         let message = "its name has blanks at an end, or characters that are not seen: it is another name than it looks";
         let hint = Some("write the name with visible characters");
         reader.warn(ProblemCode::Whitespace, &[], member.key_span, message, hint);

@@ -79,6 +79,7 @@ impl From<ChangeFailure> for CliError {
                     ConfigErrorKind::ReadOnly if cfg!(unix) => {
                         ("file-not-written", format!("chmod u+w {file}"))
                     }
+                    ConfigErrorKind::Full => ("file-not-written", "make room on that disk".to_owned()),
                     ConfigErrorKind::Locked => ("file-busy", "try again".to_owned()),
                     _ => ("file-not-written", format!("look at {file}, or name another file with --scope")),
                 };

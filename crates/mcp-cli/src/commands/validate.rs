@@ -61,6 +61,9 @@ fn usable(config: &Config) -> String {
         format!("{unusable} cannot be used")
     };
     match all {
+        0 if config.broken_files().next().is_some() => {
+            "what stands in a file that cannot be understood is not known".to_owned()
+        }
         0 => "no server is defined".to_owned(),
         1 if unusable == 0 => "the one server that is defined can be used".to_owned(),
         1 => "the one server that is defined cannot be used".to_owned(),

@@ -398,7 +398,10 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         if own.is_empty() {
             let message = format!("{} has no servers of its own to wrap", around.host.title);
             return Err(CliError::usage("nothing-to-wrap", message)
-                .why("what goes through mcplink already is none, and neither is a project's")
+                .why(match around.found.is_empty() && !around.host.is_read_anyway() {
+                    true => "it has no file with servers here",
+                    false => "what goes through mcplink already is not counted, and neither is a project's",
+                })
                 .next(format!("mcplink wrap {} NAME, with a name of mcplink list", around.host.name)));
         }
         own

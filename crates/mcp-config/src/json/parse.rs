@@ -195,7 +195,9 @@ impl Parser<'_> {
         let mut value = String::new();
         loop {
             let rest = &self.text.as_bytes()[self.at..];
-            let Some(plain) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) else {
+            // A tab that was typed means a tab, as a comment means a comment: one does not take a whole file down.
+            let Some(plain) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=8 | 10..=0x1f))
+            else {
                 return Err(self.error_at(open, "this string is not closed"));
             };
             // Both ends of the run are at ASCII bytes or the end of an escape, hence character boundaries.

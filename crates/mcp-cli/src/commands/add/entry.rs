@@ -38,7 +38,8 @@ pub(super) fn registry_name(args: &AddArgs) -> Result<Option<(Option<&str>, Regi
         ("--registry", options.registry.is_some()),
         ("--input", !options.inputs.is_empty()),
         ("--choose", options.choose.is_some()),
-        ("--yes", options.yes),
+        // Who adds a command by hand has agreed to it.
+        ("--yes", options.yes && args.command.is_empty()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         Some((option, _)) if found.is_none() => {
