@@ -148,7 +148,8 @@ async fn send(
         core.session_works();
     }
     match &outcome {
-        Err(Failure::Request(error)) if !error.may_have_been_sent() => {}
+        // Where there was no connection, it was waited for as long as that is worth.
+        Err(Failure::Request(error)) if error.is_of_transport() && !error.may_have_been_sent() => {}
         _ => return outcome,
     }
     let now = server.lease().await?.revision().era();

@@ -92,6 +92,24 @@ async fn a_host_whose_only_call_failed_hears_when_the_server_is_back() {
     }
 }
 
+/// It is told what was so when the patience was over, and not after another one what is so no more.
+#[tokio::test]
+async fn a_call_to_a_server_that_is_gone_waits_once() {
+    for era in BOTH {
+        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let host = Setup::new(server.url()).patience(Duration::from_secs(2)).start(era).await;
+        host.ask("tools/list", json!({})).await;
+        server.go_down();
+        // So that no socket is left which a request could break off on.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let call = host.refused("tools/call", json!({"name": "echo", "arguments": {}}));
+        // Half as long again, and not twice as long.
+        let error = tokio::time::timeout(Duration::from_secs(3), call).await;
+        let error = error.unwrap_or_else(|_| panic!("{era:?}: it waits a second time"));
+        assert_eq!(error["data"]["reason"]["code"], "retrying", "{era:?}: {error}");
+    }
+}
+
 /// Some give their lists to everyone, and want a sign-in for a call.
 #[tokio::test]
 async fn a_call_that_is_refused_takes_no_list_away_that_the_server_gives_freely() {

@@ -69,6 +69,11 @@ impl RequestError {
         self.waited.as_ref()?.provider.as_deref()
     }
 
+    /// Whether there was a connection, and the request failed over it.
+    pub fn is_of_transport(&self) -> bool {
+        matches!(self.kind, RequestErrorKind::Transport(_))
+    }
+
     /// Whether the server may have acted on the request.
     pub fn may_have_been_sent(&self) -> bool {
         match &self.kind {
