@@ -5,8 +5,8 @@
 use std::fmt;
 
 use crate::{
-    ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode, SignInState,
-    TlsFault, TransportKind,
+    ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, Phase, ReasonCode,
+    SignInState, TlsFault, TransportKind,
 };
 
 /// More scopes than these few are an attack or an accident.
@@ -239,11 +239,13 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             change(EntryPart::Named)
         }
         ReasonCode::CredentialsRejected if may_sign_in && !facts.entry.has_static_headers => sign_in(),
-        // It ended well, and gave what is none: run again, it gives the same.
-        ReasonCode::HelperFailed if by_command(Some(0)) => Some(NextStep::LookAtCredentials),
         // It is not there, or not to be run (POSIX, exit status for commands): run again, it still is not.
         ReasonCode::HelperFailed if by_command(Some(126)) || by_command(Some(127)) => {
             change(EntryPart::Helper)
+        }
+        // It ended well, and gave what is none; or it said why not, in words that name no command. Run again, it does the same.
+        ReasonCode::HelperFailed if by_command(Some(0)) || (!facts.session && has_ended_by_itself(auth)) => {
+            Some(NextStep::LookAtCredentials)
         }
         ReasonCode::Tls => match evidence.and_then(|evidence| evidence.tls) {
             Some(TlsFault::OtherName) => change(EntryPart::ServerName),
@@ -284,6 +286,8 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             change(EntryPart::Helper)
         }
         // Started again it ends as it did. A session tries it when it is told to, whatever it was that has been mended since.
+        // What it said stands in the reason. One that ended in a call started well, and is started again for the next one.
+        ReasonCode::Exited if !facts.session && is_of_session(evidence) => Some(NextStep::Reconnect),
         ReasonCode::Exited if !facts.session => change(EntryPart::Command),
         // Other credentials do not help.
         ReasonCode::Blocked if !facts.session => Some(NextStep::AskOperator),
@@ -304,6 +308,16 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         | ReasonCode::CredentialsFailed
         | ReasonCode::Exited => Some(NextStep::Reconnect),
     }
+}
+
+/// Whether a command of the person's own has ended, with a code of its own choice.
+fn has_ended_by_itself(auth: Option<&AuthFacts>) -> bool {
+    auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code.is_some())
+}
+
+/// Whether what was seen was seen after the first handshake.
+fn is_of_session(evidence: Option<&Evidence>) -> bool {
+    evidence.is_some_and(|evidence| evidence.phase == Phase::Session)
 }
 
 /// The command that a person's own command for credentials asks for. What any other source says is shown as it says it.
@@ -474,9 +488,21 @@ mod tests {
         for gone in [126, 127] {
             assert_eq!(of(command, Some(gone)), Some(change(EntryPart::Helper)));
         }
-        for other in [of(command, Some(7)), of(command, None), of(None, Some(0)), of(None, Some(127))] {
+        // What it said names no command: it is run in sight.
+        assert_eq!(of(command, Some(7)), Some(NextStep::LookAtCredentials));
+        for other in [of(command, None), of(None, Some(0)), of(None, Some(127))] {
             assert_eq!(other, Some(Reconnect), "it may be better the next time");
         }
+    }
+
+    #[test]
+    fn fa_a22_a_command_that_ended_in_a_call_is_started_again_and_one_that_never_began_is_changed() {
+        let of = |phase| {
+            let evidence = Evidence::new(phase, Outcome::Exited { code: Some(1), signal: None });
+            next_step(&seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::Exited), Some(&evidence))
+        };
+        assert_eq!(of(Phase::Session), Some(Reconnect));
+        assert_eq!(of(Phase::Connect), Some(change(EntryPart::Command)));
     }
 
     #[test]

@@ -110,9 +110,9 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
     } else {
         app.output.out(&text(name, &plan, &report, helper.as_ref(), app.style()));
         if failed {
-            // What ended well and printed no headers is mended where the entry names it; the way to the server has no part in it.
-            let is_well = report.run.as_ref().is_some_and(|run| run.exit_code == Some(0));
-            let next = match is_well {
+            // What ended and gave no headers is mended where the entry names it; the way to the server has no part in it.
+            let has_ended = report.run.as_ref().is_some_and(|run| run.exit_code.is_some());
+            let next = match has_ended {
                 true => app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Helper }, name),
                 false => app.steps.step(format!("mcplink doctor {}", shell_word(name))),
             };

@@ -25,7 +25,7 @@ const NAMED: &str = "correct the entry of s in *";
 const LOGIN: &str = "mcplink login s";
 
 pub(super) const EXPECTED: &[Expected] = &[
-    ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", AGAIN),
+    ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", "mcplink headers s --run"),
     ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", HELPER),
     ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", RUN),
     ("helper-error", Some(HelperFailed), "helper-run", "no session, run corp login", CORP),
