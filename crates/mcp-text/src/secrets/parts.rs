@@ -2,13 +2,16 @@
 
 use super::Grade;
 use super::view::View;
-use crate::names;
+use crate::{names, variables};
 
 /// `value` and its parts, each as it is spelled and as it is meant.
 pub(super) fn of(value: &str, grade: Grade) -> Vec<(String, Grade)> {
     let value = value.trim();
     let mut parts = Parts(Vec::new());
-    parts.push(value, grade);
+    let scheme = value.split_once(' ').map_or("", |(word, _)| word);
+    // A scheme is no secret: a piece of the whole may be little more than that, as in a challenge (`Bearer error=..`).
+    let whole = if variables::is_scheme(scheme) { Grade::Setting } else { grade };
+    parts.push(value, whole);
     if let Some((scheme, rest)) = value.split_once(' ')
         && grade == Grade::Credential
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

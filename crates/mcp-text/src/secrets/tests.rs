@@ -268,3 +268,25 @@ fn a_word_of_ours_is_left_though_a_secret_is_called_so() {
     secrets.insert("Bearer ${keyring:mcp/Bearer-x}");
     assert!(secrets.is_empty());
 }
+
+/// A challenge begins as every token of the kind does, and says why the token was refused.
+#[test]
+fn the_scheme_of_a_credential_is_no_piece_of_it() {
+    for (value, challenge) in [
+        ("Bearer eyJhbGciOiJub25lIn0.e30.canary", "Bearer error=\"invalid_token\""),
+        ("Bearer realm-canary-7", "Bearer realm=\"corp\""),
+        ("DPoP error-canary-9", "DPoP error=\"use_dpop_nonce\""),
+        ("basic YWRhOmNhbmFyeQ==", "Basic realm=\"corp\""),
+    ] {
+        let mut secrets = Secrets::default();
+        secrets.insert(value);
+        assert_eq!(secrets.hide(challenge), challenge, "{value}");
+        assert!(!secrets.hide(&format!("you sent {value}, twice")).contains("canary"), "{value}");
+        let (_, token) = value.split_once(' ').unwrap();
+        let cut = &token[..token.len() - 2];
+        assert!(!secrets.hide(&format!("sent Bearer {cut}")).contains(cut), "{value}");
+    }
+    // What merely looks like a scheme is a word of a passphrase.
+    let secrets: Secrets = ["correct horse battery"].into_iter().collect();
+    assert!(!secrets.hide("it was correct h").contains("correct h"));
+}

@@ -353,14 +353,12 @@ pub(super) struct UntrustedCertificate {
 impl fmt::Display for UntrustedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.self_signed {
-            true => "the certificate of the server is self-signed; where that is meant, trust it with NODE_EXTRA_CA_CERTS=FILE",
-            false => {
-                "the certificate of the server is signed by an authority that is not trusted here; trust it with NODE_EXTRA_CA_CERTS=FILE"
-            }
+            true => "the certificate of the server is self-signed",
+            false => "the certificate of the server is signed by an authority that is not trusted here",
         })?;
         // A file that was named and cannot be read is the likelier cause.
         if self.is_alone && !self.self_signed && self.unusable.is_empty() {
-            f.write_str(", or have the server send its chain: it sends its own certificate alone")?;
+            f.write_str("; it sends its own certificate alone, without its chain")?;
         }
         self.unusable.iter().try_for_each(|unusable| write!(f, "; {unusable}"))
     }
@@ -474,11 +472,8 @@ mod tests {
             (bad(wrong_name(&["a.example"])), "is for a.example, not for b.example"),
             (bad(wrong_name(&["a", "b", "c", "d", "e"])), "a, b, c, 2 more"),
             (bad(wrong_name(&[])), "names no host"),
-            (bad(Bad::UnknownIssuer), "not trusted here; trust it with NODE_EXTRA_CA_CERTS=FILE"),
-            (
-                bad(untrusted(true)),
-                "self-signed; where that is meant, trust it with NODE_EXTRA_CA_CERTS=FILE; NODE_EXTRA_CA_CERTS names /x",
-            ),
+            (bad(Bad::UnknownIssuer), "not trusted here"),
+            (bad(untrusted(true)), "self-signed; NODE_EXTRA_CA_CERTS names /x"),
             (bad(untrusted(false)), "authority that is not trusted"),
             (bad(Bad::Revoked), "revoked"),
             (bad(Bad::InvalidPurpose), "not made for a server"),

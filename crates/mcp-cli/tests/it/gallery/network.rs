@@ -171,9 +171,10 @@ fn bring_about(name: &str) -> Broken {
         }
         "self-signed" => {
             let port = tls_in_front_of(server.address(), "self-signed").port();
-            Broken::of(at(format!("https://localhost:{port}/mcp"))).edit("NODE_EXTRA_CA_CERTS", |broken| {
+            Broken::of(at(format!("https://localhost:{port}/mcp"))).edit("tls.ca", move |broken| {
                 let file = fixture("self-signed.pem").to_string_lossy().into_owned();
-                broken.environment.push(("NODE_EXTRA_CA_CERTS", file));
+                let url = format!("https://localhost:{port}/mcp");
+                broken.setting.write("s", json!({ "type": "http", "url": url, "tls": { "ca": file } }));
             })
         }
         "other-name" => {
@@ -198,8 +199,10 @@ fn bring_about(name: &str) -> Broken {
             let with_those_between = file("corp-bundle.pem");
             Broken::of(at(format!("https://localhost:{port}/mcp")))
                 .with("NODE_EXTRA_CA_CERTS", file("corp-root.pem"))
-                .edit("NODE_EXTRA_CA_CERTS", move |broken| {
-                    broken.environment = vec![("NODE_EXTRA_CA_CERTS", with_those_between)];
+                .edit("tls.ca", move |broken| {
+                    let url = format!("https://localhost:{port}/mcp");
+                    let tls = json!({ "ca": with_those_between });
+                    broken.setting.write("s", json!({ "type": "http", "url": url, "tls": tls }));
                 })
         }
         "no-authority-file" => {
