@@ -215,7 +215,15 @@ pub(crate) fn unknown(word: &str) -> CliError {
     let names = program.get_subcommands().filter(|command| !command.is_hide_set()).map(Command::get_name);
     let names = names.chain(args::TOPICS.iter().map(|(topic, _)| *topic));
     let error = CliError::usage("usage", format!("there is no command {word:?}"));
-    match mcp_config::nearest(word, names) {
+    let near = mcp_config::nearest(word, names);
+    // Reasons are explained under their names.
+    let reasons = mcp_status::ReasonCode::ALL.iter().map(|code| code.as_str());
+    if near.is_none()
+        && let Some(reason) = mcp_config::nearest(word, reasons)
+    {
+        return error.why(format!("did you mean {reason:?}?")).next(format!("mcplink help {reason}"));
+    }
+    match near {
         Some(near) => {
             let is_topic = args::TOPICS.iter().any(|(topic, _)| *topic == near);
             let help =

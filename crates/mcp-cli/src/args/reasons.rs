@@ -7,8 +7,19 @@ use crate::exit;
 use crate::explanation::{cause, cure};
 use crate::view::wrap::behind;
 
-/// The page of a reason; none where there is no such reason.
+/// The word for the list of them.
+const ALL: &str = "reasons";
+
+/// The page of a reason, or the list of them; none where there is no such reason.
 pub(crate) fn reason(word: &str) -> Option<String> {
+    if word == ALL {
+        let rows =
+            ReasonCode::ALL.into_iter().map(|code| format!("  {:<24}{}\n", code.as_str(), code.status()));
+        return Some(format!(
+            "{}\nmcplink help REASON says what causes one, and what mends it.\n",
+            rows.collect::<String>()
+        ));
+    }
     let code = ReasonCode::ALL.into_iter().find(|code| code.as_str() == word)?;
     let columns = Some(crate::terminal::terminal_size().0.min(MOST_COLUMNS));
     let line = |head: &str, text: &str| behind(head, text, columns).trim_end().to_owned();

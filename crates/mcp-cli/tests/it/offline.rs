@@ -287,6 +287,15 @@ fn fh_h15_a_word_that_is_no_command_is_taken_for_the_nearest_or_for_none() {
     assert_eq!(page, setting.run(&["login", "--help"], 0).stdout);
     assert_eq!(setting.run(&["help"], 0).stdout, setting.run(&["--help"], 0).stdout);
     assert!(setting.run(&["help", "lgin"], 2).stderr.contains("did you mean \"login\"?"));
+    let reason = setting.run(&["help", "unauthorised"], 2);
+    assert!(
+        reason.stderr.contains("did you mean \"unauthorized\"?\n  next: mcplink help unauthorized"),
+        "{reason}"
+    );
+    let all = setting.run(&["help", "reasons"], 0);
+    for code in mcp_status::ReasonCode::ALL {
+        assert!(all.stdout.contains(&format!("  {code} ")), "{code}: {all}");
+    }
     for alias in ["tools-list", "tools/list"] {
         assert!(setting.run(&[alias, "nothing"], 2).stderr.contains("no server is named"));
     }
