@@ -493,9 +493,7 @@ async fn signed_in(
     let signed_in = signed_in.map_err(|error| attempt::auth_error(app, name, &error))?;
     let mut said = vec![attempt::conclusion(&wired.description, &signed_in)];
     if signed_in.keeps_secret {
-        said.push(
-            "The client secret is kept with the sign-in, to renew it; signing out removes it.".to_owned(),
-        );
+        said.push("The client secret is kept with the sign-in; signing out removes it.".to_owned());
     }
     Ok(said)
 }

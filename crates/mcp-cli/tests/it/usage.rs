@@ -160,3 +160,32 @@ fn f135_a_denied_server_is_denied_on_every_path() {
     let _ = setting.mcplink(&["status", "--mcp-config", &inline]).run();
     assert_eq!(server.connections(), 0);
 }
+
+/// Points of a stranger: each says the fact that decides.
+#[test]
+fn what_a_stranger_gets_wrong_is_told_by_what_it_is() {
+    let setting = Setting::new();
+    let said = setting.run(&["wrap", "codex", "--all"], 2);
+    assert!(said.stderr.contains("why: it has no file with servers here"), "{said}");
+    let said = setting.run(&["add", "x", "https://x.example/mcp", "--proxy", "none"], 2);
+    assert!(said.stderr.contains("write `proxy` there"), "{said}");
+    setting.run(&["add", "x", "--yes", "--no-check", "--", "y"], 0);
+    let missing = setting.mcplink(&["list"]).env("MCPLINK_CONFIG", "/typo.json").run().expect_code(0);
+    assert!(missing.stderr.contains("MCPLINK_CONFIG names /typo.json, which is not there"), "{missing}");
+    // A name in quotes is one, and a tab that was typed takes no file down.
+    setting
+        .home
+        .write(
+            ".config/mcplink/mcp.json",
+            "{\"mcpServers\": {\"\\\"q\\\"\": {\"command\": \"x\", \"args\": [\"a\tb\"]}}}",
+        )
+        .unwrap();
+    let list = setting.run(&["list", "--json"], 0).json();
+    assert_eq!((&list["servers"][0]["name"], &list["problems"]), (&json!("\"q\""), &json!([])), "{list:#}");
+    setting.home.write(".config/mcplink/mcp.json", "{").unwrap();
+    let said = setting.run(&["validate"], 2);
+    assert!(said.stdout.contains("is not known") && !said.stdout.contains("no server is defined"), "{said}");
+    let setting = Setting::new().project_file(json!({ "p": { "command": "x" } }));
+    let plan = setting.run(&["import", "copilot", "--json"], 0).json();
+    assert_eq!(plan["servers"][0]["state"], "same", "{plan:#}");
+}
