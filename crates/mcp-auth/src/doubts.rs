@@ -63,6 +63,14 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
     doubts
 }
 
+/// The first variable that is not set, and whose name stands in `credentials` in the place of its value.
+pub fn unset_variable(credentials: &Credentials) -> Option<String> {
+    credentials.names().find_map(|(name, _)| {
+        let text = credentials.header(name)?.to_str().ok()?;
+        unexpanded(text).map(str::to_owned)
+    })
+}
+
 /// Members of the documents in which token endpoints and clouds' command lines hand out a token, in lower case.
 pub(crate) const TOKEN_DOCUMENT: [&str; 8] = [
     "access_token",

@@ -88,7 +88,7 @@ mod userinfo;
 pub use build::Parts;
 pub use challenge::Challenge;
 pub use credentials::Credentials;
-pub use doubts::doubts;
+pub use doubts::{doubts, unset_variable};
 pub use error::{AuthError, AuthErrorKind, AuthFuture, LackingSecret};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]

@@ -43,6 +43,7 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
         }
         // For a person to do, and no command of this program.
         NextStep::Provider { .. }
+        | NextStep::SetVariable { .. }
         | NextStep::ChangePolicy { .. }
         | NextStep::AskOperator
         | NextStep::ChangeEntry { .. } => return None,

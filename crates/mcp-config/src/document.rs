@@ -87,7 +87,12 @@ impl<'a> Document<'a> {
                 problem.column = Some(column);
                 problem.field = Some(error.pointer.dotted());
                 problem.pointer = Some(error.pointer.to_string());
-                problem.hint = Some("correct it by hand; the file is left as it is".to_owned());
+                // There is no file that could be left.
+                let hint = match place.path() {
+                    Some(_) => "correct it by hand; the file is left as it is",
+                    None => "correct what was given",
+                };
+                problem.hint = Some(hint.to_owned());
                 Err(Box::new(problem))
             }
         }

@@ -132,7 +132,9 @@ impl ServerEntry {
         let at = self.fields.iter().find(|known| known.name == field);
         let shown = shown.or_else(|| at.map(|at| &*at.value)).unwrap_or("the secret");
         let place = at.map_or(&self.origin, |at| &at.origin);
-        let called = format!("{shown} of {field} ({place})");
+        // What was typed, or put together by a command such as `add-json`, has no line that a person could go to.
+        let at = place.place.path().map(|_| format!(" ({place})")).unwrap_or_default();
+        let called = format!("{shown} of {field}{at}");
         TextPart::Read { source: self.secret_source(reference, env), called }
     }
 

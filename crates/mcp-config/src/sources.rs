@@ -408,6 +408,15 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_was_given_is_no_file_that_is_left() {
+        let mut request = Request::new("/", Env::default());
+        request.mcp_config = vec!["{bad".to_owned()];
+        let hints: Vec<_> =
+            crate::Config::load(&request).problems.into_iter().filter_map(|problem| problem.hint).collect();
+        assert_eq!(hints, ["correct what was given"]);
+    }
+
+    #[test]
     fn debug_shows_no_content() {
         let mut request = Request::new("/", Env::from([("TOKEN", "canary")]));
         request.mcp_config = vec!["{\"canary\": 1}".to_owned()];

@@ -258,6 +258,13 @@ impl ConfiguredServer {
 }
 
 impl Login<'_> {
+    /// Whether nothing says that there is a sign-in, neither the server nor the entry, and the default addresses of 2025-03-26
+    /// are a guess.
+    pub fn is_guessed(&self) -> bool {
+        self.probe.auth.plan.settings().oauth.is_none()
+            && self.pending.discovery().found == DiscoverySource::DefaultEndpoints
+    }
+
     /// The authorization server that the client's secret would go to and that nothing but the server itself has named: the
     /// person is to be asked whether it belongs there.
     pub fn unconfirmed_issuer(&self) -> Option<&str> {

@@ -218,6 +218,10 @@ pub struct AuthFacts {
     /// The secret that is not kept where their source looks for it: the service of a keyring, and its name there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<(String, String)>,
+    /// The variable of the environment that the refused credentials were to come from, and that is not set: its name went out
+    /// in the place of a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unset: Option<String>,
 }
 
 impl AuthFacts {
@@ -286,6 +290,13 @@ impl AuthFacts {
     #[must_use]
     pub fn with_lacking_secret(mut self, lacks: Option<(String, String)>) -> Self {
         self.lacks = lacks;
+        self
+    }
+
+    /// With the variable that is not set, and whose name was sent in the place of its value.
+    #[must_use]
+    pub fn with_unset(mut self, unset: Option<String>) -> Self {
+        self.unset = unset;
         self
     }
 

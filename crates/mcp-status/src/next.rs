@@ -72,6 +72,11 @@ pub enum NextStep {
         /// Its name there.
         name: String,
     },
+    /// Set a variable of the environment that the entry names, and that is not set where it is needed.
+    SetVariable {
+        /// Its name.
+        name: String,
+    },
     /// What the source of the credentials says that a person can do, in its own words: it knows, and nothing else does.
     Provider {
         /// A fragment that stands by itself, such as "run `corp login`"; on one line and without secrets. It is for people, and
@@ -154,6 +159,7 @@ impl fmt::Display for NextStep {
                 let (service, name) = (mcp_text::name(service, MAX_NAME), mcp_text::name(name, MAX_NAME));
                 return write!(f, "keep the secret {name} of {service}");
             }
+            Self::SetVariable { name } => return write!(f, "set {}", mcp_text::name(name, MAX_NAME)),
             Self::Provider { hint } => hint,
             Self::Cure { command } => return write!(f, "run `{command}`, and connect again"),
         })
@@ -179,6 +185,10 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
     }
     if let Some((service, name)) = evidence.and_then(|evidence| evidence.auth.lacks.clone()) {
         return Some(NextStep::KeepSecret { service, name });
+    }
+    // The name of a variable went out in its place: no other credentials are wrong, and none will do.
+    if let Some(name) = evidence.and_then(unset_variable) {
+        return Some(NextStep::SetVariable { name: name.to_owned() });
     }
     if let Some(hint) = evidence.and_then(|evidence| evidence.auth.hint.as_deref()) {
         // Shown as it is, and a stranger's: made safe here as well, as evidence may come from another process.
@@ -332,6 +342,25 @@ fn cure(code: ReasonCode, auth: &AuthFacts) -> Option<String> {
         _ => &[],
     };
     said.iter().find_map(|text| mcp_text::cure(text))
+}
+
+/// The variable that the configuration has in credentials that were refused, and that is not set. What a command prints is the
+/// command's.
+pub(crate) fn unset_variable(seen: &Evidence) -> Option<&str> {
+    let is_ours =
+        was_refused(&seen.outcome) && seen.auth.supplied_by == Some(CredentialOrigin::Configuration);
+    let unset = seen.auth.unset.as_deref().filter(|_| is_ours)?;
+    // It may come from another process.
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!unset.is_empty() && unset.len() <= MAX_NAME && unset.chars().all(is_name)).then_some(unset)
+}
+
+/// Whether credentials were refused, of whichever request.
+pub(crate) fn was_refused(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::ToolsUnavailable { cause } => was_refused(cause),
+        outcome => matches!(outcome, Outcome::Challenged { .. }),
+    }
 }
 
 /// The scopes that the server said are missing, as far as they can be asked for.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mcp_text::sentence;
 
 use crate::exit;
+use crate::next::{unset_variable, was_refused};
 use crate::{
     ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, Phase, ReasonCode, classify,
 };
@@ -114,13 +115,18 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
 
 /// What the server said of credentials that it refused, and behind it what is known here.
 fn of_the_credentials(text: String, evidence: &Evidence) -> String {
-    let mut outcome = &evidence.outcome;
-    while let Outcome::ToolsUnavailable { cause } = outcome {
-        outcome = cause;
+    if !was_refused(&evidence.outcome) {
+        return text;
     }
-    match outcome {
-        Outcome::Challenged { .. } => with_doubts(with_unchanged(text, evidence), &evidence.auth.doubts),
-        _ => text,
+    let text = with_unchanged(text, evidence);
+    match unset_variable(evidence) {
+        // It decides, and so stands first; which header has it is of less weight than what the server says.
+        Some(name) => {
+            let others: Vec<String> =
+                evidence.auth.doubts.iter().filter(|doubt| !doubt.ends_with(name)).cloned().collect();
+            with_doubts(format!("{name} is not set here, and {text}"), &others)
+        }
+        None => with_doubts(text, &evidence.auth.doubts),
     }
 }
 
@@ -704,6 +710,38 @@ mod tests {
         assert!(
             said(&listed).ends_with("; it was run again and returned the very same; the token has ended")
         );
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_told_first_and_once() {
+        let doubts = vec!["`Authorization` holds a variable that is not set here: WIKI_TOKEN".to_owned()];
+        let refused = |provider, unset: &str| {
+            let auth = by(provider).with_unset(Some(unset.to_owned())).with_doubts(doubts.clone());
+            connect(challenged(ChallengeKind::Unauthorized, 401))
+                .with_auth(auth)
+                .with_detail("the token expired")
+        };
+        let seen = refused("fixed", "WIKI_TOKEN");
+        assert_eq!(
+            said(&seen),
+            "WIKI_TOKEN is not set here, and the server refused the headers of the configuration (401): the token expired"
+        );
+        let facts = crate::ActionFacts::new(crate::TransportKind::Remote)
+            .with_status(crate::ServerStatus::NeedsAuth, Some(ReasonCode::CredentialsRejected))
+            .with_configured(true, false);
+        let next = |seen: &Evidence| crate::next_step(&facts, Some(seen)).map(|step| step.to_string());
+        assert_eq!(next(&seen).as_deref(), Some("set WIKI_TOKEN"));
+        // What a command prints, and what is no name, stay doubts; so does what nobody refused.
+        for seen in [refused("minter", "WIKI_TOKEN"), refused("fixed", "A; rm"), refused("fixed", "")] {
+            assert!(
+                said(&seen).starts_with("the server refused") && said(&seen).ends_with("WIKI_TOKEN"),
+                "{seen:?}"
+            );
+            assert_eq!(next(&seen).as_deref(), Some("change the headers of the entry"));
+        }
+        let lost = Evidence { outcome: Outcome::Unreachable, ..seen };
+        assert!(!said(&lost).contains("WIKI_TOKEN"), "{}", said(&lost));
+        assert_eq!(next(&lost).as_deref(), Some("change the headers of the entry"));
     }
 
     #[test]

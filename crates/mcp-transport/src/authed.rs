@@ -300,6 +300,7 @@ impl AuthedClient {
             scheme: challenges.first().map(|challenge| challenge.scheme().to_owned()),
             sign_in: challenges.iter().any(|challenge| challenge.resource_metadata().is_some()),
             doubts,
+            unset: refusal.and_then(|_| mcp_auth::unset_variable(used)),
             unchanged: false,
         }
     }

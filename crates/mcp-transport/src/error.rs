@@ -193,6 +193,8 @@ pub(crate) struct AuthContext {
     pub(crate) sign_in: bool,
     /// What is known of the refused credentials: fragments without a value.
     pub(crate) doubts: Vec<String>,
+    /// The variable whose name was sent in the place of its value.
+    pub(crate) unset: Option<String>,
     /// Others were asked for, and they are the same.
     pub(crate) unchanged: bool,
 }

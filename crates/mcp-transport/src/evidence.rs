@@ -28,6 +28,7 @@ impl TransportError {
                 .with_scheme(context.scheme.clone())
                 .with_sign_in(context.sign_in)
                 .with_doubts(context.doubts.clone())
+                .with_unset(context.unset.clone())
                 .with_supplied_by(kind.as_ref().and_then(supplied_by))
                 .with_unchanged(context.unchanged);
         }

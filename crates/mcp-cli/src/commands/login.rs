@@ -95,6 +95,9 @@ pub(super) async fn sign_in(
     if app.non_interactive || is_implied {
         // Whichever way it is done, it takes a person. What is wrong beside that has been told by now.
         let word = mcp_text::shell_word(name);
+        if login.is_guessed() {
+            return Err(attempt::not_published(app, name));
+        }
         let message = format!("only a person can sign in to {}", shown::name(name));
         let error = CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message);
         return Err(match app.non_interactive {

@@ -39,6 +39,7 @@ async fn until(
     let mut over = std::pin::pin!(over);
     // What was printed last of each, so that the same is not printed twice.
     let mut last: HashMap<String, (Option<ServerStatus>, Option<ReasonCode>)> = HashMap::new();
+    let mut has_said_how_long = false;
     loop {
         let seen = watched.seen();
         let known = seen.iter().filter(|seen| seen.is_known).map(|seen| &seen.row);
@@ -60,6 +61,10 @@ async fn until(
         if in_vain {
             return Err(up_to_a_person(app, &rows(), wanted));
         }
+        // What was told looks like an end, and is none.
+        if !last.is_empty() && !std::mem::replace(&mut has_said_how_long, true) {
+            app.output.note(&goes_on(app, wanted));
+        }
         tokio::select! {
             biased;
             () = &mut over => return Err(still_waiting(app, &rows(), wanted)),
@@ -77,6 +82,14 @@ fn is_up_to_a_person(row: &Row, wanted: ServerStatus) -> bool {
         // What wants a sign-in may still break.
         ServerStatus::Failed => stays && status != ServerStatus::NeedsAuth,
         _ => false,
+    }
+}
+
+/// That it is waited, for what, and for how long.
+fn goes_on(app: &App, wanted: ServerStatus) -> String {
+    match app.deadline {
+        Some(deadline) => format!("waiting until {wanted}, {} at most\n", deadline.text()),
+        None => format!("waiting until {wanted}, without a limit (--timeout sets one)\n"),
     }
 }
 

@@ -79,6 +79,14 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         .next(next.map_or_else(|| entry_to_change(app, name), |step| app.steps.words(&step, name)))
 }
 
+/// Nothing says that there is a sign-in, and no person is there to find out.
+pub(crate) fn not_published(app: &App, name: &str) -> CliError {
+    let message = format!("{} publishes no sign-in", shown::name(name));
+    CliError::new(ExitStatus::NeedsAuth, "no-sign-in-offered", message)
+        .why("it asks for credentials, and neither it nor its origin says where to sign in")
+        .next(app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Credentials }, name))
+}
+
 fn not_wanted(name: &str) -> CliError {
     CliError::usage("no-sign-in-wanted", format!("{} wants no sign-in", shown::name(name)))
         .why("it is connected without one, and names no authorization server")

@@ -237,6 +237,12 @@ fn fh_h3_a_wait_that_ended_leads_on_and_not_back_to_a_look() {
     let looked = setting.run(&["status", "s"], 4);
     assert!(looked.stdout.ends_with("next: mcplink wait s\n"), "{looked}");
     let waited = setting.run(&["wait", "s", "--timeout", "1500ms"], 7);
+    // What was told of it looks like an end.
+    assert_eq!(
+        waited.stderr.matches("waiting until connected, 1500 ms (--timeout) at most").count(),
+        1,
+        "{waited}"
+    );
     assert!(waited.stderr.contains("  next: start it, or correct the entry of s in /"), "{waited}");
 }
 

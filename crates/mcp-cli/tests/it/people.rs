@@ -130,8 +130,12 @@ fn fh_h8_fa_a109_a_wait_goes_on_for_what_passes_and_for_what_a_person_will_bring
     for (passing, what) in [(404, "a deployment"), (503, "an outage"), (429, "a limit")] {
         server.next_answers(vec![Answer::status(passing); 2]);
         let setting = Setting::of("web", with_headers(&server, json!({ "Authorization": "Bearer good" })));
-        let output = setting.run(&["wait", "web", "--timeout", DEADLINE], 0);
+        let bounded: &[&str] = if passing == 404 { &[] } else { &["--timeout", DEADLINE] };
+        let output = setting.run(&[&["wait", "web"], bounded].concat(), 0);
         assert!(output.stdout.contains("connected"), "{what}: {output}");
+        let unbounded =
+            output.stderr.contains("waiting until connected, without a limit (--timeout sets one)");
+        assert_eq!(unbounded, bounded.is_empty(), "{what}: {output}");
     }
     // A person approves while it is waited for the sign-in that is missing then.
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();

@@ -95,6 +95,47 @@ fn fh_h2_what_a_run_printed_and_what_is_odd_about_it_is_seen_and_no_value_is() {
 }
 
 #[test]
+fn a_variable_that_is_not_set_is_the_next_step_of_the_server_that_refuses_its_name() {
+    let server = FakeMcpServer::builder().accept("good").start().unwrap();
+    let entry = with_headers(&server, json!({ "Authorization": "Bearer ${WIKI_TOKEN}" }));
+    let setting = Setting::of("wiki", entry).with("bare", http(&server));
+    let row = setting.status("wiki");
+    assert_eq!(row["reason"]["next"], "set WIKI_TOKEN", "{row:#}");
+    assert!(
+        row["reason"]["message"].as_str().unwrap().starts_with("WIKI_TOKEN is not set here, and "),
+        "{row:#}"
+    );
+    // Where nothing says that there is a sign-in, none is promised to a person who is somewhere else.
+    for line in [&["login", "bare"][..], &["login", "bare", "--non-interactive"]] {
+        let output = setting.run(line, 3);
+        assert!(output.stderr.contains("bare publishes no sign-in"), "{output}");
+        assert!(output.stderr.contains("next: add `headers` or a `headersHelper` to bare in "), "{output}");
+    }
+}
+
+#[test]
+fn what_is_next_can_be_done() {
+    let setting = Setting::new();
+    for (line, next) in [
+        (&["trust", "/nope"][..], "  next: name a folder that is there\n"),
+        (&["validate", "--mcp-config", "{bad"], "correct what was given"),
+    ] {
+        let output = setting.run(line, 2);
+        assert!(output.to_string().contains(next), "{line:?}: {output}");
+    }
+}
+
+#[test]
+fn a_secret_of_what_was_typed_is_named_without_a_file() {
+    let setting = Setting::new();
+    let entry =
+        json!({ "type": "http", "url": "http://127.0.0.1:1/mcp", "headers": { "X-Key": "${file:/nope}" } });
+    let output = setting.run(&["add-json", "typed", &entry.to_string()], 0);
+    assert!(!output.to_string().contains("--mcp-config"), "{output}");
+    assert!(output.stdout.contains("${file:/nope} of headers.X-Key: "), "{output}");
+}
+
+#[test]
 fn fh_h2_a_variable_that_is_not_set_and_a_sign_in_are_told_without_a_run() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("unset", with_headers(&server, json!({ "X-Api-Key": "${NOT_SET_HERE}" })))

@@ -372,7 +372,8 @@ impl Failure {
         }
         let why = format!(
             "neither the server nor its origin publishes where to sign in, and the default address for it fails \
-             ({}): configure `oauth.authServerMetadataUrl`, or check `url`",
+             ({}), so that it has none: give the entry `headers` or a `headersHelper`; if you know that there is one, \
+             configure `oauth.authServerMetadataUrl`, or check `url`",
             self.answered()
         );
         self.with_answer(Answer::Misconfigured(why))
