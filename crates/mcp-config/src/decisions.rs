@@ -202,6 +202,8 @@ pub(crate) struct Approvals {
     helpers: HashMap<String, Vec<FileApproval>>,
     /// Our own decisions could be read. Where they could not, it is not known what was agreed to.
     known: bool,
+    /// Of a linked worktree: its root, and that of the main checkout.
+    worktree: Option<(String, String)>,
 }
 
 impl Approvals {
@@ -252,6 +254,9 @@ impl Approvals {
     }
 
     fn read_own(&mut self, document: &Document<'_>, project: &Project, problems: &mut Vec<Problem>) {
+        let shown = |path: &std::path::Path| path.display().to_string();
+        self.worktree =
+            (project.root != project.main_root).then(|| (shown(&project.root), shown(&project.main_root)));
         for root in project.roots() {
             if let Some((path, node)) = own_folder(document, root) {
                 self.settled |= node.as_object().and_then(|folder| folder.get(SETTLED)).is_some();
@@ -277,8 +282,10 @@ impl Approvals {
     /// What was decided about `entry` of a project's file, and whether what it says has yet to be kept.
     ///
     /// A rejection anywhere beats every approval. What only the repository approves, by its own settings, counts because
-    /// the folder is trusted, and so for what was there when it was. An approval counts for what was agreed to: in this file, or, where
-    /// nothing in this file has been agreed to (a new worktree, a second `.mcp.json`), in any of the project's.
+    /// the folder is trusted, and so for what was there when it was. An approval counts for what was agreed to in this file, or, where
+    /// nothing in this file has been agreed to, in the file of the main checkout whose copy in a worktree it is.
+    ///
+    /// Security: the same words mean another program in another folder: `./run.sh` in a package that was fetched into the project.
     pub(crate) fn of(&self, entry: &ServerEntry) -> (Approval, bool) {
         if let Some(origin) = self.rejected.get(&entry.name) {
             return (Approval::Rejected(origin.clone()), false);
@@ -289,8 +296,8 @@ impl Approvals {
         let Some(named) = by_person.or(by_repository).filter(|_| self.known) else {
             return (Approval::Undecided, false);
         };
-        let agreed = candidates(&self.contents, entry);
-        if agreed.is_empty() {
+        let anywhere = self.contents.get(&entry.name).map(Vec::as_slice).unwrap_or_default();
+        if anywhere.is_empty() {
             if by_person.is_none() && self.settled {
                 return (Approval::Undecided, false);
             }
@@ -300,10 +307,15 @@ impl Approvals {
                 Some(_) => (Approval::Undecided, false),
             };
         }
-        let covering: Vec<_> = agreed.iter().filter(|agreed| agreed.record.covers(entry.terms())).collect();
-        if covering.is_empty() {
-            let changes = agreed[0].record.changes(entry.terms());
+        let here = self.agreed_here(anywhere, entry);
+        let compared = if here.is_empty() { anywhere.iter().collect() } else { here.clone() };
+        if !compared.iter().any(|agreed| agreed.record.covers(entry.terms())) {
+            let changes = compared[0].record.changes(entry.terms());
             return (Approval::Changed(Box::new(EntryChange { agreed: named.clone(), changes })), false);
+        }
+        let covering: Vec<_> = here.iter().filter(|agreed| agreed.record.covers(entry.terms())).collect();
+        if covering.is_empty() {
+            return (Approval::Undecided, false);
         }
         // Security: the same words may mean another program in the folder of another account.
         let foreign = entry.foreign.map(u64::from);
@@ -311,6 +323,19 @@ impl Approvals {
             || covering.iter().any(|agreed| agreed.foreign == foreign && agreed.file == file_of(entry));
         let approval = if same_owner { Approval::Approved(named.clone()) } else { Approval::Undecided };
         (approval, false)
+    }
+
+    /// What was agreed to in the file of `entry`, or else in the one of the main checkout that this is the copy of.
+    fn agreed_here<'a>(&self, agreed: &'a [FileApproval], entry: &ServerEntry) -> Vec<&'a FileApproval> {
+        let file = file_of(entry);
+        let of = |file: &str| agreed.iter().filter(|agreed| agreed.file == file).collect::<Vec<_>>();
+        let here = of(&file);
+        match &self.worktree {
+            Some((root, main)) if here.is_empty() => {
+                file.strip_prefix(root.as_str()).map(|rest| of(&format!("{main}{rest}"))).unwrap_or_default()
+            }
+            _ => here,
+        }
     }
 
     /// The same for an entry of a project's file of another host.

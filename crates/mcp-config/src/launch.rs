@@ -104,7 +104,13 @@ impl Stdio {
             program: self.command.expose().into(),
             args: self.args.iter().map(|arg| arg.expose().into()).collect(),
             env: variables,
-            cwd: self.cwd.as_ref().map_or(&project.cwd, RedactedText::expose).clone(),
+            cwd: self
+                .cwd
+                .as_ref()
+                .map(RedactedText::expose)
+                .or(self.folder.as_ref())
+                .unwrap_or(&project.cwd)
+                .clone(),
         }
     }
 }
@@ -120,6 +126,7 @@ mod tests {
         let env = env.with("TOKEN", "canary").with("PATH", "/bin").with("OTEL_X", "1");
         let text = |written: &str| Text::expand(written, &env);
         let stdio = Stdio {
+            folder: None,
             command: text("${TOKEN}/run"),
             args: vec![text("a b"), text("${TOKEN}")],
             env: vec![("A".to_owned(), text("${TOKEN}")), ("PATH".to_owned(), text("/mine"))],
@@ -136,6 +143,7 @@ mod tests {
             launch(Env::from([("MCP_CLIENT_SECRET", "canary"), ("Mcp_Client_Secret", "canary"), ("B", "c")]));
         assert_eq!(names(&launch), ["A", "B", "CLAUDE_PROJECT_DIR", "PATH", "TOKEN"]);
         let own = Stdio {
+            folder: None,
             command: Text::expand("x", &Env::new()),
             args: Vec::new(),
             env: vec![("MCP_CLIENT_SECRET".to_owned(), Text::expand("given", &Env::new()))],
@@ -144,6 +152,12 @@ mod tests {
             startup_timeout: None,
         };
         let launch = own.launch(&Env::new(), &Project::find(Path::new("/nowhere/app")));
+        assert_eq!(launch.cwd, Path::new("/nowhere/app"));
+        let of_project = Stdio { folder: Some("/nowhere".into()), ..own.clone() };
+        assert_eq!(
+            of_project.launch(&Env::new(), &Project::find(Path::new("/nowhere/app"))).cwd,
+            Path::new("/nowhere")
+        );
         assert!(names(&launch).contains(&"MCP_CLIENT_SECRET"), "what the entry says is the person's word");
     }
 

@@ -177,7 +177,7 @@ fn server(
     entry.tools = tools::read(&mut reader);
     let server = kind.and_then(|kind| match kind {
         Kind::Stdio => {
-            stdio::read(&mut reader, context, base(document, scope, context)).map(EntryServer::Stdio)
+            stdio::read(&mut reader, scope, context, base(document, scope, context)).map(EntryServer::Stdio)
         }
         Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context, base(document, scope, context)),
         Kind::InProcess => {
@@ -191,7 +191,8 @@ fn server(
         }
     });
     let of_person = !scope.is_of_project();
-    let cwd = if of_person && scope != Scope::Dynamic { context.person_dir } else { context.launch_dir };
+    let begins = base(document, scope, context);
+    let cwd = if of_person && scope != Scope::Dynamic { context.person_dir } else { begins };
     entry.lookups =
         Lookups { cwd: cwd.to_owned(), scrubbed: scope == Scope::Project, trusted: context.trusted };
     entry.switch = switch(&mut reader);

@@ -19,8 +19,11 @@ pub struct Stdio {
     pub env: Vec<(String, Text)>,
     /// Variables from a file (`envFile`), below those of `env`.
     pub env_file: Option<Arc<EnvFile>>,
-    /// Its working directory (`cwd`), absolute; the launch directory where the entry says none.
+    /// Its working directory (`cwd`), absolute.
     pub cwd: Option<RedactedText<PathBuf>>,
+    /// Its working directory where the entry says none: the folder that a project's file belongs to. The launch directory for
+    /// entries of other files.
+    pub folder: Option<PathBuf>,
     /// How long it may take until it speaks (`startupTimeoutMs`).
     pub startup_timeout: Option<Duration>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Context;
 use super::reader::Reader;
 use crate::display;
-use crate::entry::Stdio;
+use crate::entry::{Scope, Stdio};
 use crate::json::{Node, Span};
 use crate::{EnvFile, ProblemCode, RedactedText, expand::Text};
 
@@ -15,7 +15,12 @@ const WORKSPACE: &str = "workspaceFolder";
 
 /// `base` is where a relative path of the entry begins: the folder of a project's file, wherever in the project a person
 /// is, and else the launch directory.
-pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> Option<Stdio> {
+pub(super) fn read(
+    reader: &mut Reader<'_, '_>,
+    scope: Scope,
+    context: Context<'_>,
+    base: &Path,
+) -> Option<Stdio> {
     let Some(node) = reader.get("command") else {
         let hint = "add the program to run as `command`";
         reader.entry_error(ProblemCode::InvalidConfig, &["command"], "is missing", hint);
@@ -48,7 +53,9 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Pat
     let cwd = cwd.map(|place| RedactedText::new(place.path));
     let env_file = env_file(reader, context, base);
     let startup_timeout = super::timeout(reader, "startupTimeoutMs");
-    Some(Stdio { command, args, env, env_file, cwd, startup_timeout })
+    // Security: where a person happens to be would decide which program a relative path means that was approved.
+    let folder = (scope == Scope::Project).then(|| base.to_owned());
+    Some(Stdio { command, args, env, env_file, cwd, folder, startup_timeout })
 }
 
 /// A path that a field names.

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mcp_config::{Approval, Config, Env, Gate, Project, Request, ServerEntry, TrustStore};
+use mcp_config::{Approval, Config, EntryServer, Env, Gate, Project, Request, ServerEntry, TrustStore};
 
 /// A home with a project in it.
 pub(crate) struct Home {
@@ -263,6 +263,38 @@ fn s_k1_one_name_in_two_files_is_approved_in_each() {
     // What was agreed to in the one file is no agreement in the other, once there is one for that.
     home.entry("db", r#"{"command": "evil"}"#);
     assert_eq!(gate("project"), Gate::ChangedSinceApproval);
+}
+
+/// The same words mean another program in another folder.
+#[test]
+fn s_k1_what_was_approved_runs_where_its_file_is_wherever_a_person_is() {
+    let home = Home::new();
+    let here = r#"{"command": "./run.sh"}"#;
+    home.entry("db", here);
+    home.approve("db");
+    let folders = ["project/sub", "project/node_modules/x"];
+    for folder in folders {
+        home.write(&format!("{folder}/.mcp.json"), &servers("db", here));
+        // The one that was approved is in force.
+        let config = home.load_in(folder);
+        let entry = config.entry("db").unwrap();
+        assert_eq!(entry.gate(), Gate::Ready, "{folder}");
+        let EntryServer::Stdio(stdio) = &entry.server else { panic!("{folder}") };
+        assert_eq!(stdio.folder, Some(home.base.join("project")), "{folder}");
+    }
+    let gate = |folder: &str| home.load_in(folder).entry("db").unwrap().gate();
+    fs::remove_file(home.base.join("project/.mcp.json")).unwrap();
+    for folder in folders {
+        assert_eq!(gate(folder), Gate::AwaitingApproval, "{folder}");
+    }
+    home.approve_in("project/sub", "db");
+    assert_eq!(gate("project/sub"), Gate::Ready);
+    assert_eq!(gate("project/node_modules/x"), Gate::AwaitingApproval);
+    // The same file of a worktree is the one that was approved; another one of it is not.
+    worktree(&home);
+    home.write("tree/sub/.mcp.json", &servers("db", here));
+    home.write("tree/lib/.mcp.json", &servers("db", here));
+    assert_eq!((gate("tree/sub"), gate("tree/lib")), (Gate::Ready, Gate::AwaitingApproval));
 }
 
 fn worktree(home: &Home) {
