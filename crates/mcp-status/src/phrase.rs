@@ -731,7 +731,7 @@ mod tests {
             .with_configured(true, false);
         let next = |seen: &Evidence| crate::next_step(&facts, Some(seen)).map(|step| step.to_string());
         assert_eq!(next(&seen).as_deref(), Some("set WIKI_TOKEN"));
-        // What a command prints, and what is no name, stay doubts; so does what nobody refused.
+        // What a command prints, and what is no name, stay doubts; so does what no one refused.
         for seen in [refused("minter", "WIKI_TOKEN"), refused("fixed", "A; rm"), refused("fixed", "")] {
             assert!(
                 said(&seen).starts_with("the server refused") && said(&seen).ends_with("WIKI_TOKEN"),
