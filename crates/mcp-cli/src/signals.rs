@@ -1,4 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the command is dropped where it stands, and what it holds cleans up after itself
+//! Ctrl-C, SIGTERM, SIGHUP and SIGQUIT (Ctrl-\, which would leave children behind and tokens in a core file):
+//! the command is dropped where it stands, and what it holds cleans up after itself
 //! (child processes end with their group, locks are released, nothing is half written).
 
 use crate::error::CliError;
@@ -20,8 +21,8 @@ pub(crate) async fn or_interrupted(
 #[cfg(unix)]
 pub(crate) async fn signal() -> ExitStatus {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut quit)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::quit()))
     else {
         // Without handlers the system's defaults end the process.
         return std::future::pending().await;
@@ -29,6 +30,7 @@ pub(crate) async fn signal() -> ExitStatus {
     tokio::select! {
         _ = interrupt.recv() => ExitStatus::Interrupted,
         _ = terminate.recv() => ExitStatus::Terminated,
+        _ = quit.recv() => ExitStatus::Terminated,
         () = hung_up() => ExitStatus::Terminated,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use mcp_auth::{Credentials, HelperSpec, ProviderKind, ProviderRole};
+use mcp_auth::{AuthError, Credentials, HelperSpec, ProviderKind, ProviderRole};
 use mcp_connect::{ConfiguredServer, HeaderReport, ServerAuth};
 use mcp_status::{EntryPart, NextStep};
 use mcp_text::shell_word;
@@ -112,9 +112,16 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
         if failed {
             // What ended and gave no headers is mended where the entry names it; the way to the server has no part in it.
             let has_ended = report.run.as_ref().is_some_and(|run| run.exit_code.is_some());
-            let next = match has_ended {
-                true => app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Helper }, name),
-                false => app.steps.step(format!("mcplink doctor {}", shell_word(name))),
+            let error = report.run.as_ref().and_then(|run| run.supplied.as_ref().err());
+            let next = match error.and_then(AuthError::hint) {
+                // What it says itself comes before what can be said of any.
+                Some(hint) => app
+                    .steps
+                    .words(&NextStep::Provider { hint: server.secrets.hide(hint).into_owned() }, name),
+                None if has_ended => {
+                    app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Helper }, name)
+                }
+                None => app.steps.step(format!("mcplink doctor {}", shell_word(name))),
             };
             app.output.out(&format!("next  {}\n", next.shown()));
         }

@@ -101,7 +101,7 @@ fn a_pipe_that_others_hold_as_well_still_waits() {
 
 #[test]
 fn fb_b16b_a_signal_ends_it_in_good_order_although_the_host_keeps_stdin_open() {
-    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 143)] {
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 143), ("QUIT", 143)] {
         let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
         let setting = Setting::of("remote", http(&server));
         let mut bridge = open(&setting, "remote");

@@ -51,7 +51,7 @@ fn fh_h2_what_a_run_printed_and_what_is_odd_about_it_is_seen_and_no_value_is() {
     helper.fails(7, &format!("my-sso: session expired, run: my-sso login\n+ curl -H 'X-Key: {token}'"));
     let failed = setting.run(&["headers", "s", "--run"], 3).stdout;
     for part in
-        ["exit 7", "my-sso: session expired, run: my-sso login", "[redacted]", "next  mcplink doctor s"]
+        ["exit 7", "my-sso: session expired, run: my-sso login", "[redacted]", "next  run `my-sso login`"]
     {
         assert!(failed.contains(part), "{part}: {failed}");
     }

@@ -102,17 +102,17 @@ fn a_call_that_waits_for_its_arguments_is_interrupted_too() {
 }
 
 /// The terminal is closed, or the host's machine ends its session: SIGHUP ends whatever runs for long, as SIGTERM does, and what it
-/// started is gone.
+/// started is gone. So does Ctrl-\ (SIGQUIT), whose core file would hold tokens.
 #[cfg(target_os = "linux")]
 #[test]
 fn fh_h15_a_hang_up_ends_everything_that_runs_for_long_as_sigterm_does() {
     let (_silent, _open, _helper, setting) = hanging();
-    for command in [
-        &["bridge", "local"][..],
-        &["bridge", "silent"],
-        &["status", "--watch"],
-        &["wait", "local", "silent", "--timeout", "600s"],
-        &["login", "silent", "--no-browser"],
+    for (signal, command) in [
+        ("HUP", &["bridge", "local"][..]),
+        ("QUIT", &["bridge", "silent"]),
+        ("QUIT", &["status", "--watch"]),
+        ("HUP", &["wait", "local", "silent", "--timeout", "600s"]),
+        ("QUIT", &["login", "silent", "--no-browser"]),
     ] {
         let file = setting.home.home().join("pids");
         drop(std::fs::remove_file(&file));
@@ -123,7 +123,7 @@ fn fh_h15_a_hang_up_ends_everything_that_runs_for_long_as_sigterm_does() {
         }
         let starts_one = command.contains(&"local") || command.contains(&"--watch");
         let started = if starts_one { pids(&setting) } else { Vec::new() };
-        let _ = interrupt(running, "HUP", 143);
+        let _ = interrupt(running, signal, 143);
         if starts_one {
             assert_gone(&started);
         }
