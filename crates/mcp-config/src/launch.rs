@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::entry::ServerEntry;
 use crate::env::CLIENT_SECRET;
 use crate::stdio::Stdio;
-use crate::{Env, Project, RedactedText, chain, plugin};
+use crate::{Env, Project, chain, plugin};
 
 /// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
 /// a program needs to find its home, its tools and its language, and no more.
@@ -104,13 +104,7 @@ impl Stdio {
             program: self.command.expose().into(),
             args: self.args.iter().map(|arg| arg.expose().into()).collect(),
             env: variables,
-            cwd: self
-                .cwd
-                .as_ref()
-                .map(RedactedText::expose)
-                .or(self.folder.as_ref())
-                .unwrap_or(&project.cwd)
-                .clone(),
+            cwd: self.working_directory(&project.cwd).to_owned(),
         }
     }
 }

@@ -37,6 +37,7 @@ impl Pointer {
         let stdio = entry.stdio()?;
         // Where a stranger's path leads is not looked up before a person has agreed to the entry.
         let agreed = entry.scope != Scope::Project || matches!(entry.approval, Approval::Approved(_));
+        let program = Program { cwd: stdio.working_directory(program.cwd), ..program };
         let is_program = |command: &str| agreed && program.is(command);
         let args: Vec<&str> = stdio.args.iter().map(Text::expose).collect();
         let name = command::target(stdio.command.expose(), &args, &is_program)?;

@@ -1,6 +1,6 @@
 //! A server that is a command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,12 @@ pub struct Stdio {
 }
 
 impl Stdio {
+    /// Where it is started by a person who is in `launch_dir`.
+    pub(crate) fn working_directory<'a>(&'a self, launch_dir: &'a Path) -> &'a Path {
+        let own = self.cwd.as_ref().map(RedactedText::expose).or(self.folder.as_ref());
+        own.map_or(launch_dir, PathBuf::as_path)
+    }
+
     /// The command line as it may be shown: an argument with blanks in it is quoted.
     pub fn display(&self) -> String {
         let mut line = display::display_url_text(&self.command);

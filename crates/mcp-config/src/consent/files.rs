@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Project;
 use crate::entry::{EntryServer, ServerEntry};
 use crate::expand::Text;
 use crate::project::canonical;
-use crate::{Project, RedactedText};
 
 /// The longest command line whose words are looked up, and how many of them.
 const WORDS: usize = 200;
@@ -25,8 +25,7 @@ impl ServerEntry {
             }
             _ => {}
         }
-        let own = self.stdio().and_then(|stdio| stdio.cwd.as_ref()).map(RedactedText::expose);
-        let folder = own.unwrap_or(&project.cwd);
+        let folder = self.stdio().map_or(&*project.cwd, |stdio| stdio.working_directory(&project.cwd));
         let separator = |c: char| c.is_whitespace() || "\"';|&()<>=".contains(c);
         let root = project.root.to_string_lossy();
         let words = lines.iter().flat_map(|line| line.split(separator)).filter(|word| !word.is_empty());

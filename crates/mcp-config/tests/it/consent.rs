@@ -272,15 +272,23 @@ fn s_k1_what_was_approved_runs_where_its_file_is_wherever_a_person_is() {
     let here = r#"{"command": "./run.sh"}"#;
     home.entry("db", here);
     home.approve("db");
+    home.write("project/run.sh", "the program");
     let folders = ["project/sub", "project/node_modules/x"];
     for folder in folders {
         home.write(&format!("{folder}/.mcp.json"), &servers("db", here));
+        home.write(&format!("{folder}/run.sh"), "another program");
         // The one that was approved is in force.
         let config = home.load_in(folder);
         let entry = config.entry("db").unwrap();
         assert_eq!(entry.gate(), Gate::Ready, "{folder}");
         let EntryServer::Stdio(stdio) = &entry.server else { panic!("{folder}") };
         assert_eq!(stdio.folder, Some(home.base.join("project")), "{folder}");
+        let program = home.base.join("project/run.sh");
+        assert_eq!(
+            entry.files_of(&config.project),
+            [program],
+            "{folder}: a person is told of the one that runs"
+        );
     }
     let gate = |folder: &str| home.load_in(folder).entry("db").unwrap().gate();
     fs::remove_file(home.base.join("project/.mcp.json")).unwrap();
