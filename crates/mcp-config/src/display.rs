@@ -97,6 +97,15 @@ fn variable_reference(name: &str, default: Option<&str>) -> String {
     }
 }
 
+/// The program of an entry. Some write a whole line there, which may hold a credential as arguments do.
+pub(crate) fn display_program(command: &Text) -> String {
+    let line = written(command);
+    match line.trim().contains(char::is_whitespace) && is_credential_name(&line) {
+        true => display_command(&line),
+        false => display_url_text(command),
+    }
+}
+
 /// The arguments of a command, with the values of credential-like flags and of URLs replaced.
 pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
     // The flag before, where its value is or may be a credential.
@@ -380,6 +389,20 @@ mod tests {
 
     fn text(written: &str) -> Text {
         Text::expand(written, &Env::from([("K", "canary"), ("HOST", "canary.example")]))
+    }
+
+    #[test]
+    fn s_m11_a_whole_line_in_place_of_a_program_shows_no_credential() {
+        for (line, shown) in [
+            ("cmd --token=canary", "cmd [redacted]"),
+            ("npx -y x --api-key canary", "npx [redacted]"),
+            ("${K}/run --password x", "${K}/run [redacted]"),
+            // A line without one is shown, so that a person sees what to split.
+            ("npx -y server", "npx -y server"),
+            ("/opt/token-server", "/opt/token-server"),
+        ] {
+            assert_eq!(display_program(&text(line)), shown, "{line}");
+        }
     }
 
     #[test]

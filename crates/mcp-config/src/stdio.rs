@@ -37,7 +37,7 @@ impl Stdio {
 
     /// The command line as it may be shown: an argument with blanks in it is quoted.
     pub fn display(&self) -> String {
-        let mut line = display::display_url_text(&self.command);
+        let mut line = display::display_program(&self.command);
         for arg in display::display_args(&self.args) {
             line.push(' ');
             // A line of words that is given to a shell is one word.

@@ -34,7 +34,7 @@ pub(super) fn read(
     }
     let command = reader.text(node, &["command"])?;
     let missing = command.missing().map(str::to_owned).collect();
-    reader.show_at(&["command"], node, display::display_url_text(&command), missing);
+    reader.show_at(&["command"], node, display::display_program(&command), missing);
     if command.expose().trim().is_empty() {
         reader.error(ProblemCode::InvalidConfig, &["command"], node.span, "is empty", None);
     }
