@@ -141,8 +141,16 @@ impl Refusal {
             .filter(|words| !words.is_empty())
             .or_else(|| said(self.status, &essence(&self.headers), body))
             .or_else(|| {
-                let to = self.leads_to.as_ref()?.origin().ascii_serialization();
-                Some(format!("it leads to {to}"))
+                let to = self.leads_to.as_ref()?;
+                Some(match to.origin() {
+                    origin @ url::Origin::Tuple(..) => {
+                        format!("it leads to {}", origin.ascii_serialization())
+                    }
+                    // `javascript:`, `file:` and the like are of no server.
+                    url::Origin::Opaque(_) => {
+                        format!("it leads to no server, but to `{}:`", mcp_text::line(to.scheme(), 40))
+                    }
+                })
             })
     }
 }

@@ -280,6 +280,12 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
     assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect));
     assert!(described(&error).ends_with(": it leads to https://sso.example"), "{}", described(&error));
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
+    for (to, scheme) in [("javascript:alert(1)", "javascript"), ("file:///etc/passwd", "file")] {
+        let error =
+            refused(&FakeMcpServer::builder().always(Answer::redirect(302, to)).start().unwrap(), None).await;
+        let report = described(&error);
+        assert!(report.ends_with(&format!("it leads to no server, but to `{scheme}:`")), "{report}");
+    }
 }
 
 #[tokio::test]
