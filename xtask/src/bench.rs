@@ -5,6 +5,7 @@
 //! with another one each time, and only ratios within a round are compared: a machine that is busy is so for all of them.
 
 mod figures;
+mod files;
 mod page;
 mod plot;
 mod rounds;
@@ -36,6 +37,8 @@ struct Options {
     alone: bool,
     /// Counts instructions again, and leaves what was measured.
     count: bool,
+    /// Measures the works with this in their names again, and leaves the others as they were.
+    only: Option<String>,
 }
 
 impl Options {
@@ -52,6 +55,10 @@ impl Options {
                     let minutes = rest.next().and_then(|text| text.parse().ok());
                     options.minutes = Some(minutes.ok_or("--minutes takes a whole number").map_err(usage)?);
                 }
+                "--only" => {
+                    let word = rest.next().ok_or("--only takes a part of a name").map_err(usage)?;
+                    options.only = Some((*word).to_owned());
+                }
                 "--with" => {
                     options.with = Some(rest.next().ok_or("--with takes a binary").map_err(usage)?.into());
                 }
@@ -64,7 +71,7 @@ impl Options {
 
 fn usage(why: &str) -> Problems {
     vec![format!(
-        "{why}; usage: cargo xtask bench [--quick] [--minutes N] [--with BINARY] [--alone] | --count | --page"
+        "{why}; usage: cargo xtask bench [--quick] [--minutes N] [--with BINARY] [--alone] [--only WORK] | --count | --page"
     )]
 }
 
@@ -85,9 +92,15 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
         return Figures::kept()?.publish();
     }
     let minutes = options.minutes.unwrap_or(if options.quick { 2 } else { MINUTES });
-    let figures = rounds::rounds(&programs, options.quick, Duration::from_secs(60 * minutes));
+    let time = Duration::from_secs(60 * minutes);
+    let mut figures = rounds::rounds(&programs, options.quick, time, options.only.as_deref());
     if figures.is_empty() {
         return Err(vec!["nothing could be measured".to_owned()]);
+    }
+    if options.only.is_some() {
+        let mut kept = Figures::kept()?;
+        kept.take(figures);
+        figures = kept;
     }
     figures.keep()?;
     // From the file, whose figures are rounded: the page has to be the same when it is written again.
@@ -161,7 +174,9 @@ mod tests {
     fn options_are_what_is_asked_for() {
         let quick = Options { quick: true, minutes: Some(1), ..Options::default() };
         assert_eq!(Options::parse(&["--quick", "--minutes", "1"]), Ok(quick));
-        for wrong in [&["--minutes"][..], &["--minutes", "x"], &["--with"], &["--loud"]] {
+        let only = Options { only: Some("list".to_owned()), ..Options::default() };
+        assert_eq!(Options::parse(&["--only", "list"]), Ok(only));
+        for wrong in [&["--minutes"][..], &["--only"], &["--minutes", "x"], &["--with"], &["--loud"]] {
             assert!(Options::parse(wrong).is_err(), "{wrong:?}");
         }
     }

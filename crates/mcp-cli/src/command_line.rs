@@ -108,7 +108,7 @@ fn answer(printed: std::io::Result<()>) -> ExitStatus {
 
 /// What was asked for is not where it was asked to be.
 pub(crate) fn unwritten(why: &str) -> CliError {
-    CliError::new(ExitStatus::Internal, "output-not-written", "the output could not be written")
+    CliError::unwritten("output-not-written", "the output could not be written")
         .why(why)
         .next("make room for it, or write it elsewhere")
 }

@@ -291,7 +291,7 @@ pub(crate) fn store(config: &Config) -> Result<TrustStore, CliError> {
 
 pub(crate) fn not_kept(error: &ConfigError) -> CliError {
     let message = format!("the decision could not be kept in {}", error.path().display());
-    CliError::usage("state-not-writable", message)
+    CliError::new(crate::exit::of_file(error.kind()), "state-not-writable", message)
         .why(error.to_string())
         .next("check the permissions, or set MCPLINK_STATE_DIR")
 }

@@ -28,6 +28,11 @@ impl CliError {
         Self::new(ExitStatus::Usage, code, message)
     }
 
+    /// What was to be written is not: the disk is full, the place is read-only, or another program was faster.
+    pub(crate) fn unwritten(code: &str, message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Internal, code, message)
+    }
+
     /// A person has to agree, and did not or cannot be asked here: one exit code for everything that needs a yes.
     pub(crate) fn unagreed(code: &str, message: impl Into<String>) -> Self {
         Self::new(ExitStatus::NeedsAuth, code, message)

@@ -10,7 +10,7 @@ use mcp_status::ServerStatus;
 pub(crate) enum ExitStatus {
     /// Done; for `status`, every server that is not disabled is connected.
     Success,
-    /// A defect of this program.
+    /// A defect of this program, or what it was to write could not be written.
     Internal,
     /// Usage or configuration.
     Usage,
@@ -88,6 +88,16 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
     }
 }
 
+/// The exit status of a command that could not read or change a file: one that cannot be written is no fault of the command
+/// or of the configuration, whichever file it is.
+pub(crate) fn of_file(kind: mcp_config::ConfigErrorKind) -> ExitStatus {
+    use mcp_config::ConfigErrorKind::{Full, Locked, ReadOnly, Write};
+    match kind {
+        Write | ReadOnly | Full | Locked => ExitStatus::Internal,
+        _ => ExitStatus::Usage,
+    }
+}
+
 /// The exit status of a command that tells what these entries are and contacts nothing: one that cannot be used is a
 /// configuration error, and what a server would say is not known.
 pub(crate) fn of_entries(entries: &[ConfiguredServer]) -> ExitStatus {
@@ -128,6 +138,16 @@ mod tests {
             (vec![NeedsAuth, Failed, Failed], Mixed),
         ] {
             assert_eq!(ExitStatus::combine(results.clone()), expected, "{results:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_no_error_of_usage() {
+        use mcp_config::ConfigErrorKind::{Corrupt, Edit, Encoding, Full, Locked, Read, ReadOnly, Write};
+        for (kinds, code) in
+            [(&[Write, ReadOnly, Full, Locked][..], 1), (&[Read, Corrupt, Encoding, Edit], 2)]
+        {
+            assert!(kinds.iter().all(|kind| of_file(*kind).code() == code), "{kinds:?}");
         }
     }
 

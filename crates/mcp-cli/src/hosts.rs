@@ -79,6 +79,11 @@ pub(crate) fn short(app: &App, path: &str) -> String {
     shown::line(&text.unwrap_or_else(|| path.display().to_string()))
 }
 
+/// Whether every command reads this file of a host anyway, as it does the `.mcp.json` that several hosts share.
+pub(crate) fn is_ours(config: &Config, file: &HostListing) -> bool {
+    config.paths().iter().any(|path| path.used && path.place == file.place)
+}
+
 /// One line of a file: host, how many servers it has and reaches through this program, where it is.
 pub(crate) fn lines(app: &App, found: &[HostListing]) -> String {
     let rows = found.iter().map(|file| {

@@ -18,6 +18,13 @@ impl LoadedConfig {
         }
     }
 
+    /// Tells why servers of this person are not there.
+    pub(crate) fn note_barred(&self, app: &App) {
+        if let Some(problem) = self.config.barred_by_administrator() {
+            note(app, problem);
+        }
+    }
+
     /// Tells what is wrong with the environment, which is a matter of each connection.
     pub(crate) fn note_environment(&self, app: &App) {
         note_all(app, self.config.problems.iter().filter(|p| p.server.is_none() && p.file.is_none()));

@@ -8,7 +8,7 @@ use crate::entry::ServerEntry;
 use crate::paths::PathReport;
 use crate::pointer::Pointer;
 use crate::precedence::ShadowedEntry;
-use crate::{Locations, Problem, Project, RedactedText, suggest};
+use crate::{Locations, Problem, ProblemCode, Project, RedactedText, Severity, suggest};
 
 /// The configuration in force, what it shadows, and what is wrong.
 #[derive(Clone, Debug)]
@@ -62,6 +62,14 @@ impl Config {
     /// What is wrong with whole files: what stands in them is not known.
     pub fn broken_files(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|problem| problem.is_of_whole_file())
+    }
+
+    /// Why no file of a person or a project defines servers, where the administrator says so.
+    pub fn barred_by_administrator(&self) -> Option<&Problem> {
+        let says = |problem: &&Problem| {
+            problem.code == ProblemCode::ManagedPolicy && problem.severity == Severity::Note
+        };
+        self.problems.iter().find(says)
     }
 
     /// The problems of the entries of this name.

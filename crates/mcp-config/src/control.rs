@@ -52,6 +52,9 @@ impl Control {
                 problems.push(problem.in_place(&managed.place));
             }
         }
+        let message = "it has exclusive control: servers of your own files and of projects are not used";
+        problems
+            .push(Problem::new(Severity::Note, ProblemCode::ManagedPolicy, message).in_place(&managed.place));
         Self::Managed
     }
 

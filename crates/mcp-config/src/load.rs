@@ -160,7 +160,9 @@ impl Config {
         let program =
             Program { file: sources.program.as_deref(), env: &sources.env, cwd: &sources.project.cwd };
         let (candidates, pointers) = pointer::split(candidates, program);
-        pointer::problems(&pointers, &candidates, &mut problems);
+        // What the pointers of another host lead to stands in our own files, which are not read beside its.
+        let ends_here = !matches!(control, Control::Host { native: false });
+        pointer::problems(&pointers, ends_here.then_some(candidates.as_slice()), &mut problems);
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
         never_read::check(&files, &sources.locations, &sources.project, &mut problems);
         variables::check(&sources.env, &mut problems);

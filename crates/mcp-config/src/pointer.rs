@@ -73,11 +73,12 @@ pub(crate) fn split(candidates: Vec<ServerEntry>, program: Program<'_>) -> (Vec<
     (servers, pointers)
 }
 
-/// What there is to tell of each pointer: what it is, and where nothing is at its end.
-pub(crate) fn problems(pointers: &[Pointer], servers: &[ServerEntry], problems: &mut Vec<Problem>) {
-    let names: std::collections::HashSet<&str> = servers.iter().map(|entry| &*entry.name).collect();
+/// What there is to tell of each pointer: what it is, and where nothing is at its end, if `servers` are all that there are.
+pub(crate) fn problems(pointers: &[Pointer], servers: Option<&[ServerEntry]>, problems: &mut Vec<Problem>) {
+    let names: Option<std::collections::HashSet<&str>> =
+        servers.map(|servers| servers.iter().map(|entry| &*entry.name).collect());
     for pointer in pointers {
-        let ends = names.contains(pointer.name.expose().as_str());
+        let ends = names.as_ref().is_none_or(|names| names.contains(pointer.name.expose().as_str()));
         let problem = if ends {
             Problem::new(Severity::Note, ProblemCode::Pointer, pointer.to_string())
         } else {

@@ -251,12 +251,27 @@ fn check_name(reader: &mut Reader<'_, '_>, member: &Member) -> bool {
         reader.warn(ProblemCode::ReservedName, &[], member.key_span, message, hint);
         return false;
     }
-    if mcp_text::line(&member.key, usize::MAX) != *member.key || member.key.trim() != &*member.key {
+    let seen = without_emoji_signs(&member.key);
+    if mcp_text::line(&seen, usize::MAX) != seen || member.key.trim() != &*member.key {
         let message = "its name has blanks at an end, or characters that are not seen: it is another name than it looks";
         let hint = Some("write the name with visible characters");
         reader.warn(ProblemCode::Whitespace, &[], member.key_span, message, hint);
     }
     true
+}
+
+/// The name without what makes a picture of the symbols before it (UTS #51: variation selector 16, joiner).
+fn without_emoji_signs(name: &str) -> String {
+    let mut before = ' ';
+    let mut kept = String::with_capacity(name.len());
+    for c in name.chars() {
+        let is_sign = matches!(c, '\u{fe0f}' | '\u{200d}');
+        if !(is_sign && !before.is_ascii() && !before.is_alphanumeric()) {
+            kept.push(c);
+        }
+        before = c;
+    }
+    kept
 }
 
 fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {

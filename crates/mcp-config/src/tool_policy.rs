@@ -93,6 +93,10 @@ impl ToolPolicy {
 
     /// Only the tools of these patterns, of those that other rules let through.
     pub(crate) fn only(&mut self, patterns: Vec<String>, origin: Origin) {
+        // It lets every tool through, so it is no rule that takes any away.
+        if patterns.iter().any(|pattern| pattern.trim() == "*") {
+            return;
+        }
         self.rules.push(ToolRule { only: true, patterns, origin });
     }
 
@@ -180,6 +184,7 @@ mod tests {
         let mut policy = ToolPolicy::default();
         assert!(policy.is_empty() && policy.hides("any").is_none());
         policy.without(Vec::new(), origin("none"));
+        policy.only(vec!["x".to_owned(), "*".to_owned()], origin("all"));
         assert!(policy.is_empty());
         policy.only(vec!["get_*".to_owned(), "delete".to_owned()], origin("includeTools"));
         policy.without(vec!["delete".to_owned()], origin("excludeTools"));

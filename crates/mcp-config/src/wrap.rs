@@ -292,7 +292,7 @@ impl HostTarget {
     /// Whether the bytes `original` stand at the entry `name`, or nothing does.
     fn has(&self, text: &str, name: &str, original: Option<&str>) -> bool {
         match self.row.map(|row| row.format) {
-            Some(Format::Toml) => toml::has(text, name, original),
+            Some(Format::Toml) => toml::has(self.host, text, name, original),
             Some(Format::Yaml) => false,
             _ => edit::written_at(text, &self.path(text, name)).is_ok_and(|is| is.as_deref() == original),
         }

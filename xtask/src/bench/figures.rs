@@ -81,6 +81,15 @@ impl Figures {
         clients.insert(client.to_owned(), measured.into_iter().map(row).collect());
     }
 
+    /// The works of another run in the place of those of this one.
+    pub(super) fn take(&mut self, other: Self) {
+        for (work, clients) in other.works {
+            self.works.insert(work, clients);
+        }
+        let rows = self.works.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut);
+        rows.for_each(|row| row.resize(self.rounds, None));
+    }
+
     pub(super) fn end_round(&mut self) {
         self.rounds += 1;
         let rows = self.works.values_mut().flat_map(BTreeMap::values_mut).flat_map(BTreeMap::values_mut);
@@ -189,6 +198,19 @@ mod tests {
         assert_eq!(ratio, Spread { low: 1.1, median: 1.1, high: 1.1 });
         assert_eq!(figures.figure("w", "mcplink", "p50_us").map(|spread| spread.median), Some(50.0));
         assert_eq!(figures.ratio("w", "mcplink", "another", "p50_us"), None);
+    }
+
+    #[test]
+    fn works_of_another_run_take_the_place_of_those_that_were() {
+        let mut figures = two_rounds();
+        let mut other = Figures { about: "now".to_owned(), rounds: 0, works: BTreeMap::new() };
+        for value in [1.0, 2.0, 3.0] {
+            other.add("new", "mcplink", BTreeMap::from([("p50_us".to_owned(), value)]));
+            other.end_round();
+        }
+        figures.take(other);
+        assert_eq!(figures.row("new", "mcplink", "p50_us"), Some(&vec![Some(1.0), Some(2.0)]));
+        assert!(figures.row("w", "mcplink", "p50_us").is_some() && figures.about == "then");
     }
 
     #[test]

@@ -16,7 +16,7 @@ Ours beside the least that each work could cost, and beside others, in one run; 
 themselves say more of the machine than of a program. So what is compared is each figure as so many times that of the floor
 **in the same round**, in rounds that begin with another client each time: the middle one, and in brackets where the middle half
 of them lies. The floors are in `bench/`: HTTP by hand over a socket, hyper, reqwest with one shared client, two pipe hops with
-one exchange for bridges, an empty program.
+one exchange for bridges, an empty program, one that reads the same files.
 
 ## Targets
 
@@ -75,7 +75,7 @@ impl Target<'_> {
     /// The best of the others, floors left aside.
     fn best(&self, figures: &Figures) -> Option<(&'static str, Spread)> {
         let work = WORKS.iter().find(|work| work.name == self.work)?;
-        let floors = ["raw TCP", "hyper", "reqwest", "pipes", "empty program", "mcplink"];
+        let floors = ["raw TCP", "hyper", "reqwest", "pipes", "empty program", "reading", "mcplink"];
         let others = work.clients.iter().filter(|client| !floors.contains(client));
         let measured = others.filter_map(|client| Some((*client, self.of(figures, client)?)));
         measured.min_by(|(_, one), (_, other)| {
@@ -164,6 +164,7 @@ pub(super) fn measure_of(work: &str) -> (&'static str, &'static str) {
         "tools" | "call" | "status of 20" | "connect to 200" | "connect to 200, modern" => {
             ("wall_ms", "reqwest")
         }
+        "list of 500" | "import of 10 hosts" => ("wall_ms", "reading"),
         work if work.starts_with("instructions") => ("instructions", "reqwest"),
         work if work.starts_with("64") => ("ops", "reqwest"),
         _ => ("p50_us", "reqwest"),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::figures::Figures;
+use super::files;
 use super::works::{Kind, Programs, Serving, WORKS, Work};
 use crate::instructions::callgrind;
 use crate::shell::is_installed;
@@ -19,7 +20,9 @@ const LEAST: usize = 3;
 const MOST: usize = 11;
 
 /// Rounds until `time` is over, at least three.
-pub(super) fn rounds(programs: &Programs, quick: bool, time: Duration) -> Figures {
+///
+/// Of every work, or of those that have `only` in their names.
+pub(super) fn rounds(programs: &Programs, quick: bool, time: Duration, only: Option<&str>) -> Figures {
     let (began, mut figures) = (Instant::now(), Figures::begun(quick));
     for round in 0..MOST {
         let spent = began.elapsed();
@@ -27,7 +30,8 @@ pub(super) fn rounds(programs: &Programs, quick: bool, time: Duration) -> Figure
             break;
         }
         println!("==> round {} after {:.0} s", round + 1, spent.as_secs_f32());
-        for work in WORKS.iter().filter(|work| round == 0 || !is_counted(work)) {
+        let is_asked = |work: &&Work| only.is_none_or(|word| work.name.contains(word));
+        for work in WORKS.iter().filter(is_asked).filter(|work| round == 0 || !is_counted(work)) {
             for turn in 0..work.clients.len() {
                 let client = work.clients[(turn + round) % work.clients.len()];
                 match measure(programs, work, client, quick) {
@@ -121,23 +125,48 @@ fn measure(programs: &Programs, work: &Work, client: &str, quick: bool) -> Resul
         }
         Kind::Process { starts } => {
             configure(programs, &server.urls)?;
-            let mut each = Vec::new();
-            for _ in 0..=starts {
+            middle(starts, || {
                 let began = Instant::now();
                 run(programs, &line)?;
-                each.push(began.elapsed().as_secs_f64() * 1e3);
-            }
-            // The first one finds the program on the disk.
-            let mut each = each.split_off(1);
-            each.sort_by(f64::total_cmp);
-            Ok(Some(BTreeMap::from([("wall_ms".to_owned(), each[each.len() / 2])])))
+                Ok(began.elapsed())
+            })
+        }
+        Kind::Files { starts } => {
+            let home = programs.home.join(work.name.replace(' ', "-"));
+            let is_list = work.name == "list of 500";
+            middle(starts, || {
+                let files = if is_list { files::for_list(&home) } else { files::for_import(&home) };
+                let files = files.map_err(|error| error.to_string())?;
+                let named: &[_] = if client == "reading" { &files } else { &[] };
+                let mut command = started(programs, &line);
+                command.args(named).env("HOME", &home).current_dir(&home);
+                let began = Instant::now();
+                ended(&mut command)?;
+                Ok(began.elapsed())
+            })
         }
     }
 }
 
+/// The middle of so many runs, after a first one that finds the program on the disk.
+fn middle(
+    starts: usize,
+    mut once: impl FnMut() -> Result<Duration, String>,
+) -> Result<Option<Measured>, String> {
+    once()?;
+    let each = (0..starts.max(1)).map(|_| once()).collect::<Result<Vec<_>, _>>()?;
+    let mut each: Vec<f64> = each.iter().map(|took| took.as_secs_f64() * 1e3).collect();
+    each.sort_by(f64::total_cmp);
+    Ok(Some(BTreeMap::from([("wall_ms".to_owned(), each[each.len() / 2])])))
+}
+
 /// Runs a program to its end; an error where it fails.
 fn run(programs: &Programs, line: &[String]) -> Result<Output, String> {
-    let output = started(programs, line).output().map_err(|error| error.to_string())?;
+    ended(&mut started(programs, line))
+}
+
+fn ended(command: &mut Command) -> Result<Output, String> {
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(output);
     }

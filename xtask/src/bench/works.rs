@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Bridge,
     /// A whole process, so many times.
     Process { starts: usize },
+    /// The same in a home with the files of a person with many servers.
+    Files { starts: usize },
 }
 
 /// One work.
@@ -57,6 +59,8 @@ const NATIVE: &[&str] = &["raw TCP", "hyper", "reqwest", "mcplink", "rmcp"];
 const NATIVE_MODERN: &[&str] = &["raw TCP", "hyper", "reqwest", "mcplink"];
 const BRIDGES: &[&str] = &["pipes", "mcplink", "mcp-remote", "supergateway", "mcp-proxy"];
 const COMMANDS: &[&str] = &["reqwest", "mcplink"];
+/// Reading the same files, and parsing those that are JSON, is the floor.
+const READERS: &[&str] = &["reading", "mcplink"];
 
 const fn client(name: &'static str, work: &'static str, count: usize, slow: usize, serving: Serving) -> Work {
     Work { name, kind: Kind::Client { work, count, slow }, serving, clients: CLIENTS }
@@ -106,6 +110,8 @@ pub(super) const WORKS: &[Work] = &[
         serving: Serving { ports: 20, ..JSON },
         clients: COMMANDS,
     },
+    Work { name: "list of 500", kind: Kind::Files { starts: 10 }, serving: JSON, clients: READERS },
+    Work { name: "import of 10 hosts", kind: Kind::Files { starts: 10 }, serving: JSON, clients: READERS },
 ];
 
 impl Work {
@@ -195,6 +201,17 @@ impl Programs {
                     }
                 };
                 return Some([drive, bridge].concat());
+            }
+            Kind::Files { .. } => {
+                let mcplink = self.mcplink.to_string_lossy().into_owned();
+                let words: &[&str] = match (client, work.name) {
+                    // The files follow.
+                    ("reading", _) => return Some(vec![self.program("bench-read")]),
+                    (_, "list of 500") => &["list"],
+                    _ => &["import", "--yes"],
+                };
+                let words = words.iter().map(|word| (*word).to_owned());
+                return Some(std::iter::once(mcplink).chain(words).collect());
             }
             Kind::Process { .. } => {
                 let url = urls.first()?.clone();

@@ -127,6 +127,7 @@ async fn add(
     let editor = change::editor(&config)?;
     let name = new.name.clone();
     editor.dry_run::<ChangeFailure>(&place, |text| written(&place, text, &new, write))?;
+    refuse_barred(app, &config, &new)?;
 
     let asked = ask(app, &mut new, write).await?;
     let secrets = secrets::offer(app, &name, &mut new.entry).await;
@@ -195,14 +196,9 @@ fn exists(place: &EntryPlace, text: &str, path: &[String], name: &str, found: &V
 
 /// An entry that no command could use is not written.
 fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
-    let mut entry = new.entry.clone();
-    if entry.get("type").is_none() && entry.get("url").is_some() {
-        entry.put_first("type", Value::from("http"));
-    }
-    let file = Value::Object(vec![("mcpServers".to_owned(), Value::Object(vec![(new.name.clone(), entry)]))]);
     let problems = validate_text(
         ConfigSource::File("the new entry".into()),
-        &file.to_json(),
+        &new.as_file(),
         app.environment.variables(),
     );
     match problems.iter().find(|problem| problem.severity == Severity::Error || is_reserved(problem)) {
@@ -215,6 +211,25 @@ fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
                 .why(problem_text(&problem))
                 .next("mcplink add --help"))
         }
+    }
+}
+
+/// What a policy forbids is neither asked nor written.
+fn refuse_barred(app: &App, config: &Config, new: &New) -> Result<(), CliError> {
+    let barred = |why: String, whose: &str| {
+        let message = format!("{} may not be used here, so it is not written", shown::name(&new.name));
+        CliError::usage("policy", message).why(shown::line(&why)).next(shown::line(whose))
+    };
+    if let Some(problem) = config.barred_by_administrator() {
+        return Err(barred(problem.to_line(), "ask your administrator for it"));
+    }
+    let loaded = app.load_with(&new.as_file())?;
+    match loaded.config.entry(&new.name).and_then(|entry| entry.blocked.as_ref()) {
+        None => Ok(()),
+        Some(block) if block.is_by_administrator() => {
+            Err(barred(block.to_string(), &format!("ask your administrator about {}", block.rule())))
+        }
+        Some(block) => Err(barred(block.to_string(), &format!("change {}", block.rule()))),
     }
 }
 
@@ -231,9 +246,7 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
     if write.no_check {
         return Ok(None);
     }
-    let servers = Value::Object(vec![(new.name.clone(), new.entry.clone())]);
-    let file = Value::Object(vec![("mcpServers".to_owned(), servers)]);
-    let loaded = app.load_with(&file.to_json())?;
+    let loaded = app.load_with(&new.as_file())?;
     // A pointer, which leads to a server and is none, is not asked.
     let mut wired = match loaded.wired(app, &new.name).await {
         Ok(wired) => wired,

@@ -83,7 +83,8 @@ impl From<ChangeFailure> for CliError {
                     ConfigErrorKind::Locked => ("file-busy", "try again".to_owned()),
                     _ => ("file-not-written", format!("look at {file}, or name another file with --scope")),
                 };
-                Self::usage(code, shown::line(&format!("could not {error}"))).next(next)
+                let exit = crate::exit::of_file(error.kind());
+                Self::new(exit, code, shown::line(&format!("could not {error}"))).next(next)
             }
         }
     }

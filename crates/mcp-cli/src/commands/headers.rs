@@ -93,7 +93,7 @@ pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, Cli
     let report = app.host.headers(auth, args.run, SystemTime::now()).await.map_err(|error| {
         CliError::usage("invalid-config", format!("the headers of {} cannot be made", shown::name(name)))
             .why(server.secrets.hide(&error.to_string()))
-            .next(format!("mcplink get {}", shell_word(name)))
+            .next(format!("mcplink doctor {}", shell_word(name)))
     })?;
     let helper = auth.plan.settings().helper.as_ref().map(|spec| helper_row(spec, &server, &report));
     let plan = plan_lines(&server);

@@ -68,10 +68,17 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
             app.output.error(&paragraph(&format!("error: {text}"), app.stderr_room()));
         }
     }
+    let own = app.own_config()?;
+    for problem in super::status::left_behind(&own)? {
+        app.output.note(&paragraph(&format!("warning: {}", problem_text(&problem)), app.stderr_room()));
+    }
     // A line each: wrapped into one paragraph, two hints are none.
-    if found.iter().any(|file| !file.servers.is_empty()) {
+    let can_be_taken = |file: &HostListing| !file.servers.is_empty() && !crate::hosts::is_ours(&own, file);
+    if found.iter().any(can_be_taken) {
         app.output.note("to take them over: mcplink import\n");
         app.output.note("to use a host's servers in place: mcplink --from HOST status\n");
+    } else if found.iter().any(|file| !file.servers.is_empty()) {
+        app.output.note("mcplink reads them anyway: mcplink list\n");
     } else if let Some(wrapped) = found.iter().find(|file| file.pointers > 0) {
         // Nothing is left to take over.
         app.output.note("how they are: mcplink status\n");

@@ -111,19 +111,19 @@ struct Import {
 pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliError> {
     let host = args.host.as_deref().map(crate::hosts::named).transpose()?.or(app.from());
     if let Some(host) = host.filter(|host| host.is_read_anyway()) {
-        let title = host.title;
-        return Err(CliError::usage(
-            "nothing-to-import",
-            format!("the servers of {title} are used as they are"),
-        )
-        .why("its files are read by every command, so there is nothing to take over")
-        .next("mcplink list"));
+        return Err(used_anyway(host));
     }
     let config = app.own_config()?;
     let place = change::place(&config, app.scope().unwrap_or(Scope::Mcplink))?;
     let editor = change::editor(&config)?;
     let now = editor.dry_run::<ChangeFailure>(&place, |text| Ok(text.to_owned()))?;
-    let found = app.found_in_hosts(host)?;
+    let mut found = app.found_in_hosts(host)?;
+    // A file would be compared with itself.
+    let had_servers = found.iter().any(screen::says_something);
+    found.retain(|file| !crate::hosts::is_ours(&config, file));
+    if let Some(host) = host.filter(|_| had_servers && !found.iter().any(screen::says_something)) {
+        return Err(used_anyway(host));
+    }
     let plan =
         ImportPlan::new(&found, &config, &place, now.before()).map_err(|error| broken(&place, error))?;
     let mut import = Import { found, plan, place, chosen: Vec::new() };
@@ -153,6 +153,12 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     let is_read = |file: &HostListing| file.unreadable.is_none();
     let unread = host.is_some() && !import.found.is_empty() && !import.found.iter().any(is_read);
     Ok(if unread { ExitStatus::Usage } else { ExitStatus::Success })
+}
+
+fn used_anyway(host: &Host) -> CliError {
+    CliError::usage("nothing-to-import", format!("the servers of {} are used as they are", host.title))
+        .why("its files are read by every command, so there is nothing to take over")
+        .next("mcplink list")
 }
 
 fn cannot_be_used(one: &Candidate) -> CliError {
@@ -286,7 +292,7 @@ impl Import {
             text = new.ok_or_else(|| {
                 let message =
                     format!("{} was changed meanwhile, so nothing is taken over", shown::name(&one.name));
-                ChangeFailure::Refused(CliError::usage("file-busy", message).next("mcplink import"))
+                ChangeFailure::Refused(CliError::unwritten("file-busy", message).next("mcplink import"))
             })?;
         }
         Ok(text)

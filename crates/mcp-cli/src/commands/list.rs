@@ -20,6 +20,7 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
         return Ok(status);
     }
     loaded.note_problems(app, &[]);
+    loaded.note_barred(app);
     if rows.is_empty() {
         loaded.note_nothing(app);
     }

@@ -17,7 +17,9 @@ pub(super) fn run(app: &App, args: &ManArgs) -> Result<ExitStatus, CliError> {
     if let Some(folder) = &args.out {
         write_all(program, folder).map_err(|error| {
             let what = format!("the pages cannot be written to {}", folder.display());
-            CliError::new(ExitStatus::Internal, "output-not-written", what).why(mcp_files::reason(&error))
+            CliError::unwritten("output-not-written", what)
+                .why(mcp_files::reason(&error))
+                .next("name another folder")
         })?;
         return Ok(ExitStatus::Success);
     }

@@ -129,7 +129,7 @@ pub(super) fn print_blocks<'a>(
     for block in blocks {
         let text = sink.show(block).map_err(|error| {
             let directory = sink.directory.as_deref().unwrap_or_else(|| std::path::Path::new("."));
-            CliError::usage("not-saved", format!("content could not be saved in {}", directory.display()))
+            CliError::unwritten("not-saved", format!("content could not be saved in {}", directory.display()))
                 .why(error.to_string())
                 .next("choose another directory with -o DIR")
         })?;

@@ -26,7 +26,7 @@ use mcp_connect::{ConfiguredServer, Probe};
 
 mod hosts;
 
-pub(super) use self::hosts::problems_of_hosts;
+pub(super) use self::hosts::{left_behind, problems_of_hosts};
 
 /// How often the spinners turn.
 const FRAME: Duration = Duration::from_millis(100);

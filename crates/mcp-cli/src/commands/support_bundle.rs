@@ -122,7 +122,7 @@ fn write(target: &Path, file: &Path, content: &[u8]) -> Result<(), CliError> {
         Ok(false) => Err(exists(file)),
         Err(error) => {
             let message = format!("the bundle cannot be written to {}", shown_path(file));
-            Err(CliError::new(ExitStatus::Internal, "output-not-written", message)
+            Err(CliError::unwritten("output-not-written", message)
                 .why(error.to_string())
                 .next("mcplink support-bundle -o FILE"))
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mcp_config::{
     BridgeCommand, Candidate, CandidateState, Config, Editor, EntryPlace, Host, HostListing, HostTarget,
-    ImportPlan, Problem, Request, Scope, WrapError, WrapFailure, WrapRecord,
+    ImportPlan, Problem, Request, Scope, WrapFailure, WrapRecord, WrappedEntry,
 };
 use serde::Serialize;
 
@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::args::WrapArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::hosts::short;
 use crate::problems::problem_text;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
@@ -24,12 +23,14 @@ use crate::written::written;
 mod bundle;
 mod check;
 mod own;
+mod refusal;
 mod screen;
 mod undo;
 mod zip;
 
 use check::CheckReport;
 use own::EntryMove;
+use refusal::{of_its_file, refused};
 use screen::{agreed, differences, ending, wrote};
 pub(super) use undo::undo;
 
@@ -138,6 +139,10 @@ impl<'a> WrapContext<'a> {
     fn goes_through(&self, record: &WrapRecord, name: &str) -> Result<bool, CliError> {
         let is_there = |target: &HostTarget| {
             let Some(kept) = record.kept(&target.place, name) else { return Ok(false) };
+            // One that starts this program where it was before is written again.
+            if self.is_elsewhere(&kept) {
+                return Ok(false);
+            }
             let text = self.text(&target.place)?;
             Ok(target.unwrapped(&text, name, &kept.through, kept.original.as_deref()).is_ok())
         };
@@ -158,7 +163,40 @@ impl<'a> WrapContext<'a> {
         Ok(false)
     }
 
+    /// Whether what was put into a file of a host starts another program than this one.
+    fn is_elsewhere(&self, kept: &WrappedEntry) -> bool {
+        self.program().is_ok_and(|program| *program != *Path::new(&kept.through.program))
+    }
+
+    /// The entries of the host that start this program where it was before, each where it was put.
+    fn left_behind(&self, record: &WrapRecord) -> Vec<(String, HostTarget)> {
+        let mut found = Vec::new();
+        for of in record.names_of(self.host.name) {
+            let Some(target) = HostTarget::kept(self.host, &of, &self.config, &self.request) else {
+                continue;
+            };
+            for name in of.names {
+                let kept = record.kept(&target.place, &name).filter(|kept| self.is_elsewhere(kept));
+                let is_there = |kept: WrappedEntry| {
+                    let text = self.text(&target.place).ok()?;
+                    target.unwrapped(&text, &name, &kept.through, kept.original.as_deref()).ok()
+                };
+                if kept.and_then(is_there).is_some() {
+                    found.push((name, target.clone()));
+                }
+            }
+        }
+        found
+    }
+
     fn target(&self, name: &str) -> Result<HostTarget, CliError> {
+        let record = self.editor.wrap_record().map_err(ChangeFailure::File)?;
+        let left_behind = self.left_behind(&record).into_iter().find(|(known, _)| known == name);
+        let has_other =
+            || self.found.iter().any(|file| file.servers.iter().any(|one| one.entry.name == name));
+        if let Some((_, target)) = left_behind.filter(|_| !has_other()) {
+            return Ok(target);
+        }
         HostTarget::of(self.host, name, &self.found, &self.config, &self.request).ok_or_else(|| {
             CliError::usage(
                 "no-home",
@@ -227,6 +265,15 @@ impl<'a> WrapContext<'a> {
             };
             if let Some(one) = plan.candidates.iter().find(in_file) {
                 return match &one.standing {
+                    // The file is one that is read anyway: what stands there is gone once it leads here.
+                    CandidateState::Same(origin) if origin.place == one.entry.origin.place => {
+                        match &one.before {
+                            Some(before) if *before != one.value => {
+                                Err(self.differs(name, &place.file.display().to_string()))
+                            }
+                            _ => Ok(Some(EntryMove::Imported(Box::new(one.clone())))),
+                        }
+                    }
                     // The one of that name that counts here, and no other that it overrules.
                     CandidateState::Same(origin)
                         if self.config.entry(name).is_none_or(|entry| entry.origin == *origin) =>
@@ -307,80 +354,16 @@ impl<'a> WrapContext<'a> {
     }
 }
 
-/// No option names another file in the place of a host's.
-fn of_its_file(app: &App, failure: ChangeFailure) -> CliError {
-    let file = match &failure {
-        ChangeFailure::File(error) => Some(short(app, &error.path().display().to_string())),
-        ChangeFailure::Refused(_) => None,
-    };
-    let error = CliError::from(failure);
-    match (&error.next, file) {
-        (Some(next), Some(file)) if next.as_str().contains("--scope") => {
-            error.next(format!("look at {file}"))
-        }
-        _ => error,
-    }
-}
-
-/// What to say of a file that is not changed.
-fn refused(
-    around: &WrapContext<'_>,
-    one: &HostTarget,
-    name: &str,
-    through: Option<&BridgeCommand>,
-    wrote: bool,
-    why: WrapFailure,
-) -> CliError {
-    match why {
-        WrapFailure::File(error) => of_its_file(around.app, ChangeFailure::File(error)),
-        WrapFailure::Refused(WrapError::Edit(error)) => {
-            of_its_file(around.app, ChangeFailure::File(one.place.refused(error)))
-        }
-        WrapFailure::Refused(error) => {
-            let file = short(around.app, &one.place.file.display().to_string());
-            // Beside an entry that is there it would be the second of its name, and break the whole file.
-            let is_there = around.found.iter().any(|file| {
-                let is_it = file.place.path() == Some(&one.place.file);
-                is_it && file.servers.iter().any(|server| server.entry.name == name)
-            });
-            let instead =
-                if is_there { format!(", in the place of {}", shown::name(name)) } else { String::new() };
-            if let (WrapError::NotEdited(_), Some(through)) = (&error, through) {
-                let text = one.shown(name, through);
-                let text = mcp_text::block(&text);
-                around.app.output.out(&format!("put this into {file}{instead}:\n{text}"));
-            }
-            let next = match (&error, wrote) {
-                (WrapError::NotEdited(_), true) => format!("paste it into {file}{instead}").into(),
-                // Its server is taken over first, so that what is pasted leads somewhere.
-                (WrapError::NotEdited(_), false) => {
-                    let name = mcp_text::shell_word(name);
-                    around.app.steps.step(format!("mcplink wrap {} {name} --yes", around.host.name))
-                }
-                (WrapError::Name(_), _) => {
-                    format!("give it a name without $, {{env: and {{file: in {file}").into()
-                }
-                (WrapError::Renamed(now), _) => {
-                    format!("call {} {} again in {file}", shown::name(now), shown::name(name)).into()
-                }
-                _ => format!("look at {file}").into(),
-            };
-            CliError::usage("not-edited", format!("{file} is not changed"))
-                .why(shown::line(&error.to_string()))
-                .next(next)
-        }
-        _ => CliError::usage("not-edited", "the file is not changed"),
-    }
-}
-
 pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliError> {
     let around = WrapContext::new(app, &args.host)?;
     if let Some(file) = &args.mcpb {
         return bundle::write(&around, args, file);
     }
     let mut notes = Vec::new();
+    let record = around.editor.wrap_record().map_err(ChangeFailure::File)?;
     let names = if args.all {
-        let (own, of_projects) = around.all();
+        let (mut own, of_projects) = around.all();
+        own.extend(around.left_behind(&record).into_iter().map(|(name, _)| name));
         let kept: Vec<String> = of_projects.into_iter().filter(|name| !own.contains(name)).collect();
         if let Some(first) = kept.first() {
             notes.push(format!(
@@ -408,7 +391,6 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
     } else {
         args.names.clone()
     };
-    let record = around.editor.wrap_record().map_err(ChangeFailure::File)?;
     let mut names = names;
     let mut met = HashSet::new();
     names.retain(|name| met.insert(name.clone()));

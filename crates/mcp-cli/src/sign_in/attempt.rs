@@ -120,7 +120,7 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
         AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
         AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
         AuthErrorKind::Refused => (ExitStatus::NeedsAuth, "sign-in-refused"),
-        AuthErrorKind::Store => (ExitStatus::Usage, "token-store"),
+        AuthErrorKind::Store => (ExitStatus::Internal, "token-store"),
         AuthErrorKind::StoreUnavailable => (ExitStatus::Failed, "token-store-unavailable"),
         AuthErrorKind::WrongAccount => (ExitStatus::NeedsAuth, "wrong-account"),
         _ => (ExitStatus::NeedsAuth, "sign-in-failed"),

@@ -98,6 +98,9 @@ pub(crate) struct Row {
     pub(crate) changed: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) declined: bool,
+    /// A list of a policy forbids it; `list`, which has no reason, tells it too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) blocked: bool,
     pub(crate) auth: AuthRow,
     pub(crate) actions: Vec<Action>,
     pub(crate) server: Option<ServerInfo>,
@@ -217,6 +220,7 @@ impl Row {
             status: Some(report.status),
             changed: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::ChangedSinceApproval),
             declined: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Declined),
+            blocked: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Policy),
             reason: Some(report.reason),
             auth: AuthRow { account: description.account, ..auth },
             actions: report.actions,

@@ -299,6 +299,8 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
             let endpoint = row.url.as_deref().or(row.command.as_deref()).unwrap_or_default();
             let state = if row.actions.contains(&mcp_status::Action::Enable) {
                 "disabled"
+            } else if row.blocked {
+                "blocked by policy"
             } else if row.declined {
                 "rejected"
             } else if row.changed {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_testkit::{Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
-use crate::setting::Setting;
+use crate::setting::{Setting, http};
 
 const OWN: &str = ".config/mcplink/mcp.json";
 
@@ -473,4 +473,31 @@ fn a_broken_file_that_was_to_be_changed_is_told_once() {
             assert_eq!(std::fs::read_to_string(path).unwrap(), text);
         }
     }
+}
+
+/// It would be in the file and of no use, and its server would have been asked.
+#[test]
+fn fh_h5_what_a_policy_forbids_is_neither_asked_nor_written_and_listed_as_that() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("shut", http(&server));
+    let url = server.url().to_string();
+    let list =
+        json!({ "deniedMcpServers": [{ "serverUrl": format!("{url}*") }, { "serverCommand": ["x"] }] });
+    setting.home.write(".claude/settings.json", list.to_string()).unwrap();
+    let entry = http(&server).to_string();
+    for line in [
+        &["add", "new", &url][..],
+        &["add", "new", &url, "--no-check"],
+        &["add-json", "new", &entry],
+        &["add", "new", "--", "x"],
+    ] {
+        let refused = setting.run(line, 2);
+        assert!(refused.stderr.contains("new may not be used here, so it is not written"), "{refused}");
+        assert!(refused.stderr.contains("next: change deniedMcpServers["), "{refused}");
+        assert!(!refused.stderr.contains("asking"), "{refused}");
+    }
+    assert!(server.requests().is_empty() && !setting.home.home().join(".config/mcplink").exists());
+    let listed = setting.run(&["list"], 2);
+    assert!(listed.stdout.contains("(blocked by policy)"), "{listed}");
+    assert_eq!(setting.run(&["list", "--json"], 2).json()["servers"][0]["blocked"], true);
 }

@@ -98,7 +98,7 @@ fn fh_h5_what_makes_no_bundle_is_said_and_nothing_is_written() {
         (&["wrap", "claude-desktop", "wbe", "--mcpb", "x.mcpb"], "did you mean \"web\"?"),
         (&["wrap", "claude-desktop", "web", "--mcpb", "none/x.mcpb"], "could not write"),
     ] {
-        let output = setting.run(line, 2);
+        let output = setting.run(line, if says == "could not write" { 1 } else { 2 });
         assert!(output.stderr.contains(says), "{line:?}: {output}");
     }
     let dry =

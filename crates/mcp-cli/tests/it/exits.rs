@@ -115,6 +115,54 @@ fn fa_a113_whatever_waits_for_a_yes_ends_with_3() {
     }
 }
 
+/// One cause has one code, whichever file it is about.
+#[cfg(unix)]
+#[test]
+fn fa_a113_whatever_cannot_be_written_ends_with_1() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let server = FakeMcpServer::builder().tools(vec![Tool::echo()]).start().unwrap();
+    let blob = json!({ "resultType": "complete", "contents": [{ "uri": "wiki://page", "blob": "AAAA" }] });
+    server.always_to("resources/read", Answer::RpcResult(blob));
+    let setting = Setting::of("open", http(&server)).project_file(json!({ "unapproved": http(&server) }));
+    let own = json!({ "mcpServers": { "a": { "command": "a" }, "b": { "command": "b", "disabled": true } } });
+    let own = setting.home.write(".config/mcplink/mcp.json", own.to_string()).unwrap();
+    let cursor =
+        json!({ "mcpServers": { "c": { "url": "https://c.example/mcp" }, "a": { "command": "a" } } });
+    let cursor = setting.home.write(".cursor/mcp.json", cursor.to_string()).unwrap();
+    let no_folder = setting.home.write("file", "").unwrap().join("x");
+    let no_folder = no_folder.to_str().unwrap();
+    for file in [&own, &cursor] {
+        set_permissions(file, Permissions::from_mode(0o444)).unwrap();
+    }
+    for (line, state) in [
+        ("add x https://x.example/mcp --no-check", None),
+        ("add-json x {\"command\":\"x\"}", None),
+        ("remove a", None),
+        ("disable a", None),
+        ("enable b", None),
+        ("import cursor --name c --yes", None),
+        ("wrap cursor a --yes --no-check", None),
+        ("wrap cursor c --yes --no-check", None),
+        (&format!("wrap claude-desktop open --mcpb {no_folder}"), None),
+        (&format!("support-bundle --offline --yes -o {no_folder}"), None),
+        (&format!("man --out {no_folder}"), None),
+        (&format!("read open wiki://page -o {no_folder}"), None),
+        ("approve unapproved --yes", Some(no_folder)),
+        ("trust --yes", Some(no_folder)),
+        ("add x https://x.example/mcp --no-check", Some(no_folder)),
+    ] {
+        let run = setting.mcplink(&line.split(' ').collect::<Vec<_>>());
+        let output = state.iter().fold(run, |run, state| run.env("MCPLINK_STATE_DIR", *state)).run();
+        assert_eq!(output.code, Some(1), "{line}: {output}");
+        assert!(output.stderr.contains("  next: "), "{line}: {output}");
+    }
+    for file in [&own, &cursor] {
+        set_permissions(file, Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
 #[test]
 fn fa_a113_each_command_ends_as_the_table_of_exit_codes_says() {
     let (setting, _servers) = home();

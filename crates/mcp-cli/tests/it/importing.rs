@@ -220,6 +220,27 @@ fn s_b1_fh_h5_what_a_project_brings_along_is_taken_over_by_its_name_only() {
 }
 
 #[test]
+fn fh_h5_a_file_that_is_read_anyway_is_not_compared_with_itself() {
+    let setting =
+        Setting::new().project_file(json!({ "docs": { "type": "http", "url": "https://d.example/mcp" } }));
+    assert!(setting.run(&["import"], 0).stdout.contains("no other host has servers here"));
+    let refused = setting.run(&["import", "copilot"], 2);
+    assert!(refused.stderr.contains("the servers of Copilot CLI are used as they are"), "{refused}");
+    let listed = setting.run(&["hosts"], 0);
+    assert!(!listed.stderr.contains("import") && listed.stdout.contains("copilot"), "{listed}");
+    assert!(!setting.run(&["hosts", "--from", "copilot"], 0).stderr.contains("import"));
+    // What the host has besides is compared.
+    setting
+        .home
+        .write(".copilot/mcp-config.json", "{\"mcpServers\": {\"more\": {\"command\": \"x\"}}}")
+        .unwrap();
+    let plan = setting.run(&["import", "copilot", "--json"], 0).json();
+    assert_eq!(plan["found"].as_array().unwrap().len(), 1, "{plan:#}");
+    assert_eq!(plan["servers"][0]["name"], "more");
+    assert!(setting.run(&["hosts"], 0).stderr.contains("mcplink import"));
+}
+
+#[test]
 fn fh_h5_another_server_of_a_name_is_shown_and_replaced_only_when_it_is_named() {
     let setting = Setting::new();
     let ours = "{\n  // mine\n  \"mcpServers\": {\n    \"wiki\": {\"type\": \"http\", \"url\": \"https://a.example/mcp\"} // a\n  }\n}\n";

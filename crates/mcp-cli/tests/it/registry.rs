@@ -370,5 +370,5 @@ fn a_word_is_searched_for() {
     );
     assert!(issues.stderr.contains("next: mcplink add dev.stackroom/issues"), "{issues}");
     let none = search("nothing-like-it", &[]);
-    assert!(none.stdout.is_empty() && none.stderr.contains("has nothing-like-it in its name"), "{none}");
+    assert!(none.stdout.is_empty() && none.stderr.contains("has \"nothing-like-it\" in its name"), "{none}");
 }

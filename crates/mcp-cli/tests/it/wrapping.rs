@@ -85,6 +85,37 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
     }
 }
 
+/// What stands there is nowhere else, and the other hosts that read the file know their own words.
+#[test]
+fn fh_h5_an_entry_of_a_file_that_hosts_share_is_moved_and_stays_one_for_all_of_them() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new()
+        .project_file(json!({ "docs": { "type": "http", "url": server.url().as_str(), "tools": ["*"] } }));
+    let path = setting.home.project().join(".mcp.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let wrapped = setting.run(&["wrap", "copilot", "docs", "--yes"], 0);
+    assert!(
+        wrapped.stdout.contains("its server stands in mcplink's own file now, for this project"),
+        "{wrapped}"
+    );
+    assert!(wrapped.stdout.contains("connected"), "{wrapped}");
+    assert_eq!(setting.status("docs")["status"], "connected");
+    assert_eq!(setting.run(&["validate"], 0).stderr, "");
+    let again = setting.run(&["wrap", "copilot", "docs", "--yes"], 0);
+    assert!(again.stderr.contains("already"), "{again}");
+    let _ = setting.run(&["unwrap", "copilot", "--all"], 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert!(own_of(&setting, &setting.home.project()).is_null(), "{}", own(&setting));
+    // Another server of that name is not overwritten.
+    let folder = setting.home.project();
+    let other =
+        json!({ "projects": { folder.to_str().unwrap(): { "mcpServers": { "docs": { "command": "x" } } } } });
+    setting.home.write(".config/mcplink/mcp.json", other.to_string()).unwrap();
+    let refused = setting.run(&["wrap", "copilot", "docs", "--yes"], 2);
+    assert!(refused.stderr.contains("mcplink has another server named docs"), "{refused}");
+    assert_eq!((own(&setting), fs::read_to_string(&path).unwrap()), (other, text));
+}
+
 /// It would stand in the way of every `unwrap --all`.
 #[test]
 fn fh_h5_an_entry_that_was_taken_out_meanwhile_is_forgotten() {
@@ -277,6 +308,19 @@ fn fh_h5_what_was_edited_since_stays_and_the_entry_comes_back_as_its_bytes() {
             "codex",
             "[mcp_servers]\na = { url = \"https://a.example/mcp\", scopes = [ \"x\" ] } # a\nb = {url = 'https://b.example'}\n",
             ("# a", "# ab"),
+        ),
+        // Keys with dots, of the whole file and of a table, with what the host says for itself.
+        (
+            ".codex/config.toml",
+            "codex",
+            "model = 'x'\r\nmcp_servers.a.url = \"https://a.example/mcp\" # there\r\nmcp_servers.a.http_headers.X-A = \"1\"\r\nmcp_servers.a.scopes = [\r\n  \"x\", # [\r\n]\r\nmcp_servers.a.enabled = true\r\nmcp_servers.b.url = 'https://b.example'\r\n\r\n[mcp_servers.a.tools.search]\r\napproval_mode = \"approve\"\r\n",
+            ("'x'", "'y'"),
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "# x\n[mcp_servers] # all\n\"a\" . url = \"https://a.example/mcp\"\n  # b\n  b = {url = 'https://b.example'}\n[other]\na.url = \"https://o.example\"\n",
+            ("# x", "# y"),
         ),
     ] {
         let setting = Setting::new();
@@ -603,6 +647,20 @@ fn fh_h5_what_was_said_to_the_bridge_is_told_and_what_a_host_says_later_is_kept(
                 .to_owned(),
             &[],
         ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "mcp_servers.a.url = \"https://a.example/mcp\"\nmodel = \"x\"".to_owned(),
+            (
+                format!("[{bridge}]\n"),
+                format!(
+                    "[{bridge}, \"--shared\"]\nmcp_servers.a.cwd = \"/tmp\"\nmcp_servers.a.new_word = 1.5 # theirs\n"
+                ),
+            ),
+            "mcp_servers.a.url = \"https://a.example/mcp\"\nmcp_servers.a.new_word = 1.5 # theirs\nmodel = \"x\""
+                .to_owned(),
+            &["args --shared", "cwd /tmp"],
+        ),
     ] {
         let setting = Setting::new();
         let path = setting.home.write(file, &text).unwrap();
@@ -770,7 +828,7 @@ fn fh_h5_a_file_that_cannot_be_written_leaves_nothing_behind() {
     fs::set_permissions(&path, permissions).unwrap();
     let ours = "{\n  // mine\n  \"mcpServers\": {}\n}\n";
     let own = setting.home.write(".config/mcplink/mcp.json", ours).unwrap();
-    let refused = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 2);
+    let refused = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 1);
     assert!(refused.stderr.contains("next: chmod u+w "), "{refused}");
     assert_eq!(fs::read_to_string(&own).unwrap(), ours, "{refused}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
@@ -786,7 +844,7 @@ fn fh_h5_what_cannot_be_kept_is_not_replaced() {
     fs::create_dir_all(setting.home.state_dir()).unwrap();
     let record = setting.home.state_dir().join("wrapped.json");
     std::os::unix::fs::symlink("/proc/nothing/wrapped.json", &record).unwrap();
-    let refused = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 2);
+    let refused = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 1);
     assert_eq!(fs::read_to_string(&path).unwrap(), text, "{refused}");
     fs::remove_file(&record).unwrap();
     let _ = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 0);
@@ -820,5 +878,47 @@ fn fh_h5_a_person_at_a_terminal_is_shown_the_difference_and_asked() {
         assert!(output.stdout.contains("- ") && output.stdout.contains("+ "), "{output}");
         assert_eq!(fs::read_to_string(&path).unwrap() != text, is_wrapped, "{typed:?}: {output}");
         assert_eq!(output.stdout.contains("nothing is changed"), !is_wrapped, "{typed:?}: {output}");
+    }
+}
+
+/// An update may put the program elsewhere, and no host would start it any more.
+#[test]
+fn fh_h5_a_program_that_is_elsewhere_now_is_told_of_and_written_again() {
+    for (file, host, text) in [
+        (CURSOR, "cursor", "{\"mcpServers\": {\"a\": {\"url\": \"https://a.example/mcp\"}}}\n"),
+        (".codex/config.toml", "codex", "[mcp_servers.a]\nurl = \"https://a.example/mcp\"\nenabled = true\n"),
+        (
+            ".claude.json",
+            "claude-code",
+            "{\"mcpServers\": {\"a\": {\"type\": \"http\", \"url\": \"https://a.example/mcp\"}}}\n",
+        ),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(file, text).unwrap();
+        let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let wrapped = fs::read_to_string(&path).unwrap();
+        let record = setting.home.state_dir().join("wrapped.json");
+        let program = env!("CARGO_BIN_EXE_mcplink");
+        for place in [&path, &record] {
+            let moved = fs::read_to_string(place).unwrap().replace(program, "/nowhere/mcplink");
+            fs::write(place, moved).unwrap();
+        }
+        for look in [&["doctor"][..], &["status", "--hosts", "--offline"], &["hosts"]] {
+            let said = setting.mcplink(look).run().stderr;
+            let told = said.matches("a starts /nowhere/mcplink, which is not there any more").count();
+            // Claude Code's files are ours, and no host's.
+            assert_eq!(
+                told,
+                if host == "claude-code" && look == ["hosts"] { 0 } else { 1 },
+                "{host} {look:?}: {said}"
+            );
+            assert!(!said.contains("no entry says where"), "{host} {look:?}: {said}");
+        }
+        let again = setting.run(&["wrap", host, "--all", "--yes", "--no-check"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), wrapped, "{host}: {again}");
+        assert!(!setting.mcplink(&["doctor"]).run().stderr.contains("not there any more"), "{host}");
+        let _ = setting.run(&["unwrap", host, "--all"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "{host}");
+        assert_eq!(own(&setting)["mcpServers"], json!({}), "{host}");
     }
 }

@@ -166,6 +166,8 @@ fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
     for text in [
         format!("[mcp_servers.s]\n{url}\n{}\n", kept.join("\n")),
         format!("[mcp_servers]\ns = {{ {url}, {} }}\n", kept.join(", ")),
+        format!("mcp_servers.s.{url}\nmcp_servers.s.{}\nmodel = 'x'\n", kept.join("\nmcp_servers.s.")),
+        format!("[mcp_servers]\n's' . {url}\ns.{}", kept.join("\ns.")),
     ] {
         let target = read(Host::named("codex").unwrap(), &text).target;
         let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
@@ -183,9 +185,9 @@ fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
     }
     // An entry without a place of its own is left to its owner.
     for text in [
-        "mcp_servers.s.url = 'https://h.example'\nmodel = 'x'\n",
+        "mcp_servers = { s.url = 'https://h.example' }\nmodel = 'x'\n",
+        "mcp_servers.s.url = 'https://h.example'\n[mcp_servers.s.http_headers]\nX = '1'\n",
         "[mcp_servers.s.http_headers]\nX = '1'\n",
-        "[mcp_servers]\ns.url = 'https://h.example'\nt.url = 'https://i.example'\n",
     ] {
         let target = read(Host::named("codex").unwrap(), text).target;
         let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);

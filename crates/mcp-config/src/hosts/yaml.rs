@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
         match tree.add(event, span) {
             Ok(true) => {}
             Ok(false) => break,
-            Err(message) => return Err(error(span.start(), message)),
+            Err(message) => return Err(error(tree.twice.unwrap_or(span.start()), message)),
         }
     }
     tree.root.ok_or_else(|| error(0, "the file is empty"))
@@ -71,6 +71,8 @@ struct Tree {
     open: Vec<OpenBlock>,
     anchors: HashMap<usize, (Node, usize)>,
     copies: usize,
+    /// Where a key stands for the second time.
+    twice: Option<usize>,
     root: Option<Node>,
 }
 
@@ -104,7 +106,7 @@ impl Tree {
                 let Some(open) = self.open.pop() else { return Ok(false) };
                 let value = match open.content {
                     Content::Items(items) => Value::Array(items.into_boxed_slice()),
-                    Content::Members(members, _) => Value::Object(Object::of(members)),
+                    Content::Members(members, _) => Value::Object(self.object(members)?),
                 };
                 let node = Node { span: Span::new(open.start, span.end().max(open.start)), value };
                 self.put(node, None, open.anchor, open.size)?;
@@ -124,6 +126,15 @@ impl Tree {
             _ => {}
         }
         Ok(true)
+    }
+
+    /// Hosts do not read a file in which a key is written twice, as YAML 1.2.2 (3.2.1.3) wants it.
+    fn object(&mut self, members: Vec<Member>) -> Result<Object, &'static str> {
+        let object = Object::of(members);
+        let Some(first) = object.overridden().next() else { return Ok(object) };
+        let same = object.all().iter().filter(|member| member.key == first.key);
+        self.twice = same.map(|member| member.key_span.start()).nth(1);
+        Err("a key is written twice")
     }
 
     fn open(&mut self, anchor: usize, span: Span, content: Content) -> Result<(), &'static str> {
@@ -225,6 +236,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_place_and_without_the_text() {
+        for (text, offset) in [
+            ("e:\n  a: {k: canary}\n  b: 1\n  a: 2\n", 29),
+            ("{a: 1, 'a': canary}", 7),
+            ("- x: &x k\n- *x : 1\n  k: 2\n", 21),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!((error.offset, error.message), (offset, "a key is written twice"), "{text:?}");
+        }
         let error = parse("a: 1\nb: [canary\n").unwrap_err();
         assert_eq!(error.message, "this is not valid YAML");
         assert_eq!(parse("").unwrap_err().message, "the file is empty");

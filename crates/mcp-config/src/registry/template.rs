@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::reading::{Node, RegistryFault};
+use crate::reference;
 
 /// What an answer has to be.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -90,13 +91,13 @@ impl RegistryInput {
     /// What it has to be: a fragment that does not repeat it, for it may be a secret.
     pub fn check(&self, answer: &str) -> Result<(), String> {
         if self.secret {
-            return match whole_reference(answer) {
-                Some(_) => Ok(()),
-                None => {
-                    Err("is a secret, which is never written into a file: a variable holds it, and ${NAME} \
-                             stands for it"
-                        .to_owned())
-                }
+            return match is_whole_reference(answer) {
+                true => Ok(()),
+                false => Err(
+                    "is a secret, which is never written into a file: ${NAME} stands for what a variable \
+                         holds, and ${keyring:SERVICE/NAME} for what the keyring does"
+                        .to_owned(),
+                ),
             };
         }
         // What a variable holds is known later.
@@ -123,6 +124,15 @@ impl RegistryInput {
     pub fn variable(&self, server: &str) -> String {
         format!("MCPLINK_{}__{}", variable_part(server), variable_part(&self.id))
     }
+}
+
+/// Whether an answer is where a secret is, and nothing else: `${NAME}`, `${keyring:SERVICE/NAME}` and their like.
+fn is_whole_reference(answer: &str) -> bool {
+    let is_elsewhere = || {
+        let (length, written) = reference::leading(answer)?;
+        Some(length == answer.len() && written.fault().is_none())
+    };
+    whole_reference(answer).is_some() || is_elsewhere() == Some(true)
 }
 
 /// The variable that an answer consists of, and nothing else: `${NAME}`, `${env:NAME}`.

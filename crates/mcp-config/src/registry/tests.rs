@@ -267,7 +267,18 @@ fn s_r1_no_word_of_a_registry_refers_to_a_variable_of_this_machine() {
         let refused = package(whole).draft(&Answers::default());
         assert!(matches!(refused, Err(DraftError::NamesVariable(_))), "{more}");
     }
-    // A person may say so, also beside a dollar of the registry's.
+    // A person may say so, wherever the secret is kept.
+    let offer = remote("https://h.example/", json!({ "name": "K", "isSecret": true }));
+    let written = ["${A}", "${env:A}", "${keyring:wiki/key}", "${file:/run/key}", "${cmd:pass show {k}}"];
+    let literal =
+        ["canary", "${A} x", "${keyring:wiki/key} x", "${keyring:mcplink/x}", "${A:-canary}", "${file:~/k}"];
+    for (answers, is_one) in [(&written[..], true), (&literal, false)] {
+        for answer in answers {
+            assert_eq!(offer.inputs()[0].check(answer).is_ok(), is_one, "{answer}");
+        }
+    }
+    assert!(entry(&offer, &[("K", "${keyring:wiki/key}")]).contains("\"K\": \"${keyring:wiki/key}\""));
+    // Also beside a dollar of the registry's.
     let offer = remote(
         "https://h.example/",
         json!({ "name": "X", "value": "Key ${k}", "variables": { "k": { "isSecret": true } } }),

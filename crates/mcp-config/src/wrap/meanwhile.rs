@@ -54,7 +54,7 @@ pub(super) fn is_of_host(host: &Host, key: &str) -> bool {
 }
 
 /// Whether a field says how a server is reached, or with which credentials.
-fn is_way(host: &Host, key: &str) -> bool {
+pub(super) fn is_way(host: &Host, key: &str) -> bool {
     !is_of_host(host, key) && !matches!(meaning(host, key), None | Some(FieldMeaning::Nothing))
 }
 

@@ -14,11 +14,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use mcp_files::Policy;
 use serde_json::{Map, Value, json};
 
 use super::BridgeCommand;
+use crate::display::display_key;
 use crate::edit::Value as Entry;
-use crate::{EntryPlace, Scope};
+use crate::{ConfigSource, EntryPlace, Problem, ProblemCode, Scope, Severity};
+
+/// The longest file of a host that is looked at.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 const FILE: &str = "wrapped.json";
 const BACKUPS: &str = "backups";
@@ -145,6 +150,35 @@ impl WrapRecord {
         }
         all.retain(|one| !one.names.is_empty());
         all
+    }
+
+    /// The entries that start a program which is not there any more, as after an update that put it elsewhere.
+    pub fn left_behind(&self) -> Vec<Problem> {
+        let files = self.root.get("files").and_then(Value::as_object).into_iter().flatten();
+        let mut found = Vec::new();
+        for (file, of_file) in files {
+            let place = ConfigSource::File(PathBuf::from(file));
+            let text = mcp_files::read(Path::new(file), &Policy::surroundings(MAX_BYTES).owned());
+            let text = text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+            let projects = of_file["projects"].as_object().into_iter().flatten().map(|(_, of)| of);
+            for of in projects.chain([of_file]) {
+                for (name, entry) in of["entries"].as_object().into_iter().flatten() {
+                    let Some(program) = entry["program"].as_str() else { continue };
+                    // A person may have taken it out.
+                    let written = Value::from(program).to_string();
+                    if !text.contains(&*written) || !matches!(Path::new(program).try_exists(), Ok(false)) {
+                        continue;
+                    }
+                    let message =
+                        format!("{} starts {program}, which is not there any more", display_key(name));
+                    let problem = Problem::new(Severity::Warning, ProblemCode::Pointer, message);
+                    let problem =
+                        problem.with_hint("wrap it again, and the place of this program is written");
+                    found.push(problem.in_place(&place).of_server(name));
+                }
+            }
+        }
+        found
     }
 
     /// What is kept of the entry `name` at `place`.

@@ -1,13 +1,14 @@
-//! Entries in TOML, as text: `[mcp_servers.NAME]` with the tables below it, or a value in `[mcp_servers]`.
+//! Entries in TOML, as text: `[mcp_servers.NAME]` with the tables below it, a value in `[mcp_servers]`, or lines that begin
+//! with `mcp_servers.NAME.`, where what the host says for itself stays where it is.
 //!
 //! The library says where tables and values begin, and the rest is splices, so that what is not named is not touched.
 
 use std::fmt;
 use std::ops::Range;
 
-use toml_edit::{Document, DocumentMut, Item, Table};
+use toml_edit::{Document, DocumentMut, Item, Key, Table};
 
-use super::meanwhile::{self, is_of_host};
+use super::meanwhile::{self, is_of_host, is_way};
 use super::{BridgeCommand, WrapEdit, WrapError};
 use crate::edit::Value;
 use crate::hosts::{Host, toml_value};
@@ -169,15 +170,34 @@ enum TablePlace {
     Tables(Vec<Range<usize>>),
     /// A value, which is a table on one line.
     Value(Range<usize>),
+    /// The lines of keys with dots, and what stands in each before the field.
+    Lines(Vec<Range<usize>>, String),
     Nowhere,
 }
 
-fn at(text: &str, name: &str) -> Result<TablePlace, WrapError> {
+/// `is_taken` says which fields go, where an entry is lines that can stay one by one.
+fn at(text: &str, name: &str, is_taken: impl Fn(&str) -> bool) -> Result<TablePlace, WrapError> {
     let document = Document::parse(text).map_err(|_| WrapError::NotEdited("its file is not valid TOML"))?;
     let mut starts = Vec::new();
     headers(document.as_table(), &mut Vec::new(), &mut starts);
     starts.sort_by_key(|(_, start)| *start);
     let of_entry = |path: &[String]| path.len() >= 2 && path[0] == SERVERS && path[1] == name;
+    let servers = document.as_table().get(SERVERS);
+    let dotted = servers.and_then(|servers| servers.as_table()?.get(name)?.as_table());
+    if let Some(entry) = dotted.filter(|entry| entry.is_dotted()) {
+        // A table below it cannot stand where its lines do.
+        if starts.iter().any(|(path, _)| of_entry(path) && path.get(2).is_none_or(|word| is_taken(word))) {
+            return Err(OTHER_FORM);
+        }
+        let key = servers.and_then(|servers| servers.as_table()?.key(name)?.span()).ok_or(OTHER_FORM)?;
+        let before = text[line_start(text, key.start)..key.end].to_owned();
+        let mut lines = Vec::new();
+        for (word, item) in entry.iter().filter(|(word, _)| is_taken(word)) {
+            lines_of(text, entry.key(word), item, &mut lines).ok_or(OTHER_FORM)?;
+        }
+        lines.sort_by_key(|line| line.start);
+        return if lines.is_empty() { Err(OTHER_FORM) } else { Ok(TablePlace::Lines(lines, before)) };
+    }
     let mut blocks: Vec<Range<usize>> = Vec::new();
     for (number, (path, start)) in starts.iter().enumerate() {
         if of_entry(path) {
@@ -195,7 +215,7 @@ fn at(text: &str, name: &str) -> Result<TablePlace, WrapError> {
         let has_own = starts.iter().any(|(path, _)| path.len() == 2 && of_entry(path));
         return if has_own { Ok(TablePlace::Tables(blocks)) } else { Err(OTHER_FORM) };
     }
-    match document.as_table().get(SERVERS).and_then(|servers| servers.get(name)) {
+    match servers.and_then(|servers| servers.get(name)) {
         None | Some(Item::None) => Ok(TablePlace::Nowhere),
         Some(Item::Value(value)) if value.is_inline_table() => {
             // One that is made of dotted keys has no place of its own.
@@ -204,6 +224,24 @@ fn at(text: &str, name: &str) -> Result<TablePlace, WrapError> {
         }
         Some(_) => Err(OTHER_FORM),
     }
+}
+
+/// The lines of `item`, whose key is the last one before its value.
+fn lines_of(text: &str, key: Option<&Key>, item: &Item, lines: &mut Vec<Range<usize>>) -> Option<()> {
+    match item {
+        Item::Value(value) => {
+            let end = value.span()?.end;
+            let end = text[end..].find('\n').map_or(text.len(), |newline| end + newline + 1);
+            lines.push(line_start(text, key?.span()?.start)..end);
+        }
+        Item::Table(table) => {
+            for (word, item) in table.iter().filter(|_| table.is_dotted()) {
+                lines_of(text, table.key(word), item, lines)?;
+            }
+        }
+        _ => {}
+    }
+    Some(())
 }
 
 /// Every table that has a header, and where that is.
@@ -259,7 +297,7 @@ pub(super) fn wrapped(
 ) -> Result<WrapEdit, WrapError> {
     let (mark, text) = marked(text);
     let end = line_end(text);
-    let (new, original) = match at(text, name)? {
+    let (new, original) = match at(text, name, |word| !is_of_host(host, word))? {
         TablePlace::Tables(blocks) => {
             let original: String = blocks.iter().map(|range| &text[range.clone()]).collect();
             let first = &text[blocks[0].clone()];
@@ -280,6 +318,12 @@ pub(super) fn wrapped(
             let put = format!("{{ {} }}", fields.join(", "));
             let original = text[span.clone()].to_owned();
             (format!("{}{put}{}", &text[..span.start], &text[span.end..]), Some(original))
+        }
+        TablePlace::Lines(lines, before) => {
+            let original = lines.iter().map(|line| &text[line.clone()]).collect();
+            let put = fields(through).into_iter();
+            let put: String = put.map(|(key, value)| format!("{before}.{key} = {value}{end}")).collect();
+            (replaced(text, &lines, &put), Some(original))
         }
         TablePlace::Nowhere => {
             let mut new = text.to_owned();
@@ -342,12 +386,17 @@ pub(super) fn unwrapped(
     if !is_wrapped(text, name, through) {
         return Err(WrapError::Changed);
     }
-    let original = match original {
-        Some(original) => Some(with_said(host, original, text, name, through).ok_or(OTHER_FORM)?),
-        None => None,
+    let put = fields(through);
+    let is_bridge = |word: &str| put.iter().any(|(key, _)| *key == word) || is_way(host, word);
+    let place = at(text, name, is_bridge)?;
+    let original = match (original, &place) {
+        // What was said meanwhile is in lines of its own, which stay.
+        (Some(original), TablePlace::Lines(..)) => Some(original.to_owned()),
+        (Some(original), _) => Some(with_said(host, original, text, name, through).ok_or(OTHER_FORM)?),
+        (None, _) => None,
     };
-    let new = match (at(text, name)?, original.as_deref()) {
-        (TablePlace::Tables(blocks), Some(original)) => {
+    let new = match (place, original.as_deref()) {
+        (TablePlace::Tables(blocks) | TablePlace::Lines(blocks, _), Some(original)) => {
             // The last line of a file may have no end, and be the last one no more.
             let is_within = blocks.last().is_some_and(|last| last.end < text.len());
             let gap = if is_within && !original.ends_with('\n') { line_end(text) } else { "" };
@@ -391,12 +440,12 @@ fn others(text: &str, name: &str) -> Option<Value> {
 }
 
 /// Whether the bytes `original` stand at the entry `name`, or nothing does.
-pub(super) fn has(text: &str, name: &str, original: Option<&str>) -> bool {
+pub(super) fn has(host: &Host, text: &str, name: &str, original: Option<&str>) -> bool {
     let (_, text) = marked(text);
-    match (at(text, name), original) {
+    match (at(text, name, |word| !is_of_host(host, word)), original) {
         (Ok(TablePlace::Nowhere), None) => true,
         (Ok(TablePlace::Value(span)), Some(original)) => text[span] == *original,
-        (Ok(TablePlace::Tables(blocks)), Some(original)) => {
+        (Ok(TablePlace::Tables(blocks) | TablePlace::Lines(blocks, _)), Some(original)) => {
             blocks.iter().map(|range| &text[range.clone()]).collect::<String>() == original
         }
         _ => false,

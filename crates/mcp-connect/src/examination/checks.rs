@@ -166,8 +166,8 @@ impl Findings<'_> {
         use ReasonCode as Is;
         let reason = self.reason()?;
         Some(match reason.code {
-            Is::NoTools | Is::ToolsUnapproved => return None,
-            Is::ToolsUnavailable => Of::Tools,
+            Is::NoTools => return None,
+            Is::ToolsUnavailable | Is::ToolsUnapproved => Of::Tools,
             Is::AwaitingApproval | Is::ChangedSinceApproval | Is::Declined => Of::Trust,
             Is::HelperUntrusted | Is::WithoutHelper => Of::Trust,
             Is::CredentialsFailed | Is::HelperFailed

@@ -47,8 +47,11 @@ fn check(input: &RegistryInput, value: &str) -> Result<(), CliError> {
         return Err(literal_secret(&input.id));
     }
     input.check(value).map_err(|why| {
+        // A choice is no secret.
+        let value = input.choices.first().map_or("VALUE", String::as_str);
+        let given = mcp_text::shell_word(&format!("{}={value}", input.id));
         CliError::usage("invalid-input", format!("{} {why}", shown::key(&input.id)))
-            .next("mcplink add --help")
+            .next(format!("give --input {given}"))
     })
 }
 
@@ -69,7 +72,7 @@ fn unknown(id: &str, inputs: &[&RegistryInput]) -> CliError {
 pub(super) fn literal_secret(id: &str) -> CliError {
     let message = format!("{} is a secret, and would stand in a file", shown::key(id));
     CliError::usage("literal-secret", message)
-        .why("a variable holds it, and what is said of it is '${VARIABLE}'")
+        .why("what is written is where it is: '${VARIABLE}', or '${keyring:SERVICE/NAME}'")
         .next(format!("give --input {}='${{VARIABLE}}'", mcp_text::shell_word(id)))
 }
 

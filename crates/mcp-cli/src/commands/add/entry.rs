@@ -20,6 +20,16 @@ impl New {
     pub(super) fn of(args: &AddArgs) -> Result<Self, CliError> {
         if args.command.is_empty() { remote(args) } else { local(args) }
     }
+
+    /// A file with it alone.
+    pub(super) fn as_file(&self) -> String {
+        let mut entry = self.entry.clone();
+        if entry.get("type").is_none() && entry.get("url").is_some() {
+            entry.put_first("type", Value::from("http"));
+        }
+        let servers = Value::Object(vec![(self.name.clone(), entry)]);
+        Value::Object(vec![("mcpServers".to_owned(), servers)]).to_json()
+    }
 }
 
 /// The name in a registry, and the one that its entry is to have, where that is what the last word is.

@@ -118,7 +118,7 @@ fn show(app: &App, found: &RegistrySearch, word: &str, base: &str) {
     app.output.out(&text);
     let (word, base) = (shown::line(word), shown::line(base));
     match found.servers.first().and_then(|server| RegistryName::parse(&server.name)) {
-        None => app.output.note(&format!("no server of {base} has {word} in its name\n")),
+        None => app.output.note(&format!("no server of {base} has {word:?} in its name\n")),
         Some(first) => {
             if found.more {
                 app.output.note("there are more: search for a longer word\n");

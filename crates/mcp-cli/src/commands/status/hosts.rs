@@ -35,6 +35,7 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         problems.extend(read.problems.iter().filter(|problem| is_meant(problem)).cloned());
         found.extend(servers(app, host, &read, &own).await);
     }
+    problems.extend(left_behind(&own)?.into_iter().filter(|problem| is_meant(problem)));
     problems.sort_by_key(|problem| problem.file.as_ref().map(ToString::to_string));
     problems.dedup_by(|one, other| one.file == other.file && one.message == other.message);
     let (servers, places) = once(app, found, &args.names)?;
@@ -72,12 +73,19 @@ pub(in crate::commands) fn problems_of_hosts(
     for host in hosts(app)?.into_iter().filter(|host| !host.is_read_anyway()) {
         problems.extend(app.config_of(host)?.problems);
     }
+    problems.extend(left_behind(&loaded.config)?);
     problems.retain(|problem| problem.severity > Severity::Note && problem.file.is_some());
     problems.sort_by_key(|problem| problem.file.as_ref().map(ToString::to_string));
     let same = |one: &Problem, other: &Problem| one.file == other.file && one.message == other.message;
     problems.dedup_by(|one, other| same(one, other));
     problems.retain(|problem| !loaded.config.problems.iter().any(|known| same(known, problem)));
     Ok(problems)
+}
+
+/// Entries that `wrap` put into files of hosts, and whose program is elsewhere now.
+pub(in crate::commands) fn left_behind(config: &Config) -> Result<Vec<Problem>, CliError> {
+    let Ok(editor) = crate::commands::change::editor(config) else { return Ok(Vec::new()) };
+    Ok(editor.wrap_record().map_err(crate::commands::change::ChangeFailure::File)?.left_behind())
 }
 
 /// The hosts that have files here, in the order in which people are told of them.

@@ -68,7 +68,7 @@ pub(super) fn write(around: &WrapContext<'_>, args: &WrapArgs, file: &Path) -> R
                     .next("give another name, or --yes to replace it"));
             }
             Err(error) => {
-                return Err(CliError::usage("file-not-written", format!("could not write {place}"))
+                return Err(CliError::unwritten("file-not-written", format!("could not write {place}"))
                     .why(shown::line(&error.to_string()))
                     .next("name another file"));
             }

@@ -3,7 +3,8 @@
 use mcp_config::edit::Value;
 use mcp_config::{Candidate, EntryPlace, FileEdit, WrapError, WrapFailure};
 
-use super::{WrapContext, WrapPlan, refused};
+use super::refusal::refused;
+use super::{WrapContext, WrapPlan};
 use crate::commands::change::ChangeFailure;
 use crate::commands::import::{is_left_out, is_to_set, left_out};
 use crate::error::CliError;
@@ -79,7 +80,7 @@ impl WrapContext<'_> {
             };
             new.ok_or_else(|| {
                 let message = format!("{} was changed meanwhile", shown::name(name));
-                ChangeFailure::Refused(CliError::usage("file-busy", message).next("try again"))
+                ChangeFailure::Refused(CliError::unwritten("file-busy", message).next("try again"))
             })
         })?;
         Ok(stored)

@@ -4,7 +4,8 @@ use mcp_config::edit::Value;
 use mcp_config::{BridgeRemark, EntryPlace, HostTarget, KeptNames, WrappedEntry};
 use serde::Serialize;
 
-use super::{WrapContext, refused};
+use super::WrapContext;
+use super::refusal::refused;
 use crate::app::App;
 use crate::args::UnwrapArgs;
 use crate::commands::change::ChangeFailure;

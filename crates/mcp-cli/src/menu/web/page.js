@@ -181,14 +181,14 @@
     const body = [];
     if (state.stage === "running") body.push(h("p", {}, "running…"));
     if (state.stage === "ended" || state.stage === "log") {
-      const lines = state.lines.join("\n") || (state.stage === "log" ? "No session has written anything yet." : "It said nothing.");
-      body.push(h("pre", { tabindex: "0", "data-key": "lines", "data-end": "1", "aria-label": "what it says" }, lines));
+      const lines = state.lines.length ? state.lines : [state.stage === "log" ? "No session has written anything yet." : "It said nothing."];
+      body.push(h("pre", { tabindex: "0", "data-key": "lines", "data-end": "1", "aria-label": "what it says" }, ...hanging(lines)));
     } else if (state.stage === "offers") {
       const about = state.command.includes(" approve-tools ") ? "approve tools" : state.command.includes(" trust") ? "trust folder" : "approve";
       const isOfTools = about === "approve tools";
       body.push(
         h("p", {}, isOfTools ? "These tools are new or different. None of them is used before you allow it." : "This is what it would allow. Nothing has been started yet."),
-        h("pre", { tabindex: "0", "data-key": about, "aria-label": "what it would allow" }, state.lines.join("\n")),
+        h("pre", { tabindex: "0", "data-key": about, "aria-label": "what it would allow" }, ...hanging(state.lines)),
         h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "data-key": "confirm", disabled: !isLive, click: () => act({ act: "confirm", mark: state.mark }, '[data-key="lines"]') }, isOfTools ? "Yes, allow these" : "Yes, allow this")),
       );
     } else if (state.stage === "tools") {
@@ -217,6 +217,17 @@
     return h("section", { class: state.isError ? "error" : "", role: "status" },
       h("div", { class: "top" }, h("code", {}, state.command), h("button", { type: "button", class: "quiet", "data-key": "close", click: () => act({ act: "close" }, began) }, close)),
       ...body);
+  }
+
+  /** Lines that go on below their own beginning where they are broken: behind a label, or behind their indentation. */
+  function hanging(lines) {
+    return lines.map((line) => {
+      const own = line.length - line.trimStart().length;
+      const label = /^\s*\S.*?\s{2,}(?=\S)/.exec(line);
+      const element = h("span", { class: "line" }, `${line}\n`);
+      element.style.setProperty("--hang", `${label && label[0].length <= 24 ? label[0].length : own + 2}ch`);
+      return element;
+    });
   }
 
   // What is typed to find a tool, of which server.
@@ -272,7 +283,7 @@
         h("button", { type: "button", class: "quiet", "data-key": "call", disabled: off, click: call }, own.isCalled ? "running…" : "call it"),
         h("button", { type: "button", class: "quiet", "data-key": "tools back", click: back }, own.isCalled ? "give up" : "all tools")),
       own.ended ? h("p", { class: "first" }, own.ended) : null,
-      own.ended ? h("pre", { tabindex: "0", "data-key": "lines", "aria-label": "result" }, state.lines.join("\n")) : null,
+      own.ended ? h("pre", { tabindex: "0", "data-key": "lines", "aria-label": "result" }, ...hanging(state.lines)) : null,
     ].filter((child) => child !== null);
   }
 

@@ -2,7 +2,7 @@
 
 use mcp_status::ReasonCode::{
     AwaitingApproval, ChangedSinceApproval, Config, Declined, HelperUntrusted, NotConfigured, Policy,
-    SelfReference, WithoutHelper,
+    SelfReference, ToolsUnapproved, WithoutHelper,
 };
 use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
@@ -38,8 +38,15 @@ pub(super) const EXPECTED: &[Expected] = &[
         "correct the entry of s in *",
     ),
     ("denied", Some(Policy), "configuration", "deniedMcpServers[0]", "change deniedMcpServers[0] in *"),
-    ("unapproved", Some(AwaitingApproval), "trust", "not approved", "mcplink approve s"),
+    ("unapproved", Some(AwaitingApproval), "trust", "not approved yet", "mcplink approve s"),
     ("changed", Some(ChangedSinceApproval), "trust", "changed since", "mcplink approve s"),
+    (
+        "unapproved-tools",
+        Some(ToolsUnapproved),
+        "tools",
+        "not approved as the server defines",
+        "mcplink approve-tools s",
+    ),
     ("declined", Some(Declined), "trust", "rejected", "mcplink approve s"),
     (
         "untrusted-helper",
@@ -88,6 +95,11 @@ fn bring_about(name: &str) -> Broken {
             broken
         }
         "unapproved" => project(good.clone()),
+        "unapproved-tools" => {
+            let mut entry = good.clone();
+            entry["pinTools"] = json!(true);
+            Broken::of(entry)
+        }
         "changed" => {
             let broken = project(json!({ "command": "x" }));
             broken.run(&["approve", "s", "--yes"]).expect_code(0);

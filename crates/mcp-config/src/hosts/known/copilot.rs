@@ -14,6 +14,7 @@ pub(super) static HOST: Host = Host {
     title: "Copilot CLI",
     files: FILES,
     fields: &[("deferTools", Nothing), ("slowConnectionThresholdMs", Nothing)],
-    local: LocalForm::CommandAndTools(&[("type", "local")]),
+    // It says `local` as well, which the others that read the same `.mcp.json` do not know.
+    local: LocalForm::CommandAndTools(&[("type", "stdio")]),
     ..PLAIN
 };
