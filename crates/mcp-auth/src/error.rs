@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::LoginRemedy;
+
 /// A boxed future: the provider is chosen at run time, and one box is noise beside a network round trip.
 pub type AuthFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + 'a>>;
 
@@ -71,6 +73,7 @@ pub struct AuthError {
 struct Remedy {
     hint: Option<Arc<str>>,
     lacks: Option<LackingSecret>,
+    login: Option<LoginRemedy>,
 }
 
 /// A secret of a person that is asked for by name, and is not kept.
@@ -118,6 +121,17 @@ impl AuthError {
         self.with_remedy(|remedy| remedy.lacks = lacks)
     }
 
+    /// Adds what makes the sign-in possible that failed.
+    #[must_use]
+    pub fn with_login_remedy(self, remedy: LoginRemedy) -> Self {
+        self.with_remedy(|known| known.login = Some(remedy))
+    }
+
+    /// What makes the sign-in possible that failed, where that is known.
+    pub fn login_remedy(&self) -> Option<&LoginRemedy> {
+        self.remedy.as_ref()?.login.as_ref()
+    }
+
     fn with_remedy(mut self, change: impl FnOnce(&mut Remedy)) -> Self {
         let mut remedy = self.remedy.as_deref().cloned().unwrap_or_default();
         change(&mut remedy);
@@ -163,6 +177,7 @@ impl fmt::Debug for AuthError {
             .field("exit_code", &self.exit_code)
             .field("hint", &self.hint())
             .field("lacks", &self.lacking_secret())
+            .field("login_remedy", &self.login_remedy())
             .field("source", &self.source)
             .finish()
     }

@@ -57,6 +57,7 @@ pub mod fuzzing;
 #[cfg(feature = "helper")]
 mod helper;
 #[cfg(any(feature = "helper", feature = "oauth"))]
+mod hindrance;
 mod jwt;
 mod named;
 #[cfg(feature = "oauth")]
@@ -93,6 +94,7 @@ pub use error::{AuthError, AuthErrorKind, AuthFuture, LackingSecret};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
 pub use helper::{HeadersHelper, HelperRun, plugin};
+pub use hindrance::{LoginHindrance, LoginRemedy};
 pub use outline::outline;
 pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, ProviderRole, Supply};
 pub use provider::{

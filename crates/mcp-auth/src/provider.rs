@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use crate::{AuthError, AuthFuture, Challenge, Credentials};
+use crate::{AuthError, AuthFuture, Challenge, Credentials, LoginHindrance};
 
 /// Supplies headers for one server, and says what to do when the server rejects them.
 ///
@@ -289,4 +289,6 @@ pub struct ProviderSnapshot {
     /// What people call the provider that answers and was not allowed to (an untrusted folder): static headers went out
     /// alone.
     pub withheld: Option<String>,
+    /// What was found to stand in the way of a sign-in when the server last refused.
+    pub login_hindrance: Option<LoginHindrance>,
 }

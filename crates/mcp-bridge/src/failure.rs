@@ -132,6 +132,14 @@ fn too_many(config: &BridgeConfig) -> RpcError {
     RpcError::new(UNAVAILABLE, message)
 }
 
+/// Why a message of the host is not read.
+pub(crate) fn too_long(config: &BridgeConfig) -> String {
+    let (name, most) = (&*config.name, config.max_line_bytes);
+    format!(
+        "{name}: the message is longer than {most} bytes, and is not read (`limits.hostBytes` of the entry)"
+    )
+}
+
 /// What a host is turned away with.
 pub(crate) fn turned_away(reason: Reason, config: &BridgeConfig) -> RpcError {
     let context = MessageContext::new(&config.name);

@@ -61,9 +61,6 @@ pub use role::SharingRole;
 pub use session::EndReason;
 pub use shared::SharedUpstream;
 
-/// 256 MiB: what one message of the host may hold, as of a server.
-const MAX_LINE_BYTES: usize = 256 << 20;
-
 /// Signs a person in; whether it worked.
 pub type SignIn = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
@@ -117,7 +114,7 @@ pub struct BridgeConfig {
     pub introduced: Option<Arc<dyn Fn(Option<ClientInfo>) + Send + Sync>>,
     /// Waited for at the end, beside the `DELETE` of the session: what would be lost with this process.
     pub settled: Option<SettledWait>,
-    /// The longest message of the host, in bytes. 256 MiB unless set.
+    /// The longest message of the host, in bytes: 64 MiB unless set. A longer one is answered with an error, and the next is read.
     pub max_line_bytes: usize,
     /// How many requests of the host may be under way at a time; more are refused at once. 1,000 unless set.
     pub max_requests: usize,
@@ -148,7 +145,7 @@ impl BridgeConfig {
             started: None,
             introduced: None,
             settled: None,
-            max_line_bytes: MAX_LINE_BYTES,
+            max_line_bytes: Limits::default().host_bytes,
             max_requests: Limits::default().requests,
             calls: Arc::default(),
             shared: None,

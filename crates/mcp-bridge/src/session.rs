@@ -21,7 +21,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::BridgeConfig;
 use crate::describe::Description;
 use crate::era::{RequestMeta, severity};
-use crate::failure::{not_taken, turned_away};
+use crate::failure::{not_taken, too_long, turned_away};
 use crate::for_host::{is_of_legacy_hosts, is_of_modern_hosts};
 use crate::forward::{Request, serve};
 use crate::host::Host;
@@ -86,7 +86,7 @@ pub(crate) async fn run(
                         break EndReason::TurnedAway;
                     }
                 }
-                Ok(Some(Line::TooLong)) => session.refuse("the message is too long"),
+                Ok(Some(Line::TooLong)) => session.refuse(&too_long(&session.core.config)),
                 Ok(None) => break EndReason::HostGone,
                 Err(error) => {
                     tracing::debug!(%error, "the host cannot be read");

@@ -111,7 +111,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
 pub(crate) fn cure(code: ReasonCode) -> &'static str {
     match code {
         ReasonCode::Unauthorized => {
-            "Where it offers a sign-in, `mcplink login NAME`. Otherwise give the entry a header or a helper; `mcplink get NAME` shows its file and line."
+            "Where it offers a sign-in, `mcplink login NAME`; where none can begin, the reason says what stands in the way. Otherwise give the entry a header or a helper; `mcplink get NAME` shows its file and line."
         }
         ReasonCode::Forbidden => {
             "Ask who runs it which credentials it wants, and give the entry a header or a helper; `mcplink get NAME` shows its file and line."
@@ -155,7 +155,8 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
             "Wait as long as it asks for: `mcplink wait NAME` does, and never asks before that."
         }
         ReasonCode::Unreachable => {
-            "Start the server, or join the network that it is in, then `mcplink wait NAME`. `mcplink doctor NAME` tells name, proxy and port apart."
+            "Start the server, or join the network that it is in, then `mcplink wait NAME`; correct `url` where nobody has the name of its host, and the \
+             proxy where the reason names one. `mcplink doctor NAME` tells name, proxy and port apart."
         }
         ReasonCode::Timeout => {
             "`mcplink wait NAME` gives it more time. `timeout`, and `startupTimeoutMs` for a local server, raise the limits of its entry."

@@ -62,8 +62,9 @@ pub(crate) enum Event {
         message: Option<String>,
         /// Which connection of the session, from 1; 0 before the first.
         connection: u64,
-        /// Which attempt since it last worked.
-        attempt: u32,
+        /// How many requests decided it, as its reason and `ps` tell; 0 where there is no reason.
+        #[serde(default)]
+        attempts: u32,
     },
     /// A command that mints headers ran.
     Helper {

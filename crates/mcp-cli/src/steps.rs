@@ -46,6 +46,8 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
         | NextStep::SetVariable { .. }
         | NextStep::ChangePolicy { .. }
         | NextStep::AskOperator
+        | NextStep::AskOperatorOf { .. }
+        | NextStep::ChangeProxy { .. }
         | NextStep::ChangeEntry { .. } => return None,
         NextStep::Cure { command } => {
             // Security: plain words of a command that the person runs anyway, for a person to paste.

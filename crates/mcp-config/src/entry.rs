@@ -104,6 +104,8 @@ pub struct Limits {
     pub result_bytes: Option<u64>,
     /// `messageBytes`.
     pub message_bytes: Option<u64>,
+    /// `hostBytes`.
+    pub host_bytes: Option<u64>,
     /// `errorBytes`.
     pub error_bytes: Option<u64>,
     /// `errorMs`, in milliseconds.

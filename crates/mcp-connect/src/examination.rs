@@ -11,9 +11,9 @@ mod referred;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use mcp_auth::AuthError;
 use mcp_auth::oauth::Discovery;
 use mcp_auth::oauth::store::SignInRecord;
+use mcp_auth::{AuthError, LoginHindrance, LoginRemedy};
 use mcp_config::{Config, Pointer, ServerEntry};
 use mcp_status::{NextStep, Reason, ReasonCode, ServerStatus};
 use mcp_transport::Endpoint;
@@ -54,6 +54,13 @@ pub struct Cause {
     pub next: Option<NextStep>,
 }
 
+/// Where a person would sign in, and what stands in the way.
+#[derive(Debug)]
+struct SignInOutlook {
+    found: Result<Discovery, AuthError>,
+    hindrance: Option<LoginHindrance>,
+}
+
 impl Host {
     /// Looks at everything that decides about `entry`, within `deadline`.
     pub async fn examine(
@@ -86,10 +93,12 @@ impl Host {
             }
         };
         let (reach, mut probe, secrets) = tokio::join!(reach, attempt, secrets);
+        let mut strayed = None;
         if let Some(connection) = probe.connection.take() {
+            strayed = connection.side_output().filter(|printed| printed.stray_lines > 0);
             connection.close().await;
         }
-        let discovery = listening.discovered(&server, &probe).await;
+        let sign_in = listening.discovered(&server, &probe).await;
         let exchanges = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
         let speaks_tls = listening.speaks_tls(&server, &probe, reach.as_ref()).await;
         let (kept, unreadable) = listening.kept_of(&server).await;
@@ -102,7 +111,8 @@ impl Host {
             secrets: &secrets,
             reach: reach.as_ref(),
             exchanges: &exchanges,
-            discovery: discovery.as_ref(),
+            sign_in: sign_in.as_ref(),
+            strayed: strayed.as_ref(),
             speaks_tls,
             kept: &kept,
             unreadable: &unreadable,
@@ -157,11 +167,7 @@ impl Host {
     }
 
     /// Where a person would sign in, where the server wants that or a person has done so.
-    async fn discovered(
-        &self,
-        server: &ConfiguredServer,
-        probe: &Probe,
-    ) -> Option<Result<Discovery, AuthError>> {
+    async fn discovered(&self, server: &ConfiguredServer, probe: &Probe) -> Option<SignInOutlook> {
         let auth = server.auth.as_ref()?;
         let oauth = auth.oauth.as_ref()?;
         // Without a refusal nothing asked for it.
@@ -173,6 +179,16 @@ impl Host {
             return None;
         }
         let begun = self.oauth_login(auth, &[]).begin(&oauth.challenges()).await;
-        Some(begun.map(|pending| pending.discovery().clone()))
+        Some(match begun {
+            Ok(pending) => {
+                SignInOutlook { hindrance: pending.hindrance(), found: Ok(pending.discovery().clone()) }
+            }
+            Err(error) => {
+                // What no one here knows a remedy for, the entry at least leads to.
+                let unnamed = || LoginHindrance::new(error.to_string(), LoginRemedy::Settings);
+                let hindrance = LoginHindrance::of(&error).unwrap_or_else(unnamed);
+                SignInOutlook { hindrance: Some(hindrance), found: Err(error) }
+            }
+        })
     }
 }

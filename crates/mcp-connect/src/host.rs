@@ -216,6 +216,7 @@ impl Host {
         let settings = self
             .oauth_settings(settings, target)
             .with_renewals(self.renewals().clone())
+            .with_look_ahead()
             .with_share(self.0.share);
         OAuthProvider::open(target.clone(), settings, http, self.token_store().clone()).await
     }

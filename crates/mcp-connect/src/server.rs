@@ -397,6 +397,7 @@ fn limits(entry: mcp_config::Limits, usual: &Limits) -> Option<Limits> {
         (entry.list_bytes, &mut limits.list_bytes),
         (entry.result_bytes, &mut limits.result_bytes),
         (entry.message_bytes, &mut limits.message_bytes),
+        (entry.host_bytes, &mut limits.host_bytes),
         (entry.error_bytes, &mut limits.error_bytes),
         (entry.pages, &mut limits.pages),
         (entry.server_requests, &mut limits.server_requests),

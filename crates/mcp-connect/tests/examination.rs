@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_config::{Config, Env, Request};
 use mcp_connect::{CheckState, CheckTopic, Examination, Host, HostOptions};
-use mcp_status::{NextStep, ReasonCode, ServerStatus};
+use mcp_status::{EntryPart, NextStep, ReasonCode, ServerStatus};
 use mcp_testkit::{Answer, FakeAuthServer, FakeMcpServer, HttpAnswer};
 use mcp_transport::ClientInfo;
 use mcp_transport::exchange::ExchangeOutcome;
@@ -94,7 +94,74 @@ async fn a_sign_in_that_cannot_begin_is_the_cause_and_not_the_next_step() {
     let (topic, message, next) = blamed(&found).expect("it is closed");
     assert_eq!(topic, CheckTopic::AuthorizationServer, "{message}");
     assert!(message.contains("no sign-in can begin"), "{message}");
-    assert_eq!(next, Some(&NextStep::ChangeEntry { part: mcp_status::EntryPart::Named }));
+    assert_eq!(next, Some(&NextStep::AskOperatorOf { origin: "http://127.0.0.1:1".into() }));
+}
+
+#[tokio::test]
+async fn fh_h3_status_and_examination_tell_alike_what_stands_in_the_way_of_a_sign_in() {
+    let home = tempfile::tempdir().unwrap();
+    let server = FakeMcpServer::builder().accept("right").start().unwrap();
+    let issuers = FakeMcpServer::start().unwrap();
+    let issuer = issuers.url().origin().ascii_serialization();
+    let document = format!(r#"{{"resource": "{}", "authorization_servers": ["{issuer}"]}}"#, server.url());
+    let at = "/.well-known/oauth-protected-resource/mcp";
+    server.route(at, HttpAnswer::new(200).body("application/json", document));
+    let json = |text: String| HttpAnswer::new(200).body("application/json", text);
+    let pkce = r#""code_challenge_methods_supported": ["S256"]"#;
+    let ends = format!(r#""authorization_endpoint": "{issuer}/a", "token_endpoint": "{issuer}/t""#);
+    let operator = NextStep::AskOperatorOf { origin: issuer.clone() };
+    let change = |part| NextStep::ChangeEntry { part };
+    for (answer, words, next) in [
+        (HttpAnswer::new(500), "answered 500", operator.clone()),
+        (HttpAnswer::new(404), "publishes no metadata", change(EntryPart::AuthorizationServer)),
+        (
+            HttpAnswer::new(200).body("text/html", "<html>"),
+            "publishes no metadata",
+            change(EntryPart::AuthorizationServer),
+        ),
+        (
+            json(format!(r#"{{"issuer": "https://other.example", {ends}, {pkce}}}"#)),
+            "issuer mismatch",
+            change(EntryPart::AuthorizationServer),
+        ),
+        (json(format!(r#"{{"issuer": "{issuer}", {pkce}}}"#)), "authorization_endpoint", operator),
+        (json(format!(r#"{{"issuer": "{issuer}", {ends}}}"#)), "oauth.pkce", change(EntryPart::Named)),
+        (
+            json(format!(r#"{{"issuer": "{issuer}", {ends}, {pkce}}}"#)),
+            "oauth.clientId",
+            change(EntryPart::Client),
+        ),
+    ] {
+        issuers.route("/.well-known/oauth-authorization-server", answer.clone());
+        issuers.route("/.well-known/openid-configuration", answer);
+        let found = examined(&home, &remote(&server, "")).await;
+        let reason = found.probe.report.reason.as_ref().expect("it is closed");
+        assert_eq!(reason.code, ReasonCode::Unauthorized, "{words}");
+        assert!(reason.message.contains("no sign-in can begin: "), "{}", reason.message);
+        assert!(reason.message.contains(words), "{}", reason.message);
+        assert_eq!(reason.next.as_ref(), Some(&next), "{}", reason.message);
+        let (_, message, of_examination) = blamed(&found).expect("it is closed");
+        assert!(message.contains(words), "{message}");
+        assert_eq!(of_examination, Some(&next), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn fh_h14_a_server_that_works_and_prints_what_is_no_message_is_noted() {
+    let home = tempfile::tempdir().unwrap();
+    let answers = r#"echo 'Server ready'; while read -r line; do
+        case "$line" in
+        *'"initialize"'*) id=$(printf %s "$line" | sed 's/.*"id":\([^,}]*\).*/\1/')
+            printf '{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}\n' "$id" ;;
+        *'"id"'*) id=$(printf %s "$line" | sed 's/.*"id":\([^,}]*\).*/\1/')
+            printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no"}}\n' "$id" ;;
+        esac; done"#;
+    let entry = serde_json::json!({ "command": "sh", "args": ["-c", answers] }).to_string();
+    let found = examined(&home, &entry).await;
+    assert_eq!(found.probe.report.status, ServerStatus::Connected, "{:?}", found.probe.report);
+    let process = found.checks.iter().find(|check| check.topic == CheckTopic::Process).unwrap();
+    assert_eq!(process.state, CheckState::Noted, "{process:?}");
+    assert!(process.more.iter().any(|line| line.contains("`Server ready`")), "{process:?}");
 }
 
 #[tokio::test]

@@ -50,6 +50,9 @@ pub struct Evidence {
     /// What was wrong with TLS, where that failed.
     #[serde(default)]
     pub tls: Option<TlsFault>,
+    /// Nobody has the name of its host. It may be that of a network which is not there now, and as a rule it is misspelt.
+    #[serde(default)]
+    pub unknown_host: bool,
 }
 
 impl Evidence {
@@ -66,6 +69,7 @@ impl Evidence {
             limit: None,
             unapproved: 0,
             tls: None,
+            unknown_host: false,
         }
     }
 
@@ -115,6 +119,13 @@ impl Evidence {
     #[must_use]
     pub fn with_tls(mut self, tls: Option<TlsFault>) -> Self {
         self.tls = tls;
+        self
+    }
+
+    /// With whether nobody has the name of its host.
+    #[must_use]
+    pub fn with_unknown_host(mut self, unknown: bool) -> Self {
+        self.unknown_host = unknown;
         self
     }
 
@@ -185,6 +196,41 @@ pub enum CredentialOrigin {
     SignIn,
 }
 
+/// What stands in the way of a sign-in, found out by looking for one.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SignInHindrance {
+    /// It in words: a fragment without secrets, for people.
+    pub why: String,
+    /// What takes it out of the way.
+    pub remedy: SignInRemedy,
+}
+
+impl SignInHindrance {
+    /// What hinders, and what takes it out of the way.
+    pub fn new(why: impl Into<String>, remedy: SignInRemedy) -> Self {
+        Self { why: why.into(), remedy }
+    }
+}
+
+/// What makes a sign-in possible that is not.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SignInRemedy {
+    /// Only who runs what is at this origin can mend it.
+    Operator {
+        /// Scheme, host and port.
+        origin: String,
+    },
+    /// The entry names a client that is registered by hand.
+    Client,
+    /// The entry names who issues tokens, or where that is published.
+    AuthorizationServer,
+    /// The entry changes what the reason names.
+    Settings,
+}
+
 /// What is known about the credentials of a request.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -222,6 +268,9 @@ pub struct AuthFacts {
     /// in the place of a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unset: Option<String>,
+    /// What stands in the way of the sign-in that the server asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hindrance: Option<SignInHindrance>,
 }
 
 impl AuthFacts {
@@ -297,6 +346,13 @@ impl AuthFacts {
     #[must_use]
     pub fn with_unset(mut self, unset: Option<String>) -> Self {
         self.unset = unset;
+        self
+    }
+
+    /// With what stands in the way of the sign-in that the server asks for.
+    #[must_use]
+    pub fn with_hindrance(mut self, hindrance: Option<SignInHindrance>) -> Self {
+        self.hindrance = hindrance;
         self
     }
 

@@ -4,9 +4,11 @@
 
 use std::fmt;
 
+use mcp_text::sentence;
+
 use crate::{
     ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, Phase, ReasonCode,
-    SignInState, TlsFault, TransportKind,
+    SignInRemedy, SignInState, TlsFault, TransportKind,
 };
 
 /// More scopes than these few are an attack or an accident.
@@ -17,6 +19,8 @@ const MAX_SCOPE_BYTES: usize = 200;
 const MAX_NAME: usize = 60;
 /// What of a provider's own words is shown, in characters.
 const MAX_HINT: usize = 200;
+/// What of an origin is shown, in columns.
+const MAX_ORIGIN: usize = 200;
 /// JSON-RPC 2.0, section 5.1: what answers is no MCP server.
 const METHOD_NOT_FOUND: i64 = -32601;
 
@@ -48,10 +52,22 @@ pub enum NextStep {
     },
     /// Nothing that the entry says would help: only the people who run the server, or what stands in front of it, can mend it.
     AskOperator,
+    /// The same of another party on the way, such as its authorization server.
+    AskOperatorOf {
+        /// Scheme, host and port.
+        origin: String,
+    },
     /// See what its own command for credentials gives, and what is wrong with that.
     LookAtCredentials,
     /// See what became of it.
     LookAtStatus,
+    /// Start the proxy on the way, or have it be another one.
+    ChangeProxy {
+        /// Where it is, and what names it; without its credentials.
+        proxy: String,
+        /// Whether it answers.
+        is_there: bool,
+    },
     /// Wait until it works: it comes back by itself, or when a person starts it.
     Wait,
     /// List its tools.
@@ -113,6 +129,10 @@ pub enum EntryPart {
     Authority,
     /// The certificate that it shows to its server.
     ClientCertificate,
+    /// The client that it is at its authorization server.
+    Client,
+    /// Who issues tokens for it, or where that is published.
+    AuthorizationServer,
     /// What the reason names.
     Named,
 }
@@ -129,6 +149,8 @@ impl fmt::Display for EntryPart {
             Self::ServerName => "the address or the expected name",
             Self::Authority => "the trusted authority",
             Self::ClientCertificate => "the client certificate",
+            Self::Client => "the client id",
+            Self::AuthorizationServer => "the authorization server",
             Self::Named => "what the reason names",
         })
     }
@@ -146,6 +168,13 @@ impl fmt::Display for NextStep {
             Self::ChangeEntry { part: EntryPart::Credentials } => "give the entry credentials",
             Self::ChangeEntry { part } => return write!(f, "change {part} of the entry"),
             Self::AskOperator => "ask who runs the server",
+            Self::AskOperatorOf { origin } => {
+                return write!(f, "ask who runs {}", mcp_text::line(origin, MAX_ORIGIN));
+            }
+            Self::ChangeProxy { proxy, is_there } => {
+                let verb = if *is_there { "correct" } else { "start or correct" };
+                return write!(f, "{verb} the proxy {}", sentence(proxy));
+            }
             Self::LookAtCredentials => "look at what its command for credentials gives",
             Self::LookAtStatus => "look at the status",
             Self::Wait => "wait until it is back",
@@ -163,6 +192,19 @@ impl fmt::Display for NextStep {
             Self::Provider { hint } => hint,
             Self::Cure { command } => return write!(f, "run `{command}`, and connect again"),
         })
+    }
+}
+
+/// What makes a sign-in possible that is not.
+impl From<&SignInRemedy> for NextStep {
+    fn from(remedy: &SignInRemedy) -> Self {
+        let part = match remedy {
+            SignInRemedy::Operator { origin } => return Self::AskOperatorOf { origin: origin.clone() },
+            SignInRemedy::Client => EntryPart::Client,
+            SignInRemedy::AuthorizationServer => EntryPart::AuthorizationServer,
+            SignInRemedy::Settings => EntryPart::Named,
+        };
+        Self::ChangeEntry { part }
     }
 }
 
@@ -197,7 +239,14 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             return Some(NextStep::Provider { hint });
         }
     }
-    let sign_in = || Some(NextStep::SignIn { scopes: evidence.map(missing_scopes).unwrap_or_default() });
+    let sign_in = || {
+        // One that is known not to begin leads nowhere.
+        let hindered = evidence.and_then(|evidence| evidence.auth.hindrance.as_ref());
+        Some(match hindered {
+            Some(hindrance) => NextStep::from(&hindrance.remedy),
+            None => NextStep::SignIn { scopes: evidence.map(missing_scopes).unwrap_or_default() },
+        })
+    };
     // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
     let may_sign_in = facts.sign_in != SignInState::NotOffered && !facts.entry.has_helper;
     let auth = evidence.map(|evidence| &evidence.auth);
@@ -211,6 +260,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         false => EntryPart::Credentials,
     };
     let outcome = evidence.map(|evidence| &evidence.outcome);
+    let proxy = evidence.and_then(of_proxy);
     let by_command = |code| {
         auth.is_some_and(|auth| {
             auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code == code && code.is_some()
@@ -278,7 +328,10 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::Protocol | ReasonCode::Version | ReasonCode::Spawn => change(place),
         // Where the rule stands comes with the reason.
         ReasonCode::SelfReference | ReasonCode::Policy | ReasonCode::Rejected => change(EntryPart::Named),
+        ReasonCode::ProxyAuth | ReasonCode::Unreachable if proxy.is_some() => proxy,
         ReasonCode::ProxyAuth => change(EntryPart::Proxy),
+        // Whatever comes back, it comes back under its own name.
+        ReasonCode::Unreachable if evidence.is_some_and(|evidence| evidence.unknown_host) => change(place),
         ReasonCode::Unauthorized
         | ReasonCode::Forbidden
         | ReasonCode::LoginRedirect
@@ -318,6 +371,17 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         | ReasonCode::CredentialsFailed
         | ReasonCode::Exited => Some(NextStep::Reconnect),
     }
+}
+
+/// What there is to do about the proxy that did not let a request through.
+fn of_proxy(evidence: &Evidence) -> Option<NextStep> {
+    let is_there = match evidence.outcome {
+        Outcome::Proxy { status } => status.is_some(),
+        Outcome::Http { status: 407, .. } => true,
+        _ => return None,
+    };
+    let proxy = evidence.proxy.clone()?;
+    Some(NextStep::ChangeProxy { proxy, is_there })
 }
 
 /// Whether a command of the person's own has ended, with a code of its own choice.
@@ -658,6 +722,66 @@ mod tests {
     }
 
     #[test]
+    fn fh_h3_a_sign_in_that_cannot_begin_is_no_next_step() {
+        let refused = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
+        let oauth = seen(remote().with_sign_in(SignInState::Offered), ReasonCode::Unauthorized);
+        let origin = || "https://as.example".to_owned();
+        for (remedy, expected) in [
+            (SignInRemedy::Operator { origin: origin() }, NextStep::AskOperatorOf { origin: origin() }),
+            (SignInRemedy::Client, change(EntryPart::Client)),
+            (SignInRemedy::AuthorizationServer, change(EntryPart::AuthorizationServer)),
+            (SignInRemedy::Settings, change(EntryPart::Named)),
+        ] {
+            let hindrance = crate::SignInHindrance::new("no answer\u{1b}[2J", remedy);
+            let auth = AuthFacts::default().with_hindrance(Some(hindrance));
+            let evidence = Evidence::new(Phase::Connect, refused.clone()).with_auth(auth);
+            assert_eq!(next_step(&oauth, Some(&evidence)), Some(expected));
+            let told = crate::message(&evidence, &crate::MessageContext::new("web"));
+            assert_eq!(
+                told,
+                "the server asks for credentials, and none were sent (401); no sign-in can begin: no answer"
+            );
+            // It travels to the process that shows it.
+            let text = serde_json::to_string(&evidence).unwrap();
+            assert_eq!(serde_json::from_str::<Evidence>(&text).unwrap(), evidence);
+        }
+        let shown = NextStep::AskOperatorOf { origin: "https://a\u{1b}[2J\nb".into() }.to_string();
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+    }
+
+    #[test]
+    fn fa_a86_a89_fh_h3_a_name_that_nobody_has_and_a_proxy_that_is_not_there_are_for_the_entry() {
+        let of = |outcome, proxy: Option<&str>, unknown, code| {
+            let evidence = Evidence::new(Phase::Connect, outcome)
+                .with_proxy(proxy.map(str::to_owned))
+                .with_unknown_host(unknown);
+            (next_step(&seen(remote(), code), Some(&evidence)).unwrap(), evidence)
+        };
+        let named = "http://127.0.0.1:9 (HTTPS_PROXY)";
+        let proxy = |is_there| NextStep::ChangeProxy { proxy: named.to_owned(), is_there };
+        let (lost, auth) = (ReasonCode::Unreachable, ReasonCode::ProxyAuth);
+        for (outcome, by, unknown, code, expected) in [
+            (Outcome::Unreachable, None, true, lost, change(EntryPart::Url)),
+            (Outcome::Unreachable, None, false, lost, Wait),
+            (Outcome::Dropped, None, false, lost, Wait),
+            // What is behind a proxy that let it through is no matter of the proxy.
+            (Outcome::Dropped, Some(named), false, lost, Wait),
+            (Outcome::Proxy { status: None }, Some(named), false, lost, proxy(false)),
+            (Outcome::Proxy { status: Some(502) }, Some(named), false, lost, proxy(true)),
+            (Outcome::Http { status: 407, retry_after: None }, Some(named), false, auth, proxy(true)),
+            (Outcome::Http { status: 407, retry_after: None }, None, false, auth, change(EntryPart::Proxy)),
+        ] {
+            let (step, evidence) = of(outcome, by, unknown, code);
+            assert_eq!(step, expected, "{evidence:?}");
+            let reason = crate::Reason::from_evidence(&evidence, &crate::MessageContext::new("web")).unwrap();
+            let may_pass = code == lost && !unknown;
+            assert_eq!(reason.retryable, may_pass, "{evidence:?}");
+        }
+        assert_eq!(proxy(false).to_string(), "start or correct the proxy http://127.0.0.1:9 (HTTPS_PROXY)");
+        assert_eq!(proxy(true).to_string(), "correct the proxy http://127.0.0.1:9 (HTTPS_PROXY)");
+    }
+
+    #[test]
     fn every_step_is_a_plain_fragment() {
         let steps = [
             Reconnect,
@@ -669,6 +793,8 @@ mod tests {
             change(EntryPart::Url),
             change(EntryPart::Credentials),
             AskOperator,
+            NextStep::AskOperatorOf { origin: "https://as.example".into() },
+            NextStep::ChangeProxy { proxy: "http://p (HTTP_PROXY)".into(), is_there: false },
             NextStep::LookAtCredentials,
             LookAtStatus,
             Wait,

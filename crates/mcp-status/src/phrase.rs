@@ -119,6 +119,10 @@ fn of_the_credentials(text: String, evidence: &Evidence) -> String {
         return text;
     }
     let text = with_unchanged(text, evidence);
+    let text = match &evidence.auth.hindrance {
+        Some(hindrance) => format!("{text}; no sign-in can begin: {}", sentence(&hindrance.why)),
+        None => text,
+    };
     match unset_variable(evidence) {
         // It decides, and so stands first; which header has it is of less weight than what the server says.
         Some(name) => {

@@ -49,7 +49,7 @@ impl Reason {
             phase: Some(evidence.phase),
             provider: evidence.auth.provider.clone(),
             attempts: evidence.attempts,
-            retryable: verdict.is_retryable(),
+            retryable: verdict.is_retryable() && !evidence.unknown_host,
             next: None,
         })
     }

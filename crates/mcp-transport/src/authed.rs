@@ -301,14 +301,16 @@ impl AuthedClient {
             .map(|(_, provider)| provider.to_owned());
         let challenges = refusal.map(|refusal| &refusal.challenges[..]).unwrap_or_default();
         let doubts = refusal.map(|_| mcp_auth::doubts(used, SystemTime::now())).unwrap_or_default();
+        let known = self.provider.as_ref().map(|provider| provider.snapshot()).unwrap_or_default();
         AuthContext {
             sent: used.prove_something(),
             provider: supplier.or_else(|| self.provider.as_ref().map(|provider| provider.name().to_owned())),
-            withheld: self.provider.as_ref().and_then(|provider| provider.snapshot().withheld),
+            withheld: known.withheld,
             scheme: challenges.first().map(|challenge| challenge.scheme().to_owned()),
             sign_in: challenges.iter().any(|challenge| challenge.resource_metadata().is_some()),
             doubts,
             unset: refusal.and_then(|_| mcp_auth::unset_variable(used)),
+            hindrance: known.login_hindrance.filter(|_| refusal.is_some()),
             unchanged: false,
         }
     }

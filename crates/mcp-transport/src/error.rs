@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_auth::AuthError;
+use mcp_auth::{AuthError, LoginHindrance};
 use mcp_status::{ChallengeKind, FailureRun, Limit, Phase, SpawnCause};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
@@ -195,6 +195,8 @@ pub(crate) struct AuthContext {
     pub(crate) doubts: Vec<String>,
     /// The variable whose name was sent in the place of its value.
     pub(crate) unset: Option<String>,
+    /// What stands in the way of the sign-in that the server asks for.
+    pub(crate) hindrance: Option<LoginHindrance>,
     /// Others were asked for, and they are the same.
     pub(crate) unchanged: bool,
 }

@@ -1,7 +1,7 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
-use mcp_auth::{AuthError, AuthErrorKind, ProviderKind, Supply};
-use mcp_status::{AuthFacts, CredentialOrigin, Evidence, Outcome, TlsFault};
+use mcp_auth::{AuthError, AuthErrorKind, LoginRemedy, ProviderKind, Supply};
+use mcp_status::{AuthFacts, CredentialOrigin, Evidence, Outcome, SignInHindrance, SignInRemedy, TlsFault};
 
 use crate::error::{TransportError, TransportErrorKind};
 
@@ -29,6 +29,9 @@ impl TransportError {
                 .with_sign_in(context.sign_in)
                 .with_doubts(context.doubts.clone())
                 .with_unset(context.unset.clone())
+                .with_hindrance(context.hindrance.as_ref().map(|hindrance| {
+                    SignInHindrance::new(&*hindrance.message, sign_in_remedy(&hindrance.remedy))
+                }))
                 .with_supplied_by(kind.as_ref().and_then(supplied_by))
                 .with_unchanged(context.unchanged);
         }
@@ -44,11 +47,19 @@ impl TransportError {
             .with_attempts(self.attempts())
             .with_proxy(self.proxy().map(str::to_owned))
             .with_tls(self.tls_fault())
+            .with_unknown_host(self.is_misaddressed())
             .with_limit(self.limit().cloned());
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),
             None => evidence,
         }
+    }
+
+    /// Whether nobody has the name of its host: what a proxy says of one is about where the proxy stands.
+    fn is_misaddressed(&self) -> bool {
+        *self.kind() == TransportErrorKind::Unreachable
+            && self.proxy().is_none()
+            && std::error::Error::source(self).is_some_and(crate::words::is_unknown_host)
     }
 
     /// Only HTTP has TLS.
@@ -153,6 +164,16 @@ impl TransportError {
 impl From<&TransportError> for Evidence {
     fn from(error: &TransportError) -> Self {
         error.evidence()
+    }
+}
+
+/// What makes a sign-in possible that is not, as evidence has it.
+pub fn sign_in_remedy(remedy: &LoginRemedy) -> SignInRemedy {
+    match remedy {
+        LoginRemedy::Operator { origin } => SignInRemedy::Operator { origin: origin.clone() },
+        LoginRemedy::Client => SignInRemedy::Client,
+        LoginRemedy::AuthorizationServer => SignInRemedy::AuthorizationServer,
+        _ => SignInRemedy::Settings,
     }
 }
 

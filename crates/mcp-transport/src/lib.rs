@@ -42,7 +42,7 @@ mod deadline;
 mod debts;
 pub mod endpoint;
 pub mod error;
-mod evidence;
+pub mod evidence;
 pub mod exchange;
 pub mod fleet;
 #[cfg(all(any(fuzzing, test), feature = "http"))]

@@ -31,6 +31,7 @@ pub(crate) const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(100),
 /// | [`list_bytes`](Self::list_bytes) | 16 MiB in all pages together | `listBytes` | `protocol` |
 /// | [`result_bytes`](Self::result_bytes) | 256 MiB | `resultBytes` | `protocol` |
 /// | [`message_bytes`](Self::message_bytes) | 16 MiB | `messageBytes` | `protocol` |
+/// | [`host_bytes`](Self::host_bytes) | 64 MiB | `hostBytes` | it is answered with an error |
 /// | [`error_bytes`](Self::error_bytes) | 64 KiB | `errorBytes` | the rest is not read |
 /// | [`error_time`](Self::error_time) | 5 s | `errorMs` | the rest is not waited for |
 /// | [`pages`](Self::pages) | 1,000 | `pages` | the list ends there, with a warning |
@@ -64,6 +65,8 @@ pub struct Limits {
     pub result_bytes: usize,
     /// The longest message that a server starts by itself, in bytes, and how much its open requests hold together.
     pub message_bytes: usize,
+    /// The longest message of a host, in bytes, where a program passes its messages on.
+    pub host_bytes: usize,
     /// How much of the body of an error is read, in bytes.
     pub error_bytes: usize,
     /// How long the body of an error is waited for.
@@ -86,6 +89,7 @@ impl Default for Limits {
             list_bytes: 16 << 20,
             result_bytes: 256 << 20,
             message_bytes: 16 << 20,
+            host_bytes: 64 << 20,
             error_bytes: 64 << 10,
             error_time: Duration::from_secs(5),
             pages: 1000,

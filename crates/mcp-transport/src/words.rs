@@ -26,6 +26,24 @@ const FOREIGN: [&str; 16] = [
     "Error(",
 ];
 
+/// What the C libraries and systems say of a name that nobody has.
+const UNKNOWN_HOST: [&str; 6] = [
+    "Name or service not known",
+    "Name does not resolve",
+    "nodename nor servname provided",
+    "No address associated with",
+    "No such host is known",
+    "no such host",
+];
+
+/// Whether the name of a host was looked up, and nobody has it. That has no kind, only a text.
+pub(crate) fn is_unknown_host(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let text = cause.downcast_ref::<io::Error>().map(ToString::to_string).unwrap_or_default();
+        UNKNOWN_HOST.iter().any(|known| text.contains(known))
+    })
+}
+
 /// What `error` and its causes say: the innermost of those whose type is known, else the innermost that is a sentence of
 /// ours. `None` where there is neither.
 pub(crate) fn plain(error: &(dyn Error + 'static)) -> Option<String> {
@@ -87,14 +105,6 @@ fn io_words(error: &io::Error) -> String {
 /// What a resolver says has no kind, only a text, which is that of the C library or of the system. The rest keeps its words,
 /// without the number.
 fn name_words(text: &str) -> String {
-    const UNKNOWN: [&str; 6] = [
-        "Name or service not known",
-        "Name does not resolve",
-        "nodename nor servname provided",
-        "No address associated with",
-        "No such host is known",
-        "no such host",
-    ];
     const UNREACHABLE: [&str; 4] = [
         "Temporary failure in name resolution",
         "Try again",
@@ -102,7 +112,7 @@ fn name_words(text: &str) -> String {
         "nonauthoritative",
     ];
     let says = |texts: &[&str]| texts.iter().any(|known| text.contains(known));
-    if says(&UNKNOWN) {
+    if says(&UNKNOWN_HOST) {
         return "there is no host of that name".to_owned();
     }
     if says(&UNREACHABLE) {

@@ -4,5 +4,6 @@ pub(crate) mod client_metadata;
 pub(crate) mod discovery;
 pub(crate) mod metadata;
 pub(crate) mod offer;
+pub(crate) mod outlook;
 pub(crate) mod registration;
 pub(crate) mod scope;

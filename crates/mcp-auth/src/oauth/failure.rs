@@ -7,6 +7,7 @@ use std::fmt;
 
 use http::StatusCode;
 
+use super::discover::outlook::remedy_of;
 use super::urls::redacted;
 use crate::url_policy::UrlRefusal;
 use crate::{AuthError, AuthErrorKind};
@@ -90,6 +91,8 @@ pub(crate) enum Answer {
     Invalid(String),
     /// Not usable as configured; the text says what to configure.
     Misconfigured(String),
+    /// There is no client to present, and none registers itself; the text says what to configure.
+    NoClient(String),
     /// Some other error, passed on.
     Other(AuthError),
 }
@@ -142,7 +145,9 @@ impl Failure {
                     || (code.is_none() && self.step == Step::Refresh)
             }
             Answer::Redirect { .. } | Answer::Invalid(_) => self.step == Step::Refresh,
-            Answer::Unreadable { .. } | Answer::Misconfigured(_) | Answer::Other(_) => false,
+            Answer::Unreadable { .. } | Answer::Misconfigured(_) | Answer::NoClient(_) | Answer::Other(_) => {
+                false
+            }
         }
     }
 
@@ -150,12 +155,42 @@ impl Failure {
     pub(crate) fn answered(&self) -> String {
         let (status, code, description) = match &self.answer {
             Answer::Refused { status, code, description } => (status, code, description),
-            Answer::Invalid(why) | Answer::Misconfigured(why) => return why.clone(),
+            Answer::Invalid(why) | Answer::Misconfigured(why) | Answer::NoClient(why) => return why.clone(),
             _ => return self.to_string(),
         };
         let code = code.iter().map(|code| format!(" {code}"));
         let words = description.iter().map(|words| format!(" ({words})"));
-        format!("answered {}{}", status.as_u16(), code.chain(words).collect::<String>())
+        let said: String = code.chain(words).collect();
+        match self.step {
+            // It is no answer to a request of ours: a browser brings it, and no status with it.
+            Step::Authorization => format!("sent the browser back with the error{said}"),
+            _ => format!("answered {}{said}", status.as_u16()),
+        }
+    }
+
+    /// Origin and path of the URL that was asked.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether a client that is registered by hand is what is missing.
+    pub(crate) fn lacks_client(&self) -> bool {
+        match &self.answer {
+            Answer::NoClient(_) => true,
+            // It takes none that registers itself.
+            Answer::Refused { .. } => self.step == Step::Registration && !self.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing that is configured here would change it.
+    pub(crate) fn is_of_operator(&self) -> bool {
+        self.is_transient() || matches!(self.answer, Answer::Redirect { .. })
+    }
+
+    /// Whether a document is not there, or not what it has to be.
+    pub(crate) fn is_of_document(&self) -> bool {
+        matches!(self.answer, Answer::Invalid(_))
     }
 
     /// What in the entry changes a refusal.
@@ -180,7 +215,7 @@ impl Failure {
     fn kind(&self) -> AuthErrorKind {
         match &self.answer {
             _ if self.is_transient() => AuthErrorKind::Unavailable,
-            Answer::Misconfigured(_) => AuthErrorKind::Misconfigured,
+            Answer::Misconfigured(_) | Answer::NoClient(_) => AuthErrorKind::Misconfigured,
             // Only a person can go on: the refresh token may be spent.
             Answer::Unreadable { .. } if self.step == Step::Refresh => AuthErrorKind::SignInExpired,
             Answer::Refused { code, .. } => match (self.step, code.as_deref()) {
@@ -221,7 +256,9 @@ impl fmt::Display for Failure {
             Answer::Redirect { status } => {
                 write!(f, "{step}: {url} answered {} with a redirect, which is not followed", status.as_u16())
             }
-            Answer::Invalid(why) | Answer::Misconfigured(why) => write!(f, "{step}: {url}: {why}"),
+            Answer::Invalid(why) | Answer::Misconfigured(why) | Answer::NoClient(why) => {
+                write!(f, "{step}: {url}: {why}")
+            }
             Answer::Other(error) => write!(f, "{error}"),
         }
     }
@@ -229,11 +266,15 @@ impl fmt::Display for Failure {
 
 impl From<Failure> for AuthError {
     fn from(failure: Failure) -> Self {
-        let (kind, message) = (failure.kind(), failure.to_string());
-        match failure.answer {
+        let (kind, message, remedy) = (failure.kind(), failure.to_string(), remedy_of(&failure));
+        let error = match failure.answer {
             Answer::Other(error) => error,
             Answer::None(error) => Self::new(kind, message).with_source(error),
             _ => Self::new(kind, message),
+        };
+        match remedy {
+            Some(remedy) => error.with_login_remedy(remedy),
+            None => error,
         }
     }
 }

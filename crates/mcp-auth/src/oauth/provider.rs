@@ -2,7 +2,7 @@
 //!
 //! It never opens a browser and never asks anyone: what only a person can mend is
 //! [`Recovery::LoginRequired`]. Until there are tokens, or a refusal that a machine grant can answer, it
-//! sends nothing to anyone.
+//! sends nothing to anyone, but for a program that wants to know whether a sign-in could begin.
 //!
 //! When to fetch, and what to send meanwhile, is decided by [`SingleFlight`], as for every source; [`source`] knows how.
 

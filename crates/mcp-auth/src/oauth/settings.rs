@@ -44,6 +44,9 @@ pub struct OAuthSettings {
     pub audience: Option<String>,
     /// A grant without a person is used before the first request, and not once the server refuses one.
     pub asks_ahead: bool,
+    /// Where a person has to sign in, it is looked whether that could begin: for programs that tell people what to do next.
+    /// Otherwise nothing is sent to an authorization server before there are tokens.
+    pub looks_ahead: bool,
     /// What the provider is called: `oauth`, or the name of a grant that has a place of its own in the plan.
     pub name: &'static str,
     /// Where this process stands among those that use the same sign-in, from 0 to 1: they renew one after the other
@@ -70,6 +73,7 @@ impl OAuthSettings {
             token_endpoint: None,
             audience: None,
             asks_ahead: false,
+            looks_ahead: false,
             name: NAME,
             share: 0.0,
             renewals: Renewals::default(),
@@ -87,6 +91,13 @@ impl OAuthSettings {
     #[must_use]
     pub fn with_share(mut self, share: f64) -> Self {
         self.share = share;
+        self
+    }
+
+    /// The same for a program that tells people whether a sign-in could begin.
+    #[must_use]
+    pub fn with_look_ahead(mut self) -> Self {
+        self.looks_ahead = true;
         self
     }
 

@@ -357,7 +357,9 @@ async fn servers_that_break_the_rules_get_no_code_and_no_token_request() {
             s.advertise_iss = false;
             s.iss = Echo::Wrong("https://evil.example".into());
         }),
-        ("answered 302 access_denied", |s| s.authorize_error = Some("access_denied".into())),
+        ("sent the browser back with the error access_denied", |s| {
+            s.authorize_error = Some("access_denied".into())
+        }),
         ("plain http", |s| s.token_endpoint = Some("http://as.example/token".into())),
     ];
     for (words, change) in rules {

@@ -144,3 +144,18 @@ async fn mirrored_parameters_reach_a_modern_server_although_the_host_never_liste
         assert_eq!(host.call("query", json!({"region": "eu"})).await["content"], json!([]), "{host_era:?}");
     }
 }
+
+#[tokio::test]
+async fn s_k2_a_message_of_a_host_has_a_limit() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let host = Setup::new(server.url()).most_bytes(10_000).start(HostEra::Legacy).await;
+    let call = |text: &str| json!({"name": "echo", "arguments": {"text": text}});
+    let long =
+        json!({"jsonrpc": "2.0", "id": 900, "method": "tools/call", "params": call(&"x".repeat(10_000))});
+    host.write(&long.to_string());
+    let error = host.wait_for("an error", |message| message.get("error").is_some()).await;
+    assert_eq!((&error["id"], &error["error"]["code"]), (&json!(null), &json!(-32600)), "{error}");
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(message.contains("longer than 10000 bytes") && message.contains("limits.hostBytes"), "{message}");
+    assert_eq!(host.ask("tools/call", call("x")).await["content"][0]["text"], "x", "the next one is read");
+}

@@ -255,3 +255,63 @@ async fn fb_t49_a_session_that_is_forgotten_without_a_word_costs_one_refusal_and
         assert_eq!(text_of(&last["result"]), "three", "{shown}: {last}");
     }
 }
+
+/// Where the answer was lost, and not where nothing was sent.
+#[tokio::test]
+async fn a_call_whose_answer_was_lost_may_have_run_and_is_told_so() {
+    for era in BOTH {
+        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let host = Setup::new(server.url()).start(era).await;
+        host.call("echo", json!({"text": "x"})).await;
+        server.always_to("tools/call", Answer::Drop);
+        let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
+        assert_eq!(error["data"]["mayHaveRun"], true, "{era:?}: {error}");
+        assert!(error["message"].as_str().unwrap().contains("; it may have run; next: "), "{era:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_asked_to_sign_in_by_the_first_call_that_wants_it_and_once() {
+    for era in BOTH {
+        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = asked.clone();
+        let setup = Setup::new(server.url()).sign_in(Arc::new(move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Box::pin(async { false })
+        }));
+        let host = setup.start(era).await;
+        host.call("echo", json!({"text": "x"})).await;
+        // It gives its lists to everyone, so the connection stands all the while.
+        server.always_to("tools/call", Answer::status(401));
+        for _ in 0..3 {
+            host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
+            let known = host.ask("tools/list", json!({})).await;
+            assert_eq!(known["tools"].as_array().unwrap().len(), 5, "{era:?}");
+        }
+        eventually("a person is asked", || asked.load(std::sync::atomic::Ordering::Relaxed) == 1).await;
+    }
+}
+
+#[tokio::test]
+async fn f100_a_renewed_session_is_told_to_the_host_once() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    host.ask("tools/list", json!({})).await;
+    host.forget();
+    server.expire_sessions();
+    const CHANGED: &str = "notifications/tools/list_changed";
+    // The call that renews it may be answered before it is known that there is something to tell.
+    for number in 0..20 {
+        host.call("echo", json!({"text": "x"})).await;
+        if host.count(CHANGED) > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10 * number)).await;
+    }
+    host.heard(CHANGED).await;
+    for _ in 0..3 {
+        host.call("echo", json!({"text": "x"})).await;
+    }
+    assert_eq!(host.count(CHANGED), 1, "{:#?}", host.lines());
+}

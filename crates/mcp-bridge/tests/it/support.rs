@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthProvider;
-use mcp_bridge::{Bridge, BridgeConfig, EndReason, Memory, Opening};
+use mcp_bridge::{Bridge, BridgeConfig, EndReason, Memory, Opening, SignIn};
 use mcp_harness::{FakeHost, Manner};
-use mcp_status::{ActionFacts, TransportKind};
+use mcp_status::{ActionFacts, SignInState, TransportKind};
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle};
 use serde_json::{Value, json};
@@ -44,12 +44,25 @@ pub(crate) struct Setup {
     opening: Option<Opening>,
     memory: Option<Arc<dyn Memory>>,
     started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
+    sign_in: Option<SignIn>,
+    most_bytes: Option<usize>,
 }
 
 impl Setup {
     pub(crate) fn new(url: Url) -> Self {
         let capabilities = json!({});
-        Self { url, auth: None, capabilities, patience: PATIENCE, opening: None, memory: None, started: None }
+        let (opening, memory, started, sign_in, most_bytes) = (None, None, None, None, None);
+        Self {
+            url,
+            auth: None,
+            capabilities,
+            patience: PATIENCE,
+            opening,
+            memory,
+            started,
+            sign_in,
+            most_bytes,
+        }
     }
 
     pub(crate) fn auth(mut self, provider: Arc<dyn AuthProvider>) -> Self {
@@ -65,6 +78,18 @@ impl Setup {
     /// Told of the supervisor.
     pub(crate) fn started(mut self, started: impl Fn(SupervisorHandle) + Send + Sync + 'static) -> Self {
         self.started = Some(Arc::new(started));
+        self
+    }
+
+    /// A person can sign in to the server, and is asked so.
+    pub(crate) fn sign_in(mut self, sign_in: SignIn) -> Self {
+        self.sign_in = Some(sign_in);
+        self
+    }
+
+    /// The longest message of the host.
+    pub(crate) fn most_bytes(mut self, most: usize) -> Self {
+        self.most_bytes = Some(most);
         self
     }
 
@@ -95,7 +120,7 @@ impl Setup {
 
     /// Starts the bridge; the host says nothing yet.
     pub(crate) fn start_silent(self, era: HostEra) -> Host {
-        let Self { url, auth, capabilities, patience, opening, memory, started } = self;
+        let Self { url, auth, capabilities, patience, opening, memory, started, sign_in, most_bytes } = self;
         let mut options = ClientOptions::new(ClientInfo::new("bridge-test", "1.0"));
         options.connect_timeout = PATIENCE;
         let source = move || {
@@ -108,10 +133,17 @@ impl Setup {
                 })
             }
         };
+        let facts = ActionFacts::new(TransportKind::Remote);
+        let facts = match sign_in {
+            Some(_) => facts.with_sign_in(SignInState::Offered),
+            None => facts.with_configured(true, true),
+        };
         let mut config = BridgeConfig::new("internal", "9.9", source)
             .with_program("acme")
             .with_next(|step| Some(format!("acme fix internal ({step})")))
-            .with_facts(|| ActionFacts::new(TransportKind::Remote).with_configured(true, true));
+            .with_facts(move || facts);
+        config.sign_in = sign_in;
+        config.max_line_bytes = most_bytes.unwrap_or(config.max_line_bytes);
         config.policy.patience = patience;
         config.started = started;
         config.opening = opening;

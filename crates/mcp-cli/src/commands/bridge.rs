@@ -72,7 +72,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     };
     let mut config = bridge_config(app, entry.target().name(), read).with_facts(move || known.facts());
     if let Ok(Some(limits)) = wired.state.as_ref().map(|server| &server.limits) {
-        config.max_requests = limits.requests;
+        (config.max_requests, config.max_line_bytes) = (limits.requests, limits.host_bytes);
     }
     if was_there && let Some(file) = DescriptionFile::of(app, &wired) {
         config = config.with_memory(Arc::new(file));

@@ -76,7 +76,11 @@ async fn until(
 /// Whether waiting on is in vain. A status that is itself a person's to bring about is waited for, whatever it takes.
 fn is_up_to_a_person(row: &Row, wanted: ServerStatus) -> bool {
     let Some(status) = row.status.filter(|status| *status != wanted) else { return false };
-    let stays = wants_a_person(status, row.reason().map(|reason| reason.code));
+    let reason = row.reason();
+    // Of all that cannot be reached, what nobody has the name of will not come back under it.
+    let is_misnamed =
+        reason.is_some_and(|reason| reason.code == ReasonCode::Unreachable && !reason.retryable);
+    let stays = is_misnamed || wants_a_person(status, reason.map(|reason| reason.code));
     match wanted {
         ServerStatus::Connected => stays,
         // What wants a sign-in may still break.

@@ -65,8 +65,8 @@ fn status_event(snapshot: &StatusSnapshot) -> Event {
     Event::Status {
         status: snapshot.status.to_string(),
         reason: reason.as_ref().map(|reason| reason.code.as_str().to_owned()),
+        attempts: reason.as_ref().map_or(0, |reason| reason.attempts),
         message: reason.map(|reason| reason.message),
         connection: snapshot.connection.unwrap_or(0),
-        attempt: snapshot.attempt,
     }
 }

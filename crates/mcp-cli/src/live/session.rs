@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use mcp_connect::ConfiguredServer;
-use mcp_status::{ActionFacts, MessageContext, StatusReport};
+use mcp_status::{ActionFacts, StatusReport};
 use mcp_transport::SupervisorHandle;
 use mcp_transport::supervisor::StatusSnapshot;
 use tokio::sync::Notify;
@@ -101,7 +101,9 @@ impl OwnSession {
     /// What it says of its server.
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no questions where there are no sockets"))]
     pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport<PrintedStep> {
-        let report = snapshot.report(&MessageContext::new(&self.name), (self.facts)());
+        let mut context = snapshot.context();
+        context.server = &self.name;
+        let report = snapshot.report(&context, (self.facts)());
         report.worded(|step| Some(self.steps.words(step, &self.name)))
     }
 }

@@ -218,7 +218,7 @@ mod tests {
             reason: None,
             message: message.map(str::to_owned),
             connection,
-            attempt: 1,
+            attempts: 1,
         };
         for (event, expected) in [
             (helper(Some(0)), "headersHelper ran in 42 ms, headers authorization"),

@@ -4,6 +4,7 @@ use mcp_auth::oauth::SignedIn;
 use mcp_auth::{AuthError, AuthErrorKind};
 use mcp_connect::{ConfiguredServer, Description, Login, LoginError, LoginRefusal};
 use mcp_status::{EntryPart, NextStep, StatusReport};
+use mcp_transport::evidence::sign_in_remedy;
 
 use crate::app::App;
 use crate::error::CliError;
@@ -108,6 +109,14 @@ fn entry_to_change(app: &App, name: &str) -> PrintedStep {
     app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Named }, name)
 }
 
+/// What makes the sign-in possible that failed.
+fn remedy(error: &AuthError) -> NextStep {
+    match error.login_remedy() {
+        Some(remedy) => NextStep::from(&sign_in_remedy(remedy)),
+        None => NextStep::ChangeEntry { part: EntryPart::Named },
+    }
+}
+
 /// A failed sign-in: what, why (with every cause, each already without secrets), next.
 pub(crate) fn auth_error(app: &App, name: &str, error: &AuthError) -> CliError {
     failed(app, "signing in to", "login", name, error)
@@ -137,6 +146,8 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
     }
     let word = mcp_text::shell_word(name);
     let next = match error.kind() {
+        // The same again would end as this did.
+        _ if error.login_remedy().is_some() && verb == "login" => app.steps.words(&remedy(error), name),
         // The disk is full, read-only, or another account's: the same command alone would fail again.
         AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}").into(),
         // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.

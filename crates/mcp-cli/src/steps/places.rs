@@ -98,6 +98,11 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (EntryPart::Authority, Some(Place::CommandLine)) => {
             return "trust its authority: --ca FILE".to_owned();
         }
+        (EntryPart::Client, Some(Place::CommandLine)) => return "name its client: --client-id ID".to_owned(),
+        // There is no option for that.
+        (EntryPart::AuthorizationServer, Some(Place::CommandLine)) => {
+            return "give it an entry (mcplink add), with what the reason names".to_owned();
+        }
         (_, Some(Place::CommandLine)) => return "correct the URL or its options".to_owned(),
         (EntryPart::Url, _) => "`url`",
         (EntryPart::Command, _) => "`command`",
@@ -108,12 +113,17 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (EntryPart::ServerName, _) => "`url` or `tls.serverName`",
         (EntryPart::Authority, _) => "`tls.ca`",
         (EntryPart::ClientCertificate, _) => "`tls.cert`",
+        (EntryPart::Client, _) => "`oauth.clientId`",
+        (EntryPart::AuthorizationServer, _) => "`oauth.authServerMetadataUrl`",
         // The reason says what is wrong with it.
         _ => "the entry",
     };
     // What is often not there yet.
     let verb = match part {
-        EntryPart::Authority | EntryPart::ClientCertificate => "set",
+        EntryPart::Authority
+        | EntryPart::ClientCertificate
+        | EntryPart::Client
+        | EntryPart::AuthorizationServer => "set",
         _ => "correct",
     };
     format!("{verb} {what} of {name}{at}")
@@ -147,6 +157,8 @@ mod tests {
             (EntryPart::ServerName, format!("correct `url` or `tls.serverName` of a b in {at}")),
             (EntryPart::Authority, format!("set `tls.ca` of a b in {at}")),
             (EntryPart::ClientCertificate, format!("set `tls.cert` of a b in {at}")),
+            (EntryPart::Client, format!("set `oauth.clientId` of a b in {at}")),
+            (EntryPart::AuthorizationServer, format!("set `oauth.authServerMetadataUrl` of a b in {at}")),
         ] {
             assert_eq!(places.change(part, "a b"), expected);
         }
@@ -165,6 +177,8 @@ mod tests {
             (EntryPart::Headers, "correct its headers (-H)"),
             (EntryPart::Credentials, "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'"),
             (EntryPart::Authority, "trust its authority: --ca FILE"),
+            (EntryPart::Client, "name its client: --client-id ID"),
+            (EntryPart::AuthorizationServer, "give it an entry (mcplink add), with what the reason names"),
             (EntryPart::Named, "correct the URL or its options"),
         ] {
             assert_eq!(places.change(part, "a b"), expected);

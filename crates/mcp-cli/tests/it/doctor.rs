@@ -178,11 +178,13 @@ fn doctor_blames_a_clock_for_credentials_that_end_alone_and_for_more_than_server
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearer("x");
     let date = |seconds: u64| httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
-    for (seconds, status, is_minted, is_blamed) in [
-        (3600, 401, true, true),
-        (240, 401, true, false),
-        (3600, 401, false, false),
-        (3600, 404, true, false),
+    // What stands in a file may have been made by a clock as well: it is told, and is not the cause.
+    for (seconds, status, is_minted, is_blamed, is_told) in [
+        (3600, 401, true, true, true),
+        (240, 401, true, false, false),
+        (9 * 3600, 401, false, false, true),
+        (240, 401, false, false, false),
+        (3600, 404, true, false, false),
     ] {
         let server = FakeMcpServer::start().unwrap();
         server.always(HttpAnswer::new(status).header("Date", date(seconds)).into());
@@ -192,7 +194,8 @@ fn doctor_blames_a_clock_for_credentials_that_end_alone_and_for_more_than_server
         };
         let seen = row(&Setting::of("s", entry).mcplink(&["doctor", "s", "--json"]).run().json(), "s");
         let cause = seen["cause"]["message"].as_str().unwrap();
-        assert_eq!(cause.contains("the clock of this machine"), is_blamed, "{seconds}: {status}: {cause}");
+        assert_eq!(cause.contains(": set it"), is_blamed, "{seconds}: {status}: {cause}");
+        assert_eq!(cause.contains("the clock of this machine"), is_told, "{seconds}: {status}: {cause}");
     }
 }
 

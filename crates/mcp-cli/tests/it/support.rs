@@ -79,7 +79,7 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     // A log that an earlier version, or someone, put a token into.
     let logs = setting.home.home().join(".cache/mcplink/logs");
     let record = json!({ "at": "2026-11-28T00:00:00.000Z", "pid": 1, "server": "web", "event": "status",
-        "status": "failed", "reason": null, "message": format!("sent {}, and {}, sunny-meadow, grassy-hill", known[8], known[6]), "connection": 0, "attempt": 1 });
+        "status": "failed", "reason": null, "message": format!("sent {}, and {}, sunny-meadow, grassy-hill", known[8], known[6]), "connection": 0, "attempts": 1 });
     fs::create_dir_all(&logs).unwrap();
     #[cfg(unix)]
     {

@@ -5,11 +5,12 @@ use crate::entry::Limits;
 use crate::{ProblemCode, suggest};
 
 /// Each field, with its bounds and what it limits.
-pub(super) const FIELDS: [(&str, u64, u64, &str); 10] = [
+pub(super) const FIELDS: [(&str, u64, u64, &str); 11] = [
     ("handshakeBytes", 1 << 10, 256 << 20, "Most bytes of a handshake."),
     ("listBytes", 1 << 10, 256 << 20, "Most bytes of a list, all pages together."),
     ("resultBytes", 1 << 10, 2 << 30, "Most bytes of a result."),
     ("messageBytes", 1 << 10, 256 << 20, "Most bytes of any other message."),
+    ("hostBytes", 1 << 10, 2 << 30, "Most bytes of a message of a host, in a bridge."),
     ("errorBytes", 1 << 10, 1 << 20, "Most bytes of the body of an error."),
     ("errorMs", 100, 60_000, "How long the body of an error is waited for, in milliseconds."),
     ("pages", 1, 100_000, "Most pages of a list."),
@@ -46,6 +47,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Limits {
             "listBytes" => &mut limits.list_bytes,
             "resultBytes" => &mut limits.result_bytes,
             "messageBytes" => &mut limits.message_bytes,
+            "hostBytes" => &mut limits.host_bytes,
             "errorBytes" => &mut limits.error_bytes,
             "errorMs" => &mut limits.error_ms,
             "pages" => &mut limits.pages,

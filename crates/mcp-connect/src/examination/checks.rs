@@ -7,21 +7,24 @@ mod way;
 use std::time::{Duration, SystemTime};
 
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
-use mcp_auth::oauth::{Discovery, DiscoverySource};
-use mcp_auth::{AuthError, ProviderKind, ProviderRole};
+use mcp_auth::{ProviderKind, ProviderRole};
 use mcp_config::{Approval, Explanation, Gate, ServerEntry, Severity};
 use mcp_status::{EntryPart, NextStep, Reason, ReasonCode, ServerStatus};
 use mcp_text::elapsed;
 use mcp_transport::connect::Reach;
+use mcp_transport::evidence::sign_in_remedy;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
+use mcp_transport::stdio::SideOutput;
 
-use super::Cause;
 use super::check::{Check, CheckState, CheckTopic};
 use super::referred::ReferredSecret;
+use super::{Cause, SignInOutlook};
 use crate::{ConfiguredServer, Probe};
 
 /// From when on the way to a connected server is told to be slow: hosts give up after 30 s or 60 s.
 const SLOW: Duration = Duration::from_secs(20);
+/// What is shown of a line that a server prints and that is no message, in columns.
+const STRAY: usize = 100;
 
 /// All that was found out about one server.
 pub(super) struct Findings<'a> {
@@ -32,7 +35,9 @@ pub(super) struct Findings<'a> {
     pub(super) secrets: &'a [ReferredSecret],
     pub(super) reach: Option<&'a Reach>,
     pub(super) exchanges: &'a [Exchange],
-    pub(super) discovery: Option<&'a Result<Discovery, AuthError>>,
+    pub(super) sign_in: Option<&'a SignInOutlook>,
+    /// What a local server prints that works.
+    pub(super) strayed: Option<&'a SideOutput>,
     /// TLS is spoken where its URL says that it is not.
     pub(super) speaks_tls: bool,
     /// The sign-ins of this server that are kept, and the files of the store that cannot be read.
@@ -104,56 +109,46 @@ impl Findings<'_> {
         let check = bad
             .or_else(|| at(topic))
             .or_else(|| checks.iter().position(|check| check.state == CheckState::Bad));
-        let cause = Cause { check, message: reason.message.clone(), next: reason.next.clone() };
-        if !matches!(reason.next, Some(NextStep::SignIn { .. })) {
+        let message = match self.clock_beside() {
+            Some(clock) => format!("{}; {clock}", reason.message),
+            None => reason.message.clone(),
+        };
+        let cause = Cause { check, message, next: reason.next.clone() };
+        let is_hindered = self.server.snapshot().login_hindrance.is_some();
+        if !is_hindered && !matches!(reason.next, Some(NextStep::SignIn { .. })) {
             return Some(cause);
         }
         // What would be next may be known not to begin.
-        let broken = |topic: CheckTopic| {
-            checks.iter().position(|check| check.topic == topic && check.state == CheckState::Bad)
-        };
-        let hindrance = match self.discovery {
-            None => return Some(cause),
-            Some(Err(error)) => self.hidden(&error.to_string()),
-            Some(Ok(discovery)) if sign_in::lacks_pkce(discovery) => {
-                format!("of {}: {}", discovery.issuer, sign_in::NO_PKCE)
-            }
-            Some(Ok(discovery)) if self.wants_registration_by_hand(discovery) => {
-                format!(
-                    "a client has to be registered there by hand, at {} (oauth.clientId)",
-                    discovery.issuer
-                )
-            }
+        if let Some(hindrance) = self.sign_in.and_then(|sign_in| sign_in.hindrance.as_ref()) {
+            let broken = |topic: CheckTopic| {
+                checks.iter().position(|check| check.topic == topic && check.state == CheckState::Bad)
+            };
+            return Some(Cause {
+                check: [Of::ResourceMetadata, Of::AuthorizationServer, Of::Registration]
+                    .into_iter()
+                    .find_map(broken)
+                    .or(check),
+                message: format!(
+                    "no sign-in can begin, and the server wants one: {}",
+                    self.hidden(&hindrance.message)
+                ),
+                next: Some(NextStep::from(&sign_in_remedy(&hindrance.remedy))),
+            });
+        }
+        match self.sign_in.map(|sign_in| &sign_in.found) {
             Some(Ok(discovery)) if self.is_without_credentials() => {
                 let status = reason.http_status.map_or_else(String::new, |status| format!(" ({status})"));
                 let message = format!("the server wants a sign-in at {}{status}", discovery.issuer);
-                return Some(Cause { message, ..cause });
+                Some(Cause { message, ..cause })
             }
-            Some(Ok(_)) => return Some(cause),
-        };
-        Some(Cause {
-            check: [Of::ResourceMetadata, Of::AuthorizationServer, Of::Registration]
-                .into_iter()
-                .find_map(broken)
-                .or(check),
-            message: format!("no sign-in can begin, and the server wants one: {hindrance}"),
-            next: Some(NextStep::ChangeEntry { part: EntryPart::Named }),
-        })
+            _ => Some(cause),
+        }
     }
 
     /// Whether nothing went along that proves something, and the server asks for it.
     fn is_without_credentials(&self) -> bool {
         self.reason().is_some_and(|reason| reason.code == ReasonCode::Unauthorized)
             && self.exchanges.iter().all(|exchange| exchange.credentials.is_empty())
-    }
-
-    /// Whether the authorization server takes no client that it does not know, and it is not known to know this one.
-    fn wants_registration_by_hand(&self, discovery: &Discovery) -> bool {
-        let published = discovery.found != DiscoverySource::DefaultEndpoints;
-        let metadata = &discovery.server;
-        let by_itself = metadata.registration_endpoint.is_some()
-            || metadata.client_id_metadata_document_supported == Some(true);
-        published && !by_itself && !self.is_known_there() && !self.server.snapshot().signed_in
     }
 
     fn reason(&self) -> Option<&Reason> {
@@ -353,7 +348,10 @@ impl Findings<'_> {
         let topic = CheckTopic::Process;
         match self.blames(topic) {
             Some(message) => Check::bad(topic, message),
-            None => Check::good(topic, "started"),
+            None => match self.strayed {
+                Some(strayed) => Check::good(topic, "started").noted(self.hidden(&stray(strayed))),
+                None => Check::good(topic, "started"),
+            },
         }
     }
 
@@ -380,6 +378,19 @@ impl Findings<'_> {
             (None, None) => Check::skipped(topic, "not reached"),
         }
     }
+}
+
+/// What a server prints among its messages: this client passes it over, and others do not.
+fn stray(printed: &SideOutput) -> String {
+    let first = printed.first_stray.first().map(String::as_str).unwrap_or_default();
+    let lines = match printed.stray_lines {
+        1 => "a line that is no message".to_owned(),
+        lines => format!("{lines} lines that are no messages"),
+    };
+    format!(
+        "it prints {lines} on its standard output, where some hosts end it for that: `{}`",
+        mcp_text::line(first, STRAY)
+    )
 }
 
 /// What took long on the way to a server that is connected.

@@ -269,6 +269,8 @@ impl HttpClient {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            // One header with a byte that has no place in it takes the others nothing, nor the answer.
+            .http1_ignore_invalid_headers_in_responses(true)
             .build(Dialer::new(options, routes.clone(), tls)))
     }
 

@@ -110,6 +110,8 @@ impl Lines {
             self.start = self.scanned;
         } else if self.scanned - self.start > self.limit {
             self.skipping = true;
+            // The rest may be long in coming, and what there is of it is of no use.
+            (self.buffer, self.start, self.scanned) = (Vec::new(), 0, 0);
             return Err(LineTooLong);
         }
         Ok(None)

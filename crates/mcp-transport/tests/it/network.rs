@@ -122,6 +122,19 @@ async fn a_proxy_that_wants_credentials_is_called_so_on_either_way() {
     assert_eq!(*seen, ["POST http://mcp.example/mcp HTTP/1.1", "CONNECT mcp.example:443 HTTP/1.1"]);
 }
 
+/// It looks like a server that takes connections and says nothing.
+#[tokio::test]
+async fn fa_a86_a_proxy_that_says_nothing_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut options = through(listener.local_addr().unwrap());
+    options.connect_timeout = std::time::Duration::from_millis(200);
+    let server = Server::new(Endpoint::Http(HttpEndpoint::new("http://mcp.test/mcp".parse().unwrap())));
+    let error = Connector::new(options).attempt(&server).await.unwrap_err();
+    let evidence = error.evidence();
+    assert_eq!(evidence.outcome, mcp_status::Outcome::Timeout, "{evidence:?}");
+    assert!(evidence.proxy.as_deref().is_some_and(|proxy| proxy.ends_with("(HTTP_PROXY)")), "{evidence:?}");
+}
+
 #[tokio::test]
 async fn a_proxy_that_cannot_reach_the_server_is_unreachable() {
     let (address, _) = proxy("502 Bad Gateway");

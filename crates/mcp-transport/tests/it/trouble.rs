@@ -270,6 +270,8 @@ async fn fa_a89_names_that_lead_nowhere_are_told_apart() {
         // A machine that has a way to IPv6 waits for an answer.
         if !is_v6 || *error.kind() == TransportErrorKind::Unreachable {
             assert_eq!(described(&error), format!("no connection to http://h: {said}"), "{error:?}");
+            let is_unknown = said == "there is no host of that name";
+            assert_eq!(error.evidence().unknown_host, is_unknown, "{said}");
         }
     }
 }
@@ -410,4 +412,21 @@ async fn a_head_without_an_end_is_told_as_one() {
     let error = connector().attempt(&server.target()).await.unwrap_err();
     assert!(described(&error).contains("the head of the answer is too long"), "{error}");
     assert_eq!(code(&error), Some(ReasonCode::Protocol));
+}
+
+/// A byte in a header that no header may have takes neither the answer nor its other headers.
+#[tokio::test]
+async fn s_n16_one_header_that_cannot_be_read_hides_no_other_and_no_answer() {
+    for odd in [
+        "WWW-Authenticate: Bearer realm=\"\u{1b}[2J\"\r\n",
+        "WWW-Authenticate: Bearer \u{1}\r\n",
+        "X-Odd: \u{7f}\r\n",
+        "X Odd: blank in its name\r\n",
+    ] {
+        let said = format!("{odd}WWW-Authenticate: Basic realm=\"x\"\r\n");
+        let server = FieldServer::start(move |_| Some(Bytes::End(http("401 Unauthorized", &said, b"{}"))));
+        let error = connector().attempt(&server.target()).await.unwrap_err();
+        assert_eq!(code(&error), Some(ReasonCode::Unauthorized), "{odd:?}: {error:?}");
+        assert!(described(&error).contains("asks for Basic credentials"), "{odd:?}: {}", described(&error));
+    }
 }

@@ -182,7 +182,7 @@ fn nothing_to_present(discovery: &Discovery) -> Failure {
         "the authorization server does not support dynamic client registration: configure `oauth.clientId` (and \
          the secret in MCP_CLIENT_SECRET) of a client registered with it"
     };
-    Failure::new(Step::Registration, &discovery.issuer, Answer::Misconfigured(why.to_owned()))
+    Failure::new(Step::Registration, &discovery.issuer, Answer::NoClient(why.to_owned()))
 }
 
 /// The kept registration, if it is good for this redirect URI and its secret has not ended.

@@ -17,6 +17,7 @@ use super::super::client_auth::ClientIdentity;
 use super::super::clock::Clock;
 use super::super::context::Context;
 use super::super::discover::discovery::{Discovery, challenge_param};
+use super::super::discover::outlook;
 use super::super::discover::registration::{self, Client};
 use super::super::discover::scope::OFFLINE_ACCESS;
 use super::super::dpop::DpopKey;
@@ -31,7 +32,9 @@ use super::authorizer::{
     Authorizer, AuthorizerSession, DevicePrompt, RedirectPreference, SignInPrompt, authorization_prompt,
 };
 use super::token::TokenAnswer;
-use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpExchange, Target};
+use crate::{
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpExchange, LoginHindrance, Target,
+};
 
 /// The redirect URI that a device code is registered with and never uses: some servers insist on a redirect URI all the same.
 const DEVICE_REDIRECT: &str = "http://localhost/callback";
@@ -155,6 +158,11 @@ impl PendingLogin {
     /// What was found out.
     pub fn discovery(&self) -> &Discovery {
         &self.discovery
+    }
+
+    /// What stands in its way, as far as that is known before it begins.
+    pub fn hindrance(&self) -> Option<LoginHindrance> {
+        outlook::of_discovery(&self.ctx, &self.discovery)
     }
 
     /// The scopes that will be asked for; empty means that the server decides.

@@ -10,7 +10,7 @@ use tracing::{Instrument as _, debug_span};
 
 use super::super::context::Context;
 use super::super::discover::discovery::{challenge_param, resource_metadata};
-use super::super::discover::offer;
+use super::super::discover::{offer, outlook};
 use super::super::dpop::{DpopKey, Verifier};
 use super::super::grant::machine::{asks_for_token, mint};
 use super::super::grant::renewal::refresh;
@@ -19,7 +19,7 @@ use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::same_issuer;
 use crate::{
     Acceptance, AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
-    FetchReason, ProviderSnapshot, Recovery, Rejection, Secret, spans,
+    FetchReason, LoginHindrance, ProviderSnapshot, Recovery, Rejection, Secret, spans,
 };
 
 /// How long it is not looked for a sign-in before each request to a server that just took one without.
@@ -40,6 +40,9 @@ struct State {
     unreadable: Option<(Secret, AuthError)>,
     /// Those of the last refusal.
     challenges: Vec<Challenge>,
+    /// What stands in the way of a sign-in, and when that was last looked at.
+    hindrance: Option<LoginHindrance>,
+    looked_ahead: Option<SystemTime>,
     /// What the server publishes about signing in, where it was looked for because the refusal says nothing of it.
     published: Option<bool>,
     renewals: u64,
@@ -196,6 +199,33 @@ impl OAuthSource {
     }
 
     async fn verdict(&self, rejection: Rejection<'_>) -> Result<Option<Recovery>, AuthError> {
+        let verdict = self.way_out(rejection).await;
+        if self.ctx.settings.looks_ahead && matches!(verdict, Ok(Some(Recovery::LoginRequired))) {
+            self.look_ahead(&rejection).await;
+        }
+        verdict
+    }
+
+    /// Finds out whether the sign-in that a person is about to be asked for could begin.
+    async fn look_ahead(&self, rejection: &Rejection<'_>) {
+        let now = self.ctx.clock.now();
+        let spec = &self.ctx.settings.spec;
+        let is_named = spec.issuer.is_some() || spec.auth_server_metadata_url.is_some();
+        {
+            let mut state = self.state();
+            let is_recent = state
+                .looked_ahead
+                .is_some_and(|at| at <= now && now.duration_since(at).is_ok_and(|since| since < LOOK_AGAIN));
+            if is_recent || !(is_named || state.offers_sign_in()) {
+                return;
+            }
+            state.looked_ahead = Some(now);
+        }
+        let hindrance = outlook::look(&self.ctx, rejection.challenges).await;
+        self.state().hindrance = hindrance;
+    }
+
+    async fn way_out(&self, rejection: Rejection<'_>) -> Result<Option<Recovery>, AuthError> {
         {
             let mut state = self.state();
             state.challenges = rejection.challenges.to_vec();
@@ -278,6 +308,7 @@ impl OAuthSource {
             fetches: state.renewals,
             signed_in: needs_person && state.in_use.is_some(),
             login_offered: needs_person && state.offers_sign_in(),
+            login_hindrance: state.hindrance.clone(),
             ..ProviderSnapshot::default()
         }
     }
@@ -322,7 +353,7 @@ impl OAuthSource {
         };
         let in_use = ActiveTokens { key, tokens, dpop, unsaved };
         in_use.authorization()?;
-        state.in_use = Some(in_use.clone());
+        (state.in_use, state.hindrance) = (Some(in_use.clone()), None);
         Ok(in_use)
     }
 
@@ -451,7 +482,7 @@ impl CredentialSource for OAuthSource {
     fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
         let key = {
             let mut state = self.state();
-            state.serves_anyone = state.in_use.is_none();
+            (state.serves_anyone, state.hindrance) = (state.in_use.is_none(), None);
             state.in_use.as_ref().and_then(|in_use| in_use.dpop.clone())
         };
         if let Some(key) = key {

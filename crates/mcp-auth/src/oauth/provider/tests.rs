@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::super::fake::{ISSUER, SERVER, World, answer, bearer, challenges, metadata};
+use super::super::fake::{ISSUER, SERVER, World, answer, bearer, challenges, metadata, redirect, text};
 use super::super::jwt::SigningKey;
 use super::super::jwt::tests::{pem, verified};
 use super::super::settings::{Grant, IdentityProvider};
@@ -19,7 +19,7 @@ mod machine;
 mod unattended;
 
 use super::*;
-use crate::{AuthError, AuthErrorKind, OAuthSpec, Secret};
+use crate::{AuthError, AuthErrorKind, LoginRemedy, OAuthSpec, Secret};
 
 const TOKEN: &str = "POST https://as.example/token";
 const PRM: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
@@ -93,6 +93,72 @@ async fn fb_a01_a_refusal_that_says_nothing_is_followed_by_one_look_at_the_serve
         assert_eq!(asked, if looks { vec![PRM] } else { Vec::new() }, "{status} {challenge:?}");
         let said = challenge.contains("resource_metadata");
         assert_eq!(provider.snapshot().login_offered, looks || said, "{status} {challenge:?}");
+    }
+}
+
+#[tokio::test]
+async fn fh_h3_a_program_that_tells_people_what_to_do_hears_what_stands_in_the_way_of_a_sign_in() {
+    const SAID: &str =
+        "Bearer resource_metadata=\"https://mcp.example/.well-known/oauth-protected-resource/mcp\"";
+    const AS: &str = "GET https://as.example/.well-known/oauth-authorization-server";
+    let operator = || LoginRemedy::Operator { origin: ISSUER.into() };
+    let without = |field: &str| {
+        let mut document = metadata(ISSUER);
+        document.as_object_mut().unwrap().remove(field);
+        answer(200, &document)
+    };
+    type Fault = Box<dyn Fn(&World)>;
+    let answers = |response: http::Response<bytes::Bytes>| -> Fault {
+        Box::new(move |world| {
+            let response = response.clone();
+            world.net.on(AS, move |_| response.clone());
+        })
+    };
+    let table: [(Fault, Option<(LoginRemedy, &str)>); 11] = [
+        (Box::new(|_| ()), None),
+        (Box::new(|world| world.net.take_down(AS)), Some((operator(), "connection refused"))),
+        (answers(text(500, "oops")), Some((operator(), "answered 500"))),
+        (answers(redirect("https://elsewhere.example/")), Some((operator(), "redirect"))),
+        (answers(text(404, "")), Some((LoginRemedy::AuthorizationServer, "publishes no metadata"))),
+        (
+            answers(text(200, "<html>hello")),
+            Some((LoginRemedy::AuthorizationServer, "publishes no metadata")),
+        ),
+        (
+            answers(answer(200, &metadata("https://other.example"))),
+            Some((LoginRemedy::AuthorizationServer, "issuer mismatch")),
+        ),
+        (answers(without("authorization_endpoint")), Some((operator(), "authorization_endpoint"))),
+        (answers(without("token_endpoint")), Some((operator(), "token_endpoint"))),
+        (answers(without("code_challenge_methods_supported")), Some((LoginRemedy::Settings, "oauth.pkce"))),
+        (answers(without("registration_endpoint")), Some((LoginRemedy::Client, "oauth.clientId"))),
+    ];
+    for (fault, expected) in table {
+        let mut world = World::new();
+        world.settings.looks_ahead = true;
+        fault(&world);
+        let provider = provider(&world);
+        for _ in 0..3 {
+            login_required(refuse(&provider, &Credentials::none(), 401, SAID, 0).await);
+        }
+        let found = provider.snapshot().login_hindrance;
+        let asked = world.net.take_lines();
+        assert!(asked.iter().filter(|line| *line == PRM).count() == 1, "looked once, for all: {asked:?}");
+        assert!(asked.iter().all(|line| line.starts_with("GET ")), "nobody is registered: {asked:?}");
+        match (&found, expected) {
+            (None, None) => {}
+            (Some(found), Some((remedy, words))) => {
+                assert_eq!(found.remedy, remedy, "{found:?}");
+                assert!(found.message.contains(words), "{found:?}");
+            }
+            (found, expected) => panic!("{found:?} is not {expected:?}"),
+        }
+        // Whatever stood in the way is of no interest once the server takes what it is sent.
+        let url = SERVER.parse().unwrap();
+        provider
+            .on_answer(Acceptance::new(StatusCode::OK, &url, &HeaderMap::new(), &Credentials::none()))
+            .unwrap();
+        assert_eq!(provider.snapshot().login_hindrance, None);
     }
 }
 

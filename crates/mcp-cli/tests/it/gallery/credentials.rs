@@ -22,6 +22,7 @@ const NONE: &str = "add `headers` or a `headersHelper` to s in *";
 const HEADERS: &str = "correct `headers` of s in *";
 const HELPER: &str = "correct `headersHelper` of s in *";
 const NAMED: &str = "correct the entry of s in *";
+const CLIENT_ID: &str = "set `oauth.clientId` of s in *";
 const LOGIN: &str = "mcplink login s";
 
 pub(super) const EXPECTED: &[Expected] = &[
@@ -72,7 +73,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "lacks the scope files:write",
         "mcplink login s --oauth-scope files:write",
     ),
-    ("no-sign-in-server", Some(Unauthorized), "registration", "registered there by hand", NAMED),
+    ("no-sign-in-server", Some(Unauthorized), "registration", "registered by hand at", CLIENT_ID),
 ];
 
 fn signs_in(change: impl FnOnce(&FakeAuthServer)) -> (Broken, Arc<FakeMcpServer>, Arc<FakeAuthServer>) {

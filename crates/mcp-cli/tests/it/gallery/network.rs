@@ -22,16 +22,23 @@ const SERVER_NAME: &str = "correct `url` or `tls.serverName` of s in *";
 const AUTHORITY: &str = "set `tls.ca` of s in *";
 const OPERATOR: &str = "ask who runs the server";
 const PROXY: &str = "correct the proxy of s in *";
+const SOCKS: &str = "start or correct the proxy socks5h://*";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("down", Some(Unreachable), "tcp", "no connection to http://127", WAIT),
     ("other-loopback", Some(Unreachable), "tcp", "something listens at 127.0.0.1", URL),
-    ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", WAIT),
-    ("dead-proxy", Some(Unreachable), "tcp", "(HTTP_PROXY)", WAIT),
+    ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", URL),
+    ("dead-proxy", Some(Unreachable), "tcp", "(HTTP_PROXY)", "start or correct the proxy http://*"),
     ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", NAMED),
-    ("proxy-password", Some(ProxyAuth), "proxy", "user and password stand in its URL", PROXY),
-    ("socks-rules", Some(Unreachable), "proxy", "its rules do not allow this connection", WAIT),
-    ("not-socks", Some(Unreachable), "proxy", "it does not speak SOCKS", WAIT),
+    (
+        "proxy-password",
+        Some(ProxyAuth),
+        "proxy",
+        "user and password stand in its URL",
+        "correct the proxy http://*",
+    ),
+    ("socks-rules", Some(Unreachable), "proxy", "its rules do not allow this connection", SOCKS),
+    ("not-socks", Some(Unreachable), "proxy", "it does not speak SOCKS", SOCKS),
     ("silent", Some(Timeout), "answer", "no answer", WAIT),
     ("restarting", Some(Unavailable), "answer", "(503)", WAIT),
     ("busy", Some(RateLimited), "answer", "(429)", WAIT),

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
 use mcp_auth::oauth::{Discovery, DiscoverySource};
+use mcp_auth::{AuthError, LoginRemedy};
 use mcp_text::elapsed;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
@@ -14,21 +15,17 @@ use super::Findings;
 /// Where a server says who issues tokens for it (RFC 9728 section 3.1).
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
 
-/// What is told where [`lacks_pkce`].
-pub(super) const NO_PKCE: &str =
-    "it does not say that it knows PKCE with S256 (`oauth.pkce: \"assumed\"` where it is known to)";
-
 impl Findings<'_> {
     /// The steps; none where nothing asks for a sign-in, and none is kept.
     pub(super) fn sign_in(&self) -> Vec<Check> {
         let is_kept = !self.kept.is_empty() || self.server.snapshot().signed_in;
         let steps = [CheckTopic::Token, CheckTopic::Refresh, CheckTopic::Store, CheckTopic::Keyring];
         let is_blamed = self.blamed().is_some_and(|topic| steps.contains(&topic));
-        if self.discovery.is_none() && !is_kept && !is_blamed {
+        if self.sign_in.is_none() && !is_kept && !is_blamed {
             return Vec::new();
         }
         let mut checks = Vec::new();
-        if let Some(discovery) = self.discovery {
+        if let Some(discovery) = self.discovery() {
             checks.push(self.resource_metadata(discovery.as_ref().ok()));
             checks.push(self.authorization_server());
             if let Ok(discovery) = discovery {
@@ -112,21 +109,21 @@ impl Findings<'_> {
     }
 
     fn discovery_error(&self) -> Option<String> {
-        let error = self.discovery?.as_ref().err()?;
+        let error = self.discovery()?.as_ref().err()?;
         Some(self.hidden(&error.to_string()))
     }
 
     fn authorization_server(&self) -> Check {
         let topic = CheckTopic::AuthorizationServer;
-        let check = match self.discovery {
+        let check = match self.discovery() {
             Some(Ok(found)) if found.found == DiscoverySource::DefaultEndpoints => {
                 Check::skipped(topic, "none publishes anything")
             }
             Some(Ok(found)) => {
                 let issuer = format!("{}, {}", found.issuer, named(found.found));
-                let check = match lacks_pkce(found) {
-                    true => Check::bad(topic, NO_PKCE).with(issuer),
-                    false => Check::good(topic, issuer),
+                let check = match self.hindrance(|remedy| *remedy != LoginRemedy::Client) {
+                    Some(why) => Check::bad(topic, why).with(issuer),
+                    None => Check::good(topic, issuer),
                 };
                 let metadata = &found.server;
                 let endpoints = metadata.authorization_endpoint.iter().zip(&metadata.token_endpoint);
@@ -150,6 +147,9 @@ impl Findings<'_> {
         }
         let metadata = &discovery.server;
         let kept = self.kept.iter().find(|record| record.key.issuer() == discovery.issuer);
+        if let Some(why) = self.hindrance(|remedy| *remedy == LoginRemedy::Client) {
+            return Some(Check::bad(topic, why));
+        }
         Some(match (kept, &metadata.registration_endpoint) {
             _ if self.is_known_there() => Check::good(topic, "the client is the one of the entry"),
             (Some(record), _) => Check::good(topic, format!("known there as {}", record.client_id)),
@@ -159,12 +159,23 @@ impl Findings<'_> {
             (None, Some(at)) => {
                 Check::good(topic, format!("a client registers itself at {at}, when a person signs in"))
             }
-            (None, None) => Check::bad(topic, "a client has to be registered there by hand (oauth.clientId)"),
+            // What else is wrong there is told before it.
+            (None, None) => Check::skipped(topic, "no client registers itself there"),
         })
     }
 
+    fn discovery(&self) -> Option<&Result<Discovery, AuthError>> {
+        self.sign_in.map(|sign_in| &sign_in.found)
+    }
+
+    /// What stands in the way of a sign-in, where it has such a remedy.
+    fn hindrance(&self, is_it: impl FnOnce(&LoginRemedy) -> bool) -> Option<String> {
+        let hindrance = self.sign_in?.hindrance.as_ref()?;
+        is_it(&hindrance.remedy).then(|| self.hidden(&hindrance.message))
+    }
+
     /// Whether the entry names the client.
-    pub(super) fn is_known_there(&self) -> bool {
+    fn is_known_there(&self) -> bool {
         let spec = self.server.auth.as_ref().and_then(|auth| auth.plan.settings().oauth.as_ref());
         spec.is_some_and(|spec| spec.client_id.is_some())
     }
@@ -264,12 +275,6 @@ impl Findings<'_> {
             (None, _) => Check::skipped(topic, "not in use: the secrets are in the file"),
         })
     }
-}
-
-/// Whether what is published there says that a sign-in cannot be protected as it has to be (RFC 7636).
-pub(super) fn lacks_pkce(found: &Discovery) -> bool {
-    let methods = found.server.code_challenge_methods_supported.as_deref().unwrap_or_default();
-    found.found != DiscoverySource::DefaultEndpoints && !methods.iter().any(|method| method == "S256")
 }
 
 fn is_resource_metadata(exchange: &Exchange) -> bool {

@@ -202,6 +202,13 @@ impl Findings<'_> {
         Some((apart, format!("{} {word} the server's", elapsed(apart))))
     }
 
+    /// What to say of the clock, where what was refused may have been made by another one.
+    pub(super) fn clock_beside(&self) -> Option<String> {
+        let is_refused = self.reason().is_some_and(|reason| reason.code == ReasonCode::CredentialsRejected);
+        let (apart, text) = self.apart().filter(|_| is_refused)?;
+        (apart > TOO_FAR).then(|| format!("the clock of this machine is {text}"))
+    }
+
     /// What to say of the clock, where credentials that end were refused and no server would take them by such a clock.
     pub(super) fn clock_to_blame(&self) -> Option<String> {
         let is_refused = self.reason().is_some_and(|reason| {

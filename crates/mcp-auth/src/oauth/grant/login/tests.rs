@@ -215,7 +215,7 @@ async fn a_refusal_by_the_person_is_told_with_its_code() {
     assert_eq!(error.kind(), AuthErrorKind::Cancelled);
     assert_eq!(
         error.to_string(),
-        "authorize: https://as.example/authorize answered 302 access_denied (not today)"
+        "authorize: https://as.example/authorize sent the browser back with the error access_denied (not today)"
     );
 }
 
