@@ -2,7 +2,7 @@
 
 use crate::exit::ExitStatus;
 use crate::printed_step::PrintedStep;
-use crate::view::shown::line;
+use crate::view::shown::{self, line};
 use crate::view::wrap::paragraph;
 
 /// What a command failed with.
@@ -44,10 +44,10 @@ impl CliError {
         if asked == 1 || failed.is_empty() {
             return failed.into_iter().next().map(|(_, error)| error);
         }
-        let names = failed.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = failed.iter().map(|(name, _)| shown::name(name)).collect::<Vec<_>>().join(", ");
         let why = failed.iter().map(|(name, error)| match &error.why {
-            Some(why) => format!("{name}: {}: {why}", error.message),
-            None => format!("{name}: {}", error.message),
+            Some(why) => format!("{}: {}: {why}", shown::name(name), error.message),
+            None => format!("{}: {}", shown::name(name), error.message),
         });
         let why = why.collect::<Vec<_>>().join("; ");
         let exit = ExitStatus::combine(failed.iter().map(|(_, error)| error.exit));

@@ -23,6 +23,7 @@ use crate::edit::{self, Change, EditError, Value};
 use crate::entry::ServerEntry;
 use crate::hosts::{Format, Host, HostFile, LocalForm};
 use crate::json::{self, Node};
+use crate::project::canonical;
 use crate::{Config, EntryPlace, HostListing, Request, Scope};
 
 /// A file of a host, and how an entry is written into it.
@@ -123,6 +124,11 @@ impl fmt::Debug for WrapEdit {
     }
 }
 
+/// Whether both lead to one file or folder: a home, or what is below it, may be reached by a link.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || canonical(one) == canonical(other)
+}
+
 impl HostTarget {
     /// Where the entry `name` of `host` stands, or would: the file that has it, or else the host's own file.
     pub fn of(
@@ -169,9 +175,9 @@ impl HostTarget {
             return Self::at(host, &kept.file, config, request);
         }
         let file = kept.file.clone();
-        let is_of_person = config.locations.user_file.as_ref() == Some(&file);
+        let is_of_person = config.locations.user_file.as_ref().is_some_and(|own| is_same(own, &file));
         let place = match &kept.folder {
-            Some(folder) if config.project.roots().contains(&&**folder) => {
+            Some(folder) if config.project.roots().iter().any(|root| is_same(root, folder)) => {
                 EntryPlace::in_folder(Scope::Local, file, folder.clone())
             }
             None if is_of_person => EntryPlace::of_file(Scope::User, file),
@@ -186,7 +192,7 @@ impl HostTarget {
     /// The file `path` of `host`.
     pub fn at(host: &'static Host, path: &Path, config: &Config, request: &Request) -> Option<Self> {
         let places = host.places(&request.env, &config.project, request.platform);
-        let (place, _) = places.into_iter().find(|(_, known)| known == path)?;
+        let (place, _) = places.into_iter().find(|(_, known)| is_same(known, path))?;
         let of_project = place.file().is_of_project();
         let scope = if of_project { Scope::Project } else { Scope::User };
         let at = EntryPlace::of_file(scope, path.to_owned());

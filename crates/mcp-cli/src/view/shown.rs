@@ -21,7 +21,8 @@ pub(crate) fn cell(text: &str) -> String {
 
 /// The name of a server: no other one looks the same. A person types it again.
 pub(crate) fn name(text: &str) -> String {
-    mcp_text::name(text, KEY)
+    // One without letters would not be there.
+    if text.is_empty() { "\"\"".to_owned() } else { mcp_text::name(text, KEY) }
 }
 
 /// What a person types again, such as the name of a tool: not cut unless it is absurd, and never aligned beyond a cell.

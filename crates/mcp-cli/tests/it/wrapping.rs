@@ -922,3 +922,49 @@ fn fh_h5_a_program_that_is_elsewhere_now_is_told_of_and_written_again() {
         assert_eq!(own(&setting)["mcpServers"], json!({}), "{host}");
     }
 }
+
+/// A home by its link, and a repository by its worktree: what was put there is found, and what is still used stays.
+#[cfg(unix)]
+#[test]
+fn fh_h5_a_linked_home_and_a_worktree_are_the_places_that_they_lead_to() {
+    let setting = Setting::new();
+    let text = "{\"mcpServers\": {\"a\": {\"url\": \"https://a.example/mcp\"}}}\n";
+    let path = setting.home.write(CURSOR, text).unwrap();
+    let link = setting.home.home().with_file_name("link");
+    std::os::unix::fs::symlink(setting.home.home(), &link).unwrap();
+    let link = link.to_str().unwrap();
+    for (first, then) in [(Some(link), None), (None, Some(link))] {
+        let run = |home: Option<&str>, line: &[&str]| {
+            let command = setting.mcplink(line);
+            home.iter().fold(command, |command, home| command.env("HOME", *home)).run().expect_code(0)
+        };
+        let _ = run(first, &["wrap", "cursor", "a", "--yes", "--no-check"]);
+        assert!(run(then, &["wrap", "cursor", "a", "--yes"]).stderr.contains("already"));
+        let back = run(then, &["unwrap", "cursor", "--all"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "{back}");
+    }
+
+    let main = setting.home.home().join("main");
+    let tree = setting.home.home().join("tree");
+    let git = main.join(".git/worktrees/tree");
+    for (file, text) in [
+        (main.join(".git/HEAD"), "ref: refs/heads/x\n".to_owned()),
+        (git.join("commondir"), "../..\n".to_owned()),
+        (git.join("gitdir"), format!("{}\n", tree.join(".git").display())),
+        (tree.join(".git"), format!("gitdir: {}\n", git.display())),
+        (main.join(CURSOR), text.replace("\"a\"", "\"db\"")),
+        (tree.join(CURSOR), text.replace("\"a\"", "\"db\"")),
+    ] {
+        setting.home.write(file, text).unwrap();
+    }
+    let run = |folder: &PathBuf, line: &[&str]| {
+        setting.run(&[&["--project", folder.to_str().unwrap()], line].concat(), 0)
+    };
+    for folder in [&main, &tree] {
+        let _ = run(folder, &["wrap", "cursor", "db", "--yes", "--no-check"]);
+    }
+    let _ = run(&main, &["unwrap", "cursor", "--all"]);
+    assert!(run(&tree, &["list"]).stdout.contains("https://a.example/mcp"), "{}", own(&setting));
+    let _ = run(&tree, &["unwrap", "cursor", "--all"]);
+    assert!(own_of(&setting, &main).is_null(), "{}", own(&setting));
+}

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::BridgeCommand;
 use crate::display::display_key;
 use crate::edit::Value as Entry;
-use crate::{ConfigSource, EntryPlace, Problem, ProblemCode, Scope, Severity};
+use crate::{ConfigSource, EntryPlace, Problem, ProblemCode, Project, Scope, Severity};
 
 /// The longest file of a host that is looked at.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -205,12 +205,18 @@ impl WrapRecord {
 
     /// Whether an entry of any file leads to the server `name`, in the same project, that is in our own file for it.
     pub fn leads_to(&self, name: &str, project: Option<&str>) -> bool {
+        // The worktrees of a repository have its servers.
+        let repository = |project: &str| Project::find(Path::new(project)).main_root;
+        let is_same = |one: Option<&str>| match (one, project) {
+            (Some(one), Some(project)) => one == project || repository(one) == repository(project),
+            (one, project) => one == project,
+        };
         let files = self.root.get("files").and_then(Value::as_object).into_iter().flatten();
         files.into_iter().any(|(_, of_file)| {
             let projects = of_file["projects"].as_object().into_iter().flatten().map(|(_, of)| of);
             projects.chain([of_file]).any(|of| {
                 let one = of["entries"].get(name).and_then(kept);
-                one.is_some_and(|one| one.through.project() == project)
+                one.is_some_and(|one| is_same(one.through.project()))
             })
         })
     }
