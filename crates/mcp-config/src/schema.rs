@@ -435,3 +435,24 @@ impl Kind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::without_emoji_signs;
+
+    #[test]
+    fn signs_that_make_a_picture_of_a_symbol_hide_nothing() {
+        let is_plain = |name: &str| {
+            let seen = without_emoji_signs(name);
+            mcp_text::line(&seen, usize::MAX) == seen
+        };
+        for name in ["\u{2764}\u{fe0f} \u{6587}", "\u{1f469}\u{200d}\u{1f4bb}", "docs"] {
+            assert!(is_plain(name), "{name:?}");
+        }
+        for name in
+            ["a\u{fe0f}", "\u{6587}\u{200d}", "\u{fe0f}a", "a\u{200b}", "\u{2764}\u{fe0f}\u{fe0f}\u{202e}"]
+        {
+            assert!(!is_plain(name), "{name:?}");
+        }
+    }
+}

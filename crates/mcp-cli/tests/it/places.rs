@@ -174,7 +174,7 @@ fn s_p4_what_cannot_be_written_says_why_and_what_was_tried() {
     let file = setting.home.root().join("file");
     fs::write(&file, "").unwrap();
     let state = file.join("state").to_string_lossy().into_owned();
-    let trust = setting.mcplink(&["trust", "--yes"]).env("MCPLINK_STATE_DIR", &state).run().expect_code(2);
+    let trust = setting.mcplink(&["trust", "--yes"]).env("MCPLINK_STATE_DIR", &state).run().expect_code(1);
     assert!(trust.stderr.contains("a folder on the way to it is a file"), "{}", trust.stderr);
     assert!(trust.stderr.lines().count() <= 3, "{}", trust.stderr);
 
@@ -183,7 +183,7 @@ fn s_p4_what_cannot_be_written_says_why_and_what_was_tried() {
     fs::create_dir_all(&state).unwrap();
     fs::write(state.join("tokens"), "").unwrap();
     let state = state.to_string_lossy().into_owned();
-    let logout = setting.mcplink(&["logout", "web"]).env("MCPLINK_STATE_DIR", &state).run().expect_code(2);
+    let logout = setting.mcplink(&["logout", "web"]).env("MCPLINK_STATE_DIR", &state).run().expect_code(1);
     assert!(logout.stderr.starts_with("error: signing out of web failed"), "{}", logout.stderr);
     assert!(logout.stderr.contains("it is not a directory"), "{}", logout.stderr);
     assert!(logout.stderr.lines().count() <= 3, "{}", logout.stderr);

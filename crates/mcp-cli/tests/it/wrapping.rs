@@ -965,6 +965,6 @@ fn fh_h5_a_linked_home_and_a_worktree_are_the_places_that_they_lead_to() {
     }
     let _ = run(&main, &["unwrap", "cursor", "--all"]);
     assert!(run(&tree, &["list"]).stdout.contains("https://a.example/mcp"), "{}", own(&setting));
-    let _ = run(&tree, &["unwrap", "cursor", "--all"]);
-    assert!(own_of(&setting, &main).is_null(), "{}", own(&setting));
+    let back = run(&tree, &["unwrap", "cursor", "--all"]);
+    assert_eq!(fs::read_to_string(tree.join(CURSOR)).unwrap(), text.replace("\"a\"", "\"db\""), "{back}");
 }
