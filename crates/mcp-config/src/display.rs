@@ -7,7 +7,10 @@
 
 use std::borrow::Cow;
 
-use mcp_text::{Secrets, escaped, is_credential_name, is_pair_flag, is_secret_segment};
+use mcp_text::{
+    Secrets, escaped, is_credential_name, is_pair_flag, is_secret_segment, short_option_words,
+    values_of_short_options,
+};
 
 use crate::expand::{Piece, Text, WrittenReference};
 use crate::reference::{self, ReferenceText};
@@ -100,19 +103,44 @@ fn variable_reference(name: &str, default: Option<&str>) -> String {
 /// The program of an entry. Some write a whole line there, which may hold a credential as arguments do.
 pub(crate) fn display_program(command: &Text) -> String {
     let line = written(command);
-    match line.trim().contains(char::is_whitespace) && is_credential_name(&line) {
-        true => display_command(&line),
+    match line.trim().contains(char::is_whitespace) {
+        true if is_credential_name(&line) => display_command(&line),
+        true => without_shapes(&display_url_text(command)),
         false => display_url_text(command),
     }
 }
 
-/// The arguments of a command, with the values of credential-like flags and of URLs replaced.
-pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
+/// A line without what looks like a credential, and without what stands behind an option of one letter.
+fn without_shapes(line: &str) -> String {
+    let hidden = short_option_words(line);
+    if hidden.is_empty() {
+        return Secrets::default().hide(line).into_owned();
+    }
+    let mut at = 0;
+    let word = |part: &str| {
+        let word = part.trim_end();
+        let is_hidden = !word.is_empty() && hidden.contains(&at);
+        at += usize::from(!word.is_empty());
+        let bare = word.trim_matches(['"', '\'', ';']);
+        if is_hidden { part.replacen(bare, REDACTED, 1) } else { part.to_owned() }
+    };
+    let shown: String = line.split_inclusive(char::is_whitespace).map(word).collect();
+    Secrets::default().hide(&shown).into_owned()
+}
+
+/// The arguments of `program`, with the values of credential-like flags and of URLs replaced.
+pub(crate) fn display_args(program: &str, args: &[Text]) -> Vec<String> {
+    let lines: Vec<String> = args.iter().map(written).collect();
+    let words: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let behind_letters = values_of_short_options(program, &words);
     // The flag before, where its value is or may be a credential.
     let mut flag = String::new();
-    let show = |arg: &Text| {
+    let show = |(index, arg): (usize, &Text)| {
         let before = std::mem::take(&mut flag);
         let written = written(arg);
+        if behind_letters.contains(&index) {
+            return display_secret_text(arg);
+        }
         let is_pair = is_pair_flag(&before) && written.contains(':');
         if (is_pair || is_credential_name(&before)) && !written.starts_with('-') {
             return display_secret_text(arg);
@@ -135,9 +163,13 @@ pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
         }
         let shown =
             if written.contains("://") { display_url_text(arg) } else { escaped(&written).into_owned() };
+        // A script has options of its own.
+        if shown.contains(char::is_whitespace) {
+            return without_shapes(&shown);
+        }
         Secrets::default().hide(&shown).into_owned()
     };
-    args.iter().map(show).collect()
+    args.iter().enumerate().map(show).collect()
 }
 
 /// What a flag or a variable is called: the part before `=` of a URL is no such name.
@@ -397,6 +429,8 @@ mod tests {
             ("cmd --token=canary", "cmd [redacted]"),
             ("npx -y x --api-key canary", "npx [redacted]"),
             ("${K}/run --password x", "${K}/run [redacted]"),
+            ("cmd -p canary -v", "cmd -p [redacted] -v"),
+            ("cmd -u bob:canary", "cmd -u [redacted]"),
             // A line without one is shown, so that a person sees what to split.
             ("npx -y server", "npx -y server"),
             ("/opt/token-server", "/opt/token-server"),
@@ -476,7 +510,7 @@ mod tests {
         ]
         .map(text)
         .into();
-        let shown = display_args(&args);
+        let shown = display_args("run", &args);
         assert_eq!(
             shown,
             [
@@ -513,7 +547,7 @@ mod tests {
             ("/home/me/projects2026/server.py", "/home/me/projects2026/server.py"),
             ("acknowledgementsofmine1", "acknowledgementsofmine1"),
         ] {
-            assert_eq!(display_args(&[text(argument)]), [shown], "{argument}");
+            assert_eq!(display_args("run", &[text(argument)]), [shown], "{argument}");
         }
     }
 
@@ -531,6 +565,9 @@ mod tests {
             (&["--user=admin:canary"], "--user=[redacted]"),
             (&["-u", "admin:canary"], "-u [redacted]"),
             (&["-pcanary"], "-p[redacted]"),
+            (&["-p", "canary", "-y"], "-p [redacted] -y"),
+            (&["-k", "x${K}canary"], "-k [redacted]${K}[redacted]"),
+            (&["-c", "psql-mcp -p 'canary'; cat"], "-c psql-mcp -p '[redacted]'; cat"),
             (&["u:canary@h"], "[redacted]@h"),
             (&["-p", "8080:80", "--user", "1000"], "-p 8080:80 --user 1000"),
             (&["--passphrase=canary", "--keyfile", "a.pem"], "--passphrase=[redacted] --keyfile a.pem"),
@@ -539,7 +576,7 @@ mod tests {
             (&["curl", "https://h/s/ghp_canarycanary/x"], "curl https://h/s/[redacted]/x"),
         ] {
             let arguments: Vec<Text> = arguments.iter().map(|argument| text(argument)).collect();
-            assert_eq!(display_args(&arguments).join(" "), shown);
+            assert_eq!(display_args("run", &arguments).join(" "), shown);
         }
     }
 

@@ -31,7 +31,9 @@ impl fmt::Display for ConfigSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::Argument(number) => write!(f, "--mcp-config #{number}"),
+            // The first is most often the only one.
+            Self::Argument(1) => f.write_str("--mcp-config"),
+            Self::Argument(number) => write!(f, "--mcp-config number {number}"),
             Self::Url => f.write_str("the command line"),
         }
     }
@@ -60,6 +62,9 @@ pub struct Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.place, self.line)
+        match self.place.path() {
+            Some(_) => write!(f, "{}:{}", self.place, self.line),
+            None => write!(f, "{}, line {}", self.place, self.line),
+        }
     }
 }

@@ -41,7 +41,7 @@ impl Pointer {
         let is_program = |command: &str| agreed && program.is(command);
         let args: Vec<&str> = stdio.args.iter().map(Text::expose).collect();
         let name = command::target(stdio.command.expose(), &args, &is_program)?;
-        let shown = crate::display::display_args(&stdio.args);
+        let shown = crate::display::display_args(stdio.command.expose(), &stdio.args);
         let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
         let target = command::target(stdio.command.expose(), &shown, &is_program);
         let target = target.unwrap_or_else(|| crate::display::REDACTED.to_owned());

@@ -174,14 +174,15 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
-            write!(f, "{file}:")?;
-            if let Some(line) = self.line {
-                write!(f, "{line}:")?;
+            // A place in a file is written as editors open it; what was typed is no file.
+            let [line, column] = if file.path().is_some() { [":", ":"] } else { [", line ", ", column "] };
+            write!(f, "{file}")?;
+            for (before, number) in [(line, self.line), (column, self.column)] {
+                if let Some(number) = number {
+                    write!(f, "{before}{number}")?;
+                }
             }
-            if let Some(column) = self.column {
-                write!(f, "{column}:")?;
-            }
-            f.write_str(" ")?;
+            f.write_str(": ")?;
         }
         if let Some(field) = self.field.as_deref().filter(|field| !field.is_empty()) {
             write!(f, "{field}: ")?;

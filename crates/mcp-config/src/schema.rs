@@ -153,6 +153,11 @@ fn server(
         let mut problem = document.problem(Severity::Error, code, path, member.node.span, message);
         if ENTRY_KEYS.contains(&&*member.key) {
             problem = problem.with_hint(format!("an entry has a name: {WRAPPED}"));
+        } else if let Some(text) = member.node.as_str() {
+            problem = problem.with_hint(match text.contains("://") {
+                true => "write {\"type\": \"http\", \"url\": \"..\"}, with the address in place of ..",
+                false => "write {\"command\": \"..\", \"args\": [..]}, with the command and its words in place of ..",
+            });
         }
         problems.push(problem);
         return entry;

@@ -38,7 +38,7 @@ impl Stdio {
     /// The command line as it may be shown: an argument with blanks in it is quoted.
     pub fn display(&self) -> String {
         let mut line = display::display_program(&self.command);
-        for arg in display::display_args(&self.args) {
+        for arg in display::display_args(self.command.expose(), &self.args) {
             line.push(' ');
             // A line of words that is given to a shell is one word.
             let is_several = arg.is_empty() || arg.contains(char::is_whitespace);

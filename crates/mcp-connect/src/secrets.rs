@@ -1,7 +1,7 @@
 //! What a stranger's words about one server may not contain: everything secret that the configuration gives it.
 
 use mcp_config::{Env, Proxy, SecretReference, ServerEntry, Text, UnattendedMethod};
-use mcp_text::{Secrets, is_credential_name};
+use mcp_text::{Secrets, is_credential_name, short_option_words, values_of_short_options};
 use serde_json::Value;
 
 /// What every local server inherits that no message may contain.
@@ -102,6 +102,20 @@ fn arguments(stdio: &mcp_config::Stdio, secrets: &mut Secrets) {
         secrets.insert_found_in(value);
         secrets.insert_url(value);
         flag = if value.starts_with('-') && !value.contains('=') { value } else { "" };
+    }
+    let words: Vec<&str> = stdio.args.iter().map(|argument| argument.expose()).collect();
+    for at in values_of_short_options(stdio.command.expose(), &words) {
+        if !refers(&stdio.args[at]) {
+            secrets.insert_named("", words[at]);
+        }
+    }
+    // Some write the whole line in the place of the program, and scripts have options of their own.
+    for line in words.iter().copied().chain([stdio.command.expose()]) {
+        secrets.insert_found_in(line);
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        short_option_words(line)
+            .into_iter()
+            .for_each(|at| secrets.insert_named("", parts[at].trim_matches(['"', '\'', ';'])));
     }
     let line: Vec<&str> =
         stdio.args.iter().filter(|argument| !refers(argument)).map(|argument| argument.expose()).collect();

@@ -14,6 +14,7 @@ mod secrets;
 mod sequence;
 mod shape;
 mod shell;
+mod short_options;
 pub mod telling;
 mod time_limit;
 mod variables;
@@ -29,5 +30,6 @@ pub use names::{
 };
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;
+pub use short_options::{short_option_words, values_of_short_options};
 pub use time_limit::{elapsed, time_limit};
 pub use variables::{is_scheme, is_variable_name, nothing, unexpanded, variable};

@@ -3,7 +3,8 @@
 use super::Value;
 use crate::Env;
 use crate::display::{
-    REDACTED, display_args, display_command, display_name, display_secret_text, display_url_text,
+    REDACTED, display_args, display_command, display_name, display_program, display_secret_text,
+    display_url_text,
 };
 use crate::expand::Text;
 
@@ -12,7 +13,10 @@ impl Value {
     #[must_use]
     pub fn shown(&self) -> Self {
         let Self::Object(members) = self else { return Self::Null };
-        Self::Object(members.iter().map(|(key, value)| (key.clone(), shown_member(key, value))).collect())
+        let program = members.iter().find(|(key, _)| key == "command");
+        let program = program.and_then(|(_, command)| command.as_str()).unwrap_or_default();
+        let shown = |(key, value): &(String, Self)| (key.clone(), shown_member(key, value, program));
+        Self::Object(members.iter().map(shown).collect())
     }
 }
 
@@ -20,7 +24,7 @@ fn text(written: &str) -> Text {
     Text::expand(written, &Env::new())
 }
 
-fn shown_member(key: &str, value: &Value) -> Value {
+fn shown_member(key: &str, value: &Value, program: &str) -> Value {
     match (key, value) {
         ("headers" | "env", Value::Object(members)) => Value::Object(
             members
@@ -31,17 +35,20 @@ fn shown_member(key: &str, value: &Value) -> Value {
         ("args", Value::Array(items)) => match items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
             Some(words) => {
                 let texts: Vec<Text> = words.into_iter().map(text).collect();
-                Value::Array(display_args(&texts).into_iter().map(Value::String).collect())
+                Value::Array(display_args(program, &texts).into_iter().map(Value::String).collect())
             }
             None => Value::Array(Vec::new()),
         },
+        ("command", Value::String(written)) => Value::String(display_program(&text(written))),
         ("headersHelper", Value::String(command)) => Value::String(display_command(command)),
         (_, Value::String(written)) if mcp_text::is_credential_name(key) => {
             shown_secret(&Value::from(&**written))
         }
         (_, Value::String(written)) => Value::String(display_url_text(&text(written))),
         (_, Value::Object(_)) => value.shown(),
-        (_, Value::Array(items)) => Value::Array(items.iter().map(|item| shown_member(key, item)).collect()),
+        (_, Value::Array(items)) => {
+            Value::Array(items.iter().map(|item| shown_member(key, item, program)).collect())
+        }
         (_, plain) => plain.clone(),
     }
 }
@@ -63,13 +70,15 @@ mod tests {
         let entry = Value::parse(
             r#"{"type": "http", "url": "https://u:canary@h.example/p?key=canary", "timeout": 5,
                 "headers": {"Authorization": "Bearer canary", "X-Own": "canary", "X-From": "${TOKEN}", "N": 1234},
-                "env": {"A": "canary"}, "args": ["--token", "canary", "--api-key=canary", "x"],
+                "env": {"A": "canary"}, "args": ["--token", "canary", "--api-key=canary", "x", "-p", "canary"],
                 "headersHelper": "printf canary", "oauth": {"clientId": "id", "clientSecret": "canary"},
                 "command": "run", "token": "canary", "list": [{"apiKey": "canary"}, ["https://h.example/?k=canary"]]}"#,
         )
         .unwrap();
         let shown = entry.shown().to_json();
         assert!(!shown.contains("canary") && !shown.contains("1234"), "{shown}");
+        let line = Value::parse(r#"{"command": "run --token=canary"}"#).unwrap().shown().to_json();
+        assert!(!line.contains("canary"), "{line}");
         for kept in ["\"https://", "h.example/p", "${TOKEN}", "\"id\"", "\"x\"", "\"run\"", "\"timeout\": 5"]
         {
             assert!(shown.contains(kept), "{kept}: {shown}");

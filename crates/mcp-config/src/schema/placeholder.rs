@@ -5,7 +5,7 @@
 pub(super) struct Placeholder<'a> {
     /// It, with its brackets: no secret looks like this.
     pub(super) text: &'a str,
-    /// Which part of the address it stands for: `host`, `port`, `path` or `query`.
+    /// Which part of the address it stands for: `host`, `port`, `path` or `query`; `address` for its beginning.
     pub(super) part: &'static str,
     /// There is no address that has such a thing in this part.
     pub(super) certain: bool,
@@ -16,10 +16,17 @@ const MAX: usize = 48;
 
 /// The first placeholder in `url`, whose variables have been replaced.
 pub(super) fn in_url(url: &str) -> Option<Placeholder<'_>> {
-    let (_, rest) = url.split_once("://")?;
+    let Some((_, rest)) = url.split_once("://") else { return in_place_of_it(url) };
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     in_authority(host_and_port).or_else(|| in_rest(rest))
+}
+
+/// What stands where an address begins, its scheme included: `{{BASE}}/mcp`.
+fn in_place_of_it(text: &str) -> Option<Placeholder<'_>> {
+    let first = &text[..text.find('/').unwrap_or(text.len())];
+    let found = in_brackets(first, false).or_else(|| shell_variable(first)).or_else(|| word(first))?;
+    first.starts_with(found).then_some(Placeholder { text: found, part: "address", certain: true })
 }
 
 fn in_authority(text: &str) -> Option<Placeholder<'_>> {
@@ -93,6 +100,12 @@ mod tests {
     #[test]
     fn fa_a77_a98_placeholders_are_found_where_they_stand() {
         for (url, expected) in [
+            ("{{BASE}}/mcp", Some(("{{BASE}}", "address", true))),
+            ("<YOUR_URL>", Some(("<YOUR_URL>", "address", true))),
+            ("$BASE/mcp", Some(("$BASE", "address", true))),
+            ("YOUR_URL_HERE", Some(("YOUR_URL_HERE", "address", true))),
+            ("mcp.example.com/{tenant}", None),
+            ("${BASE}/mcp", None),
             ("https://<your-host>/mcp", Some(("<your-host>", "host", true))),
             ("https://mcp.<region>.example/mcp", Some(("<region>", "host", true))),
             ("https://{tenant}.example/mcp", Some(("{tenant}", "host", true))),

@@ -122,8 +122,13 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     pub(super) fn wrong_type(&mut self, key: &str, node: &Node, expected: &str) {
+        self.misshapen(key, node, expected, None);
+    }
+
+    /// The same with what to write instead.
+    pub(super) fn misshapen(&mut self, key: &str, node: &Node, expected: &str, hint: Option<&str>) {
         let message = format!("expected {expected}, found {}", node.kind());
-        self.error(ProblemCode::InvalidConfig, &[key], node.span, message, None);
+        self.error(ProblemCode::InvalidConfig, &[key], node.span, message, hint);
     }
 
     /// Records a value that may be shown.
@@ -260,7 +265,8 @@ impl<'a, 'p> Reader<'a, 'p> {
     pub(super) fn text_map(&mut self, key: &str) -> Vec<(String, Text)> {
         let Some(node) = self.get(key) else { return Vec::new() };
         let Some(object) = node.as_object() else {
-            self.wrong_type(key, node, "an object of strings");
+            let hint = "write {\"NAME\": \"value\"}, with a member for each";
+            self.misshapen(key, node, "an object of strings", Some(hint));
             return Vec::new();
         };
         let path = self.pointer(&[key]);

@@ -64,6 +64,13 @@ pub(super) fn read(
         let AddressFault { why, next } = AddressFault::placeholder(&found);
         reader.warn(ProblemCode::InvalidConfig, &["url"], node.span, why, next.as_deref());
     }
+    // Pasted from a page: the address goes out with it, and is another one.
+    let is_odd = |c: char| c.is_whitespace() || mcp_text::is_hidden(c);
+    if text.with_mark(LATER).trim().chars().any(is_odd) {
+        let message = "has a blank in it, or a character that is not seen";
+        let hint = "write the address again, by hand";
+        reader.warn(ProblemCode::Whitespace, &["url"], node.span, message, Some(hint));
+    }
     let remote = Remote { kind, url, url_text: text, headers, helper, unattended, oauth, oauth_off, network };
     check_userinfo(reader, &remote, node);
     Some(EntryServer::Remote(Box::new(remote)))

@@ -38,7 +38,7 @@ pub(super) fn read(
     if command.expose().trim().is_empty() {
         reader.error(ProblemCode::InvalidConfig, &["command"], node.span, "is empty", None);
     }
-    let args = args(reader);
+    let args = args(reader, command.expose());
     let env = reader.text_map("env");
     let spans = reader.member_spans("env");
     for (name, value) in &env {
@@ -130,17 +130,19 @@ fn env_file(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> O
     Some(file)
 }
 
-fn args(reader: &mut Reader<'_, '_>) -> Vec<Text> {
+fn args(reader: &mut Reader<'_, '_>, program: &str) -> Vec<Text> {
     let Some(node) = reader.get("args") else { return Vec::new() };
     let Some(items) = node.as_array() else {
-        reader.wrong_type("args", node, "an array of strings");
+        let hint = "write each word as a string of its own, as in [\"-y\", \"server\"]";
+        reader.misshapen("args", node, "an array of strings", Some(hint));
         return Vec::new();
     };
     let read =
         |(index, item): (usize, &Node)| reader.text_with_secrets(item, &["args", &format!("[{index}]")]);
     let args: Vec<Text> = items.iter().enumerate().filter_map(read).collect();
     if args.len() == items.len() {
-        for (index, (shown, item)) in display::display_args(&args).into_iter().zip(items).enumerate() {
+        for (index, (shown, item)) in display::display_args(program, &args).into_iter().zip(items).enumerate()
+        {
             let missing = args[index].missing().map(str::to_owned).collect();
             let step = format!("[{index}]");
             reader.show_at(&["args", &step], item, shown, missing);
