@@ -190,7 +190,7 @@ fn outcome(output: &Output, invocation: &Invocation, limit: Duration) -> Result<
 
 /// What is wrong with a run, in words, with what it printed of that.
 fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation) -> AuthError {
-    let Flaw { mut what, exit_code, said, hint } = flaw;
+    let Flaw { mut what, exit_code, said } = flaw;
     let said = said.map(|said| complaint::shown(&said, invocation)).filter(|said| !said.is_empty());
     if let Some(said) = &said {
         what = format!("{what}: {said}");
@@ -199,9 +199,6 @@ fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation
     let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
     let kept = env::missed(&invocation.withheld, &said);
     let mut error = failure(task, &what, complaint.telling_line(), kept).with_exit_code(exit_code);
-    if let Some(hint) = hint {
-        error = error.with_hint(hint);
-    }
     if let Some(command) = cure.or_else(|| complaint.cure()) {
         error = error.with_hint(format!("run `{command}`"));
     }
@@ -223,9 +220,7 @@ pub(crate) async fn printed(spec: &HelperSpec, target: &Target, what: &str) -> R
     let flaw = match ended(&output, spec.timeout, "") {
         Ok(_) => match String::from_utf8(output.stdout.clone()) {
             Ok(text) => return Ok(text),
-            Err(_) => {
-                Flaw { what: OutputError::NotText.to_string(), exit_code: Some(0), said: None, hint: None }
-            }
+            Err(_) => Flaw { what: OutputError::NotText.to_string(), exit_code: Some(0), said: None },
         },
         Err(flaw) => flaw,
     };
@@ -251,13 +246,11 @@ struct Flaw {
     exit_code: Option<i32>,
     /// What it printed of that, which may hold a secret.
     said: Option<ErrorObject>,
-    /// What a person can do about it.
-    hint: Option<&'static str>,
 }
 
 fn judge(output: &Output, limit: Duration) -> Result<HelperOutput, Flaw> {
     let exit_code = ended(output, limit, "; headersHelperTimeoutMs of its entry allows more")?;
-    let flaw = |what, said| Flaw { what, exit_code, said, hint: None };
+    let flaw = |what, said| Flaw { what, exit_code, said };
     match parse::printed(&output.stdout) {
         Ok(printed) => not_void(printed).map_err(|what| flaw(what, None)),
         Err(error) => {
@@ -269,18 +262,14 @@ fn judge(output: &Output, limit: Duration) -> Result<HelperOutput, Flaw> {
 
 /// The exit code of a run that ended well. `more` is what allows a longer one.
 fn ended(output: &Output, limit: Duration, more: &str) -> Result<Option<i32>, Flaw> {
-    let stopped = |what| Err(Flaw { what, exit_code: None, said: None, hint: None });
+    let stopped = |what| Err(Flaw { what, exit_code: None, said: None });
     match &output.ended {
         RunEnd::Exited(status) if status.success() => Ok(status.code()),
-        RunEnd::Exited(status) => {
-            Err(Flaw { what: manner(*status), exit_code: status.code(), said: None, hint: None })
-        }
+        RunEnd::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code(), said: None }),
         RunEnd::TimedOut => Err(Flaw {
             what: format!("it did not finish within {} and was stopped{more}", mcp_text::time_limit(limit)),
             exit_code: None,
             said: None,
-            // Run again, it takes as long.
-            hint: Some("have its command answer sooner, or allow it more time in its entry"),
         }),
         RunEnd::TooMuchOutput => {
             stopped(format!("it printed more than {} KiB and was stopped", run::MAX_STDOUT / 1024))

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::{
-    Address, Config, Host as OtherHost, Locations, Pipes, Platform, Problem, Request, Scope, Severity,
-    Sources,
+    Address, Config, ConfigSource, Host as OtherHost, Locations, Pipes, Platform, Problem, ProblemCode,
+    Request, Scope, Severity, Sources,
 };
 use mcp_connect::{Host, HostOptions};
 use mcp_transport::options::TrustFile;
@@ -21,7 +21,8 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::loaded::LoadedConfig;
 use crate::output::Output;
-use crate::problems::problem_text;
+use crate::printed_step::PrintedStep;
+use crate::problems::{correct, problem_text};
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
 use crate::view::text::Style;
@@ -54,6 +55,8 @@ pub(crate) struct App {
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
     environment_problems: OnceLock<Vec<Problem>>,
+    /// Whether the command may make the file of our own servers.
+    writes_servers: bool,
     /// The folder whose configuration counts, where that is another one than this process is in.
     folder: OnceLock<PathBuf>,
     mcp_config: Vec<String>,
@@ -145,6 +148,7 @@ impl App {
             environment,
             host: Host::new(options),
             deadline: cli.command.timeout().map(Deadline::after),
+            writes_servers: cli.command.writes_servers(),
             reached: Arc::default(),
         })
     }
@@ -158,7 +162,15 @@ impl App {
         let loaded = self.load_as_is()?;
         match unusable_argument(&loaded.config) {
             Some(problem) => {
-                Err(CliError::usage("invalid-config", problem_text(problem)).next("mcplink validate"))
+                // To check it says the same once more: it is written otherwise, or what is named is another file.
+                let next = match (problem.code, problem.file.as_ref().and_then(ConfigSource::path)) {
+                    (ProblemCode::Unreadable, Some(path)) if !path.exists() => {
+                        "name a file that is there with --mcp-config".to_owned()
+                    }
+                    _ => correct(problem),
+                };
+                Err(CliError::usage("invalid-config", problem_text(problem))
+                    .next(PrintedStep::Sentence(next)))
             }
             None => Ok(loaded),
         }
@@ -169,9 +181,25 @@ impl App {
         let addresses = self.addresses.clone();
         let mut config = self.read(&self.mcp_config)?;
         config.problems.extend_from_slice(self.environment_problems());
+        // Where there is no server at all, the sentence about that says it.
+        if !config.entries.is_empty() {
+            config.problems.extend(self.own_file_is_missing());
+        }
         self.broken.see(&config);
         self.steps.see(&config);
         Ok(LoadedConfig { config, scope: self.scope, addresses })
+    }
+
+    /// `MCPLINK_CONFIG` names a file that is not there. A command that writes servers makes it.
+    fn own_file_is_missing(&self) -> Option<Problem> {
+        let named = self
+            .environment
+            .text("MCPLINK_CONFIG")
+            .filter(|file| !file.is_empty() && !self.writes_servers)?;
+        let is_missing = self.directory().is_ok_and(|folder| !folder.join(named).exists());
+        let message = format!("names {}, which is not there", crate::view::shown::line(named));
+        let hint = "name the file of your own servers, or unset MCPLINK_CONFIG";
+        is_missing.then(|| Problem::of_variable("MCPLINK_CONFIG", message, hint))
     }
 
     /// What is wrong with the environment for all servers: found once, as it does not change.
@@ -373,7 +401,6 @@ impl App {
 
 /// `--mcp-config` was asked for by name, so a file or text that cannot be used at all ends the command.
 fn unusable_argument(config: &Config) -> Option<&Problem> {
-    use mcp_config::ProblemCode;
     config.problems.iter().find(|problem| {
         let whole = problem.is_of_whole_file() || problem.code == ProblemCode::ManagedPolicy;
         let requested =

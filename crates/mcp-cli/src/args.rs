@@ -259,6 +259,11 @@ impl Command {
         }
     }
 
+    /// Whether it may make the file of our own servers.
+    pub(crate) fn writes_servers(&self) -> bool {
+        matches!(self, Self::Add(_) | Self::AddJson(_) | Self::Import(_) | Self::Wrap(_) | Self::Unwrap(_))
+    }
+
     /// The limit that a person gave it.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         let deadline = match self {
@@ -353,7 +358,7 @@ pub(crate) enum StatusArg {
     Failed,
     /// It wants other credentials.
     NeedsAuth,
-    /// Approval is missing.
+    /// It connects, or waits for an approval.
     Pending,
     /// Switched off.
     Disabled,

@@ -21,7 +21,7 @@ use crate::view::wrap::behind;
 mod shown;
 mod tools;
 
-pub(crate) use shown::{ApprovalView, Helper};
+pub(crate) use shown::{ApprovalView, Helper, taken_over};
 pub(crate) use tools::{ToolRow, ToolsOffer, counted, forget};
 
 /// The columns of a path or name on a line of its own.

@@ -54,12 +54,25 @@ struct Step {
     /// After "it was still ".
     doing: String,
     next: String,
+    since: Instant,
 }
+
+/// How long a command may be silent on a terminal.
+const SILENCE: Duration = Duration::from_secs(1);
+/// Between two looks at how long it has been.
+const LOOK: Duration = Duration::from_millis(250);
 
 impl CommandProgress {
     /// The command is at `doing` now (words that fit after "it was still"); `next` is what to do where that takes too long.
     pub(crate) fn is(&self, doing: impl Into<String>, next: impl Into<String>) {
-        *self.lock() = Some(Step { doing: doing.into(), next: next.into() });
+        *self.lock() = Some(Step { doing: doing.into(), next: next.into(), since: Instant::now() });
+    }
+
+    /// What is waited for, where that lasts: `waiting for an answer of wiki … 3 s`.
+    fn waited_for(&self, now: Instant) -> Option<String> {
+        let step = self.lock().clone()?;
+        let waited = now.saturating_duration_since(step.since);
+        (waited >= SILENCE).then(|| format!("{} … {} s", step.doing, waited.as_secs()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Step>> {
@@ -70,6 +83,21 @@ impl CommandProgress {
 /// What closing connections may take: `usual`, and no more than a moment where the deadline has passed.
 pub(crate) fn closing_time(deadline: Option<Deadline>, usual: Duration) -> Duration {
     deadline.map_or(usual, |deadline| usual.min(deadline.left().max(LAST_WORDS / 3)))
+}
+
+/// Carries `command` out, and has `tell` say what it is waiting for, where that lasts.
+pub(crate) async fn telling<T>(
+    reached: &CommandProgress,
+    tell: impl Fn(&str),
+    command: impl Future<Output = T>,
+) -> T {
+    let mut command = std::pin::pin!(command);
+    loop {
+        match tokio::time::timeout(LOOK, &mut command).await {
+            Ok(ended) => return ended,
+            Err(_) => reached.waited_for(Instant::now()).iter().for_each(|text| tell(text)),
+        }
+    }
 }
 
 /// Carries `command` out, as long as there is time. Commands that know more at their deadline say it themselves; whatever
@@ -85,7 +113,9 @@ pub(crate) async fn within(
         let message = format!("there was no result within {}", deadline.text());
         let error = CliError::new(ExitStatus::Pending, "timeout", message);
         Err(match reached.lock().clone() {
-            Some(Step { doing, next }) => error.why(format!("it was still {doing}")).next(steps.step(next)),
+            Some(Step { doing, next, .. }) => {
+                error.why(format!("it was still {doing}")).next(steps.step(next))
+            }
             None => error.why("what was still missing has been given up").next("mcplink status"),
         })
     })
@@ -94,6 +124,20 @@ pub(crate) async fn within(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fh_h13_what_is_waited_for_is_told_after_a_second() {
+        let reached = CommandProgress::default();
+        let told = |seconds| reached.waited_for(Instant::now() + Duration::from_millis(seconds));
+        assert_eq!(told(5_000), None, "nothing is waited for yet");
+        reached.is("connecting to wiki", "");
+        assert_eq!(told(900), None);
+        assert_eq!(told(1_100).as_deref(), Some("connecting to wiki … 1 s"));
+        assert_eq!(told(61_100).as_deref(), Some("connecting to wiki … 61 s"));
+        // Each step has a second of its own.
+        reached.is("waiting for an answer of wiki", "");
+        assert_eq!(told(900), None);
+    }
 
     #[test]
     fn a_limit_beyond_the_end_of_time_is_one() {

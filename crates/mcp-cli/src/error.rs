@@ -41,48 +41,24 @@ impl CliError {
     /// The failures of several names as one; nothing where there is none, and the error itself where one name was asked
     /// for. Each name is told, with its own reason.
     pub(crate) fn of_names(asked: usize, failed: Vec<(String, Self)>, what: &str) -> Option<Self> {
-        if asked == 1 || failed.is_empty() {
-            return failed.into_iter().next().map(|(_, error)| error);
+        let told = |name: &String, error: &Self| match error.message.contains(name.as_str()) {
+            true => error.message.clone(),
+            false => format!("{}: {}", shown::name(name), error.message),
+        };
+        // What went well was told, and one failure is told as if it had been asked for alone.
+        if asked == 1 || failed.len() < 2 {
+            let (name, error) = failed.into_iter().next()?;
+            return Some(if asked == 1 { error } else { Self { message: told(&name, &error), ..error } });
         }
         let names = failed.iter().map(|(name, _)| shown::name(name)).collect::<Vec<_>>().join(", ");
         let why = failed.iter().map(|(name, error)| match &error.why {
-            Some(why) => format!("{}: {}: {why}", shown::name(name), error.message),
-            None => format!("{}: {}", shown::name(name), error.message),
+            Some(why) => format!("{}: {why}", told(name, error)),
+            None => told(name, error),
         });
         let why = why.collect::<Vec<_>>().join("; ");
         let exit = ExitStatus::combine(failed.iter().map(|(_, error)| error.exit));
         let (_, first) = failed.into_iter().next()?;
         Some(Self { exit, message: format!("{names}: {what}"), why: Some(why), ..first })
-    }
-
-    /// What the parser of the command line says, in three lines as well: what is wrong, what helps or how
-    /// the command is written, and where its help is.
-    pub(crate) fn of_arguments(said: &str) -> Self {
-        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        // A command that is written in several ways has a line for each.
-        let paragraph = |text: &str| match text.starts_with("Usage: ") {
-            true => text.lines().map(words).collect::<Vec<_>>().join(", or "),
-            false => words(text),
-        };
-        let mut paragraphs = said.split("\n\n").map(paragraph);
-        let message = paragraphs.next().unwrap_or_default();
-        let (mut tip, mut usage) = (None, None);
-        for text in paragraphs {
-            if let Some(text) = text.strip_prefix("tip: ") {
-                // Similar names are suggested by `command_line`, by a rule of its own; hardly anybody means an option as a value.
-                let is_told = !text.contains("similar") && !text.contains("as a value");
-                tip = tip.or(Some(text.to_owned()).filter(|_| is_told));
-            } else if text.starts_with("Usage: ") {
-                usage = Some(text);
-            }
-        }
-        let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
-        let command = usage.iter().flat_map(|usage| usage.split(' ').skip(1).take_while(is_name));
-        let help = command.chain(["--help"]).collect::<Vec<_>>().join(" ");
-        let next = if help == "--help" { "mcplink --help".to_owned() } else { help };
-        let why = tip.or_else(|| usage.map(|usage| usage.replacen("Usage: ", "usage: ", 1)));
-        let error = Self::usage("usage", message.trim_start_matches("error: ")).next(next);
-        Self { why, ..error }
     }
 
     #[must_use]
@@ -172,40 +148,6 @@ mod tests {
             format!(
                 "error: no server has\n  that name here\n  why: did you mean\n    another one?\n  next: {next}\n"
             )
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_with_the_arguments_is_said_in_three_lines() {
-        let said = |text: &str| CliError::of_arguments(text).to_text();
-        assert_eq!(
-            said(
-                "error: the following required arguments were not provided:\n  <NAME>\n  <TOOL>\n\n\
-                 Usage: mcplink call <NAME> <TOOL> [ARGS]...\n\nFor more information, try '--help'.\n"
-            ),
-            "error: the following required arguments were not provided: <NAME> <TOOL>\n  \
-             why: usage: mcplink call <NAME> <TOOL> [ARGS]...\n  next: mcplink call --help\n"
-        );
-        assert_eq!(
-            said(
-                "error: unrecognized subcommand 'statsu'\n\n  tip: a similar subcommand exists: 'status'\n\n\
-                 Usage: mcplink [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n"
-            ),
-            "error: unrecognized subcommand 'statsu'\n  why: usage: mcplink [OPTIONS] <COMMAND>\n  \
-             next: mcplink --help\n"
-        );
-        assert_eq!(
-            said(
-                "error: unexpected argument '--yes' found\n\n  tip: to pass '--yes' as a value, use '-- --yes'\n\n\
-                 Usage: mcplink remove <NAME>...\n\nFor more information, try '--help'.\n"
-            ),
-            "error: unexpected argument '--yes' found\n  why: usage: mcplink remove <NAME>...\n  \
-             next: mcplink remove --help\n"
-        );
-        assert_eq!(
-            said("error: invalid value 'x' for '--until <STATUS>'\n  [possible values: connected, failed]\n"),
-            "error: invalid value 'x' for '--until <STATUS>' [possible values: connected, failed]\n  \
-             next: mcplink --help\n"
         );
     }
 }

@@ -18,7 +18,7 @@ pub(crate) enum ExitStatus {
     NeedsAuth,
     /// Failed or unreachable.
     Failed,
-    /// The tool answered `isError`, or there is no such tool.
+    /// The server answered, and its answer is no: `isError`, an error of JSON-RPC, or no such tool, resource or prompt.
     ToolError,
     /// The peer broke the protocol.
     Protocol,

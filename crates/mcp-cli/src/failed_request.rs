@@ -20,7 +20,7 @@ pub(crate) fn failed(steps: &Steps, wired: &ConfiguredServer, error: &TransportE
     // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
     if let TransportErrorKind::Rpc { .. } = error.kind() {
         return CliError::new(
-            ExitStatus::Protocol,
+            ExitStatus::ToolError,
             "rpc-error",
             format!("{} refused the request", shown::name(name)),
         )

@@ -5,7 +5,8 @@
 //! | behaviour | lives in |
 //! |---|---|
 //! | the command line as typed, and its help | `args` |
-//! | help as an answer, and what is said of a command line that is none | `command_line` |
+//! | help as an answer | `command_line` |
+//! | what is said of a command line that is none | `mistake` |
 //! | a server and a tool in one word | `two_names` |
 //! | what can stand at the cursor of a shell | `completion` |
 //! | one file per command | `commands` |
@@ -50,6 +51,7 @@ mod loaded;
 mod logging;
 #[cfg_attr(not(feature = "menu"), path = "menu/absent.rs")]
 mod menu;
+mod mistake;
 mod output;
 mod printed_step;
 mod problems;
@@ -96,7 +98,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let app = match App::new(&mut cli, environment, telemetry) {
         Ok(app) => Arc::new(app),
         Err(error) => {
-            command_line::eprint(&if cli.global.json { error.to_json() } else { error.to_text() });
+            command_line::tell(&error, cli.global.json);
             return error.exit.into();
         }
     };
@@ -118,6 +120,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         let hears_signals = ends_by_itself || is_menu;
         let span = app.telemetry.command(&args);
         let command = commands::run(cli.command, &app);
+        let command = async {
+            match app.output.shows_waiting() {
+                true => deadline::telling(&app.reached, |text| app.output.waits(text), command).await,
+                false => command.await,
+            }
+        };
         let command =
             deadline::within(app.deadline, &app.reached, &app.steps, command).instrument(span.clone());
         let ended = if hears_signals { command.await } else { signals::or_interrupted(command).await };

@@ -39,6 +39,42 @@ struct State {
     /// What is on the terminal and will be replaced. It goes before anything else is written.
     drawn: DrawnFrame,
     whole: FullScreen,
+    waiting: WaitingLine,
+}
+
+/// One line on stderr that says what is waited for, as long as nothing else is there to be seen.
+#[derive(Debug, Default)]
+struct WaitingLine {
+    is_there: bool,
+    /// Whether something stands on the last line of stderr that has no end, such as a question or a bar.
+    is_taken: bool,
+}
+
+/// Takes away what stands on the line of the cursor.
+const LINE_AWAY: &str = "\r\u{1b}[K";
+
+impl WaitingLine {
+    /// What has to go to stderr first, `text` being what is written there next.
+    fn before(&mut self, text: &str) -> &'static str {
+        if !text.is_empty() {
+            self.is_taken = !text.ends_with(['\n', '\r']) && !text.ends_with(LINE_AWAY);
+        }
+        self.away()
+    }
+
+    fn away(&mut self) -> &'static str {
+        if std::mem::take(&mut self.is_there) { LINE_AWAY } else { "" }
+    }
+
+    /// What shows `text`, cut to so many columns; nothing where something else is on that line.
+    fn replace(&mut self, text: &str, columns: usize) -> Option<String> {
+        if self.is_taken {
+            return None;
+        }
+        self.is_there = true;
+        // One row, or it could not be taken away; the last column is where some terminals wrap.
+        Some(format!("{LINE_AWAY}{}", mcp_text::line(text, columns.saturating_sub(1))))
+    }
 }
 
 /// What became of what was written to stdout.
@@ -96,6 +132,7 @@ impl Output {
     /// Draws on the terminal, in place of what was drawn before.
     pub(crate) fn draw(&self, frame: Frame) {
         let mut state = self.state();
+        state.clear_waiting();
         let text = state.drawn.replace(frame, terminal_size().0);
         state.write(&[text.as_bytes()]);
     }
@@ -103,8 +140,26 @@ impl Output {
     /// Shows these lines and nothing else on the terminal, until anything else is written: none is wider than it, and all fit.
     pub(crate) fn paint(&self, lines: &[String]) {
         let mut state = self.state();
+        state.clear_waiting();
         let text = state.whole.paint(lines);
         state.write(&[text.as_bytes()]);
+    }
+
+    /// Whether a person sees what [`waits`](Self::waits) says.
+    pub(crate) fn shows_waiting(&self) -> bool {
+        self.stderr_is_terminal && !self.quiet && !self.logs
+    }
+
+    /// Says on stderr what is waited for, until anything else is written: for a person who looks at a terminal, and nothing
+    /// else.
+    pub(crate) fn waits(&self, text: &str) {
+        let mut state = self.state();
+        if !self.shows_waiting() || state.drawn.is_there() || state.whole.is_there() {
+            return;
+        }
+        if let Some(line) = state.waiting.replace(text, terminal_size().0) {
+            drop(io::stderr().lock().write_all(line.as_bytes()));
+        }
     }
 
     /// Takes away what is drawn: this program ends, however it ends.
@@ -175,7 +230,9 @@ impl Output {
     pub(crate) fn error(&self, text: &str) {
         let mut state = self.state();
         state.clear();
-        drop(io::stderr().lock().write_all(text.as_bytes()));
+        let away = state.waiting.before(text);
+        let mut stderr = io::stderr().lock();
+        drop(stderr.write_all(away.as_bytes()).and_then(|()| stderr.write_all(text.as_bytes())));
     }
 
     /// Writes a warning or a note to stderr, unless `--quiet`. On a terminal its lines wrap at words, but for a command,
@@ -216,7 +273,15 @@ impl State {
         };
     }
 
+    fn clear_waiting(&mut self) {
+        let away = self.waiting.away();
+        if !away.is_empty() {
+            drop(io::stderr().lock().write_all(away.as_bytes()));
+        }
+    }
+
     fn clear(&mut self) {
+        self.clear_waiting();
         let erase = self.drawn.erase(terminal_size().0);
         let leave = self.whole.leave();
         if !erase.is_empty() || !leave.is_empty() {

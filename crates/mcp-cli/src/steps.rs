@@ -28,7 +28,6 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
         NextStep::SignIn { .. } => "login",
         NextStep::Approve => "approve",
         NextStep::Trust => return Some("mcplink trust".to_owned()),
-        NextStep::CheckConfiguration => return Some("mcplink validate".to_owned()),
         NextStep::LookAtCredentials => {
             return Some(format!("mcplink headers {} --run", mcp_text::shell_word(name)));
         }
@@ -379,7 +378,6 @@ mod tests {
             (sign_in(&[]), "mcplink login 'a b'"),
             (NextStep::Approve, "mcplink approve 'a b'"),
             (NextStep::Trust, "mcplink trust"),
-            (NextStep::CheckConfiguration, "mcplink validate"),
             (NextStep::LookAtCredentials, "mcplink headers 'a b' --run"),
             (NextStep::LookAtStatus, "mcplink status 'a b'"),
             (keep("mcp", "wiki"), "mcplink secret set wiki"),

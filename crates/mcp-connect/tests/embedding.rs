@@ -86,9 +86,9 @@ async fn a_provider_of_the_programs_own_answers_for_entries_that_name_it() {
         "refused (acme-sso): needs-auth\n  the server refused the credentials of acme-sso (401); asked for others, their source supplied the very same; next: ",
         "locked (acme-sso): needs-auth\n  failed to mint a token: the session has ended; next: run `acme login`\n",
         // With file, line and field.
-        "wrong (): failed\n  --mcp-config #1:3: mcpServers.wrong.auth: expected a string; next: check the configuration\n",
-        "unknown (): failed\n  --mcp-config #1:3: mcpServers.unknown.auth: this program has no provider \"other\"; it has acme; ",
-        "untyped (): failed\n  --mcp-config #1:3: mcpServers.untyped.auth: missing field `type`; ",
+        "wrong (): failed\n  --mcp-config, line 3: mcpServers.wrong.auth: expected a string; next: change what the reason names of the entry\n",
+        "unknown (): failed\n  --mcp-config, line 3: mcpServers.unknown.auth: this program has no provider \"other\"; it has acme; ",
+        "untyped (): failed\n  --mcp-config, line 3: mcpServers.untyped.auth: missing field `type`; ",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }

@@ -43,8 +43,6 @@ pub enum NextStep {
     Approve,
     /// Allow the commands that the entries of this folder name.
     Trust,
-    /// See what is wrong in the files.
-    CheckConfiguration,
     /// Change what the entry says: until then, every attempt ends as this one did. The reason says what is wrong with it.
     ChangeEntry {
         /// What of it.
@@ -164,7 +162,6 @@ impl fmt::Display for NextStep {
             Self::SignIn { scopes } => return write!(f, "sign in, and ask for {}", scopes.join(" ")),
             Self::Approve => "approve the entry",
             Self::Trust => "trust the folder of the entry",
-            Self::CheckConfiguration => "check the configuration",
             Self::ChangeEntry { part: EntryPart::Credentials } => "give the entry credentials",
             Self::ChangeEntry { part } => return write!(f, "change {part} of the entry"),
             Self::AskOperator => "ask who runs the server",
@@ -271,9 +268,8 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
             Some(NextStep::Approve)
         }
-        // What came out only when it was used is nothing that the files say of themselves.
-        ReasonCode::Config if evidence.is_some() => change(EntryPart::Named),
-        ReasonCode::Config => Some(NextStep::CheckConfiguration),
+        // The reason says what is wrong and where: another look at the files says the same.
+        ReasonCode::Config => change(EntryPart::Named),
         ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
         // Who was signed in can sign in again, whatever is left of it.
         // And a person who signed in as someone else signs in again.
@@ -301,6 +297,16 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::CredentialsRejected if may_sign_in && !facts.entry.has_static_headers => sign_in(),
         // It is not there, or not to be run (POSIX, exit status for commands): run again, it still is not.
         ReasonCode::HelperFailed if by_command(Some(126)) || by_command(Some(127)) => {
+            change(EntryPart::Helper)
+        }
+        // It was stopped, or gave too much: run again, it takes as long and says as much.
+        ReasonCode::HelperFailed
+            if !facts.session
+                && facts.entry.has_helper
+                && auth.is_some_and(|auth| {
+                    auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code.is_none()
+                }) =>
+        {
             change(EntryPart::Helper)
         }
         // It ended well, and gave what is none; or it said why not, in words that name no command. Run again, it does the same.
@@ -449,10 +455,7 @@ fn missing_scopes(evidence: &Evidence) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::Phase;
-    use NextStep::{
-        Approve, AskOperator, ChangeEntry, CheckConfiguration, ListTools, LookAtStatus, Reconnect, Trust,
-        Wait,
-    };
+    use NextStep::{Approve, AskOperator, ChangeEntry, ListTools, LookAtStatus, Reconnect, Trust, Wait};
 
     fn remote() -> ActionFacts {
         ActionFacts::new(TransportKind::Remote)
@@ -480,7 +483,7 @@ mod tests {
             (seen(remote(), ReasonCode::WithoutHelper), Some(Trust)),
             (seen(remote(), ReasonCode::AwaitingApproval), Some(Approve)),
             (seen(remote(), ReasonCode::ChangedSinceApproval), Some(Approve)),
-            (seen(remote(), ReasonCode::Config), Some(CheckConfiguration)),
+            (seen(remote(), ReasonCode::Config), Some(ChangeEntry { part: EntryPart::Named })),
             (seen(remote(), ReasonCode::SelfReference), Some(change(EntryPart::Named))),
             (seen(remote(), ReasonCode::Retrying), Some(LookAtStatus)),
             (seen(remote(), ReasonCode::NotFound), Some(change(EntryPart::Url))),
@@ -583,7 +586,9 @@ mod tests {
         }
         // What it said names no command: it is run in sight.
         assert_eq!(of(command, Some(7)), Some(NextStep::LookAtCredentials));
-        for other in [of(command, None), of(None, Some(0)), of(None, Some(127))] {
+        // It was stopped, or gave too much: again it takes as long, and gives as much.
+        assert_eq!(of(command, None), Some(change(EntryPart::Helper)));
+        for other in [of(None, None), of(None, Some(0)), of(None, Some(127))] {
             assert_eq!(other, Some(Reconnect), "it may be better the next time");
         }
     }
@@ -789,7 +794,6 @@ mod tests {
             NextStep::SignIn { scopes: vec!["a".into(), "b".into()] },
             Approve,
             Trust,
-            CheckConfiguration,
             change(EntryPart::Url),
             change(EntryPart::Credentials),
             AskOperator,

@@ -303,7 +303,7 @@ impl StatusReport {
 mod tests {
     use super::*;
 
-    use crate::{AuthFacts, ChallengeKind, TransportKind};
+    use crate::{AuthFacts, ChallengeKind, EntryPart, TransportKind};
 
     const CONTEXT: MessageContext<'static> =
         MessageContext { server: "internal", origin: Some("https://internal.example.com"), endpoint: None };
@@ -434,7 +434,11 @@ mod tests {
                 ServerStatus::Disabled,
                 NextStep::ChangeEntry { part: crate::EntryPart::Url },
             ),
-            (Reason::config(".mcp.json: url is missing"), ServerStatus::Failed, NextStep::CheckConfiguration),
+            (
+                Reason::config(".mcp.json: url is missing"),
+                ServerStatus::Failed,
+                NextStep::ChangeEntry { part: EntryPart::Named },
+            ),
         ];
         for (reason, status, next) in table {
             let report = StatusReport::from_reason(reason, &CONTEXT, facts());

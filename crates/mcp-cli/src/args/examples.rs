@@ -19,7 +19,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "status",
         &[
-            ("mcplink status", "Every server, trouble and all"),
+            ("mcplink status", "Every server, and what is wrong with it"),
             ("mcplink status tickets --json", "One, for a script"),
             ("mcplink status --offline", "Only what the files tell"),
             ("mcplink status --watch", "Go on looking, and tell each change"),

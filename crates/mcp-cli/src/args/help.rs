@@ -69,7 +69,7 @@ pub(crate) fn command_line() -> Command {
             "{list}mcplink help COMMAND   one command, with examples\n\
              mcplink help options   what every command takes: --json, --project, --mcp-config, ..\n\
              mcplink help REASON    what a reason such as not-found means, and what mends it\n\n\
-             Exit codes: 0 ok, 2 usage or configuration, 3 needs authentication, 4 failed, 5 tool error, \
+             Exit codes: 0 ok, 2 usage or configuration, 3 needs authentication, 4 failed, 5 the server said no, \
              6 protocol, 7 pending, 8 mixed."
         ));
     let verbs: Vec<String> = program.get_subcommands().map(|command| command.get_name().to_owned()).collect();

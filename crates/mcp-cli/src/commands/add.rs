@@ -307,6 +307,11 @@ async fn settled(
             "the {} entry of that name ({}) is used here, and not this one",
             entry.scope, entry.origin
         ));
+    } else if let Some(other) = loaded.config.definitions(name).find(|other| !is_at(other, place, edited)) {
+        notes.push(format!(
+            "it is used in the place of the {} entry of that name ({})",
+            other.scope, other.origin
+        ));
     }
     match asked {
         Some(row) if entry.gate() == Gate::Ready => {

@@ -41,7 +41,7 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
             format!("{} suggests no values", args.server.name),
         )
         .why(said(&error))
-        .next(format!("mcplink get {word}")),
+        .next(format!("mcplink {} {word}", if args.prompt.is_some() { "prompts" } else { "resources" })),
         TransportErrorKind::Rpc { code: INVALID_PARAMS } => {
             let list = if args.prompt.is_some() { "prompts" } else { "resources" };
             let message =

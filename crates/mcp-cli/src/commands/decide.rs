@@ -295,6 +295,10 @@ impl Question {
         if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
             return Ok(());
         }
+        // A person who said no wants nothing else.
+        if ["n", "no"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+            return Err(CliError::unagreed("declined", &*self.refused).why("the answer was no"));
+        }
         Err(CliError::unagreed("not-confirmed", "nothing was decided").next("answer y, or add --yes"))
     }
 }

@@ -84,7 +84,8 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     let loaded = app.load()?;
     let names = match &args.name {
         Some(name) => {
-            if !app.json {
+            // A name that is nowhere is told with the file that it may stand in.
+            if !app.json && (loaded.entry(name).is_some() || loaded.dead_end(name).is_some()) {
                 loaded.note_broken(app);
                 loaded.note_not_verified(app, name);
             }

@@ -102,7 +102,7 @@ fn text(
     line("scope", entry.scope.as_str());
     line("defined in", &format!("{} ({})", entry.origin, entry.origin.field));
     if let Some(detail) = &entry.gate_detail {
-        line("closed", detail);
+        line("held back", detail);
     }
     for change in &entry.changes {
         line("changed", &change.to_string());

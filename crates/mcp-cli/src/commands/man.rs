@@ -8,9 +8,9 @@ use clap_mangen::Man;
 
 use crate::app::App;
 use crate::args::{ManArgs, whole_command_line};
-use crate::command_line::unknown;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::mistake::unknown;
 
 pub(super) fn run(app: &App, args: &ManArgs) -> Result<ExitStatus, CliError> {
     let mut program = whole_command_line();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::resources::{listed, print_blocks};
+use super::resources::{listed, print_blocks, without};
 use crate::app::App;
 use crate::args::PromptArgs;
 use crate::completion::names::{ListedArgument, ListedName, ListedNames};
@@ -99,8 +99,10 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
     let params =
         to_raw_value(&json!({"name": args.prompt, "arguments": arguments.to_json()})).unwrap_or_default();
     let got = open.connection.request("prompts/get", Some(&params), &RequestOptions::new()).await;
+    let has_any = open.connection.server().has("prompts");
     open.connection.close().await;
     let result = got.map_err(|error| match error.kind() {
+        TransportErrorKind::Rpc { .. } if !has_any => without(&open, "prompts", &error),
         // -32602 is what the specification asks for where the name or an argument is wrong (prompts, error handling).
         TransportErrorKind::Rpc { code: INVALID_PARAMS } => {
             let message =

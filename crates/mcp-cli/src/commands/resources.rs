@@ -1,7 +1,7 @@
 //! `mcplink resources NAME` and `mcplink read NAME URI`.
 
 use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND};
-use mcp_transport::{RequestOptions, TransportErrorKind};
+use mcp_transport::{RequestOptions, TransportError, TransportErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -96,8 +96,10 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
     let open = connected(app, &args.server.name, ConnectionNeeds::Questions).await?;
     let params = to_raw_value(&json!({"uri": args.uri})).unwrap_or_default();
     let read = open.connection.request("resources/read", Some(&params), &RequestOptions::new()).await;
+    let has_any = open.connection.server().has("resources");
     open.connection.close().await;
     let result = read.map_err(|error| match error.kind() {
+        TransportErrorKind::Rpc { .. } if !has_any => without(&open, "resources", &error),
         TransportErrorKind::Rpc { code } if NOT_FOUND.contains(code) => {
             let message = format!("{} has no resource {:?}", args.server.name, args.uri);
             CliError::new(ExitStatus::ToolError, "unknown-resource", message)
@@ -118,6 +120,15 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
     let sink = Sink { directory: args.output.clone(), stem };
     print_blocks(app, &sink, contents.contents.iter().copied())?;
     Ok(ExitStatus::Success)
+}
+
+/// A server that was asked for one of its `kind` and has none at all: what it has instead are tools, most often.
+pub(super) fn without(open: &OpenServer, kind: &str, error: &TransportError) -> CliError {
+    let name = &open.wired.description.name;
+    let message = format!("{} has no {kind}", shown::name(name));
+    CliError::new(ExitStatus::ToolError, &format!("no-{kind}"), message)
+        .why(open.wired.secrets.hide(&said(error)))
+        .next(format!("mcplink tools {}", mcp_text::shell_word(name)))
 }
 
 /// Prints blocks of content, saving what is not text where that was asked for.

@@ -19,6 +19,9 @@ use crate::view::{shown, text};
 
 pub(super) async fn run(app: &Arc<App>, args: &WaitArgs) -> Result<ExitStatus, CliError> {
     let wanted = ServerStatus::from(args.until);
+    let names: Vec<String> = args.names.iter().map(|name| shown::name(name)).collect();
+    let be = if names.len() == 1 { "is" } else { "are" };
+    app.reached.is(format!("waiting until {} {be} {wanted}", names.join(", ")), "mcplink status");
     let mut watched = WatchedServers::start(app, &args.names, Intervals::wait()).await?;
     let ended = until(app, &mut watched, wanted).await;
     watched.close().await;

@@ -56,17 +56,20 @@ impl ListedNames {
     pub(crate) fn keep_tools(app: &App, wired: &ConfiguredServer, tools: &ToolList, secrets: &Secrets) {
         let redacted = |text: &str| plain(text, secrets);
         let of = |tool: &mcp_transport::tools::Tool| {
+            let name = whole(&tool.name, secrets)?;
             let view = tool.view();
             let about = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
             let arguments = signature::arguments(view.input_schema.map_or("", |schema| schema.get()));
-            let arguments = arguments.iter().map(|argument| ListedArgument {
-                name: redacted(&argument.name),
-                about: redacted(&argument.wanted()),
-                choices: argument.choices().map(|choice| redacted(&choice)).collect(),
+            let arguments = arguments.iter().filter_map(|argument| {
+                Some(ListedArgument {
+                    name: whole(&argument.name, secrets)?,
+                    about: redacted(&argument.wanted()),
+                    choices: argument.choices().filter_map(|choice| whole(&choice, secrets)).collect(),
+                })
             });
-            ListedName { name: redacted(&tool.name), about: redacted(about), arguments: arguments.collect() }
+            Some(ListedName { name, about: redacted(about), arguments: arguments.collect() })
         };
-        let tools = tools.tools.iter().take(MOST).map(of).collect();
+        let tools = tools.tools.iter().take(MOST).filter_map(of).collect();
         Self::change(app, wired, |names| names.tools = tools);
     }
 
@@ -78,19 +81,17 @@ impl ListedNames {
         secrets: &Secrets,
     ) {
         let redacted = |text: &str| plain(text, secrets);
-        let of = |prompt: ListedName| ListedName {
-            name: redacted(&prompt.name),
-            about: redacted(&prompt.about),
-            arguments: prompt
-                .arguments
-                .iter()
-                .map(|argument| ListedArgument {
-                    name: redacted(&argument.name),
-                    ..ListedArgument::default()
-                })
-                .collect(),
+        let argument = |argument: ListedArgument| {
+            Some(ListedArgument { name: whole(&argument.name, secrets)?, ..ListedArgument::default() })
         };
-        let prompts = prompts.into_iter().take(MOST).map(of).collect();
+        let of = |prompt: ListedName| {
+            Some(ListedName {
+                name: whole(&prompt.name, secrets)?,
+                about: redacted(&prompt.about),
+                arguments: prompt.arguments.into_iter().filter_map(argument).collect(),
+            })
+        };
+        let prompts = prompts.into_iter().take(MOST).filter_map(of).collect();
         Self::change(app, wired, |names| names.prompts = prompts);
     }
 
@@ -107,8 +108,35 @@ impl ListedNames {
     }
 }
 
+/// What would be put into a line; nothing where only a piece of it could be shown, which is the name of something else.
+fn whole(name: &str, secrets: &Secrets) -> Option<String> {
+    (plain(name, secrets) == name).then(|| name.to_owned())
+}
+
 /// One line, as short as a shell shows it.
 fn plain(text: &str, secrets: &Secrets) -> String {
     let first = text.trim().lines().next().unwrap_or_default();
     shown::key(&shown::without(secrets, first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_k4_a_piece_of_a_name_is_not_offered_as_the_name_of_something_else() {
+        let secrets: Secrets = ["canary-value"].into_iter().collect();
+        for (name, offered) in [
+            ("echo", true),
+            ("日本語", true),
+            ("a\nb", false),
+            ("a ", false),
+            ("a\u{1b}[2Jb", false),
+            ("a\u{202e}b", false),
+            ("say canary-value", false),
+            (&"x".repeat(100_000), false),
+        ] {
+            assert_eq!(whole(name, &secrets).is_some(), offered, "{name:?}");
+        }
+    }
 }

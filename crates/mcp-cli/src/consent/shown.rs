@@ -37,6 +37,29 @@ pub(crate) struct ApprovalView<'a> {
     name: &'a str,
 }
 
+/// The fields of an entry and what they say, as a person would type it: what runs or is asked, and then with what.
+fn labelled<'t>(terms: impl Iterator<Item = &'t Term>) -> Vec<(String, String)> {
+    let rank = |field: &str| match field {
+        "command" | "url" => 0,
+        "args" => 1,
+        _ => 2,
+    };
+    let mut terms: Vec<_> = terms.collect();
+    terms.sort_by_key(|term| rank(&term.field));
+    terms.into_iter().map(|term| (line(&term.field), term.shown.clone())).collect()
+}
+
+/// What an entry runs and where its data goes, whole and indented, for a person who takes it over from a project: from then on it
+/// needs no approval.
+pub(crate) fn taken_over(entry: &ServerEntry, indent: usize, columns: Option<usize>) -> String {
+    let lines = labelled(entry.terms().iter());
+    let width = lines.iter().map(|(label, _)| mcp_text::width(label)).max().unwrap_or(0).min(40);
+    let shown = |(label, value): (String, String)| {
+        behind(&format!("{}{label:<width$}  ", " ".repeat(indent)), &value, columns)
+    };
+    lines.into_iter().map(shown).collect()
+}
+
 /// A helper that trust in the folder lets run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +75,9 @@ pub(crate) struct Helper<'a> {
     cwd: PathBuf,
     /// Credential-like variables are kept from it.
     scrubbed: bool,
+    /// The address that it is told (`MCP_SERVER_URL`) has credentials of its own in it.
+    #[serde(skip)]
+    told_secrets: bool,
     files_not_covered: Vec<PathBuf>,
 }
 
@@ -85,16 +111,7 @@ impl<'a> ApprovalView<'a> {
 
     /// For people, on lines of so many columns: what it is, what it gets, what is different.
     pub(crate) fn lines(&self, columns: Option<usize>) -> String {
-        let mut lines: Vec<(String, String)> = Vec::new();
-        // As a person would type it: what runs or is asked, and then with what.
-        let rank = |field: &str| match field {
-            "command" | "url" => 0,
-            "args" => 1,
-            _ => 2,
-        };
-        let mut terms: Vec<_> = self.allowed.iter().collect();
-        terms.sort_by_key(|term| rank(&term.field));
-        lines.extend(terms.into_iter().map(|term| (line(&term.field), term.shown.clone())));
+        let mut lines = labelled(self.allowed.iter().copied());
         match self.environment {
             Some("whole") => lines.push(("gets".to_owned(), "every variable of your environment".to_owned())),
             Some(_) => {
@@ -152,6 +169,12 @@ impl<'a> Helper<'a> {
             runs: entry.mints_by_command(),
             cwd: helper.map_or_else(|| place.to_owned(), |helper| helper.cwd.clone()),
             scrubbed: helper.map_or(scrubbed, |helper| helper.scrubbed),
+            told_secrets: entry.remote().is_some_and(|remote| {
+                let url = remote.url.expose();
+                let in_query = url.query().is_some_and(|query| !query.is_empty());
+                remote.helper.is_some()
+                    && (in_query || !url.username().is_empty() || url.password().is_some())
+            }),
             files_not_covered: entry.files_of(project),
         }
     }
@@ -159,7 +182,9 @@ impl<'a> Helper<'a> {
     fn place(&self) -> String {
         let environment =
             if self.scrubbed { "without credential-like variables" } else { "with your environment" };
-        format!("{}, {environment},", line(&self.cwd.display().to_string()))
+        let told =
+            if self.told_secrets { " and the whole address (user, password and query too)" } else { "" };
+        format!("{}, {environment}{told},", line(&self.cwd.display().to_string()))
     }
 
     /// For people, on lines of so many columns.

@@ -60,3 +60,21 @@ fn fh_h12_a_panic_gives_the_terminal_back_before_it_is_told() {
         assert!(stderr.contains("as it happens"), "it is told, and does not wait without end: {stderr}");
     }
 }
+
+#[test]
+fn fh_h13_what_is_waited_for_gives_way_to_everything() {
+    let mut line = WaitingLine::default();
+    assert_eq!(line.before("a note\n"), "", "nothing is there");
+    assert_eq!(line.replace("connecting to wiki … 1 s", 80).unwrap(), "\r\u{1b}[Kconnecting to wiki … 1 s");
+    assert_eq!(line.before("a note\n"), LINE_AWAY);
+    assert_eq!(line.before("a note\n"), "", "once");
+    assert_eq!(line.replace("connecting to wiki … 2 s", 12).unwrap(), "\r\u{1b}[Kconnecting…");
+    // A question that waits for an answer, and a bar, keep their line.
+    for (taken, free) in [("What is it? ", "\n"), ("\r\u{1b}[K[###---]  1/2", "\r\u{1b}[K")] {
+        assert_eq!(line.before(taken), LINE_AWAY);
+        assert_eq!(line.replace("connecting", 80), None, "{taken:?}");
+        assert_eq!(line.before(free), "");
+        assert!(line.replace("connecting", 80).is_some(), "{taken:?}");
+    }
+    assert_eq!(line.away(), LINE_AWAY);
+}

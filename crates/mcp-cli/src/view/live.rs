@@ -127,6 +127,11 @@ impl DrawnFrame {
         text
     }
 
+    /// Whether anything of it is.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// What removes it from the screen. Its rows are counted now: a terminal that became narrower since has wrapped them
     /// again. They are erased one by one: a terminal that is told to erase all from its first row on, as tmux is, may keep a
     /// copy in its history, which would be one of each frame.
@@ -151,6 +156,11 @@ impl FullScreen {
         let enter = if std::mem::replace(&mut self.is_there, true) { "" } else { TAKE };
         // Each line is erased behind what is written, so that nothing flickers.
         format!("{enter}\u{1b}[H{}\u{1b}[K\u{1b}[J", lines.join("\u{1b}[K\r\n"))
+    }
+
+    /// Whether it has the terminal now.
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there
     }
 
     /// What brings the terminal back as it was.

@@ -149,7 +149,14 @@ fn s_n14_an_answer_decides_and_nothing_else_does() {
         let setting = Setting::new();
         pull(&setting, "{}", marking());
         let Some(approve) = setting.on_a_terminal(&["approve", "db"]) else { return };
-        answer(approve, typed).expect_code(code);
+        let output = answer(approve, typed).expect_code(code);
+        // A person who said no is not told to say yes.
+        assert_eq!(output.stdout.contains("the answer was no"), typed == "n\n", "{output}");
+        assert_eq!(
+            output.stdout.contains("next: answer y"),
+            !["y\n", "YES\n", "n\n"].contains(&typed),
+            "{output}"
+        );
         let _ = setting.mcplink(&["status"]).run();
         assert_eq!(has_run(&setting), code == 0, "{typed:?}");
     }
@@ -204,6 +211,25 @@ fn s_p1_variables_that_decide_what_runs_are_shown_and_secrets_are_not() {
         assert!(output.contains(value), "{name}: {output}");
     }
     assert!(!output.contains("canary"), "{output}");
+}
+
+#[test]
+fn s_p1_a_helper_that_is_told_of_credentials_in_an_address_is_shown_with_that() {
+    let entry = |url: &str| json!({ "type": "http", "url": url, "headersHelper": "./helper" });
+    for (url, is_told) in [
+        ("https://x.example/mcp", false),
+        ("https://x.example/mcp?", false),
+        ("https://x.example/mcp?key=canary", true),
+        ("https://me:canary@x.example/mcp", true),
+        ("https://me@x.example/mcp", true),
+    ] {
+        let setting = Setting::new().project_file(json!({ "db": entry(url) }));
+        for line in [&["approve", "db"][..], &["trust"]] {
+            let output = setting.run(line, 3);
+            assert_eq!(output.stdout.contains("and the whole address"), is_told, "{url}: {output}");
+            assert!(!output.to_string().contains("canary"), "{output}");
+        }
+    }
 }
 
 #[test]

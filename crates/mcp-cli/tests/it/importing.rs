@@ -194,7 +194,8 @@ fn fh_h5_without_a_terminal_nothing_is_asked_and_the_command_is_told() {
 fn s_b1_fh_h5_what_a_project_brings_along_is_taken_over_by_its_name_only() {
     let setting = Setting::new();
     let marker = setting.home.home().join("ran");
-    let run = json!({"command": "touch", "args": [marker]});
+    // What would run is shown to its end, however long its beginning is.
+    let run = json!({"command": "touch", "args": [marker, "x".repeat(300), "the-end"]});
     setting.home.write_project(".cursor/mcp.json", json!({"mcpServers": {"evil": run}}).to_string()).unwrap();
     // A name of this person is not taken by a project either.
     let theirs = json!({"mcpServers": {"mine": {"url": "https://stranger.example/mcp"}}});
@@ -206,6 +207,7 @@ fn s_b1_fh_h5_what_a_project_brings_along_is_taken_over_by_its_name_only() {
         .unwrap();
     let taken = setting.run(&["import", "--yes"], 0);
     assert!(taken.stdout.contains("stands in a project's file"), "{taken}");
+    assert!(taken.stdout.contains("the-end"), "{taken}");
     assert!(taken.stdout.contains("mcplink import cursor --name evil --yes"), "{taken}");
     assert_eq!(
         own(&setting)["mcpServers"],

@@ -32,7 +32,7 @@ fn fh_h15_several_names_are_decided_about_and_one_that_cannot_be_keeps_none_from
     assert_eq!(output.stderr.lines().count(), 3, "{output}");
     for said in [
         "nope, mine, bad: not approved",
-        "nope: no server is named",
+        "no server is named \"nope\"",
         "mine needs no approval: its scope is user",
         "bad cannot be",
     ] {
@@ -54,7 +54,7 @@ fn fh_h15_several_names_are_decided_about_and_one_that_cannot_be_keeps_none_from
     let document = setting.run(&["approve", "a", "--json", "--yes"], 0).json();
     assert_eq!((&document["name"], &document["approved"]), (&json!("a"), &json!(true)));
     for command in ["approve", "reject", "wait"] {
-        assert!(setting.run(&[command], 2).stderr.contains("<NAME"), "{command}");
+        assert!(setting.run(&[command], 2).stderr.contains("needs a NAME"), "{command}");
     }
 }
 
@@ -88,7 +88,7 @@ fn fh_h8_a_wait_ends_at_once_where_only_a_person_can_change_it() {
         ("off", 3, "disabled", "mcplink enable off"),
         ("by-itself", 3, "disabled", "mcplink enable by-itself"),
         ("empty", 2, "not-configured", "correct `url` of empty in /"),
-        ("broken", 2, "config", "mcplink"),
+        ("broken", 2, "config", "correct the entry of broken in /"),
         ("pointer", 2, "self-reference", "correct the entry of"),
         ("db", 3, "awaiting-approval", "mcplink approve db"),
         ("cache", 3, "changed-since-approval", "mcplink approve cache"),

@@ -196,6 +196,34 @@ fn fa_a28_what_get_hides_of_the_arguments_is_hidden_in_what_the_server_prints() 
     }
 }
 
+/// A word that looks like any other is a password where the letter before it says so.
+#[test]
+fn fa_a28_a_word_behind_an_option_of_one_letter_is_hidden_wherever_it_comes_back() {
+    let says = "echo \"wrong: $*\" >&2; exit 1";
+    let setting = Setting::of(
+        "letter",
+        json!({"command": "sh", "args": ["-c", says, "srv", "-p", "hushhush"]}),
+    )
+    .with(
+        "script",
+        json!({"command": "sh", "args": ["-c", "v=hush; echo \"wrong: $v$v\" >&2; true -k hushhush; exit 1"]}),
+    )
+    .with("whole", json!({"command": "srv -p hushhush"}))
+    .with("port", json!({"command": "sh", "args": ["-c", says, "srv", "-p", "5432"]}));
+    for name in ["letter", "script", "whole", "port"] {
+        for line in [
+            &["status", name, "--json"][..],
+            &["get", name],
+            &["doctor", name],
+            &["remove", name, "--dry-run", "--scope", "user"],
+        ] {
+            let output = setting.mcplink(line).run().to_string();
+            assert!(!output.contains("hushhush"), "{line:?}: {output}");
+            assert!(name != "port" || output.contains("5432"), "{line:?}: {output}");
+        }
+    }
+}
+
 #[test]
 fn fa_a9_a26_the_environment_is_inherited_and_the_entrys_path_decides() {
     let setting = Setting::new();

@@ -400,7 +400,7 @@ fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
         ("approve" | "trust", _) if step.contains(" --yes=") => &[0],
         ("login" | "approve" | "trust", _) if output.stderr.starts_with("error: ") => &[2, 3],
         ("login" | "approve" | "trust", _) => &[0],
-        ("tools", _) if code == ReasonCode::ToolsUnavailable => &[6],
+        ("tools", _) if code == ReasonCode::ToolsUnavailable => &[5],
         _ => panic!("{step} has no exit code here yet: {output}"),
     }
 }

@@ -33,7 +33,7 @@ fn hostile(word: &str) -> String {
 #[track_caller]
 fn harmless(screen: &str) {
     // The live table goes back over what it drew.
-    for line in screen.replace("\r\u{1b}[A", "\u{1b}[A").lines() {
+    for line in screen.replace("\r\u{1b}[A", "\u{1b}[A").replace("\r\u{1b}[K", "\u{1b}[K").lines() {
         for c in line.trim_end_matches('\r').chars() {
             let acts = c.is_control() && c != '\t' && c != '\u{1b}';
             let hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' | '\u{3164}' | '\u{e0000}'..='\u{e007f}');

@@ -118,7 +118,10 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
     ends(&bridges[0]);
     assert_eq!(listed(&setting, "web").len(), 2);
     let output = setting.run(&["stop", "mine", "nope"], 2);
-    assert!(output.stdout.contains("of mine") && output.stderr.contains("nope: not stopped"), "{output}");
+    assert!(
+        output.stdout.contains("of mine") && output.stderr.contains("no live session is \"nope\""),
+        "{output}"
+    );
     ends(&mine);
     let document = setting.run(&["stop", "--all", "--json"], 0).json();
     assert_eq!(document["stopped"].as_array().unwrap().len(), 2, "{document:#}");

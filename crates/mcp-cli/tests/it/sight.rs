@@ -1,6 +1,6 @@
 //! `headers`: what a server would get, named and never shown, and a helper that runs in sight or not at all.
 
-use mcp_testkit::{FakeHelper, FakeMcpServer};
+use mcp_testkit::{FakeHelper, FakeMcpServer, SHELL_SERVER, Tool};
 use serde_json::{Value, json};
 
 use crate::accounts::sign_in;
@@ -119,10 +119,65 @@ fn what_is_next_can_be_done() {
     for (line, next) in [
         (&["trust", "/nope"][..], "  next: name a folder that is there\n"),
         (&["validate", "--mcp-config", "{bad"], "correct what was given"),
+        (&["status", "--mcp-config", "{bad"], "error: --mcp-config, line 1, column 2: expected a key"),
+        (&["status", "--mcp-config", "{bad"], "  next: correct line 1 of --mcp-config\n"),
+        (&["status", "--mcp-config", "ci.json"], "  next: name a file that is there with --mcp-config\n"),
     ] {
         let output = setting.run(line, 2);
         assert!(output.to_string().contains(next), "{line:?}: {output}");
     }
+}
+
+#[test]
+fn fh_h3_an_entry_that_cannot_be_used_leads_to_its_line_and_not_to_a_repetition() {
+    let setting = Setting::of("typo", json!({ "tpye": "http", "ulr": "https://x.example/mcp" }));
+    let row = setting.status("typo");
+    let next = row["reason"]["next"].as_str().unwrap().to_owned();
+    assert!(next.starts_with("correct the entry of typo in ") && next.ends_with(".claude.json:3"), "{row:#}");
+    assert!(row["reason"]["message"].as_str().unwrap().contains("`ulr` is written `url`"), "{row:#}");
+    // A name that is nowhere is told once, with the file that it may stand in.
+    setting.home.write(".claude.json", "{").unwrap();
+    let output = setting.run(&["doctor", "typo"], 2);
+    assert_eq!(output.stderr.matches("the file ends").count(), 1, "{output}");
+}
+
+#[test]
+fn fh_h5_a_file_of_a_variable_that_is_not_there_is_told_beside_other_servers() {
+    let setting = Setting::of("a", json!({ "command": "true" }));
+    let run = |line: &[&str]| setting.mcplink(line).env("MCPLINK_CONFIG", "/nowhere/typo.json").run();
+    let listed = run(&["list"]);
+    assert!(
+        listed.stderr.contains("MCPLINK_CONFIG: names /nowhere/typo.json, which is not there"),
+        "{listed}"
+    );
+    // What writes the file makes it.
+    let added = run(&["add", "b", "--no-check", "--dry-run", "https://b.example/mcp"]);
+    assert!(!added.stderr.contains("not there"), "{added}");
+}
+
+#[test]
+fn what_a_server_has_none_of_leads_to_what_it_has() {
+    let setting = Setting::of("s", json!({ "command": "sh", "args": ["-c", SHELL_SERVER] }));
+    for (line, message) in [
+        (["read", "s", "wiki://page"], "error: s has no resources\n"),
+        (["prompt", "s", "review"], "error: s has no prompts\n"),
+    ] {
+        let output = setting.run(&line, 5);
+        assert!(output.stderr.starts_with(message), "{output}");
+        assert!(output.stderr.ends_with("  next: mcplink tools s\n"), "{output}");
+    }
+}
+
+#[test]
+fn fh_h13_a_call_that_lasts_says_on_a_terminal_what_it_waits_for() {
+    let server = FakeMcpServer::builder().tools(vec![Tool::slow()]).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let call = ["call", "s", "slow", r#"{"steps": 1, "delay_ms": 2000}"#];
+    let Some(terminal) = setting.on_a_terminal(&call) else { return };
+    let shown = terminal.run().stdout;
+    let waiting = "\r\u{1b}[Kwaiting for an answer of s … 1 s";
+    let (_, after) = shown.split_once(waiting).unwrap_or_else(|| panic!("{shown:?}"));
+    assert!(after.starts_with("\r\u{1b}[K"), "it is gone: {shown:?}");
 }
 
 #[test]

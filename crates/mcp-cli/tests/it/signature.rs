@@ -115,7 +115,7 @@ fn fh_h6_a_tool_that_is_not_there_is_told_however_the_server_says_it() {
         }
     }
     // One that is there, and fails for another reason, is shown with what it takes.
-    let error = setting.run(&["call", "math", "sum", "{\"a\": 1, \"b\": 2}"], 6).stderr;
+    let error = setting.run(&["call", "math", "sum", "{\"a\": 1, \"b\": 2}"], 5).stderr;
     assert!(error.ends_with("  next: mcplink tools math sum\n"), "{error}");
 }
 

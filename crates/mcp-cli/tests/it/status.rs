@@ -104,7 +104,8 @@ fn f049_a_tool_list_that_cannot_be_obtained_is_flagged_beside_connected() {
     assert_eq!(status["reason"]["code"], "tools-unavailable");
     let output = setting.run(&["status"], 0);
     assert!(output.stdout.contains("index is rebuilding"), "{output}");
-    setting.run(&["tools", "s"], 6);
+    // A refusal in JSON-RPC is an answer.
+    setting.run(&["tools", "s"], 5);
 }
 
 #[test]
@@ -208,7 +209,7 @@ fn f060_a_missing_scope_is_called_that_and_named() {
 fn f063_a_json_rpc_error_keeps_its_code_and_text() {
     let server = FakeMcpServer::start().unwrap();
     server.always_to("tools/call", Answer::RpcError { code: -32602, message: "text must be short".into() });
-    let output = Setting::of("s", http(&server)).run(&["call", "s", "echo", "text=x"], 6);
+    let output = Setting::of("s", http(&server)).run(&["call", "s", "echo", "text=x"], 5);
     assert!(output.stderr.contains("-32602") && output.stderr.contains("text must be short"), "{output}");
 }
 

@@ -445,13 +445,20 @@ fn fh_h5_a_host_without_servers_of_its_own_gets_one_of_ours() {
 #[test]
 fn s_b1_fh_h5_all_leaves_what_a_project_brings_along() {
     let setting = Setting::new();
-    let text = json!({"mcpServers": {"evil": {"command": "touch", "args": ["/tmp/x"]}}}).to_string();
+    let arguments = ["/tmp/x", &"x".repeat(300), "the-end"];
+    let text = json!({"mcpServers": {"evil": {"command": "touch", "args": arguments}}}).to_string();
     let path = setting.home.write_project(CURSOR, &text).unwrap();
     setting.home.write(CURSOR, r#"{"mcpServers": {"mine": {"url": "https://m.example/mcp"}}}"#).unwrap();
     let output = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
     assert!(output.stderr.contains("1 of a project's file left as they are"), "{output}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     assert!(own(&setting)["mcpServers"].get("evil").is_none());
+    // By its name it is taken over, and nothing asks about it later: so what will run is shown to its end.
+    let named = setting.run(&["wrap", "cursor", "evil"], 0);
+    assert!(
+        named.stdout.contains("evil comes from the project") && named.stdout.contains("the-end"),
+        "{named}"
+    );
     // What is kept of a host's file is for this account alone.
     #[cfg(unix)]
     {

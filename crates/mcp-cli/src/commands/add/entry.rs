@@ -115,16 +115,20 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
         return Err(match name {
             Some(name) => {
                 let name = mcp_text::shell_word(name);
-                usage(match url.split_once("://") {
+                let error = usage(match url.split_once("://") {
                     // Not repeated, for the same reason.
                     Some((_, rest)) if rest.is_empty() || rest.starts_with(['/', '?', '#']) => {
                         "the URL names no host"
                     }
                     Some(_) => "the URL begins with neither http:// nor https://",
                     None => "the last word is no URL",
-                })
-                .why("a command comes behind `--`")
-                .next(format!("mcplink add {name} -- COMMAND"))
+                });
+                match url.contains("://") {
+                    true => error.next("write a whole URL, as in https://mcp.example.com/mcp"),
+                    false => error
+                        .why("a command comes behind `--`")
+                        .next(format!("mcplink add {name} -- COMMAND")),
+                }
             }
             None => {
                 let error = usage("a name alone is not enough")

@@ -8,6 +8,7 @@ use super::{Import, differs, file_of, is_new, is_same};
 use crate::app::App;
 use crate::args::ImportArgs;
 use crate::commands::change::entry_lines;
+use crate::consent::taken_over;
 use crate::hosts::short;
 use crate::problems::problem_text;
 use crate::view::shown;
@@ -79,6 +80,9 @@ pub(super) fn candidates(app: &App, import: &Import) -> String {
         out.push_str(&row);
         for text in details(app, one) {
             out.push_str(&paragraph(&format!("       {text}"), app.style().room()));
+        }
+        if one.is_of_project() && one.can_be_taken() {
+            out.push_str(&taken_over(&one.entry, 9, app.style().room()));
         }
         if differs(&one.standing) {
             out.push_str(&difference(one));

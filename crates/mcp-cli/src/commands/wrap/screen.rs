@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
-use mcp_config::LineChange;
+use mcp_config::{LineChange, Scope, ServerEntry};
 
+use super::own::EntryMove;
 use super::{Row, WrapContext, WrapPlan};
 use crate::app::App;
 use crate::args::WrapArgs;
 use crate::confirmation::Answers;
+use crate::consent::taken_over;
 use crate::error::CliError;
 use crate::hosts::short;
 use crate::view::shown;
@@ -50,7 +52,24 @@ pub(super) fn differences(around: &WrapContext<'_>, planned: &[WrapPlan]) -> Res
             }
         }
     }
+    for one in planned {
+        if let Some(entry) = brought(around, one) {
+            out.push_str(&format!(
+                "{} comes from the project, and needs no approval from now on:\n",
+                shown::name(&one.name)
+            ));
+            out.push_str(&taken_over(entry, 2, around.app.style().room()));
+        }
+    }
     Ok(out)
+}
+
+/// The entry of a project that goes into our own file. Its lines may be cut above, and nothing asks about it later.
+fn brought<'a>(around: &'a WrapContext<'_>, one: &'a WrapPlan) -> Option<&'a ServerEntry> {
+    match one.moves.as_ref()? {
+        EntryMove::Imported(candidate) => candidate.is_of_project().then_some(&candidate.entry),
+        EntryMove::AsItIs(_) => around.config.entry(&one.name).filter(|entry| entry.scope == Scope::Project),
+    }
 }
 
 pub(super) async fn agreed(app: &App, planned: &[WrapPlan]) -> bool {

@@ -33,7 +33,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("helper-cure", Some(HelperFailed), "helper-run", "code 9 (stderr: corp: please run `corp login`)", CORP),
     ("helper-cure-on-top", Some(HelperFailed), "helper-run", "the session of yesterday has ended", CORP),
     ("helper-null", Some(HelperFailed), "helper-run", "`Authorization` is null", RUN),
-    ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 500 ms", "have its command *"),
+    ("helper-slow", Some(HelperFailed), "helper-run", "did not finish within 500 ms", HELPER),
     ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", RUN),
     ("helper-refused", Some(CredentialsRejected), "answer", "headers that headersHelper returned", AGAIN),
     ("clock", Some(CredentialsRejected), "clock", "set it, tokens are judged by it", AGAIN),

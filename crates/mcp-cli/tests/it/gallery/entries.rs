@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Broken, Expected, hold};
 use crate::setting::{Setting, http, with_helper};
 
-const EDIT: &str = "mcplink validate";
+const EDIT: &str = "correct the entry of s in *";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("no-endpoint", Some(Config), "configuration", "mcpServers.s.url: is missing", EDIT),
