@@ -974,4 +974,15 @@ fn fh_h5_a_linked_home_and_a_worktree_are_the_places_that_they_lead_to() {
     assert!(run(&tree, &["list"]).stdout.contains("https://a.example/mcp"), "{}", own(&setting));
     let back = run(&tree, &["unwrap", "cursor", "--all"]);
     assert_eq!(fs::read_to_string(tree.join(CURSOR)).unwrap(), text.replace("\"a\"", "\"db\""), "{back}");
+    assert!(own_of(&setting, &main).is_null(), "the last one takes it out: {}", own(&setting));
+
+    // So it is with two hosts.
+    setting.home.write(".codex/config.toml", "[mcp_servers.a]\nurl = \"https://a.example/mcp\"\n").unwrap();
+    for host in ["cursor", "codex"] {
+        let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+    }
+    for (host, left) in [("cursor", 1), ("codex", 0)] {
+        let back = setting.run(&["unwrap", host, "a"], 0);
+        assert_eq!(own(&setting)["mcpServers"].as_object().unwrap().len(), left, "{host}: {back}");
+    }
 }

@@ -205,20 +205,31 @@ impl WrapRecord {
 
     /// Whether an entry of any file leads to the server `name`, in the same project, that is in our own file for it.
     pub fn leads_to(&self, name: &str, project: Option<&str>) -> bool {
-        // The worktrees of a repository have its servers.
-        let repository = |project: &str| Project::find(Path::new(project)).main_root;
-        let is_same = |one: Option<&str>| match (one, project) {
-            (Some(one), Some(project)) => one == project || repository(one) == repository(project),
-            (one, project) => one == project,
-        };
         let files = self.root.get("files").and_then(Value::as_object).into_iter().flatten();
         files.into_iter().any(|(_, of_file)| {
             let projects = of_file["projects"].as_object().into_iter().flatten().map(|(_, of)| of);
-            projects.chain([of_file]).any(|of| {
-                let one = of["entries"].get(name).and_then(kept);
-                one.is_some_and(|one| is_same(one.through.project()))
-            })
+            projects.chain([of_file]).any(|of| is_to(of, name, project))
         })
+    }
+
+    /// Has another entry that leads to the same server say that it was put into our own file.
+    fn hand_on(&mut self, name: &str, kept: &WrappedEntry) {
+        let project = kept.through.project();
+        for (_, of_file) in self.root.get_mut("files").and_then(Value::as_object_mut).into_iter().flatten() {
+            let of = match is_to(of_file, name, project) {
+                true => Some(of_file),
+                false => {
+                    let mut projects =
+                        of_file.get_mut("projects").and_then(Value::as_object_mut).into_iter().flatten();
+                    projects.find(|(_, of)| is_to(of, name, project)).map(|(_, of)| of)
+                }
+            };
+            if let Some(of) = of {
+                of["entries"][name]["moved"] = json!(true);
+                of["entries"][name]["put"] = json!(kept.put);
+                return;
+            }
+        }
     }
 
     /// Notes an entry of a file, which was `texts.0` and becomes `texts.1`.
@@ -258,6 +269,7 @@ impl WrapRecord {
 
     /// Forgets an entry of a file, which was `texts.0` and is `texts.1`; the project and the file too, where it was the last.
     pub fn forget(&mut self, place: &EntryPlace, name: &str, texts: (&str, &str)) {
+        let was = self.kept(place, name).filter(|kept| kept.moved);
         let Some(files) = self.root.get_mut("files").and_then(Value::as_object_mut) else { return };
         let file = place.file.to_string_lossy().into_owned();
         let Some(of_file) = files.get_mut(&file) else { return };
@@ -275,6 +287,9 @@ impl WrapRecord {
         if is_empty(&of_file["entries"]) && of_file.get("projects").is_none_or(is_empty) {
             files.remove(&file);
         }
+        if let Some(was) = was {
+            self.hand_on(name, &was);
+        }
     }
 }
 
@@ -283,6 +298,17 @@ impl WrapRecord {
 fn written(of_file: &mut Value, (before, after): (&str, &str)) {
     let is_ours = of_file["last"] == json!(sha256(before));
     of_file["last"] = if is_ours { json!(sha256(after)) } else { Value::Null };
+}
+
+/// Whether the entry `name` of a file, or of a project in it, leads to the server of that name of this project.
+fn is_to(of: &Value, name: &str, project: Option<&str>) -> bool {
+    let Some(one) = of["entries"].get(name).and_then(kept) else { return false };
+    // The worktrees of a repository have its servers.
+    let repository = |project: &str| Project::find(Path::new(project)).main_root;
+    match (one.through.project(), project) {
+        (Some(one), Some(project)) => one == project || repository(one) == repository(project),
+        (one, project) => one == project,
+    }
 }
 
 /// What an entry of the record says.

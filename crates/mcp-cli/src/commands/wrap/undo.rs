@@ -1,7 +1,7 @@
 //! `mcplink unwrap`: what stood in a host's file, put back.
 
 use mcp_config::edit::Value;
-use mcp_config::{BridgeRemark, EntryPlace, HostTarget, KeptNames, WrappedEntry};
+use mcp_config::{BridgeRemark, EntryPlace, HostTarget, KeptNames, Scope, WrappedEntry};
 use serde::Serialize;
 
 use super::WrapContext;
@@ -189,7 +189,10 @@ impl WrapContext<'_> {
             self.editor.wrap_record().map_err(ChangeFailure::File)?.leads_to(name, project.as_deref());
         // Who took the entry out of the host's file may want the server all the same.
         if let Some(kept) = kept.filter(|kept| kept.moved && !still && !row.was_gone) {
-            let own = self.own_of(project.is_some());
+            // That of a repository serves its worktrees.
+            let of_project = self.config.place_of_entry(name, Scope::Mcplink);
+            let of_project = of_project.filter(|place| project.is_some() && place.folder().is_some());
+            let own = of_project.unwrap_or_else(|| self.own_of(project.is_some()));
             row.removed = self.take_out(&target, &own, name, &kept)?;
             row.is_kept = !row.removed && self.ours(&own, name)?.is_some();
         }

@@ -69,7 +69,8 @@ pub(super) struct Guests {
 }
 
 impl Guests {
-    pub(super) fn admit(&mut self, stream: TcpStream, door: &Arc<ServerContext>) {
+    /// `is_ours` says whether it is of this account; another one is answered, and nothing else.
+    pub(super) fn admit(&mut self, stream: TcpStream, door: &Arc<ServerContext>, is_ours: bool) {
         while self.tasks.try_join_next().is_some() {}
         self.order.retain(|(guest, _)| !guest.is_finished());
         if self.order.len() >= MOST_CONNECTIONS {
@@ -79,15 +80,20 @@ impl Guests {
             guest.abort();
         }
         let is_known = Arc::new(AtomicBool::new(false));
-        let task = self.tasks.spawn(serve(stream, door.clone(), is_known.clone()));
+        let task = self.tasks.spawn(serve(stream, door.clone(), is_known.clone(), is_ours));
         self.order.push_back((task, is_known));
     }
 }
 
-async fn serve(stream: TcpStream, door: Arc<ServerContext>, is_known: Arc<AtomicBool>) {
+async fn serve(stream: TcpStream, door: Arc<ServerContext>, is_known: Arc<AtomicBool>, is_ours: bool) {
     let service = service_fn(|request| {
         let (door, is_known) = (door.clone(), is_known.clone());
-        async move { Ok::<_, Infallible>(answer(request, &door, &is_known).await) }
+        async move {
+            Ok::<_, Infallible>(match is_ours {
+                true => answer(request, &door, &is_known).await,
+                false => said(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", "403"),
+            })
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(REQUEST_LIMIT).max_headers(64).max_buf_size(16 * 1024);
@@ -272,7 +278,7 @@ mod tests {
         let (mut guests, mut clients, mut first) = (Guests::default(), Vec::new(), None);
         for number in 0..MOST_CONNECTIONS + 20 {
             clients.push(TcpStream::connect(address).await.unwrap());
-            guests.admit(listener.accept().await.unwrap().0, &door);
+            guests.admit(listener.accept().await.unwrap().0, &door, true);
             let first = first.get_or_insert_with(|| guests.order[0].clone());
             first.1.store(true, Ordering::Relaxed);
             tokio::task::yield_now().await;
@@ -282,7 +288,7 @@ mod tests {
         // Where all of them are known, none has to go.
         guests.order.iter().for_each(|(_, is_known)| is_known.store(true, Ordering::Relaxed));
         clients.push(TcpStream::connect(address).await.unwrap());
-        guests.admit(listener.accept().await.unwrap().0, &door);
+        guests.admit(listener.accept().await.unwrap().0, &door, true);
         tokio::task::yield_now().await;
         assert!(guests.order.iter().all(|(guest, _)| !guest.is_finished()));
     }
