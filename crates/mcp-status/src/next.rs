@@ -309,6 +309,12 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         {
             change(EntryPart::Helper)
         }
+        // It ran, and gave nothing that could have been sent: run again, it does the same.
+        ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect
+            if !facts.session && auth.is_some_and(gave_nothing) =>
+        {
+            Some(NextStep::LookAtCredentials)
+        }
         // It ended well, and gave what is none; or it said why not, in words that name no command. Run again, it does the same.
         ReasonCode::HelperFailed if by_command(Some(0)) || (!facts.session && has_ended_by_itself(auth)) => {
             Some(NextStep::LookAtCredentials)
@@ -393,6 +399,11 @@ fn of_proxy(evidence: &Evidence) -> Option<NextStep> {
 /// Whether a command of the person's own has ended, with a code of its own choice.
 fn has_ended_by_itself(auth: Option<&AuthFacts>) -> bool {
     auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code.is_some())
+}
+
+/// Whether a command of the person's own supplies the credentials, and supplied none.
+pub(crate) fn gave_nothing(auth: &AuthFacts) -> bool {
+    auth.supplied_by == Some(CredentialOrigin::Command) && !auth.sent && auth.withheld.is_none()
 }
 
 /// Whether what was seen was seen after the first handshake.
@@ -591,6 +602,28 @@ mod tests {
         for other in [of(None, None), of(None, Some(0)), of(None, Some(127))] {
             assert_eq!(other, Some(Reconnect), "it may be better the next time");
         }
+    }
+
+    #[test]
+    fn fh_h3_a_command_that_gave_nothing_is_looked_at_and_named() {
+        let refused = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
+        let of = |facts: ActionFacts, by| {
+            let auth = AuthFacts::new(false, Some("x".into()))
+                .with_called(Some("the helper".into()))
+                .with_supplied_by(by);
+            let evidence = Evidence::new(Phase::Connect, refused.clone()).with_auth(auth);
+            let told = crate::message(&evidence, &crate::MessageContext::new("web"));
+            (next_step(&seen(facts, ReasonCode::Unauthorized), Some(&evidence)), told)
+        };
+        let helper = remote().with_configured(false, true);
+        let (step, told) = of(helper, Some(CredentialOrigin::Command));
+        assert_eq!(step, Some(NextStep::LookAtCredentials));
+        assert_eq!(told, "the server asks for credentials, and the helper returned none (401)");
+        // A session is told to try once more: it may be better by then.
+        assert_eq!(of(helper.with_session(true), Some(CredentialOrigin::Command)).0, Some(Reconnect));
+        let (step, told) = of(remote(), Some(CredentialOrigin::SignIn));
+        assert_eq!(step, Some(change(EntryPart::Credentials)));
+        assert_eq!(told, "the server asks for credentials, and none were sent (401)");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mcp_text::sentence;
 
 use crate::exit;
-use crate::next::{unset_variable, was_refused};
+use crate::next::{gave_nothing, unset_variable, was_refused};
 use crate::{
     ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, Phase, ReasonCode, classify,
 };
@@ -298,6 +298,10 @@ fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> Str
         }
         _ if evidence.auth.sent => {
             format!("the server refused {} and asks for a sign-in{times} ({http_status})", supplied(evidence))
+        }
+        _ if gave_nothing(&evidence.auth) => {
+            let who = known_as(evidence).unwrap_or_else(|| "the command that has them".to_owned());
+            format!("the server asks for {wanted}, and {who} returned none ({http_status})")
         }
         _ => format!("the server asks for {wanted}, and none were sent ({http_status})"),
     }

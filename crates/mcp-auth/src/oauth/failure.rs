@@ -185,7 +185,12 @@ impl Failure {
 
     /// Whether nothing that is configured here would change it.
     pub(crate) fn is_of_operator(&self) -> bool {
-        self.is_transient() || matches!(self.answer, Answer::Redirect { .. })
+        match &self.answer {
+            Answer::Redirect { .. } | Answer::Unreadable { .. } => true,
+            // No error of OAuth, so nothing that it has against this client (RFC 6749 section 5.2).
+            Answer::Refused { code: None, .. } => self.step.gives_tokens(),
+            _ => self.is_transient(),
+        }
     }
 
     /// Whether a document is not there, or not what it has to be.
@@ -295,6 +300,7 @@ pub(crate) fn error_code(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LoginRemedy;
 
     fn refused(step: Step, status: u16, code: Option<&str>) -> Failure {
         let answer = Answer::Refused {
@@ -335,6 +341,26 @@ mod tests {
                 kind,
                 "{step:?} {status} {code:?}"
             );
+        }
+    }
+
+    #[test]
+    fn fh_h3_a_sign_in_that_failed_names_who_can_change_that() {
+        let operator = || Some(LoginRemedy::Operator { origin: "https://as.example".into() });
+        for (step, status, code, expected) in [
+            (Step::ServerMetadata, 503, None, operator()),
+            (Step::CodeExchange, 500, None, operator()),
+            (Step::CodeExchange, 404, None, operator()),
+            (Step::DeviceToken, 405, None, operator()),
+            (Step::Registration, 403, None, Some(LoginRemedy::Client)),
+            (Step::CodeExchange, 400, Some("invalid_client"), None),
+            (Step::CodeExchange, 400, Some("invalid_grant"), None),
+            (Step::Authorization, 302, Some("access_denied"), None),
+            // The sign-in is kept, and is tried again by itself.
+            (Step::Refresh, 503, None, None),
+        ] {
+            let error = AuthError::from(refused(step, status, code));
+            assert_eq!(error.login_remedy(), expected.as_ref(), "{step:?} {status} {code:?}");
         }
     }
 

@@ -152,7 +152,9 @@ async fn called(
         Err(error) => match overrun(app, args, open, &error) {
             Some(overrun) => Err(overrun.into()),
             None => {
-                let wants_sign_in = matches!(error.kind(), TransportErrorKind::Challenged { .. });
+                // One that is known not to begin is not offered.
+                let wants_sign_in = matches!(error.kind(), TransportErrorKind::Challenged { .. })
+                    && error.evidence().auth.hindrance.is_none();
                 Err(Failure { error: refused(listed, args, arguments, &error).await, wants_sign_in })
             }
         },

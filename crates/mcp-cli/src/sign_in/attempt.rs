@@ -148,6 +148,10 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
     let next = match error.kind() {
         // The same again would end as this did.
         _ if error.login_remedy().is_some() && verb == "login" => app.steps.words(&remedy(error), name),
+        // Nothing is wrong with the entry where a person declined, or took too long.
+        AuthErrorKind::Cancelled if verb == "login" => {
+            PrintedStep::Sentence("begin the sign-in once more, and finish it on the page".to_owned())
+        }
         // The disk is full, read-only, or another account's: the same command alone would fail again.
         AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}").into(),
         // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.

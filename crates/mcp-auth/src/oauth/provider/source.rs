@@ -222,7 +222,9 @@ impl OAuthSource {
             state.looked_ahead = Some(now);
         }
         let hindrance = outlook::look(&self.ctx, rejection.challenges).await;
-        self.state().hindrance = hindrance;
+        let mut state = self.state();
+        // From its end on: what took long is not waited for once more by the next request of the same attempt.
+        (state.hindrance, state.looked_ahead) = (hindrance, Some(self.ctx.clock.now()));
     }
 
     async fn way_out(&self, rejection: Rejection<'_>) -> Result<Option<Recovery>, AuthError> {
