@@ -48,7 +48,7 @@ enum HostWrite {
 
 /// The host, as the bridge speaks to it.
 #[derive(Debug)]
-pub struct Host {
+pub struct HostChannel {
     outbox: mpsc::UnboundedSender<HostWrite>,
     queued: Arc<AtomicUsize>,
     questions: Mutex<Questions>,
@@ -67,7 +67,7 @@ pub struct Writer {
     queued: Arc<AtomicUsize>,
 }
 
-impl Host {
+impl HostChannel {
     /// A host, and the writer that must run for it.
     pub fn new() -> (Self, Writer) {
         let (outbox, inbox) = mpsc::unbounded_channel();
@@ -165,7 +165,7 @@ impl Host {
 
 /// A question under way.
 struct PendingQuestion<'a> {
-    host: &'a Host,
+    host: &'a HostChannel,
     id: i64,
 }
 
@@ -297,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_message_is_one_line_and_payloads_stay_as_they_are() {
-        let (host, writer) = Host::new();
+        let (host, writer) = HostChannel::new();
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         tokio::spawn(writer.run(ours));
         host.respond(&RequestId::String("a".into()), Ok(&raw("{\n \"n\": 1.0 }")));
@@ -311,7 +311,7 @@ mod tests {
 
     /// What the host reads of these results, passed on in one burst.
     async fn passed(results: &[(&str, &str)]) -> Vec<String> {
-        let (host, writer) = Host::new();
+        let (host, writer) = HostChannel::new();
         for (result, added) in results {
             host.pass(&RequestId::Number(1), raw(result).into(), added);
         }
@@ -347,7 +347,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_finds_its_question_and_a_question_given_up_is_cancelled() {
-        let (host, writer) = Host::new();
+        let (host, writer) = HostChannel::new();
         let host = Arc::new(host);
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         tokio::spawn(writer.run(ours));
@@ -373,7 +373,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_host_that_does_not_read_misses_notifications_and_no_answer() {
-        let (host, mut writer) = Host::new();
+        let (host, mut writer) = HostChannel::new();
         host.send(vec![b'x'; MAX_QUEUED_BYTES + 1]);
         host.notify("left/out", None);
         host.respond(&RequestId::Number(1), Ok(&raw("1")));

@@ -5,7 +5,7 @@ pub use crate::describe::as_is;
 pub use crate::era::{RequestMeta, severity};
 pub use crate::failure::{explain, not_taken};
 pub use crate::forward::attempt_failed;
-pub use crate::host::{Host, HostAnswer, Writer};
+pub use crate::host::{HostAnswer, HostChannel, Writer};
 pub use crate::lines::{Line, LineReader};
 #[cfg(unix)]
 pub use crate::peer_account::check_peer;

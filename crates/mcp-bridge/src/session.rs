@@ -24,7 +24,7 @@ use crate::era::{RequestMeta, severity};
 use crate::failure::{not_taken, too_long, turned_away};
 use crate::for_host::{is_of_legacy_hosts, is_of_modern_hosts};
 use crate::forward::{Request, serve};
-use crate::host::Host;
+use crate::host::HostChannel;
 use crate::lines::{Line, LineReader};
 use crate::profile::Profile;
 use crate::shared::{BridgeView, UpstreamChange};
@@ -66,7 +66,7 @@ pub(crate) async fn run(
     output: impl AsyncWrite + Send + Unpin + 'static,
     asked_to_end: impl Future<Output = ()>,
 ) -> EndReason {
-    let (host, writer) = Host::new();
+    let (host, writer) = HostChannel::new();
     let mut lines = LineReader::new(input, config.max_line_bytes);
     let core = Arc::new(RunningBridge::new(config, host));
     let mut writing = AbortOnDropHandle::new(tokio::spawn(writer.run(output)));
@@ -119,6 +119,13 @@ struct Calls(Arc<Mutex<HashMap<RequestId, AbortHandle>>>);
 impl Calls {
     fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, AbortHandle>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A program that gives up the future of a bridge gives up what its host had under way.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.calls.lock().drain().for_each(|(_, call)| call.abort());
     }
 }
 

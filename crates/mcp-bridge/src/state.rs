@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::describe::Description;
 use crate::early::EarlyInbox;
 use crate::era::severity;
-use crate::host::Host;
+use crate::host::HostChannel;
 use crate::lists::Lists;
 use crate::memory;
 use crate::profile::Introduction;
@@ -27,7 +27,7 @@ use crate::{BridgeConfig, SignIn};
 /// A running bridge.
 pub(crate) struct RunningBridge {
     pub(crate) config: BridgeConfig,
-    pub(crate) host: Host,
+    pub(crate) host: HostChannel,
     pub(crate) introduction: Introduction,
     pub(crate) lists: Lists,
     pub(crate) subscriptions: Subscriptions,
@@ -52,7 +52,7 @@ pub(crate) struct RunningBridge {
 }
 
 impl RunningBridge {
-    pub(crate) fn new(config: BridgeConfig, host: Host) -> Self {
+    pub(crate) fn new(config: BridgeConfig, host: HostChannel) -> Self {
         let sign_in = config.sign_in.clone();
         Self {
             config,

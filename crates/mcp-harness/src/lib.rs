@@ -19,6 +19,7 @@ mod rotation;
 mod run;
 mod schema;
 mod screen;
+mod simulation;
 mod surface;
 mod workers;
 
@@ -38,5 +39,6 @@ pub use rotation::{Leeway, RotatingServer};
 pub use run::{Mcplink, Output, Running};
 pub use schema::against_schema;
 pub use screen::Screen;
+pub use simulation::{Trace, simulate, simulate_seed, simulate_seeds};
 pub use surface::{Ask, Surface};
-pub use workers::{Seeded, Worker, WorkerOrders};
+pub use workers::{Worker, WorkerOrders};

@@ -1,5 +1,7 @@
 //! Noise that a seed decides. `mcp-transport` has its own, because its fuzz targets build without this crate.
 
+use std::time::Duration;
+
 /// A small deterministic source of noise (SplitMix64): the same seed, the same test.
 #[derive(Debug)]
 pub struct Random(u64);
@@ -27,6 +29,22 @@ impl Random {
     /// Whether something happens that happens once in `times`.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
+    }
+
+    /// A time from `first` to before `end`, to the nanosecond; `first` where there is none.
+    pub fn between(&mut self, first: Duration, end: Duration) -> Duration {
+        first + end.saturating_sub(first).mul_f64(self.share())
+    }
+
+    /// A number of at least 0 and below 1.
+    pub fn share(&mut self) -> f64 {
+        // As many bits as a `f64` holds exactly.
+        (self.draw() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Whether something happens that does so in this share of all cases.
+    pub fn happens(&mut self, share: f64) -> bool {
+        self.share() < share
     }
 
     /// One of several.

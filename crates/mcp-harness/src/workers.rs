@@ -99,23 +99,3 @@ impl WorkerOrders {
         assert!(said.is_ok(), "the test has ended: {said:?}");
     }
 }
-
-/// A small generator, so that the moments of death are the same in every run: Marsaglia's xorshift64.
-#[derive(Debug)]
-pub struct Seeded(u64);
-
-impl Seeded {
-    /// Numbers of this seed, which is any but 0.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}

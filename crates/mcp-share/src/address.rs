@@ -11,9 +11,9 @@ use mcp_bridge::shared::HostIdentity;
 use mcp_files::{Policy, lock_file};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::net::UnixListener;
 
 use crate::ConnectionIdentity;
+use crate::socket::Listener;
 
 /// How many bytes of the code stand in a name: with 128 bits none meets another one's by chance, and the path of a
 /// socket may have about 100 bytes.
@@ -97,10 +97,10 @@ impl Address {
     /// # Errors
     ///
     /// The path is too long for a socket, or the directory cannot be written.
-    pub(crate) fn listen(&self) -> io::Result<UnixListener> {
+    pub(crate) fn listen(&self) -> io::Result<Listener> {
         // It may not be there; what else can go wrong is told by the next line.
         drop(std::fs::remove_file(&self.socket));
-        let listener = UnixListener::bind(&self.socket)?;
+        let listener = Listener::bind(&self.socket)?;
         std::fs::set_permissions(&self.socket, std::fs::Permissions::from_mode(0o600))?;
         Ok(listener)
     }

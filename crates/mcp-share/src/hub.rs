@@ -15,7 +15,6 @@ use mcp_transport::message::Era;
 use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource, SupervisorConfig};
 use mcp_transport::{Connector, Supervisor, SupervisorHandle};
 use serde_json::value::RawValue;
-use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,10 +25,14 @@ use crate::address::Address;
 use crate::listener;
 use crate::peer::Peer;
 use crate::router::Router;
+use crate::socket::Socket;
 use crate::tokens::Tokens;
 
 /// How long the other bridges may take to hear that there is nothing more.
 const CLOSE_LIMIT: Duration = Duration::from_millis(100);
+
+/// How long the other bridges may wait for their last answers where their owner goes elsewhere.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// How many notifications of hosts may wait for the server; what comes then is left out, as notifications may be.
 const MAX_NOTICES: usize = 1024;
@@ -40,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) connector: Connector,
     pub(crate) source: Arc<dyn SharedSource>,
     pub(crate) directory: std::path::PathBuf,
+    /// The process that keeps it.
+    pub(crate) pid: u32,
     pub(crate) address: Address,
     pub(crate) host: HostIdentity,
 }
@@ -52,7 +57,7 @@ pub(crate) struct Hub {
     claim: Mutex<Option<File>>,
     is_apart: bool,
     /// Those who need not come by the socket.
-    visitors: mpsc::UnboundedSender<UnixStream>,
+    visitors: mpsc::UnboundedSender<Socket>,
     /// When the last reconnect began, and the turn of the next one.
     reconnect: tokio::sync::Mutex<Option<Instant>>,
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
@@ -61,6 +66,8 @@ pub(crate) struct Hub {
 /// What the parts of a hub share.
 pub(crate) struct HubCore {
     pub(crate) config: BridgeConfig,
+    /// The process that keeps the connection.
+    pub(crate) pid: u32,
     /// What the server is told of every host on the connection.
     pub(crate) host: HostIdentity,
     pub(crate) tokens: Tokens,
@@ -90,10 +97,11 @@ impl Hub {
         let listener = claim.as_ref().map(|_| plan.address.listen()).transpose()?;
         let (notices, inbox) = mpsc::channel(MAX_NOTICES);
         let (visitors, arriving) = mpsc::unbounded_channel();
-        let Plan { config, connector, source, directory, address, host } = plan;
+        let Plan { config, connector, source, directory, pid, address, host } = plan;
         let (name, policy) = (config.name.clone(), config.policy.clone());
         let core = Arc::new(HubCore {
             config,
+            pid,
             host,
             tokens: Tokens::default(),
             address,
@@ -138,8 +146,8 @@ impl Hub {
     /// # Errors
     ///
     /// There are no file descriptors left.
-    pub(crate) fn admit(&self) -> std::io::Result<UnixStream> {
-        let (ours, theirs) = UnixStream::pair()?;
+    pub(crate) fn admit(&self) -> std::io::Result<Socket> {
+        let (ours, theirs) = Socket::pair()?;
         // Fails when the hub has closed, and then the stream says so by its end.
         drop(self.visitors.send(theirs));
         Ok(ours)
@@ -188,6 +196,23 @@ impl Hub {
         drop(claim);
     }
 
+    /// Lets go of the connection because this process goes to another one. What the other bridges have under way is still
+    /// answered, and one of them keeps it then.
+    pub(crate) fn leave(self: Arc<Self>) {
+        self.release();
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(LAST_ANSWERS, self.others_gone()).await;
+            self.close().await;
+        });
+    }
+
+    /// What becomes of it when its process is killed.
+    #[cfg(test)]
+    pub(crate) fn kill(&self) {
+        self.tasks().clear();
+        drop(self.claim.lock().unwrap().take());
+    }
+
     /// Makes the connection again. What asks while another reconnect waits for its turn gets that one.
     pub(crate) async fn reconnect(&self) {
         let asked = Instant::now();
@@ -214,7 +239,7 @@ impl HubCore {
     }
 
     fn others(&self) -> Vec<Arc<Peer>> {
-        self.peers().into_iter().filter(|peer| peer.pid != std::process::id()).collect()
+        self.peers().into_iter().filter(|peer| peer.pid != self.pid).collect()
     }
 
     /// Returns when there is a bridge.

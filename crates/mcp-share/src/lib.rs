@@ -25,6 +25,7 @@
 //! | `router` | which host hears what the server starts |
 //! | `hub`, `peer`, `tokens` | the connection, and each bridge on it |
 //! | `opening` | the first line in each direction |
+//! | `socket` | what they speak over |
 //! | `upstream` | what the bridge asks of its share |
 #![doc = "\n# In ten lines\n"]
 #![doc = include_str!("../README.md")]
@@ -39,6 +40,9 @@ mod opening;
 mod peer;
 mod router;
 mod share;
+#[cfg(test)]
+mod simulation;
+mod socket;
 mod source;
 mod tokens;
 mod upstream;

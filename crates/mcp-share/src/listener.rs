@@ -4,19 +4,18 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mcp_bridge::parts::{Host, attempt_failed, check_peer};
+use mcp_bridge::parts::{HostChannel, attempt_failed};
 use mcp_status::{Evidence, FailureRun, Outcome, Phase, ReasonCode, ServerStatus};
 use mcp_transport::SupervisorHandle;
 use mcp_transport::supervisor::{Lease, RequestErrorKind, StatusSnapshot};
 use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::hub::{Hub, HubCore};
 use crate::opening::{self, Reply, Request};
 use crate::peer::{self, Peer};
+use crate::socket::{Listener, ReadHalf, Socket, WriteHalf, check_peer};
 
 /// How long a process may take to say what it comes for.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -27,8 +26,8 @@ const MAX_VISITORS: usize = 128;
 
 /// Lets every process in that comes, until the hub is gone: to the socket, if there is one, and from this process.
 pub(crate) async fn accept(
-    listener: Option<UnixListener>,
-    mut visitors: mpsc::UnboundedReceiver<UnixStream>,
+    listener: Option<Listener>,
+    mut visitors: mpsc::UnboundedReceiver<Socket>,
     hub: Weak<Hub>,
 ) {
     let mut serving = tokio::task::JoinSet::new();
@@ -52,7 +51,7 @@ pub(crate) async fn accept(
     }
 }
 
-async fn next(listener: Option<&UnixListener>) -> std::io::Result<UnixStream> {
+async fn next(listener: Option<&Listener>) -> std::io::Result<Socket> {
     match listener {
         Some(listener) => listener.accept().await.map(|(stream, _)| stream),
         None => std::future::pending().await,
@@ -60,18 +59,16 @@ async fn next(listener: Option<&UnixListener>) -> std::io::Result<UnixStream> {
 }
 
 /// Serves a process that came.
-async fn receive(hub: Arc<Hub>, stream: UnixStream) {
+async fn receive(hub: Arc<Hub>, stream: Socket) {
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
     let request = tokio::time::timeout(REQUEST_LIMIT, opening::read(&mut input)).await;
     // One that says nothing sensible, or goes, is not waited for.
     let outcome = match request {
-        Ok(Ok(request)) => {
-            match opening::write(&mut output, &Reply::Here { pid: std::process::id() }).await {
-                Ok(()) => grant(&hub, request, input, output).await,
-                Err(error) => Err(error),
-            }
-        }
+        Ok(Ok(request)) => match opening::write(&mut output, &Reply::Here { pid: hub.core.pid }).await {
+            Ok(()) => grant(&hub, request, input, output).await,
+            Err(error) => Err(error),
+        },
         Ok(Err(error)) => Err(error),
         Err(late) => Err(late.into()),
     };
@@ -83,8 +80,8 @@ async fn receive(hub: Arc<Hub>, stream: UnixStream) {
 async fn grant(
     hub: &Hub,
     request: Request,
-    input: BufReader<OwnedReadHalf>,
-    mut output: OwnedWriteHalf,
+    input: BufReader<ReadHalf>,
+    mut output: WriteHalf,
 ) -> std::io::Result<()> {
     match request {
         Request::Attach { pid, wanted } => attach(&hub.core, (input, output), pid, wanted).await,
@@ -98,11 +95,11 @@ async fn grant(
 /// Lets a bridge onto the connection, or says why there is none.
 async fn attach(
     core: &Arc<HubCore>,
-    (input, mut output): (BufReader<OwnedReadHalf>, OwnedWriteHalf),
+    (input, mut output): (BufReader<ReadHalf>, WriteHalf),
     pid: u32,
     wanted: bool,
 ) -> std::io::Result<()> {
-    let is_ours = pid == std::process::id();
+    let is_ours = pid == core.pid;
     if core.dissolved.is_cancelled() || (core.releasing.load(Ordering::Acquire) && !is_ours) {
         // It comes again, and finds the process that keeps the connection then.
         return Ok(());
@@ -113,7 +110,7 @@ async fn attach(
             let (connection, description) = (lease.id(), lease.server());
             drop(lease);
             opening::write(&mut output, &Reply::Connected).await?;
-            let (host, writer) = Host::new();
+            let (host, writer) = HostChannel::new();
             let id = core.next.fetch_add(1, Ordering::Relaxed);
             let peer = Arc::new(Peer::new(id, pid, connection, &description, host));
             let mut writing = AbortOnDropHandle::new(tokio::spawn(writer.run(output)));
@@ -183,11 +180,7 @@ fn failure_run(snapshot: &StatusSnapshot) -> FailureRun {
 }
 
 /// Returns when a process that was told of `told` would be told something else, or has gone.
-async fn wait_for_change(
-    server: &SupervisorHandle,
-    before: &StatusSnapshot,
-    mut input: BufReader<OwnedReadHalf>,
-) {
+async fn wait_for_change(server: &SupervisorHandle, before: &StatusSnapshot, mut input: BufReader<ReadHalf>) {
     let mut status = server.status();
     let said = |snapshot: &StatusSnapshot| (snapshot.status, snapshot.code, snapshot.failure_run());
     let before = said(before);

@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_bridge::parts::check_peer;
 use mcp_bridge::shared::{BridgeView, HostIdentity, UpstreamChange};
 use mcp_status::{Evidence, FailureRun, Outcome, Phase, Reason};
 use mcp_transport::endpoint::StreamEndpoint;
@@ -13,13 +12,13 @@ use mcp_transport::stream::{OpenFuture, Stream, StreamOpener};
 use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource};
 use mcp_transport::{Endpoint, Server};
 use tokio::io::BufReader;
-use tokio::net::UnixStream;
 use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::hub::{Hub, Plan};
 use crate::opening::{self, Reply, Request};
 use crate::share::Share;
+use crate::socket::{Socket, check_peer};
 
 /// How long to wait before looking again for the process that has the claim: it is starting, or ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
@@ -95,13 +94,17 @@ impl From<io::Error> for VisitError {
 
 impl Opener {
     async fn find(&self) -> Result<Stream, FailureRun> {
-        let wanted = {
+        let (wanted, left) = {
             let mut state = self.share.state();
             // What was waited for is asked now.
             state.waiting = None;
             state.address = Some(self.address.clone());
-            !std::mem::take(&mut state.is_unasked)
+            let left = state.hub.take_if(|hub| !hub.is_at(&self.address));
+            (!std::mem::take(&mut state.is_unasked), left)
         };
+        if let Some(hub) = left {
+            hub.leave();
+        }
         let began = Instant::now();
         loop {
             if self.share.state().ended {
@@ -142,7 +145,7 @@ impl Opener {
             }
             return self.attach(hub.admit()?, wanted).await;
         }
-        match UnixStream::connect(self.address.socket()).await {
+        match Socket::connect(self.address.socket()).await {
             Ok(stream) => {
                 check_peer(&stream)?;
                 self.attach(stream, wanted).await
@@ -156,13 +159,9 @@ impl Opener {
         }
     }
 
-    async fn attach(
-        &self,
-        stream: UnixStream,
-        wanted: bool,
-    ) -> Result<Result<Stream, FailureRun>, VisitError> {
+    async fn attach(&self, stream: Socket, wanted: bool) -> Result<Result<Stream, FailureRun>, VisitError> {
         let mut stream = BufReader::new(stream);
-        let request = Request::Attach { pid: std::process::id(), wanted };
+        let request = Request::Attach { pid: self.share.pid(), wanted };
         let owner = opening::ask(&mut stream, &request).await.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => VisitError::Silent,
             _ => error.into(),
@@ -192,6 +191,7 @@ impl Opener {
             connector: self.bridge.connector().clone(),
             source: self.share.source().clone(),
             directory: self.share.directory().to_owned(),
+            pid: self.share.pid(),
             address: self.address.clone(),
             host: self.host.clone(),
         };

@@ -6,8 +6,9 @@ use std::time::Duration;
 use mcp_status::{Evidence, FailureRun, Schedule};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
+
+use crate::socket::Socket;
 
 /// The longest such line, in bytes: evidence with what a server said about itself is far shorter.
 const MAX_LINE: u64 = 64 << 10;
@@ -93,7 +94,7 @@ pub(crate) async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncBufRead + 
 /// # Errors
 ///
 /// None does, or not within the limit ([`TimedOut`](io::ErrorKind::TimedOut)).
-pub(crate) async fn ask(stream: &mut BufReader<UnixStream>, request: &Request) -> io::Result<u32> {
+pub(crate) async fn ask(stream: &mut BufReader<Socket>, request: &Request) -> io::Result<u32> {
     let asked = async {
         write(stream, request).await?;
         read(stream).await

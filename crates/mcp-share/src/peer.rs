@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_bridge::parts::{
-    Host, HostAnswer, LIST_CHANGES, Line, LineReader, Log, RequestMeta, Subscriptions, acknowledgement,
-    as_is, explain, not_taken, raw, severity, string, text,
+    HostAnswer, HostChannel, LIST_CHANGES, Line, LineReader, Log, RequestMeta, Subscriptions,
+    acknowledgement, as_is, explain, not_taken, raw, severity, string, text,
 };
 use mcp_transport::endpoint::StreamEndpoint;
 use mcp_transport::message::{
@@ -37,7 +37,7 @@ pub(crate) struct Peer {
     /// What the server speaks, and the result of its handshake.
     revision: ProtocolRevision,
     greeting: Box<RawValue>,
-    pub(crate) host: Host,
+    pub(crate) host: HostChannel,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) log: Log,
     calls: Mutex<HashMap<RequestId, AbortHandle>>,
@@ -49,7 +49,13 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(id: u64, pid: u32, connection: u64, server: &ServerDescription, host: Host) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        pid: u32,
+        connection: u64,
+        server: &ServerDescription,
+        host: HostChannel,
+    ) -> Self {
         let (revision, greeting) = (server.revision, as_is(server));
         Self::greeted(id, pid, connection, (revision, greeting), host)
     }
@@ -59,7 +65,7 @@ impl Peer {
         pid: u32,
         connection: u64,
         (revision, greeting): (ProtocolRevision, Box<RawValue>),
-        host: Host,
+        host: HostChannel,
     ) -> Self {
         Self {
             id,
@@ -81,7 +87,7 @@ impl Peer {
     #[cfg(test)]
     pub(crate) fn unheard(id: u64) -> Arc<Self> {
         let handshake = (ProtocolRevision::V2025_11_25, raw("{}"));
-        Arc::new(Self::greeted(id, 0, 1, handshake, Host::new().0))
+        Arc::new(Self::greeted(id, 0, 1, handshake, HostChannel::new().0))
     }
 
     pub(crate) fn era(&self) -> Era {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use mcp_bridge::SharingRole;
 use mcp_bridge::shared::UpstreamChange;
 use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::UnixStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -17,6 +16,7 @@ use crate::SharedSource;
 use crate::address::Address;
 use crate::hub::Hub;
 use crate::opening::{self, Reply, Request};
+use crate::socket::Socket;
 
 /// How long a reconnect may take that another process makes: as long as a command waits for it.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
@@ -27,6 +27,8 @@ pub struct Share(Arc<Shared>);
 
 struct Shared {
     directory: PathBuf,
+    /// The process that it is of.
+    pid: u32,
     source: Arc<dyn SharedSource>,
     state: Mutex<State>,
     /// There is something in `State::change`.
@@ -52,8 +54,13 @@ impl Share {
     /// A share in `directory`, which only this account may enter: it is made so. Bridges that may share must be given
     /// the same one.
     pub fn new(directory: impl Into<PathBuf>, source: impl SharedSource) -> Self {
+        Self::of_process(std::process::id(), directory, source)
+    }
+
+    /// The share of this process, which is another one in simulations of several.
+    pub(crate) fn of_process(pid: u32, directory: impl Into<PathBuf>, source: impl SharedSource) -> Self {
         let (directory, source) = (directory.into(), Arc::new(source));
-        Self(Arc::new(Shared { directory, source, state: Mutex::default(), changed: Notify::new() }))
+        Self(Arc::new(Shared { directory, pid, source, state: Mutex::default(), changed: Notify::new() }))
     }
 
     /// What this bridge is on the connection; `None` before it has found one, and where it has one of its own because
@@ -88,7 +95,7 @@ impl Share {
             Some(hub) => hub.reconnect().await,
             None => {
                 let asked = async {
-                    let mut stream = BufReader::new(UnixStream::connect(address.socket()).await?);
+                    let mut stream = BufReader::new(Socket::connect(address.socket()).await?);
                     opening::ask(&mut stream, &Request::Reconnect).await?;
                     timeout(RECONNECT_LIMIT, opening::read::<Reply>(&mut stream)).await?
                 };
@@ -102,6 +109,10 @@ impl Share {
 
     pub(crate) fn directory(&self) -> &Path {
         &self.0.directory
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.pid
     }
 
     pub(crate) fn source(&self) -> &Arc<dyn SharedSource> {
@@ -121,7 +132,7 @@ impl Share {
     }
 
     /// Waits on `stream` for its end, which says that the failure that was told is no longer the last word.
-    pub(crate) fn wait_for_change(&self, mut stream: BufReader<UnixStream>) {
+    pub(crate) fn wait_for_change(&self, mut stream: BufReader<Socket>) {
         let shared = self.0.clone();
         let waiting = tokio::spawn(async move {
             // Nothing is said any more.

@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, header};
 use mcp_auth::{SingleFlight, StaticHeaders};
+use mcp_harness::{Trace, simulate};
 use mcp_status::ServerStatus;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -138,15 +139,9 @@ fn server(world: &Arc<World>, supply: Supply) -> Server {
     }
 }
 
-/// Runs `story` on a clock that stands still while anything can be done.
-fn simulate<T>(story: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(story)
-}
-
 /// One row by one way, in one phase: what is wrong with it, if anything is.
 async fn play(row: &Row, way: Way, in_session: bool) -> Result<(), String> {
-    let world = World::new(way, 1);
+    let world = World::new(way, 1, Trace::default());
     if !in_session {
         world.set(Some(row.fault.clone()));
     }

@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use mcp_harness::Random;
+use mcp_harness::{Random, Trace, simulate_seeds};
 
 use super::*;
 
@@ -24,7 +24,7 @@ struct World {
     running: AtomicUsize,
     most_running: AtomicUsize,
     seen: Mutex<Counts>,
-    trace: Mutex<Vec<String>>,
+    trace: Trace,
 }
 
 /// How often something happened that is a reason for a fetch, and how many there were.
@@ -47,7 +47,7 @@ impl Counts {
 }
 
 impl World {
-    fn new(seed: u64) -> Arc<Self> {
+    fn new(seed: u64, trace: Trace) -> Arc<Self> {
         Arc::new(Self {
             random: Mutex::new(Random::new(seed)),
             valid: AtomicUsize::new(1),
@@ -55,15 +55,12 @@ impl World {
             running: AtomicUsize::new(0),
             most_running: AtomicUsize::new(0),
             seen: Mutex::default(),
-            trace: Mutex::default(),
+            trace,
         })
     }
 
     fn note(&self, what: impl fmt::Display) {
-        self.trace
-            .lock()
-            .unwrap()
-            .push(format!("{:>5} ms  {what}", START.with(Instant::elapsed).as_millis()));
+        self.trace.note(what);
     }
 
     fn count(&self, change: impl FnOnce(&mut Counts)) {
@@ -247,31 +244,8 @@ async fn play(world: Arc<World>, seed: u64) {
     assert_eq!(world.running.load(SeqCst), 0, "a fetch outlives its provider");
 }
 
-/// Why a seed does not hold, where it does not, with what happened in it.
-fn run(seed: u64) -> Option<String> {
-    let world = World::new(seed);
-    let played = std::thread::spawn({
-        let world = world.clone();
-        move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .unwrap();
-            runtime.block_on(play(world, seed));
-        }
-    });
-    let failed = played.join().is_err();
-    failed.then(|| format!("seed {seed}:\n{}", world.trace.lock().unwrap().join("\n")))
-}
-
+/// The order of those who wait for one fetch is tokio's to choose, so a seed need not fail each time it is played.
 #[test]
 fn simulation_of_callers_holds_whatever_the_seed() {
-    let seeds = match mcp_harness::asked("SIMULATION_SEED") {
-        Some(seed) => seed..=seed,
-        None => 1..=mcp_harness::asked("SIMULATION_SEEDS").unwrap_or(200),
-    };
-    // The order of those who wait for one fetch is tokio's to choose, so a seed need not fail each time it is played.
-    let failed: Vec<String> = seeds.filter_map(run).collect();
-    assert!(failed.is_empty(), "{} seeds fail; the first is {}", failed.len(), failed[0]);
+    simulate_seeds(200, |seed, trace| play(World::new(seed, trace), seed));
 }

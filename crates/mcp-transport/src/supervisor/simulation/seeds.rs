@@ -1,6 +1,7 @@
 //! Storms: faults that come and go, calls from several callers, people who reconnect, tokens that are rotated, at moments that
 //! a seed decides.
 
+use mcp_harness::{simulate_seed, simulate_seeds};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -121,57 +122,27 @@ fn callers(seed: u64) -> usize {
     1 + usize::try_from(seed / 5 % 5).unwrap()
 }
 
-/// What happened in a seed, and why it failed, where it did.
-fn run(seed: u64, callers: usize) -> (Vec<String>, Option<String>) {
+async fn play(seed: u64, callers: usize, trace: Trace) {
     let way = Way::ALL[usize::try_from(seed % 5).unwrap()];
-    let outcome = simulate(async {
-        let world = World::new(way, seed);
-        let running = tokio::spawn({
-            let world = world.clone();
-            async move { storm(&world, callers).await }
-        });
-        let failed = running.await.err().map(|error| match error.try_into_panic() {
-            Ok(panic) => panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_default(),
-            Err(error) => error.to_string(),
-        });
-        (world.trace(), failed)
-    });
-    (outcome.0, outcome.1.map(|why| format!("seed {seed} ({way:?}, {callers} callers): {why}")))
+    trace.note(format_args!("seed {seed}: {way:?}, {callers} callers"));
+    storm(&World::new(way, seed, trace), callers).await;
 }
 
 #[test]
 fn simulation_of_storms_holds_whatever_the_seed() {
-    if let Some(seed) = mcp_harness::asked("SIMULATION_SEED") {
-        let (trace, failed) = run(seed, callers(seed));
-        println!("{}", trace.join("\n"));
-        assert_eq!(failed, None);
-        return;
-    }
-    let from = mcp_harness::asked("SIMULATION_FROM").unwrap_or(1);
-    let failed: Vec<String> = (from..from + mcp_harness::asked("SIMULATION_SEEDS").unwrap_or(200))
-        .filter_map(|seed| run(seed, callers(seed)).1)
-        .collect();
-    assert!(
-        failed.is_empty(),
-        "{} seeds fail; each again by SIMULATION_SEED=N and this test:\n{}",
-        failed.len(),
-        failed.join("\n")
-    );
+    simulate_seeds(200, |seed, trace| play(seed, callers(seed), trace));
 }
 
 /// With one caller: which of several that are ready at one moment goes first is tokio's to choose.
 #[test]
 fn simulation_of_a_seed_is_the_same_again() {
+    let run = |seed| simulate_seed(|trace| play(seed, 1, trace)).0;
     for seed in 1..=10 {
-        let (one, other) = (run(seed, 1).0, run(seed, 1).0);
+        let (one, other) = (run(seed), run(seed));
         assert!(one.len() > 10, "seed {seed}: nothing happened");
         let differs = one.iter().zip(&other).find(|(one, other)| one != other);
         assert_eq!(differs, None, "seed {seed}");
         assert_eq!(one.len(), other.len(), "seed {seed}");
     }
-    assert_ne!(run(1, 1).0, run(6, 1).0);
+    assert_ne!(run(1), run(6));
 }

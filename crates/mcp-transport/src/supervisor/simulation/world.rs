@@ -1,14 +1,15 @@
 //! A server, its network and its source of credentials, in memory: what they do is decided by a seed and a fault.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use mcp_auth::AuthErrorKind;
+use mcp_harness::Trace;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::message::{Era, METHOD_NOT_FOUND, ProtocolRevision, UNSUPPORTED_VERSION};
 use crate::seeded::Random;
@@ -86,7 +87,7 @@ pub(super) type Piece = io::Result<Bytes>;
 pub(super) struct World {
     pub(super) way: Way,
     seed: u64,
-    began: Instant,
+    trace: Trace,
     state: Mutex<State>,
 }
 
@@ -101,14 +102,13 @@ pub(super) struct State {
     /// Streams that stand open, by what they are called.
     pub(super) open: BTreeMap<String, mpsc::UnboundedSender<Piece>>,
     pub(super) executed: BTreeMap<String, u32>,
-    pub(super) heard: Vec<String>,
     pub(super) fetches: u32,
     /// What must not happen, and did.
     pub(super) wrong: Vec<String>,
 }
 
 impl World {
-    pub(super) fn new(way: Way, seed: u64) -> Arc<Self> {
+    pub(super) fn new(way: Way, seed: u64, trace: Trace) -> Arc<Self> {
         let state = State {
             drawn: BTreeMap::new(),
             fault: None,
@@ -117,11 +117,10 @@ impl World {
             sessions: BTreeSet::new(),
             open: BTreeMap::new(),
             executed: BTreeMap::new(),
-            heard: Vec::new(),
             fetches: 0,
             wrong: Vec::new(),
         };
-        Arc::new(Self { way, seed, began: Instant::now(), state: Mutex::new(state) })
+        Arc::new(Self { way, seed, trace, state: Mutex::new(state) })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -129,13 +128,8 @@ impl World {
     }
 
     /// Something that happened, for the trace of a seed.
-    pub(super) fn note(&self, what: impl AsRef<str>) {
-        let line = format!("{:>9.3} {}", self.began.elapsed().as_secs_f64(), what.as_ref());
-        self.state().heard.push(line);
-    }
-
-    pub(super) fn trace(&self) -> Vec<String> {
-        self.state().heard.clone()
+    pub(super) fn note(&self, what: impl Display) {
+        self.trace.note(what);
     }
 
     /// The next number in `0..bound` of those that are drawn for `who`. Each has a row of his own, so that who comes first of
