@@ -15,7 +15,7 @@ use mcp_auth::oauth::store::{
     refresh_once,
 };
 use mcp_auth::{AuthError, AuthErrorKind, Secret};
-use mcp_harness::{Leeway, RotatingServer, Seeded, Worker, WorkerOrders};
+use mcp_harness::{Leeway, Random, RotatingServer, Worker, WorkerOrders};
 use url::Url;
 
 fn key() -> TokenKey {
@@ -111,11 +111,11 @@ fn numbered(number: u64) -> StoredTokens {
 
 /// Lets a worker live for a random moment, then kills it. Every other one has finished its work once by
 /// then, however slow the machine is.
-fn kill_somewhere(mut worker: Worker, round: u64, seeded: &mut Seeded) {
+fn kill_somewhere(mut worker: Worker, round: u64, random: &mut Random) {
     if round.is_multiple_of(2) {
         assert_eq!(worker.says().unwrap(), "done once");
     }
-    std::thread::sleep(Duration::from_micros(seeded.below(12_000)));
+    std::thread::sleep(random.between(Duration::ZERO, Duration::from_millis(12)));
     drop(worker);
 }
 
@@ -158,9 +158,9 @@ async fn fb_x01_killed_200_times_in_a_refresh_the_sign_in_still_works() {
     let server = RotatingServer::start(Duration::ZERO, Leeway::Previous).unwrap();
     let orders = ["refresh-forever", home.path().to_str().unwrap(), &server.address().to_string()];
 
-    let mut seeded = Seeded::new(0x5eed_0f0a_0075);
+    let mut random = Random::new(0x5eed_0f0a_0075);
     for round in 0..200 {
-        kill_somewhere(begin(&orders), round, &mut seeded);
+        kill_somewhere(begin(&orders), round, &mut random);
 
         let kept = store.load(&key()).await.expect("readable").expect("not lost");
         assert_eq!(
@@ -186,12 +186,12 @@ async fn f098_killed_200_times_in_a_write_the_file_is_old_or_new() {
     let store = FileTokenStore::new(home.path());
     store.save(&key(), &numbered(0)).await.unwrap();
 
-    let mut seeded = Seeded::new(0x5eed_0f0a_0098);
+    let mut random = Random::new(0x5eed_0f0a_0098);
     let mut last = 0;
     for round in 0..200 {
         let first = (last + 1).to_string();
         let worker = begin(&["save-forever", home.path().to_str().unwrap(), &first]);
-        kill_somewhere(worker, round, &mut seeded);
+        kill_somewhere(worker, round, &mut random);
 
         let kept = store.load(&key()).await.expect("readable").expect("not lost");
         assert!(kept.generation >= last, "an older sign-in has come back");

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::{
-    Address, Config, ConfigSource, Host as OtherHost, Locations, Pipes, Platform, Problem, ProblemCode,
-    Request, Scope, Severity, Sources,
+    Address, Config, ConfigSource, KnownHost, Locations, Pipes, Platform, Problem, ProblemCode, Request,
+    Scope, Severity, Sources,
 };
 use mcp_connect::{Host, HostOptions};
 use mcp_transport::options::TrustFile;
@@ -65,7 +65,7 @@ pub(crate) struct App {
     pipes: Pipes,
     strict: bool,
     /// `--from`: the host whose files are read.
-    from: Option<&'static OtherHost>,
+    from: Option<&'static KnownHost>,
     scope: Option<Scope>,
     /// `login --oauth-scope`.
     pub(crate) oauth_scopes: Vec<String>,
@@ -330,7 +330,7 @@ impl App {
     }
 
     /// The host whose files are read in the place of all others.
-    pub(crate) fn from(&self) -> Option<&'static OtherHost> {
+    pub(crate) fn from(&self) -> Option<&'static KnownHost> {
         self.from
     }
 

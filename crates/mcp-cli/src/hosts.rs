@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_config::{Config, Host, HostListing, Request};
+use mcp_config::{Config, HostListing, KnownHost, Request};
 
 use crate::app::App;
 use crate::error::CliError;
@@ -35,7 +35,7 @@ impl App {
     /// # Errors
     ///
     /// As of [`own_request`](Self::own_request).
-    pub(crate) fn config_of(&self, host: &'static Host) -> Result<Config, CliError> {
+    pub(crate) fn config_of(&self, host: &'static KnownHost) -> Result<Config, CliError> {
         let mut request = self.own_request()?;
         request.host = Some(host);
         Ok(Config::load(&request))
@@ -46,7 +46,10 @@ impl App {
     /// # Errors
     ///
     /// As of [`own_request`](Self::own_request).
-    pub(crate) fn found_in_hosts(&self, only: Option<&'static Host>) -> Result<Vec<HostListing>, CliError> {
+    pub(crate) fn found_in_hosts(
+        &self,
+        only: Option<&'static KnownHost>,
+    ) -> Result<Vec<HostListing>, CliError> {
         Ok(HostListing::all(&self.own_request()?, only))
     }
 }
@@ -56,11 +59,11 @@ impl App {
 /// # Errors
 ///
 /// A usage error with the nearest name, where there is no such host.
-pub(crate) fn named(name: &str) -> Result<&'static Host, CliError> {
-    Host::named(name).ok_or_else(|| {
+pub(crate) fn named(name: &str) -> Result<&'static KnownHost, CliError> {
+    KnownHost::named(name).ok_or_else(|| {
         let error = CliError::usage("unknown-host", format!("no host is named {name:?}"));
-        let known = || Host::all().map(|host| host.name).collect::<Vec<_>>().join(", ");
-        let why = match Host::nearest(name) {
+        let known = || KnownHost::all().map(|host| host.name).collect::<Vec<_>>().join(", ");
+        let why = match KnownHost::nearest(name) {
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("the hosts are {}", known()),
         };

@@ -9,7 +9,7 @@ use crate::error::CliError;
 pub(crate) const URL: &str = "MCPLINK_TOKEN_STORE";
 /// Names the file of the keys that its records are sealed with.
 pub(crate) const KEY_FILE: &str = "MCPLINK_TOKEN_STORE_KEY_FILE";
-/// Security: they are nothing for what this program starts.
+/// Security: what this program starts does not get them.
 pub(crate) const VARIABLES: [&str; 2] = [URL, KEY_FILE];
 
 /// The store that `environment` names.

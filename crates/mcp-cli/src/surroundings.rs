@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_config::{Host, Platform};
+use mcp_config::{KnownHost, Platform};
 
 use crate::environment::Environment;
 
@@ -41,14 +41,14 @@ pub(crate) fn desktop_path_without(program: &Path) -> Option<&'static str> {
 }
 
 /// The `PATH` that `host` has in this environment.
-pub(crate) fn path_of(host: &Host, environment: &Environment) -> String {
+pub(crate) fn path_of(host: &KnownHost, environment: &Environment) -> String {
     let theirs = desktop_path(Platform::CURRENT).filter(|_| host.is_started_by_desktop());
     theirs.map_or_else(|| environment.text("PATH").unwrap_or_default().to_owned(), str::to_owned)
 }
 
 impl Environment {
     /// This one as `host` has it. One that is started in a terminal has all of it.
-    pub(crate) fn of_host(self, host: &Host) -> Self {
+    pub(crate) fn of_host(self, host: &KnownHost) -> Self {
         if !host.is_started_by_desktop() {
             return self;
         }

@@ -206,6 +206,26 @@ pub(crate) struct Approvals {
     worktree: Option<(String, String)>,
 }
 
+/// What was agreed to under one name, by how near it is to an entry of that name.
+struct AgreedTo<'a> {
+    in_its_file: Vec<&'a FileApproval>,
+    /// In a linked worktree: in the file of the main checkout that the entry's is a copy of.
+    in_main_checkout: Vec<&'a FileApproval>,
+    anywhere: Vec<&'a FileApproval>,
+}
+
+impl<'a> AgreedTo<'a> {
+    /// In the entry's file, or else in the one that it is a copy of.
+    fn here(&self) -> &[&'a FileApproval] {
+        if self.in_its_file.is_empty() { &self.in_main_checkout } else { &self.in_its_file }
+    }
+
+    /// Here, or else anywhere.
+    fn nearest(&self) -> &[&'a FileApproval] {
+        if self.here().is_empty() { &self.anywhere } else { self.here() }
+    }
+}
+
 impl Approvals {
     pub(crate) fn read(
         files: &[ParsedFile<'_>],
@@ -296,8 +316,8 @@ impl Approvals {
         let Some(named) = by_person.or(by_repository).filter(|_| self.known) else {
             return (Approval::Undecided, false);
         };
-        let anywhere = self.contents.get(&entry.name).map(Vec::as_slice).unwrap_or_default();
-        if anywhere.is_empty() {
+        let agreed = self.agreed(&self.contents, entry);
+        if agreed.nearest().is_empty() {
             if by_person.is_none() && self.settled {
                 return (Approval::Undecided, false);
             }
@@ -307,13 +327,12 @@ impl Approvals {
                 Some(_) => (Approval::Undecided, false),
             };
         }
-        let here = self.agreed_here(anywhere, entry);
-        let compared = if here.is_empty() { anywhere.iter().collect() } else { here.clone() };
-        if !compared.iter().any(|agreed| agreed.record.covers(entry.terms())) {
-            let changes = compared[0].record.changes(entry.terms());
+        if !agreed.nearest().iter().any(|agreed| agreed.record.covers(entry.terms())) {
+            let changes = agreed.nearest()[0].record.changes(entry.terms());
             return (Approval::Changed(Box::new(EntryChange { agreed: named.clone(), changes })), false);
         }
-        let covering: Vec<_> = here.iter().filter(|agreed| agreed.record.covers(entry.terms())).collect();
+        let covering: Vec<_> =
+            agreed.here().iter().filter(|agreed| agreed.record.covers(entry.terms())).collect();
         if covering.is_empty() {
             return (Approval::Undecided, false);
         }
@@ -325,16 +344,19 @@ impl Approvals {
         (approval, false)
     }
 
-    /// What was agreed to in the file of `entry`, or else in the one of the main checkout that this is the copy of.
-    fn agreed_here<'a>(&self, agreed: &'a [FileApproval], entry: &ServerEntry) -> Vec<&'a FileApproval> {
+    /// What was agreed to under the name of `entry`.
+    fn agreed<'a>(&self, all: &'a HashMap<String, Vec<FileApproval>>, entry: &ServerEntry) -> AgreedTo<'a> {
+        let all = all.get(&entry.name).map(Vec::as_slice).unwrap_or_default();
+        let of = |file: &str| all.iter().filter(|agreed| agreed.file == file).collect();
         let file = file_of(entry);
-        let of = |file: &str| agreed.iter().filter(|agreed| agreed.file == file).collect::<Vec<_>>();
-        let here = of(&file);
-        match &self.worktree {
-            Some((root, main)) if here.is_empty() => {
-                file.strip_prefix(root.as_str()).map(|rest| of(&format!("{main}{rest}"))).unwrap_or_default()
-            }
-            _ => here,
+        let main_file = self
+            .worktree
+            .as_ref()
+            .and_then(|(root, main)| file.strip_prefix(root.as_str()).map(|below| format!("{main}{below}")));
+        AgreedTo {
+            in_its_file: of(&file),
+            in_main_checkout: main_file.map(|file| of(&file)).unwrap_or_default(),
+            anywhere: all.iter().collect(),
         }
     }
 
@@ -349,9 +371,7 @@ impl Approvals {
         let Some(named) = self.approved.get(&entry.name).filter(|_| self.known) else {
             return Approval::Undecided;
         };
-        let file = file_of(entry);
-        let agreed = self.contents.get(&entry.name).into_iter().flatten().find(|agreed| agreed.file == file);
-        match agreed {
+        match self.agreed(&self.contents, entry).in_its_file.first() {
             Some(agreed) if agreed.foreign != entry.foreign.map(u64::from) => Approval::Undecided,
             Some(agreed) if agreed.record.covers(entry.terms()) => Approval::Approved(named.clone()),
             Some(agreed) => {
@@ -365,10 +385,10 @@ impl Approvals {
     /// The same for the helper of a local entry in a trusted folder.
     pub(crate) fn of_helper(&self, entry: &ServerEntry) -> (Approval, bool) {
         let terms = entry.terms().minting(&MINTS);
-        let agreed = candidates(&self.helpers, entry);
-        match agreed.first() {
+        let agreed = self.agreed(&self.helpers, entry);
+        match agreed.nearest().first() {
             None => (Approval::NotNeeded, true),
-            Some(_) if agreed.iter().any(|agreed| agreed.record.covers(&terms)) => {
+            Some(_) if agreed.nearest().iter().any(|agreed| agreed.record.covers(&terms)) => {
                 (Approval::NotNeeded, false)
             }
             Some(first) => {
@@ -402,17 +422,6 @@ pub(crate) const MINTS: [&str; 2] = ["headersHelper", crate::unattended::KEY];
 /// What `entry` is called among what was agreed to: its file.
 pub(crate) fn file_of(entry: &ServerEntry) -> String {
     entry.origin.place.to_string()
-}
-
-/// What was agreed to under the name of `entry`: in its file, or else anywhere.
-fn candidates<'a>(
-    agreed: &'a HashMap<String, Vec<FileApproval>>,
-    entry: &ServerEntry,
-) -> Vec<&'a FileApproval> {
-    let all = agreed.get(&entry.name).map(Vec::as_slice).unwrap_or_default();
-    let file = file_of(entry);
-    let here: Vec<_> = all.iter().filter(|agreed| agreed.file == file).collect();
-    if here.is_empty() { all.iter().collect() } else { here }
 }
 
 fn agreed(

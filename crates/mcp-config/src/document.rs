@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use crate::hosts::Host;
+use crate::hosts::KnownHost;
 use crate::json::{self, LineIndex, Node, Object, Pointer, Span};
 use crate::syntax::syntax;
 use crate::{ConfigSource, Origin, Problem, ProblemCode, Severity};
@@ -21,7 +21,7 @@ pub(crate) struct Document<'a> {
     /// The other account that the file or its folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
     /// The host whose file it is, where that is another one.
-    pub(crate) host: Option<&'static Host>,
+    pub(crate) host: Option<&'static KnownHost>,
     /// Where values stand in a file that is written in another host's words.
     origins: Option<Origins>,
     /// The folder where relative paths of a project's file begin, where it is not the file's own.
@@ -62,7 +62,7 @@ impl<'a> Document<'a> {
     }
 
     /// The same text told in our own words; `origins` is where everything stands in those of its host.
-    pub(crate) fn retold(&self, host: &'static Host, root: Node, origins: Origins) -> Self {
+    pub(crate) fn retold(&self, host: &'static KnownHost, root: Node, origins: Origins) -> Self {
         Self { root, host: Some(host), origins: Some(origins), ..self.clone() }
     }
 

@@ -15,7 +15,7 @@ use crate::chain::{Chain, Link};
 use crate::consent::{Change, Terms};
 use crate::expand::Text;
 pub use crate::field::Field;
-use crate::hosts::Host;
+use crate::hosts::KnownHost;
 use crate::network::Network;
 use crate::policy::PolicyBlock;
 use crate::reference::SecretReference;
@@ -73,7 +73,7 @@ pub struct ServerEntry {
     /// The root of the plugin that brought it along, where one did.
     pub(crate) plugin: Option<PathBuf>,
     /// The host whose file it stands in, where that is another one.
-    pub(crate) host: Option<&'static Host>,
+    pub(crate) host: Option<&'static KnownHost>,
     /// The fields that the program reads itself.
     pub(crate) extras: Vec<(String, Extra)>,
     pub(crate) transport: EntryTransport,
@@ -378,7 +378,7 @@ impl ServerEntry {
     }
 
     /// The host whose file it stands in, where that is not one that is read anyway.
-    pub fn host(&self) -> Option<&'static Host> {
+    pub fn host(&self) -> Option<&'static KnownHost> {
         self.host
     }
 

@@ -1,6 +1,6 @@
 //! How other hosts write their servers: where each keeps them, in which format, and with which words.
 //!
-//! Everything that is known of a host stands in one file, `hosts/known/HOST.rs`, as a value of [`Host`]; what is common to
+//! Everything that is known of a host stands in one file, `hosts/known/HOST.rs`, as a value of [`KnownHost`]; what is common to
 //! many is one table of words. Reading is pure: a text becomes a tree in our own form whose every value still knows its
 //! place in the host's file, so whatever is said of an entry afterwards names the line that a person can open.
 //!
@@ -43,7 +43,7 @@ use crate::{Env, Platform, Project};
 
 /// A program that has MCP servers in files of its own.
 #[non_exhaustive]
-pub struct Host {
+pub struct KnownHost {
     /// Its name on the command line.
     pub name: &'static str,
     /// Its name as people write it.
@@ -106,7 +106,7 @@ pub(crate) enum Format {
 }
 
 /// What most hosts are like.
-const PLAIN: Host = Host {
+const PLAIN: KnownHost = KnownHost {
     name: "",
     title: "",
     files: &[],
@@ -151,7 +151,7 @@ impl HostFile {
     }
 }
 
-impl Host {
+impl KnownHost {
     /// Every host that is known, in the order in which people are told of them.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         known::ALL.iter().copied()
@@ -229,7 +229,7 @@ fn below(dir: &Path, path: &str) -> PathBuf {
 /// Which file of which host.
 #[derive(Clone, Copy)]
 pub(crate) struct HostPlace {
-    pub(crate) host: &'static Host,
+    pub(crate) host: &'static KnownHost,
     number: usize,
 }
 
@@ -260,15 +260,15 @@ impl fmt::Debug for HostPlace {
 }
 
 /// Each is defined once, by its name.
-impl PartialEq for Host {
+impl PartialEq for KnownHost {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Host {}
+impl Eq for KnownHost {}
 
-impl fmt::Debug for Host {
+impl fmt::Debug for KnownHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }

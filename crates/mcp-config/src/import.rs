@@ -5,7 +5,7 @@
 
 use crate::edit::{self, Change, EditError, Value};
 use crate::entry::{EntryServer, ServerEntry};
-use crate::hosts::{Host, HostListing, HostServer, Input};
+use crate::hosts::{HostListing, HostServer, Input, KnownHost};
 use crate::{Config, EntryPlace, Origin, Problem, Scope, Terms};
 
 /// The servers of other hosts, each with what stands in its way.
@@ -44,7 +44,7 @@ pub struct Candidate {
 #[non_exhaustive]
 pub struct FoundPlace {
     /// Whose file it is.
-    pub host: &'static Host,
+    pub host: &'static KnownHost,
     /// Whether a project brings it along.
     pub of_project: bool,
     /// Its place.
@@ -62,7 +62,7 @@ pub enum CandidateState {
     /// Another server, there.
     Differs(Origin),
     /// Nothing, but a host before this one has another server of that name.
-    DiffersFrom(&'static Host),
+    DiffersFrom(&'static KnownHost),
     /// It cannot be used, for this reason.
     Unusable(String),
 }

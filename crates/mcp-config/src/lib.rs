@@ -128,7 +128,7 @@ pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
 pub use explain::{Explanation, HelperFacts, HiddenDefinition};
 pub use extra::Extra;
-pub use hosts::{AddressOption, Host, HostListing, HostServer, Input};
+pub use hosts::{AddressOption, HostListing, HostServer, Input, KnownHost};
 pub use import::{Candidate, CandidateState, FoundPlace, ImportPlan};
 pub use launch::Launch;
 pub use locations::{Locations, Platform};

@@ -15,7 +15,7 @@ mod pipes;
 pub use pipes::Pipes;
 
 use crate::env_file;
-use crate::hosts::Host;
+use crate::hosts::KnownHost;
 use crate::never_read;
 use crate::project::{canonical, stranger};
 use crate::source::{Content, FilePurpose, Source};
@@ -50,7 +50,7 @@ pub struct Request {
     /// Replaces the administrator's directory. Never from the environment: that would be a way around the policy.
     pub managed_dir: Option<PathBuf>,
     /// Read the files of this host in the place of all others (`--from`).
-    pub host: Option<&'static Host>,
+    pub host: Option<&'static KnownHost>,
     /// The file of the running program, so that an entry that starts it by another name is known for a
     /// [`Pointer`](crate::Pointer); without it, only its name is.
     pub program: Option<PathBuf>,
@@ -115,7 +115,7 @@ pub struct Sources {
     pub(crate) program: Option<PathBuf>,
     pub(crate) known_fields: Vec<String>,
     /// The host whose files are read in the place of all others.
-    pub(crate) host: Option<&'static Host>,
+    pub(crate) host: Option<&'static KnownHost>,
     /// How the files of variables that entries name are read: which ones is known when the entries are.
     pub(crate) read: env_file::FileReader,
 }

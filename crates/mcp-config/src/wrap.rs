@@ -21,7 +21,7 @@ pub use write::WrapFailure;
 use crate::display::display_key;
 use crate::edit::{self, Change, EditError, Value};
 use crate::entry::ServerEntry;
-use crate::hosts::{Format, Host, HostFile, LocalForm};
+use crate::hosts::{Format, HostFile, KnownHost, LocalForm};
 use crate::json::{self, Node};
 use crate::project::canonical;
 use crate::{Config, EntryPlace, HostListing, Request, Scope};
@@ -31,7 +31,7 @@ use crate::{Config, EntryPlace, HostListing, Request, Scope};
 #[non_exhaustive]
 pub struct HostTarget {
     /// Whose it is.
-    pub host: &'static Host,
+    pub host: &'static KnownHost,
     /// The file.
     pub place: EntryPlace,
     /// Whether a project brings it along.
@@ -132,7 +132,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 impl HostTarget {
     /// Where the entry `name` of `host` stands, or would: the file that has it, or else the host's own file.
     pub fn of(
-        host: &'static Host,
+        host: &'static KnownHost,
         name: &str,
         found: &[HostListing],
         config: &Config,
@@ -170,7 +170,12 @@ impl HostTarget {
     }
 
     /// Where `kept` was put; none where it is of another folder than this one.
-    pub fn kept(host: &'static Host, kept: &KeptNames, config: &Config, request: &Request) -> Option<Self> {
+    pub fn kept(
+        host: &'static KnownHost,
+        kept: &KeptNames,
+        config: &Config,
+        request: &Request,
+    ) -> Option<Self> {
         if !host.is_read_anyway() {
             return Self::at(host, &kept.file, config, request);
         }
@@ -190,7 +195,7 @@ impl HostTarget {
     }
 
     /// The file `path` of `host`.
-    pub fn at(host: &'static Host, path: &Path, config: &Config, request: &Request) -> Option<Self> {
+    pub fn at(host: &'static KnownHost, path: &Path, config: &Config, request: &Request) -> Option<Self> {
         let places = host.places(&request.env, &config.project, request.platform);
         let (place, _) = places.into_iter().find(|(_, known)| is_same(known, path))?;
         let of_project = place.file().is_of_project();

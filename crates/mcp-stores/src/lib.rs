@@ -97,3 +97,8 @@ fn of_redis(url: &str, keys: SealingKeys) -> Result<SharedTokenStore, UnusableSt
 fn of_redis(_: &str, _: SealingKeys) -> Result<SharedTokenStore, UnusableStore> {
     Err(UnusableStore::NotBuilt("Redis"))
 }
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

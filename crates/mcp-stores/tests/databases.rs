@@ -16,7 +16,7 @@ use mcp_auth::oauth::store::{
     refresh_once,
 };
 use mcp_auth::{AuthError, AuthErrorKind, Secret};
-use mcp_harness::{Leeway, RealDatabase, RotatingServer, Seeded, Worker, WorkerOrders, real_or_skip};
+use mcp_harness::{Leeway, Random, RealDatabase, RotatingServer, Worker, WorkerOrders, real_or_skip};
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -131,16 +131,15 @@ async fn is_shared_by_64_machines_that_are_switched_off_at_random(database: &Rea
         assert_eq!(machine.says().unwrap(), "ready");
     }
 
-    let mut seeded = Seeded::new(0x5eed_0f14_0007);
+    let mut random = Random::new(0x5eed_0f14_0007);
     let mut ended = "access-0".to_owned();
     for expiry in 0..6 {
         let before = server.requests();
         machines.iter_mut().for_each(|machine| machine.tell(&ended).unwrap());
         let deaths = if expiry == 0 { 0 } else { 4 };
         for _ in 0..deaths {
-            std::thread::sleep(Duration::from_millis(seeded.below(15)));
-            let victim = usize::try_from(seeded.below(machines.len() as u64)).unwrap();
-            drop(machines.swap_remove(victim));
+            std::thread::sleep(random.between(Duration::ZERO, Duration::from_millis(15)));
+            drop(machines.swap_remove(random.below(machines.len())));
         }
         let said: Vec<String> = machines.iter_mut().map(|machine| machine.says().unwrap()).collect();
         assert!(said.iter().all(|token| *token == said[0] && token.starts_with("access-")), "{said:?}");

@@ -81,7 +81,7 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
             processes.chain(servers(&loaded)).collect()
         }
         CandidateKind::Hosts => {
-            mcp_config::Host::all().map(|host| (host.name.to_owned(), String::new())).collect()
+            mcp_config::KnownHost::all().map(|host| (host.name.to_owned(), String::new())).collect()
         }
         CandidateKind::Tools { server } => {
             let tools = listed(app, &loaded, &server).await.tools.into_iter();

@@ -1,6 +1,6 @@
 //! `mcplink hosts`: which hosts have files with servers on this machine. Reads files only.
 
-use mcp_config::{Host, HostListing};
+use mcp_config::{HostListing, KnownHost};
 use serde::Serialize;
 
 use super::conclusion::broken_file;
@@ -42,14 +42,14 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
     let status = if unread { ExitStatus::Usage } else { ExitStatus::Success };
     if app.json {
         let rows = found.iter().map(row).collect();
-        let known = Host::all().map(|host| host.name).collect();
+        let known = KnownHost::all().map(|host| host.name).collect();
         app.print_json(&Document { schema_version: 1, found: rows, known });
         // The first stands for all: each has its own in the document.
         let first = found.iter().find_map(|file| file.unreadable.as_deref());
         return first.map_or(Ok(ExitStatus::Success), |problem| Err(broken_file(problem)));
     }
     if found.is_empty() {
-        let known: Vec<&str> = Host::all().map(|host| host.title).collect();
+        let known: Vec<&str> = KnownHost::all().map(|host| host.title).collect();
         let text = format!("no other host has servers here; looked for: {}", known.join(", "));
         app.output.note(&paragraph(&text, app.stderr_room()));
         if app.from().is_none() && app.own_config()?.entries.is_empty() {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use mcp_config::edit::EditError;
 use mcp_config::{
-    Candidate, CandidateState, ConfigSource, EntryPlace, FoundPlace, Host, HostListing, ImportPlan, Input,
-    Problem, ProblemCode, Scope, Severity,
+    Candidate, CandidateState, ConfigSource, EntryPlace, FoundPlace, HostListing, ImportPlan, Input,
+    KnownHost, Problem, ProblemCode, Scope, Severity,
 };
 use serde::Serialize;
 
@@ -155,7 +155,7 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     Ok(if unread { ExitStatus::Usage } else { ExitStatus::Success })
 }
 
-fn used_anyway(host: &Host) -> CliError {
+fn used_anyway(host: &KnownHost) -> CliError {
     CliError::usage("nothing-to-import", format!("the servers of {} are used as they are", host.title))
         .why("its files are read by every command, so there is nothing to take over")
         .next("mcplink list")
@@ -306,7 +306,7 @@ impl Import {
     }
 
     /// What cannot be taken over, with its host and server.
-    fn lost(&self) -> impl Iterator<Item = (&'static Host, &Candidate, &Problem)> {
+    fn lost(&self) -> impl Iterator<Item = (&'static KnownHost, &Candidate, &Problem)> {
         self.plan.candidates.iter().flat_map(|one| {
             let lost = one.problems.iter().filter(|problem| is_left_out(problem));
             lost.filter_map(move |problem| {

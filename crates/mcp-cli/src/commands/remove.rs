@@ -1,7 +1,7 @@
 //! `mcplink remove NAME..`: takes entries out of their file, and forgets what is kept for them.
 
 use mcp_config::edit::{self, Value};
-use mcp_config::{Editor, Host, Scope, ServerEntry};
+use mcp_config::{Editor, KnownHost, Scope, ServerEntry};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure, entry_lines};
@@ -38,7 +38,7 @@ struct RemoveReport {
     entry: Option<Value>,
     /// The hosts that start a bridge to it, which now leads nowhere.
     #[serde(skip)]
-    led: Vec<&'static Host>,
+    led: Vec<&'static KnownHost>,
 }
 
 pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliError> {
@@ -104,13 +104,13 @@ async fn remove(app: &App, name: &str, args: &RemoveArgs) -> Result<RemoveReport
 }
 
 /// The hosts whose entries were put through this program to the server, as far as that is known.
-fn led_by(editor: &Editor, name: &str) -> Vec<&'static Host> {
+fn led_by(editor: &Editor, name: &str) -> Vec<&'static KnownHost> {
     let Ok(record) = editor.wrap_record() else { return Vec::new() };
-    let leads = |host: &&'static Host| {
+    let leads = |host: &&'static KnownHost| {
         let mut names = record.names_of(host.name).into_iter().flat_map(|kept| kept.names);
         names.any(|known| known == name)
     };
-    Host::all().filter(leads).collect()
+    KnownHost::all().filter(leads).collect()
 }
 
 /// Sign-ins, registrations and what the server said of itself.

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use mcp_config::{
-    BridgeCommand, Candidate, CandidateState, Config, Editor, EntryPlace, Host, HostListing, HostTarget,
-    ImportPlan, Problem, Request, Scope, WrapFailure, WrapRecord, WrappedEntry,
+    BridgeCommand, Candidate, CandidateState, Config, Editor, EntryPlace, HostListing, HostTarget,
+    ImportPlan, KnownHost, Problem, Request, Scope, WrapFailure, WrapRecord, WrappedEntry,
 };
 use serde::Serialize;
 
@@ -71,7 +71,7 @@ const PINNED: [(&str, Option<&str>); 5] = [
 /// What both commands need to know.
 struct WrapContext<'a> {
     app: &'a App,
-    host: &'static Host,
+    host: &'static KnownHost,
     config: Config,
     request: Request,
     found: Vec<HostListing>,

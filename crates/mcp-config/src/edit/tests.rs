@@ -1,3 +1,5 @@
+use mcp_harness::Random;
+
 use super::*;
 
 fn entry(command: &str) -> Value {
@@ -166,22 +168,6 @@ fn values_have_an_order_and_show_no_secrets() {
     assert_eq!(set("{}", &["x"], value), "{\n  \"x\": {\n    \"a\": [1.50, null],\n    \"b\": {}\n  }\n}");
 }
 
-/// Numbers that look random and are the same in every run (xorshift, Marsaglia 2003).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-}
-
 /// A file as people and programs leave them: of one layout, or of none.
 struct File {
     random: Random,
@@ -194,7 +180,7 @@ struct File {
 
 impl File {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random::new(seed);
         let line_end = random.one(&["\n", "\r\n"]);
         let unit = random.one(&["  ", "    ", "\t", ""]);
         let (trailing, regular) = (random.below(3) == 0, random.below(4) != 0);

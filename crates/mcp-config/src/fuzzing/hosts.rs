@@ -6,8 +6,8 @@ use super::{CANARY, hidden, shown_safely, sources};
 use crate::hosts::HostPlace;
 use crate::source::{Content, FilePurpose, Source};
 use crate::{
-    BridgeCommand, CandidateState, Config, ConfigSource, EntryPlace, Env, Host, HostListing, HostTarget,
-    ImportPlan, Platform, Request, Scope, Sources,
+    BridgeCommand, CandidateState, Config, ConfigSource, EntryPlace, Env, HostListing, HostTarget,
+    ImportPlan, KnownHost, Platform, Request, Scope, Sources,
 };
 
 /// A file of a host. Whatever stands in it: reading never fails, each entry names a line that is there, no value of a variable
@@ -21,9 +21,9 @@ pub fn hosts(bytes: &[u8]) {
         return;
     }
     let (name, text) = input.split_once('\n').unwrap_or((input, ""));
-    let all: Vec<_> = Host::all().collect();
+    let all: Vec<_> = KnownHost::all().collect();
     let by_number = || all[usize::from(bytes.first().copied().unwrap_or_default()) % all.len()];
-    let host = Host::named(name).unwrap_or_else(by_number);
+    let host = KnownHost::named(name).unwrap_or_else(by_number);
 
     let env = ["TOKEN", "HOST", "A"].into_iter().map(|name| (name, CANARY)).collect::<Env>();
     let nothing = sources(&[], &env);

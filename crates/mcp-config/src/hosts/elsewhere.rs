@@ -1,6 +1,6 @@
 //! Where hosts keep their servers, for files that are read as those of another one.
 
-use crate::hosts::{Host, words};
+use crate::hosts::{KnownHost, words};
 use crate::json::{Node, Object};
 
 /// Where another host keeps its servers.
@@ -32,7 +32,7 @@ impl ForeignPlace {
 
 /// The keys of whole files, the more special ones first.
 fn places() -> Vec<ForeignPlace> {
-    let files = Host::all().flat_map(|host| host.files.iter().map(move |file| (host.title, file.keys)));
+    let files = KnownHost::all().flat_map(|host| host.files.iter().map(move |file| (host.title, file.keys)));
     let mut places: Vec<ForeignPlace> = files
         .flat_map(|(host, keys)| keys.iter().map(move |keys| ForeignPlace { keys, host }))
         .filter(|place| *place.keys != ["mcpServers"])

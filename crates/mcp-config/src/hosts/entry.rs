@@ -8,7 +8,7 @@ use crate::hosts::draft::{Draft, Group, Groups, json_node};
 use crate::hosts::lines;
 use crate::hosts::variables::{self, Inputs};
 use crate::hosts::words::{self, FieldMeaning, OAUTH, Unit};
-use crate::hosts::{EditorVariables, Host, Input};
+use crate::hosts::{EditorVariables, Input, KnownHost};
 use crate::json::{Member, Node, Object, Pointer, Span, Value, WholeNumber};
 use crate::{Problem, ProblemCode, Severity, schema};
 
@@ -25,7 +25,7 @@ pub(crate) struct Reading<'a> {
 
 /// Translates the entries of one file.
 pub(super) struct Entries<'t, 'a> {
-    host: &'static Host,
+    host: &'static KnownHost,
     source: &'t Document<'a>,
     around: &'t EditorVariables,
     inputs: &'t mut Inputs,
@@ -42,7 +42,7 @@ const MAX_NESTED: usize = 2;
 
 impl<'t, 'a> Entries<'t, 'a> {
     pub(super) fn new(
-        host: &'static Host,
+        host: &'static KnownHost,
         source: &'t Document<'a>,
         around: &'t EditorVariables,
         inputs: &'t mut Inputs,

@@ -6,7 +6,7 @@ use crate::document::Document;
 use crate::edit::Value as Written;
 use crate::entry::ServerEntry;
 use crate::env_file::{self, EnvFiles};
-use crate::hosts::{Host, HostPlace, Input};
+use crate::hosts::{HostPlace, Input, KnownHost};
 use crate::json::{Node, Pointer, Value};
 use crate::pointer::Pointer as HostPointer;
 use crate::program::Program;
@@ -20,7 +20,7 @@ use crate::{ConfigSource, Locations, Problem, ProblemCode, Project, Scope, Sever
 #[non_exhaustive]
 pub struct HostListing {
     /// Whose it is.
-    pub host: &'static Host,
+    pub host: &'static KnownHost,
     /// The file.
     pub place: ConfigSource,
     /// Whether a project brings it along.
@@ -53,10 +53,10 @@ impl HostListing {
     /// Looks at the files of every host, or of one. Never fails: what cannot be read says so.
     ///
     /// The files of Claude Code are not among them, because they are read anyway.
-    pub fn all(request: &Request, only: Option<&'static Host>) -> Vec<Self> {
+    pub fn all(request: &Request, only: Option<&'static KnownHost>) -> Vec<Self> {
         let project = Project::find(&request.cwd);
         let locations = Locations::new(&request.env, &project.cwd, request.platform);
-        let hosts = Host::all().filter(|host| only.is_none_or(|only| std::ptr::eq(only, *host)));
+        let hosts = KnownHost::all().filter(|host| only.is_none_or(|only| std::ptr::eq(only, *host)));
         let mut found = Vec::new();
         for host in hosts {
             for (place, path) in host.places(&request.env, &project, request.platform) {

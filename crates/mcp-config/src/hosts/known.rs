@@ -1,6 +1,6 @@
 //! The hosts that are known, one file each.
 
-use super::Host;
+use super::KnownHost;
 
 mod amp;
 mod antigravity;
@@ -28,7 +28,7 @@ mod windsurf;
 mod zed;
 
 /// In the order in which people are told of them.
-pub(super) static ALL: [&Host; 24] = [
+pub(super) static ALL: [&KnownHost; 24] = [
     &claude_code::HOST,
     &claude_desktop::HOST,
     &cursor::HOST,

@@ -73,13 +73,13 @@ impl Folder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Host, Project};
+    use crate::{KnownHost, Project};
 
     /// The files of a person for `host`, on a machine of this platform.
     fn files(host: &str, env: &[(&str, &str)], platform: Platform) -> Vec<String> {
         let env = Env::from_iter(env.iter().map(|(name, value)| (*name, *value)));
         let project = Project::find(Path::new("/nowhere/project"));
-        let places = Host::named(host).unwrap().places(&env, &project, platform);
+        let places = KnownHost::named(host).unwrap().places(&env, &project, platform);
         let own = places.into_iter().filter(|(place, _)| !place.file().is_of_project());
         // The separators of this system, whatever the platform is.
         own.map(|(_, path)| path.display().to_string().replace('\\', "/")).collect()

@@ -3,7 +3,7 @@
 use crate::document::Document;
 use crate::hosts::elsewhere;
 use crate::hosts::words::holds_servers;
-use crate::hosts::{Host, HostFile};
+use crate::hosts::{HostFile, KnownHost};
 use crate::json::{Node, Object, Pointer, Value};
 use crate::{Problem, ProblemCode, Severity};
 
@@ -11,7 +11,7 @@ use crate::{Problem, ProblemCode, Severity};
 const PLAIN: &str = "mcpServers";
 
 /// Why servers that a person may have meant are not read; nothing where there is no sign of any.
-pub(super) fn wrong(host: &Host, file: &HostFile, source: &Document<'_>) -> Option<Problem> {
+pub(super) fn wrong(host: &KnownHost, file: &HostFile, source: &Document<'_>) -> Option<Problem> {
     let name = file.keys.iter().min_by_key(|keys| keys.len()).map(|keys| keys.join(".")).unwrap_or_default();
     let title = host.title;
     let problem = |path: Pointer, at: &Node, message: String, hint: String| {

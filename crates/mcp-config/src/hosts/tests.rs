@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::words::OAUTH;
-use super::{Format, Host};
+use super::{Format, KnownHost};
 use crate::source::{Content, FilePurpose, Source};
 use crate::{
     BridgeCommand, Config, ConfigSource, Env, HostListing, HostTarget, Locations, Platform, Problem,
@@ -38,11 +38,11 @@ struct Reading {
 }
 
 /// What is read of a text in the first file of a host that is this person's own.
-fn read(host: &'static Host, text: &str) -> Reading {
+fn read(host: &'static KnownHost, text: &str) -> Reading {
     read_of(host, text, false)
 }
 
-fn read_of(host: &'static Host, text: &str, of_project: bool) -> Reading {
+fn read_of(host: &'static KnownHost, text: &str, of_project: bool) -> Reading {
     let env = Env::new().with("HOME", "/home/me").with("TOKEN", "canary");
     let request = Request { platform: Platform::Unix, ..Request::new("/project", env) };
     let project = Project {
@@ -65,7 +65,7 @@ fn read_of(host: &'static Host, text: &str, of_project: bool) -> Reading {
 
 /// What is wrong with a line of the file; nothing where all is as it says.
 fn wrong(row: &Value) -> Option<String> {
-    let host = Host::named(row["host"].as_str()?)?;
+    let host = KnownHost::named(row["host"].as_str()?)?;
     let file = host.files.iter().find(|file| !file.is_of_project())?;
     let keys = if host.name == "vscode" { file.keys.first() } else { file.keys.last() };
     let text = text_of(row, keys?);
@@ -125,7 +125,7 @@ fn every_host_and_every_word_of_its_own_has_a_line() {
         rows.iter().filter(|row| row["host"] == host).map(|row| row.to_string()).collect()
     };
     let mut met = HashSet::new();
-    for host in Host::all().filter(|host| !host.is_read_anyway()) {
+    for host in KnownHost::all().filter(|host| !host.is_read_anyway()) {
         let lines = lines_of(host.name);
         assert!(!lines.is_empty(), "{}", host.name);
         let words = host.fields.iter().chain(host.of_all).map(|(word, _)| *word);
@@ -153,7 +153,7 @@ fn every_host_and_every_word_of_its_own_has_a_line() {
 #[test]
 fn a_project_says_of_no_variable_that_it_is_a_client_secret() {
     let text = r#"{"mcpServers": {"s": {"url": "https://h.example", "auth": {"CLIENT_ID": "c", "CLIENT_SECRET": "${env:TOKEN}"}}}}"#;
-    let cursor = Host::named("cursor").unwrap();
+    let cursor = KnownHost::named("cursor").unwrap();
     let of = |of_project| read_of(cursor, text, of_project).listing.servers[0].value.to_json();
     assert!(of(false).contains("${env:TOKEN}"), "{}", of(false));
     assert!(!of(true).contains("TOKEN"), "{}", of(true));
@@ -169,7 +169,7 @@ fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
         format!("mcp_servers.s.{url}\nmcp_servers.s.{}\nmodel = 'x'\n", kept.join("\nmcp_servers.s.")),
         format!("[mcp_servers]\n's' . {url}\ns.{}", kept.join("\ns.")),
     ] {
-        let target = read(Host::named("codex").unwrap(), &text).target;
+        let target = read(KnownHost::named("codex").unwrap(), &text).target;
         let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
         let edit = target.wrapped(&text, "s", &through).unwrap();
         assert!(
@@ -189,11 +189,11 @@ fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
         "mcp_servers.s.url = 'https://h.example'\n[mcp_servers.s.http_headers]\nX = '1'\n",
         "[mcp_servers.s.http_headers]\nX = '1'\n",
     ] {
-        let target = read(Host::named("codex").unwrap(), text).target;
+        let target = read(KnownHost::named("codex").unwrap(), text).target;
         let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
         assert!(target.wrapped(text, "s", &through).is_err(), "{text}");
     }
-    let target = read(Host::named("cursor").unwrap(), "{}").target;
+    let target = read(KnownHost::named("cursor").unwrap(), "{}").target;
     let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
     let other = r#"{"mcpServers": {"s": {"command": "/bin/other"}}}"#;
     assert!(target.unwrapped(other, "s", &through, Some("{}")).is_err());
@@ -229,7 +229,7 @@ fn fh_h5_what_a_host_was_told_meanwhile_comes_back_with_the_entry() {
             "[mcp_servers]\ns = { url = 'https://h.example' , enabled = false } # s\n",
         ),
     ] {
-        let target = read(Host::named(host).unwrap(), text).target;
+        let target = read(KnownHost::named(host).unwrap(), text).target;
         let wrapped = target.wrapped(text, "s", &through).unwrap();
         let told = wrapped.text.replace(edit.0, edit.1);
         assert_ne!(told, wrapped.text, "{host}");
@@ -241,7 +241,7 @@ fn fh_h5_what_a_host_was_told_meanwhile_comes_back_with_the_entry() {
 #[test]
 fn what_was_done_to_a_table_meanwhile_is_kept_or_refused() {
     let through = BridgeCommand::to(Path::new("/bin/mcplink"), "s", None);
-    let codex = |text: &str| read(Host::named("codex").unwrap(), text).target;
+    let codex = |text: &str| read(KnownHost::named("codex").unwrap(), text).target;
     // The last line had no end, and another table came behind it.
     let text = "[mcp_servers.s]\r\nurl = 'https://h.example'";
     let edit = codex(text).wrapped(text, "s", &through).unwrap();
@@ -303,7 +303,7 @@ fn fh_h5_a_file_of_another_shape_is_told_and_settings_without_servers_are_not() 
         ("zed", r#"{"languages": {"a": {"type": "x", "command": "y"}}, "servers": {}}"#, ""),
         ("codex", "model = 'x'\n[profiles.a]\ntype = 'x'\n", ""),
     ] {
-        let listing = read(Host::named(host).unwrap(), text).listing;
+        let listing = read(KnownHost::named(host).unwrap(), text).listing;
         let said = listing.unreadable.as_deref().map(Problem::to_string).unwrap_or_default();
         assert!(said.contains(told) && said.is_empty() == told.is_empty(), "{host} {text}: {said:?}");
     }

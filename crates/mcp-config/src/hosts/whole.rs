@@ -1,12 +1,12 @@
 //! What a file of a host says of all its servers, beside each of them.
 
 use crate::hosts::entry::Entries;
-use crate::hosts::{FieldMeaning, Host};
+use crate::hosts::{FieldMeaning, KnownHost};
 use crate::json::{Member, Node, Object, Pointer, Value};
 
 /// A file as a whole.
 pub(super) struct Whole<'o> {
-    pub(super) host: &'static Host,
+    pub(super) host: &'static KnownHost,
     pub(super) root: Option<&'o Object>,
 }
 

@@ -333,10 +333,10 @@ fn cut(line: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BridgeCommand, EntryPlace, Host, Scope};
+    use crate::{BridgeCommand, EntryPlace, KnownHost, Scope};
 
     fn target(host: &str) -> HostTarget {
-        let host = Host::named(host).unwrap();
+        let host = KnownHost::named(host).unwrap();
         let place = EntryPlace::of_file(Scope::User, "/f".into());
         HostTarget { host, place, of_project: false, row: host.files.first() }
     }

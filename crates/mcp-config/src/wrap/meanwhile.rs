@@ -5,7 +5,7 @@
 
 use super::{BridgeCommand, HostTarget};
 use crate::edit::Value;
-use crate::hosts::Host;
+use crate::hosts::KnownHost;
 use crate::hosts::words::{self, FieldMeaning};
 
 /// What a host says of a server for itself: whether it starts it, how long it waits for it, when it loads its tools, and which
@@ -42,24 +42,24 @@ pub struct BridgeRemark {
     pub words: Vec<String>,
 }
 
-fn meaning(host: &Host, key: &str) -> Option<FieldMeaning> {
+fn meaning(host: &KnownHost, key: &str) -> Option<FieldMeaning> {
     let own = host.fields.iter().find(|(word, _)| *word == key).map(|(_, means)| *means);
     own.or_else(|| words::FIELDS.iter().find(|row| row.word == key).map(|row| row.means))
 }
 
 /// Whether a field stays in the host's file while the entry leads through this program. Which tools there are is said by the
 /// host as well, which shows its people what it has of them.
-pub(super) fn is_of_host(host: &Host, key: &str) -> bool {
+pub(super) fn is_of_host(host: &KnownHost, key: &str) -> bool {
     OF_HOST.contains(&key) || meaning(host, key) == Some(FieldMeaning::Tools)
 }
 
 /// Whether a field says how a server is reached, or with which credentials.
-pub(super) fn is_way(host: &Host, key: &str) -> bool {
+pub(super) fn is_way(host: &KnownHost, key: &str) -> bool {
     !is_of_host(host, key) && !matches!(meaning(host, key), None | Some(FieldMeaning::Nothing))
 }
 
 /// What of the entry `original` stays in the host's file.
-pub(super) fn of_host(host: &Host, original: Value) -> Vec<(String, Value)> {
+pub(super) fn of_host(host: &KnownHost, original: Value) -> Vec<(String, Value)> {
     let Value::Object(members) = original else { return Vec::new() };
     members.into_iter().filter(|(key, _)| is_of_host(host, key)).collect()
 }
@@ -77,7 +77,11 @@ pub(super) fn with(entry: Value, more: Vec<(String, Value)>) -> Value {
 
 /// The fields of an entry that are otherwise now than they were put there (`was`), and are not the bridge's: of those that it
 /// had not, every one that says nothing of the way.
-pub(super) fn changed<'v>(host: &Host, was: &'v Value, now: &'v Value) -> Vec<(&'v str, Option<&'v Value>)> {
+pub(super) fn changed<'v>(
+    host: &KnownHost,
+    was: &'v Value,
+    now: &'v Value,
+) -> Vec<(&'v str, Option<&'v Value>)> {
     let known = was.members().filter(|(key, _)| is_of_host(host, key));
     let known = known.map(|(key, value)| (key, Some(value), now.get(key)));
     let new = now.members().filter(|(key, _)| was.get(key).is_none() && !is_way(host, key));

@@ -11,7 +11,7 @@ use toml_edit::{Document, DocumentMut, Item, Key, Table};
 use super::meanwhile::{self, is_of_host, is_way};
 use super::{BridgeCommand, WrapEdit, WrapError};
 use crate::edit::Value;
-use crate::hosts::{Host, toml_value};
+use crate::hosts::{KnownHost, toml_value};
 
 /// The table of the servers, in every host that has TOML.
 const SERVERS: &str = "mcp_servers";
@@ -49,7 +49,7 @@ fn body(fields: &[(impl fmt::Display, String)], end: &str) -> String {
 }
 
 /// What `through` does, and what the host says of the entry for itself, as it is written.
-fn replacing(host: &Host, text: &str, name: &str, through: &BridgeCommand) -> Vec<(String, String)> {
+fn replacing(host: &KnownHost, text: &str, name: &str, through: &BridgeCommand) -> Vec<(String, String)> {
     let document = Document::parse(text).ok();
     let servers = document.as_ref().and_then(|document| document.as_table().get(SERVERS));
     let entry = servers.and_then(|servers| servers.get(name)).and_then(Item::as_table_like);
@@ -62,7 +62,7 @@ fn replacing(host: &Host, text: &str, name: &str, through: &BridgeCommand) -> Ve
 }
 
 /// The tables of the entry that the host says for itself, behind the entry.
-fn tables_of_host(host: &Host, text: &str, name: &str, end: &str) -> String {
+fn tables_of_host(host: &KnownHost, text: &str, name: &str, end: &str) -> String {
     let Ok(document) = text.parse::<DocumentMut>() else { return String::new() };
     let servers = document.get(SERVERS);
     let entry = servers.and_then(|servers| servers.get(name)).and_then(Item::as_table);
@@ -128,7 +128,13 @@ pub(super) fn entry(text: &str, name: &str) -> Option<Value> {
 }
 
 /// The entry `original`, with what the host, or a person in it, has said of the server meanwhile in `text`.
-fn with_said(host: &Host, original: &str, text: &str, name: &str, through: &BridgeCommand) -> Option<String> {
+fn with_said(
+    host: &KnownHost,
+    original: &str,
+    text: &str,
+    name: &str,
+    through: &BridgeCommand,
+) -> Option<String> {
     let is_value = original.starts_with('{');
     let whole = match is_value {
         true => format!("[{SERVERS}]\n{} = {original}\n", key(name)),
@@ -290,7 +296,7 @@ fn line_end(text: &str) -> &'static str {
 }
 
 pub(super) fn wrapped(
-    host: &Host,
+    host: &KnownHost,
     text: &str,
     name: &str,
     through: &BridgeCommand,
@@ -376,7 +382,7 @@ fn replaced(text: &str, blocks: &[Range<usize>], put: &str) -> String {
 }
 
 pub(super) fn unwrapped(
-    host: &Host,
+    host: &KnownHost,
     text: &str,
     name: &str,
     through: &BridgeCommand,
@@ -440,7 +446,7 @@ fn others(text: &str, name: &str) -> Option<Value> {
 }
 
 /// Whether the bytes `original` stand at the entry `name`, or nothing does.
-pub(super) fn has(host: &Host, text: &str, name: &str, original: Option<&str>) -> bool {
+pub(super) fn has(host: &KnownHost, text: &str, name: &str, original: Option<&str>) -> bool {
     let (_, text) = marked(text);
     match (at(text, name, |word| !is_of_host(host, word)), original) {
         (Ok(TablePlace::Nowhere), None) => true,

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcp_config::edit::{Change, apply};
-use mcp_config::{Approval, Config, Env, Host, HostListing, Request, ServerEntry, Trust};
+use mcp_config::{Approval, Config, Env, HostListing, KnownHost, Request, ServerEntry, Trust};
 use serde_json::Value;
 
 /// A case that has been laid out.
@@ -45,7 +45,7 @@ impl Case {
         let mut request = Request::new(root.join(cwd), env);
         request.managed_dir = Some(root.join("managed"));
         request.strict = options["strict"] == true;
-        request.host = options["from"].as_str().map(|name| Host::named(name).unwrap());
+        request.host = options["from"].as_str().map(|name| KnownHost::named(name).unwrap());
         let arguments = options["mcpConfig"].as_array().cloned().unwrap_or_default();
         request.mcp_config = arguments.iter().map(|value| value.as_str().unwrap().to_owned()).collect();
         Self { dir, _temp: temp, root, request }
@@ -272,7 +272,7 @@ fn every_case_directory_is_a_test() {
 /// The files of a host as it documents them are a case, and what is read of them is a part of what is expected.
 #[test]
 fn every_host_has_a_case() {
-    for host in Host::all().filter(|host| !host.is_read_anyway()) {
+    for host in KnownHost::all().filter(|host| !host.is_read_anyway()) {
         let name = format!("host_{}", host.name.replace('-', "_"));
         assert!(LISTED.contains(&&*name), "{name}");
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mcp_config::{Config, ConfigSource, Env, Request, Sources, validate_text};
+use mcp_harness::Random;
 
 /// Every canary contains this and nothing else does.
 const CANARY: &str = "cnry";
@@ -78,17 +79,12 @@ fn f057_no_truncated_file_is_quoted_in_an_error() {
 fn no_change_of_a_byte_makes_a_panic() {
     let env = Env::from([("TOKEN", "cnry-token")]);
     const MARKS: &[u8] = b"{}[]\",:\\/*$-0a\n";
-    // A linear congruential generator with a fixed seed (Knuth, MMIX): the same bytes in every run.
-    let mut state = 42_u64;
-    let mut random = |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % below
-    };
+    let mut random = Random::new(42);
     for _ in 0..5_000 {
         let mut bytes = TEXT.as_bytes().to_vec();
-        for _ in 0..=random(4) {
-            let at = random(bytes.len());
-            bytes[at] = MARKS[random(MARKS.len())];
+        for _ in 0..=random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.one(MARKS);
         }
         let text = String::from_utf8(bytes).unwrap();
         validate_text(ConfigSource::Argument(1), &text, &env);

@@ -50,7 +50,7 @@ fn grows_with_its_length(what: &str, text: impl Fn(usize) -> String) {
             assert!(config.entries.len() + problems > 0);
         })
     };
-    let (few, many) = (work_of(500), work_of(8_000));
+    let (few, many) = (work_of(200), work_of(3_200));
     assert!(
         many < few * 16 * 3 + Duration::from_millis(50),
         "{what}: {few:?}, sixteen times as many {many:?}"

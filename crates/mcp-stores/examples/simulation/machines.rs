@@ -32,7 +32,7 @@ struct Access {
 impl Access {
     /// Something that takes `from` to `to` on the network, for a machine that may be dead before it, or in it.
     async fn takes(&self, from: u64, to: u64) {
-        let time = held(&self.world.chance).within(Duration::from_millis(from), Duration::from_millis(to));
+        let time = held(&self.world.chance).between(Duration::from_millis(from), Duration::from_millis(to));
         self.survives().await;
         tokio::time::sleep(time).await;
         self.survives().await;
@@ -107,7 +107,7 @@ pub(crate) async fn run(plan: Plan) -> Report {
     let setup = store(&first, "setup");
     for sign_in in 0..plan.machines.div_ceil(plan.per_sign_in) {
         // They were made at different times.
-        let age = held(&world.chance).within(Duration::ZERO, plan.life - plan.ahead);
+        let age = held(&world.chance).between(Duration::ZERO, plan.life - plan.ahead);
         let mut tokens = tokens(&world, 0);
         tokens.expires_at = tokens.expires_at.map(|end| end - age);
         tokens.obtained_at -= age;
@@ -189,7 +189,7 @@ async fn live(access: &Access, store: SharedTokenStore, sign_in: usize) {
         });
         if held(&world.chance).happens(DEATH * 20.0) {
             // Somewhere in the next second, whatever it is doing by then.
-            let moment = held(&world.chance).within(Duration::ZERO, Duration::from_secs(1));
+            let moment = held(&world.chance).between(Duration::ZERO, Duration::from_secs(1));
             tokio::time::sleep(moment).await;
             access.is_alive.store(false, Ordering::Relaxed);
             held(&world.report).deaths += 1;

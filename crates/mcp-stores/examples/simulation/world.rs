@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 use mcp_auth::oauth::store::shared::RecordKind;
+use mcp_harness::Random;
 
 /// How much of what is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -110,38 +111,6 @@ impl Report {
     }
 }
 
-/// A small generator, so that every run of a seed is the same.
-#[derive(Debug)]
-pub(crate) struct Seeded(u64);
-
-impl Seeded {
-    pub(crate) fn new(seed: u64) -> Self {
-        // Any seed but 0 will do for the generator; neighbours are driven apart.
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// Marsaglia's xorshift64*.
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub(crate) fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    pub(crate) fn within(&mut self, from: Duration, to: Duration) -> Duration {
-        from + (to - from).mul_f64(self.share())
-    }
-
-    /// Whether something happens that does so in `share` of all cases.
-    pub(crate) fn happens(&mut self, share: f64) -> bool {
-        self.share() < share
-    }
-}
-
 /// The rotation of one sign-in at the authorization server. Like servers in the field, it honours the previous token for as
 /// long as its successor has not been used: a machine may die with the answer in its hands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -177,7 +146,7 @@ impl Family {
 pub(crate) struct World {
     pub(crate) plan: Plan,
     began: Instant,
-    pub(crate) chance: Mutex<Seeded>,
+    pub(crate) chance: Mutex<Random>,
     pub(crate) records: Mutex<BTreeMap<(RecordKind, String), Vec<u8>>>,
     pub(crate) leases: Mutex<BTreeMap<String, (String, Instant)>>,
     pub(crate) families: Mutex<Vec<Family>>,
@@ -198,7 +167,7 @@ impl World {
         Self {
             plan,
             began: Instant::now(),
-            chance: Mutex::new(Seeded::new(plan.seed)),
+            chance: Mutex::new(Random::new(plan.seed)),
             records: Mutex::default(),
             leases: Mutex::default(),
             families: Mutex::new(vec![Family::default(); sign_ins]),

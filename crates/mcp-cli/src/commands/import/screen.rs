@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mcp_config::{Candidate, CandidateState, Host, HostListing, Input, Problem, Severity, Switch};
+use mcp_config::{Candidate, CandidateState, HostListing, Input, KnownHost, Problem, Severity, Switch};
 
 use super::{Import, differs, file_of, is_new, is_same};
 use crate::app::App;
@@ -182,7 +182,7 @@ pub(super) fn lost(app: &App, import: &Import) -> String {
 }
 
 /// What of a server has no equal here: host, server, field, place, what to do.
-pub(in crate::commands) fn left_out(app: &App, host: &Host, name: &str, problem: &Problem) -> String {
+pub(in crate::commands) fn left_out(app: &App, host: &KnownHost, name: &str, problem: &Problem) -> String {
     let file = problem.file.as_ref().map(|place| short(app, &file_of(place))).unwrap_or_default();
     let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
     let field = problem.field.as_deref().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use mcp_config::{Config, Host, Pointer, Problem, Scope, ServerEntry, Severity};
+use mcp_config::{Config, KnownHost, Pointer, Problem, Scope, ServerEntry, Severity};
 use mcp_connect::{ConfiguredServer, Fingerprint};
 
 use super::{combined, look, offline_exit};
@@ -89,15 +89,15 @@ pub(in crate::commands) fn left_behind(config: &Config) -> Result<Vec<Problem>, 
 }
 
 /// The hosts that have files here, in the order in which people are told of them.
-fn hosts(app: &App) -> Result<Vec<&'static Host>, CliError> {
+fn hosts(app: &App) -> Result<Vec<&'static KnownHost>, CliError> {
     let listed = app.found_in_hosts(None)?;
     let has_files =
-        |host: &&Host| host.is_read_anyway() || listed.iter().any(|file| file.host.name == host.name);
-    Ok(Host::all().filter(has_files).collect())
+        |host: &&KnownHost| host.is_read_anyway() || listed.iter().any(|file| file.host.name == host.name);
+    Ok(KnownHost::all().filter(has_files).collect())
 }
 
 /// The servers of `host`, whose files are `read`; the ones that it has through this program are those of `own`.
-async fn servers(app: &App, host: &'static Host, read: &Config, own: &Config) -> Vec<HostEntry> {
+async fn servers(app: &App, host: &'static KnownHost, read: &Config, own: &Config) -> Vec<HostEntry> {
     let mut found = Vec::new();
     // This program's own file is of no host.
     let is_of_host = |entry: &&ServerEntry| !host.is_read_anyway() || entry.scope != Scope::Mcplink;
@@ -123,7 +123,7 @@ async fn dead_end(app: &App, pointer: &Pointer, read: &Config) -> ConfiguredServ
 }
 
 /// Where `entry` is; `bridged` says of one that starts this program whether that knows the server.
-fn place(app: &App, host: &'static Host, entry: &ServerEntry, bridged: Option<bool>) -> HostPlace {
+fn place(app: &App, host: &'static KnownHost, entry: &ServerEntry, bridged: Option<bool>) -> HostPlace {
     let source = entry.origin.place.to_string();
     HostPlace {
         host: host.name,

@@ -1,6 +1,6 @@
 //! Amp: one key with a dot in it, in its settings, and another with rules that refuse servers.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["amp.mcpServers"]];
 
@@ -9,5 +9,5 @@ const FILES: &[HostFile] = &[
     json(Base::Config, "amp/settings.json").under(SERVERS),
 ];
 
-pub(super) static HOST: Host =
-    Host { name: "amp", title: "Amp", files: FILES, rules: &["amp.mcpPermissions"], ..PLAIN };
+pub(super) static HOST: KnownHost =
+    KnownHost { name: "amp", title: "Amp", files: FILES, rules: &["amp.mcpPermissions"], ..PLAIN };

@@ -1,11 +1,11 @@
 //! Antigravity: the address is `serverUrl`.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Home, ".gemini/config/mcp_config.json"),
     json(Base::Home, ".gemini/antigravity/mcp_config.json"),
 ];
 
-pub(super) static HOST: Host =
-    Host { name: "antigravity", title: "Antigravity", files: FILES, of_desktop: true, ..PLAIN };
+pub(super) static HOST: KnownHost =
+    KnownHost { name: "antigravity", title: "Antigravity", files: FILES, of_desktop: true, ..PLAIN };

@@ -1,8 +1,8 @@
 //! Claude Code. Its files are those that are read anyway, with words that are ours as well.
 
-use crate::hosts::{Host, LocalForm, PLAIN};
+use crate::hosts::{KnownHost, LocalForm, PLAIN};
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "claude-code",
     title: "Claude Code",
     is_native: true,

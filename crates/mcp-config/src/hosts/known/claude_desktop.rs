@@ -1,10 +1,10 @@
 //! Claude Desktop: local servers only, and no variables.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[json(Base::Application, "Claude/claude_desktop_config.json")];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "claude-desktop",
     title: "Claude Desktop",
     files: FILES,

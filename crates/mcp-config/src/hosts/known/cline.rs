@@ -2,7 +2,7 @@
 
 use crate::hosts::words::FieldMeaning::{Nothing, Time};
 use crate::hosts::words::Unit::Seconds;
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::FileInVariable("CLINE_MCP_SETTINGS_PATH"), ""),
@@ -13,7 +13,7 @@ const FILES: &[HostFile] = &[
     ),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "cline",
     title: "Cline",
     files: FILES,

@@ -2,7 +2,7 @@
 
 use crate::hosts::words::FieldMeaning::{Nothing, OAuthField, OneOf};
 use crate::hosts::words::MANAGED;
-use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Format, HostFile, KnownHost, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["mcp_servers"]];
 
@@ -11,7 +11,7 @@ const FILES: &[HostFile] = &[
     json(Base::Variable("CODEX_HOME", ".codex"), "config.toml").under(SERVERS).written_in(Format::Toml),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "codex",
     title: "Codex",
     files: FILES,

@@ -1,7 +1,7 @@
 //! Copilot CLI, and the portable form of VS Code, which is the same.
 
 use crate::hosts::words::FieldMeaning::Nothing;
-use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, ".mcp.json"),
@@ -9,7 +9,7 @@ const FILES: &[HostFile] = &[
     json(Base::Variable("COPILOT_HOME", ".copilot"), "mcp-config.json"),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "copilot",
     title: "Copilot CLI",
     files: FILES,

@@ -1,10 +1,10 @@
 //! fx: as opencode's older form, with fields that name variables.
 
-use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["mcp"]];
 
 const FILES: &[HostFile] = &[json(Base::Home, ".fx/mcp.json").under(SERVERS)];
 
-pub(super) static HOST: Host =
-    Host { name: "fx", title: "fx", files: FILES, expands: false, local: LocalForm::Words, ..PLAIN };
+pub(super) static HOST: KnownHost =
+    KnownHost { name: "fx", title: "fx", files: FILES, expands: false, local: LocalForm::Words, ..PLAIN };

@@ -1,7 +1,7 @@
 //! Gemini CLI: `httpUrl`, or `url` with a type; what is switched off is listed in `mcp.excluded`.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
-use crate::hosts::{Base, FieldMeaning, Form, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, FieldMeaning, Form, HostFile, KnownHost, PLAIN, json};
 
 const GOOGLE: &str = "tokens of a cloud provider are not supplied here: use `headersHelper`";
 
@@ -17,7 +17,7 @@ pub(super) const FORMS: &[Form] = &[Form::Dollar];
 const FILES: &[HostFile] =
     &[json(Base::Project, ".gemini/settings.json"), json(Base::Home, ".gemini/settings.json")];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "gemini",
     title: "Gemini CLI",
     files: FILES,

@@ -2,7 +2,7 @@
 
 use crate::hosts::words::FieldMeaning::{Nothing, Time};
 use crate::hosts::words::Unit::Seconds;
-use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Format, HostFile, KnownHost, PLAIN, json};
 
 const EXTENSIONS: &[&[&str]] = &[&["extensions"]];
 
@@ -11,7 +11,7 @@ const FILES: &[HostFile] = &[
     json(Base::AppData, "Block/goose/config/config.yaml").under(EXTENSIONS).written_in(Format::Yaml),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "goose",
     title: "Goose",
     files: FILES,

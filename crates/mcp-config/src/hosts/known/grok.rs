@@ -1,6 +1,6 @@
 //! Grok Build: as Codex, with `headers`.
 
-use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Format, HostFile, KnownHost, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["mcp_servers"]];
 
@@ -9,5 +9,5 @@ const FILES: &[HostFile] = &[
     json(Base::Variable("GROK_HOME", ".grok"), "config.toml").under(SERVERS).written_in(Format::Toml),
 ];
 
-pub(super) static HOST: Host =
-    Host { name: "grok", title: "Grok Build", files: FILES, expands: false, ..PLAIN };
+pub(super) static HOST: KnownHost =
+    KnownHost { name: "grok", title: "Grok Build", files: FILES, expands: false, ..PLAIN };

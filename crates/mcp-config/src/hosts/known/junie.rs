@@ -1,9 +1,9 @@
 //! Junie.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] =
     &[json(Base::Project, ".junie/mcp/mcp.json"), json(Base::Home, ".junie/mcp/mcp.json")];
 
-pub(super) static HOST: Host =
-    Host { name: "junie", title: "Junie", files: FILES, expands: false, of_desktop: true, ..PLAIN };
+pub(super) static HOST: KnownHost =
+    KnownHost { name: "junie", title: "Junie", files: FILES, expands: false, of_desktop: true, ..PLAIN };

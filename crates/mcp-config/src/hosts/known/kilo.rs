@@ -1,7 +1,7 @@
 //! Kilo: as opencode, in files of its own.
 
 use super::opencode;
-use crate::hosts::{Base, Form, Host, HostFile, LocalForm, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, "kilo.jsonc").under(opencode::SERVERS),
@@ -13,7 +13,7 @@ const FILES: &[HostFile] = &[
     json(Base::Config, "kilo/kilo.json").under(opencode::SERVERS),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "kilo",
     title: "Kilo",
     files: FILES,

@@ -1,12 +1,12 @@
 //! Kiro.
 
 use crate::hosts::words::FieldMeaning::Nothing;
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] =
     &[json(Base::Project, ".kiro/settings/mcp.json"), json(Base::Home, ".kiro/settings/mcp.json")];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "kiro",
     title: "Kiro",
     files: FILES,

@@ -2,7 +2,7 @@
 
 use crate::hosts::words::ALONE;
 use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
-use crate::hosts::{Base, Form, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, "config/mcporter.json"),
@@ -10,7 +10,7 @@ const FILES: &[HostFile] = &[
     json(Base::Home, ".mcporter/mcporter.jsonc"),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "mcporter",
     title: "mcporter",
     files: FILES,

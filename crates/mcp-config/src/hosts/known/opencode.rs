@@ -1,7 +1,7 @@
 //! opencode: `mcp`, and `mcp.servers` in its newer form; the command is an array, its variables are `environment`.
 
 use crate::hosts::words::FieldMeaning::Lost;
-use crate::hosts::{Base, FieldMeaning, Form, Host, HostFile, LocalForm, PLAIN, json};
+use crate::hosts::{Base, FieldMeaning, Form, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 pub(super) const SERVERS: &[&[&str]] = &[&["mcp", "servers"], &["mcp"]];
 pub(super) const FIELDS: &[(&str, FieldMeaning)] =
@@ -16,7 +16,7 @@ const FILES: &[HostFile] = &[
     json(Base::Config, "opencode/opencode.json").under(SERVERS),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "opencode",
     title: "opencode",
     files: FILES,

@@ -1,7 +1,7 @@
 //! Pi.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[json(Base::Project, ".pi/mcp.json"), json(Base::Home, ".pi/agent/mcp.json")];
 
-pub(super) static HOST: Host = Host { name: "pi", title: "Pi", files: FILES, ..PLAIN };
+pub(super) static HOST: KnownHost = KnownHost { name: "pi", title: "Pi", files: FILES, ..PLAIN };

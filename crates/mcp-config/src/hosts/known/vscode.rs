@@ -1,7 +1,7 @@
 //! VS Code: `servers` with `inputs` in files of their own, and before those existed in its settings.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
-use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["servers"], &["mcpServers"]];
 const SETTINGS: &[&[&str]] = &[&["mcp", "servers"], &["mcp.servers"]];
@@ -13,7 +13,7 @@ const FILES: &[HostFile] = &[
     json(Base::Application, "Code/User/settings.json").under(SETTINGS),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "vscode",
     title: "VS Code",
     files: FILES,

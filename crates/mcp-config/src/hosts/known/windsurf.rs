@@ -1,8 +1,8 @@
 //! Windsurf: the address is `serverUrl`.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[json(Base::Home, ".codeium/windsurf/mcp_config.json")];
 
-pub(super) static HOST: Host =
-    Host { name: "windsurf", title: "Windsurf", files: FILES, of_desktop: true, ..PLAIN };
+pub(super) static HOST: KnownHost =
+    KnownHost { name: "windsurf", title: "Windsurf", files: FILES, of_desktop: true, ..PLAIN };

@@ -1,7 +1,7 @@
 //! Zed: `context_servers` in its settings; the command was an object in older versions.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
-use crate::hosts::{Base, Host, HostFile, LocalForm, PLAIN, json};
+use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["context_servers"]];
 
@@ -11,7 +11,7 @@ const FILES: &[HostFile] = &[
     json(Base::ApplicationNotUnix, "Zed/settings.json").under(SERVERS),
 ];
 
-pub(super) static HOST: Host = Host {
+pub(super) static HOST: KnownHost = KnownHost {
     name: "zed",
     title: "Zed",
     files: FILES,
