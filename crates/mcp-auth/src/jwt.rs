@@ -22,9 +22,11 @@ pub(crate) struct ValidityPeriod {
 /// The times of the token in an `Authorization` value; `None` where there is no JWT in it.
 pub(crate) fn times(value: &HeaderValue) -> Option<ValidityPeriod> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
+    scheme.eq_ignore_ascii_case("bearer").then(|| times_of(token))?
+}
+
+/// The times of a token; `None` where it is no JWT.
+pub(crate) fn times_of(token: &str) -> Option<ValidityPeriod> {
     let mut segments = token.trim().split('.');
     let (_header, claims, _signature) = (segments.next()?, segments.next()?, segments.next()?);
     if segments.next().is_some() {

@@ -103,7 +103,12 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
             let moved_by = evidence.limit.as_ref().and_then(moved_by);
             format!("failed to {detail}{}", moved_by.map(|by| format!(" ({by})")).unwrap_or_default())
         }
-        Some(detail) if evidence.outcome == Outcome::SignInStoreUnavailable => {
+        Some(detail)
+            if matches!(
+                evidence.outcome,
+                Outcome::SignInStoreUnavailable | Outcome::AuthorizationServerUnavailable
+            ) =>
+        {
             format!("{text}: failed to {detail}")
         }
         // It names file, field and loop, and has passed through each turn of it.
@@ -187,8 +192,13 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         // Another source that keeps a sign-in says by itself, in the detail, how it ended.
         Outcome::SignInExpired if is_of_another_source(evidence) => "the sign-in has ended".to_owned(),
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
+        // Another source keeps no sign-in, and says by itself, in the detail, what it asked in vain.
+        Outcome::AuthorizationServerUnavailable if is_of_another_source(evidence) => {
+            format!("its credentials are unavailable now{times}")
+        }
+        // Not reached, or too busy: the detail says which.
         Outcome::AuthorizationServerUnavailable => {
-            format!("the authorization server could not be reached{times}; the sign-in is kept")
+            format!("the authorization server is unavailable{times}; the sign-in is kept")
         }
         Outcome::SignInStoreUnavailable => format!("the kept sign-in cannot be used now{times}"),
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
@@ -568,7 +578,14 @@ mod tests {
             ),
             (
                 connect(Outcome::AuthorizationServerUnavailable),
-                "the authorization server could not be reached; the sign-in is kept",
+                "the authorization server is unavailable; the sign-in is kept",
+            ),
+            (
+                connect(Outcome::AuthorizationServerUnavailable)
+                    .with_attempts(4)
+                    .with_auth(AuthFacts::new(false, Some("plugin".into())))
+                    .with_detail("ask the plug-in: KDC down"),
+                "its credentials are unavailable now, 4 times: failed to ask the plug-in: KDC down",
             ),
             (
                 connect(Outcome::SignInStoreUnavailable)

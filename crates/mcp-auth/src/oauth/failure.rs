@@ -4,13 +4,15 @@
 //! [`AuthError`] whose text names all three.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
 use super::discover::outlook::remedy_of;
 use super::urls::redacted;
+use crate::jwt::times_of;
 use crate::url_policy::UrlRefusal;
-use crate::{AuthError, AuthErrorKind};
+use crate::{AuthError, AuthErrorKind, Secret};
 
 /// A step of the protocol that talks to a server, or validates what came from one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,8 +74,10 @@ impl Step {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) step: Step,
-    url: String,
+    url: Box<str>,
     pub(crate) answer: Answer,
+    /// How long ago what was handed over for a token had ended.
+    ended_ago: Option<Duration>,
 }
 
 /// What the other side said.
@@ -100,11 +104,20 @@ pub(crate) enum Answer {
 impl Failure {
     /// `url` is reduced to origin and path here, so that no caller can forget it.
     pub(crate) fn new(step: Step, url: &str, answer: Answer) -> Self {
-        Self { step, url: redacted(url), answer }
+        Self { step, url: redacted(url).into(), answer, ended_ago: None }
     }
 
     pub(crate) fn invalid(step: Step, url: &str, why: impl Into<String>) -> Self {
         Self::new(step, url, Answer::Invalid(why.into()))
+    }
+
+    /// What was handed over for a token, where that was refused: one that has ended says why.
+    pub(crate) fn of_token(self, token: &Secret, now: SystemTime) -> Self {
+        if self.kind() != AuthErrorKind::SourceFailed {
+            return self;
+        }
+        let ends = times_of(token.expose()).and_then(|times| times.ends);
+        Self { ended_ago: ends.and_then(|ends| now.duration_since(ends).ok()), ..self }
     }
 
     /// The same step with another answer.
@@ -230,6 +243,12 @@ impl Failure {
                 (Step::Authorization | Step::DeviceToken, Some("access_denied" | "expired_token")) => {
                     AuthErrorKind::Cancelled
                 }
+                // What was handed over is no good, or no longer (RFC 7523 section 3.1, RFC 8693 section 2.2.2). Its source may have
+                // another one by the next request.
+                (Step::JwtBearer, Some("invalid_grant"))
+                | (Step::TokenExchange, Some("invalid_grant" | "invalid_request")) => {
+                    AuthErrorKind::SourceFailed
+                }
                 (_, Some("invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_target"))
                 | (Step::JwtBearer | Step::TokenExchange | Step::ClientCredentials, Some(_)) => {
                     AuthErrorKind::Misconfigured
@@ -243,10 +262,16 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { step, url, answer } = self;
+        let Self { step, url, answer, .. } = self;
         match answer {
             Answer::None(error) => write!(f, "{step}: no answer from {url}: {error}"),
-            Answer::Refused { .. } => write!(f, "{step}: {url} {}{}", self.answered(), self.way_out()),
+            Answer::Refused { .. } => {
+                write!(f, "{step}: {url} {}{}", self.answered(), self.way_out())?;
+                match self.ended_ago {
+                    Some(ago) => write!(f, "; it (a JWT) ended {} ago", mcp_text::elapsed(ago)),
+                    None => Ok(()),
+                }
+            }
             Answer::Unreadable { status, kind } => {
                 write!(
                     f,
@@ -287,7 +312,7 @@ impl From<Failure> for AuthError {
 impl From<AuthError> for Failure {
     /// For errors of stores and callers, which are complete in themselves.
     fn from(error: AuthError) -> Self {
-        Self { step: Step::Authorization, url: String::new(), answer: Answer::Other(error) }
+        Self::new(Step::Authorization, "", Answer::Other(error))
     }
 }
 
@@ -323,7 +348,7 @@ mod tests {
 
     #[test]
     fn kinds_follow_the_answer() {
-        use AuthErrorKind::{Cancelled, Misconfigured, Protocol, SignInExpired, Unavailable};
+        use AuthErrorKind::{Cancelled, Misconfigured, Protocol, SignInExpired, SourceFailed, Unavailable};
         let table = [
             (Step::Refresh, 400, Some("invalid_grant"), SignInExpired),
             (Step::Refresh, 503, None, Unavailable),
@@ -332,7 +357,10 @@ mod tests {
             (Step::CodeExchange, 429, None, Unavailable),
             (Step::CodeExchange, 400, Some("invalid_client"), Misconfigured),
             (Step::CodeExchange, 400, Some("invalid_request"), Protocol),
-            (Step::JwtBearer, 400, Some("invalid_grant"), Misconfigured),
+            (Step::JwtBearer, 400, Some("invalid_grant"), SourceFailed),
+            (Step::JwtBearer, 400, Some("unauthorized_client"), Misconfigured),
+            (Step::TokenExchange, 400, Some("invalid_request"), SourceFailed),
+            (Step::TokenExchange, 400, Some("invalid_target"), Misconfigured),
             (Step::DeviceToken, 400, Some("access_denied"), Cancelled),
         ];
         for (step, status, code, kind) in table {

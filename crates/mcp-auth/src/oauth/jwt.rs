@@ -23,6 +23,11 @@ enum Key {
     Rs256(rsa::KeyPair),
 }
 
+const ENCRYPTED: &str = "it is encrypted, and there is no one to ask for its passphrase: `openssl pkcs8 -in KEY -out NEW` \
+                         decrypts it";
+const SEC1: &str = "it is in the form of SEC 1 (`EC PRIVATE KEY`), and PKCS #8 is wanted: `openssl pkcs8 -topk8 -nocrypt -in KEY -out \
+                    NEW` makes that of it";
+
 impl SigningKey {
     /// The key in a PEM block: PKCS #8 (`PRIVATE KEY`), or PKCS #1 (`RSA PRIVATE KEY`).
     ///
@@ -43,6 +48,12 @@ impl SigningKey {
         match label {
             "PRIVATE KEY" => Self::from_pkcs8(&der),
             "RSA PRIVATE KEY" => rsa::KeyPair::from_der(&der).ok().map(|key| Self::of(Key::Rs256(key))),
+            "ENCRYPTED PRIVATE KEY" => return Err(bad(ENCRYPTED)),
+            "EC PRIVATE KEY" => return Err(bad(SEC1)),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => {
+                return Err(bad("it is the public key, and the private one signs"));
+            }
+            "CERTIFICATE" => return Err(bad("it is a certificate, and the private key signs")),
             _ => return Err(bad("only PKCS #8 (and PKCS #1 for RSA) is supported")),
         }
         .ok_or_else(|| bad("it is neither a P-256 nor an RSA key of 2048 bits or more"))

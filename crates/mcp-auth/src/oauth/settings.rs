@@ -150,7 +150,12 @@ impl OAuthSettings {
             settings.secret_source = None;
         }
         if let Some(source) = &self.key_source {
-            settings.client_key = Some(Arc::new(self.key_of(&source.assertion("").await?)?));
+            let key = self.key_of(&source.assertion("").await?);
+            // The entry is right, and what it leads to is not.
+            let key = key.map_err(|error| {
+                error.with_hint("replace the key that `key` or `keyFile` of `auth` leads to")
+            });
+            settings.client_key = Some(Arc::new(key?));
         }
         Ok(settings)
     }

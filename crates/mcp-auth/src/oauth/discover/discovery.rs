@@ -142,7 +142,7 @@ fn issued_by(
 /// A person has pinned the issuer, and something names another one.
 fn other_issuer(step: Step, url: &str, named: &str, pinned: &str) -> Failure {
     let named = mcp_text::sentence(named);
-    let why = format!("it names {named}, and `oauth.issuer` of the entry is {pinned}");
+    let why = format!("it names {named}, and `issuer` of the entry is {pinned}");
     Failure::new(step, url, Answer::Misconfigured(why))
 }
 

@@ -16,7 +16,7 @@ const UNPINNED: &str = "the credentials of this program would be sent there, and
                         with `oauth.issuer` in an entry of your own, or with `OAuthSettings::with_client_issuer`";
 
 /// Gets tokens as the configured grant says: one request to each server involved, never a second try and never another
-/// grant. A refusal is final: the settings or the assertion have to change.
+/// grant. A refusal is final: the settings or the assertion have to change, and the assertion is read again each time.
 pub(crate) async fn mint(
     ctx: &Context,
     challenges: &[Challenge],
@@ -46,7 +46,8 @@ async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKe
         Grant::ClientCredentials => grants.client_credentials(&scopes).await?,
         Grant::JwtBearer(source) => {
             let assertion = source.assertion(&discovery.issuer).await?;
-            grants.jwt_bearer(&assertion, &scopes).await?
+            let asked = grants.jwt_bearer(&assertion, &scopes).await;
+            asked.map_err(|failure| failure.of_token(&assertion, ctx.clock.now()))?
         }
         Grant::TokenExchange(exchange) => {
             let subject = exchange.subject.assertion(&discovery.issuer).await?;
@@ -56,7 +57,9 @@ async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKe
             };
             let actor = actor.as_ref().map(|actor| (actor, &*exchange.actor_type));
             let requested = exchange.requested_type.as_deref();
-            grants.token_exchange((&subject, &exchange.subject_type), actor, requested, &scopes).await?
+            let asked = (&subject, &*exchange.subject_type);
+            let asked = grants.token_exchange(asked, actor, requested, &scopes).await;
+            asked.map_err(|failure| failure.of_token(&subject, ctx.clock.now()))?
         }
         Grant::EnterpriseManaged(provider) => {
             let assertion = id_jag(ctx, provider, &discovery.issuer, resource.as_deref(), &scopes).await?;
@@ -113,5 +116,6 @@ async fn id_jag(
     };
     let subject = provider.id_token.assertion(token_endpoint).await?;
     let kind = provider.subject_type.as_deref().unwrap_or(ID_TOKEN);
-    grants.id_jag((&subject, kind), issuer, scopes).await
+    let asked = grants.id_jag((&subject, kind), issuer, scopes).await;
+    asked.map_err(|failure| failure.of_token(&subject, ctx.clock.now()))
 }

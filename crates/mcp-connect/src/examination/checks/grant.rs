@@ -2,6 +2,7 @@
 
 use mcp_auth::{GrantSpec, SecretSource, UnattendedSupply};
 use mcp_text::elapsed;
+use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
 use super::super::check::{Check, CheckState, CheckTopic};
 use super::Findings;
@@ -40,10 +41,18 @@ impl Findings<'_> {
             (Some(message), took) => took.into_iter().fold(Check::bad(run, message), Check::with),
             (None, Some(took)) if succeeded => Check::good(run, format!("it gave credentials {took}")),
             (None, Some(took)) => Check::new(run, CheckState::Noted, format!("it gave none {took}")),
+            // Some get a token because of a refusal, and not ahead of it.
+            (None, None) if self.for_tokens().any(is_answered_well) => {
+                Check::good(run, "it gave credentials when the server asked for them")
+            }
             (None, None) => Check::skipped(run, "did not run"),
         };
         vec![sources, self.with_exchanges(check, self.on_the_way())]
     }
+}
+
+fn is_answered_well(exchange: &Exchange) -> bool {
+    matches!(exchange.outcome, ExchangeOutcome::Answered { status, .. } if (200..300).contains(&status))
 }
 
 /// Each secret of a grant, and where it comes from.

@@ -105,12 +105,20 @@ async fn a_workload_assertion_is_exchanged_once_and_a_refusal_is_final() {
     world.net.take_lines();
     let provider = self::provider(&world);
     let error = refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await.unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
+    assert_eq!(error.kind(), AuthErrorKind::SourceFailed);
     assert_eq!(
         error.to_string(),
         "exchange the assertion for a token: https://as.example/token answered 400 invalid_grant (expired: [redacted])"
     );
     assert_eq!(world.net.sent_to(TOKEN).len(), 1);
+
+    // One that has ended is told with its age: {"exp":1000}, at the beginning of the year 1970.
+    let ended = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDB9.canary";
+    machine(&mut world, Grant::JwtBearer(Arc::new(Secret::new(ended))));
+    world.net.json(TOKEN, 400, json!({ "error": "invalid_grant" }));
+    let provider = self::provider(&world);
+    let error = refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await.unwrap_err();
+    assert!(error.to_string().contains("answered 400 invalid_grant; it (a JWT) ended "), "{error}");
 }
 
 #[tokio::test]
