@@ -75,6 +75,19 @@ impl CertifiedProvider {
         Self::start_with(&["others", &shapes.to_string()])
     }
 
+    /// Starts it so that it takes client metadata documents: at `url` it finds this one, and elsewhere none.
+    ///
+    /// # Errors
+    ///
+    /// When it or `npm` is missing.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_with_document(url: &str, document: &Value) -> Result<Self, Missing> {
+        Self::start_with(&["document", url, &document.to_string()])
+    }
+
     fn start_with(arguments: &[&str]) -> Result<Self, Missing> {
         let modules = modules()?;
         let mut command = Command::new("node");

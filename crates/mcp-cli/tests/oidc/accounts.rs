@@ -1,8 +1,9 @@
 //! Who is signed in, and to what.
 
-use serde_json::json;
+use mcp_harness::{CertifiedProvider, Consent};
+use serde_json::{Value, json};
 
-use crate::desk::desk;
+use crate::desk::{Desk, browser, desk};
 
 #[test]
 fn two_entries_for_one_url_hold_two_accounts() {
@@ -28,4 +29,27 @@ fn a_scope_that_is_asked_for_by_name_is_granted_by_name() {
     // Exactly these: what would bring a refresh token was not asked for, and its lack is said.
     assert_eq!(desk.provider.count(&json!({ "event": "authorized", "scope": "mcp:tools mcp:admin" })), 1);
     assert!(output.stdout.contains("sign in again after"), "{output}");
+}
+
+/// The document that is shipped, hosted as docs/credentials.md says.
+#[test]
+fn the_client_metadata_document_is_taken_as_it_is_shipped() {
+    const HOSTED: &str = "https://corp.example/mcplink.json";
+    if browser("stranger", Consent::Grant).is_none() {
+        return;
+    }
+    let mut document: Value =
+        serde_json::from_str(include_str!("../../../../docs/client-metadata.json")).unwrap();
+    document["client_id"] = json!(HOSTED);
+    let Some(desk) = Desk::of(CertifiedProvider::start_with_document(HOSTED, &document)) else { return };
+    let desk = desk.with("work", json!({ "clientMetadataUrl": HOSTED }));
+    desk.login(&["work"], "alice");
+    assert_eq!(desk.whoami("work"), "alice: mcp:tools");
+    assert_eq!(desk.provider.count(&json!({ "event": "registered" })), 0);
+    assert_eq!(desk.provider.count(&json!({ "event": "authorized", "client": HOSTED })), 1);
+
+    // The same client spends the refresh token, for which it needs no secret.
+    desk.tokens("work").unwrap().expire();
+    assert_eq!(desk.whoami("work"), "alice: mcp:tools");
+    assert_eq!(desk.provider.refreshes(), 1, "{}", desk.provider.log());
 }

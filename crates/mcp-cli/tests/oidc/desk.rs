@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use mcp_harness::{CertifiedProvider, Chromium, Consent, Mcplink, Output, real_or_skip};
+use mcp_harness::{CertifiedProvider, Chromium, Consent, Mcplink, Missing, Output, real_or_skip};
 use mcp_testkit::TempHome;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +26,12 @@ pub(crate) struct Tokens {
 impl Desk {
     /// A home with one server, `work`; `None` where the test has to be skipped.
     pub(crate) fn new() -> Option<Self> {
-        let provider = real_or_skip(CertifiedProvider::start())?;
+        Self::of(CertifiedProvider::start())
+    }
+
+    /// The same behind this provider.
+    pub(crate) fn of(provider: Result<CertifiedProvider, Missing>) -> Option<Self> {
+        let provider = real_or_skip(provider)?;
         let desk = Self { provider, home: TempHome::new().unwrap(), servers: Map::new() };
         Some(desk.with("work", json!({})))
     }
@@ -115,6 +120,12 @@ impl Tokens {
     /// Milliseconds since 1970.
     pub(crate) fn expires_at(&self) -> u64 {
         self.content["expires_at_ms"].as_u64().unwrap()
+    }
+
+    /// Makes the access token one that has ended.
+    pub(crate) fn expire(mut self) {
+        self.content["expires_at_ms"] = json!(1);
+        self.put_back();
     }
 
     /// Writes them as they are here, whatever has happened to the file since.
