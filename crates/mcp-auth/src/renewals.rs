@@ -6,7 +6,7 @@ use tokio::sync::watch;
 ///
 /// A program that ends in the middle of one may lose a sign-in: the authorization server has rotated the refresh token, and
 /// the new one is not kept yet. So it waits for [`settled`](Self::settled) first, for as long as it can.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Renewals(watch::Sender<()>);
 
 /// One fetch; dropping it is its end.
@@ -14,6 +14,12 @@ pub struct Renewals(watch::Sender<()>);
 pub(crate) struct FetchGuard(
     #[expect(dead_code, reason = "what counts is that it is held")] watch::Receiver<()>,
 );
+
+impl Default for Renewals {
+    fn default() -> Self {
+        Self(watch::channel(()).0)
+    }
+}
 
 impl Renewals {
     /// Waits until none is under way, whether or not a caller still waits for its result.

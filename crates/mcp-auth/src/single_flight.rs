@@ -21,8 +21,13 @@
 //! So one refusal of many requests costs one.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+#[cfg(not(shuttle))]
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
+
+#[cfg(shuttle)]
+use shuttle::sync::{Mutex, MutexGuard};
 
 use tokio::time::Instant;
 
