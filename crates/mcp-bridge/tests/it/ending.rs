@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use mcp_bridge::EndReason;
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{Era, FakeMcpServer, Tool};
 use serde_json::json;
 
-use crate::support::{HostEra, META_SUBSCRIPTION, Setup};
+use crate::support::{HostEra, META_SUBSCRIPTION, Setup, eventually};
 
 /// What a host waits before it kills.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -46,6 +46,18 @@ async fn fb_b18_a_call_that_never_ends_and_a_server_that_does_not_let_go_delay_n
     host.close_stdin();
     let (_, took) = host.ended().await;
     assert!(took < LIMIT, "{took:?}");
+}
+
+/// A program that embeds a bridge and gives up its future has nothing of it left at the server.
+#[tokio::test]
+async fn a_bridge_that_is_given_up_gives_up_the_calls_of_its_host() {
+    let server = FakeMcpServer::builder().era(Era::Modern).tool(Tool::slow()).start().unwrap();
+    let host = Setup::new(server.url()).start(HostEra::Modern).await;
+    let params = json!({"name": "slow", "arguments": {"steps": 10_000, "delay_ms": 20}, "_meta": {"progressToken": 1}});
+    host.send("tools/call", params);
+    host.heard("notifications/progress").await;
+    host.give_up();
+    eventually("the end of the call", || server.abandoned_streams() == 1).await;
 }
 
 #[tokio::test]

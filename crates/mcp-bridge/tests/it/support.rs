@@ -285,6 +285,11 @@ impl Host {
         let _ = self.stop.take().unwrap().send(());
     }
 
+    /// Drops the bridge as it is.
+    pub(crate) fn give_up(&self) {
+        self.bridge.abort();
+    }
+
     /// How the bridge ended, and how long that took.
     pub(crate) async fn ended(&mut self) -> (EndReason, Duration) {
         let began = tokio::time::Instant::now();
