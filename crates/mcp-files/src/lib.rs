@@ -11,6 +11,7 @@
 mod error;
 mod lock;
 mod owner;
+mod peer;
 #[cfg(unix)]
 mod pipe;
 mod private;
@@ -24,6 +25,7 @@ mod system;
 pub use error::{FileError, FileErrorKind, NotRegular, reason};
 pub use lock::{Lock, lock};
 pub use owner::{Owner, account};
+pub use peer::is_trusted_peer;
 #[cfg(unix)]
 pub use pipe::{PipeEnd, reopen_pipe};
 pub use private::{

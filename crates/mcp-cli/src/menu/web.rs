@@ -3,7 +3,6 @@
 //! What is shown and what may be asked for are values ([`shown`], [`panel`]), as is who is let in ([`gate`]); here are the socket, the
 //! connections and the commands that are run.
 
-mod caller;
 mod gate;
 mod panel;
 mod press;
@@ -77,7 +76,7 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
             event = watched.next_event() => watched.apply(event).await,
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => {
-                    let is_ours = stream.local_addr().is_ok_and(|to| caller::is_ours(from, to));
+                    let is_ours = stream.local_addr().is_ok_and(|to| mcp_files::is_trusted_peer(from, to));
                     guests.admit(stream, &door, is_ours);
                 }
                 // It is about that connection alone, or there are too many.

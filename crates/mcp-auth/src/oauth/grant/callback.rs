@@ -241,10 +241,14 @@ async fn receive(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(stream) => {
+                Ok(mut stream) => {
                     let (path, state, found) = (path.to_owned(), state.clone(), found.clone());
+                    let is_trusted = is_trusted(&stream);
                     guests.admit(async move {
-                        if let Some(answer) = serve(stream, &path, &state).await {
+                        if !is_trusted {
+                            let refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                            deliver(&mut stream, refused).await;
+                        } else if let Some(answer) = serve(stream, &path, &state).await {
                             // The first answer wins; a reload finds no sign-in waiting.
                             let _ = found.try_send(answer);
                         }
@@ -258,6 +262,13 @@ async fn receive(
             Some(answer) = answers.recv() => return answer,
         }
     }
+}
+
+/// Security: the address that a browser is started with has the port and the state, and other accounts see it in the list of
+/// processes. An answer of theirs would sign this person in as another one.
+fn is_trusted(stream: &TcpStream) -> bool {
+    let ends = stream.peer_addr().and_then(|from| Ok((from, stream.local_addr()?)));
+    ends.is_ok_and(|(from, to)| mcp_files::is_trusted_peer(from, to))
 }
 
 /// Reads one request: the answer with its connection, or nothing after having said so.
