@@ -46,7 +46,8 @@ fn the_client_metadata_document_is_taken_as_it_is_shipped() {
     desk.login(&["work"], "alice");
     assert_eq!(desk.whoami("work"), "alice: mcp:tools");
     assert_eq!(desk.provider.count(&json!({ "event": "registered" })), 0);
-    assert_eq!(desk.provider.count(&json!({ "event": "authorized", "client": HOSTED })), 1);
+    let authorized = desk.provider.count(&json!({ "event": "authorized", "client": HOSTED }));
+    assert!(authorized > 0, "{}", desk.provider.log());
 
     // The same client spends the refresh token, for which it needs no secret.
     desk.tokens("work").unwrap().expire();
