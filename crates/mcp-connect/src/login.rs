@@ -28,6 +28,8 @@ pub enum LoginRefusal {
     Local,
     /// Its plan has no place for OAuth.
     NoOAuth(LinkReason),
+    /// It gets its tokens without a person, by the grant that its entry names.
+    Unattended,
 }
 
 impl fmt::Display for LoginRefusal {
@@ -37,6 +39,7 @@ impl fmt::Display for LoginRefusal {
             Self::Withheld(reason) => f.write_str(&reason.message),
             Self::Local => f.write_str("it is a command, and commands have no sign-in"),
             Self::NoOAuth(why) => write!(f, "it does not use OAuth: {why}"),
+            Self::Unattended => f.write_str("it signs in by itself, with the grant that its entry names"),
         }
     }
 }
@@ -247,6 +250,10 @@ impl ConfiguredServer {
     fn sign_in(&self) -> Result<(&ServerAuth, &OAuthProvider, &Server), LoginRefusal> {
         let server = self.usable()?;
         let Some(auth) = &self.auth else { return Err(LoginRefusal::Local) };
+        let unattended = auth.plan.settings().unattended.as_ref();
+        if unattended.is_some_and(|spec| matches!(spec.supply, UnattendedSupply::Grant(_))) {
+            return Err(LoginRefusal::Unattended);
+        }
         match &auth.oauth {
             Some(oauth) => Ok((auth, oauth, server)),
             None => {

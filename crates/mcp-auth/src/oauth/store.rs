@@ -81,6 +81,13 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// Like [`lock`](Self::lock), around the registration of a client.
     fn lock_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Box<dyn StoreGuard>>;
 
+    /// Forgets what is kept of one server entry, or of clients, and cannot be read by any program; tells how much that was. What a
+    /// person wants forgotten must not stay because it is broken.
+    fn remove_broken<'a>(&'a self, server_name: &'a str) -> AuthFuture<'a, usize> {
+        let _ = server_name;
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
     /// The files and directories that are something else once a sign-in was kept or removed, by this process or another:
     /// who waits for a sign-in looks at them, and reads the store again when they are. Empty where there are none.
     fn watched(&self) -> Vec<PathBuf> {

@@ -77,6 +77,9 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
     for note in sharing(&loaded, name, &done.others) {
         app.output.note(&note);
     }
+    if done.unreadable > 0 {
+        app.output.note("note: what was kept of it could not be read, and so could not be revoked\n");
+    }
     if done.secret_forgotten {
         app.output.note("note: the client secret that was kept for it is removed, too\n");
     }

@@ -449,3 +449,32 @@ fn a_client_metadata_document_comes_before_a_registration_and_a_registered_clien
     assert!(redirect.starts_with("http://localhost:") && redirect.ends_with("/callback"), "{redirect}");
     assert_eq!(shipped["redirect_uris"][0], "http://localhost/callback");
 }
+
+/// What a person wants forgotten does not stay because it is broken.
+#[test]
+fn a_broken_sign_in_is_forgotten_by_logout_and_by_reset() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("notes", http(&server));
+    for (command, said) in [("logout", "could not be revoked"), ("reset", "forgot 1 record")] {
+        sign_in(&setting, "notes", server.url().as_str(), |_| {});
+        let kept = std::fs::read_dir(setting.home.state_dir().join("tokens/tokens")).unwrap();
+        let [file]: [_; 1] = kept.map(|entry| entry.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
+        std::fs::write(&file, "garbage").unwrap();
+        let output = setting.run(&[command, "notes"], 0).to_string();
+        assert!(output.contains(said) && !file.exists(), "{output}");
+    }
+}
+
+/// No person has a part in it, and a page would be of another sign-in.
+#[test]
+fn an_entry_with_a_grant_is_not_signed_in_to() {
+    let auth = json!({
+        "grant": "client_credentials", "clientId": "robot", "clientSecret": "${env:ROBOT}", "issuer": "https://as.example",
+    });
+    let server = FakeMcpServer::start().unwrap();
+    let mut entry = http(&server);
+    entry["auth"] = auth;
+    let said = Setting::of("robots", entry).run(&["login", "robots"], 2).stderr;
+    assert!(said.contains("robots signs in by itself") && said.contains("mcplink status robots"), "{said}");
+    assert_eq!(server.requests().len(), 0);
+}

@@ -158,6 +158,21 @@ impl TokenStore for FileTokenStore {
         }))
     }
 
+    fn remove_broken<'a>(&'a self, server_name: &'a str) -> AuthFuture<'a, usize> {
+        let prefix = server_prefix(server_name);
+        Box::pin(self.run(move |inner| {
+            let tokens = broken(&inner.tokens, &prefix, |text| format::decode_tokens(text).is_err())?;
+            let clients = broken(&inner.clients, "", |text| format::decode_client(text).is_err())?;
+            for name in &tokens {
+                remove(inner, &inner.tokens, name)?;
+            }
+            for name in &clients {
+                remove(inner, &inner.clients, name)?;
+            }
+            Ok(tokens.len() + clients.len())
+        }))
+    }
+
     fn watched(&self) -> Vec<PathBuf> {
         // A file is replaced by another one of its name, which is a change of the directory.
         vec![self.0.dir.join(TOKENS)]
@@ -254,6 +269,19 @@ fn read_all<T>(
     readable(names.iter().map(|name| read(credential_dir, name, decode)))
 }
 
+/// The names of the records that are there and that `is_broken`; one that may not be read is not among them.
+fn broken(
+    credential_dir: &CredentialDir,
+    prefix: &str,
+    is_broken: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<String>, AuthError> {
+    let mut names =
+        credential_dir.names(prefix).map_err(|error| failure("list", credential_dir, "", error))?;
+    names
+        .retain(|name| credential_dir.read(name).is_ok_and(|text| text.is_some_and(|text| is_broken(&text))));
+    Ok(names)
+}
+
 fn write(
     inner: &Inner,
     credential_dir: &CredentialDir,
@@ -291,6 +319,26 @@ fn failure(
 mod tests {
     use super::*;
     use crate::Secret;
+
+    #[tokio::test]
+    async fn what_is_broken_is_forgotten_with_its_server_and_with_no_other() {
+        let home = tempfile::tempdir().unwrap();
+        let store = FileTokenStore::new(home.path());
+        let [one, other, third] = ["a", "b", "c"]
+            .map(|name| TokenKey::new(name, &"https://s.example/mcp".parse().unwrap(), "https://as.example"));
+        for key in [&one, &other, &third] {
+            let tokens = StoredTokens::new(Secret::new("canary"), "client", std::time::SystemTime::now());
+            store.save(key, &tokens).await.unwrap();
+        }
+        for key in [&one, &other] {
+            std::fs::write(home.path().join(TOKENS).join(token_name(key) + ".json"), "garbage").unwrap();
+        }
+        assert_eq!(store.remove_broken("a").await.unwrap(), 1);
+        assert!(store.load(&one).await.unwrap().is_none());
+        assert!(store.load(&other).await.is_err(), "it is of another server");
+        assert!(store.load(&third).await.unwrap().is_some());
+        assert_eq!(store.remove_broken("a").await.unwrap(), 0);
+    }
 
     #[tokio::test]
     async fn keeps_the_contract() {

@@ -251,6 +251,10 @@ impl TokenStore for KeyringTokenStore {
         Box::pin(async move { self.save_sealed(&token_name(key), key, tokens.clone()).await })
     }
 
+    fn remove_broken<'a>(&'a self, server_name: &'a str) -> AuthFuture<'a, usize> {
+        self.files().remove_broken(server_name)
+    }
+
     fn remove<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, bool> {
         Box::pin(async move { self.remove_sealed::<StoredTokens>(&token_name(key), key).await })
     }

@@ -21,6 +21,8 @@ enum SignOutScope {
 pub struct CompletedSignOut {
     /// How many sign-ins were forgotten: 0 if there was none.
     pub forgotten: usize,
+    /// How many records of these could not be read, and so could not be revoked.
+    pub unreadable: usize,
     /// Whether a client secret was kept, and is not any more.
     pub secret_forgotten: bool,
     /// For each issuer, whether it has revoked the tokens.
@@ -82,7 +84,14 @@ impl OAuthLogin {
     async fn sign_out(&self, revoke: bool, extent: SignOutScope) -> Result<CompletedSignOut, AuthError> {
         let ctx = &self.ctx;
         let (revocations, others) = (Vec::new(), Vec::new());
-        let mut done = CompletedSignOut { forgotten: 0, secret_forgotten: false, revocations, others };
+        let broken = ctx.store.remove_broken(&ctx.target.name).await?;
+        let mut done = CompletedSignOut {
+            forgotten: broken,
+            unreadable: broken,
+            secret_forgotten: false,
+            revocations,
+            others,
+        };
         let mut issuers = Vec::new();
         let all = ctx.store.list(Some(&ctx.target.name)).await?;
         let account = ctx.target.account.as_deref();
@@ -157,8 +166,8 @@ impl OAuthLogin {
 
     async fn forget_records(&self, tokens: bool) -> Result<usize, AuthError> {
         let ctx = &self.ctx;
+        let mut forgotten = if tokens { ctx.store.remove_broken(&ctx.target.name).await? } else { 0 };
         let mut clients = ctx.store.list_clients(Some(&ctx.target.name)).await?;
-        let mut forgotten = 0;
         for key in ctx.store.list(Some(&ctx.target.name)).await? {
             let _guard = ctx.store.lock(&key).await;
             // The registration may have been brought along by another entry with the same authorization server; a dead
