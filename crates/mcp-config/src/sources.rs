@@ -321,6 +321,14 @@ pub(crate) fn read(role: FilePurpose, path: &Path) -> Content {
     };
     match read {
         Ok(bytes) => decode(bytes),
+        // The rest of a person's files is somewhere else, not mounted or not linked yet.
+        Err(error)
+            if error.is_absent()
+                && matches!(role, FilePurpose::Own | FilePurpose::User)
+                && path.is_symlink() =>
+        {
+            Content::Unreadable("it is a link that leads nowhere".to_owned())
+        }
         Err(error) if error.is_absent() => Content::Absent,
         Err(error) => Content::Unreadable(unreadable(&error)),
     }

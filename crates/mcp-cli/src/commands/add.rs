@@ -119,6 +119,10 @@ async fn add(
     write: &WriteArgs,
     mut notes: Vec<String>,
 ) -> Result<ExitStatus, CliError> {
+    if mcp_config::Address::is_one(&new.name) {
+        let error = CliError::usage("invalid-name", "a server is not named by a URL");
+        return Err(error.why("every command takes it for the URL itself").next("give it a name of a word"));
+    }
     let config = app.load_as_is()?.config;
     let scope = app.scope().unwrap_or(Scope::Mcplink);
     let place = change::place_for(&config, app.scope(), write.only_here)?;
@@ -302,6 +306,12 @@ async fn settled(
     }
     let loaded = app.load_as_is()?;
     let Some(entry) = loaded.config.entry(name) else { return Ok(asked) };
+    // What is left aside of it is the cause of what comes, and is told at once.
+    let is_left_aside = |problem: &&mcp_config::Problem| {
+        matches!(problem.code, mcp_config::ProblemCode::UnknownField | mcp_config::ProblemCode::IgnoredValue)
+            && problem.severity > Severity::Note
+    };
+    notes.extend(loaded.config.problems_of(name).filter(is_left_aside).map(problem_text));
     if !is_at(entry, place, edited) {
         notes.push(format!(
             "the {} entry of that name ({}) is used here, and not this one",

@@ -150,8 +150,9 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
         app.output.out(&screen::done(app, &import, writes, asks, args));
         app.output.note(&screen::to_set(app, &import));
     }
-    let is_read = |file: &HostListing| file.unreadable.is_none();
-    let unread = host.is_some() && !import.found.is_empty() && !import.found.iter().any(is_read);
+    let is_broken = |file: &HostListing| file.unreadable.is_some();
+    let has_servers = |file: &HostListing| !is_broken(file) && screen::says_something(file);
+    let unread = import.found.iter().any(is_broken) && !import.found.iter().any(has_servers);
     Ok(if unread { ExitStatus::Usage } else { ExitStatus::Success })
 }
 

@@ -64,6 +64,13 @@ fn switch(app: &App, name: &str, on: bool, only_here: bool) -> Result<SwitchRepo
     if loaded.config.entry(name).is_none() {
         return Err(loaded.unknown(name));
     }
+    if let Some(entry) = loaded.config.entry(name).filter(|entry| on && entry.gate() == Gate::Rejected) {
+        let word = mcp_text::shell_word(name);
+        let error =
+            CliError::unagreed("declined", format!("{} stays off: it was rejected", shown::name(name)));
+        let detail = entry.gate_detail().unwrap_or_default();
+        return Err(error.why(shown::line(&detail)).next(format!("mcplink approve {word}")));
+    }
     let place = change::place(&loaded.config, mcp_config::Scope::Mcplink)?;
     let Some(switching) = loaded.config.switching(name, on) else { return Err(loaded.unknown(name)) };
     let switching = if only_here { switching.only_in_project() } else { switching };

@@ -501,3 +501,26 @@ fn fh_h5_what_a_policy_forbids_is_neither_asked_nor_written_and_listed_as_that()
     assert!(listed.stdout.contains("(blocked by policy)"), "{listed}");
     assert_eq!(setting.run(&["list", "--json"], 2).json()["servers"][0]["blocked"], true);
 }
+
+/// Followed, each of these would have written an entry that nothing can use.
+#[test]
+fn fh_h5_words_in_the_wrong_place_are_put_right_and_nothing_is_written() {
+    let setting = Setting::new();
+    for (line, next) in [
+        (&["add", "http://h.example/mcp", "toy"][..], "mcplink add toy http://h.example/mcp"),
+        (&["add", "http://h.example/mcp", "--", "x"], "give it a name of a word"),
+        (&["add-json", "http://h.example/mcp", "{\"command\": \"x\"}"], "give it a name of a word"),
+        (&["add", "toy", "--", "http://h.example/mcp"], "mcplink add toy http://h.example/mcp"),
+        (&["add", "sh", "--", "node server.js"], "mcplink add sh -- node server.js"),
+    ] {
+        let refused = setting.run(line, 2);
+        assert!(refused.stderr.ends_with(&format!("  next: {next}\n")), "{line:?}: {refused}");
+        assert!(!own(&setting).exists(), "{line:?}: {refused}");
+    }
+    // What is left aside of an entry is told when it is written.
+    let server = FakeMcpServer::builder().accept(Accept::bearer("right")).start().unwrap();
+    let mut misspelt = http(&server);
+    misspelt["header"] = json!({ "Authorization": "Bearer ${RIGHT}" });
+    let added = setting.run(&["add-json", "k", &misspelt.to_string()], 0);
+    assert!(added.stderr.contains("unknown field \"header\""), "{added}");
+}

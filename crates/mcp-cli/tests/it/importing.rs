@@ -402,3 +402,26 @@ fn fh_h5_what_our_file_would_leave_aside_is_said_and_not_taken_over() {
         assert!(of_values.is_empty(), "{host}: {list:#}");
     }
 }
+
+#[test]
+fn fh_h5_where_no_file_can_be_read_nothing_is_taken_over_and_that_is_no_success() {
+    let setting = Setting::new();
+    setting.home.write(".cursor/mcp.json", "{").unwrap();
+    for line in [&["import", "--yes"][..], &["import", "--yes", "--json"]] {
+        let _ = setting.run(line, 2);
+    }
+    setting.home.write(".codex/config.toml", "[mcp_servers.a]\ncommand = 'x'\n").unwrap();
+    assert!(setting.run(&["import", "--yes"], 0).stdout.contains("took over 1"));
+}
+
+/// Files of a person that are elsewhere, and not there yet.
+#[cfg(unix)]
+#[test]
+fn fh_h15_a_file_of_ours_that_is_a_link_to_nothing_is_told() {
+    let setting = Setting::new();
+    let own = setting.home.write(".config/mcplink/mcp.json", "").unwrap();
+    fs::remove_file(&own).unwrap();
+    std::os::unix::fs::symlink("/nowhere/mcp.json", &own).unwrap();
+    let said = setting.run(&["list"], 2);
+    assert!(said.stderr.contains("mcp.json: it is a link that leads nowhere"), "{said}");
+}

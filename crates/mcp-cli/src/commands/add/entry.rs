@@ -113,6 +113,11 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
         }
         // Not repeated: a URL may hold a secret.
         return Err(match name {
+            Some(swapped) if address(swapped).is_some() && !url.contains("://") => {
+                let url = mcp_text::shell_word(&mcp_config::display_url(swapped));
+                let word = Some(url_or_name(&args.words[1])).unwrap_or_default();
+                usage("the name comes before the URL").next(format!("mcplink add {word} {url}"))
+            }
             Some(name) => {
                 let name = mcp_text::shell_word(name);
                 let error = usage(match url.split_once("://") {
@@ -204,6 +209,9 @@ fn local(args: &AddArgs) -> Result<New, CliError> {
         return Err(usage("a command takes one name before `--`"));
     };
     refuse_options_of_a_url(args)?;
+    if let [word] = args.command.as_slice() {
+        refuse_one_word(name, word)?;
+    }
     let mut words = args.command.iter();
     let command = words.next().map(String::as_str).unwrap_or_default();
     let mut entry =
@@ -214,6 +222,31 @@ fn local(args: &AddArgs) -> Result<New, CliError> {
     }
     entry.extend(local_options(args)?);
     Ok(New { name: name.clone(), entry: Value::Object(entry) })
+}
+
+/// The word as it may be repeated: what is no plain name could be a secret.
+fn url_or_name(word: &str) -> String {
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if is_plain && !mcp_text::looks_like_token(word) { mcp_text::shell_word(word) } else { "NAME".to_owned() }
+}
+
+/// A command of one word that cannot be meant as one: a URL, or a whole line in quotes.
+fn refuse_one_word(name: &str, word: &str) -> Result<(), CliError> {
+    let name = mcp_text::shell_word(name);
+    if address(word).is_some() {
+        let url = mcp_text::shell_word(&mcp_config::display_url(word));
+        return Err(usage("a URL stands without `--`").next(format!("mcplink add {name} {url}")));
+    }
+    if word.split_whitespace().nth(1).is_none() || std::path::Path::new(word).exists() {
+        return Ok(());
+    }
+    // Words that a shell takes apart as they stand, and none that could be a secret.
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || " -_./@:".contains(c))
+        && !word.split(' ').any(mcp_text::looks_like_token);
+    let line = if is_plain { word } else { "COMMAND" };
+    Err(usage("a command is not one word in quotes")
+        .why("no shell takes it apart, and no program has that name")
+        .next(format!("mcplink add {name} -- {line}")))
 }
 
 /// What the options say of a command beside it.
