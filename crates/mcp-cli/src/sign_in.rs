@@ -174,10 +174,10 @@ pub(crate) struct SignInSteps {
 }
 
 impl SignInSteps {
-    /// Those of a sign-in to `name`.
-    pub(crate) fn new(reached: Arc<CommandProgress>, name: &str) -> Self {
+    /// Those of a sign-in to `name`, begun with these options.
+    pub(crate) fn new(reached: Arc<CommandProgress>, name: &str, options: &str) -> Self {
         // With an option of its own it is another command than the one that was just run.
-        let next = format!("mcplink login {} --timeout 10m", mcp_text::shell_word(name));
+        let next = format!("mcplink login {}{options} --timeout 10m", mcp_text::shell_word(name));
         Self { reached, next }
     }
 

@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 
 use mcp_text::{
-    Secrets, escaped, is_credential_name, is_pair_flag, is_secret_segment, short_option_words,
-    values_of_short_options,
+    Secrets, escaped, is_behind_short_option, is_credential_name, is_pair_flag, is_secret_segment,
+    short_option_words, values_of_short_options,
 };
 
 use crate::expand::{Piece, Text, WrittenReference};
@@ -121,7 +121,7 @@ fn without_shapes(line: &str) -> String {
         let word = part.trim_end();
         let is_hidden = !word.is_empty() && hidden.contains(&at);
         at += usize::from(!word.is_empty());
-        let bare = word.trim_matches(['"', '\'', ';']);
+        let bare = bare_word(word);
         if is_hidden { part.replacen(bare, REDACTED, 1) } else { part.to_owned() }
     };
     let shown: String = line.split_inclusive(char::is_whitespace).map(word).collect();
@@ -151,7 +151,9 @@ pub(crate) fn display_args(program: &str, args: &[Text]) -> Vec<String> {
         }
         if let Some((name, value)) = written.split_once('=')
             && is_plain_name(name)
-            && (is_credential_name(name) || is_pair_flag(name) && value.contains(':'))
+            && (is_credential_name(name)
+                || is_pair_flag(name) && value.contains(':')
+                || is_behind_short_option(name, value))
         {
             // Where it is may be shown.
             let literal: String = arg.pieces().iter().filter_map(Piece::literal).collect();
@@ -169,7 +171,29 @@ pub(crate) fn display_args(program: &str, args: &[Text]) -> Vec<String> {
         }
         Secrets::default().hide(&shown).into_owned()
     };
-    args.iter().enumerate().map(show).collect()
+    let shown: Vec<String> = args.iter().enumerate().map(show).collect();
+    let is_hidden = |(_, shown): &(&Text, &String)| shown.contains(REDACTED);
+    let mut known = Secrets::default();
+    for (arg, shown) in args.iter().zip(&shown).filter(is_hidden) {
+        let line = written(arg);
+        known.insert_found_in(&line);
+        // What is hidden as a whole is known as a whole.
+        if *shown == REDACTED && !line.contains(char::is_whitespace) {
+            known.insert_named("", &line);
+        }
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        let behind_letters = short_option_words(&line);
+        behind_letters.into_iter().for_each(|at| known.insert_named("", bare_word(parts[at])));
+    }
+    match known.is_empty() {
+        true => shown,
+        false => shown.iter().map(|shown| known.hide_known(shown).into_owned()).collect(),
+    }
+}
+
+/// A word of a script without its quotes.
+fn bare_word(word: &str) -> &str {
+    word.trim_matches(['"', '\'', ';'])
 }
 
 /// What a flag or a variable is called: the part before `=` of a URL is no such name.
@@ -198,7 +222,9 @@ pub(crate) fn display_key(key: &str) -> Cow<'_, str> {
 pub(crate) fn display_name(name: &str) -> Cow<'_, str> {
     // White space around a name has a problem of its own.
     let shown = mcp_text::member_name(name.trim());
-    let is_whole = shown.len() == name.trim().len() || is_misspelt(name);
+    // A colon that nothing follows is what is wrong with it.
+    let is_colon = name.trim().strip_prefix(shown).is_some_and(|rest| !shown.is_empty() && rest == ":");
+    let is_whole = shown.len() == name.trim().len() || is_colon || is_misspelt(name);
     if is_whole { Cow::Borrowed(name) } else { format!("{shown}{REDACTED}").into() }
 }
 
@@ -565,7 +591,10 @@ mod tests {
             (&["--user=admin:canary"], "--user=[redacted]"),
             (&["-u", "admin:canary"], "-u [redacted]"),
             (&["-pcanary"], "-p[redacted]"),
+            (&["-t=canary", "-t=stdio"], "-t=[redacted] -t=stdio"),
             (&["-p", "canary", "-y"], "-p [redacted] -y"),
+            (&["-c", "mysql -pcanary9; echo canary9"], "-c mysql -p[redacted]; echo [redacted]"),
+            (&["-p", "canary", "echo", "canary"], "-p [redacted] echo [redacted]"),
             (&["-k", "x${K}canary"], "-k [redacted]${K}[redacted]"),
             (&["-c", "psql-mcp -p 'canary'; cat"], "-c psql-mcp -p '[redacted]'; cat"),
             (&["u:canary@h"], "[redacted]@h"),
@@ -599,6 +628,7 @@ mod tests {
             ("Authorization: Bearer canary", "Authorization[redacted]"),
             ("KEY=canary", "KEY[redacted]"),
             ("X-Api-Key", "X-Api-Key"),
+            ("Authorization:", "Authorization:"),
             ("ghp_canarycanary", "[redacted]"),
             // A name that is none is no secret, and has to be seen to be mended.
             ("X Team", "X Team"),

@@ -1,7 +1,9 @@
 //! What a stranger's words about one server may not contain: everything secret that the configuration gives it.
 
 use mcp_config::{Env, Proxy, SecretReference, ServerEntry, Text, UnattendedMethod};
-use mcp_text::{Secrets, is_credential_name, short_option_words, values_of_short_options};
+use mcp_text::{
+    Secrets, is_behind_short_option, is_credential_name, short_option_words, values_of_short_options,
+};
 use serde_json::Value;
 
 /// What every local server inherits that no message may contain.
@@ -98,6 +100,11 @@ fn arguments(stdio: &mcp_config::Stdio, secrets: &mut Secrets) {
             || (is_credential_name(flag) && !value.starts_with('-'))
         {
             secrets.insert(value);
+        }
+        if let Some((_, value)) =
+            value.split_once('=').filter(|(name, value)| is_behind_short_option(name, value))
+        {
+            secrets.insert_named("", value);
         }
         secrets.insert_found_in(value);
         secrets.insert_url(value);

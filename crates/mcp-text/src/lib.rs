@@ -30,6 +30,6 @@ pub use names::{
 };
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;
-pub use short_options::{short_option_words, values_of_short_options};
+pub use short_options::{is_behind_short_option, short_option_words, values_of_short_options};
 pub use time_limit::{elapsed, time_limit};
 pub use variables::{is_scheme, is_variable_name, nothing, unexpanded, variable};

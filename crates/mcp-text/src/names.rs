@@ -248,6 +248,8 @@ pub fn is_secret_segment(before: &str, segment: &str) -> bool {
         || meant.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random)
         || (segment.len() >= 6
             && segment.contains(|c: char| c.is_ascii_digit())
+            // What stands behind a document of OAuth is which server it is of (RFC 8414, RFC 9728).
+            && !["oauth-authorization-server", "oauth-protected-resource"].contains(&before)
             && is_credential_name(before))
 }
 
@@ -384,6 +386,8 @@ mod tests {
         ] {
             assert!(!is_secret_segment("servers", segment), "{segment}");
         }
+        assert!(!is_secret_segment("oauth-authorization-server", "as-as500"));
+        assert!(is_secret_segment("oauth-authorization-server", "4f9aQ2bX81kd03mZ77ab"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! - as they are, in any case, and with `+` for a blank;
 //! - percent-encoded, JSON- or HTML-escaped, wholly or in part, up to three times over;
 //! - quoted-printable, in Base64 (both alphabets, any alignment, as part of something longer) and in hexadecimal, as a
-//!   run or byte by byte, below any of the escapes;
+//!   run or byte by byte, below any of the escapes, and letter by letter as od(1) dumps them;
 //! - cut: 8 bytes or more of a credential are hidden wherever they stand;
 //! - by their parts: what follows an authorization scheme, user and password of `Basic`, the values of cookies and
 //!   parameters, user, password, query and secret-looking path segments of a URL.
@@ -17,7 +17,7 @@
 //!
 //! A value of 4 to 7 bytes is hidden where it stands as a word, one of fewer than 4 is not looked for: it is found in every
 //! other text, and hiding it would hide nothing. Not promised: a value that is compressed, encrypted, reversed, spelled
-//! with blanks between its characters, or in an encoding within an encoding other than the escapes above.
+//! with marks between its characters, or in an encoding within an encoding other than the escapes above.
 //!
 //! The time is linear in the text, and so is the memory.
 

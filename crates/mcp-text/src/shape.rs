@@ -11,7 +11,7 @@ use crate::names;
 const REMARKS: &str = "a absent already an and are at auth authentication bad be blacklisted blocked cannot corrupt \
     corrupted could credentials deactivated deleted denied disabled does empty error expired expiring \
     failed failure for forbidden from has in inactive incorrect insufficient invalid is locked malformed \
-    missing must needed no none not null of ok old on only or ours outdated outside refused rejected \
+    missing must needed no none not null of ok old on only or ours outdated outside permission refused rejected \
     required revoked stale suspended that the to token too unauthenticated unauthorized unavailable \
     undecodable undefined unknown unreadable unrecognized unset unsupported unverified valid was with \
     wrong yours";
@@ -191,7 +191,9 @@ fn short_flag(word: &Word<'_>, marks: &mut Vec<Range<usize>>) {
     if let Some(rest) =
         text.strip_prefix("-p").filter(|rest| !rest.is_empty() && !rest.starts_with(['-', '=']))
     {
-        let word = format!("p{}", rest.trim_end_matches(['"', '\'']));
+        // What ends a word of a script is no part of it.
+        let rest = rest.trim_end_matches(['"', '\'', ';', '|', ')']);
+        let word = format!("p{rest}");
         let is_word = P_WORDS.iter().any(|known| word.starts_with(known));
         if has(rest, u8::is_ascii_alphabetic) && !is_word {
             marks.push(start..start + rest.len());
@@ -223,6 +225,11 @@ fn assignments(line: &str, marks: &mut Vec<Range<usize>>) {
             continue;
         }
         let blank = line[behind..].starts_with(' ');
+        // `/etc/passwd: ..` is a file, of which something is said.
+        let stem = before.len() - name.len();
+        if blank && delimiter == ":" && before[..stem].ends_with(['/', '\\']) {
+            continue;
+        }
         if is_secret_header(name) {
             let found = rest(line, behind);
             until = found.end;
@@ -339,6 +346,9 @@ mod tests {
     fn what_a_person_needs_survives() {
         for text in [
             "vault: permission denied",
+            "cat: /etc/passwd: Permission denied",
+            "open C:\\keys\\token: it is in use",
+            "password: permission denied",
             "sh: 1: get-token: not found",
             "curl: (6) Could not resolve host: sso.example.com",
             "/usr/local/bin/mint: line 3: jq: command not found",

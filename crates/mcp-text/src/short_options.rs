@@ -100,6 +100,12 @@ pub fn values_of_short_options(program: &str, arguments: &[&str]) -> Vec<usize> 
     found
 }
 
+/// The same for `-p=secret`, which is one word.
+#[must_use]
+pub fn is_behind_short_option(option: &str, value: &str) -> bool {
+    OPTIONS.contains(&option) && may_be_credential(bare(value))
+}
+
 /// The same in a command line or script, as the places of words that blanks are between.
 #[must_use]
 pub fn short_option_words(line: &str) -> Vec<usize> {

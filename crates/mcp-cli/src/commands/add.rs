@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use mcp_config::edit::{self, Change, Value};
 use mcp_config::{
-    Config, ConfigSource, EntryPlace, FileEdit, Gate, Scope, ServerEntry, Severity, TrustStore, validate_text,
+    Config, ConfigSource, EntryPlace, FileEdit, Gate, ProblemCode, Scope, ServerEntry, Severity, TrustStore,
+    validate_text,
 };
 use mcp_connect::Probe;
 use mcp_status::ServerStatus;
@@ -323,6 +324,9 @@ async fn settled(
             other.scope, other.origin
         ));
     }
+    // What would be told at each look from now on.
+    let unknown = loaded.config.problems_of(name).filter(|problem| problem.code == ProblemCode::UnknownField);
+    notes.extend(unknown.map(crate::problems::problem_text));
     match asked {
         Some(row) if entry.gate() == Gate::Ready => {
             let (scope, source) = (entry.scope.to_string(), entry.origin.place.to_string());

@@ -94,6 +94,9 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         None => loaded.names(),
     };
     let checked_at = SystemTime::now();
+    if args.name.is_none() {
+        app.reached.is(format!("looking at {} servers", names.len()), "mcplink status");
+    }
     let examined: Vec<ExaminedServer> = stream::iter(&names)
         .map(|name| examine(app, &loaded, name))
         .buffered(app.remote_batch())

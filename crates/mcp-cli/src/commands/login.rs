@@ -65,6 +65,15 @@ impl Way {
     fn of(args: &LoginArgs) -> Self {
         Self { no_browser: args.no_browser, device: args.device }
     }
+
+    /// As they are written, with a blank before.
+    fn options(self) -> &'static str {
+        match self {
+            Self { no_browser: true, .. } => " --no-browser",
+            Self { device: true, .. } => " --device",
+            _ => "",
+        }
+    }
 }
 
 /// Where the person is who signs in.
@@ -85,7 +94,7 @@ pub(super) async fn sign_in(
 ) -> Result<SignedIn, CliError> {
     let name = &wired.description.name;
     attempt::check(app, wired)?;
-    let steps = SignInSteps::new(app.reached.clone(), name);
+    let steps = SignInSteps::new(app.reached.clone(), name, way.options());
     steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
     let login = attempt::begun(app, wired).await?;
 

@@ -74,7 +74,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
         let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
         let arguments: Vec<String> = view.arguments.iter().map(Argument::shown).collect();
         [
-            shown::key(&redacted(&view.name)),
+            shown::name(&secrets.hide_known(&view.name)),
             shown::cell(&redacted(&arguments.join(" "))),
             shown::line(&redacted(&view.description.unwrap_or_default())),
         ]

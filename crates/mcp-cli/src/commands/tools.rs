@@ -155,7 +155,7 @@ fn not_usable(name: &str, why: &str) -> CliError {
 
 /// One line per tool: its name and the first sentence or line of what it says it does.
 fn text(tools: &[Tool], secrets: &Secrets, style: Style) -> String {
-    let names = tools.iter().map(|tool| shown::key(&shown::without(secrets, &tool.name)));
+    let names = tools.iter().map(|tool| shown::name(&secrets.hide_known(&tool.name)));
     let rows = tools.iter().zip(names).map(|(tool, name)| {
         let view = tool.view();
         let said = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();

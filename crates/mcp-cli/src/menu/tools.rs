@@ -133,7 +133,7 @@ impl Tools {
                         Paint::Plain,
                     );
                 }
-                let names: Vec<String> = tools.iter().map(|tool| shown::key(&tool.name)).collect();
+                let names: Vec<String> = tools.iter().map(|tool| shown::name(&tool.name)).collect();
                 let column = shown::widest(names.iter().map(String::as_str)).min(width / 3).max(8);
                 for (at, (tool, name)) in tools.iter().zip(&names).enumerate() {
                     let has_focus = at == self.focus;

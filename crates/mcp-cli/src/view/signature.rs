@@ -222,15 +222,18 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
     let view = tool.view();
     let schema = view.input_schema.map(|schema| schema.get()).unwrap_or_default();
     let arguments = arguments(schema);
-    let mut text = format!("{}\n", style.bold(&shown::key(&tool.name)));
+    let mut text = format!("{}\n", style.bold(&shown::name(&tool.name)));
     let said = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
     for paragraph in mcp_text::block(said.trim()).lines() {
         for line in wrap(paragraph, style.columns.saturating_sub(2)) {
-            text.push_str(format!("  {line}").trim_end());
+            // Words of a stranger are none of ours.
+            let ours = ["next:", "why:", "error:", "warning:", "note:"];
+            let mark = if ours.iter().any(|word| line.starts_with(word)) { "> " } else { "" };
+            text.push_str(format!("  {mark}{line}").trim_end());
             text.push('\n');
         }
     }
-    let names: Vec<String> = arguments.iter().map(|argument| shown::key(&argument.name)).collect();
+    let names: Vec<String> = arguments.iter().map(|argument| shown::name(&argument.name)).collect();
     let width = shown::widest(names.iter().map(String::as_str));
     text.push_str(if arguments.is_empty() { "  takes no arguments\n" } else { "\n" });
     for (argument, name) in arguments.iter().zip(&names) {

@@ -188,6 +188,7 @@ fn an_entry_that_could_not_be_used_is_not_written() {
         (&["add", "x", "http://127.0.0.1:9/", "-H", "A B: c"], "headers"),
         (&["add", "x", "http://127.0.0.1:9/", "--scope", "managed"], "no command writes managed servers"),
         (&["add", "x", "npx"], "a command comes behind `--`"),
+        (&["add", "https://h.example/mcp", "x"], "the name comes before the URL"),
     ] {
         let refused = setting.run(args, 2);
         assert!(refused.stderr.contains(why), "{args:?}: {refused}");
@@ -196,9 +197,10 @@ fn an_entry_that_could_not_be_used_is_not_written() {
     assert!(!own(&setting).exists());
     let added = setting
         .mcplink(&["add-json", "x", "-", "--no-check"])
-        .stdin("{\"command\": \"run\", \"timeout\": 5000}");
-    let _ = added.run().expect_code(0);
-    assert_eq!(entry(&setting, "x"), json!({ "command": "run", "timeout": 5000 }));
+        .stdin("{\"command\": \"run\", \"timeout\": 5000, \"enviroment\": {}}");
+    let added = added.run().expect_code(0);
+    assert!(added.stderr.contains("unknown field \"enviroment\""), "{added}");
+    assert_eq!(entry(&setting, "x"), json!({ "command": "run", "timeout": 5000, "enviroment": {} }));
 }
 
 #[test]

@@ -62,6 +62,22 @@ fn server() -> FakeMcpServer {
 }
 
 #[test]
+fn s_k4_two_tools_never_look_the_same() {
+    let tool = |name: &str| {
+        let definition = json!({ "name": name, "inputSchema": { "type": "object" } });
+        Tool::custom(definition, json!({ "content": [] }))
+    };
+    let tools = vec![tool("pay"), tool("pay\u{200b}"), tool("pay\n")];
+    let server = FakeMcpServer::builder().tools(tools).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let listed = setting.run(&["tools", "s"], 0).stdout;
+    let lines: Vec<&str> = listed.lines().map(str::trim_end).collect();
+    assert_eq!(lines, ["pay", "\"pay\\u200b\"", "\"pay\\u000a\""], "{listed}");
+    let one = setting.run(&["tools", "s", "pay\u{200b}"], 0).stdout;
+    assert!(one.starts_with("\"pay\\u200b\"\n"), "{one}");
+}
+
+#[test]
 fn s_n07_k4_no_view_shows_what_acts_on_a_terminal() {
     let server = server();
     let setting = Setting::of("s", http(&server));

@@ -218,7 +218,8 @@ fn headers(reader: &mut Reader<'_, '_>) -> Vec<(String, Text)> {
         let Some(span) = spans.get(&**name).copied() else { continue };
         if !headers_file::is_token(name.trim()) {
             let message = "is not a header name (RFC 9110 section 5.1)";
-            reader.error(ProblemCode::InvalidConfig, &["headers", name], span, message, None);
+            let hint = name.trim().ends_with(':').then_some("leave out the colon");
+            reader.error(ProblemCode::InvalidConfig, &["headers", name], span, message, hint);
         }
         if value.expose().trim().chars().any(|c| c.is_control() && c != '\t') {
             let message = "has a line break or another control character inside, which no header can carry";

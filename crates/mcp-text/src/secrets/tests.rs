@@ -38,6 +38,23 @@ fn spellings(secret: &str) -> Vec<(&'static str, String)> {
     vec![
         ("as it is", secret.to_owned()),
         ("upper case", secret.to_ascii_uppercase()),
+        ("letter by letter", each(|byte| format!("{} ", char::from(byte)))),
+        ("as od -x dumps it", {
+            let word = |pair: &[u8]| format!(" {:02x}{:02x}", pair.get(1).copied().unwrap_or(0), pair[0]);
+            format!("0000000{}\n", secret.as_bytes().chunks(2).map(word).collect::<String>())
+        }),
+        ("as xxd dumps it", {
+            let word = |pair: &[u8]| format!(" {:02x}{:02x}", pair[0], pair.get(1).copied().unwrap_or(0));
+            format!("00000000:{}\n", secret.as_bytes().chunks(2).map(word).collect::<String>())
+        }),
+        ("as od dumps it", {
+            let letters: Vec<char> = secret.chars().collect();
+            let line = |(at, letters): (usize, &[char])| {
+                let letters: String = letters.iter().map(|c| format!("   {c}")).collect();
+                format!("{:07o}{letters}\n", at * 16)
+            };
+            letters.chunks(16).enumerate().map(line).collect()
+        }),
         ("lower case", secret.to_ascii_lowercase()),
         ("percent", percent(secret, false, false)),
         ("percent, lower", percent(secret, false, true)),

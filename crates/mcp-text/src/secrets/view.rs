@@ -110,6 +110,8 @@ impl View {
         let mut views: Vec<Self> = (0..4).map(|skipped| self.base64_from(skipped)).collect();
         views.extend((0..2).map(|skipped| self.hex_from(skipped)));
         views.push(self.hex_dump());
+        views.push(self.letter_dump());
+        views.extend([false, true].map(|is_swapped| self.word_dump(is_swapped)));
         views.extend(self.quoted_printable());
         views.retain(|view| !view.bytes.is_empty());
         views
@@ -178,6 +180,52 @@ impl View {
             at = at.max(start + 1);
         }
         below
+    }
+
+    /// What is dumped letter by letter, as od(1) does: `0000000   c   a   n`.
+    fn letter_dump(&self) -> Self {
+        let mut below = Self::below();
+        let mut letters: Vec<(usize, u8)> = Vec::new();
+        let mut end = |letters: &mut Vec<(usize, u8)>| {
+            if letters.len() >= MIN_HEX / 2 {
+                letters.iter().for_each(|(at, byte)| below.push(&[*byte], self, *at..at + 1));
+                let behind = letters.last().map_or(0, |(at, _)| at + 1);
+                below.push(&[0], self, behind..behind);
+            }
+            letters.clear();
+        };
+        for word in self.runs(1, |byte| !byte.is_ascii_whitespace()) {
+            // The place of the next line in what is dumped.
+            let is_place =
+                (6..=8).contains(&word.len()) && self.bytes[word.clone()].iter().all(u8::is_ascii_hexdigit);
+            match word.len() {
+                1 => letters.push((word.start, self.bytes[word.start])),
+                _ if is_place => {}
+                _ => end(&mut letters),
+            }
+        }
+        end(&mut letters);
+        below
+    }
+
+    /// What is dumped in words of two bytes, as xxd(1) does, and od(1) with the bytes of each in the order of the machine.
+    fn word_dump(&self, is_swapped: bool) -> Self {
+        let mut below = Self::below();
+        for word in self.runs(1, |byte| !byte.is_ascii_whitespace()) {
+            let digits = &self.bytes[word.clone()];
+            let pair = (digits.len() == 4).then(|| hex_byte(digits).zip(hex_byte(&digits[2..]))).flatten();
+            match pair {
+                Some((first, second)) => {
+                    let bytes = if is_swapped { [second, first] } else { [first, second] };
+                    below.push(&bytes, self, word);
+                }
+                // The place of the next line.
+                None if digits.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b':')
+                    && digits.len() >= 6 => {}
+                None => below.push(&[0], self, word.end..word.end),
+            }
+        }
+        if below.bytes.iter().all(|byte| *byte == 0) { Self::below() } else { below }
     }
 
     fn quoted_printable(&self) -> Option<Self> {

@@ -31,7 +31,7 @@ pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Result<Signe
             .why(why)
             .next("mcplink login --help")
     })?;
-    let steps = SignInSteps::new(app.reached.clone(), name);
+    let steps = SignInSteps::new(app.reached.clone(), name, " --from-stdin");
     steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
     let login = attempt::begun(app, wired).await?;
     if let Some(issuer) = login.unconfirmed_issuer().map(shown::line) {
