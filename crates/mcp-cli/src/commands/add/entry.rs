@@ -115,7 +115,7 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
         return Err(match name {
             Some(swapped) if address(swapped).is_some() && !url.contains("://") => {
                 let url = mcp_text::shell_word(&mcp_config::display_url(swapped));
-                let word = Some(url_or_name(&args.words[1])).unwrap_or_default();
+                let word = url_or_name(&args.words[1]);
                 usage("the name comes before the URL").next(format!("mcplink add {word} {url}"))
             }
             Some(name) => {
