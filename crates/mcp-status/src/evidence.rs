@@ -47,6 +47,9 @@ pub struct Evidence {
     /// How many of the tools that the server lists are withheld because their definitions are not approved.
     #[serde(default)]
     pub unapproved: usize,
+    /// How many of the tools that the server lists the entry leaves out, and why the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<(usize, String)>,
     /// What was wrong with TLS, where that failed.
     #[serde(default)]
     pub tls: Option<TlsFault>,
@@ -68,6 +71,7 @@ impl Evidence {
             proxy: None,
             limit: None,
             unapproved: 0,
+            left_out: None,
             tls: None,
             unknown_host: false,
         }
@@ -77,6 +81,13 @@ impl Evidence {
     #[must_use]
     pub fn with_unapproved(mut self, unapproved: usize) -> Self {
         self.unapproved = unapproved;
+        self
+    }
+
+    /// With how many tools the entry leaves out, and why the first of them; nothing where it leaves out none.
+    #[must_use]
+    pub fn with_left_out(mut self, tools: &[(String, String)]) -> Self {
+        self.left_out = tools.first().map(|(_, why)| (tools.len(), why.clone()));
         self
     }
 

@@ -366,6 +366,10 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::Exited if !facts.session => change(EntryPart::Command),
         // Other credentials do not help.
         ReasonCode::Blocked if !facts.session => Some(NextStep::AskOperator),
+        // What leaves them out stands in the reason.
+        ReasonCode::NoTools if evidence.is_some_and(|evidence| evidence.left_out.is_some()) => {
+            change(EntryPart::Named)
+        }
         ReasonCode::NoTools => None,
         ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {
             Some(NextStep::Wait)
@@ -624,6 +628,28 @@ mod tests {
         let (step, told) = of(remote(), Some(CredentialOrigin::SignIn));
         assert_eq!(step, Some(change(EntryPart::Credentials)));
         assert_eq!(told, "the server asks for credentials, and none were sent (401)");
+    }
+
+    #[test]
+    fn fh_h3_a_filter_that_leaves_every_tool_out_is_not_put_down_to_the_server() {
+        let of = |left_out: &[(&str, &str)]| {
+            let left_out: Vec<(String, String)> =
+                left_out.iter().map(|(name, why)| ((*name).to_owned(), (*why).to_owned())).collect();
+            let evidence =
+                Evidence::new(Phase::Session, Outcome::Connected { tools: Some(0) }).with_left_out(&left_out);
+            let told = crate::message(&evidence, &crate::MessageContext::new("web"));
+            (next_step(&seen(remote(), ReasonCode::NoTools), Some(&evidence)), told)
+        };
+        let why = "allowedTools in /f.json:3";
+        assert_eq!(of(&[]), (None, "connected, but the server lists no tools".to_owned()));
+        assert_eq!(
+            of(&[("a", why), ("b", why)]),
+            (
+                Some(change(EntryPart::Named)),
+                format!("connected, but all 2 of its tools are left out: {why}")
+            )
+        );
+        assert_eq!(of(&[("a", why)]).1, format!("connected, but its one tool is left out: {why}"));
     }
 
     #[test]

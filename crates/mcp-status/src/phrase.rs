@@ -169,6 +169,12 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             "connected without its {}, which was not run: its folder is not trusted",
             evidence.auth.withheld.as_deref().map(sentence).unwrap_or_default()
         ),
+        Outcome::Connected { tools: Some(0) } if evidence.left_out.is_some() => {
+            let (all, why) = left_out_all(evidence).unwrap_or_default();
+            let tools =
+                if all == 1 { "its one tool is".to_owned() } else { format!("all {all} of its tools are") };
+            format!("connected, but {tools} left out: {}", sentence(why))
+        }
         Outcome::Connected { tools: Some(0) } => "connected, but the server lists no tools".to_owned(),
         Outcome::Connected { .. } => String::new(),
         Outcome::ToolsUnavailable { cause } => {
@@ -339,6 +345,11 @@ fn moved_by(limit: &Limit) -> Option<String> {
         // Those that there are because a setting says so.
         LimitSubject::Entry | LimitSubject::Requests => setting,
     }
+}
+
+/// How many tools the server lists, where the entry leaves out each of them, and why.
+fn left_out_all(evidence: &Evidence) -> Option<(usize, &str)> {
+    evidence.left_out.as_ref().map(|(all, why)| (*all, &**why))
 }
 
 /// The fact, and that asking for other credentials brought the same ones.

@@ -161,6 +161,7 @@ impl Findings<'_> {
         use ReasonCode as Is;
         let reason = self.reason()?;
         Some(match reason.code {
+            Is::NoTools if reason.next.is_some() => Of::Tools,
             Is::NoTools => return None,
             Is::ToolsUnavailable | Is::ToolsUnapproved => Of::Tools,
             Is::AwaitingApproval | Is::ChangedSinceApproval | Is::Declined => Of::Trust,

@@ -4,13 +4,14 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 #[cfg(not(test))]
 use hyper::body::Incoming;
 
 use super::charset::Charset;
-use super::coding::Decoder;
+use super::coding::{self, Decoder};
 use super::idle::Idleness;
 #[cfg(test)]
 use super::simulated::Arriving;
@@ -35,6 +36,8 @@ pub(crate) struct Body {
     beat: Option<PendingAnswer>,
     /// What was looked at and not taken yet.
     unread: Option<Bytes>,
+    /// It is whole where it ends; otherwise it may have been cut off.
+    is_framed: bool,
     /// That of its connection, which begins when it has ended.
     idleness: Option<Idleness>,
 }
@@ -54,8 +57,16 @@ impl Body {
             charset: Charset::Undecided(None),
             beat: None,
             unread: None,
+            is_framed: false,
             idleness: None,
         }
+    }
+
+    /// Its end is told by its framing (RFC 9112 section 6.3), so that it is whole where it ends.
+    pub(super) fn ends_by(&mut self, version: http::Version, headers: &HeaderMap) {
+        self.is_framed = version == http::Version::HTTP_2
+            || headers.contains_key(header::CONTENT_LENGTH)
+            || headers.contains_key(header::TRANSFER_ENCODING);
     }
 
     /// The connection is free again when this ends.
@@ -99,6 +110,7 @@ impl Body {
                 // Trailers say nothing.
                 Some(frame) => self.decoder.push(frame.into_data().unwrap_or_default()),
                 None if self.decoder.is_complete() => return Ok(self.charset.rest()),
+                None if self.is_framed => return Err(coding::corrupt()),
                 None => {
                     let message = "the connection ended before the answer did";
                     let error = TransportError::new(TransportErrorKind::Dropped, message);

@@ -182,6 +182,7 @@ impl HttpClient {
         #[cfg(test)]
         let body = super::simulated::real(body);
         let mut body = Body::new(body, Decoder::new(&head.headers));
+        body.ends_by(head.version, &head.headers);
         if let Some(connection) = head.extensions.get::<Idleness>() {
             connection.bound(&head.headers, most_idle);
             body.frees(connection);
@@ -219,6 +220,17 @@ impl HttpClient {
                     None => error,
                 }
             }
+            // TLS where none is spoken, or none where it is: an end without a word is all that some say to that.
+            None if matches!(error.kind(), TransportErrorKind::Dropped | TransportErrorKind::Unreachable | TransportErrorKind::Tls)
+                // One that has answered is what its URL says.
+                && self.era(url).is_none()
+                && trouble::ended_without_a_word(&error) =>
+            {
+                match self.other_scheme(url).await {
+                    Some(said) => error.with_kind(TransportErrorKind::Tls).with_said(Some(said)),
+                    None => error,
+                }
+            }
             None if trouble::has_no_way(&error) => {
                 let addresses = sounding::addresses(resolver, url).await;
                 if !addresses.is_empty() && addresses.iter().all(SocketAddr::is_ipv6) {
@@ -230,6 +242,16 @@ impl HttpClient {
             }
             _ => error,
         }
+    }
+
+    /// That what answers at `url` is reached by the other scheme.
+    async fn other_scheme(&self, url: &Url) -> Option<String> {
+        let resolver = self.0.options.resolver.as_ref();
+        let is_other = match url.scheme() {
+            "https" => sounding::speaks_http(resolver, url).await,
+            _ => self.speaks_tls(&HttpEndpoint::new(url.clone())).await,
+        };
+        is_other.then(|| trouble::other_scheme(url.scheme()).to_owned())
     }
 
     /// What answers at `url`, which is no HTTP. It is asked once for all that one attempt finds out.

@@ -311,7 +311,8 @@ fn unread(coding: &str) -> TransportError {
     TransportError::new(TransportErrorKind::Protocol, what.clone()).with_said(Some(what))
 }
 
-fn corrupt() -> TransportError {
+/// What is all there and cannot be unpacked.
+pub(super) fn corrupt() -> TransportError {
     let what = "the answer is compressed, and damaged";
     TransportError::new(TransportErrorKind::Protocol, what).with_said(Some(what.to_owned()))
 }

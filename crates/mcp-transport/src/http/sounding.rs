@@ -64,6 +64,13 @@ async fn said(addresses: &[SocketAddr], words: &[u8]) -> Vec<u8> {
     heard
 }
 
+/// Whether what answers at `url` speaks HTTP without TLS. Nothing of the request that failed is in the question.
+pub(super) async fn speaks_http(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let question = format!("OPTIONS * HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    said(&addresses(resolver, url).await, question.as_bytes()).await.starts_with(b"HTTP/1.")
+}
+
 /// What answers at `url` with something that is no HTTP, in words. Nothing of the request that failed is in the question.
 pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> Option<String> {
     let host = url.host_str()?;
@@ -72,7 +79,7 @@ pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url
     match heard.as_slice() {
         [] => None,
         // A record of TLS: an alert, or a handshake (RFC 8446 section 5.1).
-        [0x15 | 0x16, 3, ..] => Some("what answers speaks TLS: its URL begins with https://".to_owned()),
+        [0x15 | 0x16, 3, ..] => Some(super::trouble::other_scheme("http").to_owned()),
         heard if heard.starts_with(b"HTTP/1.") => None,
         // The settings that begin every connection of HTTP/2 (RFC 9113 section 3.4).
         [_, _, _, 4, 0, 0, 0, 0, 0, ..] => Some(

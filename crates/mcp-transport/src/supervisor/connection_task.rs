@@ -409,6 +409,7 @@ impl ConnectionTask {
         let withheld = self.state.live().and_then(|live| live.connection.withheld_provider());
         let evidence = Evidence::new(Phase::Session, outcome)
             .with_unapproved(tools.unapproved.len())
+            .with_left_out(&tools.withheld)
             .with_auth(AuthFacts::default().with_withheld(withheld));
         self.feed(Event::Listed(evidence));
     }

@@ -430,3 +430,35 @@ async fn s_n16_one_header_that_cannot_be_read_hides_no_other_and_no_answer() {
         assert!(described(&error).contains("asks for Basic credentials"), "{odd:?}: {}", described(&error));
     }
 }
+
+#[tokio::test]
+async fn fb_t12_what_is_all_there_and_cannot_be_unpacked_is_no_lost_connection() {
+    let body = [b"\x1f\x8b\x08\0\0\0\0\0\0\x03".as_slice(), b"garbage".as_slice()].concat();
+    let server = FieldServer::start(move |_| {
+        let headers = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n";
+        Some(Bytes::End(http("200 OK", headers, &body)))
+    });
+    let error = connector().attempt(&server.target()).await.unwrap_err();
+    assert_eq!(code(&error), Some(ReasonCode::Protocol), "{error:?}");
+    assert!(described(&error).contains("compressed, and damaged"), "{}", described(&error));
+}
+
+/// Some end a connection that speaks the wrong one of two languages, and say nothing.
+#[tokio::test]
+async fn fa_a89_a_server_without_tls_that_says_nothing_to_it_is_told_with_the_url_to_write() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut beginning = [0; 2048];
+            let read = stream.read(&mut beginning).unwrap_or_default();
+            if beginning[..read].starts_with(b"OPTIONS ") {
+                let _ = stream.write_all(b"HTTP/1.0 501 Unsupported method\r\n\r\n");
+            }
+        }
+    });
+    let error = failure(options(), &format!("https://127.0.0.1:{port}/mcp")).await;
+    assert_eq!(code(&error), Some(ReasonCode::Tls), "{error:?}");
+    assert!(described(&error).contains("does not speak TLS"), "{}", described(&error));
+}
