@@ -201,7 +201,7 @@ impl Failure {
         match &self.answer {
             Answer::Redirect { .. } | Answer::Unreadable { .. } => true,
             // No error of OAuth, so nothing that it has against this client (RFC 6749 section 5.2).
-            Answer::Refused { code: None, .. } => self.step.gives_tokens(),
+            Answer::Refused { code: None, .. } if self.step.gives_tokens() => true,
             _ => self.is_transient(),
         }
     }

@@ -30,6 +30,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct OAuthSource {
     ctx: Arc<Context>,
     state: Mutex<State>,
+    /// Held while it is looked whether a sign-in could begin: who is refused meanwhile is told what comes of it.
+    looking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +98,7 @@ impl ActiveTokens {
 
 impl OAuthSource {
     pub(super) fn new(ctx: Context) -> Self {
-        Self { ctx: Arc::new(ctx), state: Mutex::default() }
+        Self { ctx: Arc::new(ctx), state: Mutex::default(), looking: tokio::sync::Mutex::default() }
     }
 
     async fn supply(&self, why: FetchReason<'_>) -> Result<Credentials, AuthError> {
@@ -208,18 +210,16 @@ impl OAuthSource {
 
     /// Finds out whether the sign-in that a person is about to be asked for could begin.
     async fn look_ahead(&self, rejection: &Rejection<'_>) {
+        let _turn = self.looking.lock().await;
         let now = self.ctx.clock.now();
         let spec = &self.ctx.settings.spec;
         let is_named = spec.issuer.is_some() || spec.auth_server_metadata_url.is_some();
+        let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|since| since < LOOK_AGAIN);
         {
-            let mut state = self.state();
-            let is_recent = state
-                .looked_ahead
-                .is_some_and(|at| at <= now && now.duration_since(at).is_ok_and(|since| since < LOOK_AGAIN));
-            if is_recent || !(is_named || state.offers_sign_in()) {
+            let state = self.state();
+            if state.looked_ahead.is_some_and(is_recent) || !(is_named || state.offers_sign_in()) {
                 return;
             }
-            state.looked_ahead = Some(now);
         }
         let hindrance = outlook::look(&self.ctx, rejection.challenges).await;
         let mut state = self.state();
@@ -484,7 +484,8 @@ impl CredentialSource for OAuthSource {
     fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
         let key = {
             let mut state = self.state();
-            (state.serves_anyone, state.hindrance) = (state.in_use.is_none(), None);
+            state.serves_anyone = state.in_use.is_none();
+            (state.hindrance, state.looked_ahead) = (None, None);
             state.in_use.as_ref().and_then(|in_use| in_use.dpop.clone())
         };
         if let Some(key) = key {
