@@ -56,8 +56,8 @@ mod flight;
 pub mod fuzzing;
 #[cfg(feature = "helper")]
 mod helper;
-#[cfg(any(feature = "helper", feature = "oauth"))]
 mod hindrance;
+#[cfg(any(feature = "helper", feature = "oauth"))]
 mod jwt;
 mod named;
 #[cfg(feature = "oauth")]
