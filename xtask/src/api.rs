@@ -47,7 +47,9 @@ fn lists(crates: &[&str]) -> Result<Vec<(PathBuf, String)>, Problems> {
         .filter_map(|package| Some((package["name"].as_str()?, library(package)?)))
         .filter(|(name, _)| crates.is_empty() || crates.contains(name))
         .collect();
-    document(&libraries)?;
+    let chosen: Vec<&str> =
+        if crates.is_empty() { Vec::new() } else { libraries.iter().map(|(name, _)| *name).collect() };
+    document(&chosen)?;
     let mut lists = Vec::new();
     for (name, library) in libraries {
         let document = target.join("doc").join(library.replace('-', "_")).with_extension("json");
@@ -65,14 +67,18 @@ fn lists(crates: &[&str]) -> Result<Vec<(PathBuf, String)>, Problems> {
 /// Set where cargo runs this program as its rustdoc.
 const AS_RUSTDOC: &str = "XTASK_IS_RUSTDOC";
 
-/// Writes the JSON of each library, all by one command, with the features that lints and tests have compiled already.
-fn document(libraries: &[(&str, &str)]) -> Result<(), Problems> {
+/// Writes the JSON of these packages, or of all where none is named, by one command, with the features that lints have compiled
+/// already. A warning of rustdoc ends it, as everywhere: a link that leads nowhere is found here.
+fn document(packages: &[&str]) -> Result<(), Problems> {
     let this =
         std::env::current_exe().map_err(|error| vec![format!("this program is not found: {error}")])?;
-    let mut doc = command("cargo", &["doc", "--locked", "--quiet", "--lib", "--no-deps", "--all-features"]);
-    doc.args(libraries.iter().flat_map(|(name, _)| ["--package", name]));
+    let mut doc = command("cargo", &["doc", "--locked", "--quiet", "--no-deps", "--all-features"]);
+    match packages {
+        [] => doc.arg("--workspace"),
+        packages => doc.args(packages.iter().flat_map(|name| ["--package", name])),
+    };
     doc.env("RUSTDOC", this).env(AS_RUSTDOC, "1");
-    doc.env("RUSTDOCFLAGS", "-Z unstable-options --output-format json --cap-lints allow");
+    doc.env("RUSTDOCFLAGS", "-Z unstable-options --output-format json -D warnings");
     output(&mut doc).map(drop)
 }
 

@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::Instant;
 
-use crate::shell::{command, has_cargo_subcommand, run};
+use serde_json::Value;
+
+use crate::shell::{command, has_cargo_subcommand, metadata, run};
 use crate::{Problems, api, conformance, deps, dist, docs, features, instructions, msrv, setup};
 
 const LINTS: [&str; 8] =
@@ -13,7 +15,9 @@ const TESTS: [&str; 8] =
     ["test", "--locked", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"];
 /// What the program says of the features that a build of it lacks.
 const MINIMAL: [&str; 7] =
-    ["test", "--locked", "--package", "mcplink", "--no-default-features", "--test", "minimal"];
+    ["test", "--locked", "--workspace", "--no-default-features", "--test", "minimal", "--features"];
+/// Those that the test of it needs to be without.
+const LACKED: [&str; 3] = ["mcplink/default", "mcplink/demo", "mcplink/share"];
 const DOC_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--all-features", "--doc"];
 /// Manifests, files and licences of what is published. What is inside was built by the steps before.
 const PACKAGES: [&str; 9] = [
@@ -27,7 +31,6 @@ const PACKAGES: [&str; 9] = [
     "--no-verify",
     "--allow-dirty",
 ];
-const RUSTDOC: [&str; 5] = ["doc", "--locked", "--workspace", "--all-features", "--no-deps"];
 
 /// One step; it says itself what it does.
 type Step = Box<dyn FnOnce() -> Result<(), Problems>>;
@@ -45,14 +48,11 @@ pub(crate) fn run_all() -> Result<(), Problems> {
         ("lints", Box::new(|| run(&mut command("cargo", &LINTS)))),
         ("features", Box::new(features::run)),
         ("oldest Rust", Box::new(msrv::build_where_possible)),
-        ("rustdoc", Box::new(|| run(command("cargo", &RUSTDOC).env("RUSTDOCFLAGS", "-D warnings")))),
-        ("api", Box::new(api::check)),
+        ("rustdoc and api", Box::new(api::check)),
         ("packages", Box::new(|| run(&mut command("cargo", &PACKAGES)))),
         ("setup", Box::new(installed)),
         ("tests", Box::new(tests)),
-        ("instructions", Box::new(|| instructions::run(&[]))),
-        ("dist", Box::new(dist::check)),
-        ("doc tests", Box::new(|| run(&mut command("cargo", &DOC_TESTS)))),
+        ("instructions, dist and doc tests", Box::new(beside_counting)),
         ("conformance", Box::new(conformance::run_where_possible)),
     ];
     let count = steps.len();
@@ -67,17 +67,58 @@ pub(crate) fn run_all() -> Result<(), Problems> {
     Ok(())
 }
 
+/// Counting instructions takes one processor for minutes, and the count is the same whatever runs on the other.
+fn beside_counting() -> Result<(), Problems> {
+    thread::scope(|scope| {
+        let counting = scope.spawn(|| instructions::run(&[]));
+        let others = dist::check().and_then(|()| run(&mut command("cargo", &DOC_TESTS)));
+        let counted = counting.join().unwrap_or_else(|_| Err(vec!["counting panicked".to_owned()]));
+        others.and(counted)
+    })
+}
+
+/// Every feature of the workspace but these, so that what stands below them is compiled as for all other tests.
+fn all_but(lacked: &[&str], metadata: &Value) -> String {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let features = packages.flat_map(|package| {
+        let name = package["name"].as_str().unwrap_or_default();
+        package["features"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(move |(feature, _)| format!("{name}/{feature}"))
+    });
+    features.filter(|feature| !lacked.contains(&feature.as_str())).collect::<Vec<_>>().join(",")
+}
+
 /// Tests at once for each processor: most of a test is waiting for a server, a time limit or a helper.
 const WAITING: usize = 2;
 
 /// nextest where it is installed: it isolates each test in a process of its own and finds leaked children.
 fn tests() -> Result<(), Problems> {
-    run(&mut command("cargo", &MINIMAL))?;
+    run(command("cargo", &MINIMAL).arg(all_but(&LACKED, &metadata()?)))?;
     if has_cargo_subcommand("nextest") {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let at_once = (WAITING * processors).to_string();
         run(command("cargo", &NEXTEST).env("NEXTEST_TEST_THREADS", at_once))
     } else {
         run(&mut command("cargo", &TESTS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_features_that_a_test_is_to_be_without_are_left_out_and_no_others() {
+        let metadata = json!({ "packages": [
+            { "name": "mcplink", "features": { "default": [], "demo": [], "menu": [] } },
+            { "name": "mcp-auth", "features": { "default": [], "demo": [] } },
+            { "name": "mcp-text", "features": {} },
+        ] });
+        assert_eq!(all_but(&LACKED, &metadata), "mcplink/menu,mcp-auth/default,mcp-auth/demo");
     }
 }

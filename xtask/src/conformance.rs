@@ -17,8 +17,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use crate::shell::{command, is_installed, output, root, run as run_command};
-use crate::{Problems, setup};
+use crate::shell::{is_installed, output, root};
+use crate::{Problems, programs, setup};
 use baseline::Score;
 use execute::Suite;
 use plan::Run;
@@ -105,20 +105,8 @@ pub(crate) fn run_where_possible() -> Result<(), Problems> {
 fn prepare() -> Result<Suite, Problems> {
     let target = setup::target_directory()?;
     let folder = setup::install_conformance_suite()?;
-    // With the features that the tests are built with, so that little of it is built for this alone.
-    let build = [
-        "build",
-        "--locked",
-        "--workspace",
-        "--all-features",
-        "--example",
-        "conformance",
-        "--bin",
-        "mcplink",
-    ];
-    run_command(&mut command("cargo", &build))?;
-    let built = |name: &str| target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let programs = Programs { client: built("examples/conformance"), mcplink: built("mcplink") };
+    let built = programs::build()?;
+    let programs = Programs { client: built.client, mcplink: built.mcplink };
     if let Some(path) = programs.unusable() {
         return Err(vec![format!("the suite splits commands at spaces: {}", path.display())]);
     }

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use self::binary::Glibc;
-use crate::Problems;
 use crate::setup::target_directory;
 use crate::shell::{command, metadata, output, root};
+use crate::{Problems, programs};
 
 /// What is packaged, and for which machine.
 struct Release {
@@ -65,10 +65,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
 
 /// Packages the binary that the tests have built, and tries each package: what CI does.
 pub(crate) fn check() -> Result<(), Problems> {
-    let built = target_directory()?.join("debug").join(binary::FILE);
-    if !built.is_file() {
-        return Err(vec![format!("{} is not there; the tests build it", built.display())]);
-    }
+    let built = programs::build()?.mcplink;
     // What only a debugger reads is most of it, and would be compressed four times.
     let stripped = target_directory()?.join("dist/tested").join(binary::FILE);
     files::copy(&built, &stripped, true)?;

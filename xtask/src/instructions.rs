@@ -15,12 +15,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use self::works::Setting;
-use crate::Problems;
 use crate::setup::target_directory;
-use crate::shell::{command, is_installed, output, root, run as run_command};
+use crate::shell::{command, is_installed, output, root};
+use crate::{Problems, programs};
 
-/// The build that tests use. One for release would take five minutes more, and what grows there grows here.
-const BUILD: [&str; 5] = ["build", "--locked", "--workspace", "--all-features", "--quiet"];
 const KEPT: &str = "bench/instructions.json";
 /// By so much a count may grow before that is a problem, in hundredths.
 const ALLOWED: f64 = 3.0;
@@ -42,10 +40,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
         println!("!!! skipped: what is kept was counted with {}, and here is {here} !!!", kept.of);
         return Ok(());
     }
-    run_command(&mut command("cargo", &BUILD))?;
-    let mcplink = target_directory()?.join("debug/mcplink");
+    // The build that tests use. One for release would take five minutes more, and what grows there grows here.
+    let programs = programs::build()?;
     let home = target_directory()?.join("instructions");
-    let setting = Setting::prepare(mcplink, home).map_err(|why| vec![why])?;
+    let setting = Setting::prepare(programs, home).map_err(|why| vec![why])?;
     let mut counts = Counts { of: here, works: BTreeMap::new() };
     for work in works::WORKS {
         let count = setting.count(work).map_err(|why| vec![format!("{}: {why}", work.name)])?;

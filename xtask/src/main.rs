@@ -25,6 +25,7 @@ mod instructions;
 mod json_schema;
 mod lexer;
 mod msrv;
+mod programs;
 mod setup;
 mod shell;
 mod sources;

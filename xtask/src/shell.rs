@@ -18,8 +18,24 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    for variable in OF_XTASK {
+        command.env_remove(variable);
+    }
     command
 }
+
+/// What cargo says of xtask to xtask itself. Build scripts look at these (ring's does), so cargo would compile all that stands on
+/// them once for a cargo that `cargo xtask` runs, and once again for one that a person runs.
+const OF_XTASK: [&str; 8] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
 
 /// Runs a command with its output passed through.
 pub(crate) fn run(command: &mut Command) -> Result<(), Problems> {
@@ -64,4 +80,22 @@ pub(crate) fn has_cargo_subcommand(name: &str) -> bool {
 fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cargo_that_xtask_runs_is_as_one_that_a_person_runs() {
+        let program = command("env", &[]);
+        let removed = |name: &str| program.get_envs().any(|(known, value)| known == name && value.is_none());
+        // Those that ring's build script looks at, of the ones that cargo sets for xtask.
+        for name in
+            ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR", "CARGO_MANIFEST_LINKS"]
+        {
+            assert!(removed(name), "{name}");
+        }
+        assert!(!removed("CARGO_HOME") && !removed("CARGO_TARGET_DIR") && !removed("PATH"));
+    }
 }

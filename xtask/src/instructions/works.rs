@@ -3,12 +3,13 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
 use super::{callgrind, server};
+use crate::programs::Programs;
 
 /// One work. What it costs once is the difference between doing it often and seldom, so that the start of a process is not in it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Work {
 enum Kind {
     /// A command by itself, whatever the count.
     Command(&'static [&'static str]),
+    /// So many times, what evidence means: the example of `mcp-status`.
+    Verdicts,
     /// So many entries are read and listed.
     Entries,
     /// So many servers are looked at, each with a connection of its own.
@@ -39,6 +42,7 @@ pub(super) const WORKS: &[Work] = &[
         seldom: 0,
         often: 1,
     },
+    Work { name: "classify, six pieces of evidence", kind: Kind::Verdicts, seldom: 1_000, often: 11_000 },
     Work { name: "each entry of a list", kind: Kind::Entries, seldom: 20, often: 70 },
     Work { name: "each server of a status", kind: Kind::Servers, seldom: 1, often: 11 },
     Work { name: "a call through a bridge", kind: Kind::Bridged("echo"), seldom: 20, often: 120 },
@@ -52,19 +56,19 @@ const TURNS_OF_MUCH: usize = 1;
 
 /// What every work needs.
 pub(super) struct Setting {
-    mcplink: PathBuf,
+    programs: Programs,
     /// A home of its own, so that no configuration of a person is read.
     home: PathBuf,
     server: SocketAddr,
 }
 
 impl Setting {
-    pub(super) fn prepare(mcplink: PathBuf, home: PathBuf) -> Result<Self, String> {
+    pub(super) fn prepare(programs: Programs, home: PathBuf) -> Result<Self, String> {
         // What a program keeps between two runs would make the second one another work.
         let _ = fs::remove_dir_all(&home);
         fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
         let server = server::start().map_err(|error| format!("the server: {error}"))?;
-        Ok(Self { mcplink, home, server })
+        Ok(Self { programs, home, server })
     }
 
     /// The instructions of doing it once.
@@ -80,16 +84,20 @@ impl Setting {
 
     fn turn(&self, kind: Kind, count: u64) -> Result<u64, String> {
         let url = format!("http://{}/mcp", self.server);
+        let mcplink = &self.programs.mcplink;
         match kind {
-            Kind::Command(words) => {
-                self.counted(&words.iter().map(|word| word.replace("URL", &url)).collect::<Vec<_>>(), None)
-            }
+            Kind::Verdicts => self.counted(&self.programs.verdicts, &[count.to_string()], None),
+            Kind::Command(words) => self.counted(
+                mcplink,
+                &words.iter().map(|word| word.replace("URL", &url)).collect::<Vec<_>>(),
+                None,
+            ),
             Kind::Entries | Kind::Servers => {
                 let file = self.entries(count, &url)?;
                 let what = if matches!(kind, Kind::Servers) { "status" } else { "list" };
-                self.counted(&["--mcp-config".to_owned(), file, what.to_owned()], None)
+                self.counted(mcplink, &["--mcp-config".to_owned(), file, what.to_owned()], None)
             }
-            Kind::Bridged(tool) => self.counted(&["bridge".to_owned(), url], Some((tool, count))),
+            Kind::Bridged(tool) => self.counted(mcplink, &["bridge".to_owned(), url], Some((tool, count))),
         }
     }
 
@@ -105,14 +113,14 @@ impl Setting {
 
     /// Runs the program under callgrind, as a host that makes these calls where it is a bridge.
     #[expect(clippy::disallowed_methods, reason = "where valgrind is, only the environment tells")]
-    fn counted(&self, words: &[String], calls: Option<(&str, u64)>) -> Result<u64, String> {
+    fn counted(&self, program: &Path, words: &[String], calls: Option<(&str, u64)>) -> Result<u64, String> {
         let counts = self.home.join("counts");
         let _ = fs::remove_file(&counts);
         let counting = callgrind::words(&counts);
         let mut command = Command::new(&counting[0]);
         command
             .args(&counting[1..])
-            .arg(&self.mcplink)
+            .arg(program)
             .args(words)
             .env_clear()
             .env("HOME", &self.home)
