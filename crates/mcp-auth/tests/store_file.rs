@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, UNIX_EPOCH};
 
 use mcp_auth::oauth::store::{ClientKey, FileTokenStore, StoredClient, StoredTokens, TokenKey, TokenStore};
@@ -49,6 +50,16 @@ async fn looking_creates_nothing() {
     assert!(store.list(None).await.unwrap().is_empty());
     assert!(!store.remove(&key("work")).await.unwrap());
     assert!(files(home.path()).is_empty());
+}
+
+/// A program without any sign-in looks here for every server of its list.
+#[test]
+fn before_the_first_sign_in_no_thread_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, key) = (FileTokenStore::new(dir.path()), key("a"));
+    // There is no runtime that could hand it to one.
+    let seen = store.load(&key).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(seen, Poll::Ready(Ok(None))));
 }
 
 #[tokio::test]

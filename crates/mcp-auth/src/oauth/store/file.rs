@@ -96,6 +96,20 @@ impl FileTokenStore {
         .await
     }
 
+    /// Reads one record where that does not hold up other tasks. Before the first sign-in there is no folder: one look at it is
+    /// enough, and costs less than handing it to a thread, which every server of a `status` would pay for.
+    async fn read<T: Send + 'static>(
+        &self,
+        dir: impl Fn(&Inner) -> &CredentialDir + Send + 'static,
+        name: String,
+        decode: Decoder<T>,
+    ) -> Result<Option<T>, AuthError> {
+        if !dir(&self.0).exists() {
+            return Ok(None);
+        }
+        self.run(move |inner| read(dir(inner), &name, decode)).await
+    }
+
     /// Runs file operations where they do not hold up other tasks.
     async fn run<T, W>(&self, work: W) -> Result<T, AuthError>
     where
@@ -111,8 +125,7 @@ impl FileTokenStore {
 
     /// The tokens of `key` as the file has them, even if their secrets are elsewhere.
     pub(super) async fn load_as_kept(&self, key: &TokenKey) -> Result<Option<StoredTokens>, AuthError> {
-        let name = token_name(key);
-        let found = self.run(move |inner| read(&inner.tokens, &name, format::decode_tokens)).await?;
+        let found = self.read(|inner| &inner.tokens, token_name(key), format::decode_tokens).await?;
         // Names are hashes of the key; a file that was renamed by hand is not this sign-in.
         Ok(found.filter(|(kept, _)| kept == key).map(|(_, tokens)| tokens))
     }
@@ -122,8 +135,7 @@ impl FileTokenStore {
         &self,
         key: &ClientKey,
     ) -> Result<Option<StoredClient>, AuthError> {
-        let name = client_name(key);
-        let found = self.run(move |inner| read(&inner.clients, &name, format::decode_client)).await?;
+        let found = self.read(|inner| &inner.clients, client_name(key), format::decode_client).await?;
         Ok(found.filter(|(kept, _)| kept == key).map(|(_, client)| client))
     }
 
