@@ -117,7 +117,7 @@ const LOCAL: &[(&str, Place)] = &[
 ];
 
 /// What is run on all servers: what contacts them, and what only reads the files; and what is run on one of each place.
-const ON_ALL: &[&[&str]] = &[&["status"], &["status", "--json"]];
+const ON_ALL: &[&[&str]] = &[&["status"], &["status", "--json", "-vv"]];
 const ON_FILES: &[&[&str]] =
     &[&["list"], &["list", "--json"], &["validate"], &["status", "--offline"], &["paths"]];
 const ON_ONE: &[&[&str]] = &[
@@ -304,16 +304,19 @@ fn secretive() -> (Setting, String) {
 
 fn run(setting: &Setting, command: &[&str], secret: &str) {
     for (flags, log) in LOGS {
-        let command = [command, flags].concat();
-        // The harness looks for the secrets.
-        let program = setting.mcplink(&command).env("CANARY", secret).env("MCP_TIMEOUT", "20000");
-        let program = program.env("RUST_LOG", *log);
-        if command[0] == "bridge" {
-            converse_as_a_host(program.start());
-        } else {
-            let output = program.run();
-            assert!(output.code.is_some_and(|code| code != 1), "{command:?}: {output}");
-        }
+        run_once(setting, &[command, flags].concat(), secret, log);
+    }
+}
+
+fn run_once(setting: &Setting, command: &[&str], secret: &str, log: &str) {
+    // The harness looks for the secrets.
+    let program = setting.mcplink(command).env("CANARY", secret).env("MCP_TIMEOUT", "20000");
+    let program = program.env("RUST_LOG", log);
+    if command[0] == "bridge" {
+        converse_as_a_host(program.start());
+    } else {
+        let output = program.run();
+        assert!(output.code.is_some_and(|code| code != 1), "{command:?}: {output}");
     }
 }
 
@@ -336,19 +339,20 @@ fn converse_as_a_host(mut bridge: mcp_harness::Running<'_>) {
 /// Every place and every spelling in one home.
 fn fill(setting: &mut Setting, repeats: Repeats, secret: &str) {
     let address = serve(repeats, secret);
-    for (place, entry) in REMOTE {
-        for spelling in 0..SPELLINGS.len() {
+    let all = REMOTE.iter().flat_map(|(place, entry)| {
+        (0..SPELLINGS.len()).map(move |spelling| {
             let url = format!("http://{address}/{spelling}/mcp");
-            setting.write(&format!("{place} {spelling}"), entry(&url, secret));
-        }
-    }
+            (format!("{place} {spelling}"), entry(&url, secret))
+        })
+    });
+    setting.write_all(all);
 }
 
 fn grid(repeats: Repeats) {
     let (mut setting, secret) = secretive();
     fill(&mut setting, repeats, &secret);
     for command in ON_ALL {
-        run(&setting, command, &secret);
+        run_once(&setting, command, &secret, "trace");
     }
 }
 

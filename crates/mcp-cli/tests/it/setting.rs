@@ -34,8 +34,15 @@ impl Setting {
 
     /// Writes a server into the file, or another entry for one that is there.
     pub(crate) fn write(&mut self, name: &str, entry: Value) {
+        self.write_all([(name.to_owned(), entry)]);
+    }
+
+    /// Writes many servers at once.
+    pub(crate) fn write_all(&mut self, entries: impl IntoIterator<Item = (String, Value)>) {
         let servers = self.file.entry("mcpServers").or_insert_with(|| json!({}));
-        servers[name] = entry;
+        for (name, entry) in entries {
+            servers[name] = entry;
+        }
         self.save();
     }
 
