@@ -271,9 +271,9 @@ fn setting(problem: &Problem) -> Option<String> {
     problem.server.is_none().then(|| format!("{field} of {file}"))
 }
 
-/// A stranger's name or path, on a line.
+/// A stranger's name or path, on a line, with what is not seen written out: with it, it is another one.
 pub(crate) fn line(text: &str) -> String {
-    mcp_text::line(text, WIDE)
+    mcp_text::line(&mcp_text::escaped(text), WIDE)
 }
 
 pub(crate) fn unless(condition: bool, text: &'static str) -> &'static str {

@@ -112,6 +112,14 @@ impl<'a> ApprovalView<'a> {
     /// For people, on lines of so many columns: what it is, what it gets, what is different.
     pub(crate) fn lines(&self, columns: Option<usize>) -> String {
         let mut lines = labelled(self.allowed.iter().copied());
+        if self.allowed.iter().any(|term| hides_what_runs(term)) {
+            lines.push(("not shown".to_owned(), hidden_in(&self.file, self.line)));
+        }
+        // A sign-in is kept for a name and a URL, so one that is there goes this way as well.
+        if self.allowed.iter().any(|term| term.field == "proxy" || term.field.starts_with("tls.")) {
+            let reads = "who holds this proxy or these certificates reads every request, your sign-in to the server included";
+            lines.push(("mind".to_owned(), reads.to_owned()));
+        }
         match self.environment {
             Some("whole") => lines.push(("gets".to_owned(), "every variable of your environment".to_owned())),
             Some(_) => {
@@ -149,6 +157,21 @@ impl<'a> ApprovalView<'a> {
         }
         text
     }
+}
+
+/// Whether a part of what runs is hidden, because it looks like a secret.
+fn hides_what_runs(term: &Term) -> bool {
+    let redacted = mcp_text::REDACTED;
+    let runs = matches!(&*term.field, "command" | "args" | "headersHelper") || term.shown.contains("${cmd:");
+    // Of a variable that decides what runs, only a part is hidden.
+    let decides = term.field.starts_with("env") && term.shown != redacted;
+    (runs || decides) && term.shown.contains(redacted)
+}
+
+/// Security: a program may be spelled as a token is, and what is hidden here runs all the same.
+fn hidden_in(file: &str, at: usize) -> String {
+    let redacted = mcp_text::REDACTED;
+    format!("{redacted} looks like a secret and may be part of what runs: read it in {}:{at}", line(file))
 }
 
 impl<'a> Helper<'a> {
@@ -200,6 +223,9 @@ impl<'a> Helper<'a> {
             place.trim_end_matches(',')
         );
         text.push_str(&behind("    ", &place, columns));
+        if self.command.contains(mcp_text::REDACTED) {
+            text.push_str(&behind("    not shown: ", &hidden_in(&self.file, self.line), columns));
+        }
         for file in &self.files_not_covered {
             let file = line(&file.display().to_string());
             let words = format!("{file}: what is in it may change without asking again");

@@ -11,7 +11,7 @@ use crate::project::canonical;
 const WORDS: usize = 200;
 
 impl ServerEntry {
-    /// The files of `project` that the command of the entry, or its helper, names. What is in them can change without
+    /// The files of `project` that the command of the entry, its helper or its `tls` names. What is in them can change without
     /// a change of the entry, so the person who agrees to it is told.
     pub fn files_of(&self, project: &Project) -> Vec<PathBuf> {
         let mut lines: Vec<&str> = Vec::new();
@@ -25,6 +25,9 @@ impl ServerEntry {
             }
             _ => {}
         }
+        let tls = self.remote().and_then(|remote| remote.network.tls.as_ref());
+        let trusted = tls.into_iter().flat_map(|tls| [&tls.ca, &tls.cert, &tls.key]).flatten();
+        let trusted: Vec<PathBuf> = trusted.map(|file| canonical(file.path.expose())).collect();
         let folder = self.stdio().map_or(&*project.cwd, |stdio| stdio.working_directory(&project.cwd));
         let separator = |c: char| c.is_whitespace() || "\"';|&()<>=".contains(c);
         let root = project.root.to_string_lossy();
@@ -35,6 +38,7 @@ impl ServerEntry {
                 let word = word.replace("${CLAUDE_PROJECT_DIR}", &root).replace("$CLAUDE_PROJECT_DIR", &root);
                 canonical(&folder.join(word))
             })
+            .chain(trusted)
             .filter(|path| path.starts_with(&project.root) && Path::is_file(path))
             .collect();
         files.sort();

@@ -22,34 +22,102 @@ const ACTING: &str = "`$(){};|&<>\\^\n";
 /// What ends a line for a shell, an interpreter or a reader (UAX #14).
 const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Variables that decide which code runs, for the loader, interpreters and git: never a secret, and never hidden from
-/// the person who decides.
-const CODE_VARIABLES: [&str; 24] = [
-    "BASH_ENV",
+/// Variables that decide which code runs or where data goes, for shells, interpreters and what they start: never a secret, and
+/// never hidden from the person who decides.
+const DECIDING_VARIABLES: [&str; 20] = [
+    "ALL_PROXY",
+    "APPDATA",
+    "BROWSER",
     "CLASSPATH",
+    "COMSPEC",
+    "EDITOR",
     "ENV",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_EXEC_PATH",
-    "GIT_SSH_COMMAND",
+    "HOME",
     "IFS",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "NODE_OPTIONS",
-    "NODE_PATH",
+    "KUBECONFIG",
+    "LOCALAPPDATA",
+    "PAGER",
     "PATH",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PHP_INI_SCAN_DIR",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "RUBYLIB",
-    "RUBYOPT",
+    "PATHEXT",
     "SHELL",
     "SHELLOPTS",
+    "TMPDIR",
+    "USERPROFILE",
+    "VISUAL",
     "ZDOTDIR",
-    "_JAVA_OPTIONS",
 ];
+
+/// How the names of such variables begin: those of a loader, a runtime, a package manager, git or a TLS library, which have
+/// dozens each.
+const DECIDING_FAMILIES: [&str; 39] = [
+    "BASH_",
+    "BUNDLE_",
+    "BUN_",
+    "CARGO_",
+    "COMPLUS_",
+    "CORECLR_",
+    "COR_",
+    "DENO_",
+    "DOCKER_",
+    "DOTNET_",
+    "DYLD_",
+    "GEM_",
+    "GIT_",
+    "GOFLAGS",
+    "GOPROXY",
+    "GRADLE_",
+    "JAVA_",
+    "JDK_",
+    "LD_",
+    "LUA_",
+    "MAVEN_",
+    "MCPLINK_",
+    "NODE_",
+    "NPM_CONFIG_",
+    "OPENSSL_",
+    "PERL",
+    "PHP",
+    "PIP_",
+    "PNPM_",
+    "PYTHON",
+    "RUBY",
+    "RUST",
+    "R_",
+    "SSH_",
+    "SSL_",
+    "UV_",
+    "XDG_",
+    "YARN_",
+    "_JAVA_",
+];
+
+/// How they end: a proxy, a folder, options, what is loaded first, certificates, an address.
+const DECIDING_ENDINGS: [&str; 21] = [
+    "_ADDR",
+    "_ASKPASS",
+    "_CA_BUNDLE",
+    "_CA_CERTS",
+    "_COMMAND",
+    "_CONFIG",
+    "_DIR",
+    "_ENDPOINT",
+    "_FILE",
+    "_FLAGS",
+    "_HOME",
+    "_HOOKS",
+    "_HOST",
+    "_OPTIONS",
+    "_OPTS",
+    "_PATH",
+    "_PRELOAD",
+    "_PROXY",
+    "_REGISTRY",
+    "_SERVER",
+    "_URL",
+];
+
+/// Headers by which a proxy or a server chooses whom a request is for.
+const ROUTING_HEADERS: [&str; 3] = ["Host", "Forwarded", "X-Forwarded-Host"];
 
 /// The value of `field`, for the person who decides, where a command of the entry names the variables `named`.
 pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node, named: &[String]) -> String {
@@ -61,7 +129,7 @@ pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node, named: &[
     let text = match &node.value {
         Value::String(text) if may_run(text) => words(text),
         Value::String(text) if is_secret(field, text) => secret(text),
-        Value::String(text) => words(text),
+        Value::String(text) => words(text) + &ascii_host(text),
         Value::Array(items) => arguments(items),
         Value::Number(_) => document.written(node.span).to_owned(),
         Value::Bool(value) => value.to_string(),
@@ -70,15 +138,23 @@ pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node, named: &[
     bounded(&text)
 }
 
+/// The host of a URL as it is looked up, where it is written in letters that may look like others (RFC 5891).
+fn ascii_host(text: &str) -> String {
+    let url = Some(text).filter(|text| !text.is_ascii()).and_then(|text| url::Url::parse(text).ok());
+    let host = url.as_ref().and_then(url::Url::host_str).filter(|host| host.contains("xn--"));
+    host.map(|host| format!(" (which is {host})")).unwrap_or_default()
+}
+
 /// The value of a variable of a file, which is taken as it stands.
 pub(super) fn shown_variable(name: &str, value: &str) -> String {
     if decides_what_runs(name, value) { bounded(&words(value)) } else { REDACTED.to_owned() }
 }
 
-/// Whole, or with what is left out said.
+/// Whole, or with what is left out said. What is not seen is written out: `./run.sh` with it is another file.
 fn bounded(text: &str) -> String {
     // A shell begins a new command there: what stands behind it must not look like the rest of a comment.
     let text = text.replace("\r\n", "\n").replace(LINE_ENDS, " ⏎ ");
+    let text = mcp_text::escaped(&text);
     let whole = mcp_text::width(&text);
     if whole <= LIMIT {
         return mcp_text::line(&text, LIMIT);
@@ -115,7 +191,7 @@ pub(super) fn kept(document: &Document<'_>, field: &str, node: &Node, known: &Fi
             words.map(without_userinfo).collect::<Vec<_>>().join(" ")
         }
     };
-    mcp_text::line(&text, KEPT)
+    mcp_text::line(&mcp_text::escaped(&text), KEPT)
 }
 
 /// The variables that a value names: `$NAME`, `${NAME}`, `%NAME%` and PowerShell's `$env:NAME`.
@@ -154,10 +230,22 @@ fn may_be_command(text: &str) -> bool {
 
 /// Header and environment values are secrets more often than not, and so is what nothing here knows.
 fn is_secret(field: &str, value: &str) -> bool {
-    let own = ["command", "url", "headersHelper", "cwd", "envFile", "oauth", "name", "instance"];
-    let first = field.split(['.', '[']).next().unwrap_or_default();
-    let shown = field.strip_prefix("env.").is_some_and(|variable| decides_what_runs(variable, value));
-    !own.contains(&first) && !shown
+    let (first, rest) = field.split_once('.').unwrap_or((field, ""));
+    match first.split('[').next().unwrap_or(first) {
+        "command" | "url" | "headersHelper" | "cwd" | "envFile" | "name" | "instance" | "proxy" | "tls" => {
+            false
+        }
+        "oauth" | "auth" => holds_secret(rest),
+        "headers" => !ROUTING_HEADERS.iter().any(|name| rest.eq_ignore_ascii_case(name)),
+        "env" => !decides_what_runs(rest, value),
+        _ => true,
+    }
+}
+
+/// Whether a member of a block about sign-ins is a credential, and not where one is, where it goes or of which type it is.
+fn holds_secret(member: &str) -> bool {
+    let tells = ["Endpoint", "File", "Type", "Url"].iter().any(|ending| member.ends_with(ending));
+    mcp_text::is_credential_name(member) && !tells
 }
 
 /// Whether a variable can change which code runs or where data goes: by its name, or because its value is an option, a
@@ -165,7 +253,11 @@ fn is_secret(field: &str, value: &str) -> bool {
 fn decides_what_runs(variable: &str, value: &str) -> bool {
     // Names are not told apart by case everywhere.
     let name = variable.to_ascii_uppercase();
-    if ["LD_", "DYLD_"].iter().any(|family| name.starts_with(family)) || CODE_VARIABLES.contains(&&*name) {
+    let is_credential = mcp_text::is_credential_name(variable);
+    let decides = DECIDING_VARIABLES.contains(&&*name)
+        || DECIDING_FAMILIES.iter().any(|family| name.starts_with(family))
+        || DECIDING_ENDINGS.iter().any(|ending| name.ends_with(ending));
+    if decides && !is_credential {
         return true;
     }
     let starts = ["/", "./", "../", "~", "-", "\\", ".\\", "..\\"];
@@ -175,7 +267,7 @@ fn decides_what_runs(variable: &str, value: &str) -> bool {
         || value.get(1..3) == Some(":\\");
     // What a shell could be made to run is no token, whatever it is called; blanks alone are in passphrases.
     let runs = value.contains(['`', '(', ';', '|', '<', '>', '&']) || value.contains("${");
-    runs || points && !mcp_text::is_credential_name(variable)
+    runs || points && !is_credential
 }
 
 /// Its references, and a mark for each literal part. A command in it would run, and is shown as one.
@@ -224,6 +316,9 @@ fn words(text: &str) -> String {
 /// What looks like a credential is hidden, and nothing that a shell acts on with it: a command in the place of a value would
 /// run unseen.
 fn without_shapes(word: &str) -> String {
+    if is_path(word) {
+        return word.to_owned();
+    }
     let hide = |text: &str| mcp_text::Secrets::default().hide(text).into_owned();
     let acting = |text: &str| text.chars().filter(|c| ACTING.contains(*c)).count();
     let hidden = hide(word);
@@ -239,9 +334,16 @@ fn without_shapes(word: &str) -> String {
         .collect()
 }
 
-/// Nothing but a value: no blank, no reference, nothing that a shell acts on.
+/// Nothing but a value: no blank, no reference, nothing that a shell acts on, and no path, which could be of what runs.
 fn is_value(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+=~:@,%".contains(c))
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+=~:@,%".contains(c)) && !is_path(text)
+}
+
+/// A path by how it begins, or the name of a package of a scope: never a secret, however it is spelled.
+fn is_path(word: &str) -> bool {
+    let word = word.trim_start_matches(['"', '\'']);
+    let is_package = word.strip_prefix('@').is_some_and(|rest| rest.contains('/'));
+    is_package || ["/", "./", "../", "~/", ".\\", "..\\"].iter().any(|start| word.starts_with(start))
 }
 
 fn without_userinfo(word: &str) -> String {
