@@ -37,8 +37,9 @@ pub(crate) struct ApprovalView<'a> {
     name: &'a str,
 }
 
-/// The fields of an entry and what they say, as a person would type it: what runs or is asked, and then with what.
-fn labelled<'t>(terms: impl Iterator<Item = &'t Term>) -> Vec<(String, String)> {
+/// The fields of an entry at this place and what they say, as a person would type it: what runs or is asked, and then with what;
+/// and what has to be known of them.
+fn labelled<'t>(terms: impl Iterator<Item = &'t Term>, file: &str, at: usize) -> Vec<(String, String)> {
     let rank = |field: &str| match field {
         "command" | "url" => 0,
         "args" => 1,
@@ -46,13 +47,22 @@ fn labelled<'t>(terms: impl Iterator<Item = &'t Term>) -> Vec<(String, String)> 
     };
     let mut terms: Vec<_> = terms.collect();
     terms.sort_by_key(|term| rank(&term.field));
-    terms.into_iter().map(|term| (line(&term.field), term.shown.clone())).collect()
+    let mut lines: Vec<_> = terms.iter().map(|term| (line(&term.field), term.shown.clone())).collect();
+    if terms.iter().any(|term| hides_what_runs(term)) {
+        lines.push(("not shown".to_owned(), hidden_in(file, at)));
+    }
+    // A sign-in is kept for a name and a URL, so one that is there goes this way as well.
+    if terms.iter().any(|term| term.field == "proxy" || term.field.starts_with("tls.")) {
+        let reads = "who holds this proxy or these certificates reads every request, your sign-in to the server included";
+        lines.push(("mind".to_owned(), reads.to_owned()));
+    }
+    lines
 }
 
 /// What an entry runs and where its data goes, whole and indented, for a person who takes it over from a project: from then on it
 /// needs no approval.
 pub(crate) fn taken_over(entry: &ServerEntry, indent: usize, columns: Option<usize>) -> String {
-    let lines = labelled(entry.terms().iter());
+    let lines = labelled(entry.terms().iter(), &entry.origin.place.to_string(), entry.origin.line);
     let width = lines.iter().map(|(label, _)| mcp_text::width(label)).max().unwrap_or(0).min(40);
     let shown = |(label, value): (String, String)| {
         behind(&format!("{}{label:<width$}  ", " ".repeat(indent)), &value, columns)
@@ -111,15 +121,7 @@ impl<'a> ApprovalView<'a> {
 
     /// For people, on lines of so many columns: what it is, what it gets, what is different.
     pub(crate) fn lines(&self, columns: Option<usize>) -> String {
-        let mut lines = labelled(self.allowed.iter().copied());
-        if self.allowed.iter().any(|term| hides_what_runs(term)) {
-            lines.push(("not shown".to_owned(), hidden_in(&self.file, self.line)));
-        }
-        // A sign-in is kept for a name and a URL, so one that is there goes this way as well.
-        if self.allowed.iter().any(|term| term.field == "proxy" || term.field.starts_with("tls.")) {
-            let reads = "who holds this proxy or these certificates reads every request, your sign-in to the server included";
-            lines.push(("mind".to_owned(), reads.to_owned()));
-        }
+        let mut lines = labelled(self.allowed.iter().copied(), &self.file, self.line);
         match self.environment {
             Some("whole") => lines.push(("gets".to_owned(), "every variable of your environment".to_owned())),
             Some(_) => {
