@@ -232,9 +232,8 @@ fn may_be_command(text: &str) -> bool {
 fn is_secret(field: &str, value: &str) -> bool {
     let (first, rest) = field.split_once('.').unwrap_or((field, ""));
     match first.split('[').next().unwrap_or(first) {
-        "command" | "url" | "headersHelper" | "cwd" | "envFile" | "name" | "instance" | "proxy" | "tls" => {
-            false
-        }
+        "command" | "url" | "headersHelper" | "cwd" | "envFile" | "name" | "instance" | "account" => false,
+        "proxy" | "tls" => false,
         "oauth" | "auth" => holds_secret(rest),
         "headers" => !ROUTING_HEADERS.iter().any(|name| rest.eq_ignore_ascii_case(name)),
         "env" => !decides_what_runs(rest, value),

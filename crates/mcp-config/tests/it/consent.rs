@@ -573,6 +573,55 @@ fn s_k1_nothing_that_is_kept_or_told_holds_a_secret() {
 }
 
 #[test]
+fn s_k1_what_decides_is_shown_and_what_is_not_seen_is_written_out() {
+    let local = |more: &str| format!(r#"{{"command": "srv", {more}}}"#);
+    let remote = |more: &str| format!(r#"{{"type": "http", "url": "https://h/mcp", {more}}}"#);
+    let rows = [
+        ("{\"command\": \"./r\u{200b}un.sh\"}".to_owned(), "command", r"./r\u{200b}un.sh"),
+        (local("\"cwd\": \"a\u{202e}b\""), "cwd", r"a\u{202e}b"),
+        (local(r#""args": ["--password", "./evil.py"]"#), "args", "--password ./evil.py"),
+        (local(r#""args": ["--token", "cnry-abc"]"#), "args", "--token [redacted]"),
+        (local(r#""args": ["./sk-cnry0123456789abcdef0123"]"#), "args", "./sk-cnry0123456789abcdef0123"),
+        (local(r#""args": ["sk-cnry0123456789abcdef0123"]"#), "args", "[redacted]"),
+        (local(r#""env": {"HTTPS_PROXY": "evil:3128"}"#), "env.HTTPS_PROXY", "evil:3128"),
+        (local(r#""env": {"GIT_SSH": "evil"}"#), "env.GIT_SSH", "evil"),
+        (local(r#""env": {"npm_config_registry": "evil"}"#), "env.npm_config_registry", "evil"),
+        (local(r#""env": {"GIT_TOKEN": "cnry"}"#), "env.GIT_TOKEN", "[redacted]"),
+        (local(r#""env": {"HOME": "x"}"#), "env.HOME", "x"),
+        (local(r#""env": {"MINE": "cnry"}"#), "env.MINE", "[redacted]"),
+        (remote(r#""proxy": "http://u:cnry@evil:1""#), "proxy", "http://[redacted]@evil:1"),
+        (remote(r#""tls": {"ca": "evil.pem"}"#), "tls.ca", "evil.pem"),
+        (remote(r#""account": "work""#), "account", "work"),
+        (remote(r#""headers": {"host": "evil"}"#), "headers.host", "evil"),
+        (remote(r#""headers": {"X-A": "cnry"}"#), "headers.X-A", "[redacted]"),
+        (remote(r#""oauth": {"issuer": "https://evil"}"#), "oauth.issuer", "https://evil"),
+        (remote(r#""oauth": {"clientSecret": "cnry"}"#), "oauth.clientSecret", "[redacted]"),
+        (
+            "{\"type\": \"http\", \"url\": \"https://g\u{43e}od.example/mcp\"}".to_owned(),
+            "url",
+            "https://g\u{43e}od.example/mcp (which is xn--god-sed.example)",
+        ),
+    ];
+    let wrong = rows.iter().filter_map(|(entry, field, shown)| {
+        let home = Home::new();
+        home.entry("db", entry);
+        let config = home.load();
+        let terms = config.entry("db").unwrap().terms();
+        let found = terms.iter().find(|term| term.field == *field).map(|term| term.shown.clone());
+        (found.as_deref() != Some(*shown)).then(|| format!("{entry}: {found:?}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // What an authority of the project vouches for may change as what a command names.
+    let home = Home::new();
+    home.write("project/own.pem", "");
+    home.entry("db", &remote(r#""tls": {"ca": "own.pem"}"#));
+    let config = home.load();
+    let files = config.entry("db").unwrap().files_of(&config.project);
+    assert_eq!(files, [home.base.join("project/own.pem")]);
+}
+
+#[test]
 fn s_k1_who_decides_sees_what_would_run_and_which_variables_it_reads() {
     let shown = |entry: &str| {
         let home = Home::new();
