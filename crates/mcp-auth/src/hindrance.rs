@@ -1,6 +1,6 @@
-//! What stands in the way of a sign-in: found out where one would begin, and told by whoever shows the server.
+//! What stands in the way of a sign-in: found out where one would begin, and told where the server is shown.
 
-use crate::AuthError;
+use crate::{AuthError, LoginRemedy};
 
 /// What stands in the way of a sign-in that a person would begin.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -29,21 +29,4 @@ impl LoginHindrance {
         }
         Some(Self::new(message, error.login_remedy()?.clone()))
     }
-}
-
-/// What makes a sign-in possible that is not.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum LoginRemedy {
-    /// Nothing here: what is at this origin does not answer as it has to.
-    Operator {
-        /// Scheme, host and port.
-        origin: String,
-    },
-    /// A client that is registered by hand, in the settings.
-    Client,
-    /// The settings name who issues tokens, or where that is published.
-    AuthorizationServer,
-    /// Other settings, which the message names.
-    Settings,
 }

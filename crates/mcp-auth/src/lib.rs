@@ -59,6 +59,7 @@ mod helper;
 mod hindrance;
 #[cfg(any(feature = "helper", feature = "oauth"))]
 mod jwt;
+mod login_remedy;
 mod named;
 #[cfg(feature = "oauth")]
 pub mod oauth;
@@ -94,7 +95,8 @@ pub use error::{AuthError, AuthErrorKind, AuthFuture, LackingSecret};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
 pub use helper::{HeadersHelper, HelperRun, plugin};
-pub use hindrance::{LoginHindrance, LoginRemedy};
+pub use hindrance::LoginHindrance;
+pub use login_remedy::LoginRemedy;
 pub use outline::outline;
 pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, ProviderRole, Supply};
 pub use provider::{

@@ -155,7 +155,7 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
             "Wait as long as it asks for: `mcplink wait NAME` does, and never asks before that."
         }
         ReasonCode::Unreachable => {
-            "Start the server, or join the network that it is in, then `mcplink wait NAME`; correct `url` where nobody has the name of its host, and the \
+            "Start the server, or join the network that it is in, then `mcplink wait NAME`; correct `url` where no one has the name of its host, and the \
              proxy where the reason names one. `mcplink doctor NAME` tells name, proxy and port apart."
         }
         ReasonCode::Timeout => {

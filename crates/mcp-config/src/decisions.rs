@@ -1,6 +1,8 @@
 //! What people decided elsewhere and this crate only reads: trust in a folder, approvals of project
 //! entries, disabled lists.
 //!
+//! Longer than 500 lines because each decision is read from several files, and which of them counts is one order.
+//!
 //! | decision | read from |
 //! |---|---|
 //! | trust | `projects[..].hasTrustDialogAccepted` of `.claude.json`, and this tool's own store |

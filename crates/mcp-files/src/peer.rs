@@ -16,7 +16,7 @@ const LISTEN: &str = "0A";
 
 /// Whether a connection from `from` to `to`, which is ours, is of this account or of the superuser, as far as the system tells.
 ///
-/// To be asked when the connection was accepted: one that has ended by then is nobody's, and is not trusted, because what it has
+/// To be asked when the connection was accepted: one that has ended by then is no one's, and is not trusted, because what it has
 /// sent could still be read.
 pub fn is_trusted_peer(from: SocketAddr, to: SocketAddr) -> bool {
     let table = |name: &str| {

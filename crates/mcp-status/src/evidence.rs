@@ -1,4 +1,6 @@
 //! What was seen: the typed facts that a verdict is made from. Message text decides nothing.
+//!
+//! Longer than 500 lines because every fact stands beside the others, with what may be sent of it to another process.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -53,7 +55,7 @@ pub struct Evidence {
     /// What was wrong with TLS, where that failed.
     #[serde(default)]
     pub tls: Option<TlsFault>,
-    /// Nobody has the name of its host. It may be that of a network which is not there now, and as a rule it is misspelt.
+    /// No one has the name of its host. It may be that of a network which is not there now, and as a rule it is misspelt.
     #[serde(default)]
     pub unknown_host: bool,
 }
@@ -133,7 +135,7 @@ impl Evidence {
         self
     }
 
-    /// With whether nobody has the name of its host.
+    /// With whether no one has the name of its host.
     #[must_use]
     pub fn with_unknown_host(mut self, unknown: bool) -> Self {
         self.unknown_host = unknown;

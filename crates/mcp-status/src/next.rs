@@ -814,7 +814,7 @@ mod tests {
     }
 
     #[test]
-    fn fa_a86_a89_fh_h3_a_name_that_nobody_has_and_a_proxy_that_is_not_there_are_for_the_entry() {
+    fn fa_a86_a89_fh_h3_a_name_that_no_one_has_and_a_proxy_that_is_not_there_are_for_the_entry() {
         let of = |outcome, proxy: Option<&str>, unknown, code| {
             let evidence = Evidence::new(Phase::Connect, outcome)
                 .with_proxy(proxy.map(str::to_owned))

@@ -55,7 +55,7 @@ impl TransportError {
         }
     }
 
-    /// Whether nobody has the name of its host: what a proxy says of one is about where the proxy stands.
+    /// Whether no one has the name of its host: what a proxy says of one is about where the proxy stands.
     fn is_misaddressed(&self) -> bool {
         *self.kind() == TransportErrorKind::Unreachable
             && self.proxy().is_none()

@@ -26,7 +26,7 @@ const FOREIGN: [&str; 16] = [
     "Error(",
 ];
 
-/// What the C libraries and systems say of a name that nobody has.
+/// What the C libraries and systems say of a name that no one has.
 const UNKNOWN_HOST: [&str; 6] = [
     "Name or service not known",
     "Name does not resolve",
@@ -36,12 +36,22 @@ const UNKNOWN_HOST: [&str; 6] = [
     "no such host",
 ];
 
-/// Whether the name of a host was looked up, and nobody has it. That has no kind, only a text.
+/// Whether the name of a host was looked up, and no one has it. That has no kind, only a text.
 pub(crate) fn is_unknown_host(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         let text = cause.downcast_ref::<io::Error>().map(ToString::to_string).unwrap_or_default();
         UNKNOWN_HOST.iter().any(|known| text.contains(known))
     })
+}
+
+/// What is told where a URL has the wrong one of two schemes: this one.
+pub(crate) fn other_scheme(scheme: &str) -> &'static str {
+    match scheme {
+        "https" => {
+            "what answers does not speak TLS; a server that is reached without it has a URL with http://"
+        }
+        _ => "what answers speaks TLS: its URL begins with https://",
+    }
 }
 
 /// What `error` and its causes say: the innermost of those whose type is known, else the innermost that is a sentence of

@@ -8,11 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
-use super::discover::outlook::remedy_of;
 use super::urls::redacted;
 use crate::jwt::times_of;
 use crate::url_policy::UrlRefusal;
-use crate::{AuthError, AuthErrorKind, Secret};
+use crate::{AuthError, AuthErrorKind, LoginRemedy, Secret};
 
 /// A step of the protocol that talks to a server, or validates what came from one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -291,6 +290,28 @@ impl fmt::Display for Failure {
             }
             Answer::Other(error) => write!(f, "{error}"),
         }
+    }
+}
+
+/// What changes a failure of looking, or of a sign-in, where a person can know.
+fn remedy_of(failure: &Failure) -> Option<LoginRemedy> {
+    if failure.lacks_client() {
+        return Some(LoginRemedy::Client);
+    }
+    let is_looking = matches!(failure.step, Step::ResourceMetadata | Step::ServerMetadata);
+    let is_sign_in = is_looking
+        || matches!(
+            failure.step,
+            Step::Registration
+                | Step::Authorization
+                | Step::DeviceAuthorization
+                | Step::CodeExchange
+                | Step::DeviceToken
+        );
+    match () {
+        () if is_sign_in && failure.is_of_operator() => LoginRemedy::operator_of(failure.url()),
+        () if is_looking && failure.is_of_document() => Some(LoginRemedy::AuthorizationServer),
+        () => None,
     }
 }
 

@@ -80,7 +80,7 @@ async fn until(
 fn is_up_to_a_person(row: &Row, wanted: ServerStatus) -> bool {
     let Some(status) = row.status.filter(|status| *status != wanted) else { return false };
     let reason = row.reason();
-    // Of all that cannot be reached, what nobody has the name of will not come back under it.
+    // Of all that cannot be reached, what no one has the name of will not come back under it.
     let is_misnamed =
         reason.is_some_and(|reason| reason.code == ReasonCode::Unreachable && !reason.retryable);
     let stays = is_misnamed || wants_a_person(status, reason.map(|reason| reason.code));

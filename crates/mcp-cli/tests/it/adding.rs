@@ -1,4 +1,6 @@
 //! `add`, `add-json` and `remove`: what is asked, what is written, what is refused, and what is told.
+//!
+//! Longer than 500 lines because each way of writing a server is asked the same questions.
 
 use std::fs;
 use std::path::PathBuf;

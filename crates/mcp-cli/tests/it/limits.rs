@@ -346,7 +346,7 @@ fn fh_h8_the_step_that_a_deadline_struck_is_named() {
         (
             &["login", "hanging", "--no-browser"],
             format!("it was still asking {origin}, and what it names, where to sign in (discovery)"),
-            "mcplink login hanging --timeout 10m",
+            "mcplink login hanging --no-browser --timeout 10m",
         ),
     ] {
         let output = setting.mcplink(command).args(["--timeout", "500ms"]).run().expect_code(7);

@@ -20,7 +20,8 @@ fn consent_that_is_denied_is_told_on_page_and_terminal_and_costs_nothing() {
     let output = desk.mcplink(&["login", "work"]).env("BROWSER", chromium.command()).run().expect_code(3);
     assert!(output.stderr.contains("error: signing in to work failed\n"), "{output}");
     assert!(output.stderr.contains("access_denied"), "{output}");
-    assert!(output.stderr.contains("  next: correct the entry of work in /"), "{output}");
+    // There is nothing wrong with the entry.
+    assert!(output.stderr.contains("  next: begin the sign-in once more"), "{output}");
     let page = chromium.end();
     assert_eq!(page.title, "Sign-in failed");
     assert!(page.text.contains("access_denied") && page.text.contains("work"), "{page:?}");

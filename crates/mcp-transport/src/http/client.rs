@@ -251,7 +251,7 @@ impl HttpClient {
             "https" => sounding::speaks_http(resolver, url).await,
             _ => self.speaks_tls(&HttpEndpoint::new(url.clone())).await,
         };
-        is_other.then(|| trouble::other_scheme(url.scheme()).to_owned())
+        is_other.then(|| crate::words::other_scheme(url.scheme()).to_owned())
     }
 
     /// What answers at `url`, which is no HTTP. It is asked once for all that one attempt finds out.

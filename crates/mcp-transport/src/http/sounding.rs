@@ -79,7 +79,7 @@ pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url
     match heard.as_slice() {
         [] => None,
         // A record of TLS: an alert, or a handshake (RFC 8446 section 5.1).
-        [0x15 | 0x16, 3, ..] => Some(super::trouble::other_scheme("http").to_owned()),
+        [0x15 | 0x16, 3, ..] => Some(crate::words::other_scheme("http").to_owned()),
         heard if heard.starts_with(b"HTTP/1.") => None,
         // The settings that begin every connection of HTTP/2 (RFC 9113 section 3.4).
         [_, _, _, 4, 0, 0, 0, 0, 0, ..] => Some(

@@ -108,16 +108,6 @@ pub(super) fn refused_a_tunnel(error: &TransportError) -> bool {
     matches!(error.kind(), TransportErrorKind::Proxy { status: None }) && causes(error).any(unsuccessful)
 }
 
-/// What is told where a URL has the wrong one of two schemes: this one.
-pub(super) fn other_scheme(scheme: &str) -> &'static str {
-    match scheme {
-        "https" => {
-            "what answers does not speak TLS; a server that is reached without it has a URL with http://"
-        }
-        _ => "what answers speaks TLS: its URL begins with https://",
-    }
-}
-
 /// Whether the other side ended the connection and said nothing.
 pub(super) fn ended_without_a_word(error: &TransportError) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
@@ -242,7 +232,7 @@ fn tls(error: &TlsError) -> String {
     match error {
         TlsError::InvalidCertificate(error) => certificate(error),
         TlsError::InvalidMessage(_) => {
-            other_scheme("https").to_owned()
+            words::other_scheme("https").to_owned()
         }
         TlsError::AlertReceived(Alert::ProtocolVersion)
         | TlsError::PeerIncompatible(

@@ -88,7 +88,6 @@ fn is_asked_for_nothing(error: &TransportError) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use mcp_auth::ProviderKind;
     use mcp_status::Limit;
 
     use super::*;
@@ -138,14 +137,7 @@ mod tests {
             FailureScope::of(&TransportError::new(refused, "x").with_auth(context))
         };
         // One more refusal would cost a run of the command, or a refresh.
-        let (command, sign_in) = (ProviderKind::HeadersHelper, ProviderKind::OAuth);
-        for (provider, expected) in [
-            ("static-headers", Doubtful),
-            (command.name(), Lost),
-            (sign_in.name(), Lost),
-            ("minted", Lost),
-            ("corp", Lost),
-        ] {
+        for (provider, expected) in [("static-headers", Doubtful), ("minted", Lost), ("corp", Lost)] {
             assert_eq!(refused_with(provider), expected, "{provider}");
         }
         for (status, modern) in

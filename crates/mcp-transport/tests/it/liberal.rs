@@ -463,7 +463,7 @@ async fn f111_how_many_pages_came_is_told_where_the_time_ran_out() {
     for (pages, told) in [(2, Some("2 pages of tools/list came, and each names another one")), (0, None)] {
         let pages: Vec<_> = ["a", "b"].into_iter().take(pages).map(page).chain([Answer::Hang]).collect();
         server.next_answers_to("tools/list", pages);
-        let options = RequestOptions::new().with_timeout(Duration::from_millis(500));
+        let options = RequestOptions::new().with_timeout(Duration::from_millis(1_500));
         let error = connection.list_tools(&options).await.unwrap_err();
         assert_eq!(error.said(), told, "{error:?}");
     }

@@ -1,9 +1,8 @@
-//! Whether a sign-in could begin, as far as that is known without one: what is published is looked at, and nobody is registered.
+//! Whether a sign-in could begin, as far as that is known without one: what is published is looked at, and no one is registered.
 
 use std::time::Duration;
 
 use super::super::context::Context;
-use super::super::failure::{Failure, Step};
 use super::discovery::{Discovery, DiscoverySource};
 use crate::{Challenge, LoginHindrance, LoginRemedy};
 
@@ -28,11 +27,11 @@ pub(crate) fn of_discovery(ctx: &Context, found: &Discovery) -> Option<LoginHind
     let (issuer, server) = (&found.issuer, &found.server);
     if server.authorization_endpoint.is_none() && server.device_authorization_endpoint.is_none() {
         let why = format!("{issuer} names no page to sign in at (`authorization_endpoint`)");
-        return Some(LoginHindrance::new(why, operator(issuer)?));
+        return Some(LoginHindrance::new(why, LoginRemedy::operator_of(issuer)?));
     }
     if server.token_endpoint.is_none() {
         let why = format!("{issuer} does not say where tokens come from (`token_endpoint`)");
-        return Some(LoginHindrance::new(why, operator(issuer)?));
+        return Some(LoginHindrance::new(why, LoginRemedy::operator_of(issuer)?));
     }
     if !server.supports_s256() {
         let why = format!(
@@ -48,31 +47,4 @@ pub(crate) fn of_discovery(ctx: &Context, found: &Discovery) -> Option<LoginHind
         return Some(LoginHindrance::new(why, LoginRemedy::Client));
     }
     None
-}
-
-/// What changes a failure of looking, or of a sign-in, where a person can know.
-pub(crate) fn remedy_of(failure: &Failure) -> Option<LoginRemedy> {
-    if failure.lacks_client() {
-        return Some(LoginRemedy::Client);
-    }
-    let is_looking = matches!(failure.step, Step::ResourceMetadata | Step::ServerMetadata);
-    let is_sign_in = is_looking
-        || matches!(
-            failure.step,
-            Step::Registration
-                | Step::Authorization
-                | Step::DeviceAuthorization
-                | Step::CodeExchange
-                | Step::DeviceToken
-        );
-    match () {
-        () if is_sign_in && failure.is_of_operator() => operator(failure.url()),
-        () if is_looking && failure.is_of_document() => Some(LoginRemedy::AuthorizationServer),
-        () => None,
-    }
-}
-
-fn operator(url: &str) -> Option<LoginRemedy> {
-    let origin = url::Url::parse(url).ok()?.origin();
-    origin.is_tuple().then(|| LoginRemedy::Operator { origin: origin.ascii_serialization() })
 }

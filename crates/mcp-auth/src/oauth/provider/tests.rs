@@ -144,7 +144,7 @@ async fn fh_h3_a_program_that_tells_people_what_to_do_hears_what_stands_in_the_w
         let found = provider.snapshot().login_hindrance;
         let asked = world.net.take_lines();
         assert!(asked.iter().filter(|line| *line == PRM).count() == 1, "looked once, for all: {asked:?}");
-        assert!(asked.iter().all(|line| line.starts_with("GET ")), "nobody is registered: {asked:?}");
+        assert!(asked.iter().all(|line| line.starts_with("GET ")), "no one is registered: {asked:?}");
         match (&found, expected) {
             (None, None) => {}
             (Some(found), Some((remedy, words))) => {
