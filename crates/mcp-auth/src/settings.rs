@@ -30,18 +30,28 @@ pub struct Target {
     pub url: Url,
     /// Which of several sign-ins to this server it is, by the name that a person gave it; `None` is the one without a name.
     pub account: Option<String>,
+    /// By which way it is reached, where a stranger's file says that: a proxy, an authority to trust. What was given on one way
+    /// goes on no other, because who is on it reads it.
+    pub route: Option<String>,
 }
 
 impl Target {
     /// The server `name` at `url`.
     pub fn new(name: impl Into<String>, url: Url) -> Self {
-        Self { name: name.into(), url, account: None }
+        Self { name: name.into(), url, account: None, route: None }
     }
 
     /// The same server for another account.
     #[must_use]
     pub fn with_account(mut self, account: Option<String>) -> Self {
         self.account = account;
+        self
+    }
+
+    /// The same server by a way of its own.
+    #[must_use]
+    pub fn with_route(mut self, route: Option<String>) -> Self {
+        self.route = route;
         self
     }
 }
@@ -54,6 +64,7 @@ impl fmt::Debug for Target {
             .field("name", &self.name)
             .field("origin", &origin)
             .field("account", &self.account)
+            .field("route", &self.route)
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::decisions::Trust;
 use crate::entry::ServerEntry;
@@ -30,6 +31,8 @@ pub struct Config {
     pub trust: Trust,
     /// What the folder's own settings approve has been met.
     pub(crate) settled: bool,
+    /// Which reading of the files it is of.
+    pub(crate) reading: Arc<()>,
     pub(crate) paths: Vec<PathReport>,
     pub(crate) watched: RedactedText<Vec<PathBuf>>,
     pub(crate) folders: RedactedText<Vec<PathBuf>>,
@@ -87,6 +90,11 @@ impl Config {
     /// The files and directories that could make this another configuration, whether they are there or not.
     pub fn watched(&self) -> &[PathBuf] {
         self.watched.expose()
+    }
+
+    /// Which reading of the files this is of: a copy is of the same one, and no other is as long as it is kept.
+    pub fn reading(&self) -> &Arc<()> {
+        &self.reading
     }
 
     /// Every location that was considered: whether it exists, and why it is or is not used.

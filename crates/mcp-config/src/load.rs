@@ -185,6 +185,7 @@ impl Config {
             locations: sources.locations.clone(),
             trust,
             settled,
+            reading: Arc::default(),
             paths: paths::report(sources, control, &files),
             folders: RedactedText::new(folders(&files)),
             watched,

@@ -30,6 +30,11 @@ impl ServerEntry {
         let remote = self.remote()?;
         let mut target =
             Target::new(&*self.name, remote.url.expose().clone()).with_account(self.account.clone());
+        // Security: a repository may name a proxy, and an authority that vouches for it, and so read all that goes there. A sign-in
+        // that was made without them is not for it.
+        if self.scope == Scope::Project {
+            target.route = remote.network.route();
+        }
         let userinfo = take_userinfo(&mut target.url).and_then(Result::ok);
         let mut settings = AuthSettings::default();
         for (name, value) in &remote.headers {
@@ -397,6 +402,30 @@ mod tests {
             assert_eq!(target.url.as_str(), "https://h.example/mcp");
             let headers: Vec<_> = settings.static_headers.iter().map(|(_, value)| value.expose()).collect();
             assert_eq!(headers, ["Bearer x"]);
+        }
+    }
+
+    #[test]
+    fn s_m18_a_way_that_a_repository_names_is_a_part_of_whose_sign_in_it_is() {
+        for (fields, route) in [
+            ("", None),
+            (r#", "proxy": "none""#, None),
+            (r#", "tls": {"cert": "c.pem"}"#, None),
+            (r#", "proxy": "http://ann:canary@Proxy.example:3128""#, Some("proxy http://proxy.example:3128")),
+            (r#", "proxy": "ann:canary@proxy.example:3128""#, Some("proxy http://proxy.example:3128")),
+            (r#", "proxy": "socks5h://proxy.example""#, Some("proxy socks5h://proxy.example")),
+            (r#", "tls": {"ca": "/x/ca.pem"}"#, Some("ca /x/ca.pem")),
+            (
+                r#", "proxy": "http://p:1", "tls": {"ca": "/x/ca.pem", "serverName": "s.example"}"#,
+                Some("proxy http://p:1, ca /x/ca.pem, server name s.example"),
+            ),
+        ] {
+            let entry = format!(r#"{{"type": "http", "url": "https://h.example/mcp"{fields}}}"#);
+            for scope in SCOPES {
+                let of_repository = (scope == Scope::Project).then_some(route).flatten();
+                let (target, _) = lowered(scope, &entry, env(), true);
+                assert_eq!(target.route.as_deref(), of_repository, "{scope}: {fields}");
+            }
         }
     }
 

@@ -25,6 +25,31 @@ pub struct Network {
     pub keep_alive: Option<Duration>,
 }
 
+impl Network {
+    /// By which way the server is reached, as far as that lets another one read what is sent: the proxy, without user and
+    /// password, what is trusted besides the platform's authorities, and the name that is asked for.
+    pub(crate) fn route(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if let Some(Proxy::Url { url, .. }) = &self.proxy {
+            let url = url.expose();
+            let spelled = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+            let parsed = url::Url::parse(&spelled).ok();
+            // One that cannot be read is refused where it is read.
+            let host = parsed.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?, url.port())));
+            parts.push(match host {
+                Some((scheme, host, Some(port))) => format!("proxy {scheme}://{host}:{port}"),
+                Some((scheme, host, None)) => format!("proxy {scheme}://{host}"),
+                None => "proxy".to_owned(),
+            });
+        }
+        if let Some(tls) = &self.tls {
+            parts.extend(tls.ca.iter().map(|ca| format!("ca {}", ca.path.expose().display())));
+            parts.extend(tls.server_name.iter().map(|name| format!("server name {name}")));
+        }
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
 /// A `protocol`: how the client and the server agree.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

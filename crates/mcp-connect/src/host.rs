@@ -10,7 +10,7 @@ use mcp_auth::oauth::{OAuthLogin, OAuthProvider, OAuthSettings, Renewals};
 use mcp_auth::{AuthError, AuthSettings, HttpExchange, Secret, Target};
 use mcp_config::{Config, ServerEntry};
 use mcp_status::{ActionFacts, StatusReport};
-use mcp_text::Secrets;
+use mcp_text::{Secrets, SharedSecrets};
 use mcp_transport::exchange::ExchangeSink;
 use mcp_transport::fleet::FleetEntry;
 use mcp_transport::supervisor::{NoContact, StatusSnapshot};
@@ -58,6 +58,8 @@ struct Inner {
     known: Mutex<BTreeMap<String, Arc<ConfiguredServer>>>,
     /// What of the environment is secret: the same for every local server, and looked for once.
     inherited: OnceLock<Secrets>,
+    /// The reading of the files whose credentials are known to all servers.
+    learned: Mutex<Option<Arc<()>>>,
 }
 
 impl Host {
@@ -70,6 +72,7 @@ impl Host {
             share: share(),
             known: Mutex::default(),
             inherited: OnceLock::new(),
+            learned: Mutex::default(),
             options,
         }))
     }
@@ -86,6 +89,7 @@ impl Host {
             share: self.0.share,
             known: Mutex::default(),
             inherited: OnceLock::new(),
+            learned: Mutex::default(),
             options,
         }))
     }
@@ -219,6 +223,18 @@ impl Host {
             .with_look_ahead()
             .with_share(self.0.share);
         OAuthProvider::open(target.clone(), settings, http, self.token_store().clone()).await
+    }
+
+    /// What is secret of every entry of `config`, so that no server is heard with a credential of another one. Looked for once
+    /// in each reading of the files.
+    pub(crate) fn learn(&self, config: &Config) -> &SharedSecrets {
+        let shared = &self.options().client.shared_secrets;
+        let mut learned = self.0.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        if !learned.as_ref().is_some_and(|reading| Arc::ptr_eq(reading, config.reading())) {
+            shared.learn(&crate::secrets::of_all(config, &self.options().env));
+            *learned = Some(config.reading().clone());
+        }
+        shared
     }
 
     pub(crate) fn inherited_secrets(&self) -> &Secrets {

@@ -63,7 +63,7 @@ impl LateSecrets {
         let mut value = String::new();
         for (part, secret) in self.parts(text).await? {
             if secret {
-                stdio.secrets.insert(part.expose());
+                stdio.secrets.insert_for_all(part.expose());
             }
             value.push_str(part.expose());
         }

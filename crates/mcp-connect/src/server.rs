@@ -154,7 +154,8 @@ impl ConfiguredServer {
             }
             None => None,
         };
-        let secrets = secrets(entry, &host.options().env, host.inherited_secrets());
+        let shared = host.learn(config);
+        let secrets = secrets(entry, &host.options().env, host.inherited_secrets()).with_shared(shared);
         let tools = EntryTools::of(entry, config);
         let state = match withheld(entry, config) {
             Some(withheld) => Err(withheld),

@@ -28,7 +28,7 @@ pub use names::{
     OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA, is_credential_name, is_pair_flag, is_secret_segment,
     looks_like_token, member_name,
 };
-pub use secrets::{REDACTED, Secrets};
+pub use secrets::{REDACTED, Secrets, SharedSecrets};
 pub use shell::shell_word;
 pub use short_options::{is_behind_short_option, short_option_words, values_of_short_options};
 pub use time_limit::{elapsed, time_limit};

@@ -23,6 +23,7 @@
 
 mod index;
 mod parts;
+mod shared;
 mod view;
 
 use std::borrow::Cow;
@@ -32,6 +33,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use index::Index;
+pub use shared::SharedSecrets;
 use view::View;
 
 use crate::{line, names, sentence, shape, variables};
@@ -71,6 +73,8 @@ pub(crate) enum Grade {
 #[derive(Clone, Default)]
 pub struct Secrets {
     values: HashSet<(String, Grade)>,
+    /// Those of all servers of the program.
+    shared: Option<SharedSecrets>,
     /// Made when something is hidden for the first time: nothing is paid for secrets that no failure repeats.
     index: OnceLock<Arc<Index>>,
 }
@@ -79,6 +83,14 @@ impl Secrets {
     /// Adds a credential: a header's value, a token, a password. It is hidden whole and in pieces.
     pub fn insert(&mut self, value: &str) {
         self.add(value, Grade::Credential);
+    }
+
+    /// The same, for all that share its layer below as well.
+    pub fn insert_for_all(&mut self, value: &str) {
+        self.insert(value);
+        if let Some(shared) = &self.shared {
+            shared.learn(&[value].into_iter().collect());
+        }
     }
 
     /// Adds the value of a variable, parameter or member: a credential where its name or its look says so. Of any other
@@ -117,9 +129,16 @@ impl Secrets {
         self.index = OnceLock::new();
     }
 
-    /// Adds those of another.
+    /// With a layer below, of what is secret whichever server repeats it.
+    #[must_use]
+    pub fn with_shared(self, shared: &SharedSecrets) -> Self {
+        Self { shared: Some(shared.clone()), ..self }
+    }
+
+    /// Adds those of another, and its layer below where there is none here.
     pub fn include(&mut self, others: &Self) {
         self.values.extend(others.values.iter().cloned());
+        self.shared = self.shared.take().or_else(|| others.shared.clone());
         self.index = OnceLock::new();
     }
 
@@ -128,10 +147,10 @@ impl Secrets {
     #[must_use]
     pub fn credentials(&self) -> Self {
         let values = self.values.iter().filter(|(_, grade)| *grade == Grade::Credential).cloned();
-        Self { values: values.collect(), index: OnceLock::new() }
+        Self { values: values.collect(), shared: self.shared.clone(), index: OnceLock::new() }
     }
 
-    /// Whether no value is known.
+    /// Whether no value of its own is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -168,18 +187,28 @@ impl Secrets {
     }
 
     fn search(&self, text: &View, shapes: bool, marks: &mut Vec<Range<usize>>) {
-        let index = self.index.get_or_init(|| Arc::new(Index::new(&self.values)));
+        let own = || self.values.iter().map(|(value, grade)| (value.as_str(), *grade));
+        let index = self.index.get_or_init(|| Arc::new(Index::new(own())));
+        let shared = self.shared.as_ref().map(SharedSecrets::index);
+        let indexes: Vec<&Index> = [Some(&**index), shared.as_deref()]
+            .into_iter()
+            .flatten()
+            .filter(|index| !index.is_empty())
+            .collect();
+        let find = |text: &View, marks: &mut Vec<Range<usize>>| {
+            indexes.iter().for_each(|index| index.search(text, marks));
+        };
         let mut level = Cow::Borrowed(text);
         for escapes in 0..=MAX_ESCAPES {
             if let Some(text) = level.as_str().filter(|_| shapes) {
                 marks.extend(shape::marks(text).into_iter().map(|range| level.source(range)));
             }
-            index.search(&level, marks);
-            if !index.is_empty() {
+            find(&level, marks);
+            if !indexes.is_empty() {
                 for decoded in level.encodings() {
-                    index.search(&decoded, marks);
+                    find(&decoded, marks);
                     if let Some(decoded) = decoded.unescaped() {
-                        index.search(&decoded, marks);
+                        find(&decoded, marks);
                     }
                 }
             }

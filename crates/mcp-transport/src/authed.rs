@@ -198,7 +198,8 @@ impl AuthedClient {
         self.with_places(self.sent.values(Credentials::is_credential))
     }
 
-    fn with_places(&self, mut secrets: Secrets) -> Secrets {
+    fn with_places(&self, secrets: Secrets) -> Secrets {
+        let mut secrets = secrets.with_shared(&self.client.options().shared_secrets);
         secrets.insert_url(self.endpoint.as_str());
         self.cookies.hide_in(&mut secrets);
         secrets
@@ -331,7 +332,9 @@ impl AuthedClient {
             // Security: whatever URL a caller or a server came up with, credentials stay in their origin.
             let at_home = *url == self.endpoint || url.origin() == self.endpoint.origin();
             if at_home {
-                self.sent.remember(used);
+                if self.sent.remember(used) {
+                    self.client.options().shared_secrets.learn(&SentCredentials::of(used));
+                }
                 used.apply(&mut headers);
                 self.cookies.add(&url, &mut headers);
                 if used.signs() {

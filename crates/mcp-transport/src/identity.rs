@@ -54,6 +54,7 @@ impl ClientOptions {
             // It says what a request is a part of, not where that goes.
             propagator: _,
             exchange_sink: _,
+            shared_secrets: _,
         } = self;
         (client_info, user_agent, connect_timeout, startup_timeout, first_byte_timeout).hash(state);
         (idle_timeout, stdio_idle_timeout, request_timeout, limits, proxy, extra_ca_files, tls, ipv4_only)

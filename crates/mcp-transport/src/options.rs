@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_text::SharedSecrets;
+
 use crate::exchange::ExchangeSink;
 use crate::handler::{ProgressSink, ServerRequestHandler};
 use crate::limits::{Allowance, Limits};
@@ -150,6 +152,9 @@ pub struct ClientOptions {
     pub propagator: Option<Arc<dyn TracePropagator>>,
     /// Hears of every exchange over HTTP, sign-ins included.
     pub exchange_sink: Option<ExchangeSink>,
+    /// What is hidden in what any server says of its failures. The credentials that a server is sent are added as they are sent; a
+    /// command has a place of its own ([`StdioEndpoint::secrets`](crate::StdioEndpoint::secrets)).
+    pub shared_secrets: SharedSecrets,
 }
 
 impl ClientOptions {
@@ -174,6 +179,7 @@ impl ClientOptions {
             resolver: None,
             propagator: None,
             exchange_sink: None,
+            shared_secrets: SharedSecrets::default(),
         }
     }
 }

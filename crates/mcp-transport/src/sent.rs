@@ -18,15 +18,22 @@ const KEPT: usize = 8;
 pub(crate) struct SentCredentials(Arc<Mutex<VecDeque<Credentials>>>);
 
 impl SentCredentials {
-    pub(crate) fn remember(&self, used: &Credentials) {
+    /// Whether they were not known.
+    pub(crate) fn remember(&self, used: &Credentials) -> bool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if used.is_empty() || kept.iter().rev().any(|known| known.same_headers(used)) {
-            return;
+            return false;
         }
         if kept.len() == KEPT {
             kept.pop_front();
         }
         kept.push_back(used.clone());
+        true
+    }
+
+    /// What proves something among `used`.
+    pub(crate) fn of(used: &Credentials) -> Secrets {
+        values(used, Credentials::is_credential).collect()
     }
 
     /// Of those headers that are `wanted`.
@@ -34,11 +41,15 @@ impl SentCredentials {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut secrets = Secrets::default();
         for used in kept.iter() {
-            let names = used.names().filter(|(name, _)| wanted(used, name));
-            secrets.extend(names.filter_map(|(name, _)| used.header(name)?.to_str().ok()));
+            secrets.extend(values(used, wanted));
         }
         secrets
     }
+}
+
+fn values(used: &Credentials, wanted: fn(&Credentials, &HeaderName) -> bool) -> impl Iterator<Item = &str> {
+    let names = used.names().filter(move |(name, _)| wanted(used, name));
+    names.filter_map(|(name, _)| used.header(name)?.to_str().ok())
 }
 
 impl fmt::Debug for SentCredentials {

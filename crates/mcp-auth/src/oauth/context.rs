@@ -196,7 +196,7 @@ impl Context {
 
     /// What is kept about a client: with the entry, else with its authorization server.
     async fn stored_client(&self, issuer: &str, id: &str) -> Result<Option<StoredClient>, AuthError> {
-        for key in [ClientKey::configured(&self.target.name), ClientKey::registered(issuer)] {
+        for key in [ClientKey::configured_for(&self.target), ClientKey::registered(issuer)] {
             if let Some(client) = self.store.load_client(&key).await?.filter(|client| client.client_id == id)
             {
                 return Ok(Some(client));
@@ -215,7 +215,7 @@ impl Context {
         }
         // A secret by reference is where it is, and stays there.
         let is_kept = !configured || self.settings.secret_source.is_none();
-        let key = ClientKey::configured(&self.target.name);
+        let key = ClientKey::configured_for(&self.target);
         let before = self.store.load_client(&key).await.ok().flatten();
         let is_news = configured
             && is_kept
@@ -233,7 +233,7 @@ impl Context {
     /// belongs to which issuer, so that the secret goes to no other the next time. Tells whether there were any.
     pub(crate) async fn forget_secrets(&self, issuers: &[String]) -> Result<bool, AuthError> {
         let mut forgotten = false;
-        let own = ClientKey::configured(&self.target.name);
+        let own = ClientKey::configured_for(&self.target);
         let others = self.store.list(None).await?;
         let is_used = others.iter().any(|key| key.server_name() == self.target.name);
         if let Some(mut client) = self.store.load_client(&own).await?.filter(|_| !is_used)

@@ -46,6 +46,8 @@ struct AccountRow {
     url: String,
     /// The name that it was given, where there are several; `null` is the one without a name.
     account: Option<String>,
+    /// By which way the server is reached, where the file of a project says that; it is used on no other.
+    route: Option<String>,
     /// Who it is, as far as the tokens tell.
     who: Option<AccountOwner>,
     issuer: String,
@@ -140,6 +142,7 @@ fn row(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime) -> Account
         has_entry: loaded.config.entry(record.key.server_name()).is_some(),
         url: mcp_config::display_url(record.key.resource()),
         account: record.key.account().map(str::to_owned),
+        route: record.key.route().map(str::to_owned),
         who: record.identity.as_ref().map(|identity| AccountOwner {
             subject: identity.subject.clone(),
             name: identity.names.first().cloned(),
@@ -169,18 +172,20 @@ fn block(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime, app: &Ap
     let facts = [
         ("for", row.url),
         ("who", who),
+        ("only by", row.route.unwrap_or_default()),
         ("from", row.issuer),
         ("client", row.client_id),
         ("scopes", scopes),
         ("token", until(record, now)),
         ("kept in", format!("{}: {}", row.kept_in, row.file.as_deref().unwrap_or(shared_store::URL))),
     ];
+    let facts = facts.into_iter().filter(|(_, value)| !value.is_empty());
     let facts = facts.map(|(label, value)| [format!("  {label}"), shown::line(&value)]);
     format!(
         "{}{}{entry}\n{}",
         style.bold(&shown::name(&row.server)),
         account.unwrap_or_default(),
-        columns(facts.into_iter(), style.plain_labels())
+        columns(facts, style.plain_labels())
     )
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use mcp_auth::oauth::store::{FileTokenStore, StoredTokens, TokenKey, TokenStore as _};
-use mcp_testkit::{FakeAuthServer, FakeBrowser, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeMcpServer, ForwardProxy};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, authorizations, http};
@@ -477,4 +477,55 @@ fn an_entry_with_a_grant_is_not_signed_in_to() {
     let said = Setting::of("robots", entry).run(&["login", "robots"], 2).stderr;
     assert!(said.contains("robots signs in by itself") && said.contains("mcplink status robots"), "{said}");
     assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn s_m18_a_sign_in_does_not_go_by_a_proxy_or_an_authority_that_a_project_names() {
+    let mut setting = Setting::new();
+    let server =
+        FakeMcpServer::builder().accept(Accept::bearer(setting.home.secret("token-bank"))).start().unwrap();
+    let proxy = ForwardProxy::start().unwrap();
+    setting.write("bank", http(&server));
+    sign_in(&setting, "bank", server.url().as_str(), |_| {});
+    setting.run(&["status", "bank"], 0);
+    // A person's own file may name one.
+    let mut own = http(&server);
+    own["proxy"] = json!(proxy.url());
+    setting.write("bank", own.clone());
+    setting.run(&["status", "bank"], 0);
+    assert!(!proxy.asked().is_empty());
+    setting.write("bank", http(&server));
+
+    let setting = setting.project_file(json!({ "bank": own }));
+    setting.run(&["approve", "bank", "--yes"], 0);
+    let before =
+        authorizations(&server, "initialize").len() + authorizations(&server, "server/discover").len();
+    let status = setting.status("bank");
+    assert_eq!(
+        (&status["status"], &status["scope"]),
+        (&json!("needs-auth"), &json!("project")),
+        "{status:#}"
+    );
+    let sent = [authorizations(&server, "server/discover"), authorizations(&server, "initialize")].concat();
+    let sent_since = sent.iter().filter(|sent| *sent == "none").count();
+    assert!(sent.len() > before && sent_since == sent.len() - before, "{sent:?}");
+    let doctor = setting.mcplink(&["doctor", "bank"]).run().stdout;
+    assert!(doctor.contains(&format!("none of this way (proxy {})", proxy.url())), "{doctor}");
+
+    // Every part of the way counts, and an entry without one is as before.
+    for (change, connects) in [
+        (json!({ "tls": { "serverName": "other.example" } }), false),
+        (json!({ "proxy": "none" }), true),
+        (json!({}), true),
+    ] {
+        let mut entry = http(&server);
+        entry.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        setting
+            .home
+            .write_project(".mcp.json", json!({ "mcpServers": { "bank": entry } }).to_string())
+            .unwrap();
+        setting.run(&["approve", "bank", "--yes"], 0);
+        let status = setting.status("bank");
+        assert_eq!(status["status"] == "connected", connects, "{change}: {status:#}");
+    }
 }

@@ -346,3 +346,44 @@ fn f057_no_secret_leaves_when_a_session_is_refused_or_a_proxy_is_used() {
         .run();
     assert!(output.code.is_some(), "{output}");
 }
+
+#[test]
+fn s_m11_a_credential_of_one_entry_is_hidden_when_another_server_prints_it() {
+    // None of them looks like a secret.
+    let [header, variable, client, password] =
+        ["literalSecretQq", "Variable-Value-7", "clientKeyOfMine", "plain words of a password"];
+    let mut setting = Setting::new();
+    let server = FakeMcpServer::builder().accept(Accept::header("x-k", header)).start().unwrap();
+    let mut lit = with_headers(&server, json!({ "X-K": header, "X-Team": "payments-team" }));
+    lit["oauth"] = json!({ "clientId": "mine", "clientSecret": "${env:CLIENT}" });
+    setting.write("lit", lit);
+    setting.write("env", with_headers(&server, json!({ "X-Any": "${env:CANV}" })));
+    setting.write("db", json!({ "command": "true", "env": { "DB_PASSWORD": password } }));
+    let said = format!("{header} {variable} {client} {password} payments-team");
+    setting.write("prints", json!({ "command": "sh", "args": ["-c", "cat said >&2; exit 1"] }));
+    setting.home.write_project("said", &said).unwrap();
+    let refusing = FakeMcpServer::builder()
+        .always(HttpAnswer::new(400).body("text/plain", said.clone()).into())
+        .start()
+        .unwrap();
+    setting.write("repeats", http(&refusing));
+    // What a repository says is a secret hides nothing of what others say.
+    let setting = setting.project_file(json!({ "stranger": {
+        "type": "http", "url": server.url().as_str(), "headers": { "Authorization": "payments-team" } } }));
+    for args in [
+        &["status", "prints", "repeats"][..],
+        &["status", "prints", "--json"],
+        &["doctor", "prints"],
+        &["doctor", "repeats", "--trace"],
+        &["tools", "repeats"],
+        &["call", "prints", "x"],
+        &["-vv", "status", "prints"],
+    ] {
+        let output = setting.mcplink(args).env("CANV", variable).env("CLIENT", client).run();
+        let all = format!("{}{}", output.stdout, output.stderr);
+        for hidden in [header, variable, client, password] {
+            assert!(!all.contains(hidden), "{hidden}: {output}");
+        }
+        assert!(all.contains("payments-team"), "an ordinary word of another entry stays: {output}");
+    }
+}

@@ -7,12 +7,12 @@ use super::view::View;
 use super::{Grade, MIN_BYTES};
 
 /// So many bytes of a credential are as good as the whole.
-const WINDOW: usize = 8;
+pub(super) const WINDOW: usize = 8;
 /// How many windows are kept: values of a quarter of a megabyte in all. Of what is longer, only the whole is found.
 const MAX_WINDOWS: usize = 1 << 18;
 
 /// The values of one set, in lower case, ready to be found.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Index {
     /// Every run of [`WINDOW`] bytes of every credential.
     windows: HashSet<[u8; WINDOW]>,
@@ -22,24 +22,31 @@ pub(super) struct Index {
     beginnings: Box<[u64; 1024]>,
 }
 
+impl Default for Index {
+    fn default() -> Self {
+        Self { windows: HashSet::new(), wholes: HashMap::new(), beginnings: Box::new([0; 1024]) }
+    }
+}
+
 impl Index {
-    pub(super) fn new(values: &HashSet<(String, Grade)>) -> Self {
-        let mut index =
-            Self { windows: HashSet::new(), wholes: HashMap::new(), beginnings: Box::new([0; 1024]) };
-        for (value, grade) in values {
-            let value = value.to_ascii_lowercase().into_bytes();
-            let fits = index.windows.len() + value.len() <= MAX_WINDOWS;
-            if *grade == Grade::Credential && value.len() >= WINDOW && fits {
-                for window in value.windows(WINDOW).filter_map(|window| window.try_into().ok()) {
-                    index.windows.insert(window);
-                    index.note(window[0], window[1]);
-                }
-            } else if let Some(Ok(head)) = value.get(..MIN_BYTES).map(<[u8; MIN_BYTES]>::try_from) {
-                index.note(head[0], head[1]);
-                index.wholes.entry(head).or_default().push(value.into());
-            }
-        }
+    pub(super) fn new<'a>(values: impl IntoIterator<Item = (&'a str, Grade)>) -> Self {
+        let mut index = Self::default();
+        values.into_iter().for_each(|(value, grade)| index.add(value, grade));
         index
+    }
+
+    pub(super) fn add(&mut self, value: &str, grade: Grade) {
+        let value = value.to_ascii_lowercase().into_bytes();
+        let fits = self.windows.len() + value.len() <= MAX_WINDOWS;
+        if grade == Grade::Credential && value.len() >= WINDOW && fits {
+            for window in value.windows(WINDOW).filter_map(|window| window.try_into().ok()) {
+                self.windows.insert(window);
+                self.note(window[0], window[1]);
+            }
+        } else if let Some(Ok(head)) = value.get(..MIN_BYTES).map(<[u8; MIN_BYTES]>::try_from) {
+            self.note(head[0], head[1]);
+            self.wholes.entry(head).or_default().push(value.into());
+        }
     }
 
     fn note(&mut self, first: u8, second: u8) {

@@ -120,7 +120,7 @@ async fn known(ctx: &Context, discovery: &Discovery) -> Result<Option<ClientIden
 
 /// What is kept about the configured client `id`.
 async fn configured(ctx: &Context, id: &str) -> Result<Option<StoredClient>, AuthError> {
-    let stored = ctx.store.load_client(&ClientKey::configured(&ctx.target.name)).await?;
+    let stored = ctx.store.load_client(&ClientKey::configured_for(&ctx.target)).await?;
     Ok(stored.filter(|client| client.client_id == id))
 }
 

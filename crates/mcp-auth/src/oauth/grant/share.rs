@@ -35,6 +35,7 @@ pub(crate) async fn adopt(
         for holder in ctx.store.list(None).await? {
             let serves = holder != own
                 && holder.account() == own.account()
+                && holder.route() == own.route()
                 && same_issuer(holder.issuer(), &discovery.issuer);
             if !serves {
                 continue;

@@ -72,6 +72,7 @@ async fn sign_ins_are_separate(store: &dyn TokenStore) {
 async fn unknown_issuers_are_found(store: &dyn TokenStore) {
     let target = Target::new("work", url("/mcp"));
     let second = target.clone().with_account(Some("second".to_owned()));
+    let by = target.clone().with_route(Some("proxy http://proxy:1".to_owned()));
     assert!(store.find(&target).await.expect("find").is_none());
     let keys = [
         (key("work", "/mcp", "https://old.example"), tokens(1)),
@@ -79,12 +80,16 @@ async fn unknown_issuers_are_found(store: &dyn TokenStore) {
         (key("work", "/other", "https://as.example"), tokens(3)),
         (key("home", "/mcp", "https://as.example"), tokens(4)),
         (TokenKey::of(&second, "https://new.example"), tokens(5)),
+        (TokenKey::of(&by, "https://new.example"), tokens(6)),
     ];
     for (key, tokens) in &keys {
         store.save(key, tokens).await.expect("save");
     }
     assert_eq!(store.find(&target).await.expect("find"), Some(keys[1].clone()));
     assert_eq!(store.find(&second).await.expect("find"), Some(keys[4].clone()));
+    assert_eq!(store.find(&by).await.expect("find"), Some(keys[5].clone()));
+    let elsewhere = by.clone().with_route(Some("proxy http://proxy:2".to_owned()));
+    assert!(store.find(&elsewhere).await.expect("find").is_none(), "no way has the tokens of another");
     let third = target.clone().with_account(Some("third".to_owned()));
     assert!(store.find(&third).await.expect("find").is_none(), "no account has the tokens of another");
     for (key, _) in &keys {

@@ -75,6 +75,7 @@ struct TokenRecord {
     resource: Field<String>,
     issuer: Field<String>,
     account: Field<String>,
+    route: Field<String>,
     access_token: Field<String>,
     refresh_token: Field<String>,
     token_type: Field<String>,
@@ -204,6 +205,7 @@ pub(super) fn encode_tokens(key: &TokenKey, tokens: &StoredTokens) -> String {
         resource: key.resource().to_owned().into(),
         issuer: key.issuer().to_owned().into(),
         account: Field::some(key.account()),
+        route: Field::some(key.route()),
         access_token: tokens.access_token.expose().to_owned().into(),
         refresh_token: secret(&tokens.refresh_token),
         token_type: tokens.token_type.clone().into(),
@@ -230,7 +232,8 @@ pub(super) fn decode_tokens(text: &[u8]) -> Result<DecodedRecord<(TokenKey, Stor
         take!(ignored, record.server_name, required since version),
         take!(ignored, record.resource, required since version),
         take!(ignored, record.issuer, required since version),
-        account(&record.account, version)?,
+        of_key("account", &record.account, version)?,
+        of_key("route", &record.route, version)?,
     );
     let tokens = StoredTokens {
         access_token: take!(ignored, record.access_token, required since version).into(),
@@ -296,12 +299,12 @@ pub(super) fn decode_client(text: &[u8]) -> Result<DecodedRecord<(ClientKey, Sto
     Ok(DecodedRecord { record: (key, client), ignored })
 }
 
-/// The account, which a record may do without: but one that cannot be read does not become another account's.
-fn account(written: &Field<String>, version: u64) -> Result<Option<String>, FormatError> {
+/// The account or the way, which a record may do without: but one that cannot be read does not become another one's.
+fn of_key(name: &'static str, written: &Field<String>, version: u64) -> Result<Option<String>, FormatError> {
     match written {
         Field::Good(account) => Ok(Some(account.clone())),
         Field::Absent => Ok(None),
-        Field::Bad => Err(FormatError::Field { name: "account", version }),
+        Field::Bad => Err(FormatError::Field { name, version }),
     }
 }
 

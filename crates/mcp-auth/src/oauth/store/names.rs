@@ -9,8 +9,11 @@ use super::records::{ClientKey, TokenKey};
 /// The name of a sign-in's files, without extension. Begins with [`server_prefix`].
 pub(super) fn token_name(key: &TokenKey) -> String {
     // Without an account the name is that of a version that knew none.
-    let parts = [key.server_name(), key.resource(), key.issuer()].into_iter().chain(key.account());
-    server_prefix(key.server_name()) + &hash("tokens", &parts.collect::<Vec<_>>(), 16)
+    let mut parts = vec![key.server_name(), key.resource(), key.issuer()];
+    parts.extend(key.account());
+    let kind = if key.route().is_some() { "tokens by" } else { "tokens" };
+    parts.extend(key.route());
+    server_prefix(key.server_name()) + &hash(kind, &parts, 16)
 }
 
 /// What the names of all sign-ins of a server entry begin with.
@@ -68,9 +71,13 @@ mod tests {
             key("a", "https://h/mcp?tenant=1", "https://i"),
             key("a", "https://h/mcp", "https://i/"),
             key("a", "https://h/mcp", "https://i").with_account(Some("second".to_owned())),
+            key("a", "https://h/mcp", "https://i").with_route(Some("second".to_owned())),
         ] {
             assert_ne!(a, token_name(&other), "{other:?}");
         }
+        let second = key("a", "https://h/mcp", "https://i").with_account(Some("second".to_owned()));
+        let by = key("a", "https://h/mcp", "https://i").with_route(Some("second".to_owned()));
+        assert_ne!(token_name(&second), token_name(&by), "an account is no way");
     }
 
     #[test]

@@ -10,14 +10,15 @@ use super::super::identity::Identity;
 use crate::single_flight::ahead;
 use crate::{AuthError, Secret, Target};
 
-/// Whose tokens: the server entry, the resource they are for, the authorization server that issued them, and which account
-/// where there are several.
+/// Whose tokens: the server entry, the resource they are for, the authorization server that issued them, which account where there
+/// are several, and by which way the server is reached where a stranger's file says that.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TokenKey {
     server_name: String,
     resource: String,
     issuer: String,
     account: Option<String>,
+    route: Option<String>,
 }
 
 impl TokenKey {
@@ -27,12 +28,14 @@ impl TokenKey {
     /// apart (RFC 8707 section 2), and a password has no place in it.
     pub fn new(server_name: impl Into<String>, resource: &Url, issuer: impl Into<String>) -> Self {
         let (server_name, issuer) = (server_name.into(), issuer.into());
-        Self { server_name, resource: canonical(resource), issuer, account: None }
+        Self { server_name, resource: canonical(resource), issuer, account: None, route: None }
     }
 
     /// The key of the tokens that `issuer` gave for `target`.
     pub fn of(target: &Target, issuer: impl Into<String>) -> Self {
-        Self::new(&*target.name, &target.url, issuer).with_account(target.account.clone())
+        Self::new(&*target.name, &target.url, issuer)
+            .with_account(target.account.clone())
+            .with_route(target.route.clone())
     }
 
     /// The same for another account; `None` is the one without a name.
@@ -41,14 +44,21 @@ impl TokenKey {
         Self { account, ..self }
     }
 
+    /// The same for another way; `None` is that of this machine.
+    #[must_use]
+    pub fn with_route(self, route: Option<String>) -> Self {
+        Self { route, ..self }
+    }
+
     /// A key read back from where it was kept.
     pub(super) fn from_parts(
         server_name: String,
         resource: String,
         issuer: String,
         account: Option<String>,
+        route: Option<String>,
     ) -> Self {
-        Self { server_name, resource, issuer, account }
+        Self { server_name, resource, issuer, account, route }
     }
 
     /// The name of the server entry.
@@ -71,10 +81,16 @@ impl TokenKey {
         self.account.as_deref()
     }
 
+    /// By which way the server is reached, where a stranger's file says that.
+    pub fn route(&self) -> Option<&str> {
+        self.route.as_deref()
+    }
+
     /// Whether the tokens are those of this target, whichever issuer they are from.
     pub fn is_for(&self, target: &Target) -> bool {
         self.server_name == target.name
             && self.account == target.account
+            && self.route == target.route
             && self.resource == canonical(&target.url)
     }
 }
@@ -97,6 +113,7 @@ impl fmt::Debug for TokenKey {
             .field("resource", &resource)
             .field("issuer", &self.issuer)
             .field("account", &self.account)
+            .field("route", &self.route)
             .finish()
     }
 }
@@ -127,6 +144,14 @@ impl ClientKey {
     /// The key of the client configured for the entry `server_name`.
     pub fn configured(server_name: impl Into<String>) -> Self {
         Self::Configured { server_name: server_name.into() }
+    }
+
+    /// The key of the client configured for `target`: its secret goes on no other way either.
+    pub fn configured_for(target: &Target) -> Self {
+        match &target.route {
+            None => Self::configured(&*target.name),
+            Some(route) => Self::configured(format!("{}, {route}", target.name)),
+        }
     }
 }
 

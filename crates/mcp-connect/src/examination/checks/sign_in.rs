@@ -190,7 +190,10 @@ impl Findings<'_> {
             (None, true) if !self.unreadable.is_empty() => {
                 return Check::skipped(topic, "not known: what is kept cannot be read");
             }
-            (None, true) => return Check::skipped(topic, "none: no sign-in of this server is kept"),
+            (None, true) => {
+                let route = self.server.auth.as_ref().and_then(|auth| auth.target.route.as_deref());
+                return Check::skipped(topic, none_kept(route));
+            }
             (None, false) => Check::good(topic, tokens[0].clone()),
         };
         let first = usize::from(check.state == CheckState::Good);
@@ -283,6 +286,17 @@ fn is_resource_metadata(exchange: &Exchange) -> bool {
 
 fn is_answered(exchange: &Exchange) -> bool {
     matches!(exchange.outcome, ExchangeOutcome::Answered { status: 200..300, .. })
+}
+
+/// Another sign-in may be there, which a person would miss.
+fn none_kept(route: Option<&str>) -> String {
+    match route {
+        None => "none: no sign-in of this server is kept".to_owned(),
+        Some(route) => format!(
+            "none of this way ({}), which the project's file names: a sign-in that was made without it is not used on it",
+            mcp_text::line(route, 200)
+        ),
+    }
 }
 
 /// Who named the authorization server.

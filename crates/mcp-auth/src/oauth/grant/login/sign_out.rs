@@ -177,7 +177,7 @@ impl OAuthLogin {
                 forgotten += usize::from(ctx.store.remove(&key).await?);
             }
         }
-        clients.push(ClientKey::configured(&ctx.target.name));
+        clients.push(ClientKey::configured_for(&ctx.target));
         clients.sort();
         clients.dedup();
         for key in clients {
