@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::chain::{Base, Chain, Fallback};
 use crate::plan::{AuthPlan, ProviderKind, ProviderRole};
-use crate::{
-    AuthError, AuthErrorKind, AuthProvider, AuthSettings, HelperSpec, StaticHeaders, Target, UnattendedSpec,
-};
+use crate::settings::{HelperSpec, UnattendedSpec};
+use crate::{AuthError, AuthErrorKind, AuthProvider, AuthSettings, StaticHeaders, Target};
 
 /// What of a provider's name is told, in characters.
 const MAX_NAME: usize = 60;
@@ -17,7 +16,7 @@ const MAX_NAME: usize = 60;
 pub struct Parts {
     /// The provider for the OAuth role: `mcp_auth::oauth`'s, or another.
     pub oauth: Option<Arc<dyn AuthProvider>>,
-    /// The provider of the program's own that the settings name ([`CustomSpec`](crate::CustomSpec)).
+    /// The provider of the program's own that the settings name ([`CustomSpec`](crate::settings::CustomSpec)).
     pub authority: Option<Arc<dyn AuthProvider>>,
 }
 
@@ -42,7 +41,8 @@ impl Parts {
     /// use std::sync::Arc;
     ///
     /// use http::{HeaderName, HeaderValue};
-    /// use mcp_auth::{AuthPlan, AuthSettings, CustomSpec, Parts, StaticHeaders, Target};
+    /// use mcp_auth::{AuthPlan, AuthSettings, Parts, StaticHeaders, Target};
+    /// use mcp_auth::settings::CustomSpec;
     ///
     /// # fn main() -> Result<(), mcp_auth::AuthError> {
     /// let mut settings = AuthSettings::default();
@@ -177,7 +177,8 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::{CustomSpec, OAuthSpec, Secret};
+    use crate::Secret;
+    use crate::settings::{CustomSpec, OAuthSpec};
 
     fn target() -> Target {
         Target::new("s", Url::parse("http://localhost/mcp").unwrap())

@@ -19,9 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
 
+use crate::provider::{Acceptance, ProviderSnapshot};
 use crate::{
-    Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials,
-    ProviderSnapshot, Recovery, Rejection, static_headers,
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials, Recovery,
+    Rejection, static_headers,
 };
 
 /// A provider that is asked after the authority, under conditions.

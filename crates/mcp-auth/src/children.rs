@@ -22,7 +22,7 @@ use std::ffi::{OsStr, OsString};
 
 use mcp_text::{Secrets, is_credential_name, looks_like_token};
 
-use crate::EnvPolicy;
+use crate::settings::EnvPolicy;
 
 mod settings;
 

@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::reserved::reserved;
-use crate::{AuthError, RequestSigner, signing};
+use crate::signing::RequestSigner;
+use crate::{AuthError, signing};
 
 /// The provider whose headers may be no credentials, but route: those that a configuration fixes.
 pub(crate) const STATIC_HEADERS: &str = "static-headers";

@@ -45,9 +45,8 @@ use self::run::{Invocation, Output, RunEnd};
 use self::said::ErrorObject;
 pub use self::sight::HelperRun;
 use crate::plan::HELPER_NAME;
-use crate::{
-    AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
-};
+use crate::settings::HelperSpec;
+use crate::{AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, Target};
 use crate::{doubts, spans};
 
 /// Runs a command each time it is asked, and remembers nothing; wrap it in [`SingleFlight`](crate::SingleFlight).

@@ -23,7 +23,7 @@
 //! | connect | [`AuthPlan::build`], once per connection |
 //! | send with a client of your own | [`replay::send`] |
 //! | supply credentials in another way | [`CredentialSource`] and [`SingleFlight`], or [`AuthProvider`] |
-//! | give that its place among the others | [`CustomSpec`] in the settings, and [`Parts::with_authority`] |
+//! | give that its place among the others | [`CustomSpec`](settings::CustomSpec) in the settings, and [`Parts::with_authority`] |
 //! | read what the server asks for | [`Challenge`] |
 //!
 //! # A provider of your own
@@ -47,8 +47,8 @@ pub mod children;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
 mod credentials;
-mod doubts;
-mod error;
+pub mod doubts;
+pub mod error;
 mod exchange;
 mod flight;
 #[cfg(any(fuzzing, test))]
@@ -64,8 +64,8 @@ mod named;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod outline;
-mod plan;
-mod provider;
+pub mod plan;
+pub mod provider;
 mod renewals;
 pub mod replay;
 mod reserved;
@@ -74,8 +74,8 @@ mod secret;
 mod secret_source;
 #[cfg(feature = "oauth")]
 pub mod secret_store;
-mod settings;
-mod signing;
+pub mod settings;
+pub mod signing;
 mod single_flight;
 #[cfg(all(feature = "helper", feature = "oauth"))]
 mod sourced_headers;
@@ -85,37 +85,28 @@ mod static_headers;
 #[cfg(all(feature = "helper", feature = "oauth"))]
 mod token_file;
 pub mod url_policy;
-mod userinfo;
+pub mod userinfo;
 
 pub use build::Parts;
 pub use challenge::Challenge;
 pub use credentials::Credentials;
-pub use doubts::{doubts, unset_variable};
-pub use error::{AuthError, AuthErrorKind, AuthFuture, LackingSecret};
+pub use doubts::doubts;
+pub use error::{AuthError, AuthErrorKind, AuthFuture};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
 pub use helper::{HeadersHelper, HelperRun, plugin};
 pub use hindrance::LoginHindrance;
 pub use login_remedy::LoginRemedy;
 pub use outline::outline;
-pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, ProviderRole, Supply};
-pub use provider::{
-    Acceptance, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,
-    Recovery, Rejection,
-};
+pub use plan::AuthPlan;
+pub use provider::{AuthProvider, Capabilities, CredentialSource, FetchReason, Recovery, Rejection};
 pub use renewals::Renewals;
 pub use secret::Secret;
-pub use settings::{
-    AuthSettings, AwsSpec, CustomSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec,
-    KeyringItem, OAuthSpec, PluginSpec, SecretSource, SourcedText, Target, TextPart, TokenSpec,
-    UnattendedSpec, UnattendedSupply, WithholdReason,
-};
-pub use signing::{RequestSigner, SigningRequest};
+pub use settings::{AuthSettings, Target};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;
 #[cfg(all(feature = "helper", feature = "oauth"))]
 pub use token_file::TokenFile;
-pub use userinfo::{take_userinfo, without_userinfo};
 
 /// The code in the README compiles and runs.
 #[cfg(doctest)]

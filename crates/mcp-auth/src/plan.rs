@@ -15,7 +15,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::settings::unattended::{AWS_NAME, FILE_NAME, PLUGIN_NAME};
-use crate::{AuthSettings, GrantKind, WithholdReason, static_headers};
+use crate::settings::{GrantKind, WithholdReason};
+use crate::{AuthSettings, static_headers};
 
 /// The name of the provider that runs a command.
 pub(crate) const HELPER_NAME: &str = "headers-helper";
@@ -193,7 +194,9 @@ pub struct Link {
 /// # Examples
 ///
 /// ```
-/// use mcp_auth::{AuthPlan, AuthSettings, HelperSpec, ProviderKind, ProviderRole};
+/// use mcp_auth::{AuthPlan, AuthSettings};
+/// use mcp_auth::plan::{ProviderKind, ProviderRole};
+/// use mcp_auth::settings::HelperSpec;
 ///
 /// let mut settings = AuthSettings::default();
 /// settings.helper = Some(HelperSpec::new("my-sso token", "."));
@@ -338,7 +341,8 @@ impl fmt::Display for AuthPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CustomSpec, HelperSpec, OAuthSpec, Secret};
+    use crate::Secret;
+    use crate::settings::{CustomSpec, HelperSpec, OAuthSpec};
 
     fn settings(headers: &[&str], helper: bool, withheld: bool, oauth: bool) -> AuthSettings {
         AuthSettings {

@@ -12,9 +12,10 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
+use crate::provider::Acceptance;
 use crate::{
-    Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials,
-    Recovery, Rejection,
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials, Recovery,
+    Rejection,
 };
 
 /// How long a provider without a limit of its own may take where the request has none either.

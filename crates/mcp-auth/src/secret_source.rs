@@ -6,9 +6,8 @@ use mcp_files::Policy;
 
 use crate::oauth::AssertionSource;
 use crate::secret_store::SecretStore;
-use crate::{
-    AuthError, AuthErrorKind, AuthFuture, Secret, SecretSource, SourcedText, Target, TextPart, helper,
-};
+use crate::settings::{SecretSource, SourcedText, TextPart};
+use crate::{AuthError, AuthErrorKind, AuthFuture, Secret, Target, helper};
 
 /// No token and no key is longer.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -147,7 +146,7 @@ impl AssertionSource for SourcedValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::HelperSpec;
+    use crate::settings::HelperSpec;
 
     async fn read(source: SecretSource) -> Result<String, String> {
         let target = Target::new("web", "https://h.example/mcp".parse().unwrap());

@@ -16,7 +16,7 @@ use crate::{AuthError, AuthErrorKind, Secret};
 
 /// The service that names belong to which are given without one.
 pub const SERVICE: &str = "mcp";
-/// No key is longer; it is what a [`SecretSource`](crate::SecretSource) reads at most.
+/// No key is longer; it is what a [`SecretSource`](crate::settings::SecretSource) reads at most.
 pub const MAX_BYTES: usize = 64 * 1024;
 
 const FILE: &str = "secrets.json";

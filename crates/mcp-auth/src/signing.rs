@@ -28,7 +28,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// use std::sync::Arc;
 ///
 /// use http::{HeaderMap, HeaderName, HeaderValue};
-/// use mcp_auth::{AuthFuture, Credentials, RequestSigner, SigningRequest};
+/// use mcp_auth::{AuthFuture, Credentials};
+/// use mcp_auth::signing::{RequestSigner, SigningRequest};
 ///
 /// #[derive(Debug)]
 /// struct Length;

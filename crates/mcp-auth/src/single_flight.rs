@@ -40,10 +40,11 @@ pub(crate) use self::held::ahead;
 use self::held::CachedCredentials;
 use self::why::FetchCause;
 use crate::flight::Flight;
+use crate::provider::{Acceptance, FetchReport, ProviderSnapshot};
 use crate::signing::guarded;
 use crate::{
-    Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource,
-    Credentials, FetchReport, ProviderSnapshot, Recovery, Rejection, Renewals,
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
+    Recovery, Rejection, Renewals,
 };
 
 /// The longest time before expiry at which a background fetch starts, unless [`SingleFlight::with_margin`] says another.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+use crate::settings::SourcedText;
 use crate::static_headers::{NAME, parse};
 use crate::{
-    AuthError, AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, SingleFlight,
-    SourcedText, Target,
+    AuthError, AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, SingleFlight, Target,
 };
 
 /// Beyond the limit of each command: a person may have to unlock a keyring.
@@ -55,7 +55,8 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::{AuthPlan, AuthSettings, Parts, Recovery, Rejection, Secret, SecretSource, TextPart};
+    use crate::settings::{SecretSource, TextPart};
+    use crate::{AuthPlan, AuthSettings, Parts, Recovery, Rejection, Secret};
 
     fn bearer(path: &std::path::Path) -> SourcedText {
         let called = "${file:token} of headers.Authorization (mcp.json:4)".to_owned();
@@ -106,7 +107,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         std::fs::write(&path, "one").unwrap();
-        let mut helper = crate::HelperSpec::new(r#"echo '{"Authorization": "Bearer minted"}'"#, dir.path());
+        let mut helper =
+            crate::settings::HelperSpec::new(r#"echo '{"Authorization": "Bearer minted"}'"#, dir.path());
         helper.env.insert("PATH".into(), "/usr/bin:/bin".into());
         let settings = AuthSettings {
             sourced_headers: vec![("X-Key".to_owned(), bearer(&path))],

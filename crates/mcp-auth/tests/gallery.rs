@@ -27,9 +27,9 @@ use mcp_auth::oauth::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, LoginProbe, OAuthLogin,
     OAuthProvider, OAuthSettings, ProbeRequest, RedirectPreference, SignedIn,
 };
+use mcp_auth::settings::OAuthSpec;
 use mcp_auth::{
-    AuthError, AuthFuture, AuthProvider, Challenge, HttpExchange, OAuthSpec, Recovery, Rejection, Secret,
-    Target,
+    AuthError, AuthFuture, AuthProvider, Challenge, HttpExchange, Recovery, Rejection, Secret, Target,
 };
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};

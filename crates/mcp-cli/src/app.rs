@@ -4,9 +4,11 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use mcp_config::address::Address;
+use mcp_config::hosts::KnownHost;
+use mcp_config::sources::Pipes;
 use mcp_config::{
-    Address, Config, ConfigSource, KnownHost, Locations, Pipes, Platform, Problem, ProblemCode, Request,
-    Scope, Severity, Sources,
+    Config, ConfigSource, Locations, Platform, Problem, ProblemCode, Request, Scope, Severity, Sources,
 };
 use mcp_connect::{Host, HostOptions};
 use mcp_transport::options::TrustFile;

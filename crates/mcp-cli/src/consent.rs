@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use mcp_config::{Approval, Config, ConfigError, Gate, Problem, ProblemCode, Scope, ServerEntry, TrustStore};
+use mcp_config::entry::Approval;
+use mcp_config::{Config, ConfigError, Gate, Problem, ProblemCode, Scope, ServerEntry, TrustStore};
 use ring::digest;
 use serde::Serialize;
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mcp_config::{Config, HostListing, KnownHost, Request};
+use mcp_config::hosts::{HostListing, KnownHost};
+use mcp_config::{Config, Request};
 
 use crate::app::App;
 use crate::error::CliError;

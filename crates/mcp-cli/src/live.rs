@@ -20,7 +20,7 @@ pub(crate) mod watched;
 /// Whether `word` means a session of the server `name`. One that was given by its URL is also called by its host, where that
 /// cannot be the name of another server.
 pub(crate) fn is_called(name: &str, word: &str) -> bool {
-    let host = || url::Url::parse(name).ok().filter(|_| mcp_config::Address::is_one(name));
+    let host = || url::Url::parse(name).ok().filter(|_| mcp_config::address::Address::is_one(name));
     name == word || word.contains('.') && host().is_some_and(|url| url.host_str() == Some(word))
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mcp_config::{Address, Config, Gate, Pointer, Problem, Scope, ServerEntry};
+use mcp_config::address::Address;
+use mcp_config::{Config, Gate, Pointer, Problem, Scope, ServerEntry};
 use mcp_connect::ConfiguredServer;
 
 use crate::app::App;

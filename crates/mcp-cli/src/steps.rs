@@ -9,7 +9,8 @@ mod repeated;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use mcp_config::{Address, Config};
+use mcp_config::Config;
+use mcp_config::address::Address;
 use mcp_connect::Description;
 use mcp_status::{Action, NextStep, ReasonCode};
 use serde_json::Value;
@@ -227,7 +228,7 @@ impl Steps {
         let is_known =
             verb == self.verb || matches!((verb, self.verb), ("tools", "doctor") | ("status", "wait"));
         // Nor is what was meant and not written: an address with its scheme.
-        let is_meant = mcp_config::Address::is_one(arguments) && !self.places.knows(arguments);
+        let is_meant = mcp_config::address::Address::is_one(arguments) && !self.places.knows(arguments);
         let is_again = !arguments.is_empty()
             && is_known
             && !is_meant

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mcp_config::{KnownHost, Platform};
+use mcp_config::Platform;
+use mcp_config::hosts::KnownHost;
 
 use crate::environment::Environment;
 

@@ -13,7 +13,9 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mcp_config::{Config, Env, HostListing, ImportPlan, Platform, Request, Scope};
+use mcp_config::hosts::HostListing;
+use mcp_config::import::ImportPlan;
+use mcp_config::{Config, Env, Platform, Request, Scope};
 
 const ROUNDS: usize = 101;
 const ENTRIES: usize = 500;

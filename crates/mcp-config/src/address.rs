@@ -21,7 +21,7 @@ use crate::{ConfigSource, Env};
 /// # Examples
 ///
 /// ```
-/// use mcp_config::Address;
+/// use mcp_config::address::Address;
 ///
 /// assert!(Address::is_one("https://mcp.example/mcp") && !Address::is_one("docs"));
 /// let address = Address::new("https://mcp.example/mcp?key=canary", []).expect("the URL of a server");

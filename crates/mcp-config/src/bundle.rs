@@ -28,7 +28,7 @@ const FOLDER: &str = "server";
 /// # Examples
 ///
 /// ```
-/// use mcp_config::Bundle;
+/// use mcp_config::bundle::Bundle;
 /// use mcp_config::edit::Value;
 ///
 /// let entry = Value::parse(r#"{"type": "http", "url": "https://mcp.example/mcp"}"#).expect("it is JSON");

@@ -9,7 +9,8 @@ use crate::entry::ServerEntry;
 use crate::paths::PathReport;
 use crate::pointer::Pointer;
 use crate::precedence::ShadowedEntry;
-use crate::{Locations, Problem, ProblemCode, Project, RedactedText, Severity, suggest};
+use crate::redacted::RedactedText;
+use crate::{Locations, Problem, ProblemCode, Project, Severity, suggest};
 
 /// The configuration in force, what it shadows, and what is wrong.
 #[derive(Clone, Debug)]

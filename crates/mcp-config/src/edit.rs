@@ -1,4 +1,4 @@
-//! Changes one member of a configuration file, as text. Nothing is read or written here: see [`Editor`](crate::Editor).
+//! Changes one member of a configuration file, as text. Nothing is read or written here: see [`Editor`](crate::editor::Editor).
 //!
 //! The design decision of this module: **what is not named is not touched.** A change is a few splices into the text, at
 //! the places that the reader's own parser found, so comments, order, indentation, line ends, a byte order mark and

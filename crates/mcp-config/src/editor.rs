@@ -1,4 +1,4 @@
-//! Changes configuration files: the reading and writing around [`edit`](crate::edit), and which file an entry belongs into.
+//! Changes configuration files: the reading and writing around [`crate::edit`], and which file an entry belongs into.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ const LOCKS: &str = "locks";
 ///
 /// ```
 /// use mcp_config::edit::{Change, EditError, Value, apply};
-/// use mcp_config::{Config, ConfigError, Editor, Env, Request, Scope};
+/// use mcp_config::{Config, ConfigError, Env, Request, Scope};
+/// use mcp_config::editor::Editor;
 ///
 /// # #[derive(Debug)]
 /// enum Failure { File(ConfigError), Text(EditError) }

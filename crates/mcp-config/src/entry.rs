@@ -13,18 +13,24 @@ use url::Url;
 
 use crate::chain::{Chain, Link};
 use crate::consent::{Change, Terms};
-use crate::expand::Text;
-pub use crate::field::Field;
 use crate::hosts::KnownHost;
 use crate::network::Network;
 use crate::policy::PolicyBlock;
-use crate::reference::SecretReference;
+use crate::tool_policy::ToolPolicy;
+use crate::transport::EntryTransport;
+use crate::unattended::Unattended;
+use crate::{Origin, display};
+
+// What an entry consists of is found beside it, wherever it is defined.
+pub use crate::env_file::EnvFile;
+pub use crate::expand::Text;
+pub use crate::extra::Extra;
+pub use crate::field::Field;
+pub use crate::redacted::RedactedText;
+pub use crate::reference::SecretReference;
 pub use crate::scope::Scope;
 pub use crate::stdio::Stdio;
-use crate::transport::EntryTransport;
 pub use crate::transport::RemoteKind;
-use crate::unattended::Unattended;
-use crate::{Extra, Origin, RedactedText, ToolPolicy, display};
 
 /// One server of the configuration.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use mcp_files::{FileError, Policy};
 
-use crate::RedactedText;
+use crate::redacted::RedactedText;
 
 /// The longest file, in bytes.
 const MAX_BYTES: u64 = 256 * 1024;

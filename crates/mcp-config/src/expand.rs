@@ -272,7 +272,7 @@ fn foreign(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RedactedText;
+    use crate::redacted::RedactedText;
 
     fn expand(written: &str) -> Text {
         Text::expand(written, &Env::from([("A", "1"), ("EMPTY", ""), ("TOKEN", "canary")]))

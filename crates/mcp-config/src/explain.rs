@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::consent::Change;
 use crate::entry::{Approval, EntryServer, Field, Gate, Scope, ServerEntry, Switch};
-use crate::{Change, Config, EntryTransport, Origin, Problem};
+use crate::{Config, EntryTransport, Origin, Problem};
+
+pub use crate::paths::PathReport;
+pub use crate::precedence::ShadowedEntry;
 
 /// An entry as it may be shown: no secret, no expanded value.
 #[derive(Clone, Debug, Serialize)]

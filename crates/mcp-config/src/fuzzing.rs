@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use crate::env_file;
 use crate::json::{self, LineIndex, Node, Value};
 use crate::source::{Content, FilePurpose, Source};
-use crate::{Config, ConfigSource, Env, Locations, Platform, Problem, Project, Sources, validate_text};
+use crate::validate::validate_text;
+use crate::{Config, ConfigSource, Env, Locations, Platform, Problem, Project, Sources};
 
 pub use edit::edit;
 pub use hosts::hosts;

@@ -3,10 +3,12 @@
 //! Each server that the files of hosts define is met once, whichever host has it, and compared with what stands under its name in
 //! our own files: by what the two entries do, not by how they are written. So a second import finds everything there.
 
+use crate::consent::Terms;
 use crate::edit::{self, Change, EditError, Value};
+use crate::editor::EntryPlace;
 use crate::entry::{EntryServer, ServerEntry};
 use crate::hosts::{HostListing, HostServer, Input, KnownHost};
-use crate::{Config, EntryPlace, Origin, Problem, Scope, Terms};
+use crate::{Config, Origin, Problem, Scope};
 
 /// The servers of other hosts, each with what stands in its way.
 #[derive(Clone, Debug, Default)]

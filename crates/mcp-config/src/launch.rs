@@ -114,7 +114,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::Text;
+    use crate::expand::Text;
 
     fn launch(env: Env) -> Launch {
         let env = env.with("TOKEN", "canary").with("PATH", "/bin").with("OTEL_X", "1");

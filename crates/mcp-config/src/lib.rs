@@ -13,9 +13,9 @@
 //! - **Problems are values.** Loading has no error type: one bad file, entry or field never takes others down.
 //!   Each [`Problem`] names file, line, column, field and what to do, and never quotes a value.
 //! - **Everything has an [`Origin`]**, because the usual question is not "what is configured" but "where".
-//! - **Facts, not kinds.** The connecting side reads [`ServerEntry::gate`], [`Helper::may_run`], [`Helper::cwd`]; it ranks
+//! - **Facts, not kinds.** The connecting side reads [`ServerEntry::gate`], [`Helper::may_run`](entry::Helper::may_run), [`Helper::cwd`](entry::Helper::cwd); it ranks
 //!   no scopes and looks at no paths.
-//! - **Secrets do not show themselves.** Expanded text is a [`Text`] or [`RedactedText`], whose `Debug` is a mark. What may be
+//! - **Secrets do not show themselves.** Expanded text is a [`Text`](entry::Text) or [`RedactedText`](entry::RedactedText), whose `Debug` is a mark. What may be
 //!   shown is made from the text as written.
 //!
 //! # Example
@@ -39,41 +39,41 @@
 struct Readme;
 
 mod account;
-mod address;
+pub mod address;
 mod administrator;
-mod bundle;
+pub mod bundle;
 mod chain;
 mod config;
-mod consent;
+pub mod consent;
 mod control;
 mod decision_file;
 mod decisions;
 mod display;
 mod document;
 pub mod edit;
-mod editor;
-mod entry;
+pub mod editor;
+pub mod entry;
 mod env;
 mod env_file;
 mod error;
 mod expand;
-mod explain;
+pub mod explain;
 mod extra;
 mod field;
 mod foreign;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hosts;
-mod import;
+pub mod hosts;
+pub mod import;
 mod json;
-mod launch;
+pub mod launch;
 mod load;
 mod locations;
 #[cfg(feature = "auth")]
 mod lower;
 mod misspelt;
-mod network;
+pub mod network;
 mod never_read;
 mod origin;
 mod overrides;
@@ -81,7 +81,7 @@ mod own;
 mod paths;
 mod plugin;
 mod pointer;
-mod policy;
+pub mod policy;
 mod precedence;
 mod problem;
 mod program;
@@ -94,67 +94,38 @@ mod schema;
 mod scope;
 mod shape;
 mod source;
-mod sources;
+pub mod sources;
 mod stdio;
 mod suggest;
-mod switching;
+pub mod switching;
 mod syntax;
-mod tool_pins;
-mod tool_policy;
+pub mod tool_pins;
+pub mod tool_policy;
 mod transport;
 mod trust;
-mod unattended;
-mod validate;
+pub mod unattended;
+pub mod validate;
 mod variables;
 mod wildcard;
-mod wrap;
+pub mod wrap;
 
 pub use account::account_name;
-pub use address::{Address, AddressError};
-pub use bundle::{Bundle, BundleError, BundleInput};
 pub use chain::VARIABLE as CHAIN_VARIABLE;
 pub use config::Config;
-pub use consent::{Change, Term, Terms};
 pub use decisions::Trust;
 pub use display::display_url;
-pub use editor::{Editor, EntryPlace, FileEdit};
-pub use entry::{
-    Approval, EntryChange, EntryServer, Field, Gate, Helper, Limits, OAuth, Remote, RemoteKind, Scope,
-    ServerEntry, Stdio, Switch,
-};
+pub use entry::{EntryServer, Gate, Scope, ServerEntry};
 pub use env::Env;
-pub use env_file::EnvFile;
 pub use error::{ConfigError, ConfigErrorKind};
-pub use expand::Text;
-pub use explain::{Explanation, HelperFacts, HiddenDefinition};
-pub use extra::Extra;
-pub use hosts::{AddressOption, HostListing, HostServer, Input, KnownHost};
-pub use import::{Candidate, CandidateState, FoundPlace, ImportPlan};
-pub use launch::Launch;
 pub use locations::{Locations, Platform};
 #[cfg(feature = "auth")]
 pub use lower::SecretPlace;
-pub use network::{NamedFile, Network, Protocol, Proxy, Tls};
 pub use origin::{ConfigSource, Origin};
-pub use paths::PathReport;
 pub use pointer::Pointer;
-pub use policy::{PolicyBlock, PolicyRule};
-pub use precedence::ShadowedEntry;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
-pub use redacted::RedactedText;
-pub use reference::SecretReference;
 pub use schema::json_schema;
-pub use sources::{Pipes, Request, Sources};
+pub use sources::{Request, Sources};
 pub use suggest::nearest;
-pub use switching::SwitchPlan;
-pub use tool_pins::{PinStore, ToolApproval, ToolPins};
-pub use tool_policy::{HidingRule, ToolPolicy};
 pub use transport::EntryTransport;
 pub use trust::TrustStore;
-pub use unattended::{Aws, Grant, GrantWord, Unattended, UnattendedMethod};
-pub use validate::{validate_file, validate_text};
-pub use wrap::{
-    BridgeCommand, BridgeRemark, ChangedLine, HostTarget, KeptNames, LineChange, WrapEdit, WrapError,
-    WrapFailure, WrapRecord, WrappedEntry, project_of,
-};

@@ -22,15 +22,13 @@ use crate::pointer;
 use crate::policy::Policy;
 use crate::precedence;
 use crate::program::Program;
+use crate::redacted::RedactedText;
 use crate::schema::Context;
 use crate::source::{Content, FilePurpose, Source};
 use crate::sources::{Request, Sources};
 use crate::tool_pins::PinStore;
 use crate::trust::{RememberOutcome, TrustStore};
-use crate::{
-    ConfigSource, Origin, Problem, ProblemCode, RedactedText, Severity, never_read, own, paths, shape,
-    variables,
-};
+use crate::{ConfigSource, Origin, Problem, ProblemCode, Severity, never_read, own, paths, shape, variables};
 
 impl Config {
     /// Finds, reads and resolves everything that `request` needs.

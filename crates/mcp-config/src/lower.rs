@@ -6,18 +6,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mcp_auth::{
-    AuthSettings, AwsSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem,
-    OAuthSpec, PluginSpec, Secret, SecretSource, SourcedText, Target, TextPart, TokenSpec, UnattendedSpec,
-    UnattendedSupply, WithholdReason, take_userinfo,
+use mcp_auth::settings::{
+    AwsSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem, OAuthSpec,
+    PluginSpec, SecretSource, SourcedText, TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
+    WithholdReason,
 };
+use mcp_auth::userinfo::take_userinfo;
+use mcp_auth::{AuthSettings, Secret, Target};
 
 use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
 use crate::expand::Piece;
+use crate::expand::Text;
 use crate::reference::SecretReference;
 use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, Unattended, UnattendedMethod};
-use crate::{Env, Locations, Platform, Scope, Text, chain, plugin};
+use crate::{Env, Locations, Platform, Scope, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
 const HIDDEN: &str = "REDACTED";

@@ -4,9 +4,10 @@
 //! A shell further down may mean `${x:1:2}`, and another host `${input:x}`. Which it is, is decided here alone, by the field that
 //! the text stands in.
 
+use crate::expand::Text;
 use crate::expand::{HOST_WORDS, Piece, VariableSource};
 use crate::reference::{self, KINDS, of_a_shell};
-use crate::{Text, suggest};
+use crate::suggest;
 
 /// Who may read a text after this program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

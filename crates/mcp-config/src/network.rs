@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Origin, RedactedText};
+use crate::Origin;
+use crate::redacted::RedactedText;
 
 /// The fields of an entry that say how its server is reached; without any of them, as the environment says for all.
 #[derive(Clone, Debug, Default)]

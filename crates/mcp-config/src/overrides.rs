@@ -17,7 +17,8 @@ use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::schema::PINS;
 use crate::source::FilePurpose;
-use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, account, suggest};
+use crate::tool_policy::ToolPolicy;
+use crate::{Origin, Problem, ProblemCode, Project, Severity, account, suggest};
 
 /// The name of the object.
 pub(crate) const KEY: &str = "overrides";

@@ -13,8 +13,10 @@ mod script;
 use std::fmt;
 
 use crate::entry::{Approval, Scope, ServerEntry};
+use crate::expand::Text;
 use crate::program::Program;
-use crate::{Problem, ProblemCode, RedactedText, Severity, Text};
+use crate::redacted::RedactedText;
+use crate::{Problem, ProblemCode, Severity};
 
 /// What to do about a pointer that leads nowhere.
 const HINT: &str = "put the server's own entry, its url or command, under that name into another file or scope \

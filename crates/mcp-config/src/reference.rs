@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::RedactedText;
+use crate::redacted::RedactedText;
 
 /// A secret by reference: where it is, in the place of what it says. It is looked up when it is needed.
 #[derive(Clone, Debug, Eq, PartialEq)]

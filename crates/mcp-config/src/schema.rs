@@ -25,10 +25,12 @@ use std::time::Duration;
 use crate::consent::Terms;
 use crate::display::display_key;
 use crate::document::Document;
+use crate::entry::RemoteKind;
 use crate::entry::{Approval, EntryServer, Limits, Lookups, Scope, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer, Value};
-use crate::{EntryTransport, Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
+use crate::tool_policy::ToolPolicy;
+use crate::{EntryTransport, Env, Problem, ProblemCode, Severity, extra};
 pub use json_schema::json_schema;
 pub(crate) use tools::{LISTS as TOOL_LISTS, PINS, names as tool_names, says_nothing, shown as shown_tools};
 

@@ -14,12 +14,13 @@ mod pipes;
 
 pub use pipes::Pipes;
 
+use crate::address::Address;
 use crate::env_file;
 use crate::hosts::KnownHost;
 use crate::never_read;
 use crate::project::{canonical, stranger};
 use crate::source::{Content, FilePurpose, Source};
-use crate::{Address, ConfigSource, Env, Locations, Platform, Project, plugin, trust};
+use crate::{ConfigSource, Env, Locations, Platform, Project, plugin, trust};
 
 /// How large the files of a project may be together, in bytes: they may have come with a clone, and there may be one in
 /// every folder. A thousand entries take 0.3 MiB.

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::display;
+use crate::env_file::EnvFile;
 use crate::expand::Text;
-use crate::{EnvFile, RedactedText, display};
+use crate::redacted::RedactedText;
 
 /// A command that speaks MCP on its standard streams.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! How a server is switched on or off: which file says so afterwards, and with which words.
 //!
 //! An entry of this tool's own file says it itself. Of an entry in a file that others share, the own file says it, in
-//! [`overrides`](crate::overrides): for this project where the entry is one of it, else by name.
+//! `overrides`: for this project where the entry is one of it, else by name.
 
 use crate::edit::{self, Change, EditError, Value};
 use crate::editor::{EntryPlace, place_in_own_file, removed_and_pruned};

@@ -33,7 +33,8 @@ impl RemoteKind {
 /// # Examples
 ///
 /// ```
-/// use mcp_config::{EntryTransport, RemoteKind};
+/// use mcp_config::EntryTransport;
+/// use mcp_config::entry::RemoteKind;
 ///
 /// assert_eq!(EntryTransport::Remote(RemoteKind::Sse).as_str(), "sse");
 /// ```

@@ -1,6 +1,6 @@
 //! Trust and approvals that a person gave to this tool: a small file of its own.
 //!
-//! Decisions made in other tools are read from their files (see [`approval`](crate::Approval)) and never
+//! Decisions made in other tools are read from their files (see [`approval`](crate::entry::Approval)) and never
 //! written there. Nothing about the status of a server is stored here, and none is read back from anywhere.
 //!
 //! ```json

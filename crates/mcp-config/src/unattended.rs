@@ -1,6 +1,6 @@
 //! The `auth` of an entry as it is written: words and references, of which nothing was read.
 //!
-//! `lower` makes `mcp_auth::UnattendedSpec` of it, which says what is to be done: sources that can be read, and
+//! `lower` makes `mcp_auth::settings::UnattendedSpec` of it, which says what is to be done: sources that can be read, and
 //! commands with their environment. The two have like fields and are apart, because this one exists without the feature `auth`, and
 //! an entry is shown, compared and approved as it is written.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::RedactedText;
+use crate::redacted::RedactedText;
 use crate::reference::SecretReference;
 
 /// The field.

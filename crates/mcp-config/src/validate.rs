@@ -30,7 +30,8 @@ pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
 /// # Examples
 ///
 /// ```
-/// use mcp_config::{Env, ConfigSource, validate_text};
+/// use mcp_config::{ConfigSource, Env};
+/// use mcp_config::validate::validate_text;
 ///
 /// let text = r#"{"mcpServers": {"docs": {"type": "http", "ulr": "https://docs.example/mcp"}}}"#;
 /// let problems = validate_text(ConfigSource::File("mcp.json".into()), text, &Env::new());

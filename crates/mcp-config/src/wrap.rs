@@ -20,11 +20,13 @@ pub use write::WrapFailure;
 
 use crate::display::display_key;
 use crate::edit::{self, Change, EditError, Value};
+use crate::editor::EntryPlace;
 use crate::entry::ServerEntry;
+use crate::hosts::HostListing;
 use crate::hosts::{Format, HostFile, KnownHost, LocalForm};
 use crate::json::{self, Node};
 use crate::project::canonical;
-use crate::{Config, EntryPlace, HostListing, Request, Scope};
+use crate::{Config, Request, Scope};
 
 /// A file of a host, and how an entry is written into it.
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use mcp_auth::{AuthPlan, Target};
-use mcp_config::{ConfigSource, EntryTransport, Origin, ServerEntry, Stdio};
+use mcp_config::entry::Stdio;
+use mcp_config::{ConfigSource, EntryTransport, Origin, ServerEntry};
 
 /// What is shown of an entry. No part of it is a secret: addresses and commands are as they are displayed.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

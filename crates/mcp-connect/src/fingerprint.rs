@@ -150,8 +150,10 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use mcp_auth::{CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, Secret};
-    use mcp_config::{EntryTransport, Env, RemoteKind};
+    use mcp_auth::Secret;
+    use mcp_auth::settings::{CustomSpec, EnvPolicy, HelperSpec, OAuthSpec};
+    use mcp_config::entry::RemoteKind;
+    use mcp_config::{EntryTransport, Env};
     use mcp_status::Reason;
     use mcp_transport::{ClientInfo, HttpEndpoint, StdioEndpoint};
 
@@ -277,7 +279,7 @@ mod tests {
             ("helper scrub", |entry| entry.helper().env_policy = EnvPolicy::Scrubbed),
             ("helper trust", |entry| {
                 entry.settings.helper = None;
-                entry.settings.helper_withheld = Some(mcp_auth::WithholdReason::UntrustedFolder);
+                entry.settings.helper_withheld = Some(mcp_auth::settings::WithholdReason::UntrustedFolder);
             }),
             ("provider", |entry| entry.settings.custom = Some(CustomSpec::new("other"))),
             ("no provider", |entry| entry.settings.custom = None),
@@ -286,8 +288,8 @@ mod tests {
                 entry.settings.custom = Some(spec);
             }),
             ("auth", |entry| {
-                let supply = mcp_auth::UnattendedSupply::File("/run/token".into());
-                entry.settings.unattended = Some(mcp_auth::UnattendedSpec::new(supply));
+                let supply = mcp_auth::settings::UnattendedSupply::File("/run/token".into());
+                entry.settings.unattended = Some(mcp_auth::settings::UnattendedSpec::new(supply));
             }),
             ("client", |entry| entry.oauth().client_id = Some("app".to_owned())),
             ("client secret", |entry| entry.oauth().client_secret = Some(Secret::new("two"))),

@@ -6,9 +6,11 @@ use std::time::SystemTime;
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use mcp_auth::oauth::store::SignInRecord;
+use mcp_auth::plan::{ProviderKind, ProviderRole};
+use mcp_auth::settings::{SourcedText, TextPart, UnattendedSupply};
 use mcp_auth::{
-    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, ProviderRole,
-    SingleFlight, SourcedText, StaticHeaders, TextPart, TokenFile, UnattendedSupply, doubts, outline,
+    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, SingleFlight, StaticHeaders,
+    TokenFile, doubts, outline,
 };
 
 use crate::{Host, ServerAuth};

@@ -6,7 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret, SourcedText, Target, TextPart};
+use mcp_auth::settings::{SourcedText, TextPart};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret, Target};
 use mcp_config::{Env, SecretPlace, ServerEntry};
 use mcp_transport::{Endpoint, LateEndpoint, StdioEndpoint};
 use url::Url;
@@ -81,7 +82,7 @@ impl LateSecrets {
         }
         let url = Url::parse(&written).ok().and_then(|mut url| {
             // It is a header by now.
-            let _ = mcp_auth::take_userinfo(&mut url);
+            let _ = mcp_auth::userinfo::take_userinfo(&mut url);
             (url.origin() == before.origin()).then_some(url)
         });
         url.ok_or_else(|| {

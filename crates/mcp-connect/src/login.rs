@@ -6,10 +6,10 @@ use mcp_auth::oauth::{
     Authorizer, DiscoverySource, LoginProbe, OAuthProvider, PendingLogin, ProbeRequest, SignInPrompt,
     SignInSeed, SignedIn,
 };
+use mcp_auth::plan::{LinkReason, ProviderKind};
 use mcp_auth::plugin::{self, PluginPrompt};
-use mcp_auth::{
-    AuthError, AuthErrorKind, AuthFuture, LinkReason, PluginSpec, ProviderKind, UnattendedSupply,
-};
+use mcp_auth::settings::{PluginSpec, UnattendedSupply};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture};
 use mcp_status::{Evidence, MessageContext, Reason, ReasonCode, StatusReport, Verdict, classify, message};
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Connector, RequestOptions, Server, TransportError};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mcp_config::{NamedFile, Network, Origin, Protocol, Proxy};
+use mcp_config::Origin;
+use mcp_config::network::{NamedFile, Network, Protocol, Proxy};
 use mcp_transport::HttpEndpoint;
 use mcp_transport::message::Era;
 use mcp_transport::options::{ClientIdentity, EndpointProxy, ProxyUrl, TlsOptions, TrustFile};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use mcp_auth::{AuthError, AuthProvider, AuthSettings, CustomSpec, Secret, Target};
-use mcp_config::{Config, Extra, Problem, ServerEntry};
+use mcp_auth::settings::CustomSpec;
+use mcp_auth::{AuthError, AuthProvider, AuthSettings, Secret, Target};
+use mcp_config::entry::Extra;
+use mcp_config::{Config, Problem, ServerEntry};
 use serde::Deserialize;
 
 use crate::description::at;

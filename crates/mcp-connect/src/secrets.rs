@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use mcp_config::{Config, Env, Gate, Proxy, SecretReference, ServerEntry, Text, UnattendedMethod};
+use mcp_config::entry::{SecretReference, Text};
+use mcp_config::network::Proxy;
+use mcp_config::unattended::UnattendedMethod;
+use mcp_config::{Config, Env, Gate, ServerEntry};
 use mcp_text::{
     Secrets, is_behind_short_option, is_credential_name, short_option_words, values_of_short_options,
 };
@@ -155,7 +158,7 @@ fn of_settings(name: &str, value: &Value, secrets: &mut Secrets) {
 }
 
 /// What comes from the environment is there for a reason; of what is written out, only what looks secret is.
-fn arguments(stdio: &mcp_config::Stdio, secrets: &mut Secrets) {
+fn arguments(stdio: &mcp_config::entry::Stdio, secrets: &mut Secrets) {
     let mut flag = "";
     for argument in &stdio.args {
         let value = argument.expose();

@@ -6,11 +6,14 @@ use std::time::Duration;
 use mcp_auth::HttpExchange;
 use mcp_auth::aws::AwsSource;
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
+use mcp_auth::plan::{ProviderKind, ProviderRole};
+use mcp_auth::provider::ProviderSnapshot;
+use mcp_auth::settings::{UnattendedSpec, UnattendedSupply};
 use mcp_auth::{
-    AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderRole,
-    ProviderSnapshot, SingleFlight, Target, TokenFile, UnattendedSpec, UnattendedSupply,
+    AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, SingleFlight, Target, TokenFile,
 };
-use mcp_config::{Config, EntryTransport, Gate, Pointer, Problem, RemoteKind, ServerEntry, Severity};
+use mcp_config::entry::RemoteKind;
+use mcp_config::{Config, EntryTransport, Gate, Pointer, Problem, ServerEntry, Severity};
 use mcp_status::{
     ActionFacts, MessageContext, NextStep, Reason, ReasonCode, ServerStatus, SignInState, StatusReport,
     TransportKind,
@@ -391,7 +394,7 @@ fn endpoint(entry: &ServerEntry, url: url::Url) -> HttpEndpoint {
 }
 
 /// The limits of an entry, where it says something about them.
-fn limits(entry: mcp_config::Limits, usual: &Limits) -> Option<Limits> {
+fn limits(entry: mcp_config::entry::Limits, usual: &Limits) -> Option<Limits> {
     let mut limits = usual.clone();
     for (said, limit) in [
         (entry.handshake_bytes, &mut limits.handshake_bytes),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mcp_config::{Config, PinStore, ServerEntry, ToolApproval, ToolPins, ToolPolicy};
+use mcp_config::tool_pins::{PinStore, ToolApproval, ToolPins};
+use mcp_config::tool_policy::ToolPolicy;
+use mcp_config::{Config, ServerEntry};
 use mcp_text::Secrets;
 use mcp_transport::ToolFilter;
 use mcp_transport::tools::Tool;

@@ -169,7 +169,7 @@ impl AuthedClient {
         mut endpoint: Url,
         provider: Option<Arc<dyn AuthProvider>>,
     ) -> Self {
-        let userinfo = mcp_auth::take_userinfo(&mut endpoint).map(|basic| {
+        let userinfo = mcp_auth::userinfo::take_userinfo(&mut endpoint).map(|basic| {
             let value = HeaderValue::from_str(basic?.expose()).map_err(|error| {
                 AuthError::new(AuthErrorKind::Misconfigured, "use the password in the URL").with_source(error)
             })?;
@@ -310,7 +310,7 @@ impl AuthedClient {
             scheme: challenges.first().map(|challenge| challenge.scheme().to_owned()),
             sign_in: challenges.iter().any(|challenge| challenge.resource_metadata().is_some()),
             doubts,
-            unset: refusal.and_then(|_| mcp_auth::unset_variable(used)),
+            unset: refusal.and_then(|_| mcp_auth::doubts::unset_variable(used)),
             hindrance: known.login_hindrance.filter(|_| refusal.is_some()),
             unchanged: false,
         }

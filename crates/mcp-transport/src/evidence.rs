@@ -1,6 +1,7 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
-use mcp_auth::{AuthError, AuthErrorKind, LoginRemedy, ProviderKind, Supply};
+use mcp_auth::plan::{ProviderKind, Supply};
+use mcp_auth::{AuthError, AuthErrorKind, LoginRemedy};
 use mcp_status::{AuthFacts, CredentialOrigin, Evidence, Outcome, SignInHindrance, SignInRemedy, TlsFault};
 
 use crate::error::{TransportError, TransportErrorKind};

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use mcp_auth::provider::Acceptance;
 use mcp_auth::{
-    Acceptance, AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
+    AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
     FetchReason, Recovery, Rejection,
 };
 

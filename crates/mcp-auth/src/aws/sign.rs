@@ -11,7 +11,8 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::{digest, hmac};
 
-use crate::{AuthError, AuthErrorKind, AuthFuture, RequestSigner, Secret, SigningRequest};
+use crate::signing::{RequestSigner, SigningRequest};
+use crate::{AuthError, AuthErrorKind, AuthFuture, Secret};
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");

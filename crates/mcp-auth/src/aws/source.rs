@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::profile::{Kind, Profile, profile};
 use super::sign::AwsKeys;
+use crate::settings::AwsSpec;
 use crate::settings::unattended::AWS_NAME;
 use crate::{
-    AuthError, AuthErrorKind, AuthFuture, AwsSpec, CredentialSource, Credentials, FetchReason, Secret,
-    Target, helper,
+    AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, Secret, Target, helper,
 };
 
 /// Larger than a file of many hundred profiles, in bytes.
@@ -243,7 +243,8 @@ mod tests {
 
     use super::*;
     use crate::contract::{self, Subject};
-    use crate::{AuthProvider as _, HelperSpec, SingleFlight};
+    use crate::settings::HelperSpec;
+    use crate::{AuthProvider as _, SingleFlight};
 
     struct Home(tempfile::TempDir);
 

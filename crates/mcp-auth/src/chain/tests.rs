@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
 use super::*;
-use crate::{AuthPlan, AuthSettings, HelperSpec, OAuthSpec, Parts, Secret, Target, WithholdReason};
+use crate::settings::{HelperSpec, OAuthSpec, WithholdReason};
+use crate::{AuthPlan, AuthSettings, Parts, Secret, Target};
 
 const ADVERTISED: &str = "Bearer resource_metadata=\"https://h/.well-known/oauth-protected-resource\"";
 

@@ -105,7 +105,8 @@ async fn a_built_plan_keeps_the_contract() {
 #[cfg(all(feature = "helper", unix))]
 #[tokio::test]
 async fn the_headers_helper_keeps_the_contract() {
-    use crate::{HeadersHelper, HelperSpec};
+    use crate::HeadersHelper;
+    use crate::settings::HelperSpec;
 
     let folder = tempfile::tempdir().unwrap();
     let runs = folder.path().join("runs");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::{HelperSpec, Target};
+use crate::Target;
+use crate::settings::HelperSpec;
 
 /// The whole environment of the command.
 pub(super) fn environment(spec: &HelperSpec, target: &Target) -> BTreeMap<OsString, OsString> {
@@ -35,7 +36,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::EnvPolicy;
+    use crate::settings::EnvPolicy;
 
     fn spec(policy: EnvPolicy) -> HelperSpec {
         let env = [("PATH", "/bin"), ("MY_TOKEN", "canary"), ("MCP_SERVER_NAME", "outer")];

@@ -30,10 +30,12 @@ pub use self::answer::PluginPrompt;
 pub use self::check::{PluginFinding, check_plugin};
 pub use self::person::{sign_in, sign_out};
 use self::process::{Failure, Process};
+use crate::settings::PluginSpec;
 use crate::settings::unattended::PLUGIN_NAME;
+use crate::signing::{RequestSigner, SigningRequest};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
-    FetchReason, PluginSpec, Recovery, Rejection, RequestSigner, SigningRequest, SingleFlight, Target,
+    FetchReason, Recovery, Rejection, SingleFlight, Target,
 };
 
 /// The version of the protocol that is spoken.

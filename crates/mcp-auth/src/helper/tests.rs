@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::*;
-use crate::{AuthPlan, AuthProvider, AuthSettings, EnvPolicy, Parts, Recovery, Rejection, SingleFlight};
+use crate::settings::EnvPolicy;
+use crate::{AuthPlan, AuthProvider, AuthSettings, Parts, Recovery, Rejection, SingleFlight};
 
 const LONG: Duration = Duration::from_secs(60);
 

@@ -12,7 +12,8 @@ use url::Url;
 use super::clock::Clock;
 use super::jwt::{SigningKey, fresh_id, sha256_base64url};
 use super::urls::origin;
-use crate::{AuthError, AuthErrorKind, AuthFuture, Credentials, RequestSigner, Secret, SigningRequest};
+use crate::signing::{RequestSigner, SigningRequest};
+use crate::{AuthError, AuthErrorKind, AuthFuture, Credentials, Secret};
 
 /// The header that carries a proof.
 pub(crate) const PROOF: HeaderName = HeaderName::from_static("dpop");

@@ -22,9 +22,8 @@ use super::grant::login::{LoginProbe, ProbeRequest};
 use super::jwt::sha256_base64url;
 use super::settings::OAuthSettings;
 use super::store::{MemoryTokenStore, StoredTokens, TokenStore};
-use crate::{
-    AuthError, AuthErrorKind, AuthFuture, Challenge, Credentials, HttpExchange, OAuthSpec, Secret, Target,
-};
+use crate::settings::OAuthSpec;
+use crate::{AuthError, AuthErrorKind, AuthFuture, Challenge, Credentials, HttpExchange, Secret, Target};
 
 pub(crate) const SERVER: &str = "https://mcp.example/mcp";
 pub(crate) const ISSUER: &str = "https://as.example";

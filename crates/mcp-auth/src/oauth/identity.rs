@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::OAuthSpec;
+use crate::settings::OAuthSpec;
 
 /// What providers call the person, besides `sub`.
 const NAMES: [&str; 4] = ["email", "preferred_username", "upn", "unique_name"];

@@ -16,9 +16,10 @@ use super::clock::Clock;
 use super::context::Context;
 use super::settings::OAuthSettings;
 use super::store::TokenStore;
+use crate::provider::{Acceptance, ProviderSnapshot};
 use crate::{
-    Acceptance, AuthError, AuthFuture, AuthProvider, Capabilities, CredentialSource as _, Credentials,
-    HttpExchange, ProviderSnapshot, Recovery, Rejection, SingleFlight, Target,
+    AuthError, AuthFuture, AuthProvider, Capabilities, CredentialSource as _, Credentials, HttpExchange,
+    Recovery, Rejection, SingleFlight, Target,
 };
 
 /// OAuth as an [`AuthProvider`]. Cheap to clone; clones share everything. Fetches run in tasks of their own, so a tokio

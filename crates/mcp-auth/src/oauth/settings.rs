@@ -6,7 +6,8 @@ use url::Url;
 
 use super::assertion::AssertionSource;
 use super::jwt::SigningKey;
-use crate::{AuthError, AuthErrorKind, OAuthSpec, Renewals, Secret};
+use crate::settings::OAuthSpec;
+use crate::{AuthError, AuthErrorKind, Renewals, Secret};
 
 /// The name of the provider, and of the supplier of its header, unless the settings say another one.
 pub(crate) const NAME: &str = "oauth";

@@ -6,9 +6,8 @@ use super::settings::{Grant, IdentityProvider, OAuthSettings, TokenExchange};
 use super::store::MemoryTokenStore;
 use super::{AssertionSource, OAuthProvider};
 use crate::secret_source::SourcedSecret;
-use crate::{
-    AuthError, AuthErrorKind, GrantKind, GrantSpec, HttpExchange, Renewals, SecretSource, Target, TokenSpec,
-};
+use crate::settings::{GrantKind, GrantSpec, SecretSource, TokenSpec};
+use crate::{AuthError, AuthErrorKind, HttpExchange, Renewals, Target};
 
 const CLIENT_SECRET: &str = "the client's secret";
 const KEY: &str = "the client's private key";

@@ -18,9 +18,10 @@ use mcp_auth::oauth::{
     AuthorizationPrompt, DevicePrompt, Grant, LoginProbe, LoopbackAuthorizer, OAuthLogin, OAuthProvider,
     OAuthSettings, PendingLogin, ProbeRequest, Revocation, SignInPrompt, SignedIn,
 };
+use mcp_auth::settings::OAuthSpec;
 use mcp_auth::{
-    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, Credentials, HttpExchange, OAuthSpec,
-    Recovery, Rejection, Secret, Target,
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, Credentials, HttpExchange, Recovery,
+    Rejection, Secret, Target,
 };
 use mcp_testkit::{
     Answer, AuthEndpoint, AuthSettings, Canaries, Echo, FakeAuthServer, FakeMcpServer, MetadataAt, visit,

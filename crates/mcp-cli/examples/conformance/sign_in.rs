@@ -9,7 +9,8 @@ use mcp_auth::oauth::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, Grant, IdentityProvider, LoginProbe,
     OAuthLogin, OAuthProvider, OAuthSettings, ProbeRequest, RedirectPreference, SigningKey,
 };
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, HttpExchange, OAuthSpec, Secret, Target};
+use mcp_auth::settings::OAuthSpec;
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, HttpExchange, Secret, Target};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server};
 use serde_json::Value;
 use url::Url;

@@ -1,6 +1,6 @@
 //! Which words of a command line name servers.
 
-use mcp_config::Address;
+use mcp_config::address::Address;
 
 use super::{Cli, Command, CompleteArgs, PromptArgs, ReadArgs, UrlArgs};
 use crate::error::CliError;

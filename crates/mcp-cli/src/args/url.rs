@@ -1,9 +1,9 @@
-//! What is said of a server that is given by its URL: the options of one table, `mcp_config::AddressOption`.
+//! What is said of a server that is given by its URL: the options of one table, `mcp_config::hosts::AddressOption`.
 
 use std::fmt;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command as Clap, FromArgMatches};
-use mcp_config::AddressOption;
+use mcp_config::hosts::AddressOption;
 
 /// Apart from those of the command.
 pub(super) const HEADING: &str = "Options of a URL";

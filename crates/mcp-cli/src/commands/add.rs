@@ -4,10 +4,9 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use mcp_config::edit::{self, Change, Value};
-use mcp_config::{
-    Config, ConfigSource, EntryPlace, FileEdit, Gate, ProblemCode, Scope, ServerEntry, Severity, TrustStore,
-    validate_text,
-};
+use mcp_config::editor::{EntryPlace, FileEdit};
+use mcp_config::validate::validate_text;
+use mcp_config::{Config, ConfigSource, Gate, ProblemCode, Scope, ServerEntry, Severity, TrustStore};
 use mcp_connect::Probe;
 use mcp_status::ServerStatus;
 use mcp_transport::connect::ConnectPolicy;
@@ -120,7 +119,7 @@ async fn add(
     write: &WriteArgs,
     mut notes: Vec<String>,
 ) -> Result<ExitStatus, CliError> {
-    if mcp_config::Address::is_one(&new.name) {
+    if mcp_config::address::Address::is_one(&new.name) {
         let error = CliError::usage("invalid-name", "a server is not named by a URL");
         return Err(error.why("every command takes it for the URL itself").next("give it a name of a word"));
     }

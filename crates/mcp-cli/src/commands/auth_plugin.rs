@@ -1,7 +1,8 @@
 //! `mcplink auth-plugin check PATH`: the rules of the protocol, tried on a plug-in. No server is contacted.
 
 use mcp_auth::plugin::{PluginFinding, check_plugin};
-use mcp_auth::{HelperSpec, PluginSpec, Secret, Target};
+use mcp_auth::settings::{HelperSpec, PluginSpec};
+use mcp_auth::{Secret, Target};
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -81,7 +81,7 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
             processes.chain(servers(&loaded)).collect()
         }
         CandidateKind::Hosts => {
-            mcp_config::KnownHost::all().map(|host| (host.name.to_owned(), String::new())).collect()
+            mcp_config::hosts::KnownHost::all().map(|host| (host.name.to_owned(), String::new())).collect()
         }
         CandidateKind::Tools { server } => {
             let tools = listed(app, &loaded, &server).await.tools.into_iter();
@@ -105,7 +105,10 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
 fn servers(loaded: &LoadedConfig) -> Vec<(String, String)> {
     let entries = loaded.config.entries.iter();
     let about = |entry: &mcp_config::ServerEntry| {
-        entry.display_url().or_else(|| entry.stdio().map(mcp_config::Stdio::display)).unwrap_or_default()
+        entry
+            .display_url()
+            .or_else(|| entry.stdio().map(mcp_config::entry::Stdio::display))
+            .unwrap_or_default()
     };
     entries.map(|entry| (entry.name.clone(), about(entry))).collect()
 }

@@ -1,7 +1,8 @@
 //! What commands that change files of configuration have in common: the place, the difference, the failure.
 
 use mcp_config::edit::{self, Change, Value};
-use mcp_config::{Config, ConfigError, ConfigErrorKind, Editor, EntryPlace, Scope};
+use mcp_config::editor::{Editor, EntryPlace};
+use mcp_config::{Config, ConfigError, ConfigErrorKind, Scope};
 
 use crate::error::CliError;
 use crate::view::shown;

@@ -1,7 +1,9 @@
 //! `mcplink get NAME`: the resolved entry, where each part came from, the auth chain, the actions. It contacts no
 //! server: it reads files, and the sign-ins wherever they are kept.
 
-use mcp_config::{Explanation, Field, Pointer, ProblemCode};
+use mcp_config::entry::Field;
+use mcp_config::explain::Explanation;
+use mcp_config::{Pointer, ProblemCode};
 use mcp_connect::ConfiguredServer;
 use mcp_status::Action;
 use mcp_transport::Endpoint;

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use mcp_auth::{AuthError, Credentials, HelperSpec, ProviderKind, ProviderRole};
+use mcp_auth::plan::{ProviderKind, ProviderRole};
+use mcp_auth::settings::HelperSpec;
+use mcp_auth::{AuthError, Credentials};
 use mcp_connect::{ConfiguredServer, HeaderReport, ServerAuth};
 use mcp_status::{EntryPart, NextStep};
 use mcp_text::shell_word;

@@ -1,6 +1,6 @@
 //! `mcplink hosts`: which hosts have files with servers on this machine. Reads files only.
 
-use mcp_config::{HostListing, KnownHost};
+use mcp_config::hosts::{HostListing, KnownHost};
 use serde::Serialize;
 
 use super::conclusion::broken_file;

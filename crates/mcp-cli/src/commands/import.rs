@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use mcp_config::edit::EditError;
-use mcp_config::{
-    Candidate, CandidateState, ConfigSource, EntryPlace, FoundPlace, HostListing, ImportPlan, Input,
-    KnownHost, Problem, ProblemCode, Scope, Severity,
-};
+use mcp_config::editor::EntryPlace;
+use mcp_config::hosts::{HostListing, Input, KnownHost};
+use mcp_config::import::{Candidate, CandidateState, FoundPlace, ImportPlan};
+use mcp_config::{ConfigSource, Problem, ProblemCode, Scope, Severity};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure};

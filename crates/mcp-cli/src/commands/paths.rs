@@ -12,7 +12,7 @@ use crate::view::wrap::wrap;
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
     schema_version: u32,
-    paths: &'a [mcp_config::PathReport],
+    paths: &'a [mcp_config::explain::PathReport],
 }
 
 pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {

@@ -1,7 +1,9 @@
 //! `mcplink remove NAME..`: takes entries out of their file, and forgets what is kept for them.
 
 use mcp_config::edit::{self, Value};
-use mcp_config::{Editor, KnownHost, Scope, ServerEntry};
+use mcp_config::editor::Editor;
+use mcp_config::hosts::KnownHost;
+use mcp_config::{Scope, ServerEntry};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure, entry_lines};

@@ -26,7 +26,7 @@ pub(super) fn run(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError
     let (problems, what, usable) = match file {
         Some(file) => {
             let path = app.directory()?.join(file);
-            let problems = mcp_config::validate_file(&path, app.environment.variables());
+            let problems = mcp_config::validate::validate_file(&path, app.environment.variables());
             (problems, file.display().to_string(), String::new())
         }
         None => {

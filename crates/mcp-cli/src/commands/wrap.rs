@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use mcp_config::{
-    BridgeCommand, Candidate, CandidateState, Config, Editor, EntryPlace, HostListing, HostTarget,
-    ImportPlan, KnownHost, Problem, Request, Scope, WrapFailure, WrapRecord, WrappedEntry,
-};
+use mcp_config::editor::{Editor, EntryPlace};
+use mcp_config::hosts::{HostListing, KnownHost};
+use mcp_config::import::{Candidate, CandidateState, ImportPlan};
+use mcp_config::wrap::{BridgeCommand, HostTarget, WrapFailure, WrapRecord, WrappedEntry};
+use mcp_config::{Config, Problem, Request, Scope};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
@@ -220,7 +221,7 @@ impl<'a> WrapContext<'a> {
         let entry = self.config.entry(name);
         let project = match (&moves, entry) {
             (Some(_), _) => own.folder(),
-            (None, Some(entry)) => mcp_config::project_of(entry, &self.config),
+            (None, Some(entry)) => mcp_config::wrap::project_of(entry, &self.config),
             (None, None) => None,
         };
         let mut through = BridgeCommand::to(program, name, project);
@@ -325,7 +326,7 @@ impl<'a> WrapContext<'a> {
         let (own, of_projects) = self.all();
         let names = own.iter().chain(&of_projects).map(String::as_str);
         let names = names.chain(self.config.entries.iter().map(|entry| &*entry.name));
-        if mcp_config::Address::is_one(name) {
+        if mcp_config::address::Address::is_one(name) {
             let next = match crate::loaded::with_address(&self.config, name) {
                 Some(entry) => format!("wrap {} {}", self.host.name, mcp_text::shell_word(&entry.name)),
                 None => format!("add {}", mcp_text::shell_word(&mcp_config::display_url(name))),

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use mcp_config::{Change, Config, EntryServer, Project, ServerEntry, Term};
+use mcp_config::consent::{Change, Term};
+use mcp_config::{Config, EntryServer, Project, ServerEntry};
 use serde::Serialize;
 
 use super::line;

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use mcp_config::{Change, PinStore, ServerEntry, ToolApproval, ToolPins};
+use mcp_config::ServerEntry;
+use mcp_config::consent::Change;
+use mcp_config::tool_pins::{PinStore, ToolApproval, ToolPins};
 use mcp_text::Secrets;
 use mcp_transport::tools::Tool;
 use serde::Serialize;

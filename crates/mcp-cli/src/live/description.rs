@@ -80,7 +80,8 @@ impl Memory for DescriptionFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mcp_config::{EntryTransport, RemoteKind};
+    use mcp_config::EntryTransport;
+    use mcp_config::entry::RemoteKind;
 
     fn described(name: &str, url: Option<&str>, command: Option<&str>) -> Description {
         let mut description = Description::new(name, "user", "/f", EntryTransport::Remote(RemoteKind::Http));

@@ -107,7 +107,7 @@ fn helper_files(wired: &ConfiguredServer) -> Vec<PathBuf> {
     let settings = wired.auth.as_ref().map(|auth| auth.plan.settings());
     settings
         .and_then(|settings| settings.helper.as_ref())
-        .map(mcp_auth::HelperSpec::files)
+        .map(mcp_auth::settings::HelperSpec::files)
         .unwrap_or_default()
 }
 

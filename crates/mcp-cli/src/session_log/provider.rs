@@ -3,10 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use mcp_auth::{
-    Acceptance, AuthError, AuthFuture, AuthProvider, Capabilities, Credentials, ProviderSnapshot, Recovery,
-    Rejection,
-};
+use mcp_auth::provider::{Acceptance, ProviderSnapshot};
+use mcp_auth::{AuthError, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection};
 
 use super::{Event, SessionLog};
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use mcp_auth::ProviderKind;
+use mcp_auth::plan::ProviderKind;
 use mcp_files::{FileError, Policy};
 use serde_json::Value;
 

@@ -131,7 +131,8 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mcp_config::{EntryTransport, RemoteKind};
+    use mcp_config::EntryTransport;
+    use mcp_config::entry::RemoteKind;
 
     use super::*;
 

@@ -287,7 +287,7 @@ impl AuthRow {
     /// The row of a chain of which `snapshot` tells.
     pub(crate) fn new(
         chain: Vec<String>,
-        snapshot: &mcp_auth::ProviderSnapshot,
+        snapshot: &mcp_auth::provider::ProviderSnapshot,
         oauth_capable: bool,
     ) -> Self {
         Self {

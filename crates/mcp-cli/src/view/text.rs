@@ -384,7 +384,8 @@ pub(crate) fn rows_of<const N: usize>(rows: impl Iterator<Item = [String; N]>, s
 mod tests {
     use super::*;
     use crate::view::row::AuthRow;
-    use mcp_config::{EntryTransport, RemoteKind};
+    use mcp_config::EntryTransport;
+    use mcp_config::entry::RemoteKind;
     use mcp_connect::Description;
     use mcp_status::{
         ActionFacts, AuthFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ServerInfo,
@@ -407,7 +408,8 @@ mod tests {
             Description::new(name, "user", "/home/me/.claude.json", EntryTransport::Remote(RemoteKind::Http));
         description.url = Some("https://example.com/mcp".into());
         description.chain = vec!["static-headers".into()];
-        let auth = AuthRow::new(description.chain.clone(), &mcp_auth::ProviderSnapshot::default(), false);
+        let auth =
+            AuthRow::new(description.chain.clone(), &mcp_auth::provider::ProviderSnapshot::default(), false);
         Row::new(description, report, auth, Duration::from_millis(311))
     }
 

@@ -284,7 +284,7 @@ fn the_page_of_hosts_names_every_one() {
     let (_, named) = page.split_once("Known are ").unwrap();
     let (named, _) = named.split_once(", in JSON").unwrap();
     let mut named: Vec<&str> = named.split(", ").flat_map(|part| part.split(" and ")).collect();
-    let mut known: Vec<&str> = mcp_config::KnownHost::all().map(|host| host.title).collect();
+    let mut known: Vec<&str> = mcp_config::hosts::KnownHost::all().map(|host| host.title).collect();
     named.sort_unstable();
     known.sort_unstable();
     assert_eq!(named, known);

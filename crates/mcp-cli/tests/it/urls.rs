@@ -218,7 +218,7 @@ fn an_administrators_exclusive_file_bars_urls_and_says_so() {
     std::fs::write(managed.join("managed-mcp.json"), r#"{"mcpServers": {}}"#).unwrap();
     let mut request = mcp_config::Request::new(home.home(), mcp_config::Env::new());
     request.managed_dir = Some(managed);
-    request.addresses.push(mcp_config::Address::new("https://h.example/mcp", []).unwrap());
+    request.addresses.push(mcp_config::address::Address::new("https://h.example/mcp", []).unwrap());
     let config = mcp_config::Config::load(&request);
     assert!(config.entry("https://h.example/mcp").is_none());
     let messages: Vec<&str> = config.problems.iter().map(|problem| &*problem.message).collect();

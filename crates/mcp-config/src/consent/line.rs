@@ -271,7 +271,7 @@ fn decides_what_runs(variable: &str, value: &str) -> bool {
 
 /// Its references, and a mark for each literal part. A command in it would run, and is shown as one.
 fn secret(text: &str) -> String {
-    display::display_secret_text_by(&crate::Text::expand(text, &crate::Env::new()), words)
+    display::display_secret_text_by(&crate::expand::Text::expand(text, &crate::Env::new()), words)
 }
 
 fn arguments(items: &[Node]) -> String {

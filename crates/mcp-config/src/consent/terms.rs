@@ -4,8 +4,8 @@ use mcp_text::Secrets;
 use serde::Serialize;
 
 use super::line::{self, FieldIndex};
-use crate::EnvFile;
 use crate::document::Document;
+use crate::env_file::EnvFile;
 use crate::field::Field;
 use crate::json::{Node, Object, Pointer, Value};
 use crate::remark::is_remark;

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::{CANARY, hidden, shown_safely, sources};
+use crate::editor::EntryPlace;
 use crate::hosts::HostPlace;
+use crate::hosts::{HostListing, KnownHost};
+use crate::import::{CandidateState, ImportPlan};
 use crate::source::{Content, FilePurpose, Source};
-use crate::{
-    BridgeCommand, CandidateState, Config, ConfigSource, EntryPlace, Env, HostListing, HostTarget,
-    ImportPlan, KnownHost, Platform, Request, Scope, Sources,
-};
+use crate::wrap::{BridgeCommand, HostTarget};
+use crate::{Config, ConfigSource, Env, Platform, Request, Scope, Sources};
 
 /// A file of a host. Whatever stands in it: reading never fails, each entry names a line that is there, no value of a variable
 /// is shown, what is taken over once is found to be the same afterwards, and a wrapped file is unwrapped byte for byte,
@@ -105,7 +106,7 @@ fn wrapped(file: &File<'_>, listing: &HostListing, text: &str) {
         };
         assert_eq!(back, text, "unwrapping {name}");
         let meanwhile = file.listing(&edit.text).map(|listing| listing.servers).unwrap_or_default();
-        let others = |servers: &[crate::HostServer]| -> Vec<_> {
+        let others = |servers: &[crate::hosts::HostServer]| -> Vec<_> {
             let others = servers.iter().filter(|other| other.entry.name != *name);
             others.map(|other| (other.entry.name.clone(), other.value.clone())).collect()
         };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::consent::Terms;
 use crate::document::Document;
 use crate::edit::Value as Written;
 use crate::entry::ServerEntry;
@@ -13,7 +14,7 @@ use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::source::{Content, FilePurpose, Source};
 use crate::sources::{self, Request};
-use crate::{ConfigSource, Locations, Problem, ProblemCode, Project, Scope, Severity, Terms};
+use crate::{ConfigSource, Locations, Problem, ProblemCode, Project, Scope, Severity};
 
 /// A file of a host.
 #[derive(Clone, Debug)]

@@ -73,7 +73,8 @@ impl Folder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KnownHost, Project};
+    use crate::Project;
+    use crate::hosts::KnownHost;
 
     /// The files of a person for `host`, on a machine of this platform.
     fn files(host: &str, env: &[(&str, &str)], platform: Platform) -> Vec<String> {

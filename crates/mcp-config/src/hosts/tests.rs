@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::words::OAUTH;
 use super::{Format, KnownHost};
+use crate::hosts::HostListing;
 use crate::source::{Content, FilePurpose, Source};
+use crate::wrap::{BridgeCommand, HostTarget, WrapError};
 use crate::{
-    BridgeCommand, Config, ConfigSource, Env, HostListing, HostTarget, Locations, Platform, Problem,
-    ProblemCode, Project, Request, Severity, WrapError,
+    Config, ConfigSource, Env, Locations, Platform, Problem, ProblemCode, Project, Request, Severity,
 };
 
 const FIELDS: &str = include_str!("../../tests/host_fields.jsonl");

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::EntryTransport;
 use crate::edit::Value;
-use crate::{EntryTransport, RemoteKind};
+use crate::entry::RemoteKind;
 
 use super::package::{self, Argument};
 use super::reading::{Node, RegistryFault};

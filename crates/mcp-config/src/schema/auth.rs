@@ -13,11 +13,12 @@ use super::shape::Shape;
 use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
+use crate::redacted::RedactedText;
 use crate::reference::{self, ReferenceText, SecretReference};
 use crate::unattended::{
     AWS_WORD, Aws, COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Unattended, UnattendedMethod,
 };
-use crate::{ProblemCode, RedactedText, display, suggest};
+use crate::{ProblemCode, display, suggest};
 
 pub(super) const HOW: &str =
     "write \"${env:NAME}\", \"${file:PATH}\", \"${cmd:COMMAND}\" or \"${keyring:SERVICE/NAME}\" in its place";

@@ -12,7 +12,8 @@ use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
 use crate::network::{NamedFile, Network, Protocol, Proxy, Tls};
-use crate::{ProblemCode, RedactedText, display, suggest};
+use crate::redacted::RedactedText;
+use crate::{ProblemCode, display, suggest};
 
 /// Each field of the `tls` block, and what it is.
 pub(super) const TLS: [(&str, Shape, &str); 5] = [

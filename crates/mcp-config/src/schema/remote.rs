@@ -9,11 +9,12 @@ use url::Url;
 use super::placeholder::{self, Placeholder};
 use super::reader::Reader;
 use super::{Context, auth, headers_file, network, oauth};
+use crate::ProblemCode;
 use crate::display;
 use crate::entry::{EntryServer, Helper, Remote, RemoteKind, Scope};
 use crate::expand::Text;
 use crate::json::Node;
-use crate::{ProblemCode, RedactedText};
+use crate::redacted::RedactedText;
 
 /// MCP has no transport of this kind, whatever hosts have a word for it.
 pub(super) const NO_WEB_SOCKET: &str = "WebSocket is not supported";

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::Context;
 use super::reader::Reader;
+use crate::ProblemCode;
 use crate::display;
 use crate::entry::{Scope, Stdio};
+use crate::env_file::EnvFile;
+use crate::expand::Text;
 use crate::json::{Node, Span};
-use crate::{EnvFile, ProblemCode, RedactedText, expand::Text};
+use crate::redacted::RedactedText;
 
 /// What hosts that are editors call the folder of the project (VS Code, and those made of it).
 const WORKSPACE: &str = "workspaceFolder";

@@ -3,8 +3,9 @@
 //! What they forbid must not be used because of a typing error, so a wrong value makes the entry unusable.
 
 use super::reader::Reader;
+use crate::ProblemCode;
 use crate::json::{Node, Object};
-use crate::{ProblemCode, ToolPolicy};
+use crate::tool_policy::ToolPolicy;
 
 /// The lists of names, and whether they name what may be used, or what may not.
 pub(crate) const LISTS: [(&str, bool); 8] = [

@@ -333,7 +333,10 @@ fn cut(line: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BridgeCommand, EntryPlace, KnownHost, Scope};
+    use crate::Scope;
+    use crate::editor::EntryPlace;
+    use crate::hosts::KnownHost;
+    use crate::wrap::BridgeCommand;
 
     fn target(host: &str) -> HostTarget {
         let host = KnownHost::named(host).unwrap();

@@ -20,7 +20,8 @@ use serde_json::{Map, Value, json};
 use super::BridgeCommand;
 use crate::display::display_key;
 use crate::edit::Value as Entry;
-use crate::{ConfigSource, EntryPlace, Problem, ProblemCode, Project, Scope, Severity};
+use crate::editor::EntryPlace;
+use crate::{ConfigSource, Problem, ProblemCode, Project, Scope, Severity};
 
 /// The longest file of a host that is looked at.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;

@@ -7,7 +7,8 @@ use mcp_files::{Links, Policy};
 
 use super::{BridgeCommand, HostTarget, WrapError, WrapRecord, WrappedEntry};
 use crate::edit::Value;
-use crate::{ConfigError, ConfigErrorKind, Editor, EntryPlace, FileEdit};
+use crate::editor::{Editor, EntryPlace, FileEdit};
+use crate::{ConfigError, ConfigErrorKind};
 
 /// The longest file of a host that is read back.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;

@@ -13,7 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcp_config::edit::{Change, apply};
-use mcp_config::{Approval, Config, Env, HostListing, KnownHost, Request, ServerEntry, Trust};
+use mcp_config::entry::Approval;
+use mcp_config::hosts::{HostListing, KnownHost};
+use mcp_config::{Config, Env, Request, ServerEntry, Trust};
 use serde_json::Value;
 
 /// A case that has been laid out.

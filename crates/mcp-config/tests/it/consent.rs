@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mcp_config::{Approval, Config, EntryServer, Env, Gate, Project, Request, ServerEntry, TrustStore};
+use mcp_config::entry::Approval;
+use mcp_config::{Config, EntryServer, Env, Gate, Project, Request, ServerEntry, TrustStore};
 
 /// A home with a project in it.
 pub(crate) struct Home {

@@ -3,7 +3,8 @@
 use std::fs;
 
 use mcp_config::edit::{self, Change, Value};
-use mcp_config::{Config, ConfigError, ConfigErrorKind, Editor, Gate, Scope};
+use mcp_config::editor::Editor;
+use mcp_config::{Config, ConfigError, ConfigErrorKind, Gate, Scope};
 
 use crate::cases::Case;
 

@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use mcp_config::{Config, Env, Gate, Launch, Severity};
+use mcp_config::launch::Launch;
+use mcp_config::{Config, Env, Gate, Severity};
 
 use crate::consent::Home;
 

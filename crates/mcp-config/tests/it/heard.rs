@@ -359,7 +359,7 @@ fn s_a2_the_administrator_closes_the_command_line_and_files_of_others() {
         let settings = format!(r#"{{"disableSideloadFlags": {value}}}"#);
         let config = provided(&Home::new(), &settings, |request| {
             request.mcp_config.push(given.to_owned());
-            request.addresses.push(mcp_config::Address::new("https://h.example/mcp", []).unwrap());
+            request.addresses.push(mcp_config::address::Address::new("https://h.example/mcp", []).unwrap());
         });
         assert_eq!(config.entry("given").is_some(), is_open, "{value}");
         assert_eq!(config.entry("https://h.example/mcp").is_some(), is_open, "{value}");

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mcp_config::{Config, ConfigSource, Env, Request, Sources, validate_text};
+use mcp_config::validate::validate_text;
+use mcp_config::{Config, ConfigSource, Env, Request, Sources};
 use mcp_harness::Random;
 
 /// Every canary contains this and nothing else does.

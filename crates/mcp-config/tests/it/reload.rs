@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use mcp_config::{Config, Gate, TrustStore, validate_file};
+use mcp_config::validate::validate_file;
+use mcp_config::{Config, Gate, TrustStore};
 
 use crate::cases::Case;
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use mcp_config::{ConfigSource, Env, json_schema, validate_text};
+use mcp_config::validate::validate_text;
+use mcp_config::{ConfigSource, Env, json_schema};
 use serde_json::{Value, json};
 
 /// Whether `value` is valid, by the keywords that the schema uses; any other one is a failure of the test.

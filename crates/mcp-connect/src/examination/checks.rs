@@ -7,8 +7,10 @@ mod way;
 use std::time::{Duration, SystemTime};
 
 use mcp_auth::oauth::store::{SecretPlace, SignInRecord};
-use mcp_auth::{ProviderKind, ProviderRole};
-use mcp_config::{Approval, Explanation, Gate, ServerEntry, Severity};
+use mcp_auth::plan::{ProviderKind, ProviderRole};
+use mcp_config::entry::Approval;
+use mcp_config::explain::Explanation;
+use mcp_config::{Gate, ServerEntry, Severity};
 use mcp_status::{EntryPart, NextStep, Reason, ReasonCode, ServerStatus};
 use mcp_text::elapsed;
 use mcp_transport::connect::Reach;

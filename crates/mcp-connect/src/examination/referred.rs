@@ -1,6 +1,7 @@
 //! The secrets that an entry refers to, each looked up by itself.
 
-use mcp_auth::{SecretSource, Target, TextPart};
+use mcp_auth::Target;
+use mcp_auth::settings::{SecretSource, TextPart};
 use mcp_config::{Env, ServerEntry};
 
 use super::check::{Check, CheckState, CheckTopic};

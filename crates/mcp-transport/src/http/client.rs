@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use mcp_auth::without_userinfo;
+use mcp_auth::userinfo::without_userinfo;
 use tokio::time::Instant;
 use url::Url;
 

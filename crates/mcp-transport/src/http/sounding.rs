@@ -104,7 +104,7 @@ pub(super) async fn refusal(
 ) -> Option<(u16, bool)> {
     let (host, port) = (url.host_str()?, url.port_or_known_default()?);
     let mut question = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
-    if let Some(Ok(basic)) = mcp_auth::take_userinfo(&mut proxy.clone()) {
+    if let Some(Ok(basic)) = mcp_auth::userinfo::take_userinfo(&mut proxy.clone()) {
         // Security: to the proxy that it is for, as the request that failed.
         question.push_str(&format!("Proxy-Authorization: {}\r\n", basic.expose()));
     }

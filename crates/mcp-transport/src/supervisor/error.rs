@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use mcp_auth::ProviderKind;
+use mcp_auth::plan::ProviderKind;
 
 use crate::error::TransportError;
 use crate::supervisor::StatusSnapshot;

@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use mcp_auth::aws::AwsKeys;
+use mcp_auth::signing::{RequestSigner, SigningRequest};
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
-    FetchReason, Recovery, Rejection, RequestSigner, Secret, SigningRequest, SingleFlight,
+    FetchReason, Recovery, Rejection, Secret, SingleFlight,
 };
 use mcp_status::{
     ActionFacts, MessageContext, NextStep, ReasonCode, ServerStatus, StatusReport, TransportKind, classify,

@@ -9,7 +9,8 @@ use url::Url;
 
 use super::super::{Headers, expiry};
 use crate::reserved::{ReservedReason, reserved};
-use crate::{AuthError, AuthErrorKind, PluginSpec};
+use crate::settings::PluginSpec;
+use crate::{AuthError, AuthErrorKind};
 
 /// What it gives.
 #[derive(Debug)]

@@ -4,9 +4,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use super::{Link, PluginSource};
-use crate::{
-    AuthError, AuthErrorKind, CredentialSource as _, Credentials, FetchReason, PluginSpec, Rejection, Target,
-};
+use crate::settings::PluginSpec;
+use crate::{AuthError, AuthErrorKind, CredentialSource as _, Credentials, FetchReason, Rejection, Target};
 
 /// One rule, and what was seen.
 #[derive(Clone, Debug, Eq, PartialEq)]

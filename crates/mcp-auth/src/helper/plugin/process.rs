@@ -15,7 +15,8 @@ use super::super::complaint::Complaint;
 use super::super::env;
 use super::super::run::{Group, Invocation, MAX_STDOUT, Output, RunEnd, Stderr};
 use super::answer::{PluginFailure, PluginPrompt};
-use crate::{AuthError, PluginSpec, Target};
+use crate::settings::PluginSpec;
+use crate::{AuthError, Target};
 
 /// How long it may take to end by itself once its input has ended, before it is killed for another reason: what it says on
 /// stderr is worth that.

@@ -8,8 +8,9 @@ use http::{HeaderValue, Method, StatusCode};
 use mcp_harness::{Missing, real_or_skip};
 
 use super::*;
+use crate::Secret;
 use crate::contract::{self, Subject};
-use crate::{HelperSpec, Secret};
+use crate::settings::HelperSpec;
 
 /// A plug-in in the shell; `answers` are the branches of what it does with a line, `$id` being that of the question.
 fn plugin(dir: &Path, answers: &str) -> PluginSpec {

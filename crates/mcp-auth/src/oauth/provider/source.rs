@@ -17,9 +17,10 @@ use super::super::grant::renewal::refresh;
 use super::super::grant::share::adopt;
 use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::same_issuer;
+use crate::provider::{Acceptance, ProviderSnapshot};
 use crate::{
-    Acceptance, AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
-    FetchReason, LoginHindrance, ProviderSnapshot, Recovery, Rejection, Secret, spans,
+    AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
+    FetchReason, LoginHindrance, Recovery, Rejection, Secret, spans,
 };
 
 /// How long it is not looked for a sign-in before each request to a server that just took one without.
@@ -42,9 +43,8 @@ struct State {
     unreadable: Option<(Secret, AuthError)>,
     /// Those of the last refusal.
     challenges: Vec<Challenge>,
-    /// What stands in the way of a sign-in, and when that was last looked at.
-    hindrance: Option<LoginHindrance>,
-    looked_ahead: Option<SystemTime>,
+    /// What stands in the way of a sign-in, if anything, and when that was last looked at.
+    outlook: Option<(Option<LoginHindrance>, SystemTime)>,
     /// What the server publishes about signing in, where it was looked for because the refusal says nothing of it.
     published: Option<bool>,
     renewals: u64,
@@ -214,17 +214,16 @@ impl OAuthSource {
         let now = self.ctx.clock.now();
         let spec = &self.ctx.settings.spec;
         let is_named = spec.issuer.is_some() || spec.auth_server_metadata_url.is_some();
-        let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|since| since < LOOK_AGAIN);
         {
             let state = self.state();
-            if state.looked_ahead.is_some_and(is_recent) || !(is_named || state.offers_sign_in()) {
+            let last = state.outlook.as_ref().and_then(|(_, at)| now.duration_since(*at).ok());
+            if last.is_some_and(|since| since < LOOK_AGAIN) || !(is_named || state.offers_sign_in()) {
                 return;
             }
         }
         let hindrance = outlook::look(&self.ctx, rejection.challenges).await;
-        let mut state = self.state();
         // From its end on: what took long is not waited for once more by the next request of the same attempt.
-        (state.hindrance, state.looked_ahead) = (hindrance, Some(self.ctx.clock.now()));
+        self.state().outlook = Some((hindrance, self.ctx.clock.now()));
     }
 
     async fn way_out(&self, rejection: Rejection<'_>) -> Result<Option<Recovery>, AuthError> {
@@ -310,7 +309,7 @@ impl OAuthSource {
             fetches: state.renewals,
             signed_in: needs_person && state.in_use.is_some(),
             login_offered: needs_person && state.offers_sign_in(),
-            login_hindrance: state.hindrance.clone(),
+            login_hindrance: state.outlook.as_ref().and_then(|(hindrance, _)| hindrance.clone()),
             ..ProviderSnapshot::default()
         }
     }
@@ -355,7 +354,7 @@ impl OAuthSource {
         };
         let in_use = ActiveTokens { key, tokens, dpop, unsaved };
         in_use.authorization()?;
-        (state.in_use, state.hindrance) = (Some(in_use.clone()), None);
+        (state.in_use, state.outlook) = (Some(in_use.clone()), None);
         Ok(in_use)
     }
 
@@ -485,7 +484,7 @@ impl CredentialSource for OAuthSource {
         let key = {
             let mut state = self.state();
             state.serves_anyone = state.in_use.is_none();
-            (state.hindrance, state.looked_ahead) = (None, None);
+            state.outlook = None;
             state.in_use.as_ref().and_then(|in_use| in_use.dpop.clone())
         };
         if let Some(key) = key {

@@ -19,7 +19,8 @@ mod machine;
 mod unattended;
 
 use super::*;
-use crate::{AuthError, AuthErrorKind, LoginRemedy, OAuthSpec, Secret};
+use crate::settings::OAuthSpec;
+use crate::{AuthError, AuthErrorKind, LoginRemedy, Secret};
 
 const TOKEN: &str = "POST https://as.example/token";
 const PRM: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";

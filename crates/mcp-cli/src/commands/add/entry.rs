@@ -1,6 +1,6 @@
 //! From the options of `add` to the entry as it is written.
 
-use mcp_config::Address;
+use mcp_config::address::Address;
 use mcp_config::edit::Value;
 use mcp_config::registry::RegistryName;
 use url::{Host, Url};

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use mcp_config::EntryTransport;
 use mcp_config::edit::Value;
+use mcp_config::entry::RemoteKind;
 use mcp_config::registry::{DraftError, Offer, RegistryName, RegistryServer, RegistryStatus, look_alike};
-use mcp_config::{EntryTransport, RemoteKind};
 use mcp_connect::{Registry, RegistryError, RegistryErrorKind};
 
 use super::answers::{self, InputAnswers};

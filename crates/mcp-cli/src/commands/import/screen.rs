@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use mcp_config::{Candidate, CandidateState, HostListing, Input, KnownHost, Problem, Severity, Switch};
+use mcp_config::entry::Switch;
+use mcp_config::hosts::{HostListing, Input, KnownHost};
+use mcp_config::import::{Candidate, CandidateState};
+use mcp_config::{Problem, Severity};
 
 use super::{Import, differs, file_of, is_new, is_same};
 use crate::app::App;

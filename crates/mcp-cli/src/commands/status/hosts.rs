@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use mcp_config::{Config, KnownHost, Pointer, Problem, Scope, ServerEntry, Severity};
+use mcp_config::hosts::KnownHost;
+use mcp_config::{Config, Pointer, Problem, Scope, ServerEntry, Severity};
 use mcp_connect::{ConfiguredServer, Fingerprint};
 
 use super::{combined, look, offline_exit};

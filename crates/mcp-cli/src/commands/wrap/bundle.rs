@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use mcp_config::Platform;
+use mcp_config::bundle::Bundle;
 use mcp_config::edit::{self, Value};
-use mcp_config::{Bundle, Platform};
 use mcp_files::Policy;
 use serde::Serialize;
 

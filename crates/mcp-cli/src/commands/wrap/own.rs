@@ -1,7 +1,9 @@
 //! The server of a wrapped entry in our own file: put there before the host's file is changed, and out again where that fails.
 
 use mcp_config::edit::Value;
-use mcp_config::{Candidate, EntryPlace, FileEdit, WrapError, WrapFailure};
+use mcp_config::editor::{EntryPlace, FileEdit};
+use mcp_config::import::Candidate;
+use mcp_config::wrap::{WrapError, WrapFailure};
 
 use super::refusal::refused;
 use super::{WrapContext, WrapPlan};

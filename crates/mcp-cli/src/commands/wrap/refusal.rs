@@ -1,6 +1,6 @@
 //! What is said where a file of a host is not changed.
 
-use mcp_config::{BridgeCommand, HostTarget, WrapError, WrapFailure};
+use mcp_config::wrap::{BridgeCommand, HostTarget, WrapError, WrapFailure};
 
 use super::WrapContext;
 use crate::app::App;

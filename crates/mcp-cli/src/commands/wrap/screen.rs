@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use mcp_config::{LineChange, Scope, ServerEntry};
+use mcp_config::wrap::LineChange;
+use mcp_config::{Scope, ServerEntry};
 
 use super::own::EntryMove;
 use super::{Row, WrapContext, WrapPlan};

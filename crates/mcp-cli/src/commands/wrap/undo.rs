@@ -1,7 +1,9 @@
 //! `mcplink unwrap`: what stood in a host's file, put back.
 
+use mcp_config::Scope;
 use mcp_config::edit::Value;
-use mcp_config::{BridgeRemark, EntryPlace, HostTarget, KeptNames, Scope, WrappedEntry};
+use mcp_config::editor::EntryPlace;
+use mcp_config::wrap::{BridgeRemark, HostTarget, KeptNames, WrappedEntry};
 use serde::Serialize;
 
 use super::WrapContext;

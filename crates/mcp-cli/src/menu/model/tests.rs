@@ -1,7 +1,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Parser as _;
-use mcp_config::{EntryTransport, RemoteKind};
+use mcp_config::EntryTransport;
+use mcp_config::entry::RemoteKind;
 use mcp_connect::Description;
 use mcp_status::{
     ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ServerInfo, SignInState,
@@ -32,7 +33,7 @@ pub(in crate::menu) fn seen_with(
     let report = report.worded(|step| Some(crate::steps::Steps::default().words(step, name)));
     let auth = AuthRow::new(
         Vec::new(),
-        &mcp_auth::ProviderSnapshot::default(),
+        &mcp_auth::provider::ProviderSnapshot::default(),
         facts.sign_in != SignInState::NotOffered,
     );
     let mut description =

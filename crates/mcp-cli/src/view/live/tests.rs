@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use mcp_config::{EntryTransport, RemoteKind};
+use mcp_config::EntryTransport;
+use mcp_config::entry::RemoteKind;
 use mcp_connect::Description;
 use mcp_harness::Screen;
 use mcp_status::{
@@ -17,7 +18,7 @@ fn row(name: &str, outcome: Outcome) -> Row {
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
     let report = report.worded(|step| Some(crate::steps::Steps::default().words(step, name)));
     let description = Description::new(name, "user", "/f", EntryTransport::Remote(RemoteKind::Http));
-    let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
+    let auth = AuthRow::new(Vec::new(), &mcp_auth::provider::ProviderSnapshot::default(), false);
     Row::new(description, report, auth, Duration::from_millis(1))
 }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use mcp_config::{EntryTransport, RemoteKind};
+use mcp_config::EntryTransport;
+use mcp_config::entry::RemoteKind;
 use mcp_connect::Description;
 use mcp_status::{
     ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, Reason, ServerInfo, StatusReport,
@@ -17,7 +18,7 @@ fn described(name: &str) -> Description {
 
 fn row_of(name: &str, report: StatusReport) -> Row {
     let report = report.worded(|step| Some(crate::steps::Steps::default().words(step, name)));
-    let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
+    let auth = AuthRow::new(Vec::new(), &mcp_auth::provider::ProviderSnapshot::default(), false);
     Row::new(described(name), report, auth, Duration::from_millis(1))
 }
 

@@ -1,6 +1,6 @@
 //! Credentials that need no person, in sight as a helper is: where each secret of a grant comes from, and what came of it.
 
-use mcp_auth::{GrantSpec, SecretSource, UnattendedSupply};
+use mcp_auth::settings::{GrantSpec, SecretSource, UnattendedSupply};
 use mcp_text::elapsed;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
@@ -58,7 +58,8 @@ fn is_answered_well(exchange: &Exchange) -> bool {
 /// Each secret of a grant, and where it comes from.
 fn sources(grant: &GrantSpec) -> impl Iterator<Item = (&'static str, String)> {
     let provider = grant.identity_provider.as_ref().and_then(|provider| provider.client_secret.as_ref());
-    let token = |token: &Option<mcp_auth::TokenSpec>| token.as_ref().map(|token| from(&token.source));
+    let token =
+        |token: &Option<mcp_auth::settings::TokenSpec>| token.as_ref().map(|token| from(&token.source));
     [
         ("the client's secret is", grant.client_secret.as_ref().map(from)),
         ("the client's key is", grant.key.as_ref().map(from)),

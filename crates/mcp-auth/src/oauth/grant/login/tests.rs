@@ -19,7 +19,8 @@ use super::super::super::fake::{
 };
 use super::super::super::store::ClientKey;
 use super::*;
-use crate::{OAuthSpec, Secret};
+use crate::Secret;
+use crate::settings::OAuthSpec;
 
 const TOKEN: &str = "POST https://as.example/token";
 const REGISTER: &str = "POST https://as.example/register";

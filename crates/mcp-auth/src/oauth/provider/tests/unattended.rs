@@ -3,7 +3,8 @@
 #![cfg(feature = "helper")]
 
 use super::*;
-use crate::{GrantKind, GrantSpec, IdentityProviderSpec, Renewals, SecretSource, TokenSpec};
+use crate::Renewals;
+use crate::settings::{GrantKind, GrantSpec, IdentityProviderSpec, SecretSource, TokenSpec};
 
 const IDP: &str = "POST https://idp.example/token";
 
