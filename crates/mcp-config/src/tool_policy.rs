@@ -2,9 +2,14 @@
 //!
 //! What a host calls *without asking* (`autoApprove`, `alwaysAllow`, `trust`) is no part of it: that hides no tool.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::Origin;
+
+/// How many names are told that no tool has, and what is shown of one, in characters.
+const MOST_UNMATCHED: usize = 3;
+const MAX_NAME: usize = 60;
 
 /// Which tools of an entry there are. Every rule has to let a tool through.
 ///
@@ -91,6 +96,37 @@ impl ToolPolicy {
         self.rules.iter().find(|rule| rule.hides(name)).map(HidingRule)
     }
 
+    /// What of it is about no tool of a server that lists `names`, each as a sentence with the nearest name and where it is
+    /// written: a name that is misspelt leaves out, or lets through, something else than was meant. A pattern with `*` may be
+    /// for tools that come and go.
+    pub fn unmatched<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
+        let named = |rule: &ToolRule| -> Vec<String> {
+            let plain = rule.patterns.iter().filter(|pattern| !pattern.contains('*'));
+            plain.map(|pattern| tool_of(pattern).to_owned()).filter(|name| !name.is_empty()).collect()
+        };
+        // A list of tools is long, and as a rule each name is one of it.
+        let wanted: Vec<(&Origin, String)> = self
+            .rules
+            .iter()
+            .flat_map(|rule| named(rule).into_iter().map(|name| (&rule.origin, name)))
+            .collect();
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let names: HashSet<&str> = names.into_iter().collect();
+        let mut sentences = Vec::new();
+        for (origin, name) in wanted.iter().filter(|(_, name)| !names.contains(&**name)) {
+            let near = crate::suggest::nearest(name, names.iter().copied());
+            let near = near.map(|near| format!(" (did you mean {}?)", mcp_text::name(near, MAX_NAME)));
+            let (name, near) = (mcp_text::name(name, MAX_NAME), near.unwrap_or_default());
+            sentences.push(format!("no tool is called {name}{near}, as {} in {origin} has it", origin.field));
+            if sentences.len() == MOST_UNMATCHED {
+                break;
+            }
+        }
+        sentences
+    }
+
     /// Only the tools of these patterns, of those that other rules let through.
     pub(crate) fn only(&mut self, patterns: Vec<String>, origin: Origin) {
         // It lets every tool through, so it is no rule that takes any away.
@@ -133,10 +169,14 @@ impl ToolRule {
     }
 }
 
+/// What of a pattern is about the name of a tool.
+fn tool_of(pattern: &str) -> &str {
+    pattern.split_once('(').map_or(pattern, |(tool, _)| tool).trim()
+}
+
 /// Whether a pattern is of this name.
 fn fits(pattern: &str, name: &str) -> bool {
-    let pattern = pattern.split_once('(').map_or(pattern, |(tool, _)| tool).trim();
-    let mut parts = pattern.split('*');
+    let mut parts = tool_of(pattern).split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };
     let mut parts: Vec<&str> = parts.collect();
@@ -195,6 +235,28 @@ mod tests {
         let mut none = ToolPolicy::default();
         none.only(Vec::new(), origin("tools"));
         assert!(none.hides("any").is_some());
+    }
+
+    #[test]
+    fn fh_h15_a_name_that_no_tool_has_is_told_with_the_nearest_one() {
+        let mut policy = ToolPolicy::default();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        policy
+            .only(words(&["ecko", "fail", "get_*", " ", "run(git status)", "slow "]), origin("allowedTools"));
+        policy.without(words(&["zzzzzz\u{1b}[2J", "fail"]), origin("blockedTools"));
+        assert_eq!(
+            policy.unmatched(["echo", "fail", "slow"]),
+            [
+                "no tool is called ecko (did you mean echo?), as allowedTools in /f:3 has it",
+                "no tool is called run, as allowedTools in /f:3 has it",
+                "no tool is called \"zzzzzz\\u001b[2J\", as blockedTools in /f:3 has it",
+            ]
+        );
+        assert!(policy.unmatched(["ecko", "fail", "slow", "run", "zzzzzz\u{1b}[2J"]).is_empty());
+        // A few are enough to see what is wrong.
+        let mut many = ToolPolicy::default();
+        many.only((0..100).map(|n| format!("tool{n}")).collect(), origin("tools"));
+        assert_eq!(many.unmatched([]).len(), 3);
     }
 
     #[test]

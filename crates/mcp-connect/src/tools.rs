@@ -50,6 +50,10 @@ impl ToolFilter for EntryTools {
         self.policy.hides(name).map(|rule| rule.to_string())
     }
 
+    fn unmatched(&self, names: &mut dyn Iterator<Item = &str>) -> Vec<String> {
+        self.policy.unmatched(names)
+    }
+
     fn withholds(&self, tool: &Tool) -> Option<String> {
         let pins = self.pins.as_ref()?;
         if let Some(trouble) = pins.trouble() {

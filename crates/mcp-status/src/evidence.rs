@@ -52,6 +52,9 @@ pub struct Evidence {
     /// How many of the tools that the server lists the entry leaves out, and why the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<(usize, String)>,
+    /// What the entry says of tools that the server does not have, each a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmatched_tools: Vec<String>,
     /// What was wrong with TLS, where that failed.
     #[serde(default)]
     pub tls: Option<TlsFault>,
@@ -74,6 +77,7 @@ impl Evidence {
             limit: None,
             unapproved: 0,
             left_out: None,
+            unmatched_tools: Vec::new(),
             tls: None,
             unknown_host: false,
         }
@@ -89,7 +93,14 @@ impl Evidence {
     /// With how many tools the entry leaves out, and why the first of them; nothing where it leaves out none.
     #[must_use]
     pub fn with_left_out(mut self, tools: &[(String, String)]) -> Self {
-        self.left_out = tools.first().map(|(_, why)| (tools.len(), why.clone()));
+        self.left_out = tools.first().map(|(name, why)| (tools.len(), format!("{name} {why}")));
+        self
+    }
+
+    /// With what the entry says of tools that the server does not have.
+    #[must_use]
+    pub fn with_unmatched_tools(mut self, sentences: &[String]) -> Self {
+        self.unmatched_tools = sentences.to_vec();
         self
     }
 

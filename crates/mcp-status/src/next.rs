@@ -646,10 +646,10 @@ mod tests {
             of(&[("a", why), ("b", why)]),
             (
                 Some(change(EntryPart::Named)),
-                format!("connected, but all 2 of its tools are left out: {why}")
+                format!("connected, but all 2 of its tools are left out: a {why}")
             )
         );
-        assert_eq!(of(&[("a", why)]).1, format!("connected, but its one tool is left out: {why}"));
+        assert_eq!(of(&[("a", why)]).1, format!("connected, but its one tool is left out: a {why}"));
     }
 
     #[test]

@@ -225,6 +225,9 @@ pub struct StatusReport<N = NextStep> {
     pub protocol_version: Option<String>,
     /// How many tools the server lists, when connected.
     pub tools: Option<usize>,
+    /// What the entry says of tools that the server does not have, when connected: each a sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched_tools: Vec<String>,
 }
 
 impl StatusReport {
@@ -235,7 +238,9 @@ impl StatusReport {
             Outcome::Connected { tools } => tools,
             _ => None,
         };
-        Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts, Some(evidence)) }
+        let unmatched_tools = evidence.unmatched_tools.clone();
+        let report = Self::build(context, classify(evidence).status(), reason, facts, Some(evidence));
+        Self { tools, unmatched_tools, ..report }
     }
 
     /// The report on a reason that was derived from `evidence` and tells more, such as how long is waited.
@@ -270,9 +275,9 @@ impl StatusReport {
 
     /// The same in the words of the program that shows it: `words` say what it makes of the next step.
     pub fn worded<N>(self, words: impl FnOnce(&NextStep) -> Option<N>) -> StatusReport<N> {
-        let Self { name, status, reason, actions, server, protocol_version, tools } = self;
+        let Self { name, status, reason, actions, server, protocol_version, tools, unmatched_tools } = self;
         let reason = reason.map(|reason| reason.worded(words));
-        StatusReport { name, status, reason, actions, server, protocol_version, tools }
+        StatusReport { name, status, reason, actions, server, protocol_version, tools, unmatched_tools }
     }
 
     fn build(
@@ -295,6 +300,7 @@ impl StatusReport {
             server: None,
             protocol_version: None,
             tools: None,
+            unmatched_tools: Vec::new(),
         }
     }
 }

@@ -534,7 +534,8 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
         Ok(list) => {
             let evidence = connected(Some(list.tools.len()))
                 .with_unapproved(list.unapproved.len())
-                .with_left_out(&list.withheld);
+                .with_left_out(&list.withheld)
+                .with_unmatched_tools(&list.unmatched);
             ServerLists { evidence, tools: Some(list), error: None }
         }
         // A process that ends when it is asked for its tools is no server without tools, nor is one that is not there any more.

@@ -28,6 +28,12 @@ pub trait ToolFilter: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// What the filter says of tools that a server does not have, which lists these names: each a sentence for people.
+    fn unmatched(&self, names: &mut dyn Iterator<Item = &str>) -> Vec<String> {
+        let _ = names;
+        Vec::new()
+    }
+
     /// Whether definitions decide: then a tool is called only while the server lists it with one that may be used.
     fn reads_definitions(&self) -> bool {
         false

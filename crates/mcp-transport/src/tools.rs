@@ -44,6 +44,8 @@ pub struct ToolList {
     pub withheld: Vec<(String, String)>,
     /// Those that it leaves out because their definitions are not approved, with what is so of each.
     pub unapproved: Vec<(String, String)>,
+    /// What the filter says of tools that the server does not have, each a sentence.
+    pub unmatched: Vec<String>,
     /// How long the list may be used again, from when it was complete, and by whom.
     pub cache: CacheHint,
     /// What it takes of the budget that all connections share.
@@ -178,6 +180,12 @@ impl Connection {
             }
             listed.insert(tool.name.clone(), list.tools.len());
             list.tools.push(tool);
+        }
+        if let Some(filter) = self.inner().screen.as_ref().map(|screen| &screen.filter) {
+            let others = [&list.withheld, &list.unapproved, &list.rejected];
+            let others = others.into_iter().flatten().map(|(name, _)| name.as_str());
+            let mut names = list.tools.iter().map(|tool| tool.name.as_str()).chain(others);
+            list.unmatched = filter.unmatched(&mut names);
         }
         if mirrors {
             self.known_tools().remember(headers, list.cache, changes, Instant::now());

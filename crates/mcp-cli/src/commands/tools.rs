@@ -53,6 +53,9 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         if !list.withheld.is_empty() {
             app.output.note(&left_out(name, "left out of", &list.withheld));
         }
+        for unmatched in &list.unmatched {
+            app.output.note(&format!("warning: {}\n", shown::line(unmatched)));
+        }
         if !list.unapproved.is_empty() {
             app.output.note(&left_out(name, "withheld from", &list.unapproved));
             app.output.note(&format!("next: {}\n", app.steps.line(&approves(name))));

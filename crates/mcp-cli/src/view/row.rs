@@ -109,6 +109,9 @@ pub(crate) struct Row {
     /// Where it is written that not all of its tools may be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tool_policy: Vec<String>,
+    /// What its entry says of tools that it does not have, when connected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unmatched_tools: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) elapsed_ms: Option<u64>,
     pub(crate) sessions: Vec<Session>,
@@ -228,6 +231,7 @@ impl Row {
             protocol_version: report.protocol_version,
             tools: report.tools,
             tool_policy: Vec::new(),
+            unmatched_tools: report.unmatched_tools,
             elapsed_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
             sessions: Vec::new(),
             reconnected: None,

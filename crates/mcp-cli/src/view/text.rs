@@ -265,6 +265,7 @@ fn detail(row: &Row) -> String {
     if !row.tool_policy.is_empty() {
         parts.push(NOT_ALL_TOOLS.to_owned());
     }
+    parts.extend(row.unmatched_tools.iter().map(|unmatched| shown::line(unmatched)));
     parts.join(" · ")
 }
 
@@ -350,6 +351,9 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
         .collect()
 }
 
+/// How wide a column is at most where nothing is cut.
+const MOST_COLUMN: usize = 48;
+
 /// Rows of aligned columns. Where the last one has no room on a terminal, all but the first stand below it.
 pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>, style: Style) -> String {
     rows_of(rows, style).concat()
@@ -358,7 +362,10 @@ pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>, s
 /// The same, each row for itself: others may stand between them.
 pub(crate) fn rows_of<const N: usize>(rows: impl Iterator<Item = [String; N]>, style: Style) -> Vec<String> {
     let rows: Vec<[String; N]> = rows.collect();
-    let widths: [usize; N] = std::array::from_fn(|i| shown::widest(rows.iter().map(|row| row[i].as_str())));
+    // A terminal has no room for more, and elsewhere one long name makes no rows of blanks of all the others.
+    let most = if style.terminal { usize::MAX } else { MOST_COLUMN };
+    let widths: [usize; N] =
+        std::array::from_fn(|i| shown::widest(rows.iter().map(|row| row[i].as_str())).min(most));
     let used = widths[..N - 1].iter().map(|width| width + 2).sum();
     let beside =
         style.has_room(used) || rows.iter().all(|row| mcp_text::width(&row[N - 1]) + used <= style.columns);

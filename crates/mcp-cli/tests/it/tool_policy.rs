@@ -62,6 +62,32 @@ fn every_hosts_words_hide_a_tool_from_tools_and_call_and_say_where() {
     assert!(sent.iter().all(|call| !String::from_utf8_lossy(&call.body).contains("add")), "nothing was sent");
 }
 
+/// Also where it lets every tool be hidden, which the server is not to blame for.
+#[test]
+fn fh_h15_a_name_that_no_tool_has_is_told_by_tools_status_and_doctor_with_the_nearest() {
+    let server = FakeMcpServer::start().unwrap();
+    let mut setting = Setting::of("x", http(&server));
+    for (policy, field, is_cause) in [
+        (json!({ "allowedTools": ["ecko"] }), "allowedTools", true),
+        (json!({ "allowedTools": ["add", "ecko"] }), "allowedTools", false),
+        (json!({ "blockedTools": ["ecko"] }), "blockedTools", false),
+    ] {
+        setting.write("x", entry(&server, policy));
+        let told = format!("no tool is called ecko (did you mean echo?), as mcpServers.x.{field} in ");
+        let output = setting.run(&["tools", "x"], 0);
+        assert!(output.stderr.contains(&told), "{output}");
+        let output = setting.run(&["status", "x"], 0);
+        assert!(output.stdout.contains(&told), "{output}");
+        assert_eq!(output.stdout.contains("are left out: echo is not among"), is_cause, "{output}");
+        let document = setting.run(&["status", "x", "--json"], 0).json();
+        let sentence = row(&document, "x")["unmatchedTools"][0].as_str().unwrap().to_owned();
+        assert!(sentence.starts_with(&told), "{sentence}");
+        assert!(setting.run(&["doctor", "x"], 0).stdout.contains(&told), "{output}");
+    }
+    setting.write("x", entry(&server, json!({ "allowedTools": ["add", "ech*"] })));
+    assert!(!setting.run(&["status", "x"], 0).stdout.contains("no tool is called"));
+}
+
 #[test]
 fn what_a_host_calls_without_a_question_hides_nothing() {
     let server = FakeMcpServer::start().unwrap();

@@ -177,6 +177,7 @@ impl Findings<'_> {
             // The entry itself can be used, so it is who was asked that refused it.
             Is::Config if self.server.state.is_ok() && self.is_unattended() => Of::GrantRun,
             Is::HelperFailed => Of::HelperRun,
+            Is::Connecting if self.server.awaits_helper() => Of::HelperRun,
             Is::CredentialsFailed if self.for_tokens().next().is_some() => Of::Refresh,
             // The server was not asked: what keeps the sign-in did not answer.
             Is::Unavailable if self.unreadable.iter().any(|why| reason.message.contains(why)) => Of::Store,
@@ -373,10 +374,13 @@ impl Findings<'_> {
 
     fn tools(&self) -> Check {
         let topic = CheckTopic::Tools;
+        let unmatched = &self.probe.report.unmatched_tools;
         match (self.blames(topic), self.probe.report.tools) {
-            (Some(message), _) => Check::bad(topic, message),
-            (None, Some(1)) => Check::good(topic, "1 tool"),
-            (None, Some(count)) => Check::good(topic, format!("{count} tools")),
+            (Some(message), _) => unmatched.iter().fold(Check::bad(topic, message), Check::noted),
+            (None, Some(count)) => {
+                let counted = if count == 1 { "1 tool".to_owned() } else { format!("{count} tools") };
+                unmatched.iter().fold(Check::good(topic, counted), Check::noted)
+            }
             (None, None) if self.probe.report.status == ServerStatus::Connected => Check::good(topic, "none"),
             (None, None) => Check::skipped(topic, "not reached"),
         }
