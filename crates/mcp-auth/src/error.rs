@@ -38,7 +38,7 @@ pub enum AuthErrorKind {
     /// The credential store did not answer, or others have been using the sign-in for too long. What is stored is kept, and it
     /// may work in a moment.
     StoreUnavailable,
-    /// A person gave up, or the process was asked to end.
+    /// A person gave up or took too long, or the process was asked to end.
     Cancelled,
 }
 

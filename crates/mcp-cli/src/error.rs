@@ -5,6 +5,10 @@ use crate::printed_step::PrintedStep;
 use crate::view::shown::{self, line};
 use crate::view::wrap::paragraph;
 
+/// What a person does about a place that cannot be written, and that the reason names: the disk is full, it is read-only, or
+/// it is another account's.
+pub(crate) const SEE_TO_PLACE: &str = "see to the place that it names";
+
 /// What a command failed with.
 #[derive(Debug)]
 pub(crate) struct CliError {

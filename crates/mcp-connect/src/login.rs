@@ -9,7 +9,7 @@ use mcp_auth::oauth::{
 use mcp_auth::plan::{LinkReason, ProviderKind};
 use mcp_auth::plugin::{self, PluginPrompt};
 use mcp_auth::settings::{PluginSpec, UnattendedSupply};
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, LoginRemedy};
 use mcp_status::{Evidence, MessageContext, Reason, ReasonCode, StatusReport, Verdict, classify, message};
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Connector, RequestOptions, Server, TransportError};
@@ -210,7 +210,12 @@ fn not_accepted(auth: &ServerAuth, error: &TransportError) -> AuthError {
     };
     let context = MessageContext::new(&auth.target.name).with_origin(Some(&auth.origin));
     let why = message(&evidence, &context);
-    AuthError::new(kind, format!("the server did not accept the new sign-in: {why}"))
+    let error = AuthError::new(kind, format!("the server did not accept the new sign-in: {why}"));
+    // What it has against a token that was made for it, only who runs it can tell. A scope is for the person to ask for.
+    match classify(&evidence).code() {
+        Some(ReasonCode::InsufficientScope | ReasonCode::WrongAccount) => error,
+        _ => error.with_login_remedy(LoginRemedy::Operator { origin: auth.origin.clone() }),
+    }
 }
 
 impl ConfiguredServer {

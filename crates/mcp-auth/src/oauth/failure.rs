@@ -239,9 +239,9 @@ impl Failure {
                 (Step::Refresh, _) => AuthErrorKind::SignInExpired,
                 // Who we are is up to the person then.
                 (Step::Registration, _) => AuthErrorKind::Misconfigured,
-                (Step::Authorization | Step::DeviceToken, Some("access_denied" | "expired_token")) => {
-                    AuthErrorKind::Cancelled
-                }
+                // A code that has ended was handed over too late: as a rule the page was left open (RFC 6749 section 4.1.2).
+                (Step::Authorization | Step::DeviceToken, Some("access_denied" | "expired_token"))
+                | (Step::CodeExchange, Some("invalid_grant")) => AuthErrorKind::Cancelled,
                 // What was handed over is no good, or no longer (RFC 7523 section 3.1, RFC 8693 section 2.2.2). Its source may have
                 // another one by the next request.
                 (Step::JwtBearer, Some("invalid_grant"))
@@ -364,7 +364,7 @@ mod tests {
             error.to_string(),
             "exchange the authorization code: https://as.example/token answered 400 invalid_grant"
         );
-        assert_eq!(error.kind(), AuthErrorKind::Protocol);
+        assert_eq!(error.kind(), AuthErrorKind::Cancelled, "the code has ended");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use mcp_config::edit::{self, Change, Value};
 use mcp_config::editor::{Editor, EntryPlace};
 use mcp_config::{Config, ConfigError, ConfigErrorKind, Scope};
 
-use crate::error::CliError;
+use crate::error::{CliError, SEE_TO_PLACE};
 use crate::view::shown;
 
 /// Changes files under the locks of this person.
@@ -82,6 +82,9 @@ impl From<ChangeFailure> for CliError {
                     }
                     ConfigErrorKind::Full => ("file-not-written", "make room on that disk".to_owned()),
                     ConfigErrorKind::Locked => ("file-busy", "try again".to_owned()),
+                    ConfigErrorKind::Write => {
+                        ("file-not-written", format!("{SEE_TO_PLACE}, or name another file with --scope"))
+                    }
                     _ => ("file-not-written", format!("look at {file}, or name another file with --scope")),
                 };
                 let exit = crate::exit::of_file(error.kind());

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::args::{SecretAction, SecretArgs};
 use crate::confirmation::Answers;
-use crate::error::CliError;
+use crate::error::{CliError, SEE_TO_PLACE};
 use crate::exit::ExitStatus;
 use crate::secret_name::{self, is_plain};
 use crate::view::shown;
@@ -243,5 +243,5 @@ fn not_kept(error: &mcp_auth::AuthError, item: &Item) -> CliError {
         format!("the secret {} is as it was", shown::name(&item.name)),
     )
     .why(shown::line(&error.to_string()))
-    .next("mcplink paths")
+    .next(format!("{SEE_TO_PLACE}, then repeat it"))
 }

@@ -7,7 +7,7 @@ use mcp_status::{EntryPart, NextStep, StatusReport};
 use mcp_transport::evidence::sign_in_remedy;
 
 use crate::app::App;
-use crate::error::CliError;
+use crate::error::{CliError, SEE_TO_PLACE};
 use crate::exit::{ExitStatus, of_status, of_waiting_for_a_person};
 use crate::printed_step::PrintedStep;
 use crate::view::shown;
@@ -158,7 +158,11 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
             PrintedStep::Sentence("begin the sign-in once more, and finish it on the page".to_owned())
         }
         // The disk is full, read-only, or another account's: the same command alone would fail again.
-        AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}").into(),
+        AuthErrorKind::Store => format!("{SEE_TO_PLACE}, then mcplink {verb} {word}").into(),
+        // The same command is no step, and nothing in the entry is wrong.
+        AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable if verb == "login" => {
+            PrintedStep::Sentence("begin the sign-in once more in a moment".to_owned())
+        }
         // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
         AuthErrorKind::Cancelled | AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable => {
             format!("mcplink {verb} {word}").into()
