@@ -55,17 +55,22 @@ struct Step {
     doing: String,
     next: String,
     since: Instant,
+    /// A reader of a pipe knows that it lasts.
+    is_told: bool,
 }
 
 /// How long a command may be silent on a terminal.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How long it may be silent elsewhere where nothing limits it: what reads it may be a log that a person looks at later.
+const REMINDER: Duration = Duration::from_secs(30);
 /// Between two looks at how long it has been.
 const LOOK: Duration = Duration::from_millis(250);
 
 impl CommandProgress {
     /// The command is at `doing` now (words that fit after "it was still"); `next` is what to do where that takes too long.
     pub(crate) fn is(&self, doing: impl Into<String>, next: impl Into<String>) {
-        *self.lock() = Some(Step { doing: doing.into(), next: next.into(), since: Instant::now() });
+        *self.lock() =
+            Some(Step { doing: doing.into(), next: next.into(), since: Instant::now(), is_told: false });
     }
 
     /// What is waited for, where that lasts: `waiting for an answer of wiki … 3 s`.
@@ -73,6 +78,18 @@ impl CommandProgress {
         let step = self.lock().clone()?;
         let waited = now.saturating_duration_since(step.since);
         (waited >= SILENCE).then(|| format!("{} … {} s", step.doing, waited.as_secs()))
+    }
+
+    /// The same for who reads no terminal, once for each step: that it lasts, and that nothing ends it.
+    fn reminder(&self, now: Instant) -> Option<String> {
+        let mut step = self.lock();
+        let Step { doing, since, is_told, .. } = step.as_mut()?;
+        if *is_told || now.saturating_duration_since(*since) < REMINDER {
+            return None;
+        }
+        *is_told = true;
+        let limit = mcp_text::time_limit(REMINDER);
+        Some(format!("note: still {doing} after {limit}; no limit ends that but --timeout\n"))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Step>> {
@@ -96,6 +113,21 @@ pub(crate) async fn telling<T>(
         match tokio::time::timeout(LOOK, &mut command).await {
             Ok(ended) => return ended,
             Err(_) => reached.waited_for(Instant::now()).iter().for_each(|text| tell(text)),
+        }
+    }
+}
+
+/// Carries `command` out, which nothing limits, and has `tell` say once that it lasts.
+pub(crate) async fn reminding<T>(
+    reached: &CommandProgress,
+    tell: impl Fn(&str),
+    command: impl Future<Output = T>,
+) -> T {
+    let mut command = std::pin::pin!(command);
+    loop {
+        match tokio::time::timeout(SILENCE, &mut command).await {
+            Ok(ended) => return ended,
+            Err(_) => reached.reminder(Instant::now()).iter().for_each(|text| tell(text)),
         }
     }
 }
@@ -137,6 +169,20 @@ mod tests {
         // Each step has a second of its own.
         reached.is("waiting for an answer of wiki", "");
         assert_eq!(told(900), None);
+    }
+
+    #[test]
+    fn a_wait_without_a_limit_is_told_once_where_no_terminal_shows_it() {
+        let reached = CommandProgress::default();
+        let told = |seconds| reached.reminder(Instant::now() + Duration::from_secs(seconds));
+        assert_eq!(told(500), None, "nothing is waited for yet");
+        reached.is("waiting for an answer of wiki", "");
+        assert_eq!(told(29), None);
+        assert_eq!(
+            told(31).as_deref(),
+            Some("note: still waiting for an answer of wiki after 30 s; no limit ends that but --timeout\n")
+        );
+        assert_eq!(told(500), None, "once");
     }
 
     #[test]

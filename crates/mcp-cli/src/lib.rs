@@ -93,7 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     // Not for help or a version: every process above this one is looked at.
     let environment = environment.with_ancestors();
     let (telemetry, layers) = Telemetry::start(&environment);
-    logging::start(cli.global.verbose, &environment, layers);
+    logging::start(cli.global.verbose, cli.global.json, &environment, layers);
     telemetry.explain();
     let app = match App::new(&mut cli, environment, telemetry) {
         Ok(app) => Arc::new(app),
@@ -121,9 +121,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         let span = app.telemetry.command(&args);
         let command = commands::run(cli.command, &app);
         let command = async {
-            match app.output.shows_waiting() {
-                true => deadline::telling(&app.reached, |text| app.output.waits(text), command).await,
-                false => command.await,
+            match (app.output.shows_waiting(), app.deadline) {
+                (true, _) => deadline::telling(&app.reached, |text| app.output.waits(text), command).await,
+                (false, None) => {
+                    deadline::reminding(&app.reached, |text| app.output.note(text), command).await
+                }
+                (false, Some(_)) => command.await,
             }
         };
         let command =

@@ -84,6 +84,10 @@ impl Probe {
         match ended {
             Some(ended) => Self::ended(server, ended, began.elapsed()),
             None => {
+                // Nothing has been heard on the way, so what was waited for is all that is known.
+                if latest == Reason::connecting(1) {
+                    latest.message = server.awaited().unwrap_or(latest.message);
+                }
                 let report = StatusReport::from_reason(latest, &server.context(), server.facts());
                 Self { elapsed: began.elapsed(), is_unfinished: true, ..Self::of(report) }
             }

@@ -208,6 +208,22 @@ impl ConfiguredServer {
             .with_endpoint(self.description.url.as_deref())
     }
 
+    /// Whether a helper comes before the server is asked, and no run of one has ended yet.
+    pub(crate) fn awaits_helper(&self) -> bool {
+        let has_helper = self.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some());
+        let snapshot = self.snapshot();
+        has_helper && snapshot.withheld.is_none() && snapshot.last_fetch.is_none()
+    }
+
+    /// What an attempt waits for that has brought nothing yet; `None` for a process, which tells that itself.
+    pub(crate) fn awaited(&self) -> Option<String> {
+        let origin = &self.auth.as_ref()?.origin;
+        Some(match self.awaits_helper() {
+            true => "its headersHelper has not ended yet, and the server is asked then".to_owned(),
+            false => format!("no answer from {origin} yet"),
+        })
+    }
+
     /// What its actions are derived from.
     pub fn facts(&self) -> ActionFacts {
         let transport = if self.is_stdio() { TransportKind::Stdio } else { TransportKind::Remote };

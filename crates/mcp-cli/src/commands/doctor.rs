@@ -97,13 +97,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     if args.name.is_none() {
         app.reached.is(format!("looking at {} servers", names.len()), "mcplink status");
     }
-    let examined: Vec<ExaminedServer> = stream::iter(&names)
-        .map(|name| examine(app, &loaded, name))
-        .buffered(app.remote_batch())
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .collect::<Result<_, _>>()?;
+    let examined = examined(app, &loaded, &names, args.name.is_none() && !app.json).await?;
     let rows: Vec<Row> = examined.iter().map(|examined| examined.row.clone()).collect();
     // A look at everything includes the files of other hosts.
     let elsewhere = if args.name.is_none() { status::problems_of_hosts(app, &loaded)? } else { Vec::new() };
@@ -127,7 +121,6 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
             }
         }
         _ => {
-            app.output.out(&examination::summary(&examined, app.style()));
             let servers: Vec<_> = examined.into_iter().map(|one| one.examination.server).collect();
             loaded.note_problems(app, &servers);
             note_unsaid(app, elsewhere.iter(), &servers);
@@ -137,6 +130,32 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         }
     }
     Ok(combined(&rows))
+}
+
+/// Each of these servers, looked at side by side and, where it `tells`, told as soon as it is known: on a terminal at once,
+/// elsewhere in the order of the files, so that two runs can be compared.
+async fn examined(
+    app: &App,
+    loaded: &LoadedConfig,
+    names: &[String],
+    tells: bool,
+) -> Result<Vec<ExaminedServer>, CliError> {
+    let width = examination::names_column(names.iter().map(String::as_str), app.style());
+    let looks = stream::iter(names).map(|name| examine(app, loaded, name));
+    let looks = match tells && app.output.draws() {
+        true => looks.buffer_unordered(app.remote_batch()).left_stream(),
+        false => looks.buffered(app.remote_batch()).right_stream(),
+    };
+    let mut looks = std::pin::pin!(looks);
+    let mut examined = Vec::new();
+    while let Some(one) = looks.next().await {
+        let one = one?;
+        if tells {
+            app.output.out(&examination::summary(&one, width, app.style()));
+        }
+        examined.push(one);
+    }
+    Ok(examined)
 }
 
 /// What is told of each server, with its exchanges, for a report to another person.

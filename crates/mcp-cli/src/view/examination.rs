@@ -137,46 +137,47 @@ fn none_for(row: &Row) -> String {
     format!("none: it is connected{tools}")
 }
 
-/// A line or two for each server.
-pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
-    let widest = shown::widest(all.iter().map(|one| one.row.name.as_str()));
+/// The width of the column that the names of servers are in.
+pub(crate) fn names_column<'n>(names: impl Iterator<Item = &'n str>, style: Style) -> usize {
+    let widest = shown::widest(names);
     // A name that is longer than most has no column made for it on a terminal.
-    let width = if style.terminal { widest.min(style.columns / 4) } else { widest };
-    let mut text = String::new();
-    for one in all {
-        let checks = &one.examination.checks;
-        let noted = checks.iter().find(|check| check.state == CheckState::Noted);
-        let said = match (&one.examination.cause, noted) {
-            (Some(cause), _) => cause.message.clone(),
-            (None, Some(noted)) => {
-                let why = noted.more.first().unwrap_or(&noted.message);
-                format!("it is connected; {}: {why}", noted.topic.as_str())
-            }
-            (None, None) => none_for(&one.row).replacen("none: ", "", 1),
-        };
-        // What paints takes no room, so the glyph is put in its place at the end.
-        let name = shown::name(&one.row.name);
-        let name = if style.terminal { cut(&name, style.columns.saturating_sub(2)) } else { name };
-        let (name, said) = (pad(&name, width), shown::line(&said));
-        let room_beside = style.columns.saturating_sub(4 + mcp_text::width(&name));
-        let lines = match style.terminal {
-            true if mcp_text::width(&said) > room_beside && room_beside < MIN_ROOM => {
-                format!("  {}\n{}", name.trim_end(), behind("    ", &said, style.room()))
-            }
-            _ => behind(&format!("  {name}  "), &said, style.room()),
-        };
-        let status = one.row.status.unwrap_or(ServerStatus::Pending);
-        // That of `status`, but for what is to be known of one that works.
-        text.push_str(&match one.examination.cause {
-            None if noted.is_some() => painted(CheckState::Noted, style),
-            _ => style.paint(status, glyph(status)),
-        });
-        text.push_str(&lines[1..]);
-        let is_trouble = one.examination.cause.is_some() && status != ServerStatus::Disabled;
-        if let (Some(next), true) = (&one.next, is_trouble) {
-            let (indent, label) = if style.terminal { ("    ", 4) } else { ("  ", width) };
-            text.push_str(&steps_lines(indent, label, next, style));
+    if style.terminal { widest.min(style.columns / 4) } else { widest }
+}
+
+/// A line or two for one of several servers, with a column of `width` for its name.
+pub(crate) fn summary(one: &ExaminedServer, width: usize, style: Style) -> String {
+    let checks = &one.examination.checks;
+    let noted = checks.iter().find(|check| check.state == CheckState::Noted);
+    let said = match (&one.examination.cause, noted) {
+        (Some(cause), _) => cause.message.clone(),
+        (None, Some(noted)) => {
+            let why = noted.more.first().unwrap_or(&noted.message);
+            format!("it is connected; {}: {why}", noted.topic.as_str())
         }
+        (None, None) => none_for(&one.row).replacen("none: ", "", 1),
+    };
+    // What paints takes no room, so the glyph is put in its place at the end.
+    let name = shown::name(&one.row.name);
+    let name = if style.terminal { cut(&name, style.columns.saturating_sub(2)) } else { name };
+    let (name, said) = (pad(&name, width), shown::line(&said));
+    let room_beside = style.columns.saturating_sub(4 + mcp_text::width(&name));
+    let lines = match style.terminal {
+        true if mcp_text::width(&said) > room_beside && room_beside < MIN_ROOM => {
+            format!("  {}\n{}", name.trim_end(), behind("    ", &said, style.room()))
+        }
+        _ => behind(&format!("  {name}  "), &said, style.room()),
+    };
+    let status = one.row.status.unwrap_or(ServerStatus::Pending);
+    // That of `status`, but for what is to be known of one that works.
+    let mut text = match one.examination.cause {
+        None if noted.is_some() => painted(CheckState::Noted, style),
+        _ => style.paint(status, glyph(status)),
+    };
+    text.push_str(&lines[1..]);
+    let is_trouble = one.examination.cause.is_some() && status != ServerStatus::Disabled;
+    if let (Some(next), true) = (&one.next, is_trouble) {
+        let (indent, label) = if style.terminal { ("    ", 4) } else { ("  ", width) };
+        text.push_str(&steps_lines(indent, label, next, style));
     }
     text
 }
