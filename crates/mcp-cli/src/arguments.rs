@@ -62,12 +62,15 @@ pub(crate) struct Arguments {
     values: BTreeMap<String, Box<RawValue>>,
     /// Typed as `key=string`: the only ones whose type is not certain.
     plain: BTreeMap<String, String>,
+    /// Those that were typed by their names.
+    typed: BTreeSet<String>,
     /// A whole object was given: what a person, or a program, wrote out is sent as it stands.
     is_whole: bool,
 }
 
 impl Arguments {
-    /// Reads what was typed. Later arguments replace earlier ones of the same key; a JSON object is merged in.
+    /// Reads what was typed. What is typed replaces what a JSON object before it says, and the other way round; that one
+    /// argument is typed twice is a mistake.
     pub(crate) fn parse(typed: &[String], inputs: &impl Inputs) -> Result<Self, ArgumentError> {
         let mut arguments = Self::default();
         for argument in typed {
@@ -103,7 +106,13 @@ impl Arguments {
             text(value)
         };
         self.values.insert(key.to_owned(), raw);
-        Ok(())
+        match self.typed.insert(key.to_owned()) {
+            true => Ok(()),
+            false => Err(format!(
+                "is given twice; a list is written {}:='[\"a\", \"b\"]'",
+                mcp_text::shell_word(key)
+            )),
+        }
     }
 
     fn merge(&mut self, object: &str) -> Result<(), String> {
@@ -170,6 +179,24 @@ impl Arguments {
                 return None;
             }
             Some(Mismatch { name: name.clone(), wanted: types.into_iter().collect(), given: kind(value) })
+        })
+    }
+
+    /// The first argument that was typed as plain text and is none of those that `schema` lists (JSON Schema 2020-12,
+    /// validation, section 6.1.2), with these.
+    pub(crate) fn unlisted(&self, schema: &RawValue) -> Option<(&str, Vec<String>)> {
+        let schema = Schema::read(schema)?;
+        self.plain.keys().find_map(|name| {
+            let property = schema.properties.get(name).filter(|property| property.get("$ref").is_none())?;
+            let listed = property.get("enum")?.as_array()?;
+            let given: serde_json::Value = serde_json::from_str(self.values.get(name)?.get()).ok()?;
+            let is_plain = |value: &serde_json::Value| !value.is_array() && !value.is_object();
+            if listed.is_empty() || !listed.iter().all(is_plain) || listed.contains(&given) {
+                return None;
+            }
+            let word =
+                |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Some((name.as_str(), listed.iter().map(word).collect()))
         })
     }
 
@@ -337,6 +364,36 @@ mod tests {
     }
 
     #[test]
+    fn fh_h6_an_argument_that_is_typed_twice_is_a_mistake() {
+        for (first, second) in [("a=1", "a=2"), ("a=1", "a:=2"), ("a=@notes.txt", "a=1")] {
+            let error = arguments(&["b=0", first, second]).unwrap_err();
+            assert_eq!(error.argument, "a", "{first} {second}");
+            assert!(error.problem.starts_with("is given twice; a list is written a:="), "{error:?}");
+        }
+        assert_eq!(arguments(&["a=1", r#"{"a": 2}"#]).unwrap().to_json().get(), r#"{"a":2}"#);
+    }
+
+    #[test]
+    fn fh_h6_what_is_none_of_the_listed_values_is_told_with_them() {
+        let schema = r##"{"properties": {"mode": {"enum": ["low", "high"]}, "level": {"type": "integer", "enum": [1, 2]},
+            "odd": {"enum": [["a"]]}, "none": {"enum": []}, "other": {"enum": ["a"], "$ref": "#/x"}, "free": {}}}"##;
+        let schema = RawValue::from_string(schema.to_owned()).unwrap();
+        let found = |typed: &str| {
+            let mut arguments = arguments(&[typed]).unwrap();
+            arguments.coerce(&schema);
+            arguments.unlisted(&schema).map(|(name, listed)| format!("{name}: {}", listed.join(" ")))
+        };
+        assert_eq!(found("mode=medium").as_deref(), Some("mode: low high"));
+        assert_eq!(found("level=3").as_deref(), Some("level: 1 2"));
+        // What was typed as JSON is certain, and where there is a doubt, the server decides.
+        for typed in
+            ["mode=low", "level=2", "mode:=\"x\"", "odd=x", "none=x", "other=x", "free=x", "unknown=x"]
+        {
+            assert_eq!(found(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
     fn a_schema_decides_what_plain_text_is() {
         let schema = r#"{"properties":{"count":{"type":"integer"},"ratio":{"type":["number","null"]},
             "name":{"type":"string"},"any":{},"on":{"type":"boolean"},"list":{"type":"array"},"id":{"type":["string","integer"]}}}"#;
@@ -359,7 +416,7 @@ mod tests {
             r#"{"any":"3","count":3,"extra":"1","id":"7","list":[1],"name":"3","on":true,"ratio":1.50}"#
         );
         // What was typed as JSON stays as it was typed.
-        let mut certain = arguments(&["count=1", "count:=\"x\""]).unwrap();
+        let mut certain = arguments(&["count:=\"x\""]).unwrap();
         assert!(!certain.has_plain());
         certain.coerce(&schema);
         assert_eq!(certain.to_json().get(), r#"{"count":"x"}"#);

@@ -112,6 +112,19 @@ pub(crate) fn first_steps() -> String {
     format!("to add a server: mcplink add URL\nto take over those of another program: mcplink import\n{demo}")
 }
 
+/// What is odd about the home of this person, in which there is nothing.
+fn odd_home(app: &App) -> Option<String> {
+    let home = app.environment.text("HOME").filter(|home| !home.is_empty())?;
+    let path = app.directory().ok()?.join(home);
+    let odd = match () {
+        () if !path.exists() => "which is not there",
+        () if !path.is_dir() => "which is no folder",
+        () if Path::new(home).is_relative() => "which is looked for in this folder",
+        () => return None,
+    };
+    Some(format!("HOME is {}, {odd}", shown::line(home)))
+}
+
 /// What to say where nothing is configured: what other hosts have, and how it is used.
 pub(crate) fn instead_of_nothing(app: &App) -> String {
     if let Some(host) = app.from() {
@@ -138,8 +151,9 @@ pub(crate) fn instead_of_nothing(app: &App) -> String {
                 broken.host.title
             );
         }
+        let odd = odd_home(app).map(|odd| format!(": {odd}")).unwrap_or_default();
         return format!(
-            "no servers are configured\n{}where they are looked for: mcplink paths\n",
+            "no servers are configured{odd}\n{}where they are looked for: mcplink paths\n",
             first_steps()
         );
     };

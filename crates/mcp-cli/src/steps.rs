@@ -229,6 +229,8 @@ impl Steps {
             verb == self.verb || matches!((verb, self.verb), ("tools", "doctor") | ("status", "wait"));
         // Nor is what was meant and not written: an address with its scheme.
         let is_meant = mcp_config::address::Address::is_one(arguments) && !self.places.knows(arguments);
+        // Then it is what was to be asked in this way.
+        let verb = if is_meant && verb == "status" && !self.verb.is_empty() { self.verb } else { verb };
         let is_again = !arguments.is_empty()
             && is_known
             && !is_meant
@@ -392,6 +394,17 @@ mod tests {
             assert_eq!(command, expected);
             let verb = command.split(' ').nth(1).unwrap();
             assert!(Cli::command().find_subcommand(verb).is_some(), "{command}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_lacked_its_scheme_is_tried_with_it_in_the_same_way() {
+        for (line, expected) in [
+            ("mcplink doctor host/mcp", "mcplink doctor http://host/mcp"),
+            ("mcplink status host/mcp --scope user", "mcplink status http://host/mcp --scope user"),
+            ("mcplink get host/mcp", "mcplink status http://host/mcp"),
+        ] {
+            assert_eq!(step(line, "mcplink status http://host/mcp"), expected, "{line}");
         }
     }
 

@@ -419,7 +419,7 @@ fn switch(reader: &mut Reader<'_, '_>) -> Switch {
             None => {
                 let message = format!("expected true or false, found {}; the server stays off", node.kind());
                 let problem =
-                    reader.problem(Severity::Error, ProblemCode::InvalidConfig, &[key], node.span, message);
+                    reader.problem(Severity::Warning, ProblemCode::InvalidConfig, &[key], node.span, message);
                 reader.problems.push(problem);
             }
         }

@@ -328,7 +328,8 @@ pub(crate) fn read(role: FilePurpose, path: &Path) -> Content {
                 && matches!(role, FilePurpose::Own | FilePurpose::User)
                 && path.is_symlink() =>
         {
-            Content::Unreadable("it is a link that leads nowhere".to_owned())
+            let to = std::fs::read_link(path).map(|to| format!(" (to {})", to.display())).unwrap_or_default();
+            Content::Unreadable(format!("it is a link that leads nowhere{to}"))
         }
         Err(error) if error.is_absent() => Content::Absent,
         Err(error) => Content::Unreadable(unreadable(&error)),

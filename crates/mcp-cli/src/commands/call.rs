@@ -178,6 +178,9 @@ fn fitted(args: &CallRequest, listed: &ToolList<'_>, arguments: &mut Arguments) 
     if let Some(mismatch) = arguments.mismatch(schema) {
         return Err(of_another_type(args, &mismatch));
     }
+    if let Some((name, listed)) = arguments.unlisted(schema) {
+        return Err(unlisted(args, name, &listed));
+    }
     if arguments.is_whole() {
         return Ok(());
     }
@@ -202,6 +205,20 @@ fn forbidden(args: &CallRequest, name: &str, schema: &str) -> CliError {
     let message = format!("{} takes no argument {name:?}", shown::line(&args.tool));
     CliError::usage("invalid-argument", message)
         .why(shown::line(&format!("{near}nothing was sent; {ALL_THE_SAME}")))
+        .next(signature_of(args))
+}
+
+/// How many values of a list are told.
+const MOST_LISTED: usize = 12;
+
+/// A call with an argument that is none of the values that the schema of its tool lists.
+fn unlisted(args: &CallRequest, name: &str, listed: &[String]) -> CliError {
+    let more = if listed.len() > MOST_LISTED { ", …" } else { "" };
+    let words: Vec<String> = listed.iter().take(MOST_LISTED).map(|word| shown::name(word)).collect();
+    let message =
+        format!("{} of {} is one of {}{more}", shown::name(name), shown::line(&args.tool), words.join(", "));
+    CliError::usage("invalid-argument", message)
+        .why(format!("its schema says so, and nothing was sent; {ALL_THE_SAME}"))
         .next(signature_of(args))
 }
 

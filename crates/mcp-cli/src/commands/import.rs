@@ -10,6 +10,7 @@ use mcp_config::{ConfigSource, Problem, ProblemCode, Scope, Severity};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
+use super::conclusion::broken_file;
 use crate::app::App;
 use crate::args::ImportArgs;
 use crate::confirmation::Answers;
@@ -150,10 +151,16 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
         app.output.out(&screen::done(app, &import, writes, asks, args));
         app.output.note(&screen::to_set(app, &import));
     }
-    let is_broken = |file: &HostListing| file.unreadable.is_some();
-    let has_servers = |file: &HostListing| !is_broken(file) && screen::says_something(file);
-    let unread = import.found.iter().any(is_broken) && !import.found.iter().any(has_servers);
-    Ok(if unread { ExitStatus::Usage } else { ExitStatus::Success })
+    let has_servers = |file: &HostListing| file.unreadable.is_none() && screen::says_something(file);
+    // The first stands for all: each has been told.
+    match import.found.iter().find_map(|file| file.unreadable.as_deref()) {
+        Some(problem) if !import.found.iter().any(has_servers) => Err(none_readable(problem)),
+        _ => Ok(ExitStatus::Success),
+    }
+}
+
+fn none_readable(problem: &Problem) -> CliError {
+    CliError { message: "nothing is taken over: no file could be read".to_owned(), ..broken_file(problem) }
 }
 
 fn used_anyway(host: &KnownHost) -> CliError {

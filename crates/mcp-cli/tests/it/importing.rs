@@ -407,9 +407,13 @@ fn fh_h5_what_our_file_would_leave_aside_is_said_and_not_taken_over() {
 fn fh_h5_where_no_file_can_be_read_nothing_is_taken_over_and_that_is_no_success() {
     let setting = Setting::new();
     setting.home.write(".cursor/mcp.json", "{").unwrap();
-    for line in [&["import", "--yes"][..], &["import", "--yes", "--json"]] {
-        let _ = setting.run(line, 2);
-    }
+    let said = setting.run(&["import", "--yes"], 2);
+    assert!(
+        said.stderr.contains("error: nothing is taken over: no file could be read\n  next: correct "),
+        "{said}"
+    );
+    let said = setting.run(&["import", "--yes", "--json"], 2);
+    assert!(said.stderr.contains(r#""code":"invalid-config""#) && said.json()["found"].is_array(), "{said}");
     setting.home.write(".codex/config.toml", "[mcp_servers.a]\ncommand = 'x'\n").unwrap();
     assert!(setting.run(&["import", "--yes"], 0).stdout.contains("took over 1"));
 }
@@ -423,5 +427,16 @@ fn fh_h15_a_file_of_ours_that_is_a_link_to_nothing_is_told() {
     fs::remove_file(&own).unwrap();
     std::os::unix::fs::symlink("/nowhere/mcp.json", &own).unwrap();
     let said = setting.run(&["list"], 2);
-    assert!(said.stderr.contains("mcp.json: it is a link that leads nowhere"), "{said}");
+    let told = "mcp.json: it is a link that leads nowhere (to /nowhere/mcp.json)";
+    assert!(said.stderr.contains(told), "{said}");
+    // A home that is none is told where nothing is found in it.
+    fs::remove_file(&own).unwrap();
+    for (home, told) in [
+        ("/dev/null", ": HOME is /dev/null, which is no folder\n"),
+        ("/nowhere", ": HOME is /nowhere, which is not there\n"),
+        (".", ": HOME is ., which is looked for in this folder\n"),
+    ] {
+        let said = setting.mcplink(&["list"]).env("HOME", home).run().expect_code(0);
+        assert!(said.stderr.starts_with(&format!("no servers are configured{told}")), "{said}");
+    }
 }

@@ -120,7 +120,11 @@ pub(super) fn failed(message: String, error: &RegistryError) -> CliError {
             "see that the address is that of a registry (--registry, MCPLINK_REGISTRY)",
         ),
         RegistryErrorKind::TimedOut => (ExitStatus::Failed, "timeout", "try again"),
-        _ => (ExitStatus::Failed, "unreachable", "try again, or name another registry with --registry"),
+        _ => (
+            ExitStatus::Failed,
+            "unreachable",
+            "try again, or name another registry (--registry, MCPLINK_REGISTRY)",
+        ),
     };
     CliError::new(exit, code, message).why(error.to_string()).next(next)
 }
@@ -155,6 +159,10 @@ async fn not_found(registry: &Registry, wanted: &RegistryName, error: &RegistryE
                     .why(format!("a URL is written with https://, as in https://{name}"))
                     .next(format!("mcplink add --search {}", mcp_text::shell_word(word))),
             }
+        }
+        // Where nothing answers, nothing is known of the name.
+        RegistryErrorKind::Unreachable | RegistryErrorKind::TimedOut => {
+            failed(format!("{host} could not be asked for {name}"), error)
         }
         _ => {
             let failed = failed(format!("{host} could not be asked for {name}"), error);
