@@ -89,21 +89,25 @@ pub(crate) fn is_ours(config: &Config, file: &HostListing) -> bool {
 }
 
 /// One line of a file: host, how many servers it has and reaches through this program, where it is.
-pub(crate) fn lines(app: &App, found: &[HostListing]) -> String {
+pub(crate) fn lines(app: &App, first: Option<[String; 3]>, found: &[HostListing]) -> String {
     let rows = found.iter().map(|file| {
-        let servers = match file.servers.len() {
-            1 => "1 server".to_owned(),
-            count => format!("{count} servers"),
-        };
-        let count = match (&file.unreadable, file.servers.len(), file.pointers) {
-            (Some(_), ..) => "cannot be read".to_owned(),
-            (None, _, 0) => servers,
-            (None, 0, wrapped) => format!("{wrapped} through mcplink"),
-            (None, _, wrapped) => format!("{servers}, {wrapped} through mcplink"),
+        let count = match &file.unreadable {
+            Some(_) => "cannot be read".to_owned(),
+            None => count(file.servers.len(), file.pointers),
         };
         [file.host.name.to_owned(), count, short(app, &file.place.to_string())]
     });
-    columns(rows, app.style())
+    columns(first.into_iter().chain(rows), app.style())
+}
+
+/// `2 servers, 1 through mcplink`.
+pub(crate) fn count(servers: usize, wrapped: usize) -> String {
+    let count = if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
+    match (servers, wrapped) {
+        (_, 0) => count,
+        (0, wrapped) => format!("{wrapped} through mcplink"),
+        (_, wrapped) => format!("{count}, {wrapped} through mcplink"),
+    }
 }
 
 /// How a person comes to a first server, each on a line of its own.
@@ -161,6 +165,6 @@ pub(crate) fn instead_of_nothing(app: &App) -> String {
     format!(
         "no servers are configured for mcplink; other hosts have some:\n{}to take them over: mcplink import\n\
          to use them in place: mcplink --from {name} status\nwhere ours are looked for: mcplink paths\n",
-        lines(app, &found)
+        lines(app, None, &found)
     )
 }

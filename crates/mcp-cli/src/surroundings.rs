@@ -1,9 +1,10 @@
 //! What a program that a desktop starts has of a person's environment: not what their shell set, and another `PATH`.
 
+use std::ffi::OsString;
 use std::path::Path;
 
-use mcp_config::Platform;
 use mcp_config::hosts::KnownHost;
+use mcp_config::{Platform, Request};
 
 use crate::environment::Environment;
 
@@ -24,6 +25,43 @@ pub(crate) const OF_A_DESKTOP: [&str; 14] = [
     "DISPLAY",
     "DBUS_SESSION_BUS_ADDRESS",
 ];
+
+/// The variables of a person that this program reads itself, wherever it runs: the way to the network, its own places, and how
+/// long it waits.
+pub(crate) const OF_THIS_PROGRAM: [&str; 18] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "XDG_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+    "MCPLINK_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "MCP_TIMEOUT",
+    "MCP_TOOL_TIMEOUT",
+    "MCP_CLIENT_SECRET",
+];
+
+/// Variables that decide where our own files are, and that a host may not have.
+pub(crate) const PINNED: [(&str, Option<&str>); 5] = [
+    ("MCPLINK_CONFIG", None),
+    ("MCPLINK_STATE_DIR", None),
+    ("CLAUDE_CONFIG_DIR", None),
+    ("XDG_CONFIG_HOME", Some(".config")),
+    ("XDG_STATE_HOME", Some(".local/state")),
+];
+
+/// The folder in which `host` starts its servers, where that is neither the person's nor their home.
+pub(crate) fn root_of(host: &KnownHost) -> Option<&'static Path> {
+    (host.name == "claude-desktop" && cfg!(unix)).then(|| Path::new("/"))
+}
 
 /// The `PATH` of what a desktop starts; none where the person's own is the desktop's.
 fn desktop_path(platform: Platform) -> Option<&'static str> {
@@ -48,14 +86,25 @@ pub(crate) fn path_of(host: &KnownHost, environment: &Environment) -> String {
 }
 
 impl Environment {
-    /// This one as `host` has it. One that is started in a terminal has all of it.
-    pub(crate) fn of_host(self, host: &KnownHost) -> Self {
-        if !host.is_started_by_desktop() {
-            return self;
-        }
-        let kept = |name: &&&str| self.text(name).is_some();
-        let variable = |name: &&str| ((*name).into(), self.text(name).unwrap_or_default().into());
-        let mut variables: Vec<_> = OF_A_DESKTOP.iter().filter(kept).map(variable).collect();
+    /// This one as what `host` starts has it. A host that is started in a terminal has all of it, and hands it on unless it
+    /// is one that hands on what its file names.
+    pub(crate) fn of_host(self, host: &'static KnownHost) -> Self {
+        let named = || match self.directory() {
+            Ok(directory) => {
+                mcp_config::wrap::named_in_files(host, &Request::new(directory, self.variables().clone()))
+            }
+            Err(_) => Vec::new(),
+        };
+        let given: Vec<String> = match host.hands_on() {
+            Some(usual) => usual.iter().map(|name| (*name).to_owned()).chain(named()).collect(),
+            None if host.is_started_by_desktop() => OF_A_DESKTOP.map(str::to_owned).to_vec(),
+            None => return self,
+        };
+        // `wrap` writes these into the entry.
+        let pinned = PINNED.iter().map(|(name, _)| (*name).to_owned());
+        let given: Vec<String> = given.into_iter().chain(pinned).collect();
+        let variable = |name: &String| Some((name.into(), self.text(name)?.into()));
+        let mut variables: Vec<(OsString, OsString)> = given.iter().filter_map(variable).collect();
         variables.push(("PATH".into(), path_of(host, &self).into()));
         self.with_variables(variables)
     }

@@ -66,12 +66,17 @@ pub struct BundleInput {
 pub enum BundleError {
     /// It is of a server that runs here, or lives in its host.
     NotRemote,
+    /// Its credentials come from a command, which a bundle does not run.
+    Helper,
 }
 
 impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRemote => f.write_str("a bundle leads to a remote server, and this one is none"),
+            Self::Helper => {
+                f.write_str("its credentials come from `headersHelper` alone, which a bundle does not run")
+            }
         }
     }
 }
@@ -92,6 +97,9 @@ impl Bundle {
             Some(_) => return Err(BundleError::NotRemote),
         };
         let url = url.ok_or(BundleError::NotRemote)?;
+        if entry.get("headersHelper").is_some() && entry.get("headers").is_none() {
+            return Err(BundleError::Helper);
+        }
         let mut bundle =
             Self { name: name.to_owned(), words: Vec::new(), inputs: BTreeMap::new(), lost: Vec::new() };
         let url = bundle.url(url);
@@ -247,7 +255,7 @@ impl Bundle {
             variables.map(|name| (name.clone(), json!(format!("${{user_config.{name}}}")))).collect();
         let mut manifest = json!({
             "manifest_version": MANIFEST_VERSION,
-            "name": format!("mcplink-{}", word(&self.name)),
+            "name": format!("mcplink-{}{}", word(&self.name), told_apart(&self.name)),
             "display_name": self.name,
             "version": version,
             "description": format!("{}, a remote MCP server, through mcplink", self.name),
@@ -307,6 +315,16 @@ fn variable(text: &str) -> String {
 }
 
 /// `text` as a name for machines, and a part of the name of a file.
+/// What tells a name with other letters than ours from the next one, which would become the same word.
+fn told_apart(name: &str) -> String {
+    if name.is_ascii() {
+        return String::new();
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
+    let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("-{hex}")
+}
+
 fn word(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
@@ -314,6 +332,25 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fh_h5_a_bundle_that_could_prove_nothing_is_none_and_other_letters_are_told_apart() {
+        let of = |name: &str, more: &str| {
+            let entry = format!(
+                r#"{{"type": "http", "url": "https://t.example/mcp", "headersHelper": "mint"{more}}}"#
+            );
+            Bundle::of(name, &Value::parse(&entry).unwrap())
+        };
+        assert_eq!(of("a", "").unwrap_err(), BundleError::Helper);
+        let manifest = |name: &str| {
+            let bundle = of(name, r#", "headers": {"X-Team": "a"}"#).unwrap();
+            let manifest: serde_json::Value =
+                serde_json::from_str(&bundle.manifest(Platform::Unix, "1")).unwrap();
+            manifest["name"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(manifest("tickets eu"), "mcplink-tickets-eu");
+        assert!(manifest("日本") != manifest("中国") && manifest("日本").is_ascii());
+    }
 
     fn bundle(entry: &str) -> Bundle {
         Bundle::of("tickets.eu", &Value::parse(entry).unwrap()).unwrap()

@@ -66,6 +66,11 @@ impl<'a> Document<'a> {
         Self { root, host: Some(host), origins: Some(origins), ..self.clone() }
     }
 
+    /// The same text, some of it told in our own words; it is of no other host for that.
+    pub(crate) fn told(&self, root: Node, origins: Origins) -> Self {
+        Self { root, origins: Some(origins), ..self.clone() }
+    }
+
     fn of(
         place: ConfigSource,
         text: &'a str,

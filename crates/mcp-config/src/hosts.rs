@@ -19,6 +19,7 @@ mod lines;
 mod place;
 mod read;
 mod shape;
+pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -72,6 +73,9 @@ pub struct KnownHost {
     pub(crate) local: LocalForm,
     /// It is started by a desktop, whose `PATH` is not that of a terminal.
     pub(crate) of_desktop: bool,
+    /// The variables of its own that it hands to a local server, where those are not all: any other one has to be named in
+    /// `env_vars` of the entry.
+    pub(crate) hands_on: Option<&'static [&'static str]>,
 }
 
 /// How a local server is written.
@@ -121,6 +125,7 @@ const PLAIN: KnownHost = KnownHost {
     is_native: false,
     local: LocalForm::Command(&[]),
     of_desktop: false,
+    hands_on: None,
 };
 
 /// The key that most hosts have.
@@ -170,6 +175,11 @@ impl KnownHost {
     /// Whether its files are read anyway, because they are Claude Code's.
     pub fn is_read_anyway(&self) -> bool {
         self.is_native
+    }
+
+    /// The variables of its own environment that a local server gets, where those are not all. Others are named in the entry.
+    pub fn hands_on(&self) -> Option<&'static [&'static str]> {
+        self.hands_on
     }
 
     /// Whether a desktop starts it, whose `PATH` is not that of a terminal.

@@ -220,6 +220,12 @@ impl Candidate {
         edit::apply(text, &path, &Change::Set(self.value.clone())).map(Some)
     }
 
+    /// Has a reference to a secret that is kept stand in the place of the variable of an input.
+    pub fn answer_kept(&mut self, input: &Input, reference: &str) {
+        replace(&mut self.value, &format!("${{{}}}", input.variable), reference);
+        self.inputs.retain(|known| known.variable != input.variable);
+    }
+
     /// Has the variable of a plain input be this value where it is not set. For what is no secret only.
     pub fn answer(&mut self, input: &Input, value: &str) {
         if input.secret || value.contains('}') {

@@ -92,6 +92,7 @@ pub mod registry;
 mod remark;
 mod schema;
 mod scope;
+mod script;
 mod shape;
 mod source;
 pub mod sources;

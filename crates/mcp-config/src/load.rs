@@ -14,7 +14,7 @@ use crate::decisions::{
 use crate::document::Document;
 use crate::entry::{Approval, EntryServer, Scope, ServerEntry, Switch};
 use crate::env_file::EnvFiles;
-use crate::hosts::elsewhere;
+use crate::hosts::{elsewhere, shared};
 use crate::json::Pointer;
 use crate::overrides::Overrides;
 use crate::plugin::Plugin;
@@ -262,6 +262,11 @@ fn document<'a>(
                 problems.append(&mut reading.problems);
                 reading.document
             }))
+        }
+        (content, FilePurpose::Project) => {
+            let of_project = document_of_ours(file, content)?;
+            let told = |document| shared::told(document, &sources.project, &sources.locations, problems);
+            Some(of_project.map(told))
         }
         (content, _) => document_of_ours(file, content),
     }

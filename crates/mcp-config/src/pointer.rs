@@ -8,7 +8,6 @@
 mod command;
 mod dead_end;
 mod launchers;
-mod script;
 
 use std::fmt;
 

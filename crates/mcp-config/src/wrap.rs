@@ -25,7 +25,7 @@ use crate::entry::ServerEntry;
 use crate::hosts::HostListing;
 use crate::hosts::{Format, HostFile, KnownHost, LocalForm};
 use crate::json::{self, Node};
-use crate::project::canonical;
+use crate::project::{Project, canonical};
 use crate::{Config, Request, Scope};
 
 /// A file of a host, and how an entry is written into it.
@@ -52,6 +52,9 @@ pub struct BridgeCommand {
     pub args: Vec<String>,
     /// Variables that it needs and the host may not have.
     pub env: Vec<(String, String)>,
+    /// The names of variables that the host is told to hand on, where it hands on a few alone
+    /// ([`KnownHost::hands_on`]).
+    pub env_vars: Vec<String>,
 }
 
 impl BridgeCommand {
@@ -65,7 +68,7 @@ impl BridgeCommand {
             false => [name].into_iter().chain(project.into_iter().flatten()).collect(),
         };
         let args = ["bridge".to_owned()].into_iter().chain(args).collect();
-        Self { program: program.display().to_string(), args, env: Vec::new() }
+        Self { program: program.display().to_string(), args, env: Vec::new(), env_vars: Vec::new() }
     }
 
     /// The folder whose servers it is told to reach.
@@ -243,7 +246,10 @@ impl HostTarget {
                 if !env.is_empty() {
                     add("environment", Value::Object(env));
                 }
-                add("enabled", Value::Bool(true));
+                // In the newer form it is not known.
+                if path.iter().all(|key| key != "servers") {
+                    add("enabled", Value::Bool(true));
+                }
             }
             local => {
                 let (first, all_tools) = match local {
@@ -258,6 +264,9 @@ impl HostTarget {
                 add("args", Value::Array(words));
                 if !env.is_empty() {
                     add("env", Value::Object(env));
+                }
+                if !through.env_vars.is_empty() {
+                    add("env_vars", Value::Array(through.env_vars.iter().map(text_of).collect()));
                 }
                 if all_tools {
                     add("tools", Value::Array(vec![Value::from("*")]));
@@ -383,6 +392,10 @@ fn yaml(name: &str, through: &BridgeCommand) -> String {
     for word in &through.args {
         out.push_str(&format!("      - {}\n", quoted(word)));
     }
+    if !through.env_vars.is_empty() {
+        out.push_str("    env_keys:\n");
+        through.env_vars.iter().for_each(|name| out.push_str(&format!("      - {}\n", quoted(name))));
+    }
     if !through.env.is_empty() {
         out.push_str("    envs:\n");
         for (name, value) in &through.env {
@@ -390,6 +403,42 @@ fn yaml(name: &str, through: &BridgeCommand) -> String {
         }
     }
     out
+}
+
+/// The variables that an entry refers to, in any of its values.
+pub fn variables_in(entry: &Value) -> Vec<String> {
+    fn look(value: &Value, names: &mut Vec<String>) {
+        match value {
+            Value::String(text) => crate::consent::variables_of(text, names),
+            Value::Array(items) => items.iter().for_each(|item| look(item, names)),
+            value => value.members().for_each(|(_, value)| look(value, names)),
+        }
+    }
+    let mut names = Vec::new();
+    look(entry, &mut names);
+    names
+}
+
+/// The variables that files of `host` have it hand on to their servers (`env_vars`), whichever server it is.
+pub fn named_in_files(host: &'static KnownHost, request: &Request) -> Vec<String> {
+    let project = Project::find(&request.cwd);
+    let places = host.places(&request.env, &project, request.platform);
+    let mut names = Vec::new();
+    for (_, path) in places {
+        let read = mcp_files::read(&path, &mcp_files::Policy::surroundings(record::MAX_BYTES).owned());
+        let text = read.ok().and_then(|text| String::from_utf8(text).ok());
+        let Some(servers) = text.as_deref().and_then(toml::servers) else { continue };
+        let listed = servers.members().filter_map(|(_, entry)| entry.get("env_vars"));
+        let items = listed.flat_map(|listed| match listed {
+            Value::Array(items) => items.as_slice(),
+            _ => &[],
+        });
+        for item in items {
+            let name = item.as_str().or_else(|| item.get("name")?.as_str());
+            names.extend(name.map(str::to_owned));
+        }
+    }
+    names
 }
 
 /// The folder that `--project` has to name for a bridge to `entry`.

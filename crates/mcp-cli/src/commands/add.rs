@@ -134,7 +134,10 @@ async fn add(
     refuse_barred(app, &config, &new)?;
 
     let asked = ask(app, &mut new, write).await?;
-    let secrets = secrets::offer(app, &name, &mut new.entry).await;
+    let secrets = secrets::offer(app, &name, &mut new.entry).await?;
+    // What was asked has the secret in it, and what is written may name a variable that is not set.
+    let is_unset = |name: &String| app.environment.text(name).is_none();
+    let asked = if secrets.variables.iter().any(is_unset) { ask(app, &mut new, write).await? } else { asked };
     let mut replaced = None;
     let mut change = |text: &str| {
         replaced = edit::value_at(text, &path(&place, text, &name)).ok().flatten();
@@ -169,6 +172,11 @@ async fn add(
         Some(row) if write.check => combined(std::slice::from_ref(row)),
         _ => ExitStatus::Success,
     })
+}
+
+/// What a server is called that is given by this URL alone.
+pub(super) fn name_of_url(url: &str) -> Option<String> {
+    url::Url::parse(url).ok().map(|url| entry::name_of(&url))
 }
 
 /// The keys from the root of the file to the entry.
@@ -288,7 +296,7 @@ fn secret_notes(secrets: &Secrets, edited: &FileEdit, dry_run: bool) -> Vec<Stri
     let in_url = secrets.in_url.then(|| {
         format!("the URL has a secret in it, which {stands} in {file}; ${{NAME}} in its place keeps it out of the file")
     });
-    literal.chain(in_url).chain(variables).collect()
+    literal.chain(in_url).chain(variables).chain(secrets.kept.iter().cloned()).collect()
 }
 
 /// The state of the entry as it stands in the file now. One of a project is approved by its addition.

@@ -6,10 +6,13 @@ use clap_complete::Shell;
 use crate::app::App;
 use crate::args::Cli;
 use crate::completion;
+use crate::completion::names::ListedNames;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
 pub(super) fn run(app: &App, shell: Shell) -> Result<ExitStatus, CliError> {
+    // Who has a shell complete has names kept for it from then on.
+    ListedNames::make_folder(app);
     if let Some(script) = completion::script(shell) {
         app.output.out(script);
         return Ok(ExitStatus::Success);

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
 use super::conclusion::broken_file;
+use super::secrets;
 use crate::app::App;
 use crate::args::ImportArgs;
 use crate::confirmation::Answers;
@@ -22,6 +23,9 @@ use crate::view::shown;
 mod screen;
 
 pub(super) use screen::{is_to_set, left_out};
+
+/// The words for taking nothing over.
+const NOTHING: [&str; 5] = ["n", "no", "none", "q", "quit"];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,7 +143,7 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
         app.output.note(&screen::lost(app, &import));
     }
     if asks {
-        import.ask(app).await;
+        import.ask(app).await?;
     }
     let writes = !args.dry_run && (args.yes || asks) && !import.chosen.is_empty();
     if writes {
@@ -227,12 +231,15 @@ impl Import {
     }
 
     /// Has a person choose, and say what hosts ask for.
-    async fn ask(&mut self, app: &App) {
+    async fn ask(&mut self, app: &App) -> Result<(), CliError> {
         let mut answers = Answers::of_terminal();
         loop {
             answers.forget_typed();
             app.output.error(&screen::question(app, self));
-            let Some(line) = answers.line().await else { return self.chosen.clear() };
+            let Some(line) = answers.line().await else {
+                self.chosen.clear();
+                return Ok(());
+            };
             match self.picked(&line) {
                 Ok(chosen) => {
                     self.chosen = chosen;
@@ -244,8 +251,16 @@ impl Import {
         let mut asked = HashSet::new();
         for number in self.chosen.clone() {
             for input in self.plan.candidates[number].inputs.clone() {
-                // A secret is not typed: there is no place for it but a file.
-                if input.secret || input.has_default() || !asked.insert(input.id.clone()) {
+                let is_here = app.environment.text(&input.variable).is_some();
+                if is_here || input.has_default() || !asked.insert(input.id.clone()) {
+                    continue;
+                }
+                if input.secret {
+                    if let Some(reference) = secrets::ask_for_input(app, &input).await? {
+                        for candidate in &mut self.plan.candidates {
+                            candidate.answer_kept(&input, &reference);
+                        }
+                    }
                     continue;
                 }
                 let what = input.description.as_deref().unwrap_or(&input.id);
@@ -260,6 +275,7 @@ impl Import {
                 }
             }
         }
+        Ok(())
     }
 
     fn answer(&mut self, input: &Input, value: &str) {
@@ -274,7 +290,7 @@ impl Import {
         match words[..] {
             [] => return Ok(self.chosen.clone()),
             [word] if matches!(&*word.to_ascii_lowercase(), "y" | "yes") => return Ok(self.chosen.clone()),
-            [word] if matches!(&*word.to_ascii_lowercase(), "n" | "no") => return Ok(Vec::new()),
+            [word] if NOTHING.contains(&&*word.to_ascii_lowercase()) => return Ok(Vec::new()),
             _ => {}
         }
         let mut chosen: Vec<usize> = Vec::new();
@@ -364,7 +380,10 @@ impl Import {
 pub(super) fn is_left_out(problem: &Problem) -> bool {
     let is_field = matches!(
         problem.code,
-        ProblemCode::NotTakenOver | ProblemCode::UnknownField | ProblemCode::IgnoredValue
+        ProblemCode::NotTakenOver
+            | ProblemCode::UnknownField
+            | ProblemCode::IgnoredValue
+            | ProblemCode::UnsupportedVariable
     );
     is_field && problem.severity > Severity::Note
 }

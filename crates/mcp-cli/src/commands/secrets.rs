@@ -1,10 +1,13 @@
-//! Secrets that would stand in a file: told, and where one was typed for a header, named by a variable in its place where a
-//! person wants that.
+//! Secrets that would stand in a file: told, and at a terminal kept by the keyring, or named by a variable, as a person wants.
 
+use mcp_auth::Secret;
+use mcp_auth::secret_store::{SERVICE, SecretStore};
 use mcp_config::edit::Value;
+use mcp_config::hosts::Input;
 
 use crate::app::App;
 use crate::confirmation::Answers;
+use crate::error::CliError;
 use crate::view::shown;
 
 /// What became of the secrets in an entry.
@@ -12,17 +15,26 @@ use crate::view::shown;
 pub(super) struct Secrets {
     /// The variables that stand in the place of values now; they have to be set.
     pub(super) variables: Vec<String>,
+    /// What is to be known of those that are kept.
+    pub(super) kept: Vec<String>,
     /// The headers and variables of a command whose values are written as they are, with the reference that could stand there.
     pub(super) literal: Vec<(String, String)>,
     /// The URL has one in it.
     pub(super) in_url: bool,
 }
 
+/// What a person wants of a secret that they typed.
+enum SecretPlace {
+    Kept,
+    Variable,
+    File,
+}
+
 /// Offers a reference for each literal secret in the headers and the variables of `entry`; at a terminal a person decides, elsewhere it stays.
-pub(super) async fn offer(app: &App, name: &str, entry: &mut Value) -> Secrets {
+pub(super) async fn offer(app: &App, name: &str, entry: &mut Value) -> Result<Secrets, CliError> {
     let in_url = entry.get("url").and_then(Value::as_str).is_some_and(has_secret);
     let mut secrets = Secrets { in_url, ..Secrets::default() };
-    let Value::Object(members) = entry else { return secrets };
+    let Value::Object(members) = entry else { return Ok(secrets) };
     for (group, values) in members.iter_mut().filter(|(group, _)| matches!(&**group, "headers" | "env")) {
         let Value::Object(values) = values else { continue };
         let count = values.iter().filter(|(key, value)| is_secret(key, value)).count();
@@ -33,16 +45,67 @@ pub(super) async fn offer(app: &App, name: &str, entry: &mut Value) -> Secrets {
                 (_, 1) => format!("{}_TOKEN", variable_name(name)),
                 _ => format!("{}_{}", variable_name(name), variable_name(key)),
             };
-            let reference = reference(value.as_str().unwrap_or_default(), &variable);
-            if wants_reference(app, key, &reference).await {
-                *value = Value::from(&*reference);
-                secrets.variables.push(variable);
-            } else {
-                secrets.literal.push((key.clone(), reference));
+            let written = value.as_str().unwrap_or_default();
+            let reference = reference(written, &format!("${{{variable}}}"));
+            match wanted(app, key, &variable).await? {
+                SecretPlace::Kept => {
+                    let wished = if count == 1 { name.to_owned() } else { format!("{name}-{key}") };
+                    let (kept, note) = keep(app, &wished, secret_of(written)).await?;
+                    secrets.kept.extend(note);
+                    *value = Value::from(&*self::reference(written, &kept));
+                }
+                SecretPlace::Variable => {
+                    *value = Value::from(&*reference);
+                    secrets.variables.push(variable);
+                }
+                SecretPlace::File => secrets.literal.push((key.clone(), reference)),
             }
         }
     }
-    secrets
+    Ok(secrets)
+}
+
+/// Keeps a secret under the name that is wished, or one that is free; the reference to it, and what is to be known of it.
+pub(super) async fn keep(app: &App, wished: &str, value: &str) -> Result<(String, Option<String>), CliError> {
+    let store = SecretStore::new(app.host.options().state_dir.clone());
+    let failed = |error: mcp_auth::AuthError| {
+        CliError::unwritten("store", "the secret could not be kept, so nothing is written")
+            .why(shown::line(&error.to_string()))
+            .next("mcplink paths")
+    };
+    let known = store.list().await.map_err(failed)?;
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let base: String = wished.chars().take(100).map(plain).collect();
+    let is_free = |name: &String| !known.iter().any(|one| one.service == SERVICE && one.name == *name);
+    let numbered = (2..).map(|number| format!("{base}-{number}"));
+    let name = std::iter::once(base.clone()).chain(numbered).find(is_free).unwrap_or(base);
+    let kept = store.write(SERVICE, &name, &Secret::new(value)).await.map_err(failed)?;
+    let file = store.file().map(|file| file.display().to_string()).unwrap_or_default();
+    let note = kept.why_not_keyring.map(|why| {
+        format!("the keyring did not take the secret ({why}), so it is in {file}, which only you can read")
+    });
+    Ok((format!("${{keyring:{SERVICE}/{name}}}"), note))
+}
+
+/// Has a person type, unseen, what a host asks for each time; the reference to it, or `None` where it is left.
+pub(super) async fn ask_for_input(app: &App, input: &Input) -> Result<Option<String>, CliError> {
+    let what = input.description.as_deref().unwrap_or(&input.id);
+    let question = format!(
+        "{} (it is not shown, and kept by the keyring; leave it empty to set {}): ",
+        shown::line(what),
+        input.variable
+    );
+    let typed = Answers::of_terminal().unseen_line(|| app.output.error(&question)).await;
+    app.output.error("\n");
+    let typed = typed.unwrap_or_default();
+    if typed.trim().is_empty() {
+        return Ok(None);
+    }
+    let (reference, note) = keep(app, &input.id, typed.trim()).await?;
+    if let Some(note) = note {
+        app.output.note(&format!("note: {}\n", shown::line(&note)));
+    }
+    Ok(Some(reference))
 }
 
 /// Whether a URL has a password in it, or a parameter that is a credential.
@@ -69,11 +132,19 @@ fn is_secret(header: &str, value: &Value) -> bool {
     names && !text.is_empty() && !text.contains("${")
 }
 
-/// `Bearer abc` is `Bearer ${VARIABLE}`.
-fn reference(value: &str, variable: &str) -> String {
+/// `Bearer abc` is `Bearer` and the reference.
+fn reference(value: &str, reference: &str) -> String {
     match value.split_once(' ') {
-        Some((scheme, _)) if mcp_text::is_scheme(scheme) => format!("{scheme} ${{{variable}}}"),
-        _ => format!("${{{variable}}}"),
+        Some((scheme, _)) if mcp_text::is_scheme(scheme) => format!("{scheme} {reference}"),
+        _ => reference.to_owned(),
+    }
+}
+
+/// What of `Bearer abc` is the secret.
+fn secret_of(value: &str) -> &str {
+    match value.split_once(' ') {
+        Some((scheme, secret)) if mcp_text::is_scheme(scheme) => secret.trim_start(),
+        _ => value,
     }
 }
 
@@ -83,24 +154,34 @@ fn variable_name(text: &str) -> String {
     if word.starts_with(|c: char| c.is_ascii_digit()) { format!("_{word}") } else { word }
 }
 
-async fn wants_reference(app: &App, header: &str, reference: &str) -> bool {
+async fn wanted(app: &App, header: &str, variable: &str) -> Result<SecretPlace, CliError> {
     if !app.asks() {
-        return false;
+        return Ok(SecretPlace::File);
     }
+    let left = || CliError::unagreed("not-confirmed", "nothing was written").next("answer k, v or f");
     let mut answers = Answers::of_terminal();
-    answers.forget_typed();
-    app.output.error(&format!(
-        "{} holds a secret. Write {reference} into the file in its place? [Y/n] ",
-        shown::name(header)
-    ));
-    let answer = answers.line().await.unwrap_or_default();
-    if !["n", "no"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
-        return true;
+    let header = shown::name(header);
+    loop {
+        answers.forget_typed();
+        app.output.error(&format!(
+            "{header} holds a secret. Keep it in the keyring (k), name the variable {variable} in its place (v), or write it \
+             into the file (f)? [K/v/f, q to leave] "
+        ));
+        let answer = answers.line().await.ok_or_else(left)?;
+        match &*answer.trim().to_ascii_lowercase() {
+            "" | "k" | "keyring" => return Ok(SecretPlace::Kept),
+            "v" | "variable" => return Ok(SecretPlace::Variable),
+            "f" | "file" => {}
+            "q" | "quit" | "n" | "no" | "cancel" => return Err(left()),
+            _ => continue,
+        }
+        // A secret stands in a file because a person said so in full, and not because of one letter.
+        answers.forget_typed();
+        app.output.error("Write the secret itself into the file? Type yes: ");
+        if answers.yes().await.ok_or_else(left)? {
+            return Ok(SecretPlace::File);
+        }
     }
-    // A secret stands in a file because a person said so in full, and not because of one letter.
-    answers.forget_typed();
-    app.output.error("Write the secret itself into the file? Type yes: ");
-    answers.yes().await != Some(true)
 }
 
 #[cfg(test)]
@@ -129,8 +210,9 @@ mod tests {
             ("abc", "my-server.2", "${MY_SERVER_2_TOKEN}"),
             ("a b", "2", "${_2_TOKEN}"),
         ] {
-            assert_eq!(reference(value, &format!("{}_TOKEN", variable_name(name))), expected);
+            assert_eq!(reference(value, &format!("${{{}_TOKEN}}", variable_name(name))), expected);
         }
+        assert_eq!([secret_of("Bearer abc"), secret_of("abc"), secret_of("a b")], ["abc", "abc", "a b"]);
         for (header, value, secret) in [
             ("Authorization", "Bearer abc", true),
             ("X-Api-Key", "1", true),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use mcp_config::edit::Value;
 use mcp_config::editor::{Editor, EntryPlace};
 use mcp_config::hosts::{HostListing, KnownHost};
 use mcp_config::import::{Candidate, CandidateState, ImportPlan};
@@ -23,6 +24,7 @@ use crate::written::written;
 
 mod bundle;
 mod check;
+mod environment;
 mod own;
 mod refusal;
 mod screen;
@@ -30,7 +32,7 @@ mod undo;
 mod zip;
 
 use check::CheckReport;
-use own::EntryMove;
+use own::{EntryMove, hosts_that_reach};
 use refusal::{of_its_file, refused};
 use screen::{agreed, differences, ending, wrote};
 pub(super) use undo::undo;
@@ -60,15 +62,6 @@ struct Row<'a> {
     check: Option<CheckReport>,
 }
 
-/// Variables that decide where our own files are, and that a host may not have.
-const PINNED: [(&str, Option<&str>); 5] = [
-    ("MCPLINK_CONFIG", None),
-    ("MCPLINK_STATE_DIR", None),
-    ("CLAUDE_CONFIG_DIR", None),
-    ("XDG_CONFIG_HOME", Some(".config")),
-    ("XDG_STATE_HOME", Some(".local/state")),
-];
-
 /// What both commands need to know.
 struct WrapContext<'a> {
     app: &'a App,
@@ -78,6 +71,10 @@ struct WrapContext<'a> {
     found: Vec<HostListing>,
     editor: Editor,
     own: EntryPlace,
+    /// The file of this program as a host is told of it.
+    program: Result<PathBuf, String>,
+    /// Servers that were given by their URLs, under the names that they get.
+    given: Vec<(String, Value)>,
 }
 
 /// One entry, and what becomes of it.
@@ -100,18 +97,20 @@ impl<'a> WrapContext<'a> {
         Ok(Self {
             app,
             host,
+            program: environment::program(app),
             request: app.own_request()?,
             found: app.found_in_hosts(Some(host))?,
             config,
             editor,
             own,
+            given: Vec::new(),
         })
     }
 
     /// The file of this program.
     fn program(&self) -> Result<&Path, CliError> {
-        self.app.environment.program().map(PathBuf::as_path).map_err(|error| {
-            CliError::usage("no-program", "the file of this program is not known").why(error.to_string())
+        self.program.as_deref().map_err(|why| {
+            CliError::usage("no-program", "the file of this program is not known").why(why.clone())
         })
     }
 
@@ -217,7 +216,7 @@ impl<'a> WrapContext<'a> {
         let text = self.text(&target.place)?;
         let program = self.program()?;
         let own = self.own_of(target.is_of_one_project());
-        let moves = self.moves(&target, &own, name, &text)?;
+        let moves = self.moves(&target, &own, name, &text)?.map(EntryMove::without_switch);
         let entry = self.config.entry(name);
         let project = match (&moves, entry) {
             (Some(_), _) => own.folder(),
@@ -226,6 +225,7 @@ impl<'a> WrapContext<'a> {
         };
         let mut through = BridgeCommand::to(program, name, project);
         through.env = self.pinned();
+        through.env_vars = self.named(moves.as_ref(), entry, &through.env);
         Ok(WrapPlan { name: name.to_owned(), target, through, moves, own })
     }
 
@@ -301,6 +301,9 @@ impl<'a> WrapContext<'a> {
                 };
             }
         }
+        if let Some((_, entry)) = self.given.iter().find(|(given, _)| given == name) {
+            return Ok(Some(EntryMove::AsItIs(entry.clone())));
+        }
         if self.config.entry(name).is_none() {
             return Err(self.unknown(name));
         }
@@ -308,7 +311,17 @@ impl<'a> WrapContext<'a> {
     }
 
     fn differs(&self, name: &str, at: &str) -> CliError {
-        CliError::usage("exists", format!("mcplink has another server named {}", shown::name(name)))
+        let error =
+            CliError::usage("exists", format!("mcplink has another server named {}", shown::name(name)));
+        // Taken over, this one would be what those hosts reach from then on.
+        let hosts = hosts_that_reach(&self.editor, name);
+        if !hosts.is_empty() {
+            let hosts = hosts.join(" and ");
+            return error
+                .why(shown::line(&format!("{hosts} reaches that one through mcplink ({at})")))
+                .next(format!("give the server another name in the file of {}", self.host.title));
+        }
+        error
             .why(shown::line(&format!("it stands in {at}, and the host would reach that one")))
             .next(format!("mcplink import {} --name {}", self.host.name, mcp_text::shell_word(name)))
     }
@@ -326,14 +339,6 @@ impl<'a> WrapContext<'a> {
         let (own, of_projects) = self.all();
         let names = own.iter().chain(&of_projects).map(String::as_str);
         let names = names.chain(self.config.entries.iter().map(|entry| &*entry.name));
-        if mcp_config::address::Address::is_one(name) {
-            let next = match crate::loaded::with_address(&self.config, name) {
-                Some(entry) => format!("wrap {} {}", self.host.name, mcp_text::shell_word(&entry.name)),
-                None => format!("add {}", mcp_text::shell_word(&mcp_config::display_url(name))),
-            };
-            return CliError::usage("unknown-server", "a host starts a bridge to a name, and this is a URL")
-                .next(format!("mcplink {next}"));
-        }
         let message = format!("neither {} nor mcplink has a server named {name:?}", self.host.title);
         let error = CliError::usage("unknown-server", message);
         match mcp_config::nearest(name, names) {
@@ -342,24 +347,14 @@ impl<'a> WrapContext<'a> {
         }
         .next("mcplink list")
     }
-
-    /// The variables that decide where our files are, where they are not where they usually are.
-    fn pinned(&self) -> Vec<(String, String)> {
-        let home = self.config.locations.home.clone().unwrap_or_default();
-        let set = PINNED.into_iter().filter_map(|(name, usual)| {
-            let value = self.app.environment.text(name)?;
-            let is_usual = usual.is_some_and(|usual| Path::new(value) == home.join(usual));
-            (!is_usual).then(|| (name.to_owned(), value.to_owned()))
-        });
-        set.collect()
-    }
 }
 
 pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliError> {
-    let around = WrapContext::new(app, &args.host)?;
+    let mut around = WrapContext::new(app, &args.host)?;
     if let Some(file) = &args.mcpb {
         return bundle::write(&around, args, file);
     }
+    around.refuse_a_cache()?;
     let mut notes = Vec::new();
     let record = around.editor.wrap_record().map_err(ChangeFailure::File)?;
     let names = if args.all {
@@ -390,7 +385,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         }
         own
     } else {
-        args.names.clone()
+        args.names.iter().map(|word| around.named_for(word)).collect()
     };
     let mut names = names;
     let mut met = HashSet::new();
@@ -423,6 +418,9 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         false => args.yes && !args.dry_run,
     };
     let mut rows = Vec::new();
+    if writes && asks {
+        own::ask(app, &mut planned).await?;
+    }
     for one in &planned {
         let is_moved = one.moves.is_some();
         let mut check = None;

@@ -48,6 +48,13 @@ impl ListedNames {
         Self::kept(&file)
     }
 
+    /// Has names be kept from now on, where that can be done.
+    pub(crate) fn make_folder(app: &App) {
+        if let Some(cache) = app.cache_dir() {
+            DescriptionFile::make_folder_of_names(&cache);
+        }
+    }
+
     fn kept(file: &DescriptionFile) -> Self {
         file.recall().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }

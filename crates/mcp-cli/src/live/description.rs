@@ -48,6 +48,11 @@ impl DescriptionFile {
         self.path.parent().is_some_and(Path::is_dir)
     }
 
+    /// Makes the folder of the names, where that can be done.
+    pub(crate) fn make_folder_of_names(cache: &Path) {
+        drop(mcp_files::private_dir(&cache.join("names"), Links::Refuse));
+    }
+
     /// Makes its folder, where that can be done.
     pub(crate) fn make_folder(&self) {
         if let Some(folder) = self.path.parent() {

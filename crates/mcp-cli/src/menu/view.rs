@@ -22,6 +22,12 @@ use crate::view::wrap::cut;
 const SIDE_BY_SIDE: u16 = 70;
 /// What is wrong with the files may take so many lines of the list.
 const MOST_PROBLEMS: usize = 3;
+/// What a person without servers does next.
+const NOTHING_YET: [&str; 3] = [
+    "no servers are configured",
+    "to add one: mcplink add URL",
+    "to take over those of another program: mcplink import",
+];
 
 /// What was drawn, as far as the next key has to know it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -188,7 +194,9 @@ fn list(canvas: &mut Canvas<'_>, menu: &Menu, area: Rect) -> Position {
     let width = usize::from(area.width);
     let problems =
         menu.problems.iter().flat_map(|problem| fold(&shown::line(&format!("! {problem}")), width));
-    let problems: Vec<String> = problems.take(MOST_PROBLEMS).collect();
+    // Without a server, they are what there is to see.
+    let most = if menu.all().is_empty() { usize::from(area.height) } else { MOST_PROBLEMS };
+    let problems: Vec<String> = problems.take(most).collect();
     for (y, line) in problems.iter().enumerate() {
         canvas.put(area, y, &Text::of(line.as_str(), Paint::Status(ServerStatus::NeedsAuth)));
     }
@@ -196,8 +204,15 @@ fn list(canvas: &mut Canvas<'_>, menu: &Menu, area: Rect) -> Position {
     let area = Rect { y: area.y + used, height: area.height - used, ..area };
     let servers = menu.shown();
     if servers.is_empty() {
-        let nothing = if menu.all().is_empty() { "no servers are configured" } else { "none has that" };
-        canvas.put(area, 0, &Text::of(nothing, Paint::Plain));
+        let nothing = match (menu.all().is_empty(), menu.problems.is_empty()) {
+            (false, _) => &["none has that"][..],
+            (true, false) => &["no server is known as long as that is so"],
+            (true, true) => &NOTHING_YET,
+        };
+        let lines = nothing.iter().flat_map(|text| fold(text, width));
+        for (y, line) in lines.take(usize::from(area.height)).enumerate() {
+            canvas.put(area, y, &Text::of(line, Paint::Plain));
+        }
         return area.as_position();
     }
     let (height, focus) = (usize::from(area.height), menu.position().unwrap_or(0));

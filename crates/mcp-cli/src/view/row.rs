@@ -138,6 +138,9 @@ pub(crate) struct HostPlace {
     pub(crate) line: usize,
     /// The entry starts this program, which has the server from files that it reads.
     pub(crate) bridged: bool,
+    /// The program that it starts, where that is not there any more: for this host the server is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) missing: Option<String>,
     /// Whether a command without `--from` knows the server.
     #[serde(skip)]
     pub(crate) is_ours: bool,

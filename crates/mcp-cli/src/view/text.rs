@@ -1,4 +1,6 @@
 //! Rows as text: a table with glyphs on a terminal, plain aligned lines in a pipe.
+//!
+//! Longer than 500 lines because every line about one server is drawn here, so that all of them read alike.
 
 use std::time::SystemTime;
 
@@ -199,7 +201,12 @@ pub(crate) fn lines_below(row: &Row, style: Style) -> String {
             if place.name == row.name { String::new() } else { format!(" as {}", shown::name(&place.name)) };
         let through = if place.bridged { ", through mcplink" } else { "" };
         let (title, file) = (place.title, &place.file);
-        lines.push_str(&format!("{indent}in {title}{named}{through}: {file}:{}\n", place.line));
+        let missing = place
+            .missing
+            .as_ref()
+            .map(|program| format!(", but starts {}, which is not there", shown::line(program)));
+        let missing = missing.unwrap_or_default();
+        lines.push_str(&format!("{indent}in {title}{named}{through}: {file}:{}{missing}\n", place.line));
     }
     match &row.reconnected {
         Some(reconnected) => {
@@ -208,8 +215,16 @@ pub(crate) fn lines_below(row: &Row, style: Style) -> String {
             }
         }
         None => {
+            let above = row.reason().map(|reason| shown::line(&reason.message));
+            let room = if style.terminal { style.columns.saturating_sub(indent.len()) } else { usize::MAX };
             for session in &row.sessions {
-                lines.push_str(&format!("{indent}session {}\n", session_text(session)));
+                let mut session = session.clone();
+                // What stands above is not told again.
+                if above.is_some() && session.reason["message"].as_str().map(shown::line) == above {
+                    session.reason = serde_json::Value::Null;
+                }
+                let text = format!("session {}", session_text(&session));
+                wrap(&text, room).iter().for_each(|line| lines.push_str(&format!("{indent}{line}\n")));
             }
         }
     }

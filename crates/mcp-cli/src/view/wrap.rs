@@ -65,6 +65,17 @@ pub(crate) fn paragraph(text: &str, columns: Option<usize>) -> String {
     out
 }
 
+/// `text` and the command that it leads to, which is never broken: behind it, or on a line of its own; with the line ends.
+pub(crate) fn leading_to(text: &str, command: &str, columns: Option<usize>) -> String {
+    let line = format!("{text} {command}");
+    match columns {
+        Some(columns) if mcp_text::width(&line) > columns => {
+            format!("{}  {command}\n", paragraph(text, Some(columns)))
+        }
+        _ => format!("{line}\n"),
+    }
+}
+
 /// `text` behind `head`, its later lines below where it begins; with the line ends. A line ends behind a blank, and every
 /// blank stays: what a person agrees to must not look like something else.
 pub(crate) fn behind(head: &str, text: &str, columns: Option<usize>) -> String {

@@ -1,4 +1,6 @@
 //! The sign-ins that are kept, as `accounts` lists them.
+//!
+//! Longer than 500 lines because whose sign-in it is, and by which way, is tried in one place.
 
 use std::time::{Duration, SystemTime};
 

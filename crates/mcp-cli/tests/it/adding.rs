@@ -112,26 +112,41 @@ fn f033_headers_and_helpers_of_the_command_line_are_found_in_the_file_and_sent()
 
 #[test]
 fn fh_h5_a_person_at_a_terminal_may_have_a_variable_in_the_place_of_a_secret() {
-    let server = FakeMcpServer::start().unwrap();
+    let server = FakeMcpServer::builder().accept(Accept::bearer("abcabcabc")).start().unwrap();
     let url = server.url();
-    for (typed, in_full, expected) in [
-        ("\n", None, "Bearer ${X_TOKEN}"),
-        ("n\n", Some("y\n"), "Bearer ${X_TOKEN}"),
-        ("n\n", Some("yes\n"), "Bearer abcabcabc"),
+    for (typed, in_full, expected, said) in [
+        (&["\n"][..], None, Some("Bearer ${keyring:mcp/x}"), "it works"),
+        (&["what?\n", "keyring\n"], None, Some("Bearer ${keyring:mcp/x}"), "it works"),
+        // The variable is not set, so what is written does not work yet.
+        (&["v\n"], None, Some("Bearer ${X_TOKEN}"), "X_TOKEN"),
+        (&["f\n"], Some("yes\n"), Some("Bearer abcabcabc"), "it works"),
+        (&["f\n", "q\n"], Some("y\n"), None, "nothing was written"),
+        (&["cancel\n"], None, None, "nothing was written"),
     ] {
         let setting = Setting::new();
         let line = ["add", "x", url.as_str(), "-H", "Authorization: Bearer abcabcabc"];
         let Some(add) = setting.on_a_terminal(&line) else { return };
         let mut running = add.start();
-        running.wait_for_stdout("the question", |shown| shown.contains("[Y/n]"));
-        running.write(typed).unwrap();
-        if let Some(in_full) = in_full {
-            running.wait_for_stdout("the other question", |shown| shown.contains("Type yes"));
-            running.write(in_full).unwrap();
+        for (count, line) in typed.iter().enumerate() {
+            running.wait_for_stdout("the question", |shown| shown.matches("q to leave]").count() > count);
+            running.write(line).unwrap();
+            if let (0, Some(in_full)) = (count, in_full) {
+                running.wait_for_stdout("the other question", |shown| shown.contains("Type yes"));
+                running.write(in_full).unwrap();
+            }
         }
         running.close_stdin();
-        let _ = running.wait().expect_code(0);
-        assert_eq!(entry(&setting, "x")["headers"]["Authorization"], expected);
+        let done = running.wait().expect_code(if expected.is_some() { 0 } else { 3 });
+        assert!(done.stdout.contains(said), "{typed:?}: {done}");
+        assert_eq!(done.stdout.contains("it works"), said == "it works", "{typed:?}: {done}");
+        match expected {
+            Some(expected) => assert_eq!(entry(&setting, "x")["headers"]["Authorization"], expected),
+            None => assert!(!own(&setting).exists(), "{done}"),
+        }
+        if expected.is_some_and(|expected| expected.contains("keyring")) {
+            // What is written is what was asked.
+            setting.run(&["status", "x"], 0);
+        }
     }
 }
 

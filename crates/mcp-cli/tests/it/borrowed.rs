@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mcp_testkit::FakeMcpServer;
+use mcp_testkit::{Accept, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row};
@@ -338,4 +338,35 @@ fn fh_h5_an_address_alone_in_a_file_that_is_named_is_tried_and_told() {
     // A WebSocket is none of both.
     let socket = r#"{"mcpServers": {"web": {"url": "wss://h.example/mcp"}}}"#;
     setting.run(&["status", "web", "--mcp-config", socket], 2);
+}
+
+/// A team's `.mcp.json` is read by Copilot CLI and VS Code as well, in words of theirs.
+#[test]
+fn fh_h5_a_file_of_a_project_may_have_the_words_of_the_other_hosts_that_read_it() {
+    let server = FakeMcpServer::builder().accept(Accept::header("x-key", "k")).start().unwrap();
+    let setting = Setting::new().project_file(json!({
+        "web": {
+            "type": "http", "url": server.url().as_str(), "headers": { "X-Key": "k" }, "tools": ["*"],
+            "oauthClientId": "abc", "oauthScopes": ["a", "b"], "oauthGrantType": "authorization_code",
+            "auth": { "redirectPort": 4321 }, "deferTools": true, "headersRefreshTtlMs": 1000,
+        },
+        "own": { "type": "local", "command": "true", "args": ["x"], "tools": ["*"], "dev": { "watch": "x" }, "sandboxEnabled": true },
+        "plain": { "type": "http", "url": "https://p.example/mcp", "unknownWord": 1 },
+    }));
+    let listed = setting.mcplink(&["list", "--json"]).run();
+    let document = listed.json();
+    let own = crate::setting::row(&document, "own");
+    assert_eq!(own["transport"], "stdio", "{document:#}");
+    let got = setting.mcplink(&["get", "web", "--json"]).run().stdout;
+    assert!(got.contains("\"abc\"") && got.contains("4321") && got.contains("a b"), "{got}");
+    let said = setting.mcplink(&["validate"]).run();
+    let all = format!("{}{}", said.stdout, said.stderr);
+    assert!(all.contains("mcpServers.own.sandboxEnabled") && all.contains("unknownWord"), "{all}");
+    for known in ["oauthClientId", "oauthScopes", "deferTools", "redirectPort", "\"local\"", "own.dev"] {
+        assert!(!all.contains(known), "{known}: {all}");
+    }
+    // It is an entry of this project, which waits for a person, and then it is what it says.
+    assert_eq!(setting.status("web")["reason"]["code"], "awaiting-approval");
+    setting.run(&["approve", "web", "--yes"], 0);
+    assert_eq!(setting.status("web")["status"], "connected");
 }

@@ -279,7 +279,7 @@ fn fh_h5_doctor_in_the_place_of_a_desktop_host_does_not_find_what_only_a_shell_f
     let here = run(&["doctor", "s"]).expect_code(0);
     let not_there = "a host that a desktop starts would not find it: PATH there is /usr/";
     assert!(here.stdout.contains(not_there), "{here}");
-    // A host that is started in a terminal has what the terminal has.
+    // A host that is started in a terminal has the PATH of the terminal.
     run(&["doctor", "s", "--as", "codex"]).expect_code(0);
     let there = run(&["doctor", "s", "--as", "claude-desktop"]).expect_code(3);
     assert!(there.stderr.contains("as claude-desktop: PATH is /usr/"), "{there}");

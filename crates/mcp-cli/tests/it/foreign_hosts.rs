@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mcp_harness::{Mcplink, Model, claude_code, codex, real_or_skip};
-use mcp_testkit::FakeMcpServer;
+use mcp_testkit::{Accept, FakeMcpServer};
 use serde_json::json;
 
 use crate::setting::Setting;
@@ -64,13 +64,14 @@ fn fh_h5_claude_code_lists_and_calls_a_wrapped_server() {
 #[test]
 fn fh_h5_codex_lists_and_calls_a_wrapped_server() {
     let Some(program) = real_or_skip(codex()) else { return };
-    let server = FakeMcpServer::start().unwrap();
+    // It hands a local server few of its variables, and the token is in one.
+    let server = FakeMcpServer::builder().accept(Accept::bearer("of-the-shell")).start().unwrap();
     let model = Model::that_calls("echo", &json!({"text": "from the host"}));
     let setting = Setting::new();
     let text = format!(
         "model = \"of-ours\"\nmodel_provider = \"ours\"\ncheck_for_update_on_startup = false\n\n[analytics]\nenabled = false\n\n\
          [model_providers.ours]\nname = \"ours\"\nbase_url = \"{}/v1\"\nwire_api = \"responses\"\n\n\
-         [mcp_servers.web] # mine\nurl = \"{}\"\n",
+         [mcp_servers.web] # mine\nurl = \"{}\"\nbearer_token_env_var = \"WEB_TOKEN\"\n",
         model.url(),
         server.url()
     );
@@ -81,7 +82,7 @@ fn fh_h5_codex_lists_and_calls_a_wrapped_server() {
     assert_eq!(server_row["name"], "web", "{listed}");
     assert_eq!(server_row["transport"]["command"], env!("CARGO_BIN_EXE_mcplink"), "{listed}");
     let words = ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "call it"];
-    let said = host(&program, &setting, &words).run().expect_code(0);
+    let said = host(&program, &setting, &words).env("WEB_TOKEN", "of-the-shell").run().expect_code(0);
     assert!(said.stdout.contains("from the host"), "{said}");
     assert_called(&model, &server);
     let _ = setting.run(&["unwrap", "codex", "web"], 0);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_testkit::FakeMcpServer;
+use mcp_testkit::{Accept, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::borrowed::published;
@@ -433,10 +433,12 @@ fn fh_h5_a_host_without_servers_of_its_own_gets_one_of_ours() {
         .unwrap();
     let refused = setting.run(&["wrap", "cursor", "tickets", "--yes"], 2);
     assert!(refused.stderr.contains("has another server named tickets"), "{refused}");
-    assert!(refused.stderr.contains("mcplink import cursor --name tickets"), "{refused}");
+    assert!(refused.stderr.contains("Claude Desktop reaches that one through mcplink"), "{refused}");
 
     // There was no file: what is left is one that the host, and we, can read.
     setting.run(&["unwrap", "claude-desktop", "tickets"], 0);
+    let refused = setting.run(&["wrap", "cursor", "tickets", "--yes"], 2);
+    assert!(refused.stderr.contains("mcplink import cursor --name tickets"), "{refused}");
     let left: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(left["mcpServers"], json!({}));
     setting.run(&["hosts"], 0);
@@ -913,12 +915,7 @@ fn fh_h5_a_program_that_is_elsewhere_now_is_told_of_and_written_again() {
         for look in [&["doctor"][..], &["status", "--hosts", "--offline"], &["hosts"]] {
             let said = setting.mcplink(look).run().stderr;
             let told = said.matches("a starts /nowhere/mcplink, which is not there any more").count();
-            // Claude Code's files are ours, and no host's.
-            assert_eq!(
-                told,
-                if host == "claude-code" && look == ["hosts"] { 0 } else { 1 },
-                "{host} {look:?}: {said}"
-            );
+            assert_eq!(told, 1, "{host} {look:?}: {said}");
             assert!(!said.contains("no entry says where"), "{host} {look:?}: {said}");
         }
         let again = setting.run(&["wrap", host, "--all", "--yes", "--no-check"], 0);
@@ -984,5 +981,185 @@ fn fh_h5_a_linked_home_and_a_worktree_are_the_places_that_they_lead_to() {
     for (host, left) in [("cursor", 1), ("codex", 0)] {
         let back = setting.run(&["unwrap", host, "a"], 0);
         assert_eq!(own(&setting)["mcpServers"].as_object().unwrap().len(), left, "{host}: {back}");
+    }
+}
+
+/// Codex hands on a few variables and those that its file names: what worked by another one is to work through a bridge.
+#[test]
+fn fh_h5_a_host_that_hands_on_little_is_told_which_variables_a_bridge_needs() {
+    let setting = Setting::new();
+    let server = |accept: Accept| FakeMcpServer::builder().accept(accept).start().unwrap();
+    let (bearer, keyed) = (server(Accept::bearer("good")), server(Accept::header("x-key", "key-good")));
+    let text = format!(
+        "[mcp_servers.bearer]\nurl = \"{}\"\nbearer_token_env_var = \"CX_TOKEN\"\n\n\
+         [mcp_servers.keyed]\nurl = \"{}\"\nenv_http_headers = {{ X-Key = \"CX_KEY\" }}\n\n\
+         [mcp_servers.local]\ncommand = \"sh\"\nargs = [\"-c\", \"exec x\"]\nenv_vars = [\"FOO\"] # mine\n",
+        bearer.url(),
+        keyed.url(),
+    );
+    let file = setting.home.write(".codex/config.toml", &text).unwrap();
+    let variables = [
+        ("CX_TOKEN", "good"),
+        ("CX_KEY", "key-good"),
+        ("FOO", "foo-good"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+    ];
+    let with = |args: &[&str]| {
+        variables.iter().fold(setting.mcplink(args), |command, (name, value)| command.env(*name, *value))
+    };
+    let document = with(&["wrap", "codex", "bearer", "keyed", "--yes", "--json"]).run().expect_code(0).json();
+    for row in document["servers"].as_array().unwrap() {
+        assert_eq!(row["check"]["status"], "connected", "{row:#}");
+    }
+    let _ = with(&["wrap", "codex", "local", "--yes", "--no-check"]).run().expect_code(0);
+    let wrapped = fs::read_to_string(&file).unwrap();
+    for (name, needs) in [("bearer", "CX_TOKEN"), ("keyed", "CX_KEY"), ("local", "FOO")] {
+        let entry = wrapped.split(&format!("[mcp_servers.{name}]")).nth(1).unwrap();
+        let named = entry.lines().find(|line| line.starts_with("env_vars = ")).unwrap();
+        let has = |name: &str| named.contains(&format!("\"{name}\""));
+        assert!(has(needs) && has("HTTPS_PROXY") && !has("HOME") && !has("PATH"), "{name}: {named}");
+    }
+    // Looked at in its place, it has them; and without the line it has not, whatever the terminal has.
+    let there = with(&["doctor", "bearer", "--as", "codex"]).run().expect_code(0);
+    let without = fs::read_to_string(&file).unwrap().replace("\"CX_TOKEN\", ", "");
+    let put_back = fs::read_to_string(&file).unwrap();
+    fs::write(&file, without).unwrap();
+    with(&["doctor", "bearer", "--as", "codex"]).run().expect_code(3);
+    fs::write(&file, put_back).unwrap();
+    // A variable that is not set here is named all the same, and the check says so.
+    let _ = setting.run(&["unwrap", "codex", "bearer"], 0);
+    let missing = setting.run(&["wrap", "codex", "bearer", "--yes", "--json"], 0).json();
+    assert_eq!(missing["servers"][0]["check"]["status"], "needs-auth", "{missing:#}{there}");
+    assert!(fs::read_to_string(&file).unwrap().contains("env_vars = [\"CX_TOKEN\""), "{missing:#}");
+    let _ = setting.run(&["unwrap", "codex", "--all"], 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    // Another host is told nothing of the kind.
+    setting.home.write(CURSOR, json!({"mcpServers": {"c": {"url": bearer.url(), "headers": {"Authorization": "Bearer ${env:CX_TOKEN}"}}}}).to_string()).unwrap();
+    let _ = with(&["wrap", "cursor", "c", "--yes"]).run().expect_code(0);
+    assert!(!fs::read_to_string(setting.home.home().join(CURSOR)).unwrap().contains("env_vars"));
+}
+
+#[test]
+fn fh_h5_a_server_of_another_host_by_the_same_name_is_not_taken_away_from_it() {
+    let setting = Setting::new();
+    setting
+        .home
+        .write(CURSOR, json!({"mcpServers": {"t": {"url": "https://a.example/mcp"}}}).to_string())
+        .unwrap();
+    setting.home.write(".codex/config.toml", "[mcp_servers.t]\nurl = \"https://b.example/mcp\"\n").unwrap();
+    let _ = setting.run(&["wrap", "cursor", "t", "--yes", "--no-check"], 0);
+    let refused = setting.run(&["wrap", "codex", "t", "--yes", "--no-check"], 2).stderr;
+    assert!(refused.contains("Cursor reaches that one through mcplink"), "{refused}");
+    assert!(refused.contains("next: give the server another name in the file of Codex"), "{refused}");
+}
+
+#[test]
+fn fh_h5_a_server_is_wrapped_by_its_url_under_the_name_that_it_gets() {
+    let setting = Setting::of("tickets", json!({"type": "http", "url": "https://t.example/mcp"}));
+    // One that is here already is that one.
+    let _ = setting.run(&["wrap", "cursor", "https://t.example/mcp", "--yes", "--no-check"], 0);
+    let _ = setting.run(&["wrap", "cursor", "https://wiki.example.com/mcp", "--yes", "--no-check"], 0);
+    let text = fs::read_to_string(setting.home.home().join(CURSOR)).unwrap();
+    let written: Value = serde_json::from_str(&text).unwrap();
+    let mut names: Vec<&String> = written["mcpServers"].as_object().unwrap().keys().collect();
+    names.sort_unstable();
+    let ours = own(&setting);
+    let added = ours["mcpServers"].as_object().unwrap().keys().next().unwrap();
+    assert_eq!(ours["mcpServers"][added]["url"], "https://wiki.example.com/mcp");
+    assert!(names.contains(&added) && names.len() == 2, "{text}");
+    assert_eq!(written["mcpServers"]["tickets"]["args"][1], "tickets");
+    let _ = setting.run(&["unwrap", "cursor", "--all"], 0);
+    assert_eq!(own(&setting)["mcpServers"], json!({}));
+}
+
+/// What `wrap` writes as variables of the entry is in the environment that `doctor --as` looks from.
+#[test]
+fn fh_h5_doctor_in_the_place_of_a_host_finds_the_files_that_wrap_pins() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let ours = setting
+        .home
+        .write(
+            "elsewhere.json",
+            json!({"mcpServers": {"s": {"type": "http", "url": server.url()}}}).to_string(),
+        )
+        .unwrap();
+    for host in ["cursor", "claude-desktop", "codex"] {
+        let _ = setting
+            .mcplink(&["doctor", "s", "--as", host])
+            .env("MCPLINK_CONFIG", ours.display().to_string())
+            .run()
+            .expect_code(0);
+    }
+}
+
+/// What a host says for itself stays in its file, and is not said twice: switched on there, its bridge works.
+#[test]
+fn fh_h5_the_switch_of_a_host_stays_with_the_host() {
+    let server = FakeMcpServer::start().unwrap();
+    for (file, host, text) in [
+        (
+            CURSOR,
+            "cursor",
+            format!("{{\"mcpServers\": {{\"a\": {{\"url\": \"{}\", \"disabled\": true}}}}}}\n", server.url()),
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            format!("[mcp_servers.a]\nurl = \"{}\"\nenabled = false\n", server.url()),
+        ),
+        (
+            ".config/opencode/opencode.json",
+            "opencode",
+            format!(
+                "{{\"mcp\": {{\"servers\": {{\"a\": {{\"type\": \"remote\", \"url\": \"{}\", \"disabled\": true}}}}}}}}\n",
+                server.url()
+            ),
+        ),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(file, &text).unwrap();
+        let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let wrapped = fs::read_to_string(&path).unwrap();
+        assert!(wrapped.contains("\"disabled\": true") || wrapped.contains("enabled = false"), "{wrapped}");
+        // The newer form of opencode has no other word for it.
+        assert!(!wrapped.contains("\"enabled\""), "{wrapped}");
+        let ours = own(&setting);
+        let ours = ours["mcpServers"]["a"].as_object().unwrap();
+        assert!(!ours.contains_key("disabled") && !ours.contains_key("enabled"), "{ours:?}");
+        assert_eq!(setting.status("a")["status"], "connected", "{host}");
+        let _ = setting.run(&["unwrap", host, "a"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "{host}");
+        assert_eq!(own(&setting)["mcpServers"], json!({}), "{host}");
+    }
+}
+
+/// A host is told of a file that stays: the link on the `PATH`, and none of a package runner's cache.
+#[cfg(unix)]
+#[test]
+fn fh_h5_a_host_is_told_of_a_file_of_this_program_that_stays() {
+    let program = env!("CARGO_BIN_EXE_mcplink");
+    for (folder, works) in [("cellar/bin", true), (".npm/_npx/c37e/node_modules/.bin", false)] {
+        let setting = Setting::of("t", json!({"type": "http", "url": "https://t.example/mcp"}));
+        let real = setting.home.home().join(folder).join("mcplink");
+        fs::create_dir_all(real.parent().unwrap()).unwrap();
+        fs::hard_link(program, &real).or_else(|_| fs::copy(program, &real).map(drop)).unwrap();
+        let bin = setting.home.home().join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        if works {
+            std::os::unix::fs::symlink(&real, bin.join("mcplink")).unwrap();
+        }
+        let line = ["wrap", "cursor", "t", "--yes", "--no-check"];
+        let command = mcp_harness::Mcplink::new(&real, &setting.home).args(line);
+        let output = command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).run();
+        if works {
+            let text = fs::read_to_string(setting.home.home().join(CURSOR)).unwrap();
+            let written: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(written["mcpServers"]["t"]["command"], json!(bin.join("mcplink")), "{output}");
+        } else {
+            let output = output.expect_code(2);
+            assert!(output.stderr.contains("install it first: npm install -g mcplink"), "{output}");
+            assert!(!setting.home.home().join(CURSOR).exists(), "{output}");
+        }
     }
 }

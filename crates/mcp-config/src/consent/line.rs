@@ -197,14 +197,7 @@ pub(super) fn kept(document: &Document<'_>, field: &str, node: &Node, known: &Fi
 /// The variables that a value names: `$NAME`, `${NAME}`, `%NAME%` and PowerShell's `$env:NAME`.
 pub(super) fn variables(node: &Node) -> Vec<String> {
     let mut names = Vec::new();
-    let mut text = |text: &str| {
-        names.extend(text.split('$').skip(1).filter_map(|rest| {
-            let rest = rest.strip_prefix('{').unwrap_or(rest);
-            name(rest.strip_prefix("env:").unwrap_or(rest))
-        }));
-        let between = text.split('%').skip(1);
-        names.extend(between.filter(|part| name(part).as_deref() == Some(*part)).map(str::to_owned));
-    };
+    let mut text = |text: &str| variables_of(text, &mut names);
     match &node.value {
         Value::String(value) => text(value),
         Value::Array(items) => items.iter().filter_map(Node::as_str).for_each(text),
@@ -213,6 +206,16 @@ pub(super) fn variables(node: &Node) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// The same, of one text.
+pub(crate) fn variables_of(text: &str, names: &mut Vec<String>) {
+    names.extend(text.split('$').skip(1).filter_map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        name(rest.strip_prefix("env:").unwrap_or(rest))
+    }));
+    let between = text.split('%').skip(1);
+    names.extend(between.filter(|part| name(part).as_deref() == Some(*part)).map(str::to_owned));
 }
 
 fn name(text: &str) -> Option<String> {

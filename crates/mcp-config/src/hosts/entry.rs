@@ -364,20 +364,43 @@ impl<'t, 'a> Entries<'t, 'a> {
         else {
             return false;
         };
-        let mut words = vec![command];
+        let mut words = vec![command.to_owned()];
         let mut spans = vec![at];
         for arg in &draft.args {
             let Some(word) = arg.as_str() else { return false };
-            words.push(word);
+            words.push(word.to_owned());
             spans.push(arg.span);
         }
+        if let Some(inner) = lines::of_a_shell(&words) {
+            spans = vec![spans.last().copied().unwrap_or(at); inner.len()];
+            words = inner;
+        }
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let set = |name: &str| {
             let member = draft.env.iter().find(|member| &*member.key == name)?;
             // One that stands for itself comes from where the command is started.
             let own = format!("${{{name}}}");
             member.node.as_str().filter(|text| *text != own).map(str::to_owned)
         };
-        let Some(line) = lines::read(&words, &set) else { return false };
+        let Some(mut line) = lines::read(&words, &set) else { return false };
+        let mut lost = Vec::new();
+        let env = draft
+            .env
+            .iter()
+            .filter_map(|member| Some((&*member.key, member.node.as_str()?, member.node.span)));
+        let assigned = std::mem::take(&mut line.assigned);
+        let assigned: Vec<_> =
+            assigned.iter().map(|(name, value, word)| (&**name, &**value, spans[*word])).collect();
+        for (name, value, span) in env.chain(assigned) {
+            match line.variable(name, value, &words) {
+                lines::SetVariable::Field(field) => {
+                    spans.push(span);
+                    line.say_of_variable(field, value, spans.len() - 1);
+                }
+                lines::SetVariable::Used => {}
+                lines::SetVariable::Lost(why) => lost.push((span, format!("{}: {why}", display_key(name)))),
+            }
+        }
         let node = |word: usize, value: Value| Node { span: spans[word], value };
         let text = |text: &str| Value::String(text.into());
         let member =
@@ -404,7 +427,8 @@ impl<'t, 'a> Entries<'t, 'a> {
                 }
             }
         }
-        let lost: Vec<(Span, &str)> = line.lost.iter().map(|(word, why)| (spans[*word], *why)).collect();
+        let words = line.lost.iter().map(|(word, why)| (spans[*word], (*why).to_owned()));
+        let lost: Vec<(Span, String)> = words.chain(lost).collect();
         let (kind, whole) = (line.kind.unwrap_or("http"), (at, at));
         draft.fields.retain(|field| !matches!(&*field.key, "command" | "cwd" | "envFile"));
         draft.args.clear();
@@ -430,7 +454,7 @@ impl<'t, 'a> Entries<'t, 'a> {
         self.say(Severity::Note, &path.key("command"), at, message, None);
         for (span, why) in lost {
             let path = self.origins.get(&(span.start(), span.end())).unwrap_or(path).clone();
-            self.lost(&path, span, why);
+            self.lost(&path, span, &why);
         }
         true
     }

@@ -4,13 +4,18 @@
 //! is read as the remote entry that it stands for. A line with anything in it that is not understood is left a command.
 //! This program's own options for a URL are read by the same table.
 
+mod around;
 mod robot;
+mod shell;
 mod table;
 
 pub use table::AddressOption;
 pub(crate) use table::OptionMeaning;
 
+use around::BY_PROXY;
+pub(super) use around::SetVariable;
 use robot::Robot;
+pub(super) use shell::of_a_shell;
 use table::{BRIDGES, Bridge};
 
 /// What such a line says.
@@ -29,6 +34,10 @@ pub(crate) struct CommandLine {
     pub(crate) lost: Vec<(usize, &'static str)>,
     callback: Callback,
     robot: Robot,
+    /// It is told to go by the proxy that its environment names.
+    by_proxy: bool,
+    /// Variables that the line itself sets: name, value, and which word.
+    pub(super) assigned: Vec<(String, String, usize)>,
 }
 
 /// One field, and which word says so.
@@ -67,10 +76,13 @@ impl Setting {
 }
 
 /// Commands that start a package by its name, or another command.
-const LAUNCHERS: [&str; 15] = [
+const LAUNCHERS: [&str; 17] = [
     "npx", "npm", "pnpm", "pnpx", "yarn", "bun", "bunx", "deno", "uvx", "uv", "pipx", "node", "cmd", "env",
-    "volta",
+    "volta", "wsl", "exec",
 ];
+
+/// The options behind which `npx` has a package, whose program is named later.
+const PACKAGE: [&str; 2] = ["-p", "--package"];
 
 /// What may stand between such a command and the package.
 const VERBS: [&str; 9] = ["/c", "/C", "/d", "/s", "exec", "x", "dlx", "run", "tool"];
@@ -90,7 +102,17 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
         }
         rest += 1;
     }
-    let mut line = CommandLine { program: bridge.package, ..CommandLine::default() };
+    let assigned = words[..at].iter().enumerate().filter_map(|(word, text)| {
+        let (name, value) = assignment(text)?;
+        Some((name.to_owned(), value.to_owned(), word))
+    });
+    let assigned: Vec<_> = assigned.collect();
+    let mut line = CommandLine { program: bridge.package, assigned, ..CommandLine::default() };
+    let assigned = line.assigned.clone();
+    let variable = &|wanted: &str| {
+        let own = assigned.iter().find(|(name, ..)| name == wanted).map(|(_, value, _)| value.clone());
+        own.or_else(|| variable(wanted))
+    };
     let mut address = None;
     while let Some(word) = words.get(rest) {
         let (option, joined) = match word.split_once('=') {
@@ -152,6 +174,7 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
     if !words[line.address].contains("://") && !words[line.address].contains("${") {
         return None;
     }
+    line.goes_by_proxy();
     line.finish();
     if let Some(token) = bridge.token.and_then(variable) {
         line.headers.push(("Authorization".to_owned(), format!("Bearer {token}"), line.address));
@@ -170,13 +193,25 @@ fn bridge(words: &[&str]) -> Option<(usize, &'static Bridge)> {
     if !LAUNCHERS.contains(&&*launcher) {
         return None;
     }
-    let is_step =
-        |word: &str| word.starts_with('-') || VERBS.contains(&word) || LAUNCHERS.contains(&&*base_name(word));
+    let is_step = |word: &str| {
+        word.starts_with('-')
+            || VERBS.contains(&word)
+            || LAUNCHERS.contains(&&*base_name(word))
+            || assignment(word).is_some()
+    };
     let at = 1 + words[1..].iter().position(|word| known(word).is_some() || !is_step(word))?;
     let bridge = known(words[at])?;
-    // `npx -p mcp-remote mcp-remote URL`.
-    let again = words.get(at + 1).filter(|word| known(word).is_some());
-    Some((at + usize::from(again.is_some()), bridge))
+    // `npx -p mcp-remote -y -- mcp-remote URL`.
+    if PACKAGE.contains(&words[at - 1]) {
+        let program = at + 1 + words[at + 1..].iter().position(|word| !word.starts_with('-'))?;
+        return known(words[program]).map(|bridge| (program, bridge));
+    }
+    Some((at, bridge))
+}
+
+/// `NAME=value`, before a command.
+fn assignment(word: &str) -> Option<(&str, &str)> {
+    word.split_once('=').filter(|(name, _)| mcp_text::is_variable_name(name))
 }
 
 fn base_name(command: &str) -> String {
@@ -305,6 +340,11 @@ mod tests {
             "bunx mcp-remote https://h/mcp --allow-http --debug",
             "pnpm dlx mcp-remote https://h/mcp",
             "npx -p mcp-remote mcp-remote https://h/mcp",
+            "npx -p mcp-remote@latest -y -- mcp-remote https://h/mcp",
+            "npx --package=mcp-remote mcp-remote https://h/mcp",
+            "wsl npx -y mcp-remote https://h/mcp",
+            "wsl.exe -- npx mcp-remote https://h/mcp",
+            "env A=b C=d npx mcp-remote https://h/mcp",
             "node /x/node_modules/mcp-remote/dist/proxy.js https://h/mcp",
             "mcp-remote https://h/mcp",
             "uvx mcp-proxy https://h/mcp",
@@ -334,6 +374,8 @@ mod tests {
             "npx -y other-tool mcp-remote https://h/mcp",
             "npx -y supergateway --stdio x",
             "npx -y mcp-remote https://h/mcp --header",
+            "npx -p mcp-remote other https://h/mcp",
+            "npx -p mcp-remote mcp-remote-client https://h/mcp",
         ] {
             assert!(line(text).is_none(), "{text}");
         }
@@ -343,7 +385,7 @@ mod tests {
     fn flags_become_fields_and_what_has_none_is_told() {
         let text = "npx mcp-remote https://h/sse 3334 --header Authorization:${AUTH} --header=X-A:${OTHER} \
                     --transport sse-only --resource https://h/ --static-oauth-client-info \
-                    {\"client_id\":\"c\",\"client_secret\":\"s\"} --callback-path cb --ipv4 --auth-timeout 60";
+                    {\"client_id\":\"c\",\"client_secret\":\"s\"} --callback-path cb --ipv4 --auth-timeout 60 --device-code --auth-success-url u";
         let found = line(text).unwrap();
         assert_eq!(found.kind, Some("sse"));
         let headers: Vec<_> = found.headers.iter().map(|(name, value, _)| (&**name, &**value)).collect();
@@ -353,7 +395,15 @@ mod tests {
         let oauth = serde_json::json!({ "resource": "https://h/", "clientId": "c", "redirectUri": redirect });
         assert_eq!(fields, serde_json::json!({ "fallback": false, "oauth": oauth, "ipv4": true }));
         let lost: Vec<&str> = found.lost.iter().map(|(_, why)| *why).collect();
-        assert_eq!(lost, [super::super::words::SECRET]);
+        assert!(lost[0].ends_with("(--timeout)") && lost[1].ends_with("(--device)"), "{lost:?}");
+        assert_eq!(lost[2..], ["the page that a sign-in ends on is our own", super::super::words::SECRET]);
+        for flag in ["--connect-timeout", "--headers-timeout", "--body-timeout"] {
+            assert_eq!(
+                line(&format!("npx mcp-remote https://h/mcp {flag} 5")).unwrap().lost.len(),
+                1,
+                "{flag}"
+            );
+        }
         let text = "npx mcp-remote https://h/mcp --ignore-tool a* --authorize-param=prompt=consent --ping-interval 60 \
                     --keep-alive --ignore-tool b --authorize-param audience=x --protocol legacy --header-file /h.txt";
         let said = serde_json::Value::from(line(text).unwrap().fields());

@@ -1,6 +1,6 @@
 //! References to variables as other hosts write them, and the same in ours.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Ways to write a reference that mean nothing in a host that does not have them.
 ///
@@ -143,9 +143,14 @@ impl TranslatedText {
             let Some(end) = inner.find('}') else { return 0 };
             if let Some(name) = inner[..end].strip_prefix("env:").filter(|name| is_name(name)) {
                 self.text.push_str(&format!("${{{name}}}"));
-            } else if inner.starts_with("file:") {
-                self.lost.push(format!("{{{}}}", &inner[..end]));
-                self.text.push_str(&rest[..end + 2]);
+            } else if let Some(path) = inner[..end].strip_prefix("file:") {
+                match whole(path, around) {
+                    Some(path) => self.text.push_str(&format!("${{file:{path}}}")),
+                    None => {
+                        self.lost.push(format!("{{{}}}", &inner[..end]));
+                        self.text.push_str(&rest[..end + 2]);
+                    }
+                }
             } else {
                 return 0;
             }
@@ -201,6 +206,14 @@ impl TranslatedText {
     }
 }
 
+/// The path of a file that a host reads; one that is relative is so to a folder which the entry will not be in.
+fn whole(path: &str, around: &EditorVariables) -> Option<String> {
+    match path.strip_prefix("~/") {
+        Some(below) => around.home.as_ref().map(|home| home.join(below).display().to_string()),
+        None => Path::new(path).is_absolute().then(|| path.to_owned()),
+    }
+}
+
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -240,8 +253,8 @@ mod tests {
         ] {
             assert_eq!(translated(theirs, &[]).0, ours, "{theirs}");
         }
-        // The reader of entries tells of what it does not know.
         let theirs = "${command:x}-${config:a.b}";
+        // The reader of entries tells of what it does not know.
         assert_eq!(translated(theirs, &[]), (theirs.to_owned(), Vec::new()));
     }
 
@@ -257,7 +270,12 @@ mod tests {
             assert_eq!(translated(theirs, &all).0, ours, "{theirs}");
             assert_eq!(translated(theirs, &[]).0, theirs, "{theirs}");
         }
-        assert_eq!(translated("{file:~/k}", &all), ("{file:~/k}".to_owned(), vec!["{file:~/k}".to_owned()]));
+        for (theirs, ours) in
+            [("a{file:~/k}", "a${file:/home/me/k}"), ("{file:/run/k}{env:A}", "${file:/run/k}${A}")]
+        {
+            assert_eq!(translated(theirs, &all), (ours.to_owned(), Vec::new()));
+        }
+        assert_eq!(translated("{file:./k}", &all), ("{file:./k}".to_owned(), vec!["{file:./k}".to_owned()]));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use url::Url;
 
 use super::launchers::{CARGO_VALUED, CONTAINER_VALUED, LAUNCHERS, Launcher, NIX_VALUED};
-use super::script;
+use crate::script;
 
 /// This program's name, as a command and as a package.
 const PROGRAM: &str = "mcplink";

@@ -24,7 +24,7 @@ use crate::editor::EntryPlace;
 use crate::{ConfigSource, Problem, ProblemCode, Project, Scope, Severity};
 
 /// The longest file of a host that is looked at.
-const MAX_BYTES: u64 = 32 * 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 const FILE: &str = "wrapped.json";
 const BACKUPS: &str = "backups";
@@ -206,11 +206,20 @@ impl WrapRecord {
 
     /// Whether an entry of any file leads to the server `name`, in the same project, that is in our own file for it.
     pub fn leads_to(&self, name: &str, project: Option<&str>) -> bool {
+        !self.hosts_of(name, project).is_empty()
+    }
+
+    /// The hosts with such an entry, each once.
+    pub fn hosts_of(&self, name: &str, project: Option<&str>) -> Vec<&str> {
         let files = self.root.get("files").and_then(Value::as_object).into_iter().flatten();
-        files.into_iter().any(|(_, of_file)| {
+        let leading = files.filter(|(_, of_file)| {
             let projects = of_file["projects"].as_object().into_iter().flatten().map(|(_, of)| of);
-            projects.chain([of_file]).any(|of| is_to(of, name, project))
-        })
+            projects.chain([*of_file]).any(|of| is_to(of, name, project))
+        });
+        let mut hosts: Vec<&str> = leading.filter_map(|(_, of_file)| of_file["host"].as_str()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
     }
 
     /// Has another entry that leads to the same server say that it was put into our own file.
@@ -262,6 +271,7 @@ impl WrapRecord {
             "program": kept.through.program,
             "args": kept.through.args,
             "env": env.collect::<Map<_, _>>(),
+            "envVars": kept.through.env_vars,
             "original": original,
             "moved": kept.moved || was_moved,
             "put": kept.put.as_ref().map_or(put, |put| json!(put)),
@@ -318,7 +328,10 @@ fn kept(entry: &Value) -> Option<WrappedEntry> {
     let args = entry["args"].as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned));
     let env = entry["env"].as_object().into_iter().flatten();
     let env = env.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    let through = BridgeCommand { program: text("program")?, args: args.collect(), env: env.collect() };
+    let names = entry["envVars"].as_array().into_iter().flatten();
+    let env_vars = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    let through =
+        BridgeCommand { program: text("program")?, args: args.collect(), env: env.collect(), env_vars };
     Some(WrappedEntry {
         original: text("original"),
         through,

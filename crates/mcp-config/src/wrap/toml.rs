@@ -35,11 +35,17 @@ fn quoted(text: &str) -> String {
 }
 
 fn fields(through: &BridgeCommand) -> Vec<(&'static str, String)> {
-    let args = through.args.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", ");
-    let mut fields = vec![("command", quoted(&through.program)), ("args", format!("[{args}]"))];
+    let list = |words: &[String]| {
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        format!("[{}]", words.join(", "))
+    };
+    let mut fields = vec![("command", quoted(&through.program)), ("args", list(&through.args))];
     if !through.env.is_empty() {
         let env = through.env.iter().map(|(name, value)| format!("{} = {}", key(name), quoted(value)));
         fields.push(("env", format!("{{ {} }}", env.collect::<Vec<_>>().join(", "))));
+    }
+    if !through.env_vars.is_empty() {
+        fields.push(("env_vars", list(&through.env_vars)));
     }
     fields
 }

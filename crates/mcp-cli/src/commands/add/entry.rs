@@ -298,7 +298,7 @@ fn variable(text: &str) -> Result<(String, Value), CliError> {
 const PLAIN_LABELS: [&str; 5] = ["api", "www", "mcp", "app", "server"];
 
 /// What a server is called by its host: `mcp.linear.app` is `linear`.
-fn name_of(url: &Url) -> String {
+pub(super) fn name_of(url: &Url) -> String {
     let port = url.port().map(|port| format!("-{port}")).unwrap_or_default();
     match url.host() {
         Some(Host::Domain(host)) if host.contains('.') => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mcp_config::edit::Value;
 use mcp_config::entry::Switch;
 use mcp_config::hosts::{HostListing, Input, KnownHost};
 use mcp_config::import::{Candidate, CandidateState};
@@ -16,11 +17,40 @@ use crate::hosts::short;
 use crate::problems::problem_text;
 use crate::view::shown;
 use crate::view::text::{columns, rows_of};
-use crate::view::wrap::paragraph;
+use crate::view::wrap::{leading_to, paragraph};
 
 /// The settings of an editor are there whether it has servers or not.
 pub(super) fn says_something(file: &HostListing) -> bool {
     !file.servers.is_empty() || file.pointers > 0 || file.unreadable.is_some()
+}
+
+/// What a table of files needs beside their names.
+const NARROW_TABLE: usize = 44;
+
+/// The same where a table has no room: a line of counts for each file, and where it is.
+fn narrow(app: &App, import: &Import, files: &[&HostListing]) -> String {
+    let room = app.style().room();
+    let mut out = String::new();
+    for file in files {
+        let counts = [
+            (import.count(file, is_new), "new"),
+            (import.count(file, is_same), "same"),
+            (import.count(file, differs), "different"),
+            (file.pointers, "through mcplink"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
+        let text = match file.unreadable {
+            Some(_) => format!("{}: cannot be read", file.host.title),
+            None => format!("{}: {} servers, {}", file.host.title, file.servers.len(), counts.join(", ")),
+        };
+        out.push_str(&paragraph(text.trim_end_matches(", "), room));
+        out.push_str(&format!("  {}\n", app.style().cut(&short(app, &file_of(&file.place)), 2)));
+    }
+    for problem in files.iter().filter_map(|file| file.unreadable.as_deref()) {
+        out.push_str(&paragraph(&format!("warning: {}", problem_text(problem)), room));
+    }
+    out
 }
 
 /// The table of files.
@@ -29,6 +59,9 @@ pub(super) fn found(app: &App, import: &Import) -> String {
     if files.is_empty() {
         let text = "no other host has servers here; `mcplink hosts` says which are looked for";
         return paragraph(text, app.style().room());
+    }
+    if !app.style().has_room(NARROW_TABLE) {
+        return narrow(app, import, &files);
     }
     let head = ["found", "servers", "new", "same", "differs", ""].map(str::to_owned);
     let rows = files.iter().map(|file| {
@@ -170,8 +203,38 @@ fn in_entry<'f>(field: &'f str, name: &str) -> &'f str {
 
 /// The entry that is here, and the one that would take its place.
 fn difference(one: &Candidate) -> String {
-    let before = one.before.as_ref().map(|before| entry_lines('-', &one.name, before)).unwrap_or_default();
-    format!("{before}{}", entry_lines('+', &one.name, &one.value))
+    let Some(before) = &one.before else { return entry_lines('+', &one.name, &one.value) };
+    let [old, new] = [entry_lines('-', &one.name, before), entry_lines('+', &one.name, &one.value)];
+    // Two that look the same are told apart by what is hidden of them.
+    let fields = match before.shown() == one.value.shown() {
+        true => fields_that_differ(before, &one.value),
+        false => Vec::new(),
+    };
+    match fields.is_empty() {
+        true => format!("{old}{new}"),
+        false => {
+            format!("{old}{new}  they differ in a part that is hidden: {}\n", shown::line(&fields.join(", ")))
+        }
+    }
+}
+
+/// The fields whose values differ; of an address, the names of its parameters.
+fn fields_that_differ(before: &Value, after: &Value) -> Vec<String> {
+    let fields = after.members().filter(|(key, value)| before.get(key) != Some(value));
+    let named = fields.map(|(key, value)| {
+        let urls = [before.get(key), Some(value)].map(|value| url::Url::parse(value?.as_str()?).ok());
+        let [Some(old), Some(new)] = urls else { return key.to_owned() };
+        let pairs = |url: &url::Url| url.query_pairs().into_owned().collect::<Vec<_>>();
+        let old = pairs(&old);
+        let names: Vec<String> = pairs(&new)
+            .into_iter()
+            .filter(|pair| !old.contains(pair))
+            // A word alone may be the secret.
+            .map(|(name, value)| if value.is_empty() { "?..".to_owned() } else { format!("?{name}=..") })
+            .collect();
+        if names.is_empty() { key.to_owned() } else { format!("{key} ({})", names.join(" ")) }
+    });
+    named.collect()
 }
 
 /// What has no equal here, line by line: host, server, field, place, what to do.
@@ -212,7 +275,8 @@ pub(super) fn done(app: &App, import: &Import, wrote: bool, asked: bool, args: &
     let file = short(app, &import.place.file.display().to_string());
     let names: Vec<String> =
         import.chosen.iter().map(|number| shown::name(&import.plan.candidates[*number].name)).collect();
-    let took = format!("took over {} into {file}: {}\n", names.len(), names.join(", "));
+    let room = app.style().room();
+    let took = paragraph(&format!("took over {} into {file}: {}", names.len(), names.join(", ")), room);
     if wrote && asked {
         return format!("{took}next: mcplink status\n");
     }
@@ -234,15 +298,16 @@ pub(super) fn done(app: &App, import: &Import, wrote: bool, asked: bool, args: &
         }
     } else {
         let line = step(format!("mcplink import{host}{} --yes", named(&args.names)));
-        out.push_str(&format!("would take over {} into {file}: {}\n", names.len(), names.join(", ")));
-        out.push_str(&format!("nothing is written yet; to do it: {line}\n"));
+        let would = format!("would take over {} into {file}: {}", names.len(), names.join(", "));
+        out.push_str(&paragraph(&would, room));
+        out.push_str(&leading_to("nothing is written yet; to do it:", &line, room));
     }
     let others = import.candidates().filter(|(number, one)| one.can_be_taken() && !import.is_chosen(*number));
     let first = others.filter(|_| args.names.is_empty()).map(|(_, one)| one).next();
     if let Some(one) = first {
         let host = one.sources.first().map_or("", |source| source.host.name);
         let line = step(format!("mcplink import {host}{} --yes", named(std::slice::from_ref(&one.name))));
-        out.push_str(&format!("what is not marked is taken over by its name: {line}\n"));
+        out.push_str(&leading_to("what is not marked is taken over by its name:", &line, room));
     }
     if wrote {
         out.push_str("next: mcplink status\n");

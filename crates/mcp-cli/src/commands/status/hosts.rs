@@ -1,6 +1,7 @@
 //! `mcplink status --hosts`: the servers in the files of every host, each asked once however many hosts have it.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -47,6 +48,7 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
                 .note("no host has servers in its files; `mcplink paths` shows where ours are looked for\n");
         }
     }
+    let is_missing = places.iter().flatten().any(|place| place.missing.is_some());
     let checked_at = SystemTime::now();
     let rows = look(app, args, &servers, &places).await;
     if app.json {
@@ -57,7 +59,11 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
     Ok(match args.offline {
         _ if is_broken => ExitStatus::Usage,
         true => offline_exit(&rows),
-        false => combined(&rows),
+        false => match combined(&rows) {
+            // A host that cannot start the bridge has not the server, however well that is.
+            ExitStatus::Success if is_missing => ExitStatus::Failed,
+            exit => exit,
+        },
     })
 }
 
@@ -134,8 +140,16 @@ fn place(app: &App, host: &'static KnownHost, entry: &ServerEntry, bridged: Opti
         source,
         line: entry.origin.line,
         bridged: bridged.is_some(),
+        missing: bridged.and_then(|_| missing(entry)),
         is_ours: bridged.unwrap_or(host.is_read_anyway()),
     }
+}
+
+/// The program of a way through this program, where it is told with its whole path and is not there.
+fn missing(entry: &ServerEntry) -> Option<String> {
+    let program = entry.stdio()?.command.expose().to_owned();
+    let path = Path::new(&program);
+    (path.is_absolute() && matches!(path.try_exists(), Ok(false))).then_some(program)
 }
 
 /// Each server once, with the places that have it; of these names, where there are any.

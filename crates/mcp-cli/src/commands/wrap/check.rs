@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{WrapContext, WrapPlan};
-use crate::surroundings::{OF_A_DESKTOP, path_of};
+use crate::surroundings::{OF_A_DESKTOP, path_of, root_of};
 use crate::view::shown;
 
 /// How long a host may take to hear something.
@@ -69,16 +69,17 @@ pub(super) async fn run(around: &WrapContext<'_>, one: &WrapPlan) -> CheckReport
         .stderr(Stdio::null())
         .kill_on_drop(true);
     let home = around.config.locations.home.clone();
-    if is_desktop {
+    let named = one.through.env_vars.iter().map(String::as_str);
+    let given: Option<Vec<&str>> = match around.host.hands_on() {
+        Some(usual) => Some(usual.iter().copied().chain(named).collect()),
+        None => is_desktop.then(|| OF_A_DESKTOP.to_vec()),
+    };
+    if let Some(given) = given {
         command.env_clear();
-        for name in OF_A_DESKTOP {
-            if let Some(value) = environment.text(name) {
-                command.env(name, value);
-            }
-        }
-        if let Some(home) = &home {
-            command.current_dir(home);
-        }
+        command.envs(given.into_iter().filter_map(|name| Some((name, environment.text(name)?))));
+    }
+    if let (true, Some(home)) = (is_desktop, &home) {
+        command.current_dir(root_of(around.host).unwrap_or(home));
     }
     command.env("PATH", &path).envs(one.through.env.iter().map(|(name, value)| (name, value)));
     let said = command.output().await.ok();

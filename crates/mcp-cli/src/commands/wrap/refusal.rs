@@ -67,9 +67,16 @@ pub(super) fn refused(
                 }
                 _ => format!("look at {file}").into(),
             };
-            CliError::usage("not-edited", format!("{file} is not changed"))
-                .why(shown::line(&error.to_string()))
-                .next(next)
+            let why = match (&error, wrote) {
+                (WrapError::NotEdited(why), true) => {
+                    let out = mcp_text::shell_word(name);
+                    format!(
+                        "{why}; its server stands in mcplink's own file now (mcplink remove {out} takes it out)"
+                    )
+                }
+                _ => error.to_string(),
+            };
+            CliError::usage("not-edited", format!("{file} is not changed")).why(shown::line(&why)).next(next)
         }
         _ => CliError::usage("not-edited", "the file is not changed"),
     }

@@ -14,7 +14,7 @@ use crate::consent::taken_over;
 use crate::error::CliError;
 use crate::hosts::short;
 use crate::view::shown;
-use crate::view::wrap::paragraph;
+use crate::view::wrap::{leading_to, paragraph};
 
 /// What becomes of each file, line by line. One that is not edited is left out: that is said where it is refused.
 pub(super) fn differences(around: &WrapContext<'_>, planned: &[WrapPlan]) -> Result<String, CliError> {
@@ -75,11 +75,17 @@ fn brought<'a>(around: &'a WrapContext<'_>, one: &'a WrapPlan) -> Option<&'a Ser
 
 pub(super) async fn agreed(app: &App, planned: &[WrapPlan]) -> bool {
     let mut answers = Answers::of_terminal();
-    answers.forget_typed();
     let count = planned.len();
-    app.output.error(&format!("change {count} {}? [Y/n] ", if count == 1 { "entry" } else { "entries" }));
-    let Some(answer) = answers.line().await else { return false };
-    matches!(&*answer.trim().to_ascii_lowercase(), "" | "y" | "yes")
+    loop {
+        answers.forget_typed();
+        app.output.error(&format!("change {count} {}? [Y/n] ", if count == 1 { "entry" } else { "entries" }));
+        let Some(answer) = answers.line().await else { return false };
+        match &*answer.trim().to_ascii_lowercase() {
+            "" | "y" | "yes" => return true,
+            "n" | "no" | "q" | "quit" | "cancel" => return false,
+            _ => {}
+        }
+    }
 }
 
 pub(super) fn wrote(app: &App, one: &WrapPlan, row: &Row<'_>) -> String {
@@ -121,12 +127,14 @@ pub(super) fn ending(
     match (any, wrote, asked) {
         (false, ..) => String::new(),
         (_, true, _) => {
-            format!("undo: mcplink unwrap {host} {which}\nrestart {} to use it\n", around.host.title)
+            let undo = format!("mcplink unwrap {host} {which}");
+            let undo = leading_to("undo:", &undo, around.app.style().room());
+            format!("{undo}restart {} to use it\n", around.host.title)
         }
         (_, _, true) => "nothing is changed\n".to_owned(),
         _ => {
             let line = around.app.steps.line(&format!("mcplink wrap {host} {which} --yes"));
-            format!("nothing is changed yet; to do it: {line}\n")
+            leading_to("nothing is changed yet; to do it:", &line, around.app.style().room())
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Fields of hosts that name a variable, or refer to one, in the place of a value.
 
 use super::Entries;
+use crate::display::display_key;
 use crate::hosts::draft::Draft;
 use crate::hosts::words::SECRET;
 use crate::json::{Member, Node, Pointer, Value};
@@ -36,6 +37,14 @@ impl Entries<'_, '_> {
                 continue;
             };
             draft.spans.env.get_or_insert((member.key_span, member.node.span));
+            if &*member.key == "env_keys" {
+                let why = format!(
+                    "the value of {} is in {}'s own keyring: set the variable",
+                    display_key(name),
+                    self.host.title
+                );
+                self.lost(&path, item.span, &why);
+            }
             if draft.env.iter().any(|known| &*known.key == name) {
                 continue;
             }

@@ -11,6 +11,21 @@ const FILES: &[HostFile] = &[
     json(Base::Variable("CODEX_HOME", ".codex"), "config.toml").under(SERVERS).written_in(Format::Toml),
 ];
 
+/// What it leaves of its environment for a local server, on Unix.
+const HANDED_ON: [&str; 11] = [
+    "HOME",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "USER",
+    "__CF_USER_TEXT_ENCODING",
+    "LANG",
+    "LC_ALL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+];
+
 pub(super) static HOST: KnownHost = KnownHost {
     name: "codex",
     title: "Codex",
@@ -26,5 +41,6 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("mcp_oauth_callback_url", OAuthField("redirectUri")),
     ],
     expands: false,
+    hands_on: Some(&HANDED_ON),
     ..PLAIN
 };

@@ -1,6 +1,6 @@
 //! Copilot CLI, and the portable form of VS Code, which is the same.
 
-use crate::hosts::words::FieldMeaning::Nothing;
+use crate::hosts::words::FieldMeaning::{Lost, Nothing};
 use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const FILES: &[HostFile] = &[
@@ -13,7 +13,14 @@ pub(super) static HOST: KnownHost = KnownHost {
     name: "copilot",
     title: "Copilot CLI",
     files: FILES,
-    fields: &[("deferTools", Nothing), ("slowConnectionThresholdMs", Nothing)],
+    fields: &[
+        ("deferTools", Nothing),
+        ("slowConnectionThresholdMs", Nothing),
+        // VS Code's, in the files that both read.
+        ("dev", Nothing),
+        ("sandbox", Lost("a local server is not put into a sandbox here")),
+        ("sandboxEnabled", Lost("a local server is not put into a sandbox here")),
+    ],
     // It says `local` as well, which the others that read the same `.mcp.json` do not know.
     local: LocalForm::CommandAndTools(&[("type", "stdio")]),
     ..PLAIN

@@ -57,6 +57,8 @@ pub(crate) enum OptionMeaning {
     Value,
     /// Something that changes nothing.
     Flag,
+    /// A value, or nothing more than the word, that is said elsewhere here: where.
+    Elsewhere(usize, &'static str),
     /// A field that has this value.
     Is(&'static str, &'static Setting),
     /// The same where nothing else is said of it.
@@ -69,6 +71,7 @@ impl OptionMeaning {
         match self {
             Self::Flag | Self::Is(..) | Self::Usual(..) | Self::Grant => 0,
             Self::HeaderWords => 2,
+            Self::Elsewhere(values, _) => values,
             _ => 1,
         }
     }
@@ -127,6 +130,7 @@ impl OptionMeaning {
                 line.robot.grant = Some(at);
                 line.robot.endpoint = Some((value.to_owned(), at));
             }
+            Self::Elsewhere(_, why) => line.lost.push((at, why)),
             Self::HeaderWords | Self::Value | Self::Flag => {}
         }
         Some(())
@@ -197,6 +201,8 @@ fn metadata(text: &str, at: usize, line: &mut CommandLine) -> Option<()> {
     }
     Some(())
 }
+
+const ANSWER: &str = "how long an answer may take: use `timeout`, in milliseconds";
 
 static NOTHING: Setting = Setting::Text(String::new());
 /// How often `mcp-remote` sends a ping where it is not told.
@@ -442,16 +448,22 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--header-file", OptionMeaning::Text("headersFile")),
             ("--host", OptionMeaning::CallbackHost),
             ("--callback-path", OptionMeaning::CallbackPath),
-            ("--auth-success-url", OptionMeaning::Value),
+            ("--auth-success-url", OptionMeaning::Elsewhere(1, "the page that a sign-in ends on is our own")),
             ("--allow-http", OptionMeaning::Flag),
             ("--debug", OptionMeaning::Flag),
             ("--silent", OptionMeaning::Flag),
-            ("--enable-proxy", OptionMeaning::Flag),
+            ("--enable-proxy", OptionMeaning::Is(super::BY_PROXY, &TRUE)),
             ("--ignore-tool", OptionMeaning::Item("blockedTools")),
-            ("--auth-timeout", OptionMeaning::Value),
-            ("--connect-timeout", OptionMeaning::Value),
-            ("--headers-timeout", OptionMeaning::Value),
-            ("--body-timeout", OptionMeaning::Value),
+            (
+                "--auth-timeout",
+                OptionMeaning::Elsewhere(1, "how long a person may take: say it at the sign-in (--timeout)"),
+            ),
+            (
+                "--connect-timeout",
+                OptionMeaning::Elsewhere(1, "how long a connection may take: set MCP_TIMEOUT"),
+            ),
+            ("--headers-timeout", OptionMeaning::Elsewhere(1, ANSWER)),
+            ("--body-timeout", OptionMeaning::Elsewhere(1, ANSWER)),
             ("--keep-alive", OptionMeaning::Usual("keepAliveMs", &KEEP_ALIVE)),
             ("--ping-interval", OptionMeaning::Seconds("keepAliveMs")),
             ("--ipv4", OptionMeaning::Is("ipv4", &TRUE)),
@@ -462,7 +474,13 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--client-metadata-url", OptionMeaning::Text("oauth.clientMetadataUrl")),
             ("--client-credentials", OptionMeaning::Grant),
             ("--token-endpoint", OptionMeaning::TokenEndpoint),
-            ("--device-code", OptionMeaning::Flag),
+            (
+                "--device-code",
+                OptionMeaning::Elsewhere(
+                    0,
+                    "a code for another device: ask for one at the sign-in (--device)",
+                ),
+            ),
             ("--disable-cookies", OptionMeaning::Is("cookies", &FALSE)),
             ("--use-id-token", OptionMeaning::Is("oauth.useIdToken", &TRUE)),
             ("--resource", OptionMeaning::Text("oauth.resource")),

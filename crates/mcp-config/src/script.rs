@@ -2,7 +2,7 @@
 
 /// The words of the last command of `script`; `None` where more than words decides what it is: a pipe, a
 /// substitution, something in the background, a quote without an end.
-pub(super) fn last_command(script: &str) -> Option<Vec<String>> {
+pub(crate) fn last_command(script: &str) -> Option<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut letters = script.chars().peekable();
