@@ -134,6 +134,16 @@ impl SignInPrompt for TerminalPrompt {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn unproven<'a>(&'a self, said: &'a str) -> AuthFuture<'a, ()> {
+        let said = shown::line(said);
+        self.end_line();
+        let text = format!(
+            "An error came back that does not say which sign-in it belongs to: {said}\nIf it is the answer to yours, press Ctrl-C; it is still waited for.\n"
+        );
+        self.say(&text, || json!({ "kind": "unproven-error", "said": said.to_string() }));
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn device<'a>(&'a self, prompt: DevicePrompt<'a>) -> AuthFuture<'a, ()> {
         let limit = mcp_text::time_limit(prompt.expires_in);
         let mut text = format!(

@@ -129,7 +129,7 @@ impl AuthorizationRequest {
             let secrets: Secrets = [self.state.expose()].into_iter().collect();
             let words = answer.error_description.as_deref().map(|words| secrets.sentence(words));
             let description = words.filter(|words| !words.is_empty());
-            // Servers are known that forget the state of an error. It ends the sign-in, and that is all it can do.
+            // Servers are known that forget the state of an error. A person pasted it, so it ends the sign-in; it can do no more.
             let description = match (unproven, description) {
                 (true, Some(words)) => {
                     Some(format!("{words}; the answer has no state, so who sent it is not proven"))
@@ -183,6 +183,13 @@ impl CallbackParams {
     /// An error that says nothing of which sign-in it belongs to. It can be told, and never lead to a token.
     pub(crate) fn is_error_without_state(&self) -> bool {
         self.error.is_some() && self.state.is_none() && self.code.is_none()
+    }
+
+    /// The error in words, on one line and bounded.
+    pub(crate) fn said(&self) -> String {
+        let [code, words] = [&self.error, &self.error_description]
+            .map(|text| Secrets::default().sentence(text.as_deref().unwrap_or_default()));
+        if words.is_empty() { code } else { format!("{code} ({words})") }
     }
 
     /// The parameters in the query of a redirect. A parameter that occurs twice counts as absent: RFC 6749 section

@@ -94,6 +94,13 @@ pub trait SignInPrompt: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// An error came to the callback that does not say which sign-in it belongs to: any page can send one, so it ends nothing. But
+    /// there are servers that forget to say so, and then nothing else will come. `said` is on one line and bounded.
+    fn unproven<'a>(&'a self, said: &'a str) -> AuthFuture<'a, ()> {
+        let _ = said;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Shows a device code.
     fn device<'a>(&'a self, prompt: DevicePrompt<'a>) -> AuthFuture<'a, ()>;
 }

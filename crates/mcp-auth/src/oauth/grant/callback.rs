@@ -27,6 +27,8 @@ const HEAD_LIMIT: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the page may take to be delivered; the sign-in does not fail with it.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How many errors without a state are told: whoever sends more of them has said enough.
+const MAX_TOLD: usize = 3;
 /// How long a person may take.
 const PERSON_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
@@ -172,8 +174,8 @@ impl AuthorizerSession for Session {
                     pasted(&*self.prompt).await
                 };
                 tokio::select! {
-                    (params, stream) = received(self.listener.as_ref(), &self.path, &state) => {
-                        Ok((params, Some(stream)))
+                    received = received(self.listener.as_ref(), &self.path, &state, &*self.prompt) => {
+                        received.map(|(params, stream)| (params, Some(stream)))
                     }
                     pasted = shown => Ok((pasted?, None)),
                 }
@@ -220,37 +222,50 @@ async fn pasted(prompt: &dyn SignInPrompt) -> Result<CallbackParams, AuthError> 
 }
 
 /// The answer, with the connection that brought it; never where nothing is listened on.
-async fn received(listener: Option<&Loopback>, path: &str, state: &Secret) -> (CallbackParams, TcpStream) {
+async fn received(
+    listener: Option<&Loopback>,
+    path: &str,
+    state: &Secret,
+    prompt: &dyn SignInPrompt,
+) -> Result<(CallbackParams, TcpStream), AuthError> {
     match listener {
-        Some(listener) => receive(listener, path, state).await,
+        Some(listener) => receive(listener, path, state, prompt).await,
         None => std::future::pending().await,
     }
 }
 
 /// Accepts connections until one brings the answer to *this* sign-in. Browsers open connections that they never use and
 /// ask for icons, any page can send requests here, any program can open connections until there are no more
-/// descriptors: none of that ends the sign-in.
+/// descriptors: none of that ends the sign-in. An error without a state is told, for it may be all that comes.
 async fn receive(
     listener: &impl ConnectionSource,
     path: &str,
     state: &Secret,
-) -> (CallbackParams, TcpStream) {
+    prompt: &dyn SignInPrompt,
+) -> Result<(CallbackParams, TcpStream), AuthError> {
     let (found, mut answers) = mpsc::channel(1);
+    let (tells, mut told) = mpsc::channel(MAX_TOLD);
     // Dropped with this future, and the connections with it.
     let mut guests = OpenConnections::default();
+    let mut left = MAX_TOLD;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(mut stream) => {
-                    let (path, state, found) = (path.to_owned(), state.clone(), found.clone());
+                    let (path, state, found, tells) =
+                        (path.to_owned(), state.clone(), found.clone(), tells.clone());
                     let is_trusted = is_trusted(&stream);
                     guests.admit(async move {
                         if !is_trusted {
                             let refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
                             deliver(&mut stream, refused).await;
-                        } else if let Some(answer) = serve(stream, &path, &state).await {
-                            // The first answer wins; a reload finds no sign-in waiting.
-                            let _ = found.try_send(answer);
+                        } else {
+                            match serve(stream, &path, &state).await {
+                                // The first answer wins; a reload finds no sign-in waiting.
+                                Some(Served::Answer(params, stream)) => drop(found.try_send((params, stream))),
+                                Some(Served::Unproven(said)) => drop(tells.try_send(said)),
+                                None => {}
+                            }
                         }
                     });
                 }
@@ -259,7 +274,11 @@ async fn receive(
                     guests.make_room().await;
                 }
             },
-            Some(answer) = answers.recv() => return answer,
+            Some(answer) = answers.recv() => return Ok(answer),
+            Some(said) = told.recv(), if left > 0 => {
+                left -= 1;
+                prompt.unproven(&said).await?;
+            }
         }
     }
 }
@@ -271,8 +290,16 @@ fn is_trusted(stream: &TcpStream) -> bool {
     ends.is_ok_and(|(from, to)| mcp_files::is_trusted_peer(from, to))
 }
 
-/// Reads one request: the answer with its connection, or nothing after having said so.
-async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<(CallbackParams, TcpStream)> {
+/// What a request was.
+enum Served {
+    /// The answer, and the connection that waits for the page.
+    Answer(CallbackParams, TcpStream),
+    /// An error that has no state, in words.
+    Unproven(String),
+}
+
+/// Reads one request: what it was, or nothing after having said so.
+async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<Served> {
     let head = timeout(HEAD_TIMEOUT, read_head(&mut stream)).await.ok()??;
     let target = head.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
     let (at, query) = target.map(|target| target.split_once('?').unwrap_or((target, ""))).unwrap_or_default();
@@ -282,11 +309,17 @@ async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<(Cal
         return None;
     }
     let params = CallbackParams::from_query(query);
-    if params.state.as_ref() != Some(state) && !params.is_error_without_state() {
+    // Security: any page that finds the port can send this, so it ends no sign-in.
+    if params.is_error_without_state() {
+        let said = params.said();
+        respond(&mut stream, Page::Unproven { said: &said }).await;
+        return Some(Served::Unproven(said));
+    }
+    if params.state.as_ref() != Some(state) {
         respond(&mut stream, Page::NotExpected).await;
         return None;
     }
-    Some((params, stream))
+    Some(Served::Answer(params, stream))
 }
 
 /// The request line of a request whose head is complete.

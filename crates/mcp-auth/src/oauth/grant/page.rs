@@ -8,6 +8,8 @@ pub(crate) enum Page<'a> {
     SignedIn { server: &'a str },
     /// The sign-in failed; `why` is the error that the terminal shows as well.
     Failed { server: &'a str, why: &'a str },
+    /// An error came that does not say which sign-in it belongs to.
+    Unproven { said: &'a str },
     /// The request is not the answer to the sign-in in progress.
     NotExpected,
 }
@@ -35,6 +37,18 @@ impl Page<'_> {
                     &format!(
                         "<code>{}</code>What was there before is untouched. Close this tab and try again.",
                         escape(why)
+                    ),
+                ),
+            ),
+            Self::Unproven { said } => (
+                "400 Bad Request",
+                document(
+                    "bad",
+                    "An error, of no known sign-in",
+                    "It does not say which sign-in it belongs to, so yours is still waited for.",
+                    &format!(
+                        "<code>{}</code>If you came here by signing in, it has failed: press Ctrl-C where you began, or paste the address of this page there.",
+                        escape(said)
                     ),
                 ),
             ),

@@ -10,6 +10,7 @@ use super::*;
 struct SilentListener {
     pastes: std::sync::Mutex<Vec<&'static str>>,
     refused: std::sync::atomic::AtomicU32,
+    unproven: std::sync::Mutex<Vec<String>>,
 }
 
 impl SignInPrompt for SilentListener {
@@ -26,6 +27,11 @@ impl SignInPrompt for SilentListener {
 
     fn paste_refused(&self) -> AuthFuture<'_, ()> {
         self.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn unproven<'a>(&'a self, said: &'a str) -> AuthFuture<'a, ()> {
+        self.unproven.lock().unwrap().push(said.to_owned());
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -240,7 +246,8 @@ async fn s_k9_no_error_of_accepting_ends_the_sign_in() {
     let port = listener.port().unwrap();
     let browser = tokio::spawn(async move { get(port, "/callback?code=c&state=s").await });
     let failing = FailingListener { listener, errors: errors.into() };
-    let (params, stream) = receive(&failing, "/callback", &Secret::new("s")).await;
+    let (params, stream) =
+        receive(&failing, "/callback", &Secret::new("s"), &SilentListener::default()).await.unwrap();
     assert_eq!(params.code.unwrap().expose(), "c");
     drop(stream);
     drop(browser.await.unwrap());
@@ -264,8 +271,10 @@ async fn s_n16a_fb_o48_the_browser_may_come_to_either_address_of_localhost() {
 }
 
 #[tokio::test]
-async fn fb_o42_an_error_without_a_state_is_told_at_once() {
-    let mut session = session(RedirectPreference::default()).await;
+async fn fb_o42_an_error_without_a_state_is_told_at_once_and_ends_no_sign_in() {
+    let prompt = Arc::new(SilentListener::default());
+    let mut session =
+        LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectPreference::default()).await.unwrap();
     let port = port_of(&session);
     let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
     let browser = tokio::spawn(async move {
@@ -273,10 +282,18 @@ async fn fb_o42_an_error_without_a_state_is_told_at_once() {
             let page = get(port, &format!("/callback?{forged}")).await;
             assert!(page.contains("Not expected"), "{forged}: {page}");
         }
-        get(port, "/callback?error=invalid_scope").await
+        for _ in 0..5 {
+            let page = get(port, "/callback?error=invalid_scope&error_description=%3Cb%3Eno").await;
+            assert!(page.contains("invalid_scope (&lt;b&gt;no)"), "{page}");
+        }
+        get(port, "/callback?error=access_denied&state=s").await
     });
     let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
-    assert_eq!(params.error.as_deref(), Some("invalid_scope"));
+    // The one that is proven to be of this sign-in.
+    assert_eq!(params.error.as_deref(), Some("access_denied"));
+    let told = prompt.unproven.lock().unwrap().clone();
+    // A flood is not repeated at the terminal.
+    assert!((1..=3).contains(&told.len()) && told[0] == "invalid_scope (<b>no)", "{told:?}");
     drop(session);
     browser.await.unwrap();
 }
