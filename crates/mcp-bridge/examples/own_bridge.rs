@@ -64,7 +64,7 @@ pub(crate) fn bridge(name: &str, url: Url, file: PathBuf) -> Bridge {
             NextStep::Reconnect | NextStep::SignIn { .. } | NextStep::ChangeEntry { .. } => {
                 format!("{PROGRAM} login {of}")
             }
-            NextStep::Wait => format!("{PROGRAM} ping {of}"),
+            NextStep::Wait { .. } => format!("{PROGRAM} ping {of}"),
             // Nothing that this program has a command for, and what its credentials say themselves.
             other => other.to_string(),
         })

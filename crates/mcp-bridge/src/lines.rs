@@ -12,7 +12,10 @@ pub enum Line {
     /// A line, without its end.
     Whole(Vec<u8>),
     /// A line longer than the limit. It is skipped.
-    TooLong,
+    TooLong {
+        /// The id of the request that it was, where that can be told.
+        request: Option<message::RequestId>,
+    },
 }
 
 /// Splits a stream into lines.
@@ -25,7 +28,7 @@ pub struct LineReader<R> {
 impl<R: AsyncRead + Unpin> LineReader<R> {
     /// Lines of at most `limit` bytes.
     pub fn new(stream: R, limit: usize) -> Self {
-        Self { stream, read: message::Lines::new(limit) }
+        Self { stream, read: message::Lines::new(limit).keeping_ends() }
     }
 
     /// The next line that is not empty; `None` at the end. What follows the last line end is a line too.
@@ -40,11 +43,14 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
                 Ok(Some(line)) => return Ok(Some(Line::Whole(line.into_owned()))),
                 Ok(None) => {
                     if self.stream.read_buf(self.read.room()).await? == 0 {
+                        if let Some(error) = self.read.take_too_long() {
+                            return Ok(Some(Line::TooLong { request: error.request }));
+                        }
                         let rest = self.read.take_unfinished();
                         return Ok((!is_blank(&rest)).then_some(Line::Whole(rest)));
                     }
                 }
-                Err(message::LineTooLong { .. }) => return Ok(Some(Line::TooLong)),
+                Err(error) => return Ok(Some(Line::TooLong { request: error.request })),
             }
         }
     }
@@ -71,7 +77,7 @@ mod tests {
         while let Some(line) = lines.next().await.unwrap() {
             seen.push(match line {
                 Line::Whole(line) => String::from_utf8(line).unwrap(),
-                Line::TooLong => "too long".to_owned(),
+                Line::TooLong { .. } => "too long".to_owned(),
             });
         }
         seen

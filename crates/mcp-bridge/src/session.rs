@@ -86,7 +86,9 @@ pub(crate) async fn run(
                         break EndReason::TurnedAway;
                     }
                 }
-                Ok(Some(Line::TooLong)) => session.refuse(&too_long(&session.core.config)),
+                Ok(Some(Line::TooLong { request })) => {
+                    session.refuse_as(INVALID_REQUEST, request.as_ref(), &too_long(&session.core.config));
+                }
                 Ok(None) => break EndReason::HostGone,
                 Err(error) => {
                     tracing::debug!(%error, "the host cannot be read");
@@ -154,10 +156,6 @@ impl Session {
                 Err(error) => self.refuse_as(error.code(), error.id(), &error.to_string()),
             }
         }
-    }
-
-    fn refuse(&self, why: &str) {
-        self.refuse_as(INVALID_REQUEST, None, why);
     }
 
     fn refuse_as(&self, code: i64, id: Option<&RequestId>, why: &str) {

@@ -180,7 +180,9 @@ pub(crate) async fn serve(core: &Arc<HubCore>, peer: &Arc<Peer>, input: impl Asy
         // The other end is the same program, so what is no message is no loss.
         match lines.next().await {
             Ok(Some(Line::Whole(line))) => take(core, peer, line),
-            Ok(Some(Line::TooLong)) => tracing::warn!(pid = peer.pid, "a bridge sent too long a message"),
+            Ok(Some(Line::TooLong { .. })) => {
+                tracing::warn!(pid = peer.pid, "a bridge sent too long a message")
+            }
             Ok(None) | Err(_) => break,
         }
     }

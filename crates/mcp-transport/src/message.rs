@@ -39,13 +39,14 @@ pub use self::payload::Payload;
 pub use self::revision::{Era, ProtocolRevision};
 pub use crate::protocol::chain::announced_chain;
 
-/// The messages of one frame: one, or those of a batch (2025-03-26 only; removed in 2025-06-18).
+/// The messages of one frame of a peer that is answered: one, or those of a batch (2025-03-26 only; removed in 2025-06-18).
 ///
 /// # Errors
 ///
-/// The frame as a whole is no message. A broken element of a batch is an error in its place.
+/// The frame as a whole is no message. A broken element of a batch is an error in its place, and so is a request whose id is
+/// `null`, which could never be told from another one.
 pub fn parse(
     frame: Vec<u8>,
 ) -> Result<impl Iterator<Item = Result<Incoming, EnvelopeError>> + use<>, EnvelopeError> {
-    envelope::parse(frame)
+    envelope::parse_of_host(frame)
 }

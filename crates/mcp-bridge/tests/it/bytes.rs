@@ -154,8 +154,17 @@ async fn s_k2_a_message_of_a_host_has_a_limit() {
         json!({"jsonrpc": "2.0", "id": 900, "method": "tools/call", "params": call(&"x".repeat(10_000))});
     host.write(&long.to_string());
     let error = host.wait_for("an error", |message| message.get("error").is_some()).await;
-    assert_eq!((&error["id"], &error["error"]["code"]), (&json!(null), &json!(-32600)), "{error}");
+    assert_eq!((&error["id"], &error["error"]["code"]), (&json!(900), &json!(-32600)), "{error}");
     let message = error["error"]["message"].as_str().unwrap();
     assert!(message.contains("longer than 10000 bytes") && message.contains("limits.hostBytes"), "{message}");
     assert_eq!(host.ask("tools/call", call("x")).await["content"][0]["text"], "x", "the next one is read");
+    // What no request was has no id to be told under.
+    host.write(&json!({"jsonrpc": "2.0", "id": 1, "result": {"text": "x".repeat(10_000)}}).to_string());
+    let is_nobodys = |message: &serde_json::Value| message.get("error").is_some() && message["id"].is_null();
+    host.wait_for("an error under null", is_nobodys).await;
+    host.write(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#);
+    let refused = host
+        .wait_for("a word about null", |message| message.to_string().contains("a request whose id is null"))
+        .await;
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(null), &json!(-32600)), "{refused}");
 }

@@ -241,7 +241,7 @@ async fn fb_t49_a_session_that_is_forgotten_without_a_word_costs_one_refusal_and
         let message = error["message"].as_str().unwrap();
         let origin = server.url().origin().ascii_serialization();
         assert!(
-            message.contains(&format!("what answers at {origin} does not speak MCP")),
+            message.contains(&format!("what came from {origin}")) && message.contains("is not MCP"),
             "{shown}: {message}"
         );
         let mut last = json!(null);

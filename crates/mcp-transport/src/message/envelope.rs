@@ -5,6 +5,7 @@
 //! looks like a message must never answer a request, while unknown members of the envelope, explicit
 //! `null`s and a byte order mark are all seen in the field and harmless.
 
+mod lost;
 mod read;
 mod scan;
 mod write;
@@ -18,7 +19,8 @@ use serde_json::value::RawValue;
 
 use super::payload::Payload;
 
-pub(crate) use read::{parse, pick, sole};
+pub(crate) use lost::LineEnds;
+pub(crate) use read::{parse, parse_of_host, pick, sole};
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::{parse_one, parse_text};
 pub(crate) use scan::elements;
@@ -232,6 +234,8 @@ pub(crate) enum EnvelopeErrorKind {
     Version,
     /// An id that is no string and no integer.
     Id,
+    /// A request whose id is `null`.
+    NullId,
     /// A method that is no string.
     Method,
     /// None of request, notification and response, or more than one of them.
@@ -273,6 +277,7 @@ impl fmt::Display for EnvelopeError {
             EnvelopeErrorKind::Json | EnvelopeErrorKind::Object => "not a JSON object",
             EnvelopeErrorKind::Version => "not JSON-RPC 2.0",
             EnvelopeErrorKind::Id => "an id that is no string and no integer",
+            EnvelopeErrorKind::NullId => "a request whose id is null",
             EnvelopeErrorKind::Method => "a method that is no string",
             EnvelopeErrorKind::Shape => "neither a request nor a response",
             EnvelopeErrorKind::ErrorObject => "an error without an integer code",

@@ -6,6 +6,8 @@ use std::fmt;
 
 use memchr::{memchr, memchr2};
 
+use super::envelope::{LineEnds, RequestId};
+
 /// What one read asks for, in bytes.
 const READ: usize = 16 << 10;
 /// A line longer than this takes the buffer with it, which the short ones that follow do not need.
@@ -13,9 +15,12 @@ const KEPT: usize = 256 << 10;
 
 /// A line is longer than the limit. The lines after it are found all the same; but what was lost may be an answer that
 /// is waited for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct LineTooLong;
+pub struct LineTooLong {
+    /// The id of the request that it was, where its ends were [kept](Lines::keeping_ends) and say so.
+    pub request: Option<RequestId>,
+}
 
 impl fmt::Display for LineTooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,14 +54,32 @@ pub struct Lines {
     /// Up to where there is no line feed, so that no byte is searched twice.
     scanned: usize,
     limit: usize,
-    /// The line that is being read is too long, which has been said.
+    /// The line that is being read is too long, which has been said, or will be at its end.
     skipping: bool,
+    /// The ends of a line that is too long are read.
+    keeps_ends: bool,
+    /// Those of the line that is being read.
+    ends: LineEnds,
 }
 
 impl Lines {
     /// An empty buffer for lines of up to `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, scanned: 0, limit, skipping: false }
+        let ends = LineEnds::default();
+        Self { buffer: Vec::new(), start: 0, scanned: 0, limit, skipping: false, keeps_ends: false, ends }
+    }
+
+    /// The same, where a line that is too long is told at its end, with the id of the request that it was: for a peer that waits
+    /// for an answer.
+    #[must_use]
+    pub fn keeping_ends(self) -> Self {
+        Self { keeps_ends: true, ..self }
+    }
+
+    /// That the last line was too long, where it has no end and that was not said.
+    pub fn take_too_long(&mut self) -> Option<LineTooLong> {
+        let is_skipped = std::mem::take(&mut self.skipping) && self.keeps_ends;
+        is_skipped.then(|| std::mem::take(&mut self.ends).too_long())
     }
 
     /// The buffer, with room behind what is in it. Only append to it.
@@ -88,17 +111,24 @@ impl Lines {
     ///
     /// # Errors
     ///
-    /// [`LineTooLong`], once for each such line, as soon as that is known. What follows it can be read on.
+    /// [`LineTooLong`], once for each such line, as soon as that is known, or at its end where
+    /// [its ends are kept](Self::keeping_ends). What follows it can be read on.
     pub fn next_line(&mut self) -> Result<Option<Cow<'_, [u8]>>, LineTooLong> {
         while let Some(at) = memchr(b'\n', &self.buffer[self.scanned..]) {
             let (start, end) = (self.start, self.scanned + at);
             self.start = end + 1;
             self.scanned = self.start;
             if std::mem::take(&mut self.skipping) {
-                continue;
+                if !self.keeps_ends {
+                    continue;
+                }
+                let mut ends = std::mem::take(&mut self.ends);
+                ends.goes_on(&self.buffer[start..end]);
+                return Err(ends.too_long());
             }
             if end - start > self.limit {
-                return Err(LineTooLong);
+                let ends = || LineEnds::of(&self.buffer[start..end]).too_long();
+                return Err(if self.keeps_ends { ends() } else { LineTooLong::default() });
             }
             if end - start > KEPT {
                 return Ok(Some(Cow::Owned(self.take(start, end))));
@@ -107,12 +137,20 @@ impl Lines {
         }
         self.scanned = self.buffer.len();
         if self.skipping {
+            if self.keeps_ends {
+                self.ends.goes_on(&self.buffer[self.start..]);
+            }
             self.start = self.scanned;
         } else if self.scanned - self.start > self.limit {
             self.skipping = true;
+            if self.keeps_ends {
+                self.ends = LineEnds::of(&self.buffer[self.start..]);
+            }
             // The rest may be long in coming, and what there is of it is of no use.
             (self.buffer, self.start, self.scanned) = (Vec::new(), 0, 0);
-            return Err(LineTooLong);
+            if !self.keeps_ends {
+                return Err(LineTooLong::default());
+            }
         }
         Ok(None)
     }
@@ -125,6 +163,12 @@ impl Lines {
         line.truncate(end);
         line.drain(..start);
         line
+    }
+}
+
+impl LineEnds {
+    fn too_long(&self) -> LineTooLong {
+        LineTooLong { request: self.request() }
     }
 }
 
@@ -188,7 +232,7 @@ mod tests {
     fn the_limit_is_exact_and_holds_without_a_line_feed() {
         let line = |length: usize| [vec![b'x'; length], vec![b'\n']].concat();
         assert_eq!(taken(&mut Lines::new(10), &[&line(10), &line(10)]).unwrap().len(), 2);
-        assert_eq!(taken(&mut Lines::new(10), &[&line(10), &line(11)]), Err(LineTooLong));
+        assert_eq!(taken(&mut Lines::new(10), &[&line(10), &line(11)]), Err(LineTooLong::default()));
         let mut lines = Lines::new(1_000);
         let read = (1..).find(|_| taken(&mut lines, &[&[b'x'; 100]]).is_err());
         assert_eq!(read, Some(11), "an endless line ends with the read that exceeds the limit");
@@ -212,7 +256,7 @@ mod tests {
                 match lines.next_line() {
                     Ok(Some(line)) => seen.push(String::from_utf8_lossy(&line).into_owned()),
                     Ok(None) => break,
-                    Err(LineTooLong) => seen.push("too long".to_owned()),
+                    Err(LineTooLong { .. }) => seen.push("too long".to_owned()),
                 }
             }
         }
@@ -225,5 +269,32 @@ mod tests {
         let mut frame = b"{\r\n \"a\": \"\\n\"\n}".to_vec();
         put_on_one_line(&mut frame);
         assert_eq!(frame, b"{   \"a\": \"\\n\" }");
+    }
+
+    #[test]
+    fn the_request_that_was_too_long_is_told_at_its_end_where_its_ends_are_kept() {
+        let id = |number| Some(RequestId::Number(number));
+        let long = |id: i64| {
+            let text = "x".repeat(50);
+            format!("{{\"method\":\"m\",\"params\":\"{text}\",\"id\":{id}}}\n").into_bytes()
+        };
+        let stream = [&b"{}\n"[..], &long(7), b"short\n", &long(8), &long(9)[..60]].concat();
+        for size in [1, 7, 64, 1000] {
+            let (mut lines, mut seen) = (Lines::new(40).keeping_ends(), Vec::new());
+            for chunk in stream.chunks(size) {
+                lines.room().extend_from_slice(chunk);
+                loop {
+                    match lines.next_line() {
+                        Ok(Some(line)) => seen.push(Ok(line.len())),
+                        Ok(None) => break,
+                        Err(error) => seen.push(Err(error.request)),
+                    }
+                }
+            }
+            assert_eq!(seen, [Ok(2), Err(id(7)), Ok(5), Err(id(8))], "{size}");
+            // The last one was never ended, and so its id may have been another one.
+            assert_eq!(lines.take_too_long(), Some(LineTooLong::default()));
+            assert_eq!(lines.take_too_long(), None);
+        }
     }
 }

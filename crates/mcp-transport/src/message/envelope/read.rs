@@ -12,6 +12,9 @@ use super::{EnvelopeError, EnvelopeErrorKind, Incoming, Messages, Payload, Reque
 /// on the wire, so an unbounded batch would defeat the limit on frames.
 const MAX_BATCH: usize = 1024;
 
+/// How the names of notifications begin (2024-11-05 and later).
+const NOTIFICATION: &str = "notifications/";
+
 /// Reads one frame. It is taken by value because a result stays in it.
 ///
 /// # Errors
@@ -20,20 +23,41 @@ pub(crate) fn parse(frame: Vec<u8>) -> Result<Messages, EnvelopeError> {
     parse_text(String::from_utf8(frame).map_err(|_| no_json())?)
 }
 
+/// The same of a peer that is told what it does wrong: it waits for an answer to what it asked under `null`.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_of_host(frame: Vec<u8>) -> Result<Messages, EnvelopeError> {
+    parse_as(String::from_utf8(frame).map_err(|_| no_json())?, NullId::IsRefused)
+}
+
 /// Reads one frame that is known to be text.
 ///
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_text(frame: String) -> Result<Messages, EnvelopeError> {
+    parse_as(frame, NullId::IsNone)
+}
+
+/// What `id: null` beside a method means.
+#[derive(Clone, Copy)]
+enum NullId {
+    /// No id: there are serializers that write every field, and servers that keep a stream alive like that.
+    IsNone,
+    /// A request that cannot be answered, unless it is a notification by its name.
+    IsRefused,
+}
+
+fn parse_as(frame: String, null_id: NullId) -> Result<Messages, EnvelopeError> {
     let mut text = frame.strip_prefix('\u{feff}').unwrap_or(&frame);
     if text.trim_ascii_start().starts_with('[') {
         match *batched(text)?.as_slice() {
             // A batch of one leaves no doubt in any revision.
             [sole] => text = sole,
-            ref several => return Ok(batch_of(several)),
+            ref several => return Ok(batch_of(several, null_id)),
         }
     }
-    let (id, span) = match classify(&Wire::read(text)?)? {
+    let (id, span) = match classify(&Wire::read(text)?, null_id)? {
         ParsedMessage::Result { id, result } => (id, span_of(result, &frame)),
         ParsedMessage::Other(message) => return Ok(Messages::One(Some(message))),
     };
@@ -58,11 +82,11 @@ fn batched(text: &str) -> Result<Vec<&str>, EnvelopeError> {
     Ok(frames)
 }
 
-fn batch_of(frames: &[&str]) -> Messages {
+fn batch_of(frames: &[&str], null_id: NullId) -> Messages {
     let messages: Vec<_> = frames
         .iter()
         .map(|frame| {
-            Ok(match classify(&Wire::read(frame)?)? {
+            Ok(match classify(&Wire::read(frame)?, null_id)? {
                 // Copied out, because each goes its own way.
                 ParsedMessage::Result { id, result } => Incoming::Response {
                     id: Some(id),
@@ -182,7 +206,7 @@ pub(crate) fn sole<'a>(text: &'a str, wanted: &str) -> Option<Option<&'a str>> {
 }
 
 /// A name without its quotes and its escapes.
-fn spelled_out(name: &str) -> Option<Cow<'_, str>> {
+pub(super) fn spelled_out(name: &str) -> Option<Cow<'_, str>> {
     if name.contains('\\') {
         return serde_json::from_str(name).ok().map(Cow::Owned);
     }
@@ -196,7 +220,7 @@ enum ParsedMessage<'a> {
 }
 
 /// Says what a message is. The one place that decides it.
-fn classify<'a>(wire: &Wire<'a>) -> Result<ParsedMessage<'a>, EnvelopeError> {
+fn classify<'a>(wire: &Wire<'a>, null_id: NullId) -> Result<ParsedMessage<'a>, EnvelopeError> {
     // An `id: null` counts as absent. For a response the specification says so; a notification with one comes
     // from serializers that write every field, and such a message cannot be answered in any case.
     let raw_id = wire.id.filter(|raw| !is_null(raw));
@@ -222,7 +246,12 @@ fn classify<'a>(wire: &Wire<'a>) -> Result<ParsedMessage<'a>, EnvelopeError> {
 
     match (method, result, error) {
         (Some(method), None, None) => {
-            let method = serde_json::from_str(method).map_err(|_| invalid(EnvelopeErrorKind::Method))?;
+            let method: String =
+                serde_json::from_str(method).map_err(|_| invalid(EnvelopeErrorKind::Method))?;
+            let has_null_id = wire.id.is_some() && id.is_none();
+            if has_null_id && matches!(null_id, NullId::IsRefused) && !method.starts_with(NOTIFICATION) {
+                return Err(invalid(EnvelopeErrorKind::NullId));
+            }
             // It has been read as JSON, so this does not fail.
             let params = wire.params.filter(|raw| !is_null(raw)).and_then(owned);
             Ok(ParsedMessage::Other(match id {
@@ -277,6 +306,27 @@ mod tests {
                 format!("{:?} {id}", error.kind)
             }
         }
+    }
+
+    #[test]
+    fn a_host_that_asks_under_null_is_told_so_and_a_server_is_not() {
+        let read = |parse: fn(Vec<u8>) -> Result<Messages, EnvelopeError>, frame: &str| {
+            parse(frame.into()).map(|mut messages| messages.all(|message| message.is_ok()))
+        };
+        for (frame, is_refused) in [
+            (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, true),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"tools/call","params":{}}"#, true),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"notifications/initialized"}"#, false),
+            (r#"{"jsonrpc":"2.0","method":"ping"}"#, false),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, false),
+            (r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"no"}}"#, false),
+        ] {
+            let expected = if is_refused { Err(EnvelopeErrorKind::NullId) } else { Ok(true) };
+            assert_eq!(read(parse_of_host, frame).map_err(|error| error.kind), expected, "{frame}");
+            assert_eq!(read(parse, frame).map_err(|error| error.kind), Ok(true), "{frame}");
+        }
+        let batch = r#"[{"jsonrpc":"2.0","id":null,"method":"ping"},{"jsonrpc":"2.0","method":"n"}]"#;
+        assert_eq!(read(parse_of_host, batch), Ok(false));
     }
 
     #[test]
