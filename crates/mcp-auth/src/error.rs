@@ -74,6 +74,7 @@ struct Remedy {
     hint: Option<Arc<str>>,
     lacks: Option<LackingSecret>,
     login: Option<LoginRemedy>,
+    unexecutable: Option<Arc<str>>,
 }
 
 /// A secret of a person that is asked for by name, and is not kept.
@@ -130,6 +131,18 @@ impl AuthError {
     /// What makes the sign-in possible that failed, where that is known.
     pub fn login_remedy(&self) -> Option<&LoginRemedy> {
         self.remedy.as_ref()?.login.as_ref()
+    }
+
+    /// Adds the file that was to be executed, and may not be.
+    #[must_use]
+    pub fn with_unexecutable(self, path: impl Into<Arc<str>>) -> Self {
+        let path = Some(path.into());
+        self.with_remedy(|remedy| remedy.unexecutable = path)
+    }
+
+    /// The file that was to be executed and may not be, where that is what is wrong.
+    pub fn unexecutable(&self) -> Option<&str> {
+        self.remedy.as_ref()?.unexecutable.as_deref()
     }
 
     fn with_remedy(mut self, change: impl FnOnce(&mut Remedy)) -> Self {

@@ -10,6 +10,7 @@
 //! | `run` | spawn, drain, limit, kill |
 //! | `env` | what the command finds in its environment |
 //! | `parse` | its output → headers |
+//! | `place` | why a shell did not find it, or may not run it |
 //! | `said` | an error that it printed in place of them |
 //! | `expiry` | when they stop working, as far as that can be known |
 //! | `complaint` | what of its stderr may be shown |
@@ -22,6 +23,7 @@ mod expiry;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 mod parse;
+mod place;
 pub mod plugin;
 mod run;
 mod said;
@@ -41,6 +43,7 @@ use self::complaint::Complaint;
 #[cfg(feature = "oauth")]
 pub(crate) use self::expiry::stated;
 use self::parse::{HelperOutput, OutputError};
+use self::place::Misplaced;
 use self::run::{Invocation, Output, RunEnd};
 use self::said::ErrorObject;
 pub use self::sight::HelperRun;
@@ -168,7 +171,7 @@ async fn ran(invocation: &Invocation, limit: Duration, task: &str) -> Result<Out
     run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();
-        failure(task, &format!("it could not be started in `{cwd}` ({})", error.kind()), None, None)
+        failure(task, &format!("it could not be started in `{cwd}` ({})", error.kind()), None, None, "")
             .with_source(error)
     })
 }
@@ -197,7 +200,21 @@ fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation
     let cure = said.as_deref().and_then(mcp_text::cure);
     let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
     let kept = env::missed(&invocation.withheld, &said);
-    let mut error = failure(task, &what, complaint.telling_line(), kept).with_exit_code(exit_code);
+    let misplaced = place::misplaced(&invocation.command, &invocation.cwd, exit_code);
+    // The path is the person's own, and which folder it was is what decides.
+    let place = match &misplaced {
+        Some(Misplaced::Missing { above }) => {
+            let ran = format!("; it ran in {}", invocation.cwd.display());
+            let there = above.as_ref().map(|path| format!(", and there is {}", path.display()));
+            Some(ran + &there.unwrap_or_default())
+        }
+        _ => None,
+    };
+    let place = place.unwrap_or_default();
+    let mut error = failure(task, &what, complaint.telling_line(), kept, &place).with_exit_code(exit_code);
+    if let Some(Misplaced::NotExecutable(path)) = misplaced {
+        error = error.with_unexecutable(path.to_string_lossy());
+    }
     if let Some(command) = cure.or_else(|| complaint.cure()) {
         error = error.with_hint(format!("run `{command}`"));
     }
@@ -286,11 +303,12 @@ fn not_void(printed: HelperOutput) -> Result<HelperOutput, String> {
     }
 }
 
-/// `kept` is a variable that it may have missed, because it is not for a helper that a repository brought along.
-fn failure(task: &str, what: &str, stderr: Option<&str>, kept: Option<&str>) -> AuthError {
+/// `kept` is a variable that it may have missed, because it is not for a helper that a repository brought along; `place` says where
+/// it ran, if that is what was wrong.
+fn failure(task: &str, what: &str, stderr: Option<&str>, kept: Option<&str>, place: &str) -> AuthError {
     let stderr = stderr.map(|line| format!(" (stderr: {line})")).unwrap_or_default();
     let kept = kept.map(|name| format!("; {name} is set and was kept from it")).unwrap_or_default();
-    AuthError::new(AuthErrorKind::SourceFailed, format!("{task}: {what}{stderr}{kept}"))
+    AuthError::new(AuthErrorKind::SourceFailed, format!("{task}: {what}{stderr}{place}{kept}"))
 }
 
 fn manner(status: ExitStatus) -> String {

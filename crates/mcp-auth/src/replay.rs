@@ -73,20 +73,21 @@ impl RefusalKind {
         challenges: &[Challenge],
         others_may_help: impl FnOnce() -> bool,
     ) -> Option<Self> {
+        let for_tokens = challenges.iter().find(|challenge| challenge.is("Bearer") || challenge.is("DPoP"));
+        let too_small = for_tokens
+            .filter(|challenge| challenge.error() == Some("insufficient_scope"))
+            .map(|challenge| challenge.scope().into_iter().map(str::to_owned).collect::<Vec<String>>());
         match status {
-            StatusCode::UNAUTHORIZED => Some(Self::Unauthorized),
-            StatusCode::FORBIDDEN => {
-                let for_tokens =
-                    challenges.iter().find(|challenge| challenge.is("Bearer") || challenge.is("DPoP"));
-                match for_tokens {
-                    Some(challenge) if challenge.error() == Some("insufficient_scope") => {
-                        let scopes = challenge.scope().into_iter().map(str::to_owned).collect();
-                        Some(Self::InsufficientScope { scopes })
-                    }
-                    Some(_) => Some(Self::Forbidden),
-                    None => others_may_help().then_some(Self::Forbidden),
-                }
-            }
+            // Some say with 401 what 403 is for (RFC 6750 section 3.1). Without a scope there is nothing more to ask for.
+            StatusCode::UNAUTHORIZED => match too_small.filter(|scopes| !scopes.is_empty()) {
+                Some(scopes) => Some(Self::InsufficientScope { scopes }),
+                None => Some(Self::Unauthorized),
+            },
+            StatusCode::FORBIDDEN => match (for_tokens, too_small) {
+                (Some(_), Some(scopes)) => Some(Self::InsufficientScope { scopes }),
+                (Some(_), None) => Some(Self::Forbidden),
+                (None, _) => others_may_help().then_some(Self::Forbidden),
+            },
             _ => None,
         }
     }
@@ -430,6 +431,8 @@ mod tests {
             (403, "DPoP error=\"use_dpop_nonce\"", false, Some(RefusalKind::Forbidden)),
             (403, "Bearer error=\"invalid_token\"", false, Some(RefusalKind::Forbidden)),
             (403, "Bearer error=\"insufficient_scope\", scope=\"a b\"", false, scopes(&["a", "b"])),
+            (401, "Bearer error=\"insufficient_scope\", scope=\"a b\"", false, scopes(&["a", "b"])),
+            (401, "Bearer error=\"insufficient_scope\"", false, Some(RefusalKind::Unauthorized)),
             (403, "Basic realm=x, Bearer error=insufficient_scope", true, scopes(&[])),
             (407, "Bearer", true, None),
             (404, "Bearer", true, None),

@@ -103,6 +103,13 @@ impl AuthSettings {
         fixed.chain(self.sourced_headers.iter().map(|(name, _)| &**name))
     }
 
+    /// The files that its credentials are read from, and those that the commands for them name: whoever waits for other credentials
+    /// looks at these.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let helper = self.helper.iter().flat_map(HelperSpec::files);
+        helper.chain(self.sourced_headers.iter().flat_map(|(_, value)| value.files())).collect()
+    }
+
     /// The commands that secrets by reference come from, to change what is not a part of what they are.
     pub fn commands_mut(&mut self) -> impl Iterator<Item = &mut HelperSpec> {
         let client = self.oauth.iter_mut().filter_map(|oauth| oauth.client_secret_source.as_mut());

@@ -1,6 +1,6 @@
 //! How people and programs are told what is wrong with the files.
 
-use mcp_config::{Problem, ProblemCode, Severity};
+use mcp_config::{ConfigSource, Problem, ProblemCode, Severity};
 use mcp_connect::ConfiguredServer;
 use mcp_transport::supervisor::NoContact;
 
@@ -102,6 +102,10 @@ fn severity(problem: &Problem) -> &'static str {
 /// What to do about a file that cannot be understood.
 pub(crate) fn correct(problem: &Problem) -> String {
     let place = problem.file.as_ref().map(ToString::to_string).unwrap_or_default();
+    let path = problem.file.as_ref().and_then(ConfigSource::path);
+    if let Some(path) = path.filter(|path| mcp_files::is_withheld_from_owner(path)) {
+        return format!("chmod u+r {}", mcp_text::shell_word(&path.to_string_lossy()));
+    }
     match problem.line {
         Some(line) => format!("correct line {line} of {place}"),
         None => format!("correct {place}"),

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use mcp_config::Config;
 use mcp_config::address::Address;
 use mcp_connect::Description;
-use mcp_status::{Action, NextStep, ReasonCode};
+use mcp_status::{Action, EntryPart, NextStep, ReasonCode};
 use serde_json::Value;
 
 use self::places::Places;
@@ -33,7 +33,7 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
             return Some(format!("mcplink headers {} --run", mcp_text::shell_word(name)));
         }
         NextStep::LookAtStatus => "status",
-        NextStep::Wait => "wait",
+        NextStep::Wait { .. } => "wait",
         NextStep::ListTools => "tools",
         NextStep::ApproveTools => "approve-tools",
         NextStep::KeepSecret { service, name } => {
@@ -46,9 +46,21 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
         | NextStep::SetVariable { .. }
         | NextStep::ChangePolicy { .. }
         | NextStep::AskOperator
+        | NextStep::AskMaker
+        | NextStep::ComeBack { .. }
+        | NextStep::Install { .. }
+        | NextStep::ProvideFile { .. }
+        | NextStep::StartService { .. }
+        | NextStep::GiveVariable { .. }
+        | NextStep::FreeMemory
+        | NextStep::Update
         | NextStep::AskOperatorOf { .. }
         | NextStep::ChangeProxy { .. }
         | NextStep::ChangeEntry { .. } => return None,
+        NextStep::AllowToRun { path } => {
+            let (path, name) = (mcp_text::shell_word(path), mcp_text::shell_word(name));
+            return Some(format!("chmod +x {path}{AND}mcplink reconnect {name}"));
+        }
         NextStep::Cure { command } => {
             // Security: plain words of a command that the person runs anyway, for a person to paste.
             return Some(format!("{command}{AND}mcplink reconnect {}", mcp_text::shell_word(name)));
@@ -167,10 +179,22 @@ impl Steps {
     /// The step for the server `name`, as it is printed.
     pub(crate) fn words(&self, step: &NextStep, name: &str) -> PrintedStep {
         match (step, command(step, name)) {
+            // Nothing is to be started that answers.
+            (NextStep::Wait { answers: true }, Some(_)) if self.verb == "wait" => {
+                PrintedStep::Sentence("try again later, or ask who runs the server".to_owned())
+            }
             (_, Some(command)) => self.step(PrintedStep::Command(command)),
             // Security: whatever it says, it does not become a command of this invocation.
             (NextStep::Provider { hint }, None) => PrintedStep::Sentence(hint.clone()),
             (NextStep::ChangeEntry { part }, None) => PrintedStep::Sentence(self.places.change(*part, name)),
+            (NextStep::GiveVariable { name: variable }, None) => {
+                PrintedStep::Sentence(self.places.give(variable, name))
+            }
+            (step @ NextStep::ProvideFile { .. }, None) => {
+                let instead = self.places.change(EntryPart::Command, name);
+                PrintedStep::Sentence(format!("{step}, or {instead}"))
+            }
+            (NextStep::Update, None) => PrintedStep::Sentence("update mcplink".to_owned()),
             (step, None) => PrintedStep::Sentence(step.to_string()),
         }
     }
@@ -179,7 +203,7 @@ impl Steps {
     pub(crate) fn words_after_request(&self, step: &NextStep, code: ReasonCode, name: &str) -> PrintedStep {
         match step {
             // What has just shaken hands is connected, and a wait for that would end at once. The parts of the way tell more.
-            NextStep::Wait if code != ReasonCode::Unreachable => {
+            NextStep::Wait { .. } if code != ReasonCode::Unreachable => {
                 self.step(format!("mcplink doctor {}", mcp_text::shell_word(name)))
             }
             step => self.words(step, name),
@@ -360,12 +384,13 @@ mod tests {
         };
         let secret = "http://127.0.0.1:1/mcp?api_key=abcdef123456";
         let shown = mcp_config::display_url(secret);
-        let step = steps(&["mcplink", "status", secret]).words(&NextStep::Wait, &shown);
+        let step = steps(&["mcplink", "status", secret]).words(&NextStep::Wait { answers: false }, &shown);
         let PrintedStep::Sentence(text) = step else { panic!("{step}") };
         assert!(text.starts_with("put what was typed in the place of [redacted]: mcplink wait "), "{text}");
         assert!(!text.contains("abcdef"), "{text}");
         // A server of a file may be called so.
-        let named = steps(&["mcplink", "status", "[redacted]"]).words(&NextStep::Wait, "[redacted]");
+        let named = steps(&["mcplink", "status", "[redacted]"])
+            .words(&NextStep::Wait { answers: false }, "[redacted]");
         assert_eq!(named, PrintedStep::Command("mcplink wait '[redacted]'".into()));
     }
 
@@ -386,7 +411,7 @@ mod tests {
             (keep("mcp", "wiki"), "mcplink secret set wiki"),
             (keep("team", "wiki"), "mcplink secret set team/wiki"),
             (keep("mcp", "a/b"), "mcplink secret set mcp/a/b"),
-            (NextStep::Wait, "mcplink wait 'a b'"),
+            (NextStep::Wait { answers: false }, "mcplink wait 'a b'"),
             (NextStep::ListTools, "mcplink tools 'a b'"),
             (NextStep::ApproveTools, "mcplink approve-tools 'a b'"),
         ] {
@@ -493,7 +518,7 @@ mod tests {
         let printed = match steps.verb {
             // The list fails over a connection that stands.
             "tools" if facts.code == Some(ReasonCode::ToolsUnavailable) => {
-                steps.words_after_request(&NextStep::Wait, ReasonCode::Unavailable, "x")
+                steps.words_after_request(&NextStep::Wait { answers: false }, ReasonCode::Unavailable, "x")
             }
             "tools" => steps.words_after_request(&step, facts.code?, "x"),
             _ => steps.words(&step, "x"),
@@ -544,7 +569,11 @@ mod tests {
         let last = after("doctor").words(&NextStep::ListTools, "x");
         assert_eq!(last.as_str(), "ask who runs the server");
         assert_eq!(verb_after(&after("wait"), &facts).as_deref(), Some("tools"));
-        let lost = after("get").words_after_request(&NextStep::Wait, ReasonCode::Unreachable, "x");
+        let lost = after("get").words_after_request(
+            &NextStep::Wait { answers: false },
+            ReasonCode::Unreachable,
+            "x",
+        );
         assert_eq!(lost.as_str(), "mcplink wait x");
     }
 }

@@ -203,7 +203,7 @@ mod tests {
                     NextStep::Approve,
                     NextStep::LookAtCredentials,
                     NextStep::LookAtStatus,
-                    NextStep::Wait,
+                    NextStep::Wait { answers: false },
                     NextStep::ListTools,
                     NextStep::ApproveTools,
                 ] {

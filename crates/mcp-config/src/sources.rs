@@ -332,6 +332,10 @@ pub(crate) fn read(role: FilePurpose, path: &Path) -> Content {
             Content::Unreadable(format!("it is a link that leads nowhere{to}"))
         }
         Err(error) if error.is_absent() => Content::Absent,
+        Err(_) if mcp_files::is_withheld_from_owner(path) => Content::Unreadable(format!(
+            "its permissions keep it from its owner: chmod u+r {}",
+            mcp_text::shell_word(&path.to_string_lossy())
+        )),
         Err(error) => Content::Unreadable(unreadable(&error)),
     }
 }

@@ -10,7 +10,9 @@ use mcp_auth::plan::{LinkReason, ProviderKind};
 use mcp_auth::plugin::{self, PluginPrompt};
 use mcp_auth::settings::{PluginSpec, UnattendedSupply};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, LoginRemedy};
-use mcp_status::{Evidence, MessageContext, Reason, ReasonCode, StatusReport, Verdict, classify, message};
+use mcp_status::{
+    Evidence, MessageContext, Outcome, Reason, ReasonCode, StatusReport, Verdict, classify, message,
+};
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Connector, RequestOptions, Server, TransportError};
 
@@ -54,6 +56,8 @@ pub enum LoginError {
     NotWanted,
     /// The server asked for no sign-in, names no authorization server, and does not work for another reason.
     NotOffered(Box<StatusReport>),
+    /// The server itself is not there to say where a sign-in would be.
+    NotThere(Box<StatusReport>),
     /// The authorization server could not be found, or cannot be used.
     Failed(AuthError),
 }
@@ -64,6 +68,7 @@ impl fmt::Display for LoginError {
             Self::Refused(refusal) => write!(f, "cannot sign in: {refusal}"),
             Self::NotWanted => f.write_str("the server wants no sign-in"),
             Self::NotOffered(_) => f.write_str("the server has no sign-in"),
+            Self::NotThere(_) => f.write_str("the server cannot be reached"),
             Self::Failed(_) => f.write_str("the sign-in failed"),
         }
     }
@@ -72,7 +77,7 @@ impl fmt::Display for LoginError {
 impl std::error::Error for LoginError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Refused(_) | Self::NotWanted | Self::NotOffered(_) => None,
+            Self::Refused(_) | Self::NotWanted | Self::NotOffered(_) | Self::NotThere(_) => None,
             Self::Failed(error) => Some(error),
         }
     }
@@ -127,6 +132,16 @@ impl Host {
             // A sign-in that was found, or that the server asked for; a guess alone is not enough.
             Ok(pending) if is_wanted || pending.discovery().found != DiscoverySource::DefaultEndpoints => {
                 pending
+            }
+            // What was looked up stands at the server, and that is not there.
+            Err(error)
+                if challenges.is_empty()
+                    && error.kind() == AuthErrorKind::Unavailable
+                    && trouble.as_ref().is_some_and(is_not_there) =>
+            {
+                let Some(seen) = trouble else { return Err(error.into()) };
+                let report = StatusReport::from_evidence(&seen, &server.context(), server.facts());
+                return Err(LoginError::NotThere(Box::new(server.without_secrets(report))));
             }
             // Nothing could be looked up now, so there may be a sign-in all the same.
             Err(error)
@@ -188,6 +203,11 @@ impl Host {
         };
         Some(signed_out.await)
     }
+}
+
+/// Whether no answer came from a server.
+fn is_not_there(seen: &Evidence) -> bool {
+    matches!(seen.outcome, Outcome::Unreachable | Outcome::Tls | Outcome::Timeout | Outcome::Proxy { .. })
 }
 
 /// Whether what was seen of a server says that credentials are missing.

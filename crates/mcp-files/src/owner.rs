@@ -50,3 +50,40 @@ impl Owner {
         matches!(self, Self::Account | Self::Untold)
     }
 }
+
+/// Whether a file of this account is kept from it by its own permissions, which it can change. For what is told of it, and to
+/// decide nothing.
+#[must_use]
+pub fn is_withheld_from_owner(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        const OWNER_READS: u32 = 0o400;
+        let is_withheld = |file: Metadata| account() == Some(file.uid()) && file.mode() & OWNER_READS == 0;
+        std::fs::metadata(path).is_ok_and(is_withheld)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+#[cfg(all(unix, test))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_withheld_from_its_owner_by_its_own_permissions() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        assert!(!is_withheld_from_owner(&path), "there is none");
+        std::fs::write(&path, "x").unwrap();
+        for (mode, expected) in [(0o000, true), (0o044, true), (0o400, false), (0o600, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_withheld_from_owner(&path), expected, "{mode:o}");
+        }
+    }
+}

@@ -61,6 +61,9 @@ pub struct Evidence {
     /// No one has the name of its host. It may be that of a network which is not there now, and as a rule it is misspelt.
     #[serde(default)]
     pub unknown_host: bool,
+    /// What a process lacks, where that is known: of a local server, or of a command that gets credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lack: Option<ProcessLack>,
 }
 
 impl Evidence {
@@ -80,6 +83,7 @@ impl Evidence {
             unmatched_tools: Vec::new(),
             tls: None,
             unknown_host: false,
+            lack: None,
         }
     }
 
@@ -150,6 +154,13 @@ impl Evidence {
     #[must_use]
     pub fn with_unknown_host(mut self, unknown: bool) -> Self {
         self.unknown_host = unknown;
+        self
+    }
+
+    /// With what a process lacks.
+    #[must_use]
+    pub fn with_lack(mut self, lack: Option<ProcessLack>) -> Self {
+        self.lack = lack;
         self
     }
 
@@ -554,6 +565,43 @@ pub enum SpawnCause {
     NotAProgram,
     /// Something else: the system's own words are all that is known.
     Other,
+}
+
+/// What a process lacks that could not be started, or that ended: it decides what is mended, and by nothing else is it known that
+/// the command is right.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProcessLack {
+    /// Its program is not here, and comes with something that people install.
+    Program {
+        /// What it comes with.
+        package: String,
+    },
+    /// A file that its command names is not there.
+    File {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// Its file is there, and may not be executed.
+    Permission {
+        /// Where it is.
+        path: String,
+    },
+    /// What its arguments name is not there, or they are not what its program takes.
+    Arguments,
+    /// A variable of its environment.
+    Variable {
+        /// Its name.
+        name: String,
+    },
+    /// Another program, which has to be running.
+    Service {
+        /// What people call it.
+        name: String,
+    },
+    /// Memory: the system ended it, or something else of this machine did.
+    Memory,
 }
 
 /// In which way a server said "not with these credentials".

@@ -26,8 +26,8 @@ mod status;
 pub use actions::{Action, ActionFacts, EntryFacts, SignInState, TransportKind, actions, wants_a_person};
 pub use classify::{Verdict, classify};
 pub use evidence::{
-    AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, SignInHindrance,
-    SignInRemedy, SpawnCause, TlsFault,
+    AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, ProcessLack,
+    SignInHindrance, SignInRemedy, SpawnCause, TlsFault,
 };
 pub use machine::{Effect, Event, ExhaustionPolicy, FailureRun, MachinePolicy, Schedule, StatusMachine};
 pub use next::{EntryPart, NextStep, next_step};

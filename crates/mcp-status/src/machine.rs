@@ -10,7 +10,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Evidence, MessageContext, Outcome, Phase, Reason, ReasonCode, ServerStatus, Verdict, classify};
+use crate::{
+    CredentialOrigin, Evidence, MessageContext, Outcome, Phase, Reason, ReasonCode, ServerStatus, Verdict,
+    classify,
+};
+
+/// How long a failure holds against mere use that comes of this machine alone: a person mends it here, and tries again.
+const LATCH_HERE: Duration = Duration::from_secs(1);
 
 /// How often and how long; how long each wait is belongs to the transport.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -509,7 +515,21 @@ impl StatusMachine {
     }
 
     fn latch_is_open(&self, now: Duration) -> bool {
-        now.saturating_sub(self.since) >= self.policy.latch
+        let latch = match &self.evidence {
+            Some(evidence) if asks_no_one(evidence) => self.policy.latch.min(LATCH_HERE),
+            _ => self.policy.latch,
+        };
+        now.saturating_sub(self.since) >= latch
+    }
+}
+
+/// Whether no one is asked for anything that ends like this: what is missing is on this machine.
+fn asks_no_one(evidence: &Evidence) -> bool {
+    match evidence.outcome {
+        Outcome::Spawn { .. } | Outcome::Misconfigured => true,
+        // A secret by reference that is not there. What signs in may have asked its authorization server.
+        Outcome::CredentialsFailed => evidence.auth.supplied_by == Some(CredentialOrigin::Configuration),
+        _ => false,
     }
 }
 

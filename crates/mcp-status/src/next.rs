@@ -2,10 +2,14 @@
 //!
 //! Longer than 500 lines because its table has a row for every reason, and each kind of step says when it is the one.
 
+mod mending;
+
 use std::fmt;
+use std::time::Duration;
 
 use mcp_text::sentence;
 
+use crate::phrase::seconds;
 use crate::{
     ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, Phase, ReasonCode,
     SignInRemedy, SignInState, TlsFault, TransportKind,
@@ -21,6 +25,8 @@ const MAX_NAME: usize = 60;
 const MAX_HINT: usize = 200;
 /// What of an origin is shown, in columns.
 const MAX_ORIGIN: usize = 200;
+/// What of a path is shown, in columns.
+const MAX_PATH: usize = 400;
 /// JSON-RPC 2.0, section 5.1: what answers is no MCP server.
 const METHOD_NOT_FOUND: i64 = -32601;
 
@@ -50,6 +56,8 @@ pub enum NextStep {
     },
     /// Nothing that the entry says would help: only the people who run the server, or what stands in front of it, can mend it.
     AskOperator,
+    /// The same of a local server: only the people who make it can mend it.
+    AskMaker,
     /// The same of another party on the way, such as its authorization server.
     AskOperatorOf {
         /// Scheme, host and port.
@@ -67,7 +75,44 @@ pub enum NextStep {
         is_there: bool,
     },
     /// Wait until it works: it comes back by itself, or when a person starts it.
-    Wait,
+    Wait {
+        /// Whether something answers in its place already, so that there is nothing to start.
+        answers: bool,
+    },
+    /// Leave it alone for as long as the server asks for.
+    ComeBack {
+        /// How long that is, from now.
+        after: Duration,
+    },
+    /// Install what its program comes with.
+    Install {
+        /// What that is.
+        package: String,
+    },
+    /// Put a file there that its command names, or have it name another one.
+    ProvideFile {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// Let a file be executed.
+    AllowToRun {
+        /// Where it is.
+        path: String,
+    },
+    /// Start another program that it needs.
+    StartService {
+        /// What people call it.
+        name: String,
+    },
+    /// Give it a variable of its environment.
+    GiveVariable {
+        /// Its name.
+        name: String,
+    },
+    /// Have a newer version of this program: the server speaks none of the older revisions.
+    Update,
+    /// Let it have more memory, or see what ends it.
+    FreeMemory,
     /// List its tools.
     ListTools,
     /// Look at the tools that are not approved, and approve them.
@@ -113,6 +158,12 @@ pub enum EntryPart {
     Url,
     /// The command of a local one.
     Command,
+    /// What that is told.
+    Arguments,
+    /// The folder that it runs in.
+    WorkingDirectory,
+    /// One of these three, or its environment: what it printed says what is wrong.
+    Process,
     /// The headers that it sends.
     Headers,
     /// Its credentials: it has none, and the server wants some.
@@ -131,6 +182,8 @@ pub enum EntryPart {
     Client,
     /// Who issues tokens for it, or where that is published.
     AuthorizationServer,
+    /// How long its requests may take.
+    Timeout,
     /// What the reason names.
     Named,
 }
@@ -140,6 +193,9 @@ impl fmt::Display for EntryPart {
         f.write_str(match self {
             Self::Url => "the address",
             Self::Command => "the command",
+            Self::Arguments => "the arguments",
+            Self::WorkingDirectory => "the working directory",
+            Self::Process => "the command, the arguments or the environment",
             Self::Headers => "the headers",
             Self::Credentials => "the credentials",
             Self::Helper => "the command for credentials",
@@ -149,6 +205,7 @@ impl fmt::Display for EntryPart {
             Self::ClientCertificate => "the client certificate",
             Self::Client => "the client id",
             Self::AuthorizationServer => "the authorization server",
+            Self::Timeout => "the time limit",
             Self::Named => "what the reason names",
         })
     }
@@ -165,6 +222,7 @@ impl fmt::Display for NextStep {
             Self::ChangeEntry { part: EntryPart::Credentials } => "give the entry credentials",
             Self::ChangeEntry { part } => return write!(f, "change {part} of the entry"),
             Self::AskOperator => "ask who runs the server",
+            Self::AskMaker => "ask who makes the server",
             Self::AskOperatorOf { origin } => {
                 return write!(f, "ask who runs {}", mcp_text::line(origin, MAX_ORIGIN));
             }
@@ -174,7 +232,19 @@ impl fmt::Display for NextStep {
             }
             Self::LookAtCredentials => "look at what its command for credentials gives",
             Self::LookAtStatus => "look at the status",
-            Self::Wait => "wait until it is back",
+            Self::Wait { .. } => "wait until it is back",
+            Self::ComeBack { after } => return write!(f, "try again in {}", seconds(*after)),
+            Self::Install { package } => return write!(f, "install {}", mcp_text::name(package, MAX_NAME)),
+            Self::ProvideFile { path } => return write!(f, "put {} there", mcp_text::line(path, MAX_PATH)),
+            Self::AllowToRun { path } => {
+                return write!(f, "allow {} to be executed", mcp_text::line(path, MAX_PATH));
+            }
+            Self::StartService { name } => return write!(f, "start {}", mcp_text::name(name, MAX_NAME)),
+            Self::GiveVariable { name } => {
+                return write!(f, "give it the variable {}", mcp_text::name(name, MAX_NAME));
+            }
+            Self::Update => "update this program",
+            Self::FreeMemory => "free memory, or look at what ends it",
             Self::ListTools => "list the tools",
             Self::ApproveTools => "look at its tools, and approve them",
             Self::ChangePolicy { rule, by_administrator: true } => {
@@ -269,6 +339,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             Some(NextStep::Approve)
         }
         // The reason says what is wrong and where: another look at the files says the same.
+        ReasonCode::Config if proxy.is_some() => proxy,
         ReasonCode::Config => change(EntryPart::Named),
         ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
         // Who was signed in can sign in again, whatever is left of it.
@@ -297,7 +368,10 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::CredentialsRejected if may_sign_in && !facts.entry.has_static_headers => sign_in(),
         // It is not there, or not to be run (POSIX, exit status for commands): run again, it still is not.
         ReasonCode::HelperFailed if by_command(Some(126)) || by_command(Some(127)) => {
-            change(EntryPart::Helper)
+            match evidence.and_then(|evidence| evidence.lack.as_ref()) {
+                Some(lack) => Some(mending::of_lack(lack)),
+                None => change(EntryPart::Helper),
+            }
         }
         // It was stopped, or gave too much: run again, it takes as long and says as much.
         ReasonCode::HelperFailed
@@ -335,12 +409,17 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         {
             Some(NextStep::AskOperator)
         }
+        // Its address is right, for it has shaken hands there.
+        ReasonCode::Protocol if is_of_session(evidence) => Some(mending::people(facts.transport)),
         // Started again, it would begin again. The limit stands in the entry, and so does a command that never speaks MCP.
         ReasonCode::Timeout if matches!(outcome, Some(Outcome::SlowStart { .. })) => change(EntryPart::Named),
-        ReasonCode::Protocol | ReasonCode::Version | ReasonCode::Spawn => change(place),
+        ReasonCode::Version => Some(mending::of_version(evidence, facts.transport)),
+        ReasonCode::Protocol => change(place),
+        ReasonCode::Spawn => Some(mending::of_process(evidence)),
         // Where the rule stands comes with the reason.
-        ReasonCode::SelfReference | ReasonCode::Policy | ReasonCode::Rejected => change(EntryPart::Named),
-        ReasonCode::ProxyAuth | ReasonCode::Unreachable if proxy.is_some() => proxy,
+        ReasonCode::SelfReference | ReasonCode::Policy => change(EntryPart::Named),
+        ReasonCode::ProxyAuth | ReasonCode::Unreachable | ReasonCode::Rejected if proxy.is_some() => proxy,
+        ReasonCode::Rejected => Some(mending::of_refusal(evidence, facts.transport)),
         ReasonCode::ProxyAuth => change(EntryPart::Proxy),
         // Whatever comes back, it comes back under its own name.
         ReasonCode::Unreachable if evidence.is_some_and(|evidence| evidence.unknown_host) => change(place),
@@ -349,7 +428,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         | ReasonCode::LoginRedirect
         | ReasonCode::CredentialsRejected
         | ReasonCode::InsufficientScope
-            if !facts.entry.has_helper && (!facts.session || facts.entry.needs_restart) =>
+            if !facts.entry.has_helper =>
         {
             change(headers)
         }
@@ -358,12 +437,13 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::CredentialsRejected
             if auth.is_some_and(|auth| auth.unchanged) && facts.sign_in == SignInState::NotOffered =>
         {
-            change(EntryPart::Helper)
+            let of_entry = |auth: &AuthFacts| auth.supplied_by == Some(CredentialOrigin::Configuration);
+            change(if auth.is_some_and(of_entry) { EntryPart::Headers } else { EntryPart::Helper })
         }
         // Started again it ends as it did. A session tries it when it is told to, whatever it was that has been mended since.
         // What it said stands in the reason. One that ended in a call started well, and is started again for the next one.
         ReasonCode::Exited if !facts.session && is_of_session(evidence) => Some(NextStep::Reconnect),
-        ReasonCode::Exited if !facts.session => change(EntryPart::Command),
+        ReasonCode::Exited if !facts.session => Some(mending::of_process(evidence)),
         // Other credentials do not help.
         ReasonCode::Blocked if !facts.session => Some(NextStep::AskOperator),
         // What leaves them out stands in the reason.
@@ -372,9 +452,9 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         }
         ReasonCode::NoTools => None,
         ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {
-            Some(NextStep::Wait)
+            Some(mending::of_waiting(code, evidence, facts.session))
         }
-        ReasonCode::ToolsUnavailable => Some(NextStep::ListTools),
+        ReasonCode::ToolsUnavailable => Some(mending::of_tools(evidence, facts.transport)),
         ReasonCode::ToolsUnapproved => Some(NextStep::ApproveTools),
         // A helper is run again, and a session that runs is told.
         ReasonCode::Unauthorized
@@ -394,6 +474,8 @@ fn of_proxy(evidence: &Evidence) -> Option<NextStep> {
     let is_there = match evidence.outcome {
         Outcome::Proxy { status } => status.is_some(),
         Outcome::Http { status: 407, .. } => true,
+        // What names it names none.
+        Outcome::Misconfigured => true,
         _ => return None,
     };
     let proxy = evidence.proxy.clone()?;
@@ -470,7 +552,9 @@ fn missing_scopes(evidence: &Evidence) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::Phase;
-    use NextStep::{Approve, AskOperator, ChangeEntry, ListTools, LookAtStatus, Reconnect, Trust, Wait};
+    use NextStep::{Approve, AskOperator, ChangeEntry, ListTools, LookAtStatus, Reconnect, Trust};
+
+    const WAIT: NextStep = NextStep::Wait { answers: false };
 
     fn remote() -> ActionFacts {
         ActionFacts::new(TransportKind::Remote)
@@ -509,7 +593,7 @@ mod tests {
             (seen(remote(), ReasonCode::ProxyAuth), Some(change(EntryPart::Proxy))),
             (seen(remote(), ReasonCode::InsufficientScope), Some(change(EntryPart::Credentials))),
             (seen(headers, ReasonCode::InsufficientScope), Some(change(EntryPart::Headers))),
-            (seen(remote(), ReasonCode::Unreachable), Some(Wait)),
+            (seen(remote(), ReasonCode::Unreachable), Some(NextStep::Wait { answers: false })),
             (seen(remote(), ReasonCode::ToolsUnavailable), Some(ListTools)),
             (seen(remote(), ReasonCode::Unauthorized), Some(change(EntryPart::Credentials))),
             (seen(headers, ReasonCode::Unauthorized), Some(change(EntryPart::Headers))),
@@ -525,7 +609,10 @@ mod tests {
                 seen(headers.with_sign_in(SignInState::Offered), ReasonCode::CredentialsRejected),
                 Some(change(EntryPart::Headers)),
             ),
-            (seen(headers.with_session(true), ReasonCode::CredentialsRejected), Some(Reconnect)),
+            (
+                seen(headers.with_session(true), ReasonCode::CredentialsRejected),
+                Some(change(EntryPart::Headers)),
+            ),
             (seen(helper, ReasonCode::CredentialsRejected), Some(Reconnect)),
             (
                 seen(headers.with_session(true).with_restart(true), ReasonCode::CredentialsRejected),
@@ -659,7 +746,7 @@ mod tests {
             next_step(&seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::Exited), Some(&evidence))
         };
         assert_eq!(of(Phase::Session), Some(Reconnect));
-        assert_eq!(of(Phase::Connect), Some(change(EntryPart::Command)));
+        assert_eq!(of(Phase::Connect), Some(change(EntryPart::Process)));
     }
 
     #[test]
@@ -721,7 +808,7 @@ mod tests {
         };
         let limit = std::time::Duration::from_secs(3);
         assert_eq!(of(Outcome::SlowStart { limit }), Some(change(EntryPart::Named)));
-        assert_eq!(of(Outcome::Timeout), Some(Wait));
+        assert_eq!(of(Outcome::Timeout), Some(WAIT));
     }
 
     #[test]
@@ -755,7 +842,7 @@ mod tests {
         assert_eq!(of(command, ReasonCode::CredentialsRejected, None, &["it is old", login]), cure);
         // What a server says, and what is said about something else.
         assert_eq!(of(command, ReasonCode::CredentialsRejected, None, &[]), Some(Reconnect));
-        assert_eq!(of(command, ReasonCode::Unreachable, None, &[login]), Some(Wait));
+        assert_eq!(of(command, ReasonCode::Unreachable, None, &[login]), Some(WAIT));
         let other =
             of(Some(CredentialOrigin::Configuration), ReasonCode::CredentialsRejected, None, &[login]);
         assert_eq!(other, Some(Reconnect));
@@ -826,10 +913,10 @@ mod tests {
         let (lost, auth) = (ReasonCode::Unreachable, ReasonCode::ProxyAuth);
         for (outcome, by, unknown, code, expected) in [
             (Outcome::Unreachable, None, true, lost, change(EntryPart::Url)),
-            (Outcome::Unreachable, None, false, lost, Wait),
-            (Outcome::Dropped, None, false, lost, Wait),
+            (Outcome::Unreachable, None, false, lost, WAIT),
+            (Outcome::Dropped, None, false, lost, WAIT),
             // What is behind a proxy that let it through is no matter of the proxy.
-            (Outcome::Dropped, Some(named), false, lost, Wait),
+            (Outcome::Dropped, Some(named), false, lost, WAIT),
             (Outcome::Proxy { status: None }, Some(named), false, lost, proxy(false)),
             (Outcome::Proxy { status: Some(502) }, Some(named), false, lost, proxy(true)),
             (Outcome::Http { status: 407, retry_after: None }, Some(named), false, auth, proxy(true)),
@@ -860,7 +947,7 @@ mod tests {
             NextStep::ChangeProxy { proxy: "http://p (HTTP_PROXY)".into(), is_there: false },
             NextStep::LookAtCredentials,
             LookAtStatus,
-            Wait,
+            WAIT,
             ListTools,
             NextStep::ApproveTools,
             NextStep::ChangePolicy { rule: "deniedMcpServers[0] in /f:1".into(), by_administrator: true },

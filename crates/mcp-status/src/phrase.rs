@@ -155,6 +155,7 @@ fn may_be_the_proxys(outcome: &Outcome) -> bool {
 }
 
 fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) -> String {
+    let is_list = matches!(evidence.outcome, Outcome::ToolsUnavailable { .. });
     let times = times(evidence);
     let origin = || context.origin_or_server();
     match outcome {
@@ -227,6 +228,10 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::Tls => format!("the TLS connection to {} failed", origin()),
         Outcome::Protocol { rpc_code: Some(code) } => {
             format!("the server answered with the JSON-RPC error {code}")
+        }
+        // It has shaken hands, so it speaks MCP: this answer is none.
+        Outcome::Protocol { rpc_code: None } if evidence.phase == Phase::Session || is_list => {
+            format!("what came from {} is not MCP", context.place())
         }
         Outcome::Protocol { rpc_code: None } => format!("{} does not speak MCP", context.what_answers()),
         Outcome::Version { offered } if offered.is_empty() => "no protocol version in common".to_owned(),
@@ -478,7 +483,10 @@ pub(crate) fn seconds(wait: Duration) -> String {
         _ if tenths < 10 => format!("0.{} s", tenths.max(1)),
         0..=120 => format!("{whole} s"),
         121..=7_200 => format!("{} min", whole.div_ceil(60)),
-        _ => format!("{} h", whole.div_ceil(3_600)),
+        7_201..=172_800 => format!("{} h", whole.div_ceil(3_600)),
+        // What a server asks for is told up to a year.
+        172_801..31_536_000 => format!("{} days", whole.div_ceil(86_400)),
+        _ => "a year or more".to_owned(),
     }
 }
 

@@ -400,15 +400,20 @@ async fn judge(
     let challenges = Challenge::parse_all(&answer.headers);
     if let Some(kind) = RefusalKind::of_challenges(answer.status, &challenges, others_may_help) {
         // What a server says in a challenge is its own word; a bare 403 may be that of something in front of it.
-        let blocked =
-            connecting && RefusalKind::of_challenges(answer.status, &challenges, || false).is_none() && {
-                is_page(&answer.headers) || {
-                    // The refusal stands, whatever becomes of its body.
-                    let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
-                    page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body)
-                }
-            };
-        let kind = if blocked { ChallengeKind::Blocked } else { challenge_kind(kind) };
+        let is_bare = RefusalKind::of_challenges(answer.status, &challenges, || false).is_none();
+        let mut kind = challenge_kind(kind);
+        if is_bare {
+            let is_page = is_page(&answer.headers);
+            // The refusal stands, whatever becomes of its body.
+            let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
+            let blocks =
+                || is_page || page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body);
+            if let Some(scopes) = page::missing_scopes(body) {
+                kind = ChallengeKind::InsufficientScope { scopes };
+            } else if connecting && blocks() {
+                kind = ChallengeKind::Blocked;
+            }
+        }
         return Ok(SendOutcome::Refused(refusal(kind, challenges, answer)));
     }
     Ok(match answer.status {

@@ -327,7 +327,8 @@ impl TransportError {
 
     #[must_use]
     pub(crate) fn by_way_of(mut self, proxy: Option<String>) -> Self {
-        self.0.proxy = proxy;
+        // One that cannot be used names itself.
+        self.0.proxy = proxy.or(self.0.proxy);
         self
     }
 
@@ -395,6 +396,15 @@ impl TransportError {
     /// The scheme of the challenge that came with a refusal.
     pub(crate) fn challenge_scheme(&self) -> Option<&str> {
         self.0.auth.as_ref()?.scheme.as_deref()
+    }
+
+    /// Whether the refused request had no credentials, and the challenge wants some of a kind that no token is.
+    pub(crate) fn asks_for_no_token(&self) -> bool {
+        let is_for_tokens =
+            |scheme: &str| ["bearer", "dpop"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        let scheme = self.challenge_scheme();
+        self.0.auth.as_ref().is_some_and(|auth| !auth.sent && !auth.sign_in)
+            && scheme.is_some_and(|scheme| !is_for_tokens(scheme))
     }
 
     /// What is told of it: the words of the server, or those for the cause.

@@ -2,7 +2,9 @@
 
 use mcp_auth::plan::{ProviderKind, Supply};
 use mcp_auth::{AuthError, AuthErrorKind, LoginRemedy};
-use mcp_status::{AuthFacts, CredentialOrigin, Evidence, Outcome, SignInHindrance, SignInRemedy, TlsFault};
+use mcp_status::{
+    AuthFacts, CredentialOrigin, Evidence, Outcome, ProcessLack, SignInHindrance, SignInRemedy, TlsFault,
+};
 
 use crate::error::{TransportError, TransportErrorKind};
 
@@ -49,7 +51,8 @@ impl TransportError {
             .with_proxy(self.proxy().map(str::to_owned))
             .with_tls(self.tls_fault())
             .with_unknown_host(self.is_misaddressed())
-            .with_limit(self.limit().cloned());
+            .with_limit(self.limit().cloned())
+            .with_lack(self.lack());
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),
             None => evidence,
@@ -59,8 +62,26 @@ impl TransportError {
     /// Whether no one has the name of its host: what a proxy says of one is about where the proxy stands.
     fn is_misaddressed(&self) -> bool {
         *self.kind() == TransportErrorKind::Unreachable
-            && self.proxy().is_none()
+            && (self.proxy().is_none() || self.was_looked_up_here())
             && std::error::Error::source(self).is_some_and(crate::words::is_unknown_host)
+    }
+
+    /// A proxy of some kinds is asked for an address, so the name is looked up here.
+    fn was_looked_up_here(&self) -> bool {
+        #[cfg(feature = "http")]
+        return crate::http::trouble::was_looked_up_here(self);
+        #[cfg(not(feature = "http"))]
+        false
+    }
+
+    /// What a process lacks, of a local server or of a command that gets credentials.
+    fn lack(&self) -> Option<ProcessLack> {
+        #[cfg(feature = "stdio")]
+        if let Some(lack) = crate::stdio::lack(self) {
+            return Some(lack);
+        }
+        let path = self.auth_error()?.unexecutable()?;
+        Some(ProcessLack::Permission { path: path.to_owned() })
     }
 
     /// Only HTTP has TLS.

@@ -11,9 +11,9 @@ use std::time::SystemTime;
 
 /// No server is waited for longer than this, whatever it asks for.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
-/// What a server asks for is told up to this.
+/// What a server asks for is told up to this, as "a year or more".
 #[cfg(feature = "http")]
-const RETRY_AFTER_TOLD: Duration = Duration::from_secs(24 * 3600);
+const RETRY_AFTER_TOLD: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long something may take before it counts as stuck, given the least time that the same took before. Three
 /// times that, because networks vary; at least 1 s, because a busy machine is no dead one, and at most 10 s. 3 s
@@ -177,7 +177,7 @@ impl Iterator for Delays {
 }
 
 /// The wait that a `Retry-After` value asks for, seen from `now` (RFC 9110 section 10.2.3): seconds, or a date
-/// in one of its three forms. A date in the past is no wait; what is neither is `None`. No longer than a day, whatever
+/// in one of its three forms. A date in the past is no wait; what is neither is `None`. No longer than a year, whatever
 /// the server says; how much of it is waited for is up to [`RetryPolicy::max_retry_after`].
 #[cfg(feature = "http")]
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {

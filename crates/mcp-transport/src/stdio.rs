@@ -9,6 +9,7 @@ mod dialect;
 #[cfg(all(any(fuzzing, test), feature = "http"))]
 pub(crate) mod fuzzing;
 mod group;
+mod lack;
 mod outbox;
 mod process_task;
 mod side;
@@ -56,6 +57,17 @@ struct Signals {
     input_closed: CancellationToken,
     /// Nothing of the process is left.
     done: CancellationToken,
+}
+
+/// What the process lacks that a failure is about, where that is known.
+pub(crate) fn lack(error: &TransportError) -> Option<mcp_status::ProcessLack> {
+    match error.kind() {
+        crate::TransportErrorKind::Spawn { .. } => {
+            std::error::Error::source(error)?.downcast_ref::<diagnosis::Diagnosis>()?.lack.clone()
+        }
+        crate::TransportErrorKind::Exited { .. } => lack::of_line(&error.side_output()?.to_string()),
+        _ => None,
+    }
 }
 
 impl StdioWire {

@@ -341,6 +341,15 @@ impl SourcedText {
         Self { parts }
     }
 
+    /// The files that it is read from, and those that its commands name.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.parts.iter().flat_map(|part| match part {
+            TextPart::Read { source: SecretSource::File(path), .. } => vec![path.clone()],
+            TextPart::Read { source: SecretSource::Command(command), .. } => command.files(),
+            _ => Vec::new(),
+        })
+    }
+
     /// The commands that it may run, to change what is not a part of what they are.
     pub fn commands_mut(&mut self) -> impl Iterator<Item = &mut HelperSpec> {
         self.parts.iter_mut().filter_map(|part| match part {

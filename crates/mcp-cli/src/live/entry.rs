@@ -102,13 +102,9 @@ pub(super) fn watched(app: &App, loaded: &LoadedConfig) -> Vec<PathBuf> {
     files
 }
 
-/// The files that the helper of an entry is made of.
+/// The files that the credentials of an entry come from: those that its helper is made of, and those that its secrets are in.
 fn helper_files(wired: &ConfiguredServer) -> Vec<PathBuf> {
-    let settings = wired.auth.as_ref().map(|auth| auth.plan.settings());
-    settings
-        .and_then(|settings| settings.helper.as_ref())
-        .map(mcp_auth::settings::HelperSpec::files)
-        .unwrap_or_default()
+    wired.auth.as_ref().map(|auth| auth.plan.settings().files()).unwrap_or_default()
 }
 
 /// What these files are now. A network drive may take its time over it.

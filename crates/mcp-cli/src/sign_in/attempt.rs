@@ -31,6 +31,7 @@ pub(crate) fn login_error(app: &App, wired: &ConfiguredServer, error: LoginError
         LoginError::Refused(refusal) => refused(app, wired, &refusal),
         LoginError::NotWanted => not_wanted(name),
         LoginError::NotOffered(report) => not_offered(app, name, &report),
+        LoginError::NotThere(report) => not_there(app, name, &report),
         other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
     }
 }
@@ -107,6 +108,16 @@ fn not_offered(app: &App, name: &str, report: &StatusReport) -> CliError {
     let error = error.why(format!("it names no authorization server, and {}", reason.message));
     let next = reason.next.as_ref().map(|step| app.steps.words(step, name));
     CliError { next, ..error }
+}
+
+fn not_there(app: &App, name: &str, report: &StatusReport) -> CliError {
+    let code = report.reason.as_ref().map(|reason| reason.code);
+    let message = format!("{} is not there to sign in to", shown::name(name));
+    let exit = of_status(report.status, code);
+    let error = CliError::new(exit, code.map_or("unreachable", |code| code.as_str()), message);
+    let Some(reason) = &report.reason else { return error };
+    let next = reason.next.as_ref().map(|step| app.steps.words(step, name));
+    CliError { next, ..error.why(reason.message.clone()) }
 }
 
 /// What a person changes, and where: the reason names it.

@@ -54,6 +54,17 @@ impl Places {
         change(part, name, self.lock().get(name))
     }
 
+    /// That the entry `name` gives its server a variable, and where.
+    pub(super) fn give(&self, variable: &str, name: &str) -> String {
+        let places = self.lock();
+        let at = match places.get(name) {
+            Some(Place::At(place)) if !place.is_empty() => format!(" in {place}"),
+            _ => String::new(),
+        };
+        let [variable, name] = [variable, name].map(|text| mcp_text::name(text, MAX_NAME));
+        format!("set {variable} in `env` of {name}{at}")
+    }
+
     /// What brings a person further in place of `mcplink VERB ARGUMENTS`, which has just been run.
     pub(super) fn instead(&self, verb: &str, arguments: &str) -> String {
         let places = self.lock();
@@ -106,6 +117,10 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (_, Some(Place::CommandLine)) => return "correct the URL or its options".to_owned(),
         (EntryPart::Url, _) => "`url`",
         (EntryPart::Command, _) => "`command`",
+        (EntryPart::Arguments, _) => "`args`",
+        (EntryPart::WorkingDirectory, _) => "`cwd`",
+        (EntryPart::Timeout, _) => "`timeout`",
+        (EntryPart::Process, _) => "`command`, `args` or `env`",
         (EntryPart::Headers, _) => "`headers`",
         (EntryPart::Credentials, _) => return format!("add `headers` or a `headersHelper` to {name}{at}"),
         (EntryPart::Helper, _) => "`headersHelper`",
@@ -151,6 +166,10 @@ mod tests {
         for (part, expected) in [
             (EntryPart::Url, format!("correct `url` of a b in {at}")),
             (EntryPart::Command, format!("correct `command` of a b in {at}")),
+            (EntryPart::Arguments, format!("correct `args` of a b in {at}")),
+            (EntryPart::WorkingDirectory, format!("correct `cwd` of a b in {at}")),
+            (EntryPart::Timeout, format!("correct `timeout` of a b in {at}")),
+            (EntryPart::Process, format!("correct `command`, `args` or `env` of a b in {at}")),
             (EntryPart::Headers, format!("correct `headers` of a b in {at}")),
             (EntryPart::Credentials, format!("add `headers` or a `headersHelper` to a b in {at}")),
             (EntryPart::Helper, format!("correct `headersHelper` of a b in {at}")),
@@ -163,6 +182,7 @@ mod tests {
         ] {
             assert_eq!(places.change(part, "a b"), expected);
         }
+        assert_eq!(places.give("API_KEY", "a b"), format!("set API_KEY in `env` of a b in {at}"));
         assert_eq!(places.instead("reconnect", "'a b'"), places.change(EntryPart::Named, "a b"));
         assert_eq!(places.instead("login", "'a b' --from x"), places.change(EntryPart::Named, "a b"));
         assert_eq!(

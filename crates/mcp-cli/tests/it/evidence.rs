@@ -139,7 +139,7 @@ fn fh_h3_a_command_that_ends_leads_to_what_it_is() {
     for command in [&["status", "s"][..], &["reconnect", "s"], &["call", "s", "x"]] {
         let output = setting.run(command, 4);
         let all = format!("{}{}", output.stdout, output.stderr);
-        let leads = all.contains("next: correct `command` of s in /");
+        let leads = all.contains("next: correct `command`, `args` or `env` of s in /");
         assert!(all.contains("cannot open /data/x.db") && leads, "{output}");
     }
     assert!(setting.run(&["get", "s"], 0).stdout.contains("args[1]"));

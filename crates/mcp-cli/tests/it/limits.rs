@@ -64,7 +64,7 @@ fn fh_h8_a_deadline_covers_the_whole_command() {
                     1,
                     "{output}"
                 );
-                let leads = ["next: mcplink ", "next: start it, or correct "];
+                let leads = ["next: mcplink ", "next: start it, or correct ", "next: try again later"];
                 assert!(leads.iter().any(|next| output.stderr.contains(next)), "{output}");
             }
         }
@@ -243,7 +243,7 @@ fn fh_h3_a_wait_that_ended_leads_on_and_not_back_to_a_look() {
         1,
         "{waited}"
     );
-    assert!(waited.stderr.contains("  next: start it, or correct the entry of s in /"), "{waited}");
+    assert!(waited.stderr.contains("  next: try again later, or ask who runs the server"), "{waited}");
 }
 
 #[test]

@@ -407,10 +407,12 @@ fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
 
 /// Where nothing that the entry says would help.
 const ASK: &str = "ask who runs the server";
+/// Where it answers, and a wait was in vain.
+const LATER: &str = "try again later, or ask who runs the server";
 
 /// Whether a step is a sentence for a person, and no command.
 fn is_said(step: &str) -> bool {
-    ["correct ", "start it, or correct ", "change ", "add `", "set `", "take it out there: ", ASK]
+    ["correct ", "start it, or correct ", "change ", "add `", "set `", "take it out there: ", ASK, LATER]
         .iter()
         .any(|said| step.starts_with(said))
 }
@@ -472,7 +474,7 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
         // What is wrong stands in the reason; the sentence says what to change, and where.
         End::Shown => {
             let is_shown = run.last().unwrap().starts_with("mcplink validate");
-            let names = said.is_some_and(|said| said.contains(".json:") || said == ASK);
+            let names = said.is_some_and(|said| said.contains(".json:") || said == ASK || said == LATER);
             assert!(is_shown || names, "{code}: {run:?} ends in nothing that a person could change");
         }
     }

@@ -147,7 +147,7 @@ fn fh_h10_a_bridge_that_a_host_starts_anywhere_finds_the_folder_of_its_entry() {
     setting.home.write(".claude.json", &closed).unwrap();
     let mut bridge = elsewhere(&setting, &["bridge", "tickets"]);
     let next = echo(&mut bridge, 1)["error"]["data"]["next"].to_string();
-    assert!(next.contains("tickets --project") && next.contains(&*shop), "{next}");
+    assert!(next.contains("tickets in ") && next.contains(".claude.json:"), "{next}");
     drop(bridge.wait().expect_code(0));
     setting.home.write(".claude.json", &file).unwrap();
 

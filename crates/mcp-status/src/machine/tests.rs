@@ -206,6 +206,25 @@ fn f027_the_latch_opens_by_itself_on_use_after_thirty_seconds_and_never_before()
 }
 
 #[test]
+fn what_is_missing_here_is_looked_for_again_a_second_later() {
+    let of = |outcome, supplied_by| {
+        let auth = AuthFacts::default().with_supplied_by(supplied_by);
+        let mut machine = started(MachinePolicy::long_lived());
+        machine.on(Event::Attempt(Evidence::new(Phase::Connect, outcome).with_auth(auth)), at(10));
+        assert_eq!(machine.on(Event::Used, at(10)), Effect::Nothing);
+        machine.on(Event::Used, at(11)) == Effect::Connect { attempt: 1 }
+    };
+    let of_entry = Some(CredentialOrigin::Configuration);
+    assert!(of(Outcome::CredentialsFailed, of_entry));
+    assert!(of(Outcome::Spawn { cause: crate::SpawnCause::NotFound }, None));
+    assert!(of(Outcome::Misconfigured, None));
+    // Here someone would be asked again.
+    assert!(!of(Outcome::CredentialsFailed, Some(CredentialOrigin::SignIn)));
+    assert!(!of(Outcome::CredentialSourceFailed, Some(CredentialOrigin::Command)));
+    assert!(!of(Outcome::Protocol { rpc_code: None }, None));
+}
+
+#[test]
 fn the_latch_opens_at_once_when_a_person_acts() {
     for event in [Event::ReconnectAsked, Event::LoginDone, Event::ConfigChanged] {
         let mut machine = started(MachinePolicy::long_lived());

@@ -154,6 +154,9 @@ impl HttpClient {
             return simulated(network, method, url, headers, body).await;
         }
         let client = self.client()?;
+        if let Ok(routes) = &self.0.routes {
+            routes.check(url)?;
+        }
         // Security: the library names its connections after the authority of the URL, and logs that.
         let uri = Uri::try_from(without_userinfo(url).as_str()).map_err(|error| {
             let stage = Stage { builder: true, ..Stage::default() };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use mcp_status::Phase;
+use mcp_status::{ChallengeKind, Phase};
 use tokio::time::Instant;
 
 use super::legacy_sse::{self, LegacySse};
@@ -335,14 +335,7 @@ impl Core {
             async move { core.tell(&session, Bytes::from_static(legacy::INITIALIZED)).await }
         });
         match tokio::time::timeout(limit, &mut notice).await {
-            Ok(Err(error))
-                if matches!(
-                    error.kind(),
-                    TransportErrorKind::Challenged { .. } | TransportErrorKind::Credentials
-                ) =>
-            {
-                Err(error)
-            }
+            Ok(Err(error)) if is_about_credentials(&error) => Err(error),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "the server refused a notification that ends the handshake");
                 Ok(())
@@ -411,6 +404,16 @@ impl Core {
         let options = self.options();
         let meta = request_meta(server.revision, &self.hub.client_info(options), &self.hub.capabilities());
         Session::modern(options, server, meta, self.agreements.next_number())
+    }
+}
+
+/// Whether a server that has just shaken hands refuses the credentials, and says so: a page, or a bare 403, is no such word of a
+/// notification.
+fn is_about_credentials(error: &TransportError) -> bool {
+    match error.kind() {
+        TransportErrorKind::Challenged { kind: ChallengeKind::Unauthorized, .. } => true,
+        TransportErrorKind::Challenged { .. } => error.challenge_scheme().is_some(),
+        kind => *kind == TransportErrorKind::Credentials,
     }
 }
 

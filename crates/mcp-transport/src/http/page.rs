@@ -179,7 +179,7 @@ fn posts_to_a_sign_in(text: &str) -> bool {
 /// Whether something between us and the server refused: it names itself in the body, or in the header that
 /// Cloudflare sets when it steps in.
 pub(crate) fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 19] = [
         "cloudflare",
         "akamai",
         "incapsula",
@@ -192,12 +192,34 @@ pub(crate) fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
         "aws waf",
         "web application firewall",
         "firewall",
+        // What guards a server of the machine itself, and who may come from where.
+        "invalid host header",
+        "host not allowed",
+        "origin not allowed",
+        "invalid origin",
+        "ip address is not",
+        "not on the allow list",
+        "allowlist",
     ];
     if headers.contains_key(HeaderName::from_static("cf-mitigated")) {
         return true;
     }
     let body = String::from_utf8_lossy(body).to_ascii_lowercase();
     NAMES.iter().any(|name| body.contains(name))
+}
+
+/// The scopes that a body says are missing, in the words that a challenge would have (RFC 6750 section 3.1): some forget the header.
+pub(crate) fn missing_scopes(body: &[u8]) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        error: String,
+        #[serde(default)]
+        scope: Option<String>,
+    }
+    let said: Said = serde_json::from_slice(body).ok()?;
+    let scopes =
+        || said.scope.as_deref().unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
+    (said.error == "insufficient_scope").then(scopes)
 }
 
 #[cfg(test)]
@@ -284,9 +306,23 @@ mod tests {
     }
 
     #[test]
+    fn fb_o46_missing_scopes_are_also_told_in_a_body() {
+        let scopes = |body: &str| missing_scopes(body.as_bytes());
+        let none: Vec<String> = Vec::new();
+        assert_eq!(scopes(r#"{"error":"insufficient_scope","error_description":"x"}"#), Some(none));
+        let both = Some(vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(scopes(r#"{"error":"insufficient_scope","scope":"a b"}"#), both);
+        for other in [r#"{"error":"forbidden"}"#, r#"{"error":{"code":1}}"#, "insufficient_scope", ""] {
+            assert_eq!(scopes(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn a_firewall_names_itself() {
         assert!(names_a_firewall(&headers(&[("cf-mitigated", "challenge")]), b""));
         assert!(names_a_firewall(&headers(&[]), b"Request blocked by AWS WAF"));
+        assert!(names_a_firewall(&headers(&[]), br#"{"error":"Invalid Host header: x"}"#));
+        assert!(names_a_firewall(&headers(&[]), b"Your IP address is not on the allow list"));
         assert!(!names_a_firewall(&headers(&[]), br#"{"error":"forbidden"}"#));
         // A server that merely sits behind it is not the one that refused.
         assert!(!names_a_firewall(&headers(&[("server", "cloudflare")]), br#"{"error":"forbidden"}"#));

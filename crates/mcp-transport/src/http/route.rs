@@ -12,12 +12,15 @@ use crate::options::{ProxySettings, ProxyUrl};
 /// The proxies of one client, and what goes past them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Routes {
-    http: Option<Arc<Proxy>>,
-    https: Option<Arc<Proxy>>,
+    http: Option<NamedProxy>,
+    https: Option<NamedProxy>,
     except: Arc<[Exception]>,
     /// The one of all URLs.
     always: Option<Arc<Proxy>>,
 }
+
+/// What a variable names: a proxy, or nothing that could be one, which is a matter of the requests that go by it.
+type NamedProxy = Result<Arc<Proxy>, Arc<TransportError>>;
 
 /// One proxy.
 #[derive(Eq, PartialEq)]
@@ -38,6 +41,8 @@ pub(crate) enum Way<'a> {
     Here(&'a Arc<Proxy>),
     /// `NO_PROXY` leads past it, by this part.
     Past(&'a Arc<Proxy>, &'a str),
+    /// By one that cannot be used, and why.
+    Unusable(&'a TransportError),
 }
 
 /// What is reached without a proxy.
@@ -66,18 +71,18 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// [`Misconfigured`](TransportErrorKind::Misconfigured) where a proxy has no usable URL; the URL is not told.
+    /// [`Misconfigured`](TransportErrorKind::Misconfigured) where the proxy of all URLs has no usable URL; the URL is not told.
     pub(crate) fn new(settings: &ProxySettings) -> Result<Self, TransportError> {
         let proxy = |named: &Option<ProxyUrl>| {
             let named = named.as_ref().filter(|named| !named.url.trim().is_empty());
-            named.map(|named| Proxy::read(named).map(Arc::new)).transpose()
+            named.map(|named| Proxy::read(named).map(Arc::new).map_err(Arc::new))
         };
-        let all = proxy(&settings.all)?;
+        let all = proxy(&settings.all);
         let except = settings.no_proxy.as_deref().unwrap_or_default();
         Ok(Self {
-            always: proxy(&settings.always)?,
-            http: proxy(&settings.http)?.or_else(|| all.clone()),
-            https: proxy(&settings.https)?.or(all),
+            always: proxy(&settings.always).transpose().map_err(|error| (*error).clone())?,
+            http: proxy(&settings.http).or_else(|| all.clone()),
+            https: proxy(&settings.https).or(all),
             except: except.split([',', ' ', '\t', '\n', ';']).filter_map(Exception::read).collect(),
         })
     }
@@ -98,6 +103,16 @@ impl Routes {
         }
     }
 
+    /// # Errors
+    ///
+    /// What a request to this URL goes by is no proxy.
+    pub(crate) fn check(&self, url: &Url) -> Result<(), TransportError> {
+        match self.way(url) {
+            Way::Unusable(error) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// How a request to this URL goes, and why.
     pub(crate) fn way(&self, url: &Url) -> Way<'_> {
         if let Some(always) = &self.always {
@@ -111,12 +126,14 @@ impl Routes {
         let (Some(proxy), Some(host)) = (proxy, url.host()) else {
             return Way::NoneNamed;
         };
-        if is_loopback(&host) {
-            return Way::Here(proxy);
-        }
-        match self.except.iter().find(|except| except.covers(&host, url)) {
-            Some(except) => Way::Past(proxy, &except.written),
-            None => Way::By(proxy),
+        let except = self.except.iter().find(|except| except.covers(&host, url));
+        match (proxy, except) {
+            (Ok(proxy), _) if is_loopback(&host) => Way::Here(proxy),
+            (Err(_), _) if is_loopback(&host) => Way::NoneNamed,
+            (Ok(proxy), Some(except)) => Way::Past(proxy, &except.written),
+            (Err(_), Some(_)) => Way::NoneNamed,
+            (Ok(proxy), None) => Way::By(proxy),
+            (Err(error), None) => Way::Unusable(error),
         }
     }
 }
@@ -127,6 +144,7 @@ impl fmt::Display for Way<'_> {
             Self::By(proxy) => write!(f, "by {proxy}"),
             Self::NoneNamed => f.write_str("none: no variable and no entry names one for it"),
             Self::Here(proxy) => write!(f, "none: this machine is never reached by {proxy}"),
+            Self::Unusable(error) => write!(f, "not known: {error}"),
             Self::Past(proxy, written) => {
                 write!(f, "none: NO_PROXY has `{}`, which leads past {proxy}", mcp_text::line(written, 80))
             }
@@ -140,7 +158,8 @@ impl Proxy {
             // Security: the URL may hold a password, so only what named it is told.
             let message = format!("{} {what}", named.from);
             Err(TransportError::new(TransportErrorKind::Misconfigured, message.clone())
-                .with_said(Some(message)))
+                .with_said(Some(message))
+                .by_way_of(Some(named.from.to_string())))
         };
         let text = named.url.trim();
         let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };

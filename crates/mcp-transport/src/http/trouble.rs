@@ -51,6 +51,9 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
             || text("user/pass authentication")
         {
             (Is::Proxy { status: Some(407) }, "the proxy wants credentials")
+        } else if has(|cause| cause.is::<LookedUpHere>()) {
+            // The proxy was not asked for anything.
+            (Is::Unreachable, "the name of the server is not known")
         } else if stage.proxy.is_some() && !stage.timeout {
             (Is::Proxy { status: None }, "the proxy cannot be reached, or does not let the request through")
         } else if stage.timeout {
@@ -70,7 +73,7 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
         Is::Proxy { status: Some(_) } => None,
         // Only of its URL can the library say that, and it says so in its own terms.
         Is::Misconfigured => Some("its `url` has characters that no request can carry (RFC 3986)".to_owned()),
-        Is::Proxy { .. } if has(|cause| cause.is::<LookedUpHere>()) => {
+        Is::Unreachable if has(|cause| cause.is::<LookedUpHere>()) => {
             let why =
                 words::plain(&*error).unwrap_or_else(|| "the name of the server is not known".to_owned());
             Some(format!("{why}, looked up here; a proxy of `socks5h://` looks names up itself"))
@@ -78,6 +81,11 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
         _ => words::plain(&*error).or_else(|| proxy_words(&*error)).or_else(|| Some(message.to_owned())),
     };
     TransportError::new(kind, message).with_said(said).with_source(error)
+}
+
+/// Whether the name of the server was looked up here, though there is a proxy.
+pub(crate) fn was_looked_up_here(error: &TransportError) -> bool {
+    causes(error).any(|cause| cause.is::<LookedUpHere>())
 }
 
 /// Whether a limit of time was over, of the system or of the library.
@@ -588,7 +596,7 @@ mod tests {
         let by_socks = Stage { connect: true, proxy: Some(Kind::Socks), ..Stage::default() };
         let unknown = || io::Error::other("failed to lookup address information: Name or service not known");
         let (kind, said) = explained(LookedUpHere(unknown()), by_socks);
-        assert_eq!(kind, TransportErrorKind::Proxy { status: None });
+        assert_eq!(kind, TransportErrorKind::Unreachable);
         let hint = "looked up here; a proxy of `socks5h://` looks names up itself";
         assert_eq!(said, format!("there is no host of that name, {hint}"));
         // The name of the proxy itself, which no other scheme finds either.

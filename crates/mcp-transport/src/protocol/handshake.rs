@@ -221,15 +221,21 @@ pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool
         Kind::Http { status, .. } => match status {
             // "Not you": never reached, because a refusal is a challenge.
             _ if ChallengeKind::of_status(status, Phase::Connect).is_some() => Probe::Failed(error),
-            407 => Probe::Failed(error),
-            408 | 425 | 429 => Probe::Doubtful(error),
+            // A proxy of ours says that otherwise.
+            407 | 408 | 425 | 429 => Probe::Doubtful(error),
             // A legacy server's word for "unknown"; 501 is the HTTP word for it.
             400..=499 | 501 => Probe::Legacy,
             _ => Probe::Doubtful(error),
         },
-        Kind::Dropped => Probe::Doubtful(error),
-        // Without a challenge it may be a legacy server that misses its session.
-        Kind::Challenged { .. } if error.challenge_scheme().is_none() => Probe::Doubtful(error),
+        // No proxy is in use: it is the server's own word, or that of something in front of it.
+        Kind::Proxy { status: Some(_) } if error.proxy().is_none() => Probe::Doubtful(error),
+        // For this request alone the server may be somewhere else.
+        Kind::Dropped | Kind::Moved { .. } => Probe::Doubtful(error),
+        // Without a challenge it may be a legacy server that misses its session; and what asks for a password, where
+        // nothing was sent, may be what stands in front of what it does not know.
+        Kind::Challenged { .. } if error.challenge_scheme().is_none() || error.asks_for_no_token() => {
+            Probe::Doubtful(error)
+        }
         // It took the request and never answered it, or answered with something that is no answer.
         Kind::Timeout { stage } if stage != crate::error::TimeoutStage::Connect => Probe::Legacy,
         Kind::Protocol => Probe::Legacy,
@@ -393,12 +399,12 @@ mod tests {
             let id_null = RpcError::new(-32000, "Unsupported protocol version");
             assert_eq!(word(Err(http(status, Some(id_null)))), "legacy", "{status}");
         }
-        for status in [408, 425, 429, 500, 502, 503, 504] {
+        for status in [407, 408, 425, 429, 500, 502, 503, 504] {
             assert!(word(Err(http(status, None))).starts_with("doubtful"), "{status}");
             let busy = TransportErrorKind::Http { status, retry_after: Some(Duration::ZERO) };
             assert!(word(Err(TransportError::new(busy, ""))).starts_with("doubtful"), "{status}");
         }
-        for status in [401, 403, 407] {
+        for status in [401, 403] {
             assert!(word(Err(http(status, None))).starts_with("failed"), "{status}");
         }
         assert_eq!(word(Err(http(500, Some(RpcError::new(-32603, ""))))), "legacy");

@@ -1,5 +1,6 @@
 //! Which revision a handshake offers, where the server refuses the one before instead of answering with its own.
 
+use mcp_status::ChallengeKind;
 use serde_json::value::RawValue;
 
 use super::handshake::{refuses_version, wants_modern};
@@ -26,6 +27,10 @@ pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -
         TransportErrorKind::Http { status: 400 | 406 | 409 | 412 | 422, .. } => true,
         // A server whose check throws. Its page may name a version of anything, so it has to be a revision.
         TransportErrorKind::Http { status: 500 | 501 | 505, .. } => words.name_a_revision(),
+        // Forbidden is the version, and no one's credentials.
+        TransportErrorKind::Challenged { kind: ChallengeKind::Forbidden, .. } => {
+            refusal.challenge_scheme().is_none() && words.name_a_revision()
+        }
         _ => false,
     };
     if !refused || wants_modern(refusal) {
@@ -128,6 +133,14 @@ mod tests {
             assert_eq!(next(status, None), None, "{status}");
         }
         assert_eq!(next(426, None), Some(R::V2025_06_18));
+        let forbidden = |said: &str| {
+            let kind = TransportErrorKind::Challenged { kind: ChallengeKind::Forbidden, status: 403 };
+            let refusal = TransportError::new(kind, "x").with_said(Some(said.to_owned()));
+            next_offer(&refusal, &[R::V2025_11_25])
+        };
+        let said = "Unsupported MCP-Protocol-Version, supported: 2025-03-26";
+        assert_eq!(forbidden(said), Some(R::V2025_03_26));
+        assert_eq!(forbidden("your plan has no version with MCP"), None);
         assert_eq!(next(503, Some("expected 2025-03-26")), None);
     }
 }

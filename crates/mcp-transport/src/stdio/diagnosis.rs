@@ -11,11 +11,12 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-use mcp_status::SpawnCause;
+use mcp_status::{ProcessLack, SpawnCause};
 
 pub(super) use self::look::{Disk, FileSystemView, PathKind};
 pub(super) use self::spelling::hint;
@@ -63,7 +64,15 @@ impl System {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Diagnosis {
     pub(super) cause: SpawnCause,
+    /// What is not there, where the command itself is right.
+    pub(super) lack: Option<ProcessLack>,
     text: String,
+}
+
+impl Diagnosis {
+    fn lacking(self, lack: ProcessLack) -> Self {
+        Self { lack: Some(lack), ..self }
+    }
 }
 
 impl fmt::Display for Diagnosis {
@@ -75,7 +84,7 @@ impl fmt::Display for Diagnosis {
 impl Error for Diagnosis {}
 
 fn because(cause: SpawnCause, text: impl Into<String>) -> Diagnosis {
-    Diagnosis { cause, text: text.into() }
+    Diagnosis { cause, lack: None, text: text.into() }
 }
 
 /// Says why the command of `endpoint`, which would have run in `cwd`, failed to start with `error`.
@@ -87,9 +96,11 @@ pub(super) fn diagnose(
     look: &dyn FileSystemView,
 ) -> Diagnosis {
     let case = Case::new(endpoint, cwd, error, system, look);
-    let Diagnosis { cause, text } = case.diagnose();
+    let Diagnosis { cause, lack, text } = case.diagnose();
     // Security: a command, a folder or a PATH may be made of variables that hold secrets.
-    Diagnosis { cause, text: endpoint.secrets.hide(&text).into_owned() }
+    // And so may a path or a name that is shown as what is to be put there.
+    let lack = lack.filter(|lack| matches!(endpoint.secrets.hide(&format!("{lack:?}")), Cow::Borrowed(_)));
+    Diagnosis { cause, lack, text: endpoint.secrets.hide(&text).into_owned() }
 }
 
 /// What failed, and where it would have been.
@@ -239,13 +250,24 @@ impl<'a> Case<'a> {
                 SpawnCause::NotAProgram,
                 format!("{} is a folder; `command` is the program in it", self.shown(path)),
             )),
+            // What cannot be executed by itself is not made executable.
+            PathKind::Plain if !is_executable_once_allowed(&self.look.head(path)) => {
+                Some(because(
+                    SpawnCause::NotExecutable,
+                    format!(
+                        "{} may not be executed, and has no `#!` line: name the program that reads it as `command`",
+                        self.shown(path)
+                    ),
+                ))
+            }
             PathKind::Plain => Some(because(
                 SpawnCause::NotExecutable,
                 format!(
                     "{} may not be executed: run `chmod +x {path}`, or name the program that reads it as `command`",
                     self.shown(path)
                 ),
-            )),
+            )
+            .lacking(ProcessLack::Permission { path: path.to_owned() })),
             PathKind::Program => self.unusable(path),
             PathKind::Nothing => None,
         }
@@ -330,12 +352,12 @@ impl<'a> Case<'a> {
                 let text = format!("`{command}` is in a folder that may not be looked into here");
                 return because(SpawnCause::NotExecutable, text);
             }
-            let place = if self.system.is_absolute(command) {
-                format!("there is no `{command}`")
-            } else {
-                format!("there is no `{command}` in its working directory `{}`", self.cwd)
-            };
-            return because(SpawnCause::NotFound, place);
+            if self.system.is_absolute(command) {
+                return because(SpawnCause::NotFound, format!("there is no `{command}`"));
+            }
+            let place = format!("there is no `{command}` in its working directory `{}`", self.cwd);
+            let path = self.absolute(command);
+            return because(SpawnCause::NotFound, place).lacking(ProcessLack::File { path });
         }
         let mut text = format!("`{command}` is {}", self.searched());
         if let Some(link) = self.dangling_in_path() {
@@ -347,6 +369,8 @@ impl<'a> Case<'a> {
             text.push_str(&format!("; `{other}` is"));
         } else if let Some(package) = spelling::package_of(command) {
             text.push_str(&format!("; it comes with {package}"));
+            let package = package.to_owned();
+            return because(SpawnCause::NotFound, text).lacking(ProcessLack::Program { package });
         }
         because(SpawnCause::NotFound, text)
     }
@@ -418,6 +442,15 @@ impl<'a> Case<'a> {
 enum ProgramPlace {
     At(String, PathKind),
     Nowhere,
+}
+
+/// Whether this begins like something that a system can execute. What cannot be read may be.
+fn is_executable_once_allowed(head: &[u8]) -> bool {
+    head.is_empty()
+        || head.starts_with(b"#!")
+        || head.starts_with(b"\x7fELF")
+        || head.starts_with(b"MZ")
+        || is_mach(head)
 }
 
 /// The magic numbers of Mach-O, thin and fat, in both byte orders.

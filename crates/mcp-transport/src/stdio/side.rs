@@ -110,6 +110,9 @@ impl fmt::Display for SideOutput {
         let Circumstances { lived, line, note, .. } = &self.circumstances;
         match (self.telling(), note) {
             (Some(words), Some(note)) => return write!(f, "{words}; {note}"),
+            (Some(words), None) if has_line_end_of_windows(&words) => {
+                return write!(f, "{words}; its file has the line ends of Windows: save it with LF");
+            }
             (Some(words), None) => return f.write_str(&words),
             (None, Some(note)) => return f.write_str(note),
             (None, None) => {}
@@ -123,6 +126,11 @@ impl fmt::Display for SideOutput {
         }
         Ok(())
     }
+}
+
+/// Whether a carriage return was taken for a part of a name: `env` and shells show it like this.
+fn has_line_end_of_windows(words: &str) -> bool {
+    ["\\r'", "\\r\u{2019}", "^M:"].iter().any(|end| words.contains(end))
 }
 
 /// A time in words: in seconds, short ones in two digits.

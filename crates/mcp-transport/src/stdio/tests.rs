@@ -156,7 +156,7 @@ async fn what_cannot_be_started_says_why() {
     assert!(said(&report).ends_with("gone` does not exist"), "{report:?}");
 
     let plain = dir.path().join("plain");
-    std::fs::write(&plain, "").unwrap();
+    std::fs::write(&plain, "#!/bin/sh\n").unwrap();
     let report = failed(&StdioEndpoint::new(plain));
     assert_eq!(*report.kind(), TransportErrorKind::Spawn { cause: SpawnCause::NotExecutable });
     assert!(said(&report).contains("chmod +x"), "{report:?}");

@@ -157,9 +157,17 @@ async fn excepted_hosts_are_reached_directly() {
 async fn a_proxy_url_that_is_not_valid_is_a_setting_to_correct_and_not_shown() {
     let mut options = options();
     options.proxy.http = Some(ProxyUrl::new("http://user:canary-secret@[::bad/", "HTTP_PROXY"));
-    let error = Connector::new(options).attempt(&at("http://127.0.0.1:9/")).await.unwrap_err();
+    options.proxy.no_proxy = Some("past.example".to_owned());
+    let connector = Connector::new(options);
+    let error = connector.attempt(&at("http://mcp.example:9/")).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
     assert!(!format!("{error:?} {error}").contains("canary"));
+    assert_eq!(error.evidence().proxy.as_deref(), Some("HTTP_PROXY"));
+    // What does not go by it is not concerned: this machine, what goes past it, and another scheme.
+    for url in ["http://127.0.0.1:9/", "http://past.example:9/", "https://mcp.example:9/"] {
+        let error = connector.attempt(&at(url)).await.unwrap_err();
+        assert_ne!(*error.kind(), TransportErrorKind::Misconfigured, "{url} {error:?}");
+    }
 }
 
 #[tokio::test]

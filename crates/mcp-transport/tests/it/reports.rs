@@ -91,6 +91,42 @@ async fn fb_p7_a_challenge_is_believed_at_once() {
 }
 
 #[tokio::test]
+async fn fb_p7_what_only_the_probe_is_told_leads_to_the_handshake() {
+    for answer in [
+        HttpAnswer::new(401).header("www-authenticate", "Basic realm=x").into(),
+        HttpAnswer::new(407).header("proxy-authenticate", "Basic realm=x").into(),
+        Answer::redirect(308, "https://elsewhere.example/mcp"),
+    ] {
+        let shown = format!("{answer:?}");
+        let server =
+            FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", answer).start().unwrap();
+        assert_eq!(connect(&server).await.revision(), ProtocolRevision::V2025_11_25, "{shown}");
+    }
+}
+
+/// What a notification is answered with says nothing of a person's credentials, unless it is a challenge.
+#[tokio::test]
+async fn fb_p9_a_refused_notification_ends_no_handshake() {
+    for answer in [text(403, "x"), Answer::redirect(302, "https://sso.example/login"), text(500, "x")] {
+        let shown = format!("{answer:?}");
+        let server = FakeMcpServer::builder()
+            .era(Era::Legacy)
+            .always_to("notifications/initialized", answer)
+            .start()
+            .unwrap();
+        assert_eq!(echo(&connect(&server).await, "hello").await.unwrap(), "hello", "{shown}");
+    }
+    let challenge = HttpAnswer::new(401).header("www-authenticate", "Bearer");
+    let server = FakeMcpServer::builder()
+        .era(Era::Legacy)
+        .always_to("notifications/initialized", challenge.into())
+        .start()
+        .unwrap();
+    let error = connector().attempt(&target(&server)).await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Challenged { status: 401, .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn fb_p20_a_server_that_is_down_for_every_request_stays_failed_with_what_it_said() {
     for (answer, status) in [(page(503), 503), (page(500), 500), (text(502, "bad gateway"), 502)] {
         let server = FakeMcpServer::builder().era(Era::Modern).always(answer).start().unwrap();

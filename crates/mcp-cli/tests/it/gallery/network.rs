@@ -29,7 +29,13 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("other-loopback", Some(Unreachable), "tcp", "something listens at 127.0.0.1", URL),
     ("no-such-host", Some(Unreachable), "dns", "no-such-host.invalid", URL),
     ("dead-proxy", Some(Unreachable), "tcp", "(HTTP_PROXY)", "start or correct the proxy http://*"),
-    ("proxy-refuses", Some(Rejected), "proxy", "did not open the way to https://mcp.test", NAMED),
+    (
+        "proxy-refuses",
+        Some(Rejected),
+        "proxy",
+        "did not open the way to https://mcp.test",
+        "correct the proxy http://*",
+    ),
     (
         "proxy-password",
         Some(ProxyAuth),
@@ -54,7 +60,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("wrong-path", Some(NotFound), "answer", "(404)", URL),
     ("moved", Some(Moved), "answer", "sends every request elsewhere (308)", URL),
     ("rejected", Some(Rejected), "answer", "(422)", NAMED),
-    ("misdirected", Some(Rejected), "answer", "(421)", NAMED),
+    ("misdirected", Some(Rejected), "answer", "(421)", URL),
     ("breaks-off", Some(Unreachable), "answer", "broke off", WAIT),
     ("empty-answer", Some(Protocol), "handshake", "the answer is empty (200)", URL),
     ("not-http", Some(Protocol), "handshake", "begins with \"SSH-2.0", URL),
@@ -62,7 +68,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", URL),
     ("other-json", Some(Protocol), "handshake", "application/json that begins with", URL),
     ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", URL),
-    ("old-version", Some(Version), "handshake", "1999-01-01", URL),
+    ("old-version", Some(Version), "handshake", "1999-01-01", "ask who runs the server"),
     ("no-list", Some(ToolsUnavailable), "tools", "the tools could not be listed", "ask who runs the server"),
 ];
 
@@ -258,7 +264,10 @@ fn bring_about(name: &str) -> Broken {
         "old-version" => {
             let old = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start();
             let old = old.unwrap();
-            Broken::of(http(&old)).holding(old).rewrite("1999-01-01", good.clone())
+            let good = good.clone();
+            Broken::of(http(&old))
+                .holding(old)
+                .elsewhere("1999-01-01", move |broken| broken.setting.write("s", good))
         }
         "no-list" => {
             let other = Arc::new(FakeMcpServer::start().unwrap());

@@ -17,15 +17,15 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("shell-variable", Some(Spawn), "process", "`$HOME` is not expanded", SHOW),
     ("whole-line", Some(Spawn), "process", "write \"command\": \"sh\", \"args\"", SHOW),
     ("windows", Some(Spawn), "process", "here, write \"command\": \"sh\"", SHOW),
-    ("not-executable", Some(Spawn), "process", "chmod +x", SHOW),
+    ("not-executable", Some(Spawn), "process", "chmod +x", "chmod +x *"),
     ("no-interpreter", Some(Spawn), "process", "asks for `/opt/gone/python`", SHOW),
-    ("no-folder", Some(Spawn), "process", "its working directory", SHOW),
+    ("no-folder", Some(Spawn), "process", "its working directory", "correct `cwd` of s in *"),
     ("folder", Some(Spawn), "process", "`/usr` is a folder", SHOW),
     ("ends-at-once", Some(Exited), "process", "exited with code 0 while", SHOW),
-    ("killed", Some(Exited), "process", "ended by SIGKILL", SHOW),
-    ("license", Some(Exited), "process", "license expired", SHOW),
+    ("killed", Some(Exited), "process", "ended by SIGKILL", "free memory, or look at what ends it"),
+    ("license", Some(Exited), "process", "license expired", "correct `command`, `args` or `env` of s in *"),
     ("no-node", Some(Exited), "process", "what a shell was to run was not found", SHOW),
-    ("tilde-argument", Some(Exited), "process", "in its argument `~/srv.sh`", SHOW),
+    ("tilde-argument", Some(Exited), "process", "in its argument `~/srv.sh`", "correct `args` of s in *"),
     ("question", Some(Timeout), "process", "which cannot be answered here", "correct the entry of s in *"),
     ("noise", Some(Protocol), "handshake", "its standard output begins with", SHOW),
 ];
@@ -70,7 +70,7 @@ fn bring_about(name: &str) -> Broken {
         "not-executable" => {
             let broken = Broken::of(json!({ "command": "./s.sh" }));
             broken.setting.home.write_project("s.sh", format!("#!/bin/sh\n{SERVER}")).unwrap();
-            broken.edit("chmod +x", |broken| {
+            broken.elsewhere("chmod +x", |broken| {
                 broken.paste("chmod +x s.sh").expect_code(0);
             })
         }
@@ -86,7 +86,11 @@ fn bring_about(name: &str) -> Broken {
         }
         "folder" => rewritten(json!({ "command": "/usr" }), "is a folder"),
         "ends-at-once" => rewritten(json!({ "command": "true" }), "it printed nothing"),
-        "killed" => rewritten(shell("kill -9 $$"), "memory ran out"),
+        "killed" => {
+            let good = good.clone();
+            Broken::of(shell("kill -9 $$"))
+                .elsewhere("memory ran out", move |broken| broken.setting.write("s", good))
+        }
         "license" => {
             let line = "[ -e \"$HOME/license\" ] || { echo 'license expired' >&2; exit 3; }";
             Broken::of(shell(&format!("{line}\n{SERVER}"))).edit("license expired", |broken| {

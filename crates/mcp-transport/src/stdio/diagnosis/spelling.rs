@@ -65,6 +65,19 @@ const ENDINGS_OF_WINDOWS: [&str; 4] = [".exe", ".cmd", ".bat", ".ps1"];
 /// Programs that expand `~` and variables by themselves.
 const SHELLS: [&str; 9] = ["sh", "bash", "zsh", "dash", "fish", "ksh", "cmd", "powershell", "pwsh"];
 
+/// Words that are a shell's own, and no programs.
+const SHELL_WORDS: [&str; 12] =
+    ["cd", "exec", "source", ".", "export", "eval", "alias", "set", "unset", "if", "for", "while"];
+
+/// What makes a line one for a shell.
+const OPERATORS: [&str; 8] = ["&&", "||", ";", "|", "<", ">", "$(", "`"];
+
+/// How a place is written that a person is to fill in.
+const PLACEHOLDERS: [&str; 4] = ["/path/to/", "path\\to\\", "/absolute/path", "/your/path/"];
+
+/// What a word processor makes of quotation marks.
+const CURLY: [char; 4] = ['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
+
 /// Programs that run a server in a container.
 const CONTAINERS: [&str; 3] = ["docker", "podman", "nerdctl"];
 
@@ -88,6 +101,11 @@ pub(super) fn package_of(command: &str) -> Option<&'static str> {
 pub(super) fn unexpanded(text: &str) -> Option<String> {
     if text == "~" || text.starts_with("~/") || text.starts_with("~\\") {
         return Some("`~` is not expanded; write `${HOME}`".to_owned());
+    }
+    if let Some((user, _)) = text.strip_prefix('~').and_then(|rest| rest.split_once('/'))
+        && user.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    {
+        return Some(format!("`~{user}` is not expanded; write the path of that folder"));
     }
     let name = |rest: &str| {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -121,6 +139,30 @@ pub(super) fn unexpanded(text: &str) -> Option<String> {
     None
 }
 
+/// What in `text` was to be filled in, as a person reads it.
+fn placeholder(text: &str) -> Option<&str> {
+    let between = |open: &str, close: &str| {
+        let begin = text.find(open)?;
+        let end = begin + open.len() + text[begin + open.len()..].find(close)?;
+        let inner = &text[begin + open.len()..end];
+        let is_word = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '/');
+        (!inner.trim().is_empty() && inner.chars().all(is_word)).then(|| &text[begin..end + close.len()])
+    };
+    let path = || PLACEHOLDERS.iter().any(|part| text.to_ascii_lowercase().contains(part)).then_some(text);
+    between("<", ">").or_else(|| between("{{", "}}")).or_else(path)
+}
+
+/// What a word processor, or a page, has made of an argument.
+fn retouched(argument: &str) -> Option<String> {
+    let dashes = ['\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2212}'];
+    if let Some(rest) = argument.strip_prefix(dashes) {
+        let rest = rest.trim_start_matches(dashes);
+        let dash = if rest.chars().count() > 1 { "--" } else { "-" };
+        return Some(format!("the dash is none of a command line; write `{dash}{rest}`"));
+    }
+    argument.contains(CURLY).then(|| "the quotes are none of a command line; write it without".to_owned())
+}
+
 /// What is most likely wrong with the arguments of `endpoint`. Only a guess, for a command that ended before it spoke.
 pub(crate) fn hint(endpoint: &StdioEndpoint) -> Option<String> {
     let command = endpoint.command.to_string_lossy();
@@ -142,7 +184,9 @@ pub(crate) fn hint(endpoint: &StdioEndpoint) -> Option<String> {
     let mut arguments = endpoint.args.iter().map(|argument| argument.to_string_lossy());
     arguments.find_map(|argument| {
         let value = argument.rsplit('=').next().filter(|_| argument.starts_with('-')).unwrap_or(&argument);
-        let hint = whole(value).then(|| unexpanded(value)).flatten()?;
+        let filled_in = || placeholder(value).map(|what| format!("`{what}` was never filled in"));
+        let expanded = whole(value).then(|| unexpanded(value)).flatten();
+        let hint = expanded.or_else(|| retouched(&argument)).or_else(filled_in)?;
         let text = format!("in its argument `{argument}`, {hint}");
         Some(endpoint.secrets.hide(&text).into_owned())
     })
@@ -184,25 +228,92 @@ impl Case<'_> {
             let text = "`command` is a URL; a remote server has \"type\": \"http\" and `url` in place of it";
             return Some(because(SpawnCause::Misspelt, text));
         }
-        self.foreign_system().or_else(|| self.in_quotes()).or_else(|| self.command_line()).or_else(|| {
-            unexpanded(command).map(|hint| because(SpawnCause::Unexpanded, format!("`{command}`: {hint}")))
-        })
+        if let Some(what) = placeholder(command) {
+            return Some(because(SpawnCause::Misspelt, format!("`{what}` was never filled in")));
+        }
+        self.foreign_system()
+            .or_else(|| self.for_a_shell())
+            .or_else(|| self.in_quotes())
+            .or_else(|| self.command_line())
+            .or_else(|| {
+                unexpanded(command)
+                    .map(|hint| because(SpawnCause::Unexpanded, format!("`{command}`: {hint}")))
+            })
     }
 
     fn in_quotes(&self) -> Option<Diagnosis> {
         let command = &*self.command;
-        let bare = command.trim_matches(['"', '\'', ' ', '\t', '\n', '\r', '\u{a0}']);
+        let is_around =
+            |c: char| CURLY.contains(&c) || matches!(c, '"' | '\'' | ' ' | '\t' | '\n' | '\r' | '\u{a0}');
+        let bare = command.trim_matches(is_around);
         if bare == command {
             return None;
         }
-        let what = if command.contains(['"', '\'']) { "quotes" } else { "blanks" };
+        let is_quoted = command.contains(['"', '\'']) || command.contains(CURLY);
+        let what = if is_quoted { "quotes" } else { "blanks" };
         let text = format!("the {what} around `{bare}` are part of the name; write it without");
         // More than one word is told about as a whole.
         (!bare.contains(char::is_whitespace) || what == "quotes" && !bare.contains(['"', '\'']))
             .then(|| because(SpawnCause::Misspelt, text))
     }
 
+    /// What only a shell understands: its own words, what stands between commands, and variables before one.
+    fn for_a_shell(&self) -> Option<Diagnosis> {
+        let line = self.command.trim();
+        let listed =
+            |words: &[String]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+        let because = |text: String| Some(because(SpawnCause::CommandLine, text));
+        let through_sh = || {
+            let whole: Vec<String> = std::iter::once(line.to_owned())
+                .chain(self.args.iter().map(|arg| mcp_text::shell_word(arg)))
+                .collect();
+            format!("\"command\": \"sh\", \"args\": [\"-c\", {:?}]", whole.join(" "))
+        };
+        let words = words(line);
+        let (is_assigned, rest): (Vec<&String>, Vec<&String>) = {
+            let at = words.iter().position(|word| assigned(word).is_none()).unwrap_or(words.len());
+            (words[..at].iter().collect(), words[at..].iter().collect())
+        };
+        let has_operator = |line: &str| OPERATORS.iter().any(|operator| line.contains(operator));
+        if let [cd, folder, and, command, args @ ..] = &*words
+            && cd == "cd"
+            && and == "&&"
+            && !has_operator(&line.replacen("&&", "", 1))
+        {
+            let args = listed(args);
+            return because(format!(
+                "`cd` is a shell's; write \"cwd\": {folder:?}, \"command\": {command:?}, \"args\": [{args}]"
+            ));
+        }
+        if has_operator(line) {
+            return because(format!("`command` is a line for a shell; write {}", through_sh()));
+        }
+        // Security: a value may be a secret, and is not repeated.
+        if let Some(name) = is_assigned.first().and_then(|word| assigned(word)) {
+            let program = match (rest.first(), self.args.first()) {
+                (Some(command), _) => format!(", and \"command\": {command:?}"),
+                (None, Some(command)) => format!(", and {command:?} as `command`"),
+                (None, None) => String::new(),
+            };
+            return because(format!(
+                "a variable before a command is a shell's; write it as \"env\": {{\"{name}\": \"…\"}}{program}"
+            ));
+        }
+        let first = words.first().filter(|word| SHELL_WORDS.contains(&&***word))?;
+        because(format!("`{first}` is a word of a shell and no program; write {}", through_sh()))
+    }
+
     fn command_line(&self) -> Option<Diagnosis> {
+        // A path with a blank in it that is not there, rather than a program and what it is told.
+        let mut parts = self.command.split_whitespace();
+        if let (Some(first), Some(second)) = (parts.next(), parts.next())
+            && self.system.is_absolute(first)
+            && self.look.at(first) == PathKind::Nothing
+            && second.contains('/')
+            && !second.starts_with(['-', '/', '.', '~', '$', '"', '\''])
+        {
+            return None;
+        }
         let mut words = words(&self.command).into_iter();
         let first = words.next()?;
         let rest: Vec<String> = words.map(|word| format!("{word:?}")).collect();
@@ -258,8 +369,19 @@ impl Case<'_> {
         if drive || (command.contains('\\') && !command.contains('/')) {
             return Some(format!("`{command}` is a path of Windows"));
         }
-        stem.map(|stem| format!("`{command}` is its name on Windows; here it is `{stem}`"))
+        // A program has another name here; a script stays one of Windows.
+        let is_script = [".bat", ".ps1"].iter().any(|ending| lower.ends_with(ending));
+        stem.map(|stem| match is_script {
+            true => format!("`{command}` is a script of Windows"),
+            false => format!("`{command}` is its name on Windows; here it is `{stem}`"),
+        })
     }
+}
+
+/// The name of the variable that a word of a shell sets.
+fn assigned(word: &str) -> Option<&str> {
+    let (name, _) = word.split_once('=')?;
+    mcp_text::is_variable_name(name).then_some(name).filter(|name| !name.contains('-'))
 }
 
 /// The words of a command line: quotation marks hold blanks together, and are no part of a word.

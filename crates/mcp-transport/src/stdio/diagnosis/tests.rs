@@ -20,7 +20,10 @@ impl FileSystemView for Files {
     }
 
     fn head(&self, path: &str) -> Vec<u8> {
-        self.0.get(path).map(|(_, head)| head.to_vec()).unwrap_or_default()
+        match self.link(path) {
+            Some(target) => self.head(&target),
+            None => self.0.get(path).map(|(_, head)| head.to_vec()).unwrap_or_default(),
+        }
     }
 
     fn names(&self, folder: &str) -> Vec<String> {
@@ -77,7 +80,7 @@ fn endpoint(command: &str, args: &[&str], path: Option<&str>) -> StdioEndpoint {
 fn described(command: &str, args: &[&str], errno: i32) -> (SpawnCause, String) {
     let endpoint = endpoint(command, args, Some("/usr/bin:/bin"));
     let error = io::Error::from_raw_os_error(errno);
-    let Diagnosis { cause, text } = diagnose(&endpoint, "/work", &error, System::Unix, &files());
+    let Diagnosis { cause, text, .. } = diagnose(&endpoint, "/work", &error, System::Unix, &files());
     (cause, text)
 }
 
@@ -126,6 +129,109 @@ fn fa_a1_fh_h14_a_missing_command_is_named_with_where_it_was_looked_for_and_wher
         ("/opt/x/server", &[], NOT_FOUND, NotFound, "there is no `/opt/x/server`"),
         ("./server", &[], NOT_FOUND, NotFound, "there is no `./server` in its working directory `/work`"),
     ]);
+}
+
+#[test]
+fn fa_a1_what_is_not_there_though_the_command_is_right_is_told_apart() {
+    let lack = |command: &str, errno, secret: &str| {
+        let mut endpoint = endpoint(command, &[], Some("/usr/bin:/bin"));
+        endpoint.secrets = [secret].into_iter().collect();
+        let error = io::Error::from_raw_os_error(errno);
+        diagnose(&endpoint, "/work", &error, System::Unix, &files()).lack
+    };
+    let file = |path: &str| Some(ProcessLack::File { path: path.to_owned() });
+    for (command, errno, expected) in [
+        ("docker", NOT_FOUND, Some(ProcessLack::Program { package: "Docker".to_owned() })),
+        // It is installed, and not where it is looked for.
+        ("uvx", NOT_FOUND, None),
+        ("tool", NOT_FOUND, None),
+        ("./server", NOT_FOUND, file("/work/server")),
+        ("bin/server", NOT_FOUND, file("/work/bin/server")),
+        ("/opt/x/server", NOT_FOUND, None),
+        ("./file", DENIED, Some(ProcessLack::Permission { path: "/work/file".to_owned() })),
+    ] {
+        assert_eq!(lack(command, errno, "canary"), expected, "{command}");
+    }
+    assert_eq!(lack("./canary-server", NOT_FOUND, "canary-server"), None, "a secret became a step");
+}
+
+#[test]
+fn fa_a4_what_only_a_shell_or_a_person_understands_is_told_as_that() {
+    use SpawnCause::{CommandLine, Misspelt, NotFound, OtherSystem, Unexpanded};
+    let sh = |line: &str| format!("write \"command\": \"sh\", \"args\": [\"-c\", {line:?}]");
+    let for_a_shell = |line: &str| format!("`command` is a line for a shell; {}", sh(line));
+    assert_table(&[
+        (
+            "cd /tmp && python3 s.py",
+            &[],
+            NOT_FOUND,
+            CommandLine,
+            r#"`cd` is a shell's; write "cwd": "/tmp", "command": "python3", "args": ["s.py"]"#,
+        ),
+        ("cd /tmp && a | b", &[], NOT_FOUND, CommandLine, &for_a_shell("cd /tmp && a | b")),
+        ("`which node`", &["s.js"], NOT_FOUND, CommandLine, &for_a_shell("`which node` s.js")),
+        ("$(which node)", &[], NOT_FOUND, CommandLine, &for_a_shell("$(which node)")),
+        (
+            "FOO=canary python3 s.py",
+            &[],
+            NOT_FOUND,
+            CommandLine,
+            r#"a variable before a command is a shell's; write it as "env": {"FOO": "…"}, and "command": "python3""#,
+        ),
+        (
+            "FOO=canary",
+            &["python3"],
+            NOT_FOUND,
+            CommandLine,
+            r#"a variable before a command is a shell's; write it as "env": {"FOO": "…"}, and "python3" as `command`"#,
+        ),
+        (
+            "exec",
+            &["node", "a b"],
+            NOT_FOUND,
+            CommandLine,
+            &format!("`exec` is a word of a shell and no program; {}", sh("exec node 'a b'")),
+        ),
+        ("/opt/my server/run", &[], NOT_FOUND, NotFound, "there is no `/opt/my server/run`"),
+        ("/path/to/server", &[], NOT_FOUND, Misspelt, "`/path/to/server` was never filled in"),
+        ("<path-to-server>", &[], NOT_FOUND, Misspelt, "`<path-to-server>` was never filled in"),
+        ("{{python}}", &[], NOT_FOUND, Misspelt, "`{{python}}` was never filled in"),
+        (
+            "\u{201c}python3\u{201d}",
+            &[],
+            NOT_FOUND,
+            Misspelt,
+            "the quotes around `python3` are part of the name; write it without",
+        ),
+        (
+            "~bob/s",
+            &[],
+            NOT_FOUND,
+            Unexpanded,
+            "`~bob/s`: `~bob` is not expanded; write the path of that folder",
+        ),
+        ("start.bat", &[], NOT_FOUND, OtherSystem, "`start.bat` is a script of Windows"),
+    ]);
+    for (argument, expected) in [
+        ("\u{2013}m", Some("in its argument `\u{2013}m`, the dash is none of a command line; write `-m`")),
+        (
+            "\u{2014}port",
+            Some("in its argument `\u{2014}port`, the dash is none of a command line; write `--port`"),
+        ),
+        (
+            "/path/to/your/server.py",
+            Some("in its argument `/path/to/your/server.py`, `/path/to/your/server.py` was never filled in"),
+        ),
+        (
+            "<ABSOLUTE PATH>/server.py",
+            Some("in its argument `<ABSOLUTE PATH>/server.py`, `<ABSOLUTE PATH>` was never filled in"),
+        ),
+        ("a<b", None),
+        ("--min=1>2", None),
+        ("server.py", None),
+    ] {
+        assert_eq!(hint(&endpoint("python3", &[argument], None)).as_deref(), expected, "{argument}");
+    }
 }
 
 #[test]
