@@ -388,6 +388,7 @@ impl AuthProvider for Chain {
                 ProviderSnapshot {
                     signed_in: theirs.signed_in,
                     login_offered: self.is_offered(fallback),
+                    asks: theirs.asks.or(own.asks.clone()),
                     ..own
                 }
             }

@@ -291,4 +291,6 @@ pub struct ProviderSnapshot {
     pub withheld: Option<String>,
     /// What was found to stand in the way of a sign-in when the server last refused.
     pub login_hindrance: Option<LoginHindrance>,
+    /// Which authorization server is being asked for new tokens, as it may be shown: what does not answer then is that one.
+    pub asks: Option<String>,
 }

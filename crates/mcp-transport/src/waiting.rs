@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 #[cfg(feature = "http")]
-use mcp_auth::{AuthError, AuthProvider};
+use mcp_auth::{AuthError, AuthErrorKind, AuthProvider};
 
 #[cfg(feature = "http")]
 use crate::error::TransportError;
@@ -73,6 +73,14 @@ impl WaitState {
     ) -> Option<TransportError> {
         let provider = provider.filter(|_| self.is_for_credentials())?;
         let name = provider.name();
-        Some(TransportError::credentials(AuthError::timed_out(name, limit), name))
+        let error = match provider.snapshot().asks {
+            Some(asked) => {
+                let waited = mcp_text::time_limit(limit);
+                let message = format!("get credentials from {name}: {asked} did not answer within {waited}");
+                AuthError::new(AuthErrorKind::Unavailable, message)
+            }
+            None => AuthError::timed_out(name, limit),
+        };
+        Some(TransportError::credentials(error, name))
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use mcp_auth::oauth::OAuthProvider;
 use mcp_config::Config;
 use mcp_connect::{ConfiguredServer, EntryTools, Fingerprint};
 use mcp_files::Stamp;
@@ -76,7 +77,7 @@ impl EntryState {
             Err(withheld) => Err(withheld.clone()),
         };
         let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
-        let sign_in = oauth.and_then(mcp_auth::oauth::OAuthProvider::obtained_at);
+        let sign_in = oauth.filter(|oauth| oauth.is_kept()).and_then(OAuthProvider::obtained_at);
         Self { state, sign_in, helper: Vec::new(), tools: wired.tools.clone() }
     }
 
@@ -91,6 +92,8 @@ pub(crate) struct EntryReading {
     pub(crate) standing: EntryState,
     /// A file could not be read or understood: what it said of the entry is not known.
     pub(crate) is_in_doubt: bool,
+    /// No person has signed in, or the one who had has signed out; not where the place of sign-ins could not be read.
+    pub(crate) is_signed_out: bool,
     /// What has to be looked at to notice that it is another one; `None` where that could not be found out.
     pub(crate) files: Option<Vec<PathBuf>>,
 }
@@ -235,14 +238,18 @@ impl Entry {
     }
 
     fn look_in_vain(&self, error: &CliError) -> EntryReading {
-        EntryReading { standing: self.unreadable(error), is_in_doubt: true, files: None }
+        let standing = self.unreadable(error);
+        EntryReading { standing, is_in_doubt: true, is_signed_out: false, files: None }
     }
 
     /// The same in what has been read already.
     pub(crate) async fn look_in(&self, loaded: &LoadedConfig) -> EntryReading {
         let mut files = watched(&self.app, loaded);
+        let mut is_signed_out = false;
         let standing = match loaded.found(&self.app, &self.target.name).await {
             Ok(wired) => {
+                let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+                is_signed_out = oauth.is_some_and(OAuthProvider::is_signed_out);
                 let own = helper_files(&wired);
                 files.extend(own.iter().cloned());
                 EntryState::of(&self.app, &wired).with_helper(stamps(own).await)
@@ -250,7 +257,7 @@ impl Entry {
             Err(error) => self.unreadable(&error),
         };
         let is_in_doubt = self.is_in_doubt(&loaded.config);
-        EntryReading { standing, is_in_doubt, files: Some(files) }
+        EntryReading { standing, is_in_doubt, is_signed_out, files: Some(files) }
     }
 
     /// Whether a file cannot be understood that the entry stands in, or that holds what this person decided. Others may be

@@ -222,6 +222,8 @@ pub(super) enum SessionEvent {
     Entry,
     /// A person has signed in.
     SignIn,
+    /// A person has signed out: what the server was reached with is not to be sent any more, whether it still takes it or not.
+    SignOut,
     /// The helper of a server that refused what it printed, or that failed, is another one.
     Helper,
 }
@@ -231,7 +233,7 @@ impl SessionEvent {
     pub(super) fn tell(self, server: &SupervisorHandle) {
         tracing::info!(server = %server.name(), news = ?self, "what was read of the entry is no longer so");
         match self {
-            Self::Entry | Self::Helper => drop(server.config_changed()),
+            Self::Entry | Self::Helper | Self::SignOut => drop(server.config_changed()),
             Self::SignIn => drop(server.login_done()),
         }
     }
@@ -252,6 +254,9 @@ fn news(look: &EntryReading, acted: &EntryState, status: ServerStatus) -> Option
     // What a broken file forbids is not known, so what it forbade before holds.
     if now.tools != acted.tools && !look.is_in_doubt {
         return Some(SessionEvent::Entry);
+    }
+    if look.is_signed_out && acted.sign_in.is_some() && status != ServerStatus::NeedsAuth {
+        return Some(SessionEvent::SignOut);
     }
     // A connection renews its own tokens, and those of others are no reason to drop it.
     let signed_in = now.sign_in.is_some() && now.sign_in != acted.sign_in;
@@ -355,7 +360,12 @@ mod tests {
     fn another_helper_is_news_to_who_was_refused_and_later_each_time() {
         let (before, after) = stamps();
         let status = ServerStatus::NeedsAuth;
-        let look = |stamp| EntryReading { standing: with_helper(stamp), is_in_doubt: false, files: None };
+        let look = |stamp| EntryReading {
+            standing: with_helper(stamp),
+            is_in_doubt: false,
+            is_signed_out: true,
+            files: None,
+        };
         for status in [ServerStatus::Connected, ServerStatus::Failed, ServerStatus::Pending] {
             assert_eq!(news(&look(after), &with_helper(before), status), None, "{status}");
         }
@@ -403,11 +413,18 @@ mod tests {
             (signed_in(1), signed_in(2), NeedsAuth, Some(SessionEvent::SignIn), Some(SessionEvent::SignIn)),
             (signed_in(1), signed_in(2), Connected, None, None),
             (signed_in(1), signed_in(2), Failed, None, None),
+            (signed_in(1), open("a"), Connected, Some(SessionEvent::SignOut), Some(SessionEvent::SignOut)),
+            (open("a"), open("a"), Connected, None, None),
             // Signed out: there is nothing to try.
             (signed_in(1), open("a"), NeedsAuth, None, None),
         ] {
             for (is_in_doubt, expected) in [(false, sure), (true, in_doubt)] {
-                let look = EntryReading { standing: now.clone(), is_in_doubt, files: None };
+                let look = EntryReading {
+                    standing: now.clone(),
+                    is_in_doubt,
+                    is_signed_out: now.sign_in.is_none(),
+                    files: None,
+                };
                 assert_eq!(
                     news(&look, &before, status),
                     expected,
@@ -415,6 +432,13 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_ends_no_connection() {
+        let look =
+            EntryReading { standing: open("a"), is_in_doubt: false, is_signed_out: false, files: None };
+        assert_eq!(news(&look, &signed_in(1), ServerStatus::Connected), None);
     }
 
     #[tokio::test]

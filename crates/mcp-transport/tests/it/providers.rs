@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use mcp_auth::aws::AwsKeys;
+use mcp_auth::provider::ProviderSnapshot;
 use mcp_auth::signing::{RequestSigner, SigningRequest};
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
@@ -279,6 +280,48 @@ async fn a_source_that_hangs_is_told_as_itself_and_not_as_a_silent_server() {
         assert_eq!(message, expected);
         assert!(!error.may_have_been_sent());
     }
+    assert!(server.requests().is_empty());
+}
+
+/// Asks an authorization server that does not answer.
+#[derive(Debug)]
+struct AsksInVain;
+
+impl AuthProvider for AsksInVain {
+    fn name(&self) -> &str {
+        "oauth"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(true, true)
+    }
+
+    fn credentials(&self) -> AuthFuture<'_, Credentials> {
+        Box::pin(std::future::pending())
+    }
+
+    fn on_rejected<'a>(&'a self, _: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+        Box::pin(std::future::ready(Ok(Recovery::Exhausted)))
+    }
+
+    fn snapshot(&self) -> ProviderSnapshot {
+        let mut snapshot = ProviderSnapshot::default();
+        snapshot.asks = Some("https://as.example/token".to_owned());
+        snapshot
+    }
+}
+
+#[tokio::test]
+async fn fa_a33_an_authorization_server_that_hangs_is_named_and_is_no_reason_to_sign_in() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut options = options();
+    options.connect_timeout = Duration::from_millis(100);
+    let target = target(&server).with_auth(Arc::new(AsksInVain));
+    let error = Connector::new(options).attempt(&target).await.unwrap_err();
+    let told = "the authorization server is unavailable; the sign-in is kept: failed to get credentials from oauth: \
+                https://as.example/token did not answer within 100 ms";
+    assert_eq!(described(&error), told);
+    assert_eq!(error.evidence().outcome, mcp_status::Outcome::AuthorizationServerUnavailable);
     assert!(server.requests().is_empty());
 }
 

@@ -15,4 +15,14 @@ impl OAuthProvider {
     pub fn obtained_at(&self) -> Option<SystemTime> {
         self.flight.source().obtained_at()
     }
+
+    /// Whether the tokens in hand are in the store as well, so that they are gone from there where a person has signed out.
+    pub fn is_kept(&self) -> bool {
+        self.flight.source().is_kept()
+    }
+
+    /// Whether the store was read and has no tokens, where a person signs in. A store that cannot be read says nothing of that.
+    pub fn is_signed_out(&self) -> bool {
+        self.flight.source().is_signed_out()
+    }
 }

@@ -16,7 +16,7 @@ use super::super::grant::machine::{asks_for_token, mint};
 use super::super::grant::renewal::refresh;
 use super::super::grant::share::adopt;
 use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
-use super::super::urls::same_issuer;
+use super::super::urls::{redacted, same_issuer};
 use crate::provider::{Acceptance, ProviderSnapshot};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
@@ -50,6 +50,10 @@ struct State {
     renewals: u64,
     /// The server has just taken a request without tokens, and refused none since.
     serves_anyone: bool,
+    /// The store was read, and has no tokens.
+    has_none_stored: bool,
+    /// Where new tokens are being asked for.
+    asks: Option<String>,
 }
 
 impl State {
@@ -168,11 +172,13 @@ impl OAuthSource {
         challenges: &[Challenge],
         needed: bool,
     ) -> Result<Credentials, AuthError> {
+        self.state().asks = used.tokens.token_endpoint.as_deref().map(redacted);
         let renewed = if self.needs_person() {
             self.renewed(self.refresh(used)).await
         } else {
             self.renewed(self.mint(challenges)).await
         };
+        self.state().asks = None;
         // A sign-in that has ended is not held on to, except for what is left of an access token that still works.
         if needed && renewed.as_ref().is_err_and(|error| error.kind() == AuthErrorKind::SignInExpired) {
             self.state().in_use = None;
@@ -302,6 +308,16 @@ impl OAuthSource {
         self.state().in_use.as_ref().map(|in_use| in_use.tokens.obtained_at)
     }
 
+    /// Whether the tokens in hand are in the store as well.
+    pub(super) fn is_kept(&self) -> bool {
+        self.state().in_use.as_ref().is_some_and(|in_use| !in_use.unsaved)
+    }
+
+    /// Whether a person would have to sign in: the store could be read, and has no tokens.
+    pub(super) fn is_signed_out(&self) -> bool {
+        self.needs_person() && self.state().has_none_stored
+    }
+
     pub(super) fn snapshot(&self) -> ProviderSnapshot {
         let (state, needs_person) = (self.state(), self.needs_person());
         ProviderSnapshot {
@@ -310,6 +326,7 @@ impl OAuthSource {
             signed_in: needs_person && state.in_use.is_some(),
             login_offered: needs_person && state.offers_sign_in(),
             login_hindrance: state.outlook.as_ref().and_then(|(hindrance, _)| hindrance.clone()),
+            asks: state.asks.clone(),
             ..ProviderSnapshot::default()
         }
     }
@@ -320,6 +337,7 @@ impl OAuthSource {
             return Ok(Some(in_use));
         }
         let Some((key, tokens)) = self.ctx.store.find(&self.ctx.target).await? else {
+            self.state().has_none_stored = true;
             return Ok(None);
         };
         let spec = &self.ctx.settings.spec;
@@ -354,7 +372,7 @@ impl OAuthSource {
         };
         let in_use = ActiveTokens { key, tokens, dpop, unsaved };
         in_use.authorization()?;
-        (state.in_use, state.outlook) = (Some(in_use.clone()), None);
+        (state.in_use, state.outlook, state.has_none_stored) = (Some(in_use.clone()), None, false);
         Ok(in_use)
     }
 

@@ -223,6 +223,46 @@ async fn f086_many_refusals_at_once_cause_one_refresh() {
     assert_eq!(provider.snapshot().fetches, 1);
 }
 
+/// A network that answers nothing.
+#[derive(Debug)]
+struct Silence;
+
+impl crate::HttpExchange for Silence {
+    fn exchange(&self, _: http::Request<bytes::Bytes>) -> AuthFuture<'_, http::Response<bytes::Bytes>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn while_a_refresh_is_unanswered_it_is_said_who_is_asked() {
+    let world = World::new();
+    world.signed_in().await;
+    let mut context = world.context();
+    context.http = Arc::new(Silence);
+    let provider = OAuthProvider::from_context(context);
+    let used = provider.credentials().await.unwrap();
+    assert_eq!(provider.snapshot().asks, None);
+    let refused = refuse(&provider, &used, 401, INVALID, 0);
+    tokio::select! {
+        biased;
+        recovery = refused => panic!("{recovery:?}"),
+        () = tokio::time::sleep(Duration::from_millis(20)) => {}
+    }
+    assert_eq!(provider.snapshot().asks.as_deref(), Some("https://as.example/token"));
+}
+
+#[tokio::test]
+async fn signed_out_is_who_has_nothing_in_a_store_that_could_be_read() {
+    let world = World::new();
+    let provider = provider(&world);
+    assert!(!provider.is_signed_out() && !provider.is_kept(), "it has not been looked yet");
+    assert!(provider.credentials().await.unwrap().is_empty());
+    assert!(provider.is_signed_out() && !provider.is_kept());
+    world.signed_in().await;
+    assert!(!provider.credentials().await.unwrap().is_empty());
+    assert!(!provider.is_signed_out() && provider.is_kept());
+}
+
 #[tokio::test]
 async fn a_refresh_that_fails_answers_everyone_who_waited_for_it() {
     let world = World::new();
