@@ -179,6 +179,9 @@ pub struct CallbackParams {
     pub(crate) pasted_code: bool,
 }
 
+/// How long a code is at least that is pasted alone.
+const LEAST_CODE: usize = 6;
+
 impl CallbackParams {
     /// An error that says nothing of which sign-in it belongs to. It can be told, and never lead to a token.
     pub(crate) fn is_error_without_state(&self) -> bool {
@@ -211,8 +214,10 @@ impl CallbackParams {
     }
 
     /// What a person pasted: the URL that the browser was sent to, its query, or the code alone.
-    /// `None` if it can be neither.
+    /// `None` if it can be neither: a word such as `yes` is no code, which has to be hard to guess (RFC 6749 section 10.10).
     pub fn from_pasted(text: &str) -> Option<Self> {
+        // As it stands in the source of a page.
+        let text = text.replace("&amp;", "&");
         let text = text.trim().trim_matches(['"', '\'', '<', '>']);
         let query = match Url::parse(text) {
             Ok(url) if url.has_host() => Some(url.query().unwrap_or_default().to_owned()),
@@ -227,7 +232,9 @@ impl CallbackParams {
                 return None;
             }
         }
-        let is_code = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+        let is_code = text.len() >= LEAST_CODE
+            && text.chars().all(|c| c.is_ascii_graphic())
+            && text.chars().any(|c| !c.is_ascii_lowercase());
         is_code.then(|| Self { code: Some(Secret::new(text)), pasted_code: true, ..Self::default() })
     }
 }
@@ -445,27 +452,35 @@ mod tests {
             "  \"http://localhost:1/callback?code=abc&state=s&iss=i\"\n",
             "?code=abc&state=s&iss=i",
             "code=abc&state=s&iss=i",
+            "http://localhost:1/callback?code=abc&amp;state=s&amp;iss=i",
         ] {
             let params = CallbackParams::from_pasted(text).unwrap();
             assert_eq!(params.code.unwrap().expose(), "abc", "{text}");
             assert_eq!((params.state.unwrap().expose(), params.iss.as_deref()), ("s", Some("i")));
             assert!(!params.pasted_code);
         }
-        for code in ["abc-1_2~x", "4/0Af=="] {
+        for code in ["abc-1_2~x", "4/0Af==", "code-1"] {
             let params = CallbackParams::from_pasted(code).unwrap();
             assert_eq!(params.code.unwrap().expose(), code);
             assert!(params.pasted_code);
         }
-        for nonsense in
-            ["", "  ", "two words", "http://localhost:1/callback", "https://as.example/authorize?client_id=x"]
-        {
+        for nonsense in [
+            "",
+            "  ",
+            "two words",
+            "abc",
+            "yes",
+            "cancel",
+            "http://localhost:1/callback",
+            "https://as.example/authorize?client_id=x",
+        ] {
             assert!(CallbackParams::from_pasted(nonsense).is_none(), "{nonsense}");
         }
     }
 
     #[test]
     fn a_pasted_code_alone_is_refused_where_the_issuer_has_to_be_seen() {
-        let pasted = CallbackParams::from_pasted("abc").unwrap();
+        let pasted = CallbackParams::from_pasted("abc-1_2~x").unwrap();
         assert!(request("https://as.example/authorize", false).unwrap().check(&pasted).is_ok());
         let failure = request("https://as.example/authorize", true).unwrap().check(&pasted).unwrap_err();
         assert!(failure.to_string().contains("whole redirect URL"), "{failure}");

@@ -171,7 +171,7 @@ impl AuthorizerSession for Session {
                     if !shown_already {
                         self.prompt.authorization(request).await?;
                     }
-                    pasted(&*self.prompt).await
+                    pasted(&*self.prompt, &state).await
                 };
                 tokio::select! {
                     received = received(self.listener.as_ref(), &self.path, &state, &*self.prompt) => {
@@ -210,14 +210,29 @@ impl AuthorizerSession for Session {
     }
 }
 
-/// Waits for something pasted that can be an answer.
-async fn pasted(prompt: &dyn SignInPrompt) -> Result<CallbackParams, AuthError> {
+/// Waits for something pasted that can be the answer to the sign-in of this `state`: the page of another one, or of the one
+/// before, ends nothing. A terminal may have broken the address into lines, which come one after the other.
+async fn pasted(prompt: &dyn SignInPrompt, state: &Secret) -> Result<CallbackParams, AuthError> {
+    let answer = |text: &str| {
+        let params = CallbackParams::from_pasted(text)?;
+        let is_its = params.pasted_code || params.state.as_ref() == Some(state);
+        (is_its || params.is_error_without_state()).then_some(params)
+    };
+    let mut begun = String::new();
     loop {
         let text = prompt.pasted().await?;
-        match CallbackParams::from_pasted(text.expose()) {
-            Some(params) => return Ok(params),
-            None => prompt.paste_refused().await?,
+        let line = text.expose().trim();
+        let is_address = line.trim_start_matches(['"', '\'', '<']).starts_with("http");
+        if is_address || !begun.contains("://") || begun.len() > HEAD_LIMIT {
+            begun.clear();
         }
+        begun.push_str(line);
+        // A line that goes on may look like a code.
+        let whole = answer(&begun).filter(|params| !params.pasted_code);
+        if let Some(params) = whole.or_else(|| answer(line)) {
+            return Ok(params);
+        }
+        prompt.paste_refused().await?;
     }
 }
 

@@ -190,6 +190,39 @@ async fn f073_fb_o50_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
     assert_eq!(prompt.refused.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
 
+#[tokio::test]
+async fn fh_15_a_paste_of_another_sign_in_ends_nothing_and_an_address_in_two_lines_is_one() {
+    // What is pasted last comes first.
+    for (pastes, code, refused) in [
+        (
+            vec![
+                "http://localhost/callback?code=new&state=s",
+                "http://localhost/callback?code=old&state=before",
+            ],
+            "new",
+            1,
+        ),
+        (vec!["http://localhost/callback?code=new&state=s", "http://localhost/callback?code=old"], "new", 1),
+        (vec!["c&state=s", "http://localhost/callback?code=ab"], "abc", 1),
+        (
+            vec!["te=s&iss=https://as.example", "http://localhost/callback?code=4%2FAbcdef123&sta"],
+            "4/Abcdef123",
+            1,
+        ),
+        (vec!["http://localhost/callback?code=new&state=s", "yes", "code=x", "abc"], "new", 3),
+        (vec!["4/Abcdef123", "no"], "4/Abcdef123", 1),
+    ] {
+        let prompt = Arc::new(SilentListener::default());
+        prompt.pastes.lock().unwrap().clone_from(&pastes);
+        let mut session =
+            LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectPreference::default()).await.unwrap();
+        let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
+        let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
+        assert_eq!(params.code.unwrap().expose(), code, "{pastes:?}");
+        assert_eq!(prompt.refused.load(std::sync::atomic::Ordering::Relaxed), refused, "{pastes:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn f081_a_person_who_does_not_come_back_is_a_clean_end() {
     let mut session = session(RedirectPreference::default()).await;
