@@ -72,7 +72,7 @@ pub fn unset_variable(credentials: &Credentials) -> Option<String> {
 }
 
 /// Members of the documents in which token endpoints and clouds' command lines hand out a token, in lower case.
-pub(crate) const TOKEN_DOCUMENT: [&str; 8] = [
+const TOKEN_DOCUMENT: [&str; 8] = [
     "access_token",
     "accesstoken",
     "token",

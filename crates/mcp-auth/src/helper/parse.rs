@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::said::{ErrorObject, failure, tells};
 use super::{Headers, expiry};
-use crate::doubts::TOKEN_DOCUMENT;
 use crate::reserved::{ReservedReason, reserved};
 use mcp_text::member_name;
 
@@ -28,6 +27,8 @@ pub(super) enum OutputError {
     NotAnObject(&'static str),
     /// It is an object that says what went wrong. The words may hold a secret.
     Failure(ErrorObject),
+    /// A token in a document that a token endpoint or the command line of a cloud prints.
+    TokenDocument,
     /// `expiresAt` is no time.
     NotATime,
     NotAString {
@@ -65,8 +66,11 @@ impl fmt::Display for OutputError {
             Self::Failure(_) => f.write_str("it printed an error, not headers"),
             Self::NotATime => f.write_str("its `expiresAt` is no time (RFC 3339, or seconds since 1970)"),
             Self::NotAnObject(is) => write!(f, "it printed {is}, not a JSON object of headers"),
-            Self::NotAString { name, .. } if of_a_token_document(name) => {
-                write!(f, "it printed the answer of a token endpoint, not headers: print {IN_ITS_PLACE}")
+            Self::TokenDocument => {
+                write!(
+                    f,
+                    "it printed a token document, as token endpoints answer, not headers: print {IN_ITS_PLACE}"
+                )
             }
             Self::NotAString { name, is } => write!(f, "the value of `{name}` is {is}, not a string"),
             Self::BadName { name, colon: true } => {
@@ -93,6 +97,9 @@ pub(super) fn printed(stdout: &[u8]) -> Result<HelperOutput, OutputError> {
     let Members(members) = serde_json::from_str(text).map_err(|error| not_members(text, &error))?;
     if let Some(said) = failure(&members) {
         return Err(OutputError::Failure(said));
+    }
+    if is_token_document(&members) {
+        return Err(OutputError::TokenDocument);
     }
     let (Members(mut members), until) = unwrapped(members)?;
     // Scripts print an empty `error` beside what they have.
@@ -151,8 +158,28 @@ fn not_members(text: &str, error: &serde_json::Error) -> OutputError {
 /// What to print in place of a token.
 const IN_ITS_PLACE: &str = "{\"Authorization\": \"Bearer TOKEN\"}";
 
-fn of_a_token_document(name: &str) -> bool {
-    TOKEN_DOCUMENT.contains(&&*name.to_ascii_lowercase())
+/// Whether an object is the document that a token is handed out in, of a token endpoint (RFC 6749 section 5.1), the command
+/// line of a cloud, or a credential plug-in of Kubernetes. A header may well be called `token`; with a time beside it, it is none.
+fn is_token_document(members: &[(String, Value)]) -> bool {
+    let has = |names: &[&str]| {
+        members.iter().any(|(name, _)| names.contains(&&*name.to_ascii_lowercase().replace('_', "")))
+    };
+    let of_kubernetes = members.iter().any(|(name, value)| name == "kind" && value == "ExecCredential");
+    let beside_a_token = [
+        "expiry",
+        "expiration",
+        "expires",
+        "expiresat",
+        "expiresin",
+        "expireson",
+        "tokentype",
+        "tokenexpiry",
+    ];
+    let is_document = of_kubernetes
+        || has(&["accesstoken", "idtoken", "refreshtoken"])
+        || (has(&["token"]) && has(&beside_a_token))
+        || (has(&["expiresin"]) && has(&["tokentype"]));
+    is_document && !has(&["authorization"])
 }
 
 /// Whether a text is a header as it stands in a message, of a name that credentials have.
@@ -239,6 +266,20 @@ mod tests {
     use super::*;
     use crate::Credentials;
 
+    const DOCUMENT: &str = "it printed a token document, as token endpoints answer, not headers: \
+                            print {\"Authorization\": \"Bearer TOKEN\"}";
+
+    #[test]
+    fn a_header_may_be_called_as_a_member_of_a_token_document_is() {
+        for text in [
+            "{\"token\":\"a\"}",
+            "{\"token\":\"a\",\"x-team\":\"b\"}",
+            "{\"Authorization\":\"Bearer a\",\"access_token\":\"a\"}",
+        ] {
+            assert!(headers(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+
     fn headers(stdout: &[u8]) -> Result<Headers, OutputError> {
         printed(stdout).map(|printed| printed.headers)
     }
@@ -300,9 +341,16 @@ mod tests {
                 "the header name `Authorization` has a colon behind it: write it without",
             ),
             ("{\"Authorization: Bearer canary\":\"\"}", "`Authorization` is not a header name"),
+            ("{\"access_token\":\"canary\",\"token_type\":\"Bearer\",\"expires_in\":3600}", DOCUMENT),
             (
-                "{\"access_token\":\"canary\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
-                "it printed the answer of a token endpoint, not headers: print {\"Authorization\": \"Bearer TOKEN\"}",
+                "{\"accessToken\":\"canary\",\"expiresOn\":\"2026-11-30 05:00\",\"subscription\":\"s\",\"tokenType\":\"Bearer\"}",
+                DOCUMENT,
+            ),
+            ("{\"token\":\"canary\",\"expiry\":\"2026-11-30T05:00:00Z\"}", DOCUMENT),
+            ("{\"id_token\":\"canary\"}", DOCUMENT),
+            (
+                "{\"kind\":\"ExecCredential\",\"apiVersion\":\"v1\",\"status\":{\"token\":\"canary\"}}",
+                DOCUMENT,
             ),
             (
                 "Authorization: Bearer canary\nX-Api-Key: canary",

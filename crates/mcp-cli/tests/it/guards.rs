@@ -150,8 +150,10 @@ fn fa_a79_a_token_document_in_place_of_headers_is_told_as_that() {
     for (printed, words) in [
         (
             r#"{"accessToken":"hunter2","expiresOn":"2030","tokenType":"Bearer"}"#,
-            "there is no `Authorization` among the headers that were sent: `accesstoken`",
+            "it printed a token document, as token endpoints answer, not headers",
         ),
+        (r#"{"token":"hunter2","expiry":"2030-01-01T00:00:00Z"}"#, "it printed a token document"),
+        (r#"{"token":"hunter2"}"#, "there is no `Authorization` among the headers that were sent: `token`"),
         ("hunter2", "a bare token is no header"),
         ("Welcome!\n{\"Authorization\":\"Bearer hunter2\"}", "the object must stand alone"),
     ] {
