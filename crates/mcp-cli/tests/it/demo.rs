@@ -2,15 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::visit;
+use mcp_testkit::{FakeMcpServer, visit};
+use serde_json::json;
 
 use crate::setting::Setting;
 
 #[test]
 fn the_demo_runs_and_all_of_it_happens_as_told() {
     let setting = Setting::new();
+    // Servers of this person, one of which is called as one of the demo is: they are left alone.
+    let own = FakeMcpServer::start().unwrap();
+    let entry = json!({ "type": "http", "url": own.url().as_str() });
+    let servers = json!({ "mcpServers": { "helper": entry, "mine": entry } });
+    setting.home.write(".config/mcplink/mcp.json", &servers.to_string()).unwrap();
     let before = setting.home.snapshot();
     let output = setting.run(&["demo"], 0);
+    assert!(own.requests().is_empty(), "{output}");
     assert!(output.stdout.ends_with("All of it happened as told.\n"), "{output}");
     assert!(!output.stdout.contains("NOT TRUE"), "{output}");
     assert!(!output.stdout.contains("[redacted]"), "{output}");

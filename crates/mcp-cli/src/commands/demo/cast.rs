@@ -14,6 +14,9 @@ const PREFIX: &str = "demo-token-";
 // Shares no part with the name of its server, which would be hidden together with it.
 const STATIC_KEY: &str = "5f1c9e07-b2a84d63";
 
+/// What stands for this person's own file of servers, beside the configuration.
+const OWN_FILE: &str = "mcp.json";
+
 /// Everything that plays in the demo. Dropping it stops the servers and removes the files.
 #[derive(Debug)]
 pub(super) struct Cast {
@@ -83,6 +86,8 @@ impl Cast {
             "projects": {project.to_string_lossy(): {"disabledMcpServers": ["disabled"]}},
         });
         std::fs::write(home.path().join(".claude.json"), format!("{config:#}\n"))?;
+        // In the place of the servers that this person has.
+        std::fs::write(home.path().join(OWN_FILE), "{}\n")?;
         Ok(Self {
             home,
             fixed,
@@ -103,6 +108,11 @@ impl Cast {
     /// The configuration file.
     pub(super) fn config_file(&self) -> PathBuf {
         self.home.path().join(".claude.json")
+    }
+
+    /// The file that stands for the person's own file of servers.
+    pub(super) fn own_file(&self) -> PathBuf {
+        self.home.path().join(OWN_FILE)
     }
 
     /// The project that the commands run in.

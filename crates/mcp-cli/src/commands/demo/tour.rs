@@ -164,15 +164,12 @@ impl<'a> Tour<'a> {
 
     /// Leaves the servers running until the person has played enough.
     pub(super) async fn keep(&self) {
-        let directory = self.cast.config_dir();
         self.title("Yours to play with");
         self.prose("The servers keep running until Ctrl-C. In another terminal:");
-        let mut commands = vec![
-            format!("cd {}", shell_path(&self.cast.project())),
-            format!("export CLAUDE_CONFIG_DIR={}", shell_path(&directory)),
-            format!("export MCPLINK_STATE_DIR={}", shell_path(&directory.join("state"))),
-            format!("export XDG_CACHE_HOME={}", shell_path(&directory.join("cache"))),
-        ];
+        let mut commands = vec![format!("cd {}", shell_path(&self.cast.project()))];
+        commands.extend(self.own_settings().iter().map(|name| format!("unset {name}")));
+        let places = self.places();
+        commands.extend(places.iter().map(|(name, place)| format!("export {name}={}", shell_path(place))));
         if let Some(folder) = self.folder_to_add() {
             commands.insert(0, format!("export PATH={}:\"$PATH\"", shell_path(folder)));
         }
@@ -216,16 +213,31 @@ impl<'a> Tour<'a> {
             style.dim("$"),
             style.bold(&format!("mcplink {}", shell(args)))
         ));
-        let directory = self.cast.config_dir();
         let mut command = Command::new(self.program);
+        for name in self.own_settings() {
+            command.env_remove(name);
+        }
+        command.args(args).current_dir(self.cast.project()).envs(self.places()).kill_on_drop(true);
         command
-            .args(args)
-            .current_dir(self.cast.project())
-            .env("CLAUDE_CONFIG_DIR", &directory)
-            .env("MCPLINK_STATE_DIR", directory.join("state"))
-            .env("XDG_CACHE_HOME", directory.join("cache"))
-            .kill_on_drop(true);
-        command
+    }
+
+    /// Where the commands of the demo find their servers and keep what they keep: nowhere that is this person's.
+    fn places(&self) -> [(&'static str, PathBuf); 4] {
+        let directory = self.cast.config_dir();
+        [
+            ("MCPLINK_CONFIG", self.cast.own_file()),
+            ("MCPLINK_STATE_DIR", directory.join("state")),
+            ("XDG_CACHE_HOME", directory.join("cache")),
+            ("CLAUDE_CONFIG_DIR", directory),
+        ]
+    }
+
+    /// This person's settings that a demo is not to use: where sign-ins are shared, and who they are for.
+    fn own_settings(&self) -> Vec<&'static str> {
+        ["MCPLINK_TOKEN_STORE", "MCPLINK_TOKEN_STORE_KEY_FILE", "MCPLINK_CLIENT_METADATA_URL"]
+            .into_iter()
+            .filter(|name| self.app.environment.text(name).is_some())
+            .collect()
     }
 
     /// Shows how a command ended.
