@@ -13,6 +13,7 @@ use url::{Host, Url};
 use crate::display::{display_secret_text, display_url_text};
 use crate::expand::Text;
 use crate::hosts::{AddressOption, CommandLine, OptionMeaning};
+use crate::reference::{ReferenceText, reference};
 use crate::source::{Content, FilePurpose, Source};
 use crate::{ConfigSource, Env};
 
@@ -24,6 +25,7 @@ use crate::{ConfigSource, Env};
 /// use mcp_config::address::Address;
 ///
 /// assert!(Address::is_one("https://mcp.example/mcp") && !Address::is_one("docs"));
+/// assert!(Address::is_one("${env:DOCS_URL}") && !Address::is_one("docs-${env:DOCS_URL}"));
 /// let address = Address::new("https://mcp.example/mcp?key=canary", []).expect("the URL of a server");
 /// assert!(address.name().starts_with("https://mcp.example/mcp") && !address.name().contains("canary"));
 /// ```
@@ -35,12 +37,15 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether a person who wrote `word` where a server is named means a URL: a name has no `://`.
+    /// Whether a person who wrote `word` where a server is named means a URL: a name has no `://`, and is no reference to a
+    /// variable.
     pub fn is_one(word: &str) -> bool {
-        word.split_once("://").is_some_and(|(scheme, _)| {
-            !scheme.is_empty()
-                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-        })
+        let is_variable = matches!(reference(word), Some(ReferenceText::Variable(_)));
+        is_variable
+            || word.split_once("://").is_some_and(|(scheme, _)| {
+                !scheme.is_empty()
+                    && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            })
     }
 
     /// The server at `url`, with what `options` say of it. `${V}` and `${env:V}` stand for variables.

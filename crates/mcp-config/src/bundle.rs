@@ -23,6 +23,9 @@ const MANIFEST_VERSION: &str = "0.4";
 /// The folder of the program in the bundle.
 const FOLDER: &str = "server";
 
+/// Fields that make credentials where they are.
+const MINTS: [&str; 2] = ["headersHelper", "auth"];
+
 /// What a bundle says, without the program in it.
 ///
 /// # Examples
@@ -66,16 +69,16 @@ pub struct BundleInput {
 pub enum BundleError {
     /// It is of a server that runs here, or lives in its host.
     NotRemote,
-    /// Its credentials come from a command, which a bundle does not run.
-    Helper,
+    /// Its credentials are made on this machine, by this field of the entry, and it has no others.
+    MadeHere(&'static str),
 }
 
 impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRemote => f.write_str("a bundle leads to a remote server, and this one is none"),
-            Self::Helper => {
-                f.write_str("its credentials come from `headersHelper` alone, which a bundle does not run")
+            Self::MadeHere(field) => {
+                write!(f, "its credentials are made on this machine, by `{field}`, which no bundle can hold")
             }
         }
     }
@@ -97,9 +100,6 @@ impl Bundle {
             Some(_) => return Err(BundleError::NotRemote),
         };
         let url = url.ok_or(BundleError::NotRemote)?;
-        if entry.get("headersHelper").is_some() && entry.get("headers").is_none() {
-            return Err(BundleError::Helper);
-        }
         let mut bundle =
             Self { name: name.to_owned(), words: Vec::new(), inputs: BTreeMap::new(), lost: Vec::new() };
         let url = bundle.url(url);
@@ -131,7 +131,21 @@ impl Bundle {
                 (_, value) => bundle.field(key, value),
             }
         }
-        Ok(bundle)
+        match bundle.made_here() {
+            Some(field) => Err(BundleError::MadeHere(field)),
+            None => Ok(bundle),
+        }
+    }
+
+    /// The field that stays here, where nothing in the bundle could stand for it.
+    fn made_here(&self) -> Option<&'static str> {
+        let is_credential = |word: &String| {
+            word.split_once(": ").is_some_and(|(name, _)| mcp_text::is_credential_name(&name.to_ascii_lowercase()))
+        };
+        if self.words.iter().any(is_credential) {
+            return None;
+        }
+        MINTS.into_iter().find(|field| self.lost.iter().any(|lost| lost == field))
     }
 
     /// A URL whose shown form hides something is asked for as a whole.
@@ -255,7 +269,7 @@ impl Bundle {
             variables.map(|name| (name.clone(), json!(format!("${{user_config.{name}}}")))).collect();
         let mut manifest = json!({
             "manifest_version": MANIFEST_VERSION,
-            "name": format!("mcplink-{}{}", word(&self.name), told_apart(&self.name)),
+            "name": format!("mcplink-{}", word(&self.name)),
             "display_name": self.name,
             "version": version,
             "description": format!("{}, a remote MCP server, through mcplink", self.name),
@@ -314,43 +328,21 @@ fn variable(text: &str) -> String {
     if word.starts_with(|c: char| c.is_ascii_digit()) { format!("_{word}") } else { word }
 }
 
-/// `text` as a name for machines, and a part of the name of a file.
-/// What tells a name with other letters than ours from the next one, which would become the same word.
-fn told_apart(name: &str) -> String {
-    if name.is_ascii() {
-        return String::new();
-    }
-    let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
-    let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("-{hex}")
-}
-
+/// `text` as a name for machines, and a part of the name of a file. What is written in other letters has a name of its own.
 fn word(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+    let mut word: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    if !text.is_ascii() {
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let digits: String = digest.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        word = format!("{}-{digits}", word.trim_matches('-')).trim_start_matches('-').to_owned();
+    }
+    word
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fh_h5_a_bundle_that_could_prove_nothing_is_none_and_other_letters_are_told_apart() {
-        let of = |name: &str, more: &str| {
-            let entry = format!(
-                r#"{{"type": "http", "url": "https://t.example/mcp", "headersHelper": "mint"{more}}}"#
-            );
-            Bundle::of(name, &Value::parse(&entry).unwrap())
-        };
-        assert_eq!(of("a", "").unwrap_err(), BundleError::Helper);
-        let manifest = |name: &str| {
-            let bundle = of(name, r#", "headers": {"X-Team": "a"}"#).unwrap();
-            let manifest: serde_json::Value =
-                serde_json::from_str(&bundle.manifest(Platform::Unix, "1")).unwrap();
-            manifest["name"].as_str().unwrap().to_owned()
-        };
-        assert_eq!(manifest("tickets eu"), "mcplink-tickets-eu");
-        assert!(manifest("日本") != manifest("中国") && manifest("日本").is_ascii());
-    }
 
     fn bundle(entry: &str) -> Bundle {
         Bundle::of("tickets.eu", &Value::parse(entry).unwrap()).unwrap()
@@ -437,6 +429,37 @@ mod tests {
         assert!(!manifest.contains("canary") && manifest.contains("server/mcplink.exe"), "{manifest}");
         let proxy = bundle(r#"{"url": "https://h.example", "proxy": "http://u:canary@p.example"}"#);
         assert_eq!(proxy.lost, ["proxy"], "a credential of a proxy is no part of it");
+    }
+
+    #[test]
+    fn names_in_other_letters_have_bundles_of_their_own() {
+        let names = ["日本", "中国", "Почта", "a-日本", "a"].map(word);
+        assert!(
+            names.iter().all(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')),
+            "{names:?}"
+        );
+        assert!(names.iter().all(|name| !name.starts_with('-') && !name.ends_with('-')), "{names:?}");
+        let mut once = names.to_vec();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn fh_h5_a_bundle_without_the_only_credential_is_none() {
+        let of = |members: &str| {
+            let entry = format!(r#"{{"type": "http", "url": "https://h.example", {members}}}"#);
+            Bundle::of("a", &Value::parse(&entry).unwrap()).err()
+        };
+        assert_eq!(of(r#""headersHelper": "x""#), Some(BundleError::MadeHere("headersHelper")));
+        assert_eq!(of(r#""auth": {"grant": "client_credentials"}"#), Some(BundleError::MadeHere("auth")));
+        assert_eq!(
+            of(r#""headersHelper": "x", "headers": {"X-Team": "a"}"#),
+            Some(BundleError::MadeHere("headersHelper"))
+        );
+        assert_eq!(of(r#""headersHelper": "x", "headers": {"Authorization": "Bearer ${T}"}"#), None);
+        assert_eq!(of(r#""headersHelper": "x", "headers": {"X-Api-Key": "${T}"}"#), None);
+        assert_eq!(of(r#""oauth": {"clientId": "a"}"#), None);
     }
 
     #[test]

@@ -87,12 +87,40 @@ fn fh_h5_a_bundle_is_what_its_format_says_and_leads_to_the_server() {
 }
 
 #[test]
+fn fh_h5_a_bundle_whose_whole_url_is_asked_for_reaches_its_server() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let secret = setting.home.secret("in the address");
+    let url = format!("{}?key={secret}", server.url());
+    let setting = setting.with("web", json!({"type": "http", "url": url}));
+    let out = TempHome::new().unwrap();
+    let file = out.project().join("w.mcpb");
+    let line = ["--json", "wrap", "claude-desktop", "web", "--mcpb", file.to_str().unwrap()];
+    let made = setting.run(&line, 0).json();
+    let words: Vec<&str> =
+        made["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    assert_eq!(words, ["bridge", "${env:WEB_URL}"]);
+    // As every other command takes it.
+    let elsewhere = Setting::new();
+    let ping = elsewhere.mcplink(&["ping", words[1]]).env("WEB_URL", &url).run().expect_code(0);
+    assert!(!format!("{}{}", ping.stdout, ping.stderr).contains(&secret), "{ping}");
+    assert!(!server.requests().is_empty());
+    let unset = elsewhere.mcplink(&["status", words[1]]).run();
+    assert!(format!("{}{}", unset.stdout, unset.stderr).contains("WEB_URL is not set"), "{unset}");
+}
+
+#[test]
 fn fh_h5_what_makes_no_bundle_is_said_and_nothing_is_written() {
     let setting = Setting::of("local", json!({"command": "x"}));
     let mut setting = setting;
     setting.write("web", json!({"type": "http", "url": "https://h.example/mcp"}));
+    setting.write("helped", json!({"type": "http", "url": "https://h.example/mcp", "headersHelper": "x"}));
     for (line, says) in [
-        (&["wrap", "claude-desktop", "local", "--mcpb", "x.mcpb"][..], "a bundle leads to a remote server"),
+        (
+            &["wrap", "claude-desktop", "helped", "--mcpb", "x.mcpb"][..],
+            "made on this machine, by `headersHelper`",
+        ),
+        (&["wrap", "claude-desktop", "local", "--mcpb", "x.mcpb"], "a bundle leads to a remote server"),
         (&["wrap", "cursor", "web", "--mcpb", "x.mcpb"], "Cursor does not install bundles"),
         (&["wrap", "claude-desktop", "web", "local", "--mcpb", "x.mcpb"], "a bundle is of one server"),
         (&["wrap", "claude-desktop", "wbe", "--mcpb", "x.mcpb"], "did you mean \"web\"?"),

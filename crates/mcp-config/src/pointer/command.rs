@@ -4,7 +4,7 @@
 //! ways in which people start a program (through `npx`, `cargo run`, a shell, `env`) and nothing else. A loop in a form
 //! that it does not know ends at its first repetition; see [`crate::chain`].
 
-use url::Url;
+use crate::address::Address;
 
 use super::launchers::{CARGO_VALUED, CONTAINER_VALUED, LAUNCHERS, Launcher, NIX_VALUED};
 use crate::script;
@@ -230,8 +230,7 @@ fn bridged(args: &[String]) -> Option<String> {
         return None;
     }
     let (name, _) = positional(rest, &VALUED)?;
-    let is_url = Url::parse(name).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    (!is_url && !name.is_empty()).then(|| name.clone())
+    (!Address::is_one(name) && !name.is_empty()).then(|| name.clone())
 }
 
 /// The first argument that is no option nor the value of one, and what follows it.
