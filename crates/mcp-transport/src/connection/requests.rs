@@ -166,8 +166,14 @@ impl Connection {
         traced.run(exchange).await.map_err(|error| error.with_limit_named(&inner.options.limit_names))
     }
 
-    /// Returns when what the connection owes has been written off, because it fell silent as a whole and was found again, and
-    /// has had time to come all the same. A connection that breaks says so by itself.
+    /// How long the server may say nothing, not even to a question without effects, before its calls are given up: 4 min unless
+    /// the limit of a first byte is another one, and that limit once more for what comes all the same.
+    pub(crate) fn patience_with_silence(&self) -> Duration {
+        4 * self.inner().options.first_byte_timeout
+    }
+
+    /// Returns when what the connection owes has been written off, because it fell silent as a whole, and was found again or was
+    /// not for long, and has had time to come all the same. A connection that breaks says so by itself.
     async fn written_off(&self) -> TransportError {
         self.activity().written_off().await;
         let limit = self.inner().options.first_byte_timeout;

@@ -71,6 +71,7 @@ pub(super) async fn ask_again(live: &LiveConnection) -> Result<(), Failure> {
         Ok(()) => Ok(()),
         Err(error) if is_there(&error, live.connection.revision().era()) => Ok(()),
         Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
+            live.give_up_calls_of_dead();
             Err(Failure::Error(error.in_phase(Phase::Connect)))
         }
         Err(_) => Err(Failure::Gone),

@@ -617,7 +617,7 @@ impl ConnectionTask {
     /// Keeps a connection that fell silent, because its session may still be there when the network is.
     fn set_aside(&mut self) {
         let Some(live) = self.take_live() else { return };
-        live.mark_lost();
+        live.fell_silent();
         self.handover.silent = Some(live);
     }
 

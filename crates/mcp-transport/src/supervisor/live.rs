@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -26,6 +26,8 @@ pub(super) struct LiveConnection {
     pub(super) endpoint: Arc<Endpoint>,
     requests: TaskTracker,
     lost: AtomicBool,
+    /// Since when it has been set aside, because the server says nothing.
+    silent: OnceLock<Instant>,
 }
 
 /// How a connection goes.
@@ -42,7 +44,16 @@ impl LiveConnection {
     pub(super) fn new(id: u64, connection: Connection, endpoint: Arc<Endpoint>) -> Self {
         let (requests, lost) = (TaskTracker::new(), AtomicBool::new(false));
         let local = is_local(&endpoint);
-        Self { id, connection, made: Instant::now(), local, endpoint, requests, lost }
+        Self {
+            id,
+            connection,
+            made: Instant::now(),
+            local,
+            endpoint,
+            requests,
+            lost,
+            silent: OnceLock::new(),
+        }
     }
 
     /// The same connection once more, under another number: it fell silent and was heard again. The requests that
@@ -75,12 +86,40 @@ impl LiveConnection {
         self.lost.store(true, Ordering::Release);
     }
 
+    /// The server says nothing, not even to a question without effects.
+    pub(super) fn fell_silent(&self) {
+        self.mark_lost();
+        let _ = self.silent.set(Instant::now());
+    }
+
+    /// Since when the server has been silent, where that is long enough to think it dead: its calls have no limit of their own,
+    /// and a busy server that answers nothing beside its work is not told from a dead one sooner.
+    fn dead_at(&self) -> Option<Instant> {
+        Some(*self.silent.get()? + self.connection.patience_with_silence())
+    }
+
+    /// Ends the calls under way where the server has been silent for too long.
+    pub(super) fn give_up_calls_of_dead(&self) {
+        if self.dead_at().is_some_and(|dead| dead <= Instant::now()) {
+            self.connection.activity().write_off();
+        }
+    }
+
     /// Closes it. With `hurry` the requests under way are waited for no longer.
     pub(super) async fn leave(&self, close_mode: CloseMode, hurry: CancellationToken) {
         self.mark_lost();
         self.requests.close();
         if close_mode == CloseMode::WhenIdle {
-            let _ = hurry.run_until_cancelled(self.requests.wait()).await;
+            let idle = async {
+                if let Some(dead) = self.dead_at() {
+                    if tokio::time::timeout_at(dead, self.requests.wait()).await.is_ok() {
+                        return;
+                    }
+                    self.connection.activity().write_off();
+                }
+                self.requests.wait().await;
+            };
+            let _ = hurry.run_until_cancelled(idle).await;
         }
         self.connection.close().await;
     }

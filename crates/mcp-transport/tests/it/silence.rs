@@ -190,6 +190,30 @@ async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back(
     handle.close().await;
 }
 
+/// The same where it is never found again: nothing else would end the call, and its host would wait for ever.
+#[tokio::test]
+async fn fb_b34_a_call_to_a_server_that_has_died_without_a_word_ends_some_time_later() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let proxy = FlakyProxy::start(server.address()).unwrap();
+    let target = through(&proxy, &server);
+    let mut config = SupervisorConfig::new("web", move || std::future::ready(Ok(target.clone())));
+    config.policy.list = None;
+    let mut options = crate::support::options();
+    options.first_byte_timeout = Duration::from_millis(500);
+    let handle = Supervisor::start(mcp_transport::Connector::new(options), config);
+    assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+    proxy.fault(Fault::StallAfter(0));
+    proxy.drop_connections();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let began = tokio::time::Instant::now();
+    let unlimited = RequestOptions::new();
+    let call = handle.call_tool("echo", None, &unlimited);
+    let error = tokio::time::timeout(PATIENCE, call).await.expect("it ends").unwrap_err();
+    assert!(error.to_string().contains("stopped answering"), "{error}");
+    assert!(began.elapsed() >= Duration::from_millis(5 * 500), "not before: {:?}", began.elapsed());
+    handle.close().await;
+}
+
 #[tokio::test]
 async fn a_call_that_takes_long_says_nothing_about_its_server() {
     for era in [Era::Legacy, Era::Modern] {
