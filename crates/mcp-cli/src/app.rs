@@ -344,9 +344,12 @@ impl App {
     /// The current directory.
     pub(crate) fn directory(&self) -> Result<PathBuf, CliError> {
         self.environment.directory().cloned().map_err(|error| {
-            CliError::new(ExitStatus::Usage, "no-directory", "the current directory cannot be read")
-                .why(error.to_string())
-                .next("cd to an existing directory")
+            let message = match error.kind() {
+                std::io::ErrorKind::NotFound => "the current directory was deleted or moved away",
+                std::io::ErrorKind::PermissionDenied => "this account may not read the current directory",
+                _ => "the current directory cannot be read",
+            };
+            CliError::new(ExitStatus::Usage, "no-directory", message).next("cd to an existing directory")
         })
     }
 
