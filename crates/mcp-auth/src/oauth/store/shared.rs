@@ -24,6 +24,7 @@ mod seal;
 
 pub use lease::LeaseTimes;
 use lease::{Holder, Lease};
+use seal::SealError;
 pub use seal::{SealingKeys, UnusableKey};
 
 /// What a record is of. Names are unique within one kind.
@@ -187,6 +188,27 @@ impl SharedTokenStore {
         Ok(decoded.record)
     }
 
+    /// Deletes what no key opens and no program understands, of the names that begin with `prefix`. What is sealed with another
+    /// key, or by a newer program, is another machine's to read, and stays.
+    async fn delete_damaged<T>(
+        &self,
+        kind: RecordKind,
+        prefix: &str,
+        decode: Decoder<T>,
+    ) -> Result<usize, AuthError> {
+        let mut deleted = 0;
+        for (name, sealed) in self.0.records.scan(kind, prefix).await? {
+            let is_damaged = match self.0.keys.open(&place(kind, &name), sealed) {
+                Ok(text) => decode(&text).is_err(),
+                Err(why) => why == SealError::Damaged,
+            };
+            if is_damaged {
+                deleted += usize::from(self.0.records.delete(kind, &name).await?);
+            }
+        }
+        Ok(deleted)
+    }
+
     async fn write(&self, kind: RecordKind, name: &str, text: &str) -> Result<(), AuthError> {
         let sealed = self.0.keys.seal(&place(kind, name), text.as_bytes())?;
         self.0.records.put(kind, name, sealed).await
@@ -219,6 +241,14 @@ impl TokenStore for SharedTokenStore {
 
     fn remove<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, bool> {
         Box::pin(async move { self.0.records.delete(RecordKind::Tokens, &token_name(key)).await })
+    }
+
+    fn remove_broken<'a>(&'a self, server_name: &'a str) -> AuthFuture<'a, usize> {
+        Box::pin(async move {
+            let prefix = server_prefix(server_name);
+            let tokens = self.delete_damaged(RecordKind::Tokens, &prefix, format::decode_tokens).await?;
+            Ok(tokens + self.delete_damaged(RecordKind::Client, "", format::decode_client).await?)
+        })
     }
 
     fn list<'a>(&'a self, server_name: Option<&'a str>) -> AuthFuture<'a, Vec<TokenKey>> {

@@ -150,6 +150,31 @@ async fn a_record_under_another_key_is_an_error_and_not_an_absence() {
     }
 }
 
+#[tokio::test]
+async fn what_is_damaged_can_be_forgotten_and_what_another_key_sealed_cannot() {
+    let database = Database::default();
+    let store = store(&database);
+    store.save(&key(), &tokens(1)).await.unwrap();
+    let (sound, damaged) = (token_name(&key()), format!("{}damaged", server_prefix(key().server_name())));
+    let elsewhere = format!("{}damaged", server_prefix("another"));
+    for name in [&damaged, &elsewhere] {
+        database.put(RecordKind::Tokens, name, vec![0]).await.unwrap();
+    }
+    database.put(RecordKind::Client, "registered-x", b"\x01cut off".to_vec()).await.unwrap();
+    assert_eq!(store.remove_broken(key().server_name()).await.unwrap(), 2);
+    let left = |kind| {
+        let records = database.0.records.lock().unwrap();
+        records.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect::<Vec<_>>()
+    };
+    let mut expected = [sound, elsewhere];
+    expected.sort();
+    assert_eq!((left(RecordKind::Tokens), left(RecordKind::Client)), (expected.to_vec(), vec![]));
+    let other = SealingKeys::parse("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
+    let stranger = SharedTokenStore::new(database.clone(), other);
+    assert_eq!(stranger.remove_broken(key().server_name()).await.unwrap(), 0, "its own key opens it");
+    assert_eq!(store.load(&key()).await.unwrap(), Some(tokens(1)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_holder_keeps_others_waiting_for_one_lease_at_most() {
     let database = Database::default();
