@@ -140,7 +140,8 @@ impl Bundle {
     /// The field that stays here, where nothing in the bundle could stand for it.
     fn made_here(&self) -> Option<&'static str> {
         let is_credential = |word: &String| {
-            word.split_once(": ").is_some_and(|(name, _)| mcp_text::is_credential_name(&name.to_ascii_lowercase()))
+            word.split_once(": ")
+                .is_some_and(|(name, _)| mcp_text::is_credential_name(&name.to_ascii_lowercase()))
         };
         if self.words.iter().any(is_credential) {
             return None;
