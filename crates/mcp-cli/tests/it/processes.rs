@@ -81,7 +81,7 @@ fn fa_a1_a2_a4_a5_a6_a7_a10_fh_h14_a_command_that_cannot_be_started_says_what_is
         };
         // The file is right, and what it may not do is not in the entry.
         let is_allowed =
-            *name == "script" && next.starts_with("chmod +x /") && next.ends_with("mcplink reconnect script");
+            name == "script" && next.starts_with("chmod +x /") && next.ends_with("mcplink reconnect script");
         assert!(is_field("command") || is_field("cwd") || is_allowed, "{name}: {next}");
     }
 }
