@@ -1,6 +1,6 @@
 //! What some tests need of Debian: shells in which they press the key of completion, a terminal in which they use the menu,
 //! a SOCKS proxy that servers are reached by, databases that machines share sign-ins in, what counts instructions. Installed where this is a machine on which we may; without one of them, its
-//! test says that it was skipped.
+//! test says that it was skipped, and fails in CI.
 
 use std::path::Path;
 

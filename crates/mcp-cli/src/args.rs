@@ -250,11 +250,33 @@ pub(crate) enum Command {
     Help(HelpArgs),
 }
 
+/// What a command changes of entries in files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EntryChange<'a> {
+    /// There is one more.
+    Add,
+    /// Those of these names are gone.
+    Remove(&'a [String]),
+    /// Those of these names are on, or off.
+    Switch(&'a [String], bool),
+}
+
 impl Command {
     /// The host in whose place it looks (`doctor --as`).
     pub(crate) fn in_place_of(&self) -> Option<&str> {
         match self {
             Self::Doctor(args) => args.in_place_of.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What it changes of entries in files, where it does.
+    pub(crate) fn changes_entries(&self) -> Option<EntryChange<'_>> {
+        match self {
+            Self::Add(_) | Self::AddJson(_) => Some(EntryChange::Add),
+            Self::Remove(args) => Some(EntryChange::Remove(&args.names)),
+            Self::Enable(args) => Some(EntryChange::Switch(&args.names, true)),
+            Self::Disable(args) => Some(EntryChange::Switch(&args.names, false)),
             _ => None,
         }
     }

@@ -19,6 +19,7 @@ mod get;
 mod headers;
 mod hosts;
 mod import;
+mod in_place;
 mod list;
 mod login;
 mod logout;
@@ -56,6 +57,7 @@ use crate::menu;
 
 /// Runs one command.
 pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliError> {
+    in_place::refuse(app, command.changes_entries())?;
     let conclusion = Conclusion::of(&command, app);
     conclusion.draw(app, dispatch(command, app).await)
 }

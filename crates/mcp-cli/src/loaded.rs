@@ -8,6 +8,7 @@ use mcp_connect::ConfiguredServer;
 
 use crate::app::App;
 use crate::error::CliError;
+use crate::printed_step::PrintedStep;
 use crate::problems::{correct, problem_text};
 use crate::two_names;
 use crate::view::row::{PointerRow, ProblemRow};
@@ -184,14 +185,20 @@ impl LoadedConfig {
         })
     }
 
-    /// The command that has a server used which is switched off, or was rejected.
-    pub(crate) fn switched_on_by(&self, name: &str) -> String {
-        let verb = match self.config.entry(name).map(ServerEntry::gate) {
+    /// What has a server used which is switched off, or was rejected: a command, unless it was read in place.
+    pub(crate) fn switched_on_by(&self, name: &str) -> PrintedStep {
+        let entry = self.config.entry(name);
+        let gate = entry.map(ServerEntry::gate);
+        if let (Some(host), Some(entry), Some(Gate::Disabled)) = (self.config.host(), entry, &gate) {
+            let step = format!("switch {} on in {}: {}", shown::name(name), host.title, entry.origin);
+            return PrintedStep::Sentence(shown::line(&step));
+        }
+        let verb = match gate {
             Some(Gate::Disabled) => "enable",
             Some(Gate::Rejected) => "approve",
             _ => "get",
         };
-        format!("mcplink {verb} {}", mcp_text::shell_word(name))
+        PrintedStep::Command(format!("mcplink {verb} {}", mcp_text::shell_word(name)))
     }
 
     /// The pointers, or those of these names where there are any, as JSON shows them.

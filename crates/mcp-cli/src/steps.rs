@@ -81,6 +81,8 @@ pub(crate) struct Steps {
     verb: &'static str,
     /// With a blank before each.
     options: String,
+    /// The one among them that has a host's files read in place.
+    from: String,
     /// What a person does first, because a `--mcp-config` of this invocation cannot be repeated.
     first: Option<&'static str>,
     /// The servers that were given by their URLs: a step has what was said of them.
@@ -94,7 +96,7 @@ pub(crate) struct Steps {
 impl Steps {
     pub(crate) fn of(cli: &Cli) -> Self {
         let mut options = String::new();
-        let mut first = None;
+        let (mut first, mut from) = (None, String::new());
         for config in &cli.global.mcp_config {
             let word = repeated(config).unwrap_or_else(|instead| {
                 first = Some(instead);
@@ -109,7 +111,8 @@ impl Steps {
             options.push_str(&option_of(folder));
         }
         if let Some(host) = &cli.global.from {
-            options.push_str(&valued(" --from", &mcp_text::shell_word(host)));
+            from = valued(" --from", &mcp_text::shell_word(host));
+            options.push_str(&from);
         }
         if let Some(account) = &cli.global.account {
             options.push_str(&valued(" --account", &mcp_text::shell_word(account)));
@@ -126,7 +129,15 @@ impl Steps {
             Command::Tools(ref args) if args.tool.is_none() && !two_names::may_be_two(&args.name) => "tools",
             _ => "",
         };
-        Self { verb, options, first, addresses: Arc::new([]), found: OnceLock::new(), places: Arc::default() }
+        Self {
+            verb,
+            options,
+            from,
+            first,
+            addresses: Arc::new([]),
+            found: OnceLock::new(),
+            places: Arc::default(),
+        }
     }
 
     /// The options that a step carries, for a test.
@@ -146,6 +157,7 @@ impl Steps {
         let is_said = self.options.contains(&from);
         Self {
             options: if is_said { self.options.clone() } else { format!("{}{from}", self.options) },
+            from,
             ..self.clone()
         }
     }
@@ -270,7 +282,7 @@ impl Steps {
         }
         let alone = arguments.is_empty() || verb.starts_with('-') || has_option(arguments, "--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
-        let options = format!("{}{}", self.options, self.found.get().map_or("", String::as_str));
+        let options = format!("{}{}", self.options_of(verb), self.found.get().map_or("", String::as_str));
         let options = if sees_entries && !next.contains(&options) { &*options } else { "" };
         let options =
             self.of_address(arguments).filter(|own| !next.contains(&**own)).unwrap_or_default() + options;
@@ -283,6 +295,16 @@ impl Steps {
                 format!("put what was typed in the place of {}: {command}", mcp_text::REDACTED),
             ),
             _ => PrintedStep::Command(command),
+        }
+    }
+
+    /// The options that a step of this verb carries: what changes files of ours, or names the host itself, reads none in place.
+    fn options_of(&self, verb: &str) -> String {
+        match verb {
+            "add" | "add-json" | "remove" | "enable" | "disable" | "import" | "wrap" | "unwrap" => {
+                self.options.replacen(&self.from, "", 1)
+            }
+            _ => self.options.clone(),
         }
     }
 
@@ -343,6 +365,12 @@ mod tests {
             ("mcplink status --scope user", "mcplink get x", "mcplink get x --scope user"),
             ("mcplink status --project /a/b", "mcplink get x", "mcplink get x --project /a/b"),
             ("mcplink list --from cursor", "mcplink login x", "mcplink login x --from cursor"),
+            ("mcplink list --from cursor", "mcplink disable x", "mcplink disable x"),
+            (
+                "mcplink list --from cursor --project /a",
+                "mcplink import cursor --name x",
+                "mcplink import cursor --name x --project /a",
+            ),
             ("mcplink status --mcp-config {}", "mcplink get x", "mcplink get x --mcp-config '{}'"),
             (
                 "mcplink status --mcp-config /dev/fd/63",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::decisions::Trust;
 use crate::entry::ServerEntry;
+use crate::hosts::KnownHost;
 use crate::paths::PathReport;
 use crate::pointer::Pointer;
 use crate::precedence::ShadowedEntry;
@@ -34,6 +35,8 @@ pub struct Config {
     pub(crate) settled: bool,
     /// Which reading of the files it is of.
     pub(crate) reading: Arc<()>,
+    /// The host whose files were read in the place of all others.
+    pub(crate) host: Option<&'static KnownHost>,
     pub(crate) paths: Vec<PathReport>,
     pub(crate) watched: RedactedText<Vec<PathBuf>>,
     pub(crate) folders: RedactedText<Vec<PathBuf>>,
@@ -45,6 +48,11 @@ impl Config {
     /// The entry in force under this name.
     pub fn entry(&self, name: &str) -> Option<&ServerEntry> {
         self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// The host whose files were read in the place of all others (`--from`): they are looked at, and never written.
+    pub fn host(&self) -> Option<&'static KnownHost> {
+        self.host
     }
 
     /// Whether `entry` is the person's own, or that of a folder that the person trusts.

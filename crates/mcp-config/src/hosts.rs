@@ -51,6 +51,8 @@ pub struct KnownHost {
     pub title: &'static str,
     /// Its files, the ones whose definitions win first.
     pub(crate) files: &'static [HostFile],
+    /// Files of another host that it reads as well, after its own: they are listed and changed as that host's alone.
+    pub(crate) files_of_others: &'static [HostFile],
     /// What a word means in it, where that is not the usual meaning.
     pub(crate) fields: &'static [(&'static str, FieldMeaning)],
     /// The ways to write a reference to a variable that it has besides the usual ones.
@@ -114,6 +116,7 @@ const PLAIN: KnownHost = KnownHost {
     name: "",
     title: "",
     files: &[],
+    files_of_others: &[],
     fields: &[],
     forms: &[],
     expands: true,
@@ -194,8 +197,20 @@ impl KnownHost {
         project: &Project,
         platform: Platform,
     ) -> Vec<(HostPlace, PathBuf)> {
+        let mut places = self.places_that_are_read(env, project, platform);
+        places.retain(|(place, _)| place.number < self.files.len());
+        places
+    }
+
+    /// The same, with those of other hosts that it reads as well.
+    pub(crate) fn places_that_are_read(
+        &'static self,
+        env: &Env,
+        project: &Project,
+        platform: Platform,
+    ) -> Vec<(HostPlace, PathBuf)> {
         let folder = Folder { env, cwd: &project.cwd, platform };
-        let files = || self.files.iter().enumerate();
+        let files = || self.files.iter().chain(self.files_of_others).enumerate();
         let place = |number| HostPlace { host: self, number };
         let own: Vec<_> = files()
             .filter(|(_, file)| !file.is_of_project())
@@ -245,7 +260,8 @@ pub(crate) struct HostPlace {
 
 impl HostPlace {
     pub(crate) fn file(self) -> &'static HostFile {
-        &self.host.files[self.number]
+        let own = self.host.files;
+        own.get(self.number).unwrap_or_else(|| &self.host.files_of_others[self.number - own.len()])
     }
 
     /// The folder whose project `path`, a file of this place, belongs to: where its relative paths begin.

@@ -184,6 +184,7 @@ impl Config {
             trust,
             settled,
             reading: Arc::default(),
+            host: sources.host,
             paths: paths::report(sources, control, &files),
             folders: RedactedText::new(folders(&files)),
             watched,

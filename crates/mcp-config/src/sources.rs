@@ -136,7 +136,7 @@ impl Sources {
         files.extend(locations.user_file.iter().map(|path| file(FilePurpose::User, path.clone())));
         let another = request.host.filter(|host| !host.is_read_anyway());
         if let Some(host) = another {
-            let places = host.places(&request.env, &project, request.platform);
+            let places = host.places_that_are_read(&request.env, &project, request.platform);
             files.extend(places.into_iter().map(|(place, path)| file(FilePurpose::Host(place), path)));
         } else {
             // A person with one file for both has it in the scope that other programs know.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mcp_auth::{AuthPlan, Target};
 use mcp_config::entry::Stdio;
-use mcp_config::{ConfigSource, EntryTransport, Origin, ServerEntry};
+use mcp_config::{Config, ConfigSource, EntryTransport, Origin, ServerEntry};
 
 /// What is shown of an entry. No part of it is a secret: addresses and commands are as they are displayed.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -30,6 +30,8 @@ pub struct Description {
     pub chain: Vec<String>,
     /// It was given by its URL: it is there for one command, and no file has it.
     pub by_url: bool,
+    /// It was read in place from a file of another host, which is never written here: it cannot be switched on or off.
+    pub in_place: bool,
 }
 
 impl Description {
@@ -52,10 +54,16 @@ impl Description {
             account: None,
             chain: Vec::new(),
             by_url: false,
+            in_place: false,
         }
     }
 
-    pub(crate) fn of(entry: &ServerEntry, target: Option<&Target>, plan: Option<&AuthPlan>) -> Self {
+    pub(crate) fn of(
+        entry: &ServerEntry,
+        config: &Config,
+        target: Option<&Target>,
+        plan: Option<&AuthPlan>,
+    ) -> Self {
         Self {
             name: entry.name.clone(),
             scope: entry.scope.to_string(),
@@ -67,6 +75,7 @@ impl Description {
             account: target.and_then(|target| target.account.clone()),
             chain: plan.iter().flat_map(|plan| plan.chain_names()).map(str::to_owned).collect(),
             by_url: entry.origin.place == ConfigSource::Url,
+            in_place: entry.origin.place != ConfigSource::Url && config.host().is_some(),
         }
     }
 }

@@ -73,6 +73,7 @@ impl Parts<'_> {
             account,
             chain: _,
             by_url: _,
+            in_place: _,
         } = description;
         (name, scope, source, transport, account).hash(&mut digest);
         // The environment counts as far as an entry passes it on, and that a process lives on with its settings.

@@ -167,7 +167,7 @@ impl ConfiguredServer {
                 .map_err(NoContact::Because),
         };
         let (target, plan) = (auth.as_ref().map(|auth| &auth.target), auth.as_ref().map(|auth| &auth.plan));
-        Self { description: Description::of(entry, target, plan), state, auth, secrets, tools }
+        Self { description: Description::of(entry, config, target, plan), state, auth, secrets, tools }
     }
 
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
@@ -245,7 +245,7 @@ impl ConfiguredServer {
                 false => SignInState::NotOffered,
             })
             .with_editable(self.description.line.is_some())
-            .with_switchable(!self.description.by_url)
+            .with_switchable(!self.description.by_url && !self.description.in_place)
             .with_restart(self.auth.as_ref().is_some_and(|auth| {
                 let settings = auth.plan.settings();
                 settings.lives_on && !settings.header_variables.is_empty()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::Missing;
+use crate::{Missing, system_program};
 
 /// A database that is there has answered by then, on the busiest machine.
 const START: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ impl RealDatabase {
     ///
     /// When it does not start.
     pub fn redis() -> Result<Self, Missing> {
-        let program = on_path("redis-server").ok_or(Missing::Tool("redis-server"))?;
+        let program = system_program("redis-server")?;
         Ok(Self::start(Kind::Redis(program)))
     }
 
@@ -59,7 +59,7 @@ impl RealDatabase {
     ///
     /// When it does not start.
     pub fn redis_with_tls(cert: &Path, key: &Path) -> Result<Self, Missing> {
-        let program = on_path("redis-server").ok_or(Missing::Tool("redis-server"))?;
+        let program = system_program("redis-server")?;
         let mut database = Self::prepare(Kind::Redis(program));
         database.keep_certificate(cert, key);
         database.resume();
@@ -262,13 +262,6 @@ impl Drop for RealDatabase {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn on_path(program: &str) -> Option<PathBuf> {
-    ["/usr/bin", "/usr/local/bin"]
-        .iter()
-        .map(|folder| Path::new(folder).join(program))
-        .find(|path| path.exists())
 }
 
 fn is_root() -> bool {

@@ -33,7 +33,7 @@ pub use page::{SeenPage, lead_through};
 pub use person::Person;
 pub use programs::{Model, claude_code, codex, mcpb};
 pub use random::Random;
-pub use real::{Missing, RealServer, RunningServer, real_or_skip};
+pub use real::{Missing, RealServer, RunningServer, real_or_skip, system_program};
 pub use real_servers::REAL_SERVERS;
 pub use rotation::{Leeway, RotatingServer};
 pub use run::{Mcplink, Output, Running};

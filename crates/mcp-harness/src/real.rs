@@ -334,6 +334,17 @@ impl Drop for RunningServer {
     }
 }
 
+/// A program of the system that `cargo xtask setup` installs where it may, such as a shell or a terminal.
+///
+/// # Errors
+///
+/// It is not on this machine.
+pub fn system_program(name: &'static str) -> Result<PathBuf, Missing> {
+    let folders = ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"];
+    let mut places = folders.iter().map(|folder| Path::new(folder).join(name));
+    places.find(|path| path.exists()).ok_or(Missing::Tool(name))
+}
+
 impl Missing {
     /// Whether the test may be skipped: the machine cannot run the server at all, and is not the one whose word counts.
     /// `in_ci` is whether the environment says `CI=true`.

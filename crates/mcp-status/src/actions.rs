@@ -172,7 +172,8 @@ impl ActionFacts {
         self
     }
 
-    /// With whether the entry can be switched off: a server that was given by its URL alone is nothing that could be.
+    /// With whether the entry can be switched on and off: a server that was given by its URL alone is nothing that could be,
+    /// and one in the file of another host is that host's to switch.
     #[must_use]
     pub fn with_switchable(mut self, switchable: bool) -> Self {
         self.entry.can_be_disabled = switchable;
@@ -196,6 +197,10 @@ impl ActionFacts {
     /// What no command does is offered only where it can be done by hand.
     fn edit(self) -> Option<Action> {
         self.entry.is_editable.then_some(Action::EditConfig)
+    }
+
+    fn enable(self) -> Option<Action> {
+        self.entry.can_be_disabled.then_some(Action::Enable)
     }
 
     fn disable(self) -> Option<Action> {
@@ -265,7 +270,7 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
         }
         // To switch it on is not what is missing.
         (ServerStatus::Disabled, Some(ReasonCode::Declined)) => return vec![Action::Approve],
-        (ServerStatus::Disabled, _) => return vec![Action::Enable],
+        (ServerStatus::Disabled, _) => return facts.enable().into_iter().collect(),
         _ => {}
     }
     let mut actions = Vec::new();
@@ -381,6 +386,9 @@ mod tests {
             assert!(actions(&facts).contains(&EditConfig), "{facts:?}");
             assert!(!actions(&facts.with_switchable(false)).contains(&Disable), "{facts:?}");
         }
+        let off = remote().with_status(ServerStatus::Disabled, None);
+        assert_eq!(actions(&off), [Enable]);
+        assert_eq!(actions(&off.with_switchable(false)), []);
     }
 
     #[test]

@@ -122,7 +122,10 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     let place = change::place(&config, app.scope().unwrap_or(Scope::Mcplink))?;
     let editor = change::editor(&config)?;
     let now = editor.dry_run::<ChangeFailure>(&place, |text| Ok(text.to_owned()))?;
-    let mut found = app.found_in_hosts(host)?;
+    let mut found = match host {
+        Some(host) => HostListing::read_by(host, &app.own_request()?),
+        None => app.found_in_hosts(None)?,
+    };
     // A file would be compared with itself.
     let had_servers = found.iter().any(screen::says_something);
     found.retain(|file| !crate::hosts::is_ours(&config, file));

@@ -13,7 +13,6 @@ use crate::connected::stands;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live::watched::{Intervals, WatchedServers};
-use crate::printed_step::PrintedStep;
 use crate::view::row::{Row, Servers};
 use crate::view::{shown, text};
 
@@ -148,7 +147,6 @@ fn ended(app: &App, all: &[Row], rows: &[&Row], error: CliError) -> CliError {
         is_off.then(|| app.load().ok().map(|loaded| loaded.switched_on_by(&first.name))).flatten()
     };
     // Not `status`, whose next step is to wait.
-    let switched_on = || switched_on().map(PrintedStep::from);
     error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink get {name}").into()))
 }
 

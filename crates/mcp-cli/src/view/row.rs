@@ -101,6 +101,9 @@ pub(crate) struct Row {
     /// A list of a policy forbids it; `list`, which has no reason, tells it too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) blocked: bool,
+    /// A person switched it off; `list`, which has no status, tells it too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) disabled: bool,
     pub(crate) auth: AuthRow,
     pub(crate) actions: Vec<Action>,
     pub(crate) server: Option<ServerInfo>,
@@ -227,6 +230,7 @@ impl Row {
             changed: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::ChangedSinceApproval),
             declined: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Declined),
             blocked: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Policy),
+            disabled: report.status == ServerStatus::Disabled && report.reason.is_none(),
             reason: Some(report.reason),
             auth: AuthRow { account: description.account, ..auth },
             actions: report.actions,

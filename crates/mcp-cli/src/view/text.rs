@@ -313,7 +313,7 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
         .iter()
         .map(|row| {
             let endpoint = row.url.as_deref().or(row.command.as_deref()).unwrap_or_default();
-            let state = if row.actions.contains(&mcp_status::Action::Enable) {
+            let state = if row.disabled {
                 "disabled"
             } else if row.blocked {
                 "blocked by policy"

@@ -108,6 +108,70 @@ fn fh_h5_every_command_works_on_the_file_of_a_host() {
     assert!(setting.run(&["ping", "web"], 2).stderr.contains("no server is named"));
 }
 
+/// What changes entries changes none of ours in the place of one that was read in place, and none of the host's file.
+#[test]
+fn fh_h5_nothing_that_changes_entries_goes_together_with_from() {
+    let remote = |query: &str| json!({ "type": "http", "url": format!("https://a.example/mcp?{query}") });
+    let setting = Setting::new();
+    let files = [
+        (
+            ".cursor/mcp.json",
+            json!({ "same": remote("cursor"), "alone": remote("x"), "off": { "command": "x", "disabled": true } }),
+        ),
+        (".config/mcplink/mcp.json", json!({ "same": remote("ours") })),
+        (".claude.json", json!({ "theirs": remote("claude") })),
+    ];
+    for (file, servers) in &files {
+        setting.home.write(file, json!({ "mcpServers": servers }).to_string()).unwrap();
+    }
+    let text = |file: &str| std::fs::read_to_string(setting.home.home().join(file)).unwrap();
+    let before = files.each_ref().map(|(file, _)| text(file));
+    for (line, parts) in [
+        (
+            &["disable", "same"][..],
+            &[
+                "error: nothing of Cursor is changed here",
+                "same is read in place from ~/.cursor/mcp.json:1; without --from it is another server, of ~/.config/mcplink/mcp.json:1",
+                "next: switch same off in Cursor, or in ~/.cursor/mcp.json:1",
+            ][..],
+        ),
+        (&["enable", "off"], &["next: switch off on in Cursor, or in ~/.cursor/mcp.json:1"]),
+        (&["remove", "same"], &["next: take same out in Cursor, or out of ~/.cursor/mcp.json:1"]),
+        (&["remove", "alone", "--scope", "user"], &["next: take alone out in Cursor"]),
+        (&["remove", "alone", "--dry-run"], &["next: take alone out in Cursor"]),
+        (&["remove", "aloen"], &["did you mean \"alone\"?", "next: mcplink list --from cursor"]),
+        (&["add", "n", "https://n.example/mcp", "--no-check"], &["next: leave out --from cursor"]),
+        (&["add", "n", "--scope", "user", "--no-check", "--", "x"], &["next: leave out --from cursor"]),
+        (&["add-json", "n", "{\"command\":\"x\"}"], &["next: leave out --from cursor"]),
+        // What is refused because it is off is not mended by a command of ours.
+        (&["ping", "off"], &["next: switch off on in Cursor: /"]),
+    ] {
+        let output = setting.run(&[&["--from", "cursor"], line].concat(), 2);
+        for part in parts {
+            assert!(output.stderr.contains(part), "{line:?}: {part}\n{output}");
+        }
+        assert_eq!(output.stdout, "", "{line:?}");
+    }
+    // A file that is read anyway is changed without the option.
+    let native = setting.run(&["--from", "claude-code", "remove", "theirs"], 2);
+    assert!(native.stderr.contains("next: mcplink remove theirs --scope user\n"), "{native}");
+    let native = setting.run(&["--from", "claude-code", "disable", "theirs"], 2);
+    assert!(native.stderr.contains("next: mcplink disable theirs\n"), "{native}");
+    assert_eq!(files.each_ref().map(|(file, _)| text(file)), before);
+
+    // Nor is such an action offered, to a person or to a program.
+    let listed = setting.run(&["--from", "cursor", "list"], 0);
+    assert!(listed.stdout.contains("(disabled)"), "{listed}");
+    let document = setting.run(&["--from", "cursor", "status", "--offline", "--json"], 0).json();
+    for name in ["same", "alone", "off"] {
+        let row = row(&document, name);
+        assert!(!row["actions"].to_string().contains("able"), "{row:#}");
+        assert_eq!(row["disabled"] == json!(true), name == "off", "{row:#}");
+    }
+    let ours = setting.run(&["status", "--offline", "--json"], 0).json();
+    assert!(row(&ours, "same")["actions"].to_string().contains("disable"));
+}
+
 #[test]
 fn fh_h15_an_unknown_host_is_told_with_the_nearest_one_and_a_step_carries_the_host() {
     let setting = Setting::new();

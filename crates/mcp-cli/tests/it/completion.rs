@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_harness::Output;
+use mcp_harness::{Output, real_or_skip, system_program};
 use mcp_testkit::FakeMcpServer;
 use serde_json::json;
 
@@ -10,14 +10,8 @@ use crate::accounts::sign_in;
 use crate::setting::{Setting, http};
 
 /// A shell of this machine runs a script, with the program on its PATH; `None` where there is no such shell.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn shell(setting: &Setting, name: &str, options: &[&str], script: &str) -> Option<Output> {
-    let places = ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"];
-    let Some(shell) = places.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists())
-    else {
-        eprintln!("SKIPPED: no {name} on this machine; `cargo xtask setup` installs it");
-        return None;
-    };
+fn shell(setting: &Setting, name: &'static str, options: &[&str], script: &str) -> Option<Output> {
+    let shell = real_or_skip(system_program(name))?;
     let own = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
     let path = format!("{}:/usr/bin:/bin", own.display());
     let run = mcp_harness::Mcplink::new(shell.to_str().unwrap(), &setting.home);

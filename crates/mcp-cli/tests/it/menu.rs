@@ -1,9 +1,10 @@
 //! `mcplink menu` in a real terminal (tmux): what a person sees, presses and gets back.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use mcp_harness::{real_or_skip, system_program};
 use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
 use serde_json::json;
 
@@ -15,20 +16,13 @@ const SEEN: Duration = Duration::from_secs(30);
 /// A terminal that a person types in.
 pub(crate) struct Tmux<'a> {
     setting: &'a Setting,
-    program: &'static str,
+    program: PathBuf,
 }
 
 impl<'a> Tmux<'a> {
     /// A terminal in which `line` runs; `None` where there is no tmux.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(crate) fn start(setting: &'a Setting, line: &str) -> Option<Self> {
-        let program = ["/usr/bin/tmux", "/usr/local/bin/tmux", "/opt/homebrew/bin/tmux"]
-            .into_iter()
-            .find(|path| Path::new(path).exists());
-        let Some(program) = program else {
-            eprintln!("SKIPPED: no tmux to make a terminal with");
-            return None;
-        };
+        let program = real_or_skip(system_program("tmux"))?;
         let tmux = Self { setting, program };
         // It stays when the command has ended.
         let line = format!("{line}; sleep 600");
@@ -38,7 +32,7 @@ impl<'a> Tmux<'a> {
 
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let home = self.setting.home.home();
-        let output = Command::new(self.program)
+        let output = Command::new(&self.program)
             .args(["-u", "-S"])
             .arg(home.join("tmux"))
             .args(arguments)

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use mcp_harness::{Mcplink, Output};
+use mcp_harness::{Mcplink, Output, real_or_skip, system_program};
 use mcp_testkit::{FakeHelper, FakeMcpServer, RecordedRequest, TempHome};
 use serde_json::{Map, Value, json};
 
@@ -102,14 +102,13 @@ impl Setting {
     }
 
     /// A command line of a shell, on a terminal of its own.
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
     pub(crate) fn shell_on_a_terminal(&self, line: &str) -> Option<Mcplink<'_>> {
-        let script = ["/usr/bin/script", "/bin/script"].into_iter().find(|path| Path::new(path).exists());
-        let Some(script) = script else {
-            eprintln!("SKIPPED: no `script` to make a terminal with");
-            return None;
-        };
-        Some(Mcplink::new(script, &self.home).args(["-qec", line, "/dev/null"]).env("TERM", "xterm-256color"))
+        let script = real_or_skip(system_program("script"))?;
+        Some(
+            Mcplink::new(script.to_str()?, &self.home)
+                .args(["-qec", line, "/dev/null"])
+                .env("TERM", "xterm-256color"),
+        )
     }
 
     /// A command, run to its end, which must be this exit code.

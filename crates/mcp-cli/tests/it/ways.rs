@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use mcp_harness::{Mcplink, Output};
+use mcp_harness::{Mcplink, Output, real_or_skip, system_program};
 use mcp_testkit::{
     Answer, AuthEndpoint, Era, FakeAuthServer, FakeMcpServer, ForwardProxy, HttpAnswer, ProtectedResource,
 };
@@ -148,10 +148,10 @@ impl Drop for Served {
 }
 
 /// Its process; `None` where it is not installed, which is said.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn served(program: &str, args: &[&str]) -> Option<Served> {
+fn served(program: &'static str, args: &[&str]) -> Option<Served> {
+    let program = real_or_skip(system_program(program))?;
     let command = Command::new(program).args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    command.map(Served).inspect_err(|_| eprintln!("SKIPPED: no `{program}`")).ok()
+    Some(Served(command.unwrap()))
 }
 
 /// OpenSSL's own server, which wants a certificate of the client and speaks no MCP: what is told is what happens in TLS.

@@ -1,6 +1,6 @@
 //! What the hosts of this person have: which files there are, and what can be carried over from each.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::consent::Terms;
 use crate::document::Document;
@@ -55,17 +55,30 @@ impl HostListing {
     ///
     /// The files of Claude Code are not among them, because they are read anyway.
     pub fn all(request: &Request, only: Option<&'static KnownHost>) -> Vec<Self> {
+        let hosts = KnownHost::all().filter(|host| only.is_none_or(|only| std::ptr::eq(only, *host)));
+        Self::in_places(request, |project| {
+            hosts.flat_map(|host| host.places(&request.env, project, request.platform)).collect()
+        })
+    }
+
+    /// Looks at all files that this host reads, those of other hosts included. Never fails: what cannot be read says so.
+    pub fn read_by(host: &'static KnownHost, request: &Request) -> Vec<Self> {
+        Self::in_places(request, |project| {
+            host.places_that_are_read(&request.env, project, request.platform)
+        })
+    }
+
+    fn in_places(
+        request: &Request,
+        places: impl FnOnce(&Project) -> Vec<(HostPlace, PathBuf)>,
+    ) -> Vec<Self> {
         let project = Project::find(&request.cwd);
         let locations = Locations::new(&request.env, &project.cwd, request.platform);
-        let hosts = KnownHost::all().filter(|host| only.is_none_or(|only| std::ptr::eq(only, *host)));
-        let mut found = Vec::new();
-        for host in hosts {
-            for (place, path) in host.places(&request.env, &project, request.platform) {
-                let file = sources::file(FilePurpose::Host(place), path);
-                found.extend(Self::of(place, &file, request, &project, &locations));
-            }
-        }
-        found
+        let look = |(place, path)| {
+            let file = sources::file(FilePurpose::Host(place), path);
+            Self::of(place, &file, request, &project, &locations)
+        };
+        places(&project).into_iter().filter_map(look).collect()
     }
 
     pub(crate) fn of(

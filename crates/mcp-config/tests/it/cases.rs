@@ -60,7 +60,7 @@ impl Case {
     fn check(&self) {
         let mut shown = render(&Config::load(&self.request));
         if let Some(host) = self.request.host {
-            render_found(&mut shown, &HostListing::all(&self.request, Some(host)));
+            render_found(&mut shown, &HostListing::read_by(host, &self.request));
         }
         let shown = shown.replace(self.root.to_str().unwrap(), "$ROOT");
         let expected = self.dir.join("expect.txt");

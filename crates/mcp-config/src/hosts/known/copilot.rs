@@ -1,4 +1,4 @@
-//! Copilot CLI, and the portable form of VS Code, which is the same.
+//! Copilot CLI, whose files VS Code reads as well, as its portable form.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
 use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
