@@ -217,6 +217,11 @@ impl LoadedConfig {
         if self.config.broken_files().next().is_some() {
             return;
         }
+        if let (Some(host), Some(_)) = (self.config.host(), self.config.pointers.first()) {
+            let next = app.steps.own("mcplink list");
+            let text = format!("all that {} has goes through mcplink: {next}\n", host.title);
+            return app.output.note(&text);
+        }
         let text = match self.config.pointers.len() {
             0 => crate::hosts::instead_of_nothing(app),
             1 => "no servers are configured: the one entry is how a host reaches a server, and none says where \

@@ -245,6 +245,11 @@ impl Steps {
         self.step(command).to_string()
     }
 
+    /// The same about our own files, whatever host's are read in place.
+    pub(crate) fn own(&self, command: &str) -> String {
+        Self { options: self.without_host(), ..self.clone() }.line(command)
+    }
+
     /// `next` as it is printed. What is no command of this program is left as it is.
     pub(crate) fn step(&self, next: impl Into<PrintedStep>) -> PrintedStep {
         let next = match next.into() {
@@ -302,10 +307,14 @@ impl Steps {
     fn options_of(&self, verb: &str) -> String {
         match verb {
             "add" | "add-json" | "remove" | "enable" | "disable" | "import" | "wrap" | "unwrap" => {
-                self.options.replacen(&self.from, "", 1)
+                self.without_host()
             }
             _ => self.options.clone(),
         }
+    }
+
+    fn without_host(&self) -> String {
+        self.options.replacen(&self.from, "", 1)
     }
 
     /// What was said of the server that these arguments begin with, with a blank before each word.

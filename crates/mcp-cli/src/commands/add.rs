@@ -384,7 +384,8 @@ fn show(app: &App, document: &Document<'_>, replaced: Option<&Value>, entry: &Va
         (Some(folder), Scope::Mcplink) => format!(", only in {}", shown::line(folder)),
         _ => String::new(),
     };
-    let mut out = format!("{verb} {name} ({}{here}) {file}{at}\n", document.scope);
+    let text = format!("{verb} {name} ({}{here}) {file}{at}", document.scope);
+    let mut out = paragraph(&text, app.style().room());
     if document.dry_run {
         out.push_str(&replaced.map(|old| entry_lines('-', document.name, old)).unwrap_or_default());
         out.push_str(&entry_lines('+', document.name, entry));

@@ -50,7 +50,7 @@ pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliE
         match remove(app, name, args).await {
             Ok(removed) => {
                 if !app.json {
-                    app.output.out(&lines(&removed));
+                    app.output.out(&lines(&removed, app.style().room()));
                     for host in &removed.led {
                         let name = mcp_text::shell_word(&removed.name);
                         let line = format!(
@@ -146,11 +146,11 @@ fn elsewhere(loaded: &LoadedConfig, name: &str, scope: Scope) -> CliError {
     }
 }
 
-fn lines(removed: &RemoveReport) -> String {
+fn lines(removed: &RemoveReport, room: Option<usize>) -> String {
     let verb = if removed.dry_run { "would remove" } else { "removed" };
     let at = removed.line.map(|line| format!(":{line}")).unwrap_or_default();
     let (name, file) = (shown::name(&removed.name), shown::line(&removed.file));
-    let mut lines = format!("{verb} {name} ({}) {file}{at}\n", removed.scope);
+    let mut lines = paragraph(&format!("{verb} {name} ({}) {file}{at}", removed.scope), room);
     if let (true, Some(entry)) = (removed.dry_run, &removed.entry) {
         lines.push_str(&entry_lines('-', &removed.name, entry));
     }

@@ -9,6 +9,7 @@ use crate::args::SwitchArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::shown;
+use crate::view::wrap::paragraph;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,9 +40,9 @@ pub(super) fn run(app: &App, args: &SwitchArgs, on: bool) -> Result<ExitStatus, 
         match switch(app, name, on, args.only_here) {
             Ok(switched) => {
                 if !app.json {
-                    app.output.out(&line(&switched));
+                    app.output.out(&paragraph(&line(&switched), app.style().room()));
                     if let Some(still) = &switched.still {
-                        app.output.note(&format!("note: {still}\n"));
+                        app.output.note(&paragraph(&format!("note: {still}"), app.stderr_room()));
                     }
                 }
                 servers.push(switched);
@@ -104,5 +105,5 @@ fn line(switched: &SwitchReport) -> String {
     let before = if switched.changed { "" } else { ", as before" };
     let at =
         switched.line.map(|line| format!("  {}:{line}", shown::line(&switched.file))).unwrap_or_default();
-    format!("{} is {word}{before}{at}\n", shown::name(&switched.name))
+    format!("{} is {word}{before}{at}", shown::name(&switched.name))
 }

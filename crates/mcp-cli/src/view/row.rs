@@ -101,9 +101,11 @@ pub(crate) struct Row {
     /// A list of a policy forbids it; `list`, which has no reason, tells it too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) blocked: bool,
-    /// A person switched it off; `list`, which has no status, tells it too.
+    /// A person switched it off, as `list` tells it, which has no status.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) disabled: bool,
+    #[serde(skip)]
+    pub(crate) is_off: bool,
     pub(crate) auth: AuthRow,
     pub(crate) actions: Vec<Action>,
     pub(crate) server: Option<ServerInfo>,
@@ -230,7 +232,8 @@ impl Row {
             changed: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::ChangedSinceApproval),
             declined: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Declined),
             blocked: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Policy),
-            disabled: report.status == ServerStatus::Disabled && report.reason.is_none(),
+            disabled: false,
+            is_off: report.status == ServerStatus::Disabled && report.reason.is_none(),
             reason: Some(report.reason),
             auth: AuthRow { account: description.account, ..auth },
             actions: report.actions,
@@ -250,7 +253,7 @@ impl Row {
     /// The same row as `list` shows it: nothing that only a connection could tell.
     #[must_use]
     pub(crate) fn for_list(self) -> Self {
-        Self { status: None, reason: None, elapsed_ms: None, ..self }
+        Self { disabled: self.is_off, status: None, reason: None, elapsed_ms: None, ..self }
     }
 
     /// The same row as `reconnect` shows it.

@@ -162,7 +162,7 @@ fn fh_h5_nothing_that_changes_entries_goes_together_with_from() {
     // Nor is such an action offered, to a person or to a program.
     let listed = setting.run(&["--from", "cursor", "list"], 0);
     assert!(listed.stdout.contains("(disabled)"), "{listed}");
-    let document = setting.run(&["--from", "cursor", "status", "--offline", "--json"], 0).json();
+    let document = setting.run(&["--from", "cursor", "list", "--json"], 0).json();
     for name in ["same", "alone", "off"] {
         let row = row(&document, name);
         assert!(!row["actions"].to_string().contains("able"), "{row:#}");
@@ -170,6 +170,13 @@ fn fh_h5_nothing_that_changes_entries_goes_together_with_from() {
     }
     let ours = setting.run(&["status", "--offline", "--json"], 0).json();
     assert!(row(&ours, "same")["actions"].to_string().contains("disable"));
+    let bridge = json!({ "command": env!("CARGO_BIN_EXE_mcplink"), "args": ["bridge", "same"] });
+    setting.home.write(".cursor/mcp.json", json!({ "mcpServers": { "same": bridge } }).to_string()).unwrap();
+    let wrapped = setting.run(&["--from", "cursor", "list"], 0);
+    assert!(
+        wrapped.stderr.starts_with("all that Cursor has goes through mcplink: mcplink list\n"),
+        "{wrapped}"
+    );
 }
 
 #[test]

@@ -63,15 +63,10 @@ impl HostListing {
 
     /// Looks at all files that this host reads, those of other hosts included. Never fails: what cannot be read says so.
     pub fn read_by(host: &'static KnownHost, request: &Request) -> Vec<Self> {
-        Self::in_places(request, |project| {
-            host.places_that_are_read(&request.env, project, request.platform)
-        })
+        Self::in_places(request, |project| host.places_that_are_read(&request.env, project, request.platform))
     }
 
-    fn in_places(
-        request: &Request,
-        places: impl FnOnce(&Project) -> Vec<(HostPlace, PathBuf)>,
-    ) -> Vec<Self> {
+    fn in_places(request: &Request, places: impl FnOnce(&Project) -> Vec<(HostPlace, PathBuf)>) -> Vec<Self> {
         let project = Project::find(&request.cwd);
         let locations = Locations::new(&request.env, &project.cwd, request.platform);
         let look = |(place, path)| {

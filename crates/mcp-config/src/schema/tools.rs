@@ -65,8 +65,9 @@ fn tools(reader: &mut Reader<'_, '_>, policy: &mut ToolPolicy) {
         reader.show(KEY, node, shown(&names));
         if names.is_empty() {
             let hint = "write [\"*\"] for all of them, or leave it out";
+            // It counts as it stands.
             reader.warn(
-                ProblemCode::IgnoredValue,
+                ProblemCode::InvalidConfig,
                 &[KEY],
                 node.span,
                 "names no tool, so none may be used",

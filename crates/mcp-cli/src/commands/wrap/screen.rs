@@ -14,7 +14,7 @@ use crate::consent::taken_over;
 use crate::error::CliError;
 use crate::hosts::short;
 use crate::view::shown;
-use crate::view::wrap::{leading_to, paragraph};
+use crate::view::wrap::{behind, leading_to, paragraph};
 
 /// What becomes of each file, line by line. One that is not edited is left out: that is said where it is refused.
 pub(super) fn differences(around: &WrapContext<'_>, planned: &[WrapPlan]) -> Result<String, CliError> {
@@ -49,7 +49,8 @@ pub(super) fn differences(around: &WrapContext<'_>, planned: &[WrapPlan]) -> Res
                     LineChange::PutIn => '+',
                     _ => ' ',
                 };
-                out.push_str(&format!("{mark} {}\n", mcp_text::block(&line.text)));
+                let text = mcp_text::block(&line.text);
+                out.push_str(&behind(&format!("{mark} "), &text, around.app.style().room()));
             }
         }
     }

@@ -92,20 +92,22 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
             Ok(row) => {
                 if !app.json {
                     let (name, file) = (shown::name(name), short(app, &row.file));
-                    let mut out = match (row.was_gone, args.dry_run) {
-                        (true, _) => format!("{name} is no longer in {file}; nothing to put back\n"),
-                        (_, true) => format!("would put back {name} in {file}\n"),
-                        (_, false) => format!("put back {name} in {file}\n"),
+                    let text = match (row.was_gone, args.dry_run) {
+                        (true, _) => format!("{name} is no longer in {file}; nothing to put back"),
+                        (_, true) => format!("would put back {name} in {file}"),
+                        (_, false) => format!("put back {name} in {file}"),
                     };
+                    let room = app.style().room();
+                    let mut out = paragraph(&text, room);
                     if row.removed {
-                        out.push_str("  its server is no longer in mcplink's own file\n");
+                        out.push_str(&paragraph("  its server is no longer in mcplink's own file", room));
                     }
                     if row.is_kept {
                         let text = "  its server stays in mcplink's own file, where it is another one now";
-                        out.push_str(&paragraph(text, app.style().room()));
+                        out.push_str(&paragraph(text, room));
                     }
                     for remark in &row.said {
-                        out.push_str(&paragraph(&told(remark, args.dry_run), app.style().room()));
+                        out.push_str(&paragraph(&told(remark, args.dry_run), room));
                     }
                     app.output.out(&out);
                 }
