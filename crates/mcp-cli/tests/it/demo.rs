@@ -14,7 +14,7 @@ fn the_demo_runs_and_all_of_it_happens_as_told() {
     let own = FakeMcpServer::start().unwrap();
     let entry = json!({ "type": "http", "url": own.url().as_str() });
     let servers = json!({ "mcpServers": { "helper": entry, "mine": entry } });
-    setting.home.write(".config/mcplink/mcp.json", &servers.to_string()).unwrap();
+    setting.home.write(".config/mcplink/mcp.json", servers.to_string()).unwrap();
     let before = setting.home.snapshot();
     let output = setting.run(&["demo"], 0);
     assert!(own.requests().is_empty(), "{output}");
