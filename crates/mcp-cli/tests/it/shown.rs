@@ -314,7 +314,7 @@ fn what_other_commands_print_as_json_is_what_the_schema_says() {
         "mcplink secret delete wiki-token --json",
         "mcplink auth-plugin check ./mcplink-auth-acme --json",
         "mcplink wrap cursor --all --yes --json",
-        "mcplink wrap claude-desktop tickets --mcpb t.mcpb --dry-run --json",
+        "mcplink wrap claude-desktop wiki --mcpb t.mcpb --dry-run --json",
         "mcplink unwrap cursor --all --json",
         "mcplink support-bundle --offline --yes --json",
         "mcplink support-bundle -o - --offline --json",
