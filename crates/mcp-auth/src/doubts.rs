@@ -131,6 +131,10 @@ fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<
     if is_quoted(text) {
         return Some("stands in quotation marks, which are sent along".to_owned());
     }
+    // Before the blank is looked for: there may be none.
+    if text.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)) {
+        return Some("has a colon behind its scheme, where a blank belongs".to_owned());
+    }
     let Some((scheme, token)) = text.split_once(' ') else {
         return of_token(text).or_else(|| {
             // Some services take a bare key; most want a scheme.
@@ -138,9 +142,6 @@ fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<
         });
     };
     let token = token.trim();
-    if scheme.ends_with(':') {
-        return Some("has a colon behind its scheme".to_owned());
-    }
     if token.split_once(' ').is_some_and(|(again, _)| is_scheme(again)) {
         return Some("has its scheme twice".to_owned());
     }
@@ -159,7 +160,16 @@ fn of_token(token: &str) -> Option<String> {
     if is_quoted(token) {
         return Some("has its token in quotation marks, which are sent along".to_owned());
     }
-    if let Some(name) = variable(token) {
+    if token.starts_with("{file:") {
+        return Some("holds a file in a spelling that is not read here: write ${file:PATH}".to_owned());
+    }
+    let of_code = ["env:", "process.env.", "env."].iter().find_map(|start| token.strip_prefix(start));
+    let in_braces = token.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let other = of_code.or(in_braces).filter(|name| {
+        // Security: what a person pasted between braces may be the token.
+        mcp_text::is_variable_name(name) && !name.contains(|c: char| c.is_ascii_lowercase())
+    });
+    if let Some(name) = variable(token).or(other) {
         return Some(format!(
             "holds the variable {name} in a spelling that is not read here: write ${{NAME}}"
         ));
@@ -179,7 +189,10 @@ fn of_token(token: &str) -> Option<String> {
         return Some("holds what a shell or a workflow would have replaced".to_owned());
     }
     let upper = token.to_ascii_uppercase();
-    let in_brackets = token.len() > 2 && token.starts_with('<') && token.ends_with('>');
+    let is_within = |open, close| token.len() > 2 && token.starts_with(open) && token.ends_with(close);
+    let in_brackets = is_within('<', '>') || is_within('[', ']');
+    let is_word = matches!(&*upper, "TODO" | "FIXME" | "TBD" | "TOKEN" | "SECRET" | "API_KEY" | "APIKEY")
+        || token.len() >= 3 && upper.bytes().all(|byte| byte == b'X');
     let dots = !token.is_empty() && token.chars().all(|c| matches!(c, '.' | '*' | '…'));
     let cut = token.ends_with("...") || token.ends_with('…');
     let in_marks = ["@", "__"].iter().any(|mark| {
@@ -188,7 +201,13 @@ fn of_token(token: &str) -> Option<String> {
             .and_then(|rest| rest.strip_suffix(mark))
             .is_some_and(mcp_text::is_variable_name)
     });
-    if in_brackets || dots || cut || in_marks || PLACEHOLDERS.iter().any(|word| upper.contains(word)) {
+    if in_brackets
+        || is_word
+        || dots
+        || cut
+        || in_marks
+        || PLACEHOLDERS.iter().any(|word| upper.contains(word))
+    {
         return Some("still holds a placeholder".to_owned());
     }
     if token.contains(char::is_whitespace) {
@@ -256,6 +275,14 @@ mod tests {
             ("Bearer xxxxxxxx", "still holds a placeholder"),
             ("Bearer Bearer abc", "has its scheme twice"),
             ("Bearer: abc", "a colon behind its scheme"),
+            ("Bearer:abc", "a colon behind its scheme"),
+            ("Bearer {file:x}", "write ${file:PATH}"),
+            ("Bearer {T}", "the variable T in a spelling"),
+            ("Bearer env:TOKEN", "the variable TOKEN in a spelling"),
+            ("Bearer process.env.TOKEN", "the variable TOKEN in a spelling"),
+            ("Bearer [token]", "still holds a placeholder"),
+            ("Bearer xxx", "still holds a placeholder"),
+            ("Bearer TODO", "still holds a placeholder"),
             ("abcdef", "has no scheme"),
             ("Bearer ", "no token behind it"),
             ("Bearer", "no token behind it"),
@@ -283,7 +310,9 @@ mod tests {
             let found = doubts_about("Authorization", value);
             assert!(found.starts_with("`Authorization` ") && found.contains(expected), "{value}: {found}");
         }
-        for good in ["Bearer none-of-these", "Bearer falsehood", "Bearer a__b", "Bearer vault"] {
+        for good in
+            ["Bearer none-of-these", "Bearer falsehood", "Bearer a__b", "Bearer vault", "Bearer {hunter}"]
+        {
             assert_eq!(doubts_about("Authorization", good), "");
         }
         assert!(doubts_about("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));

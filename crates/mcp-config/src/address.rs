@@ -14,6 +14,7 @@ use crate::display::{display_secret_text, display_url_text};
 use crate::expand::Text;
 use crate::hosts::{AddressOption, CommandLine, OptionMeaning};
 use crate::reference::{ReferenceText, reference};
+use crate::schema::url_fault;
 use crate::source::{Content, FilePurpose, Source};
 use crate::{ConfigSource, Env};
 
@@ -113,6 +114,16 @@ impl Address {
 
     /// The URL that a person may have meant by an address without its scheme.
     pub fn with_scheme(word: &str) -> Option<String> {
+        // `http:/host` and `https//host`: two signs of three.
+        let mistyped = ["https", "http"].into_iter().find_map(|scheme| {
+            let rest = word.strip_prefix(scheme)?;
+            let rest = rest.strip_prefix(":/").or_else(|| rest.strip_prefix("//"))?;
+            let goes_on = rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+            goes_on.then(|| format!("{scheme}://{rest}"))
+        });
+        if let Some(meant) = mistyped {
+            return Some(display_url_text(&Text::expand(&meant, &Env::new())));
+        }
         let host = word.split(['/', '?', '#']).next()?;
         let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
         let is_label = |label: &str| {
@@ -163,7 +174,7 @@ fn checked(text: &str) -> Result<Url, AddressError> {
     let wrong = |what: String| Err(AddressError(what));
     let url = match Url::parse(text) {
         Ok(url) => url,
-        Err(error) => return wrong(format!("the URL is not valid: {error}")),
+        Err(error) => return wrong(format!("the URL {}", url_fault(error, "https://"))),
     };
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
@@ -204,5 +215,36 @@ fn shown_option(option: &AddressOption, value: &str) -> Vec<String> {
         _ if option.value.is_none() => vec![name],
         _ if value.contains("://") => vec![name, display_url_text(&text)],
         _ => vec![name, mcp_text::Secrets::default().hide(value).into_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, checked};
+
+    #[test]
+    fn fh_h14_an_address_with_a_slip_is_taken_for_what_was_meant_and_told_in_plain_words() {
+        for (word, meant) in [
+            ("http:/127.0.0.1/mcp", Some("http://127.0.0.1/mcp")),
+            ("https//x.example/mcp", Some("https://x.example/mcp")),
+            ("https:/x.example", Some("https://x.example")),
+            ("http://x.example/mcp", None),
+            ("https:///mcp", None),
+            ("http/x", None),
+            ("httpserver", None),
+            ("localhost:8080/mcp", Some("http://localhost:8080/mcp")),
+        ] {
+            let found = Address::with_scheme(word);
+            assert_eq!(found.as_deref().map(|url| url.trim_end_matches('/')), meant, "{word}");
+        }
+        for (url, words) in [
+            ("http://", "the URL has no host"),
+            ("http://h:99999/", "the URL has a port"),
+            ("http://exa mple/", "characters that no host has"),
+            ("http://[x]/", "square brackets"),
+        ] {
+            let told = checked(url).unwrap_err().to_string();
+            assert!(told.contains(words), "{url}: {told}");
+        }
     }
 }

@@ -112,7 +112,8 @@ impl<'a> Document<'a> {
         let message = format!("expected an object, found {}", document.root.kind());
         let (severity, code) = (Severity::Error, ProblemCode::WrongShape);
         let problem = document.problem(severity, code, &Pointer::default(), document.root.span, message);
-        Err(Box::new(problem))
+        let hint = "servers stand in an object by their names: {\"mcpServers\": {\"NAME\": {..}}}";
+        Err(Box::new(problem.with_hint(hint)))
     }
 
     /// The members of the document, unless it is no object.

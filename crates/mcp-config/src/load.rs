@@ -343,7 +343,8 @@ fn entries(
     let has_more = match role {
         // It holds much besides servers, but no servers of another host.
         FilePurpose::User => elsewhere::place(object).is_none(),
-        FilePurpose::Own => object.get("projects").is_some(),
+        // What a command took the last entry out of, too.
+        FilePurpose::Own => object.iter().next().is_none() || object.get("projects").is_some(),
         _ => document.host.is_some(),
     };
     if !has_more {

@@ -37,6 +37,7 @@ pub(crate) use tools::{LISTS as TOOL_LISTS, PINS, names as tool_names, says_noth
 use fields::Kind;
 pub(crate) use fields::is_plain;
 use reader::Reader;
+pub(crate) use remote::url_fault;
 
 /// Names of servers that are built into hosts; an entry of that name would never be used by them.
 const RESERVED_NAMES: [&str; 5] =
@@ -310,6 +311,9 @@ fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {
                     let instead = instead.strip_prefix("it ").unwrap_or(instead);
                     format!("`{}` {instead}", display_key(word))
                 }
+                None if is_of_servers(reader.object()) => {
+                    "it holds entries: put them where it stands, without this object around them".to_owned()
+                }
                 None => match misspelt_way(reader.object()) {
                     Some((word, meant)) => format!("`{}` is written `{meant}`", display_key(word)),
                     None => {
@@ -346,7 +350,10 @@ fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {
                 format!("write \"type\": \"{meant}\"; {word:?} is another host's word for it")
             }
             Some(near) => format!("did you mean {near:?}? The types are {}", Kind::USABLE.join(", ")),
-            None => format!("the types are {}", Kind::USABLE.join(", ")),
+            None => match of_launcher(word) {
+                Some(hint) => hint.to_owned(),
+                None => format!("the types are {}", Kind::USABLE.join(", ")),
+            },
         });
         reader.problems.push(problem);
         reader.invalid = true;
@@ -354,9 +361,38 @@ fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {
     known
 }
 
+/// What to write for a `type` that says what starts a server.
+fn of_launcher(word: &str) -> Option<&'static str> {
+    Some(match &*word.to_ascii_lowercase() {
+        "node" | "python" | "npx" | "uvx" | "binary" | "uv" => {
+            "a server that is started has the type \"stdio\": write the program as `command`, and the rest as `args`"
+        }
+        "docker" | "container" => {
+            "a container is started by a command: \"command\": \"docker\", \"args\": [\"run\", \"-i\", \"--rm\", \"IMAGE\"]"
+        }
+        "inmemory" | "in-memory" | "builtin" | "internal" | "sdk" => {
+            "a server within another program is in reach of that program alone"
+        }
+        _ => return None,
+    })
+}
+
+/// Whether this is no entry, but an object of entries within the one that is for them.
+fn is_of_servers(entry: &Object) -> bool {
+    let is_entry = |node: &Node| {
+        node.as_object().is_some_and(|inner| inner.get("command").is_some() || inner.get("url").is_some())
+    };
+    entry.iter().any(|member| is_entry(&member.node))
+}
+
 /// A field that is nearly one of those that say where a server is, and which.
 fn misspelt_way(entry: &Object) -> Option<(&str, &'static str)> {
-    let meant = |key: &str| crate::suggest::nearest(key, ["url", "command"]);
+    const OTHER: [(&[&str], &str); 2] = [
+        (&["cmd", "executable", "program", "binary", "exec"], "command"),
+        (&["server_url", "serverURL", "endpoint", "uri", "address", "base_url", "baseUrl"], "url"),
+    ];
+    let other = |key: &str| OTHER.iter().find(|(words, _)| words.contains(&key)).map(|(_, meant)| *meant);
+    let meant = |key: &str| other(key).or_else(|| crate::suggest::nearest(key, ["url", "command"]));
     entry.iter().find_map(|member| Some((&*member.key, meant(&member.key)?)))
 }
 

@@ -21,8 +21,11 @@ pub(crate) fn check(document: &Document<'_>, object: &Object, problems: &mut Vec
     let (severity, key, message, hint) = if let Some(place) = elsewhere::place(object) {
         let message =
             format!("has `{}`, where {} keeps its servers, and no `mcpServers`", place.key(), place.host);
-        let hint = "copy the entries into an object `mcpServers`, in this form; the other program needs its own file";
+        let hint =
+            "`mcplink import` takes its entries over, in our form; the other program needs its own file";
         (Severity::Error, place.first_key(), message, hint)
+    } else if let Some((key, what, hint)) = other_document(object) {
+        (Severity::Error, key, format!("is {what}, and no file of servers"), hint)
     } else if object.iter().any(is_misspelled) {
         return;
     } else if let Some(member) = object.iter().find(|member| is_entry(&member.node)) {
@@ -41,6 +44,31 @@ pub(crate) fn check(document: &Document<'_>, object: &Object, problems: &mut Vec
     let span = object.get(key).map_or(document.root.span, |node| node.span);
     let problem = document.problem(severity, ProblemCode::WrongShape, &path, span, message);
     problems.push(problem.with_hint(hint));
+}
+
+/// What a file is that people find servers in, and that configures none: its first key, what it is, and what to do with it.
+fn other_document(object: &Object) -> Option<(&'static str, &'static str, &'static str)> {
+    let list = |key: &str| object.get(key).and_then(Node::as_array);
+    let has = |key: &str| object.get(key).is_some();
+    if has("name") && (list("remotes").is_some() || list("packages").is_some()) {
+        let key = if has("remotes") { "remotes" } else { "packages" };
+        return Some((
+            key,
+            "what a registry says of a server",
+            "`mcplink add NAME` adds it, with the `name` in it",
+        ));
+    }
+    if (has("manifest_version") || has("dxt_version")) && has("server") {
+        let hint =
+            "what its `server.mcp_config` says is an entry; the files of the bundle have to be somewhere";
+        return Some(("server", "the manifest of a bundle", hint));
+    }
+    let is_of_api = |key: &str| {
+        let mut members = list(key).into_iter().flatten().filter_map(Node::as_object);
+        members.any(|member| member.get("server_url").is_some() || member.get("url").is_some())
+    };
+    let key = ["mcp_servers", "tools"].into_iter().find(|key| is_of_api(key))?;
+    Some((key, "a request to the API of a model", "`mcplink add URL` adds the server of an address in it"))
 }
 
 /// Servers that are lost, because their object is written once more, or by another name than its own. `path` is where `object`
@@ -127,4 +155,67 @@ pub(crate) fn map_of_servers(
     }
     let Some(node) = object.and_then(|object| object.get("mcpServers")) else { return Vec::new() };
     schema::servers(document, node, &path.key("mcpServers"), scope, context, problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Env, Request, Severity};
+
+    #[test]
+    fn fa_a36_a37_what_is_another_document_or_has_another_word_says_what_to_write() {
+        let entry = |fields: &str| format!(r#"{{"mcpServers": {{"a": {{{fields}}}}}}}"#);
+        for (text, told) in [
+            (
+                r#"{"name": "io.x/y", "remotes": [{"type": "sse", "url": "https://h/mcp"}]}"#.to_owned(),
+                "mcplink add NAME",
+            ),
+            (r#"{"name": "io.x/y", "packages": []}"#.to_owned(), "what a registry says of a server"),
+            (
+                r#"{"manifest_version": "0.3", "server": {"mcp_config": {}}}"#.to_owned(),
+                "the manifest of a bundle",
+            ),
+            (
+                r#"{"tools": [{"type": "mcp", "server_url": "https://h/mcp"}]}"#.to_owned(),
+                "a request to the API of a model",
+            ),
+            (r#"{"mcp_servers": [{"type": "url", "url": "https://h/mcp"}]}"#.to_owned(), "mcp_servers"),
+            (
+                r#"{"mcp": {"x": {"type": "remote", "url": "https://h/mcp"}}}"#.to_owned(),
+                "`mcplink import` takes its entries over",
+            ),
+            (
+                r#"{"mcpServers": {"mcpServers": {"a": {"command": "x"}}}}"#.to_owned(),
+                "it holds entries: put them where it stands",
+            ),
+            (entry(r#""type": "http", "url": "https://h/mcp", "auth": "oauth""#), "leave it out"),
+            (
+                entry(r#""type": "http", "url": "https://h/mcp", "auth": "hunter2""#),
+                "a token goes into a header",
+            ),
+            (entry(r#""cmd": "python3""#), "`cmd` is written `command`"),
+            (entry(r#""server_url": "https://h/mcp""#), "`url`"),
+            (entry(r#""type": "docker", "image": "x""#), "\"command\": \"docker\""),
+            (entry(r#""type": "node", "script": "s.js""#), "has the type \"stdio\""),
+            (entry(r#""type": "inMemory""#), "in reach of that program alone"),
+        ] {
+            let mut request = Request::new("/nowhere", Env::new());
+            request.mcp_config.push(text.clone());
+            let config = Config::load(&request);
+            let said: Vec<String> = config
+                .problems
+                .iter()
+                .filter(|problem| problem.severity == Severity::Error)
+                .map(|problem| format!("{} {}", problem.message, problem.hint.as_deref().unwrap_or_default()))
+                .collect();
+            assert!(said.iter().any(|said| said.contains(told)), "{text}: {:?}", config.problems);
+            assert!(!said.concat().contains("hunter2"), "{said:?}");
+        }
+        // A file of settings that has nothing to say about servers is none of them.
+        for text in [r#"{"tools": ["a"]}"#, r#"{"name": "x"}"#, r#"{"server": {}}"#] {
+            let mut request = Request::new("/nowhere", Env::new());
+            request.mcp_config.push(text.to_owned());
+            let config = Config::load(&request);
+            assert!(config.problems.iter().all(|problem| problem.severity != Severity::Error), "{text}");
+        }
+    }
 }

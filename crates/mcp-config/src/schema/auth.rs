@@ -144,8 +144,16 @@ pub(super) fn read(
     let node = reader.get(KEY)?;
     let is_the_programs = context.known.iter().any(|name| name == KEY);
     let Some(object) = node.as_object() else {
+        // FastMCP's own words: `"auth": "oauth"`, and a token there.
+        let hint = match node.as_str() {
+            Some("oauth") => Some("OAuth is used where the server asks for it: leave it out"),
+            Some(_) => {
+                Some("a token goes into a header: \"headers\": {\"Authorization\": \"Bearer ${TOKEN}\"}")
+            }
+            None => None,
+        };
         if !is_the_programs {
-            reader.wrong_type(KEY, node, "an object");
+            reader.misshapen(KEY, node, "an object", hint);
         }
         return None;
     };

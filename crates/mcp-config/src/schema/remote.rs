@@ -128,18 +128,23 @@ impl AddressFault {
 
     /// What the parser of URLs found.
     fn parsed(error: url::ParseError, expected: &str) -> Self {
-        use url::ParseError;
-        Self::because(match error {
-            ParseError::RelativeUrlWithoutBase => format!("has no scheme: write {expected} before the host"),
-            ParseError::IdnaError | ParseError::InvalidDomainCharacter => NO_HOST.to_owned(),
-            ParseError::EmptyHost => "has no host".to_owned(),
-            ParseError::InvalidPort => "has a port that is no number up to 65535".to_owned(),
-            ParseError::InvalidIpv4Address => "has a host of numbers that is no IPv4 address".to_owned(),
-            ParseError::InvalidIpv6Address => {
-                "has square brackets in its host, and no IPv6 address in them".to_owned()
-            }
-            _ => "is not a valid URL".to_owned(),
-        })
+        Self::because(url_fault(error, expected))
+    }
+}
+
+/// What the parser of URLs found, behind the name of what was written.
+pub(crate) fn url_fault(error: url::ParseError, expected: &str) -> String {
+    use url::ParseError;
+    match error {
+        ParseError::RelativeUrlWithoutBase => format!("has no scheme: write {expected} before the host"),
+        ParseError::IdnaError | ParseError::InvalidDomainCharacter => NO_HOST.to_owned(),
+        ParseError::EmptyHost => "has no host".to_owned(),
+        ParseError::InvalidPort => "has a port that is no number up to 65535".to_owned(),
+        ParseError::InvalidIpv4Address => "has a host of numbers that is no IPv4 address".to_owned(),
+        ParseError::InvalidIpv6Address => {
+            "has square brackets in its host, and no IPv6 address in them".to_owned()
+        }
+        _ => "is not a valid URL".to_owned(),
     }
 }
 
