@@ -178,9 +178,12 @@ fn condition(report: &StatusReport) -> String {
 }
 
 fn rpc_error(report: StatusReport, what: &str, may_have_run: bool, config: &BridgeConfig) -> RpcError {
+    // It is off without a reason, as a person wanted it: who calls it now is told how that ends.
+    let is_off = report.status == ServerStatus::Disabled && report.reason.is_none();
+    let enable = is_off.then(|| (config.next)(&NextStep::Enable)).flatten();
     let report = report.worded(|step| (config.next)(step));
     let reason = report.reason.as_ref();
-    let next = reason.and_then(|reason| reason.next.as_deref());
+    let next = reason.and_then(|reason| reason.next.as_deref()).or(enable.as_deref());
     let mut message = format!("{} {what}", report.name);
     if let Some(reason) = reason {
         message.push_str(&format!(": {}", reason.message));

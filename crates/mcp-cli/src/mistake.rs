@@ -23,6 +23,33 @@ const FIELDS: [(&str, &str); 10] = [
     ("--keep-alive", "keepAliveMs"),
 ];
 
+/// Verbs that other programs have, and the command that does it here, or why there is none.
+const MEANT: [(&[&str], &str); 17] = [
+    (&["rm", "delete", "del", "uninstall", "unregister"], "remove"),
+    (&["install", "new", "create", "register"], "add"),
+    (&["list-tools", "tool", "inspect", "describe"], "tools"),
+    (&["invoke", "exec", "call-tool"], "call"),
+    (&["list-servers", "servers"], "list"),
+    (&["test", "check", "diagnose", "debug"], "doctor"),
+    (&["signin", "sign-in", "authorize", "authenticate"], "login"),
+    (&["signout", "sign-out", "deauthorize"], "logout"),
+    (&["connect"], "status"),
+    (&["refresh", "reload", "retry"], "reconnect"),
+    (&["kill"], "stop"),
+    (&["proxy"], "bridge"),
+    (&["log"], "logs"),
+    (&["tokens", "credentials"], "accounts"),
+    (&["whoami"], "accounts"),
+    (
+        &["run", "start", "up"],
+        "a server is started, and connected to, when it is needed: by status, tools, call, or a bridge",
+    ),
+    (
+        &["config", "configure", "edit", "set", "settings"],
+        "add, remove, enable and disable change the configuration, and paths says where its files are",
+    ),
+];
+
 /// What the parser says of `words`.
 pub(crate) fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
     let verb = verb(words);
@@ -224,6 +251,12 @@ pub(crate) fn unknown(word: &str) -> CliError {
         program.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
     let names = names.chain(args::TOPICS.iter().map(|(topic, _)| *topic));
     let error = CliError::usage("usage", format!("there is no command {word:?}"));
+    if let Some((_, meant)) = MEANT.iter().find(|(typed, _)| typed.contains(&&*word.to_ascii_lowercase())) {
+        return match program_has(&program, meant) {
+            true => error.why(format!("{meant:?} does that")).next(format!("mcplink {meant} --help")),
+            false => error.why(*meant).next("mcplink --help"),
+        };
+    }
     let near = mcp_config::nearest(word, names);
     // Reasons are explained under their names.
     let reasons = mcp_status::ReasonCode::ALL.iter().map(|code| code.as_str());
@@ -243,6 +276,11 @@ pub(crate) fn unknown(word: &str) -> CliError {
     }
 }
 
+/// Whether this is the name of a command.
+fn program_has(program: &clap::Command, word: &str) -> bool {
+    program.find_subcommand(word).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +289,22 @@ mod tests {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let error = args::command_line().try_get_matches_from(&words).unwrap_err();
         mistake(&error, &words).to_text()
+    }
+
+    #[test]
+    fn fh_h15_verbs_of_other_programs_lead_to_what_does_that_here() {
+        let program = args::command_line();
+        let mut seen = Vec::new();
+        for (typed, meant) in MEANT {
+            for word in typed {
+                assert!(!program_has(&program, word) && !seen.contains(word), "{word}");
+                seen.push(*word);
+                let text = said(&format!("mcplink {word}"));
+                assert!(text.contains(meant) && !text.contains("did you mean"), "{word}: {text}");
+            }
+        }
+        assert!(said("mcplink rm").contains("why: \"remove\" does that\n  next: mcplink remove --help"));
+        assert!(said("mcplink config").contains("next: mcplink --help"));
     }
 
     #[test]

@@ -28,6 +28,7 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
     let verb = match step {
         NextStep::SignIn { .. } => "login",
         NextStep::Approve => "approve",
+        NextStep::Enable => "enable",
         NextStep::Trust => return Some("mcplink trust".to_owned()),
         NextStep::LookAtCredentials => {
             return Some(format!("mcplink headers {} --run", mcp_text::shell_word(name)));
@@ -286,7 +287,7 @@ impl Steps {
             };
         }
         let alone = arguments.is_empty() || verb.starts_with('-') || has_option(arguments, "--help");
-        let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
+        let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths" | "trust");
         let options = format!("{}{}", self.options_of(verb), self.found.get().map_or("", String::as_str));
         let options = if sees_entries && !next.contains(&options) { &*options } else { "" };
         let options =
@@ -373,6 +374,7 @@ mod tests {
             ),
             ("mcplink status --scope user", "mcplink get x", "mcplink get x --scope user"),
             ("mcplink status --project /a/b", "mcplink get x", "mcplink get x --project /a/b"),
+            ("mcplink status --project /a/b", "mcplink trust", "mcplink trust --project /a/b"),
             ("mcplink list --from cursor", "mcplink login x", "mcplink login x --from cursor"),
             ("mcplink list --from cursor", "mcplink disable x", "mcplink disable x"),
             (
@@ -451,6 +453,7 @@ mod tests {
             (NextStep::Wait { answers: false }, "mcplink wait 'a b'"),
             (NextStep::ListTools, "mcplink tools 'a b'"),
             (NextStep::ApproveTools, "mcplink approve-tools 'a b'"),
+            (NextStep::Enable, "mcplink enable 'a b'"),
         ] {
             let command = command(&step, "a b").unwrap();
             assert_eq!(command, expected);

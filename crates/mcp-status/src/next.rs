@@ -47,6 +47,8 @@ pub enum NextStep {
     },
     /// Allow the entry.
     Approve,
+    /// Switch the entry on.
+    Enable,
     /// Allow the commands that the entries of this folder name.
     Trust,
     /// Change what the entry says: until then, every attempt ends as this one did. The reason says what is wrong with it.
@@ -217,6 +219,7 @@ impl fmt::Display for NextStep {
             Self::Reconnect => "connect again",
             Self::SignIn { scopes } if scopes.is_empty() => "sign in",
             Self::SignIn { scopes } => return write!(f, "sign in, and ask for {}", scopes.join(" ")),
+            Self::Enable => "switch it on",
             Self::Approve => "approve the entry",
             Self::Trust => "trust the folder of the entry",
             Self::ChangeEntry { part: EntryPart::Credentials } => "give the entry credentials",
@@ -939,6 +942,7 @@ mod tests {
             sign_in(),
             NextStep::SignIn { scopes: vec!["a".into(), "b".into()] },
             Approve,
+            NextStep::Enable,
             Trust,
             change(EntryPart::Url),
             change(EntryPart::Credentials),

@@ -174,7 +174,10 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             let (all, why) = left_out_all(evidence).unwrap_or_default();
             let tools =
                 if all == 1 { "its one tool is".to_owned() } else { format!("all {all} of its tools are") };
-            format!("connected, but {tools} left out: {}", sentence(why))
+            // A name that no tool has is as a rule why.
+            let unmatched = evidence.unmatched_tools.first();
+            let unmatched = unmatched.map(|unmatched| format!("; {}", sentence(unmatched)));
+            format!("connected, but {tools} left out: {}{}", sentence(why), unmatched.unwrap_or_default())
         }
         Outcome::Connected { tools: Some(0) } => "connected, but the server lists no tools".to_owned(),
         Outcome::Connected { .. } => String::new(),

@@ -47,7 +47,8 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
         if let Some(signed_in) = Row::offline(&wired, &app.steps).auth.sign_in() {
             decides.insert(0, ("signed in", signed_in));
         }
-        app.output.out(&text(&wired, &entry, &plan, &decides, &pointers, app.style()));
+        let trust = app.steps.line("mcplink trust");
+        app.output.out(&text(&wired, &entry, &plan, &decides, &pointers, &trust, app.style()));
     }
     Ok(exit::of_entries(&[wired]))
 }
@@ -97,6 +98,7 @@ fn text(
     plan: &[String],
     decides: &[(&'static str, String)],
     pointers: &[&Pointer],
+    trust: &str,
     style: Style,
 ) -> String {
     let mut lines: Vec<(String, String)> = Vec::new();
@@ -117,8 +119,11 @@ fn text(
     }
     if let Some(helper) = &entry.helper {
         let scrubbed = if helper.scrubbed { ", without credential-like variables" } else { "" };
-        let allowed =
-            if helper.may_run { "" } else { "; waits until this folder is trusted (mcplink trust)" };
+        let allowed = if helper.may_run {
+            String::new()
+        } else {
+            format!("; waits until its folder is trusted ({trust})")
+        };
         line(
             "helper",
             &format!("runs in {}, limit {} ms{scrubbed}{allowed}", helper.cwd.display(), helper.timeout_ms),

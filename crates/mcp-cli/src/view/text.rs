@@ -280,7 +280,9 @@ fn detail(row: &Row) -> String {
     if !row.tool_policy.is_empty() {
         parts.push(NOT_ALL_TOOLS.to_owned());
     }
-    parts.extend(row.unmatched_tools.iter().map(|unmatched| shown::line(unmatched)));
+    let is_said =
+        |unmatched: &&String| row.reason().is_some_and(|reason| reason.message.contains(&***unmatched));
+    parts.extend(row.unmatched_tools.iter().filter(|one| !is_said(one)).map(|one| shown::line(one)));
     parts.join(" · ")
 }
 

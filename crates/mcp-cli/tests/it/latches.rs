@@ -224,6 +224,9 @@ fn fa_a59_a_bridge_opens_when_what_was_refused_is_mended_in_its_file() {
         let mut bridge = open(&setting, "web");
         let answer = echo(&mut bridge, 1);
         assert!(answer["error"].is_object(), "{broken}: {answer}");
+        if broken["disabled"] == true {
+            assert_eq!(answer["error"]["data"]["next"], "mcplink enable web", "{answer}");
+        }
         write(&setting, json!({ "web": token("good") }));
         call_until(&mut bridge, "echo", "the entry", works);
         bridge.wait().expect_code(0);
