@@ -115,6 +115,8 @@ mod tests {
         later.include(&own);
         assert_eq!(later.hide_known(text), hidden, "and what includes it");
         assert_eq!(format!("{shared:?} {own:?}"), "SharedSecrets(1) Secrets(1)");
+        shared.learn(&["third-of-them-all"].into_iter().collect());
+        assert_eq!(own.hide_known("third-of-them-all"), "[redacted]", "what comes later, too");
     }
 
     #[test]
