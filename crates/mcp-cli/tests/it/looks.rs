@@ -254,6 +254,47 @@ fn fh_h13_screens_of_sessions_and_of_a_question() {
     }
 }
 
+/// What writes shows first what it would write. The program has a path of one width: it stands in the file of a host.
+#[test]
+fn fh_h13_screens_of_what_is_written() {
+    let up = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("archive", http(&up));
+    let long = "tickets-of-a-long-name-for-customers-of-the-second-region";
+    let servers = json!({
+        "db": { "url": "https://db.example/mcp" },
+        long: { "command": "npx", "args": ["-y", "tickets-server", "--region", "eu", "--readonly"] },
+    });
+    let cursor = format!("{:#}", json!({ "mcpServers": servers }));
+    setting.home.write(".cursor/mcp.json", &cursor).unwrap();
+    let program = setting.home.home().join("mcplink");
+    if std::fs::hard_link(env!("CARGO_BIN_EXE_mcplink"), &program).is_err() {
+        std::fs::copy(env!("CARGO_BIN_EXE_mcplink"), &program).unwrap();
+    }
+    let url = up.url().to_string();
+    let run = |words: &[&str], columns: usize| {
+        let words: Vec<String> = words.iter().map(|word| mcp_text::shell_word(word)).collect();
+        let line = format!("stty cols {columns} rows {ROWS}; {} {}", program.display(), words.join(" "));
+        let output = setting.shell_on_a_terminal(&line)?.run().expect_code(0);
+        let rows = Screen::of(&output.stdout, columns, ROWS).text();
+        Some(rows.iter().map(|row| steady(row) + "\n").collect::<String>())
+    };
+    for columns in WIDTHS {
+        for (name, words) in [
+            ("add", &["add", "tickets", &url, "-H", "X-Team: blue", "--dry-run"][..]),
+            ("import", &["import", "cursor", "--dry-run"]),
+            ("wrap", &["wrap", "cursor", "--all", "--dry-run"]),
+        ] {
+            let Some(seen) = run(words, columns) else { return };
+            compare(&format!("{name}-{columns}"), &seen);
+        }
+    }
+    setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
+    for columns in WIDTHS {
+        let Some(seen) = run(&["unwrap", "cursor", "--all", "--dry-run"], columns) else { return };
+        compare(&format!("unwrap-{columns}"), &seen);
+    }
+}
+
 /// What lasts is looked at when all is known.
 #[test]
 fn fh_h13_screens_of_a_watch_and_of_a_log() {
