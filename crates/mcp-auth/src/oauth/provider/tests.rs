@@ -243,10 +243,15 @@ async fn while_a_refresh_is_unanswered_it_is_said_who_is_asked() {
     let used = provider.credentials().await.unwrap();
     assert_eq!(provider.snapshot().asks, None);
     let refused = refuse(&provider, &used, 401, INVALID, 0);
+    let asks = async {
+        while provider.snapshot().asks.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
     tokio::select! {
         biased;
         recovery = refused => panic!("{recovery:?}"),
-        () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        asked = tokio::time::timeout(Duration::from_secs(30), asks) => asked.expect("it is asked"),
     }
     assert_eq!(provider.snapshot().asks.as_deref(), Some("https://as.example/token"));
 }
