@@ -103,7 +103,7 @@ impl AuthSettings {
         fixed.chain(self.sourced_headers.iter().map(|(name, _)| &**name))
     }
 
-    /// The files that its credentials are read from, and those that the commands for them name: whoever waits for other credentials
+    /// The files that its credentials are read from, and those that the commands for them name: one who waits for other credentials
     /// looks at these.
     pub fn files(&self) -> Vec<PathBuf> {
         let helper = self.helper.iter().flat_map(HelperSpec::files);

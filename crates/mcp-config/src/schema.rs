@@ -482,7 +482,6 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::without_emoji_signs;
-
     #[test]
     fn signs_that_make_a_picture_of_a_symbol_hide_nothing() {
         let is_plain = |name: &str| {

@@ -20,6 +20,7 @@ mod exit;
 mod machine;
 mod next;
 mod phrase;
+mod refusal;
 mod report;
 mod status;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mcp_text::sentence;
 
 use crate::phrase::seconds;
+use crate::refusal::{gave_nothing, unset_variable};
 use crate::{
     ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, Phase, ReasonCode,
     SignInRemedy, SignInState, TlsFault, TransportKind,
@@ -490,11 +491,6 @@ fn has_ended_by_itself(auth: Option<&AuthFacts>) -> bool {
     auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code.is_some())
 }
 
-/// Whether a command of the person's own supplies the credentials, and supplied none.
-pub(crate) fn gave_nothing(auth: &AuthFacts) -> bool {
-    auth.supplied_by == Some(CredentialOrigin::Command) && !auth.sent && auth.withheld.is_none()
-}
-
 /// Whether what was seen was seen after the first handshake.
 fn is_of_session(evidence: Option<&Evidence>) -> bool {
     evidence.is_some_and(|evidence| evidence.phase == Phase::Session)
@@ -512,25 +508,6 @@ fn cure(code: ReasonCode, auth: &AuthFacts) -> Option<String> {
         _ => &[],
     };
     said.iter().find_map(|text| mcp_text::cure(text))
-}
-
-/// The variable that the configuration has in credentials that were refused, and that is not set. What a command prints is the
-/// command's.
-pub(crate) fn unset_variable(seen: &Evidence) -> Option<&str> {
-    let is_ours =
-        was_refused(&seen.outcome) && seen.auth.supplied_by == Some(CredentialOrigin::Configuration);
-    let unset = seen.auth.unset.as_deref().filter(|_| is_ours)?;
-    // It may come from another process.
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!unset.is_empty() && unset.len() <= MAX_NAME && unset.chars().all(is_name)).then_some(unset)
-}
-
-/// Whether credentials were refused, of whichever request.
-pub(crate) fn was_refused(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::ToolsUnavailable { cause } => was_refused(cause),
-        outcome => matches!(outcome, Outcome::Challenged { .. }),
-    }
 }
 
 /// The scopes that the server said are missing, as far as they can be asked for.

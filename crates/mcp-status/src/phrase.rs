@@ -10,7 +10,7 @@ use std::time::Duration;
 use mcp_text::sentence;
 
 use crate::exit;
-use crate::next::{gave_nothing, unset_variable, was_refused};
+use crate::refusal::{gave_nothing, unset_variable, was_refused};
 use crate::{
     ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, Phase, ReasonCode, classify,
 };

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fc_c6_a_command_by_its_path_is_told_where_it_is_and_what_it_lacks() {
+    fn a_command_by_its_path_is_told_where_it_is_and_what_it_lacks() {
         let dir = tempfile::tempdir().unwrap();
         let (project, sub) = (dir.path(), dir.path().join("a/b"));
         std::fs::create_dir_all(&sub).unwrap();

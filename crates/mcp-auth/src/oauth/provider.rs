@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+mod active;
 mod facts;
 mod source;
 

@@ -1,5 +1,7 @@
 //! What the answers of a handshake mean: pure decisions over statuses and JSON (versioning, 2026-07-28;
 //! lifecycle, 2025-11-25).
+//!
+//! Longer than 500 lines because each form of a refusal is a row of its tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

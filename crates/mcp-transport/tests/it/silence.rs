@@ -190,7 +190,7 @@ async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back(
     handle.close().await;
 }
 
-/// The same where it is never found again: nothing else would end the call, and its host would wait for ever.
+/// The same where it is never found again: nothing else would end the call that its host waits for.
 #[tokio::test]
 async fn fb_b34_a_call_to_a_server_that_has_died_without_a_word_ends_some_time_later() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();

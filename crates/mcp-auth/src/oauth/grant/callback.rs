@@ -27,7 +27,7 @@ const HEAD_LIMIT: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the page may take to be delivered; the sign-in does not fail with it.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How many errors without a state are told: whoever sends more of them has said enough.
+/// How many errors without a state are told: more of them say no more.
 const MAX_TOLD: usize = 3;
 /// How long a person may take.
 const PERSON_TIMEOUT: Duration = Duration::from_secs(15 * 60);

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
@@ -17,6 +16,7 @@ use super::super::grant::renewal::refresh;
 use super::super::grant::share::adopt;
 use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::{redacted, same_issuer};
+use super::active::ActiveTokens;
 use crate::provider::{Acceptance, ProviderSnapshot};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
@@ -60,43 +60,6 @@ impl State {
     /// The server says, or publishes, where to sign in.
     fn offers_sign_in(&self) -> bool {
         challenge_param(&self.challenges, "resource_metadata").is_some() || self.published == Some(true)
-    }
-}
-
-/// Tokens in use.
-#[derive(Clone, Debug)]
-pub(super) struct ActiveTokens {
-    key: TokenKey,
-    tokens: StoredTokens,
-    dpop: Option<Arc<DpopKey>>,
-    /// They could not be kept; tried again with every use.
-    unsaved: bool,
-}
-
-impl ActiveTokens {
-    fn authorization(&self) -> Result<HeaderValue, AuthError> {
-        let scheme = if self.dpop.is_some() { "DPoP" } else { "Bearer" };
-        HeaderValue::try_from(format!("{scheme} {}", self.tokens.access_token.expose())).map_err(|_| {
-            AuthError::new(AuthErrorKind::Protocol, "use the access token: it is no header value")
-        })
-    }
-
-    /// Whether a request with `used` carried these.
-    fn is_of(&self, used: &Credentials) -> bool {
-        self.authorization().is_ok_and(|own| used.header(&AUTHORIZATION) == Some(&own))
-    }
-
-    fn credentials(&self, name: &'static str) -> Result<Credentials, AuthError> {
-        let credentials = Credentials::new(name, [(AUTHORIZATION, self.authorization()?)])
-            .with_expiry(self.tokens.expires_at);
-        Ok(match &self.dpop {
-            Some(key) => key.sign_with(credentials, &self.tokens.access_token),
-            None => credentials,
-        })
-    }
-
-    fn has_expired(&self, now: SystemTime) -> bool {
-        self.tokens.expires_at.is_some_and(|end| end <= now)
     }
 }
 

@@ -1,3 +1,7 @@
+//! What is told of a command that could not be started, over file systems in a table.
+//!
+//! Longer than 500 lines because each way to write a command wrongly is a row of it.
+
 use std::collections::BTreeMap;
 
 use super::*;
