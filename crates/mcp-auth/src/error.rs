@@ -63,14 +63,15 @@ pub struct AuthError {
     kind: AuthErrorKind,
     message: String,
     exit_code: Option<i32>,
-    /// Behind a pointer: few have one, and errors travel in every result.
-    remedy: Option<Arc<Remedy>>,
+    /// Behind a pointer: few have any, and errors travel in every result.
+    more: Option<Arc<Particulars>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// What a person can do about an error.
+/// What a person can do about an error, and how long to wait with it.
 #[derive(Clone, Default)]
-struct Remedy {
+struct Particulars {
+    retry_after: Option<Duration>,
     hint: Option<Arc<str>>,
     lacks: Option<LackingSecret>,
     login: Option<LoginRemedy>,
@@ -90,7 +91,7 @@ pub struct LackingSecret {
 impl AuthError {
     /// A new error; `message` is a lowercase fragment that reads well after "failed to".
     pub fn new(kind: AuthErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), exit_code: None, remedy: None, source: None }
+        Self { kind, message: message.into(), exit_code: None, more: None, source: None }
     }
 
     /// A source of this name that did not answer within `limit`.
@@ -107,54 +108,65 @@ impl AuthError {
     #[must_use]
     pub fn with_hint(self, hint: impl Into<Arc<str>>) -> Self {
         let hint = Some(hint.into());
-        self.with_remedy(|remedy| remedy.hint = hint)
+        self.with(|more| more.hint = hint)
     }
 
     /// What a person can do about it, where the source said so.
     pub fn hint(&self) -> Option<&str> {
-        self.remedy.as_ref()?.hint.as_deref()
+        self.more.as_ref()?.hint.as_deref()
     }
 
     /// Adds which secret is not kept: once a person keeps it, this does not fail.
     #[must_use]
     pub fn with_lacking_secret(self, service: impl Into<String>, name: impl Into<String>) -> Self {
         let lacks = Some(LackingSecret { service: service.into(), name: name.into() });
-        self.with_remedy(|remedy| remedy.lacks = lacks)
+        self.with(|more| more.lacks = lacks)
     }
 
     /// Adds what makes the sign-in possible that failed.
     #[must_use]
     pub fn with_login_remedy(self, remedy: LoginRemedy) -> Self {
-        self.with_remedy(|known| known.login = Some(remedy))
+        self.with(|more| more.login = Some(remedy))
     }
 
     /// What makes the sign-in possible that failed, where that is known.
     pub fn login_remedy(&self) -> Option<&LoginRemedy> {
-        self.remedy.as_ref()?.login.as_ref()
+        self.more.as_ref()?.login.as_ref()
     }
 
     /// Adds the file that was to be executed, and may not be.
     #[must_use]
     pub fn with_unexecutable(self, path: impl Into<Arc<str>>) -> Self {
         let path = Some(path.into());
-        self.with_remedy(|remedy| remedy.unexecutable = path)
+        self.with(|more| more.unexecutable = path)
     }
 
     /// The file that was to be executed and may not be, where that is what is wrong.
     pub fn unexecutable(&self) -> Option<&str> {
-        self.remedy.as_ref()?.unexecutable.as_deref()
+        self.more.as_ref()?.unexecutable.as_deref()
     }
 
-    fn with_remedy(mut self, change: impl FnOnce(&mut Remedy)) -> Self {
-        let mut remedy = self.remedy.as_deref().cloned().unwrap_or_default();
-        change(&mut remedy);
-        self.remedy = Some(Arc::new(remedy));
+    /// Adds how long the source asks not to be asked again, as a wait from now.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        self.with(|more| more.retry_after = Some(wait))
+    }
+
+    /// How long the source asks not to be asked again, as a wait from when it answered.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.more.as_ref()?.retry_after
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Particulars)) -> Self {
+        let mut more = self.more.as_deref().cloned().unwrap_or_default();
+        change(&mut more);
+        self.more = Some(Arc::new(more));
         self
     }
 
     /// The secret that is not kept, where that is what is wrong.
     pub fn lacking_secret(&self) -> Option<&LackingSecret> {
-        self.remedy.as_ref()?.lacks.as_ref()
+        self.more.as_ref()?.lacks.as_ref()
     }
 
     /// Adds the error that caused this one.
@@ -191,6 +203,7 @@ impl fmt::Debug for AuthError {
             .field("hint", &self.hint())
             .field("lacks", &self.lacking_secret())
             .field("login_remedy", &self.login_remedy())
+            .field("retry_after", &self.retry_after())
             .field("source", &self.source)
             .finish()
     }

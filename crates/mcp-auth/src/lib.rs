@@ -69,6 +69,7 @@ pub mod provider;
 mod renewals;
 pub mod replay;
 mod reserved;
+pub mod retry_after;
 mod secret;
 #[cfg(all(feature = "helper", feature = "oauth"))]
 mod secret_source;

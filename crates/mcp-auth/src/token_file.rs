@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
@@ -12,38 +13,75 @@ use crate::secret_source::text_of;
 use crate::settings::unattended::FILE_NAME;
 use crate::{AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, helper};
 
+/// How long a file that had a token is waited for while it has none: a writer that does not put another file in its place
+/// leaves nothing there for a moment.
+const REPLACEMENT: Duration = Duration::from_secs(1);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 /// What a person reads of it in an error.
 const WHAT: &str = "the token";
 
 /// A token in a file: the token alone, `Bearer TOKEN` or another scheme, or what a headers helper prints. A replaced file
-/// counts from the next request on; its expiry is read from a JWT or from `expiresAt`.
+/// counts from the next request on; its expiry is read from a JWT or from `expiresAt`. Where there is none for a moment, the last one
+/// serves until it ends or is refused.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// What was at the path when it was read last.
-    seen: Mutex<Stamp>,
+    seen: Option<Stamp>,
+    /// What it held when it held a token.
+    last: Option<Credentials>,
 }
 
 impl TokenFile {
     /// The token at `path`. Nothing is read until credentials are asked for.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), seen: Mutex::default() }
+        Self { path: path.into(), state: Mutex::default() }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Stamp> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is there now, or what was there last.
+    async fn supply(&self, why: FetchReason<'_>) -> Result<Credentials, AuthError> {
+        let mut read = self.read().await;
+        let Some(last) = self.state().last.clone() else { return read };
+        let is_over = last.expires_at().is_some_and(|end| end <= SystemTime::now());
+        if read.is_err() && !is_over && !matches!(why, FetchReason::Rejected(_)) {
+            return Ok(last);
+        }
+        let mut waited = Duration::ZERO;
+        while read.is_err() && waited < REPLACEMENT {
+            tokio::time::sleep(LOOK).await;
+            waited += LOOK;
+            read = self.read().await;
+        }
+        read
     }
 
     /// A file that is not what it should be stays so until a person or its writer sees to it.
     async fn read(&self) -> Result<Credentials, AuthError> {
-        let hint = || format!("put it into {}, or change `file` of `auth`", self.path.display());
-        self.text().await.map_err(|error| error.with_hint(hint()))
+        let read = self.text().await.map_err(|error| {
+            let path = self.path.display();
+            error.with_hint(match self.path.is_dir() {
+                true => format!("name a file of {path} as `file` of `auth`"),
+                false => format!("put it into {path}, or change `file` of `auth`"),
+            })
+        })?;
+        self.state().last = Some(read.clone());
+        Ok(read)
     }
 
     async fn text(&self) -> Result<Credentials, AuthError> {
         // Before it is read: what is written meanwhile is news to the next request.
         let stamp = Stamp::of(&self.path);
-        *self.seen() = stamp;
+        self.state().seen = Some(stamp);
         let text = text_of(&self.path, WHAT).await?;
         let failed = |why: String| {
             let message = format!("read {WHAT}: {}: {why}", self.path.display());
@@ -53,6 +91,11 @@ impl TokenFile {
         if text.starts_with('{') {
             let (headers, expiry) = helper::headers_in(text.as_bytes()).map_err(failed)?;
             return Ok(Credentials::new(FILE_NAME, headers).with_expiry(expiry));
+        }
+        // Two lines are another format, or half of one, and may be a secret of something else.
+        let lines = text.lines().count();
+        if lines > 1 {
+            return Err(failed(format!("it has {lines} lines, and a token is one")));
         }
         let value = match text.split_whitespace().collect::<Vec<_>>()[..] {
             [] => return Err(failed("it is empty".to_owned())),
@@ -72,13 +115,13 @@ impl CredentialSource for TokenFile {
         FILE_NAME
     }
 
-    fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
-        Box::pin(self.read())
+    fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        Box::pin(self.supply(why))
     }
 
     fn is_outdated(&self) -> bool {
-        let seen = *self.seen();
-        seen != Stamp::default() && seen != Stamp::of(&self.path)
+        let seen = self.state().seen;
+        seen.is_some_and(|seen| seen != Stamp::of(&self.path))
     }
 }
 
@@ -86,11 +129,12 @@ impl CredentialSource for TokenFile {
 mod tests {
     use std::path::Path;
     use std::sync::Arc;
-    use std::time::{Duration, SystemTime};
+
+    use http::{HeaderMap, StatusCode};
 
     use super::*;
     use crate::contract::{self, Subject};
-    use crate::{AuthProvider as _, SingleFlight};
+    use crate::{AuthProvider as _, Recovery, Rejection, SingleFlight};
 
     fn provider(path: &Path) -> SingleFlight<TokenFile> {
         SingleFlight::new(TokenFile::new(path))
@@ -145,6 +189,7 @@ mod tests {
         for (text, said) in [
             ("", "it is empty"),
             ("canary canary canary", "more than a token"),
+            ("canary\ncanary\n", "it has 2 lines, and a token is one"),
             ("canary\u{7f}", "characters that a header cannot carry"),
             (r#"{"canary": 1}"#, "is a number, not a string"),
             (r#"{"canary"#, "is not JSON"),
@@ -155,6 +200,60 @@ mod tests {
             let shown = format!("{error} {error:?}");
             assert!(shown.contains(said), "{text}: {error}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_has_no_token_for_a_moment_costs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, "monday").unwrap();
+        let provider = Arc::new(provider(&path));
+        let monday = provider.credentials().await.unwrap();
+        for (gone, next) in [(true, "tuesday"), (false, "on wednesday")] {
+            if gone {
+                std::fs::remove_file(&path).unwrap();
+            } else {
+                std::fs::write(&path, "").unwrap();
+            }
+            let meanwhile = provider.credentials().await.unwrap();
+            assert!(sent(&meanwhile).ends_with("day"), "the last one serves: {gone}");
+            std::fs::write(&path, next).unwrap();
+            assert!(sent(&provider.credentials().await.unwrap()).ends_with(next));
+        }
+        // One that is refused is not sent again, and the next one is waited for.
+        let headers = HeaderMap::new();
+        let refuse = |used| Rejection::new(StatusCode::UNAUTHORIZED, &[], &headers, used);
+        std::fs::remove_file(&path).unwrap();
+        let used = provider.credentials().await.unwrap();
+        let writer = tokio::spawn({
+            let path = path.clone();
+            async move {
+                tokio::time::sleep(LOOK * 3).await;
+                std::fs::write(path, "thursday").unwrap();
+            }
+        });
+        let recovered = provider.on_rejected(refuse(&used)).await.unwrap();
+        writer.await.unwrap();
+        assert!(
+            matches!(&recovered, Recovery::Retry(new) if sent(new) == "Bearer thursday"),
+            "{recovered:?}"
+        );
+        std::fs::remove_file(&path).unwrap();
+        let used = provider.credentials().await.unwrap();
+        assert!(provider.on_rejected(refuse(&used)).await.is_err(), "it does not come");
+        assert_ne!(sent(&monday), sent(&used));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_has_ended_does_not_serve_for_a_file_that_has_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, r#"{"headers": {"Authorization": "Bearer t"}, "expiresAt": 1}"#).unwrap();
+        let provider = provider(&path);
+        provider.credentials().await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let error = provider.credentials().await.unwrap_err();
+        assert!(error.to_string().contains("does not exist"), "{error}");
     }
 
     #[tokio::test]

@@ -113,9 +113,10 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::CredentialsFailed => Verdict::NeedsAuth { code: ReasonCode::CredentialsFailed },
         Outcome::WrongAccount => Verdict::NeedsAuth { code: ReasonCode::WrongAccount },
         Outcome::SignInExpired => Verdict::NeedsAuth { code: ReasonCode::SignInExpired },
-        Outcome::AuthorizationServerUnavailable | Outcome::SignInStoreUnavailable => {
-            transient(ReasonCode::Unavailable)
+        Outcome::AuthorizationServerUnavailable { retry_after } => {
+            Verdict::Transient { code: ReasonCode::Unavailable, retry_after: *retry_after }
         }
+        Outcome::SignInStoreUnavailable => transient(ReasonCode::Unavailable),
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
         Outcome::SessionRefused { status: 400..=499 } => permanent(ReasonCode::Rejected),
         Outcome::SessionRefused { status: 500.. } => transient(ReasonCode::Unavailable),
@@ -244,8 +245,10 @@ mod tests {
                 Some(Outcome::CredentialSourceFailed) => Outcome::CredentialsFailed,
                 Some(Outcome::CredentialsFailed) => Outcome::SignInExpired,
                 Some(Outcome::SignInExpired) => Outcome::WrongAccount,
-                Some(Outcome::WrongAccount) => Outcome::AuthorizationServerUnavailable,
-                Some(Outcome::AuthorizationServerUnavailable) => Outcome::SignInStoreUnavailable,
+                Some(Outcome::WrongAccount) => {
+                    Outcome::AuthorizationServerUnavailable { retry_after: Some(WAIT) }
+                }
+                Some(Outcome::AuthorizationServerUnavailable { .. }) => Outcome::SignInStoreUnavailable,
                 Some(Outcome::SignInStoreUnavailable) => http(503),
                 Some(Outcome::Http { .. }) => Outcome::SessionRefused { status: 404 },
                 Some(Outcome::SessionRefused { .. }) => Outcome::Moved { status: 308 },
@@ -297,7 +300,10 @@ mod tests {
             (Outcome::CredentialsFailed, needs_auth(ReasonCode::CredentialsFailed)),
             (Outcome::SignInExpired, needs_auth(ReasonCode::SignInExpired)),
             (Outcome::WrongAccount, needs_auth(ReasonCode::WrongAccount)),
-            (Outcome::AuthorizationServerUnavailable, transient(ReasonCode::Unavailable)),
+            (
+                Outcome::AuthorizationServerUnavailable { retry_after: Some(WAIT) },
+                Verdict::Transient { code: ReasonCode::Unavailable, retry_after: Some(WAIT) },
+            ),
             (Outcome::SignInStoreUnavailable, transient(ReasonCode::Unavailable)),
             (Outcome::Unreachable, transient(ReasonCode::Unreachable)),
             (Outcome::Dropped, transient(ReasonCode::Unreachable)),

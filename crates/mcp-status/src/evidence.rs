@@ -456,7 +456,10 @@ pub enum Outcome {
     /// The sign-in is another account's than the entry expects; the server was not contacted.
     WrongAccount,
     /// The authorization server could not be reached; what is stored is kept.
-    AuthorizationServerUnavailable,
+    AuthorizationServerUnavailable {
+        /// Its `Retry-After`, as a wait from now.
+        retry_after: Option<Duration>,
+    },
     /// The place where sign-ins are kept did not answer, or others have been using this one for too long; what is stored is kept.
     SignInStoreUnavailable,
     /// An HTTP answer that is neither success nor challenge.

@@ -106,7 +106,7 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
         Some(detail)
             if matches!(
                 evidence.outcome,
-                Outcome::SignInStoreUnavailable | Outcome::AuthorizationServerUnavailable
+                Outcome::SignInStoreUnavailable | Outcome::AuthorizationServerUnavailable { .. }
             ) =>
         {
             format!("{text}: failed to {detail}")
@@ -203,11 +203,11 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::SignInExpired if is_of_another_source(evidence) => "the sign-in has ended".to_owned(),
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
         // Another source keeps no sign-in, and says by itself, in the detail, what it asked in vain.
-        Outcome::AuthorizationServerUnavailable if is_of_another_source(evidence) => {
+        Outcome::AuthorizationServerUnavailable { .. } if is_of_another_source(evidence) => {
             format!("its credentials are unavailable now{times}")
         }
         // Not reached, or too busy: the detail says which.
-        Outcome::AuthorizationServerUnavailable => {
+        Outcome::AuthorizationServerUnavailable { .. } => {
             format!("the authorization server is unavailable{times}; the sign-in is kept")
         }
         Outcome::SignInStoreUnavailable => format!("the kept sign-in cannot be used now{times}"),
@@ -599,11 +599,11 @@ mod tests {
                 "the sign-in has ended",
             ),
             (
-                connect(Outcome::AuthorizationServerUnavailable),
+                connect(Outcome::AuthorizationServerUnavailable { retry_after: None }),
                 "the authorization server is unavailable; the sign-in is kept",
             ),
             (
-                connect(Outcome::AuthorizationServerUnavailable)
+                connect(Outcome::AuthorizationServerUnavailable { retry_after: None })
                     .with_attempts(4)
                     .with_auth(AuthFacts::new(false, Some("plugin".into())))
                     .with_detail("ask the plug-in: KDC down"),

@@ -99,7 +99,9 @@ impl TransportError {
             Kind::Credentials => match self.auth_error().map(|error| error.kind()) {
                 Some(AuthErrorKind::SignInExpired) => Outcome::SignInExpired,
                 Some(AuthErrorKind::WrongAccount) => Outcome::WrongAccount,
-                Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable,
+                Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable {
+                    retry_after: self.auth_error().and_then(AuthError::retry_after),
+                },
                 Some(AuthErrorKind::StoreUnavailable) => Outcome::SignInStoreUnavailable,
                 Some(AuthErrorKind::Misconfigured) => Outcome::Misconfigured,
                 Some(AuthErrorKind::SourceFailed | AuthErrorKind::TimedOut) | None => {
@@ -268,7 +270,7 @@ mod tests {
             (AuthErrorKind::Cancelled, Outcome::CredentialsFailed),
             (AuthErrorKind::SignInExpired, Outcome::SignInExpired),
             (AuthErrorKind::WrongAccount, Outcome::WrongAccount),
-            (AuthErrorKind::Unavailable, Outcome::AuthorizationServerUnavailable),
+            (AuthErrorKind::Unavailable, Outcome::AuthorizationServerUnavailable { retry_after: None }),
             (AuthErrorKind::StoreUnavailable, Outcome::SignInStoreUnavailable),
             (AuthErrorKind::Misconfigured, Outcome::Misconfigured),
         ] {

@@ -17,7 +17,6 @@ use crate::message::{Incoming, Members, encode_notification, encode_request, enc
 use crate::protocol::handshake::{judge_probe, read_initialize};
 use crate::protocol::header_params::{ToolHeaders, encode_value};
 use crate::protocol::outgoing;
-use crate::retry::parse_retry_after;
 use crate::seeded::Random;
 use crate::sse_parser::{SseEvent, SseParser};
 
@@ -311,7 +310,7 @@ pub fn answers(bytes: &[u8]) {
 pub fn retry_after(bytes: &[u8]) {
     let Ok(value) = std::str::from_utf8(bytes) else { return };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    let wait = parse_retry_after(value, now);
+    let wait = mcp_auth::retry_after::parse(value, now);
     let value = value.trim_matches([' ', '\t']);
     if let Ok(seconds) = value.parse::<u64>()
         && !value.starts_with('+')
@@ -319,7 +318,7 @@ pub fn retry_after(bytes: &[u8]) {
         assert_eq!(wait, Some(Duration::from_secs(seconds.min(24 * 3600))));
     } else if let Some(wait) = wait.filter(|_| !value.bytes().all(|byte| byte.is_ascii_digit())) {
         let date = httpdate::fmt_http_date(now + wait);
-        assert_eq!(parse_retry_after(&date, now), Some(wait), "{value}");
+        assert_eq!(mcp_auth::retry_after::parse(&date, now), Some(wait), "{value}");
     }
 }
 

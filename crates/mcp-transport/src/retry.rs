@@ -6,14 +6,9 @@
 mod imp;
 
 use std::time::Duration;
-#[cfg(feature = "http")]
-use std::time::SystemTime;
 
 /// No server is waited for longer than this, whatever it asks for.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
-/// What a server asks for is told up to this, as "a year or more".
-#[cfg(feature = "http")]
-const RETRY_AFTER_TOLD: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long something may take before it counts as stuck, given the least time that the same took before. Three
 /// times that, because networks vary; at least 1 s, because a busy machine is no dead one, and at most 10 s. 3 s
@@ -176,20 +171,6 @@ impl Iterator for Delays {
     }
 }
 
-/// The wait that a `Retry-After` value asks for, seen from `now` (RFC 9110 section 10.2.3): seconds, or a date
-/// in one of its three forms. A date in the past is no wait; what is neither is `None`. No longer than a year, whatever
-/// the server says; how much of it is waited for is up to [`RetryPolicy::max_retry_after`].
-#[cfg(feature = "http")]
-pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim_matches([' ', '\t']);
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are still a request to wait, and a long one.
-        return Some(value.parse().map_or(RETRY_AFTER_TOLD, Duration::from_secs).min(RETRY_AFTER_TOLD));
-    }
-    let until = httpdate::parse_http_date(value).ok()?;
-    Some(until.duration_since(now).unwrap_or_default().min(RETRY_AFTER_TOLD))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,34 +279,6 @@ mod tests {
         assert_eq!(stuck_after(Some(Duration::MAX)), millis(10_000));
     }
 
-    #[cfg(feature = "http")]
-    #[test]
-    fn retry_after_in_all_its_forms() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
-        let table = [
-            ("0", Some(0)),
-            ("59", Some(59)),
-            ("120", Some(120)),
-            (" 7\t", Some(7)),
-            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
-            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
-            ("Sun Nov  6 08:50:37 1994", Some(60)),
-            ("Sun, 06 Nov 1994 08:49:36 GMT", Some(0)),
-            ("", None),
-            ("-1", None),
-            ("+1", None),
-            ("1.5", None),
-            ("soon", None),
-            ("1;2", None),
-        ];
-        for (value, expected) in table {
-            assert_eq!(parse_retry_after(value, now), expected.map(Duration::from_secs), "{value:?}");
-        }
-        assert_eq!(parse_retry_after(&"9".repeat(40), now), Some(RETRY_AFTER_TOLD));
-        assert_eq!(parse_retry_after("Sun, 06 Nov 9994 08:50:37 GMT", now), Some(RETRY_AFTER_TOLD));
-    }
-
-    #[cfg(feature = "http")]
     #[test]
     fn random_retry_after_never_panics() {
         let mut random = crate::seeded::Random::new(5);
@@ -336,7 +289,8 @@ mod tests {
                 let at = random.below(value.len());
                 value[at] = random.byte();
             }
-            let _ = parse_retry_after(&String::from_utf8_lossy(&value), SystemTime::UNIX_EPOCH);
+            let value = String::from_utf8_lossy(&value);
+            let _ = mcp_auth::retry_after::parse(&value, std::time::SystemTime::UNIX_EPOCH);
         }
     }
 }

@@ -210,7 +210,8 @@ impl<'a> OAuthEndpoint<'a> {
             .or_else(|| {
                 error.filter(|_| code.is_none()).map(|_| "an error that is no OAuth code".to_owned())
             });
-        Err((self.fail(Answer::Refused { status, code, description }), news))
+        let failure = self.fail(Answer::Refused { status, code, description });
+        Err((failure.with_wait_of(response.headers()), news))
     }
 
     /// The body as `oauth2` is to read it: it computes with the numbers of a device code.

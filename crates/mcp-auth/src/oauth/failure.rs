@@ -6,12 +6,12 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::urls::redacted;
 use crate::jwt::times_of;
 use crate::url_policy::UrlRefusal;
-use crate::{AuthError, AuthErrorKind, LoginRemedy, Secret};
+use crate::{AuthError, AuthErrorKind, LoginRemedy, Secret, retry_after};
 
 /// A step of the protocol that talks to a server, or validates what came from one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,8 +75,17 @@ pub(crate) struct Failure {
     pub(crate) step: Step,
     url: Box<str>,
     pub(crate) answer: Answer,
+    /// Behind a pointer: few have one, and failures travel in every result.
+    span: Option<Box<Span>>,
+}
+
+/// A time that belongs to a failure.
+#[derive(Debug)]
+enum Span {
     /// How long ago what was handed over for a token had ended.
-    ended_ago: Option<Duration>,
+    EndedAgo(Duration),
+    /// The wait that the other side asked for.
+    RetryAfter(Duration),
 }
 
 /// What the other side said.
@@ -103,7 +112,7 @@ pub(crate) enum Answer {
 impl Failure {
     /// `url` is reduced to origin and path here, so that no caller can forget it.
     pub(crate) fn new(step: Step, url: &str, answer: Answer) -> Self {
-        Self { step, url: redacted(url).into(), answer, ended_ago: None }
+        Self { step, url: redacted(url).into(), answer, span: None }
     }
 
     pub(crate) fn invalid(step: Step, url: &str, why: impl Into<String>) -> Self {
@@ -116,7 +125,14 @@ impl Failure {
             return self;
         }
         let ends = times_of(token.expose()).and_then(|times| times.ends);
-        Self { ended_ago: ends.and_then(|ends| now.duration_since(ends).ok()), ..self }
+        let ago = ends.and_then(|ends| now.duration_since(ends).ok());
+        Self { span: ago.map(|ago| Box::new(Span::EndedAgo(ago))), ..self }
+    }
+
+    /// The wait that an answer with these headers asks for.
+    pub(crate) fn with_wait_of(self, headers: &HeaderMap) -> Self {
+        let wait = retry_after::of(headers, SystemTime::now());
+        Self { span: wait.map(|wait| Box::new(Span::RetryAfter(wait))), ..self }
     }
 
     /// The same step with another answer.
@@ -266,9 +282,11 @@ impl fmt::Display for Failure {
             Answer::None(error) => write!(f, "{step}: no answer from {url}: {error}"),
             Answer::Refused { .. } => {
                 write!(f, "{step}: {url} {}{}", self.answered(), self.way_out())?;
-                match self.ended_ago {
-                    Some(ago) => write!(f, "; it (a JWT) ended {} ago", mcp_text::elapsed(ago)),
-                    None => Ok(()),
+                match self.span.as_deref() {
+                    Some(Span::EndedAgo(ago)) => {
+                        write!(f, "; it (a JWT) ended {} ago", mcp_text::elapsed(*ago))
+                    }
+                    _ => Ok(()),
                 }
             }
             Answer::Unreadable { status, kind } => {
@@ -318,10 +336,18 @@ fn remedy_of(failure: &Failure) -> Option<LoginRemedy> {
 impl From<Failure> for AuthError {
     fn from(failure: Failure) -> Self {
         let (kind, message, remedy) = (failure.kind(), failure.to_string(), remedy_of(&failure));
+        let wait = match failure.span.as_deref() {
+            Some(Span::RetryAfter(wait)) if kind == AuthErrorKind::Unavailable => Some(*wait),
+            _ => None,
+        };
         let error = match failure.answer {
             Answer::Other(error) => error,
             Answer::None(error) => Self::new(kind, message).with_source(error),
             _ => Self::new(kind, message),
+        };
+        let error = match wait {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
         };
         match remedy {
             Some(remedy) => error.with_login_remedy(remedy),

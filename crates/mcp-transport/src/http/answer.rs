@@ -34,7 +34,6 @@ use crate::message::envelope::{self, EnvelopeError, Incoming, Messages};
 use crate::message::revision::Era;
 use crate::message::{HEADER_MISMATCH, MISSING_CAPABILITY, Payload, RpcError, UNSUPPORTED_VERSION};
 use crate::protocol::handshake;
-use crate::retry::parse_retry_after;
 use crate::sse_parser::SseParser;
 
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -118,11 +117,7 @@ impl Core {
         } else if let Some(rpc) = rpc.as_ref().filter(|rpc| status.is_client_error() && is_defined(rpc)) {
             return TransportError::rpc(rpc.clone());
         } else {
-            let retry_after = answer
-                .headers
-                .get(header::RETRY_AFTER)
-                .and_then(|value| value.to_str().ok())
-                .and_then(|value| parse_retry_after(value, SystemTime::now()));
+            let retry_after = mcp_auth::retry_after::of(&answer.headers, SystemTime::now());
             let kind = TransportErrorKind::Http { status: status.as_u16(), retry_after };
             TransportError::new(kind, format!("the server answered {status}"))
         };

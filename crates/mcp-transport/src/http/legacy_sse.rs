@@ -28,7 +28,6 @@ use crate::inbound::Inbound;
 use crate::lease::Lease;
 use crate::limits::{Allowance, Budget, Limits};
 use crate::message::envelope::{self, Incoming};
-use crate::retry::parse_retry_after;
 use crate::sse_parser::{SseEvent, SseParser};
 use crate::waiting::WaitsFor;
 
@@ -459,11 +458,7 @@ fn takes_no_get(status: StatusCode) -> bool {
 /// What an answer with an error status says.
 async fn failure(mut answer: Answer, limits: &Limits) -> TransportError {
     let body = answer.body.excerpt(limits).await;
-    let retry_after = answer
-        .headers
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| parse_retry_after(value, SystemTime::now()));
+    let retry_after = mcp_auth::retry_after::of(&answer.headers, SystemTime::now());
     let kind = TransportErrorKind::Http { status: answer.status.as_u16(), retry_after };
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));
     match envelope::parse_one(body.clone()) {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use mcp_auth::StaticHeaders;
+use mcp_auth::{AuthError, AuthErrorKind, StaticHeaders};
 use mcp_status::{
     ActionFacts, ChallengeKind, Evidence, FailureRun, Outcome, Phase, Reason, ReasonCode, ServerStatus,
     TransportKind,
@@ -45,6 +45,8 @@ const fn secs(seconds: u64) -> Duration {
 enum Step {
     Connect,
     Fail(TransportErrorKind),
+    /// The authorization server gives nothing now, and asks for so many seconds.
+    Unsupplied(Option<u64>),
     /// Nothing listens.
     Closed,
     /// Another process tries, and finds nothing.
@@ -199,6 +201,14 @@ impl Dial for Script {
             }
             match step {
                 Step::Fail(kind) | Step::FailLate(_, kind) => Err(error(kind)),
+                Step::Unsupplied(wait) => {
+                    let cause = AuthError::new(AuthErrorKind::Unavailable, "get a token");
+                    let cause = match wait {
+                        Some(wait) => cause.with_retry_after(secs(wait)),
+                        None => cause,
+                    };
+                    Err(error(TransportErrorKind::Credentials).with_source(cause))
+                }
                 Step::Closed => {
                     let closed = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
                     Err(error(TransportErrorKind::Unreachable).with_source(closed))
@@ -334,6 +344,37 @@ async fn retry_after_is_a_floor_with_a_cap_for_callers_too() {
     let before = Instant::now();
     handle.lease().await.unwrap();
     assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_do_not_hurry_an_authorization_server() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([Step::Unsupplied(None), Step::Unsupplied(Some(7)), Step::Unsupplied(None)]);
+    let lost = Instant::now();
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    let calls = || async {
+        for _ in 0..4 {
+            not_connected(handle.lease().await);
+        }
+    };
+    calls().await;
+    assert_eq!(script.waits(lost)[..7], [0, 1, 7, 4, 8, 16, 16], "as the row says, and the server");
+    // Once the row has ended: not at every call, and sooner than a minute.
+    let told = script.waits(lost).len();
+    calls().await;
+    let later = &script.waits(lost)[told..];
+    assert!(!later.is_empty() && later.iter().all(|wait| (10..=16).contains(wait)), "{later:?}");
+    script.then([Step::Connect]);
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(handle.snapshot().status, ServerStatus::Connected);
+    // The next outage begins at the beginning.
+    script.then([Step::Unsupplied(None)]);
+    let lost = Instant::now();
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    not_connected(handle.lease().await);
+    let since = &script.waits(lost)[script.dials() - 5..];
+    assert_eq!(since[1..], [1, 2, 4, 8]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -569,7 +569,7 @@ async fn get(http: &dyn HttpExchange, step: Step, mut at: Url) -> Result<Option<
             StatusCode::OK => Ok(Some(response.into_body())),
             status if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429) => {
                 let answer = Answer::Refused { status, code: None, description: None };
-                Err(Failure::new(step, at.as_str(), answer))
+                Err(Failure::new(step, at.as_str(), answer).with_wait_of(response.headers()))
             }
             _ => Ok(None),
         };
