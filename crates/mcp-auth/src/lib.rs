@@ -64,6 +64,7 @@ mod named;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod outline;
+mod pause;
 pub mod plan;
 pub mod provider;
 mod renewals;

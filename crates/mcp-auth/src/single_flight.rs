@@ -15,10 +15,13 @@
 //! | recovery | what was refused, or nothing yet | fetch, and wait for it |
 //! | recovery | something newer | it is returned, nothing runs |
 //! | recovery | nothing, because answering the same refusal failed | that failure is returned, nothing runs |
+//! | either | nothing good, and the source was unavailable a moment ago | that failure is returned, nothing runs |
 //!
 //! A caller that has to wait joins the fetch in flight, whatever it was started for, and shares its result, success
 //! or failure; only where that result is what was refused, and the fetch did not know of the refusal, a second one follows.
 //! So one refusal of many requests costs one.
+//!
+//! Longer than 500 lines because what it remembers changes in one step.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -40,6 +43,7 @@ pub(crate) use self::held::ahead;
 use self::held::CachedCredentials;
 use self::why::FetchCause;
 use crate::flight::Flight;
+use crate::pause::Pause;
 use crate::provider::{Acceptance, FetchReport, ProviderSnapshot};
 use crate::signing::guarded;
 use crate::{
@@ -121,6 +125,8 @@ struct State {
     answering: Option<u64>,
     /// The last refusal that could not be answered, and why.
     unanswered: Option<(u64, AuthError)>,
+    /// `None`: the source keeps its own.
+    pause: Option<Pause>,
     fetches: u64,
     last_fetch: Option<FetchReport>,
 }
@@ -137,6 +143,7 @@ impl Default for State {
             number,
             answering,
             unanswered,
+            pause: Some(Pause::default()),
             fetches,
             last_fetch,
         }
@@ -199,6 +206,14 @@ impl<S: CredentialSource> SingleFlight<S> {
         self
     }
 
+    /// The same for a source that is asked again at once after it was unavailable: it has tokens that may still do, and leaves
+    /// alone by itself what it asks.
+    #[cfg(feature = "oauth")]
+    pub(crate) fn with_pauses_of_its_own(self) -> Self {
+        self.shared.state().pause = None;
+        self
+    }
+
     /// Forgets what is held, so that the next request fetches: for one who sees from outside that the source has something
     /// new, such as a watcher of its file. What a fetch in flight brings is for those who wait for it.
     pub fn invalidate(&self) {
@@ -243,13 +258,16 @@ impl<S: CredentialSource> SingleFlight<S> {
             match &state.held {
                 Some(held) if held.is_usable(now) && answering != Some(held.credentials.generation()) => {
                     let credentials = held.credentials.clone();
-                    if held.is_refresh_due(now) {
+                    if held.is_refresh_due(now) && state.check_pause(now).is_ok() {
                         self.join(&mut state, FetchCause::Expired);
                     }
                     return Ok(credentials);
                 }
-                Some(_) => self.join(&mut state, FetchCause::Expired),
-                None => self.join(&mut state, FetchCause::First),
+                held => {
+                    let why = if held.is_some() { FetchCause::Expired } else { FetchCause::First };
+                    state.check_pause(now)?;
+                    self.join(&mut state, why)
+                }
             }
         };
         let fresh = self.landed(&in_flight).await?;
@@ -316,17 +334,24 @@ impl<S: CredentialSource> SingleFlight<S> {
             Some(held) if held.is_answer_to(rejection.used) => Answer::Settled(Recovery::Unchanged),
             Some(held) if held.is_of(rejection.used) => {
                 let refused = held.credentials.clone();
+                state.check_pause(now)?;
                 let in_flight = fetch(&mut state);
                 state.answering = Some(refused.generation());
                 Answer::Wait(in_flight, Some(refused))
             }
             Some(held) if held.is_usable(now) => Answer::Settled(Recovery::Retry(held.credentials.clone())),
-            Some(_) => Answer::Wait(self.join(&mut state, FetchCause::Expired), None),
+            Some(_) => {
+                state.check_pause(now)?;
+                Answer::Wait(self.join(&mut state, FetchCause::Expired), None)
+            }
             None => match &state.unanswered {
                 Some((generation, error)) if rejection.used.includes_generation(*generation) => {
                     return Err(error.clone());
                 }
-                _ => Answer::Wait(fetch(&mut state), None),
+                _ => {
+                    state.check_pause(now)?;
+                    Answer::Wait(fetch(&mut state), None)
+                }
             },
         })
     }
@@ -370,6 +395,11 @@ impl<S: CredentialSource> Shared<S> {
         if state.number != number {
             return;
         }
+        match outcome {
+            _ if state.pause.is_none() => {}
+            Ok(_) => state.pause = Some(Pause::default()),
+            Err(error) => state.pause.get_or_insert_default().begin(error, now),
+        }
         let refused = state.answering.take();
         let landed = state.flight.take();
         match (outcome, refused) {
@@ -408,7 +438,14 @@ impl State {
         self.held = None;
         self.unanswered = None;
         self.answering = None;
+        self.pause = self.pause.take().map(|_| Pause::default());
         self.flight.take()
+    }
+
+    /// An unavailable source is left alone; what is in flight is still waited for.
+    fn check_pause(&self, now: SystemTime) -> Result<(), AuthError> {
+        let failure = self.pause.as_ref().and_then(|pause| pause.failure(now));
+        failure.filter(|_| !self.is_fetching()).map_or(Ok(()), Err)
     }
 
     /// Takes `fresh` into use; `refused` is the generation whose refusal it answers.

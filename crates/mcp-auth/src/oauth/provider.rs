@@ -59,7 +59,7 @@ impl OAuthProvider {
     pub(crate) fn from_context(ctx: Context) -> Self {
         let (clock, renewals) = (ctx.clock.clone(), ctx.settings.renewals.clone());
         let flight = SingleFlight::with_clock(OAuthSource::new(ctx), move || clock.now());
-        Self { flight: Arc::new(flight.with_renewals(renewals)) }
+        Self { flight: Arc::new(flight.with_renewals(renewals).with_pauses_of_its_own()) }
     }
 }
 

@@ -50,6 +50,7 @@ impl CredentialSource for Script {
                     Ok(Credentials::new("script", [header]).with_expiry(expiry))
                 }
                 Err("panic") => panic!("as the test wants it"),
+                Err("unavailable") => Err(AuthError::new(AuthErrorKind::Unavailable, "unavailable")),
                 Err(message) => {
                     Err(AuthError::new(AuthErrorKind::SourceFailed, message).with_exit_code(Some(3)))
                 }
@@ -185,6 +186,43 @@ async fn a_failed_recovery_is_shared_and_the_next_attempt_fetches_again() {
     assert_eq!((report.exit_code, report.succeeded, snapshot.fetches), (Some(3), false, 2));
     assert_eq!(token(&provider.credentials().await.unwrap()), "B", "the refused ones are not sent again");
     assert_eq!(word(&rejected(&provider, &used).await), "retry B");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_unavailable_is_left_alone_whoever_asks() {
+    let down = || (0, Err("unavailable"));
+    let (provider, script) =
+        scripted([down(), down(), (0, Ok(("A", Some(100)))), down(), down(), (0, Ok(("B", None)))]);
+    let fails = async |runs| {
+        for _ in 0..20 {
+            let error = provider.credentials().await.unwrap_err();
+            assert!(error.retry_after().is_none_or(|wait| wait > Duration::ZERO), "{error:?}");
+        }
+        assert_eq!(script.runs(), runs);
+    };
+    fails(1).await;
+    wait(1).await;
+    fails(2).await;
+    wait(1).await;
+    fails(2).await;
+    wait(1).await;
+    let used = provider.credentials().await.unwrap();
+    // Ahead of expiry, while the ones at hand serve.
+    wait(95).await;
+    for _ in 0..20 {
+        assert_eq!(token(&provider.credentials().await.unwrap()), "A");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(script.runs(), 4);
+    // And where the server refuses them meanwhile.
+    assert_eq!(word(&rejected(&provider, &used).await), "failed unavailable");
+    assert_eq!(script.runs(), 4);
+    wait(1).await;
+    assert_eq!(word(&rejected(&provider, &used).await), "failed unavailable");
+    fails(5).await;
+    // A person who acts does not wait.
+    provider.invalidate();
+    assert_eq!(token(&provider.credentials().await.unwrap()), "B");
 }
 
 #[tokio::test(start_paused = true)]

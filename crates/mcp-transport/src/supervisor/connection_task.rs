@@ -94,8 +94,6 @@ pub(super) struct ConnectionTask {
     /// Before this moment mere use causes no attempt: the server asked for a wait, or has just failed.
     resume_at: Instant,
     withheld: Option<NoContact>,
-    /// How often in a row the authorization server gave no credentials for now.
-    unsupplied: u32,
     /// The last attempt failed because its address takes no connection.
     refused: bool,
     since: (Duration, SystemTime),
@@ -158,7 +156,6 @@ impl ConnectionTask {
             state: State::Idle,
             resume_at: now,
             withheld: None,
-            unsupplied: 0,
             refused: false,
             closed: false,
             handover: Handover::default(),
@@ -444,7 +441,9 @@ impl ConnectionTask {
                     self.described.place = ServerLocation::of(&server.endpoint);
                     self.handover.kept = Some(*server);
                 }
-                self.resume_at = Instant::now() + self.spacing(&evidence);
+                let asked = classify(&evidence).retry_after().unwrap_or_default();
+                self.resume_at =
+                    Instant::now() + USE_SPACING.max(asked.min(self.policy.session.max_retry_after));
                 match run {
                     Some(run) => self.observed(run),
                     None => self.ended_with(evidence),
@@ -459,18 +458,6 @@ impl ConnectionTask {
                 self.look_again();
             }
         }
-    }
-
-    /// How long mere use causes no attempt after one that ended like this. An authorization server is asked by everyone who
-    /// has it, so callers do not hurry it: the row of waits counts for them as well.
-    fn spacing(&mut self, evidence: &Evidence) -> Duration {
-        let Outcome::AuthorizationServerUnavailable { retry_after } = evidence.outcome else {
-            self.unsupplied = 0;
-            return USE_SPACING;
-        };
-        let spacing = self.policy.session.wait(self.unsupplied, retry_after);
-        self.unsupplied += 1;
-        spacing
     }
 
     /// Tells the machine how an attempt ended, whether it asked for it or not.
@@ -496,7 +483,6 @@ impl ConnectionTask {
     fn connected(&mut self, fresh: FreshConnection) {
         let FreshConnection { connection, notifications, listed, endpoint, silent, took } = fresh;
         self.resume_at = Instant::now();
-        self.unsupplied = 0;
         self.refused = false;
         self.made += 1;
         let live = match &silent {
@@ -577,15 +563,9 @@ impl ConnectionTask {
                     // What the server asked for binds callers too; the delay has its cap.
                     self.resume_at = self.resume_at.max(Instant::now() + floor.min(delay));
                 }
-                match self.machine.evidence().map(|seen| &seen.outcome) {
-                    Some(Outcome::Exited { .. }) => {
-                        self.resume_at = self.resume_at.max(Instant::now() + self.brake(schedule, retry));
-                    }
-                    // A caller has no try of its own beside those of the row, but for the long waits of probes.
-                    Some(Outcome::AuthorizationServerUnavailable { .. }) if schedule != Schedule::Probe => {
-                        self.resume_at = self.resume_at.max(Instant::now() + delay);
-                    }
-                    _ => {}
+                if self.machine.evidence().is_some_and(|seen| matches!(seen.outcome, Outcome::Exited { .. }))
+                {
+                    self.resume_at = self.resume_at.max(Instant::now() + self.brake(schedule, retry));
                 }
                 let slack = given.map_or(Duration::ZERO, |_| TOLD_SLACK);
                 self.state = State::Waiting(RetryWait::new(delay, slack));

@@ -1,4 +1,6 @@
 //! Tokens as a [`CredentialSource`]: found in the store, refreshed, or minted by a machine grant.
+//!
+//! Longer than 500 lines because each way to tokens changes the one state that it holds.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +19,7 @@ use super::super::grant::share::adopt;
 use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::{redacted, same_issuer};
 use super::active::ActiveTokens;
+use crate::pause::Pause;
 use crate::provider::{Acceptance, ProviderSnapshot};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
@@ -41,6 +44,8 @@ struct State {
     /// The refresh token whose use ended in an answer that cannot be read, and that answer: it may be spent, and a second
     /// use of a spent one ends the sign-in everywhere (RFC 9700 section 4.14.2).
     unreadable: Option<(Secret, AuthError)>,
+    /// The authorization server is unavailable.
+    pause: Pause,
     /// Those of the last refusal.
     challenges: Vec<Challenge>,
     /// What stands in the way of a sign-in, if anything, and when that was last looked at.
@@ -336,6 +341,7 @@ impl OAuthSource {
         let in_use = ActiveTokens { key, tokens, dpop, unsaved };
         in_use.authorization()?;
         (state.in_use, state.outlook, state.has_none_stored) = (Some(in_use.clone()), None, false);
+        state.pause.end();
         Ok(in_use)
     }
 
@@ -358,13 +364,14 @@ impl OAuthSource {
             && self.needs_person()
             && rejection.status == StatusCode::UNAUTHORIZED
             && rejection.recoveries == 0;
-        if !wanted {
+        if !wanted || self.paused().is_some() {
             return None;
         }
         let adopted = adopt(&self.ctx, rejection.challenges)
             .await
             .and_then(|adopted| adopted.map(|(key, tokens)| self.hold(key, tokens, false)).transpose());
         adopted.unwrap_or_else(|error| {
+            self.state().pause.begin(&error, self.ctx.clock.now());
             tracing::debug!(%error, "no sign-in of the issuer can be shared");
             None
         })
@@ -382,7 +389,16 @@ impl OAuthSource {
         tokens.refresh_token.is_some() || !self.needs_person()
     }
 
+    /// Why the authorization server is not asked now, where it was unavailable a moment ago.
+    fn paused(&self) -> Option<AuthError> {
+        self.state().pause.failure(self.ctx.clock.now())
+    }
+
     async fn refresh(&self, used: ActiveTokens) -> Result<ActiveTokens, AuthError> {
+        if let Some(error) = self.paused() {
+            // Another process may have been luckier.
+            return self.look_again(&used).await?.ok_or(error);
+        }
         let key = used.key.clone();
         let spent = used.tokens.refresh_token.clone();
         if let Some((token, error)) = &self.state().unreadable
@@ -402,12 +418,20 @@ impl OAuthSource {
                 self.state().unreadable = spent.map(|token| (token, error.clone()));
                 Err(error)
             }
-            RefreshOutcome::Rejected(error) | RefreshOutcome::Unavailable(error) => Err(error),
+            RefreshOutcome::Rejected(error) | RefreshOutcome::Unavailable(error) => {
+                self.state().pause.begin(&error, self.ctx.clock.now());
+                Err(error)
+            }
         }
     }
 
     async fn mint(&self, challenges: &[Challenge]) -> Result<ActiveTokens, AuthError> {
-        let (key, tokens) = mint(&self.ctx, challenges).await?;
+        if let Some(error) = self.paused() {
+            return Err(error);
+        }
+        let minted = mint(&self.ctx, challenges).await;
+        let (key, tokens) =
+            minted.inspect_err(|error| self.state().pause.begin(error, self.ctx.clock.now()))?;
         // Kept only to spare the next process a few requests: they work without it.
         let saved = self.ctx.store.save(&key, &tokens).await;
         if let Err(error) = &saved {

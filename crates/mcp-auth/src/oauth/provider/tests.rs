@@ -370,6 +370,7 @@ async fn f088_a_transient_error_keeps_the_tokens_and_is_tried_again_later() {
     assert_eq!(world.kept().await, Some(old));
     assert!(provider.snapshot().signed_in);
     world.net.bring_up(TOKEN);
+    world.advance(Duration::from_secs(1));
     // The next request, as every one, asks for credentials first.
     let used = provider.credentials().await.unwrap();
     assert_eq!(bearer(&retried(refuse(&provider, &used, 401, INVALID, 0).await)), "Bearer at-1");
@@ -423,6 +424,37 @@ async fn f094_another_refusal_is_believed_when_it_repeats_and_the_tokens_stay() 
 }
 
 #[tokio::test]
+async fn one_refresh_token_is_not_sent_again_before_the_wait_is_over() {
+    for (wait, secs) in [("0", 1), ("20", 20)] {
+        let world = World::new();
+        let mut theirs = world.signed_in().await;
+        world.net.on(TOKEN, move |_| {
+            let mut busy = answer(429, &Value::Null);
+            busy.headers_mut().insert("retry-after", HeaderValue::from_static(wait));
+            busy
+        });
+        world.advance(Duration::from_secs(7200));
+        let provider = provider(&world);
+        for _ in 0..5 {
+            // What has ended by our clock is sent all the same, and refused.
+            let used = provider.credentials().await.unwrap();
+            let refused = refuse(&provider, &used, 401, INVALID, 0).await.unwrap_err();
+            assert_eq!(refused.kind(), AuthErrorKind::Unavailable);
+        }
+        assert_eq!(world.net.sent_to(TOKEN).len(), 1, "{wait}");
+        world.advance(Duration::from_secs(secs));
+        assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-0");
+        assert_eq!(world.net.sent_to(TOKEN).len(), 2, "{wait}");
+        // Another process has more luck meanwhile.
+        theirs.access_token = Secret::new("theirs");
+        theirs.generation += 1;
+        world.keep(&theirs).await;
+        assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer theirs", "{wait}");
+        assert_eq!(world.net.sent_to(TOKEN).len(), 2, "{wait}");
+    }
+}
+
+#[tokio::test]
 async fn f095_the_word_of_the_server_counts_more_than_the_local_clock() {
     let world = World::new();
     world.signed_in().await;
@@ -431,6 +463,7 @@ async fn f095_the_word_of_the_server_counts_more_than_the_local_clock() {
     world.advance(Duration::from_secs(7200));
     assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-0", "it may still be good");
     world.net.bring_up(TOKEN);
+    world.advance(Duration::from_secs(1));
     assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-1");
     // And the other way round: refused although it has not expired.
     let used = provider.credentials().await.unwrap();
