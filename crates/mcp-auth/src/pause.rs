@@ -1,6 +1,6 @@
 //! How long a source that is unavailable is left alone, whoever wants something of it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::{AuthError, AuthErrorKind};
 
@@ -11,17 +11,17 @@ const LONGEST: Duration = Duration::from_secs(16);
 /// The longest wait that a source can ask for.
 const MOST_ASKED: Duration = Duration::from_secs(60);
 
-/// The failures in a row of one source, where another try may work later.
+/// The failures in a row of one source, where another try may work later. Times are those of any clock of its owner.
 #[derive(Debug, Default)]
 pub(crate) struct Pause {
     failures: u32,
-    last: Option<(SystemTime, Duration, AuthError)>,
+    last: Option<(Duration, Duration, AuthError)>,
 }
 
 impl Pause {
     /// Counts a failure at `now`: 1, 2, 4, 8, 16 s, and no less than the source asks for. A failure of another kind is not
     /// mended by waiting, and ends the row.
-    pub(crate) fn begin(&mut self, error: &AuthError, now: SystemTime) {
+    pub(crate) fn begin(&mut self, error: &AuthError, now: Duration) {
         if error.kind() != AuthErrorKind::Unavailable {
             return self.end();
         }
@@ -37,9 +37,9 @@ impl Pause {
     }
 
     /// The last failure with what is left of the wait; `None` where the source may be asked. A clock that was set back ends it.
-    pub(crate) fn failure(&self, now: SystemTime) -> Option<AuthError> {
+    pub(crate) fn failure(&self, now: Duration) -> Option<AuthError> {
         let (began, wait, error) = self.last.as_ref()?;
-        let left = wait.checked_sub(now.duration_since(*began).ok()?)?;
+        let left = wait.checked_sub(now.checked_sub(*began)?)?;
         (!left.is_zero()).then(|| error.clone().with_retry_after(left))
     }
 }
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn the_waits_double_have_an_end_and_are_no_shorter_than_asked_for() {
         let secs = Duration::from_secs;
-        let mut now = SystemTime::UNIX_EPOCH + secs(1_000_000);
+        let mut now = secs(1_000_000);
         let failed = |asked: Option<u64>| {
             let error = AuthError::new(AuthErrorKind::Unavailable, "get a token");
             asked.map_or_else(|| error.clone(), |asked| error.clone().with_retry_after(secs(asked)))

@@ -110,6 +110,7 @@ type Outcome = Result<Credentials, AuthError>;
 struct Shared<S> {
     source: S,
     clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    began: Instant,
     state: Mutex<State>,
 }
 
@@ -174,7 +175,7 @@ impl<S: CredentialSource> SingleFlight<S> {
     /// Wraps `source`, with another clock to compare expiries with.
     pub fn with_clock(source: S, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         let state = Mutex::new(State::default());
-        Self { shared: Arc::new(Shared { source, clock: Box::new(clock), state }) }
+        Self { shared: Arc::new(Shared { source, clock: Box::new(clock), began: Instant::now(), state }) }
     }
 
     /// The wrapped source.
@@ -258,14 +259,14 @@ impl<S: CredentialSource> SingleFlight<S> {
             match &state.held {
                 Some(held) if held.is_usable(now) && answering != Some(held.credentials.generation()) => {
                     let credentials = held.credentials.clone();
-                    if held.is_refresh_due(now) && state.check_pause(now).is_ok() {
+                    if held.is_refresh_due(now) && state.check_pause(self.shared.began).is_ok() {
                         self.join(&mut state, FetchCause::Expired);
                     }
                     return Ok(credentials);
                 }
                 held => {
                     let why = if held.is_some() { FetchCause::Expired } else { FetchCause::First };
-                    state.check_pause(now)?;
+                    state.check_pause(self.shared.began)?;
                     self.join(&mut state, why)
                 }
             }
@@ -334,14 +335,14 @@ impl<S: CredentialSource> SingleFlight<S> {
             Some(held) if held.is_answer_to(rejection.used) => Answer::Settled(Recovery::Unchanged),
             Some(held) if held.is_of(rejection.used) => {
                 let refused = held.credentials.clone();
-                state.check_pause(now)?;
+                state.check_pause(self.shared.began)?;
                 let in_flight = fetch(&mut state);
                 state.answering = Some(refused.generation());
                 Answer::Wait(in_flight, Some(refused))
             }
             Some(held) if held.is_usable(now) => Answer::Settled(Recovery::Retry(held.credentials.clone())),
             Some(_) => {
-                state.check_pause(now)?;
+                state.check_pause(self.shared.began)?;
                 Answer::Wait(self.join(&mut state, FetchCause::Expired), None)
             }
             None => match &state.unanswered {
@@ -349,7 +350,7 @@ impl<S: CredentialSource> SingleFlight<S> {
                     return Err(error.clone());
                 }
                 _ => {
-                    state.check_pause(now)?;
+                    state.check_pause(self.shared.began)?;
                     Answer::Wait(fetch(&mut state), None)
                 }
             },
@@ -398,7 +399,7 @@ impl<S: CredentialSource> Shared<S> {
         match outcome {
             _ if state.pause.is_none() => {}
             Ok(_) => state.pause = Some(Pause::default()),
-            Err(error) => state.pause.get_or_insert_default().begin(error, now),
+            Err(error) => state.pause.get_or_insert_default().begin(error, self.began.elapsed()),
         }
         let refused = state.answering.take();
         let landed = state.flight.take();
@@ -443,8 +444,8 @@ impl State {
     }
 
     /// An unavailable source is left alone; what is in flight is still waited for.
-    fn check_pause(&self, now: SystemTime) -> Result<(), AuthError> {
-        let failure = self.pause.as_ref().and_then(|pause| pause.failure(now));
+    fn check_pause(&self, began: Instant) -> Result<(), AuthError> {
+        let failure = self.pause.as_ref().and_then(|pause| pause.failure(began.elapsed()));
         failure.filter(|_| !self.is_fetching()).map_or(Ok(()), Err)
     }
 

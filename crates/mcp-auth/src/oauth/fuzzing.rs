@@ -44,7 +44,7 @@ fn tokens(body: &str) {
     let Ok(answer) = serde_json::from_str::<TokenAnswer>(body) else { return };
     let value: Value = serde_json::from_str(body).expect("it was read before");
     let shown = format!("{answer:?}");
-    let stored = answer.into_stored("client", &[], UNIX_EPOCH);
+    let stored = answer.into_stored("client", "https://as", &[], UNIX_EPOCH);
     assert_eq!(Some(stored.access_token.expose()), value["access_token"].as_str());
     assert!(stored.expires_at.is_none_or(|at| at >= UNIX_EPOCH + Duration::from_secs(1)));
     let shown = format!("{shown} {stored:?}");

@@ -4,11 +4,15 @@
 //! 3.1.3.7 takes in the place of its signature; where there is none, from an access token that is a JWT (RFC 9068). It is a
 //! guard against a mistake of the person. What a token is good for is for the server to say.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use url::Url;
 
+use super::urls::redacted;
 use crate::settings::OAuthSpec;
 
 /// What providers call the person, besides `sub`.
@@ -58,9 +62,13 @@ impl Identity {
             found.dedup();
             found
         };
+        // An address that anyone may have typed in is no one's (OpenID Connect Core section 5.1).
+        let is_unverified = matches!(claims.get("email_verified"), Some(Value::Bool(false)))
+            || claims["email_verified"] == "false";
+        let names = if is_unverified { &NAMES[1..] } else { &NAMES[..] };
         let identity = Self {
             subject: text("sub"),
-            names: all(&NAMES),
+            names: all(names),
             organizations: all(&ORGANIZATIONS),
             from_id_token,
         };
@@ -90,6 +98,50 @@ impl Identity {
             (None, Some(organization)) => format!("someone of {organization}"),
             (None, None) => "someone".to_owned(),
         }
+    }
+}
+
+/// How far the clocks of an issuer and of this machine may be apart.
+const LEEWAY: Duration = Duration::from_secs(600);
+
+/// Why an ID token with these claims does not say who signed in to `issuer` with `client_id` (OpenID Connect Core section 3.1.3.7);
+/// `None` where it does. A claim that is not there is no fault. `now`, where it has just been issued.
+pub(crate) fn fault(
+    claims: &Value,
+    client_id: &str,
+    issuer: &str,
+    now: Option<SystemTime>,
+) -> Option<String> {
+    let shown = |text: &str| mcp_text::line(text, MOST);
+    if let Some(named) = claims.get("iss")
+        && !named.as_str().is_some_and(|named| is_of_issuer(named, issuer))
+    {
+        let named = named.as_str().map_or("something else".to_owned(), shown);
+        return Some(format!("is from {named}, and the sign-in is to {}", redacted(issuer)));
+    }
+    let is_for_client = |audience: &Value| match audience {
+        Value::Array(all) => all.iter().any(|one| one == client_id),
+        one => one == client_id,
+    };
+    if !client_id.is_empty() && claims.get("aud").is_some_and(|audience| !is_for_client(audience)) {
+        return Some("is for another client".to_owned());
+    }
+    let ends = claims.get("exp").and_then(Value::as_u64).map(Duration::from_secs);
+    let now = now.and_then(|now| now.duration_since(UNIX_EPOCH).ok());
+    match (ends, now) {
+        (Some(ends), Some(now)) if ends + LEEWAY < now => {
+            Some(format!("ended {} ago", mcp_text::elapsed(now.saturating_sub(ends))))
+        }
+        _ => None,
+    }
+}
+
+/// Whether an issuer that a token names is this one: its path may be that of a tenant (Entra), its scheme left out (Google).
+fn is_of_issuer(named: &str, issuer: &str) -> bool {
+    let Ok(issuer) = Url::parse(issuer) else { return named == issuer };
+    match Url::parse(named) {
+        Ok(named) if named.has_host() => named.origin() == issuer.origin(),
+        _ => Some(named) == issuer.host_str(),
     }
 }
 
@@ -170,6 +222,38 @@ mod tests {
             assert!(no_one.is_none(), "{no_one:?}");
             assert!(mismatch(&spec(None, None), None).is_none());
             assert!(mismatch(&spec(Some("s-1"), None), None).unwrap().contains("openid"));
+        }
+    }
+
+    #[test]
+    fn an_id_token_of_another_issuer_client_or_time_says_nothing() {
+        let now = UNIX_EPOCH + Duration::from_secs(100_000);
+        let issuer = "https://login.example/common/v2.0";
+        for (claims, said) in [
+            (r#"{"sub":"ann"}"#, None),
+            (r#"{"iss":"https://login.example/common/v2.0","aud":"me","exp":100100}"#, None),
+            (r#"{"iss":"https://login.example/tenant-7/v2.0","aud":["x","me"],"exp":99500}"#, None),
+            (r#"{"iss":"login.example"}"#, None),
+            (r#"{"iss":"https://evil.example"}"#, Some("is from https://evil.example, and")),
+            (r#"{"iss":"http://login.example/common/v2.0"}"#, Some("is from http://login")),
+            (r#"{"iss":"evil.example"}"#, Some("is from evil.example, and")),
+            (r#"{"iss":7}"#, Some("is from something else")),
+            (r#"{"aud":"other"}"#, Some("for another client")),
+            (r#"{"aud":["other"]}"#, Some("for another client")),
+            (r#"{"exp":1000}"#, Some("ended 27 h ago")),
+        ] {
+            let claims: Value = serde_json::from_str(claims).unwrap();
+            let fault = fault(&claims, "me", issuer, Some(now));
+            assert_eq!(fault.is_some(), said.is_some(), "{claims}: {fault:?}");
+            assert!(said.is_none_or(|said| fault.as_ref().unwrap().contains(said)), "{fault:?}");
+        }
+        let old = serde_json::json!({ "exp": 1000, "aud": "other" });
+        assert!(fault(&old, "", issuer, None).is_none(), "made elsewhere, by a client that is not known");
+        // Who typed in an address is not who has it.
+        for (verified, met) in [("true", true), ("false", false), ("\"false\"", false)] {
+            let ann = jwt(&format!(r#"{{"sub":"s","email":"ann@x.example","email_verified":{verified}}}"#));
+            let ann = Identity::of(Some(&ann), "opaque");
+            assert_eq!(mismatch(&spec(Some("ann@x.example"), None), ann.as_ref()).is_none(), met);
         }
     }
 

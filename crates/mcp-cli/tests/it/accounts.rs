@@ -243,6 +243,20 @@ fn a_sign_in_of_another_person_tenant_or_issuer_is_refused_before_anything_is_se
         asked.last().unwrap().query.as_deref().unwrap_or_default().contains("login_hint=ann%40corp.example"),
         "{asked:?}"
     );
+    // An ID token of someone else's says nothing.
+    let ann = json!({ "sub": "ann", "email": "ann@corp.example" });
+    for (claim, value, said) in [
+        ("iss", json!("https://evil.example"), "is from https://evil.example"),
+        ("aud", json!("other"), "is for another client"),
+        ("exp", json!(1000), "ended"),
+        ("email_verified", json!(false), "expects ann@corp.example"),
+    ] {
+        let mut claims = ann.clone();
+        claims[claim] = value;
+        desk.auth.set(|settings| settings.id_claims = Some(claims.to_string()));
+        let refused = desk.run(&setting, &["login", "s"], 3);
+        assert!(refused.stderr.contains(said), "{claim}: {refused}");
+    }
     who("ann", "t-2");
     desk.run(&setting, &["login", "s"], 0);
     desk.run(&setting, &["status", "s"], 0);

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_status::{
     AuthFacts, Effect, Event, Evidence, FailureRun, Outcome, Phase, Schedule, ServerInfo, ServerStatus,
-    StatusMachine,
+    StatusMachine, classify,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;

@@ -358,8 +358,8 @@ async fn callers_do_not_hurry_an_authorization_server() {
     calls().await;
     let waits = script.waits(lost);
     assert_eq!(waits[..3], [0, 2, 7], "{waits:?}");
-    assert!(waits[3..].iter().all(|wait| *wait >= 16), "also while it is probed: {waits:?}");
-    assert!(waits.iter().sum::<u64>() > 100, "{waits:?}");
+    let rest = &waits[3..];
+    assert!(!rest.is_empty() && rest.iter().all(|wait| *wait >= 16), "{waits:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -437,10 +437,15 @@ impl PendingLogin {
     ) -> Result<SignedIn, Failure> {
         let ctx = &self.ctx;
         let answer = ctx.presented(answer, Step::CodeExchange, &self.discovery.issuer)?;
-        let mut tokens = answer.into_stored(&client.id, scopes, ctx.clock.now());
+        let (issuer, now) = (&*self.discovery.issuer, ctx.clock.now());
+        let fault = answer.id_token_fault(&client.id, issuer, now);
+        let mut tokens = answer.into_stored(&client.id, issuer, scopes, now);
         Context::complete(&mut tokens, &self.discovery, resource, self.dpop.as_deref());
-        ctx.check_account(&self.discovery.issuer, &tokens)?;
-        let key = ctx.key(&self.discovery.issuer);
+        ctx.check_account(issuer, &tokens).map_err(|error| match fault {
+            Some(fault) => AuthError::new(error.kind(), format!("{error}; its ID token {fault}")),
+            None => error,
+        })?;
+        let key = ctx.key(issuer);
         probe.probe(ProbeRequest::new(self.trial(&key, &tokens).await?)).await?;
 
         // Under the lock, so that a refresh of the old tokens cannot be saved over the new ones.

@@ -70,7 +70,7 @@ async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKe
             return Err(AuthError::new(AuthErrorKind::Misconfigured, message).into());
         }
     };
-    let mut tokens = answer.into_stored(&client.id, &scopes, ctx.clock.now());
+    let mut tokens = answer.into_stored(&client.id, &discovery.issuer, &scopes, ctx.clock.now());
     // RFC 6749 section 4.4.3: there should be none, and minting again is as good.
     tokens.refresh_token = None;
     Context::complete(&mut tokens, &discovery, resource, dpop.as_deref());

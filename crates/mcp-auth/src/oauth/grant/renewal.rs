@@ -139,7 +139,7 @@ async fn exchange(
         answer
     };
     let answer = ctx.presented(answer?, Step::Refresh, issuer)?;
-    let mut new = answer.into_stored(&tokens.client_id, &tokens.scopes, ctx.clock.now());
+    let mut new = answer.into_stored(&tokens.client_id, issuer, &tokens.scopes, ctx.clock.now());
     new.token_endpoint = token_endpoint.cloned();
     new.revocation_endpoint = tokens.revocation_endpoint.clone().or(discovered.revocation_endpoint);
     new.resource_parameter = resource;

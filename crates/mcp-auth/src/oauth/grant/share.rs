@@ -78,7 +78,7 @@ async fn minted(
     let answer =
         ctx.grants(discovery, &client, resource.as_deref(), None)?.refresh(&refresh_token, &[]).await?;
     let answer = ctx.presented(answer, super::super::failure::Step::Refresh, &discovery.issuer)?;
-    let mut tokens = answer.into_stored(&kept.client_id, &kept.scopes, ctx.clock.now());
+    let mut tokens = answer.into_stored(&kept.client_id, &discovery.issuer, &kept.scopes, ctx.clock.now());
     if let Some(next) = tokens.refresh_token.take().filter(|next| *next != refresh_token) {
         keep(ctx, holder, kept.clone(), next).await;
     }

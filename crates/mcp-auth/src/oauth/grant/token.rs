@@ -6,7 +6,7 @@ use oauth2::{AccessToken, RefreshToken, Scope, TokenType};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::super::identity::{Identity, claims};
+use super::super::identity::{self, Identity, claims};
 use super::super::numbers::token_lifetime;
 use super::super::store::StoredTokens;
 use crate::Secret;
@@ -27,6 +27,9 @@ pub(crate) struct TokenAnswer {
     issued_token_type: Option<String>,
     #[serde(default, deserialize_with = "token")]
     id_token: Option<AccessToken>,
+    /// It was made elsewhere, and may have been some time ago.
+    #[serde(skip)]
+    is_seed: bool,
 }
 
 /// The `token_type` as received; compared without case (RFC 6749 section 7.1).
@@ -72,7 +75,7 @@ impl TokenAnswer {
     /// The same with its ID token in the place of its access token, and with the end of that one (OpenID Connect Core
     /// section 2); `None` where it has no ID token. Its signature is for the server that gets it to check.
     pub(crate) fn with_id_token(mut self, now: SystemTime) -> Option<Self> {
-        self.access_token = self.id_token.take().filter(|token| !token.secret().is_empty())?;
+        self.access_token = self.id_token.clone().filter(|token| !token.secret().is_empty())?;
         let ends = ends_at(self.access_token.secret());
         let left = ends.map(|end| end.duration_since(now).unwrap_or_default().as_secs());
         self.expires_in = left.or(self.expires_in).filter(|seconds| *seconds > 0);
@@ -100,12 +103,33 @@ impl TokenAnswer {
         self.issued_token_type.as_deref()
     }
 
+    /// The same, where it was made elsewhere.
+    pub(crate) fn of_seed(self) -> Self {
+        Self { is_seed: true, ..self }
+    }
+
+    fn id_token(&self) -> Option<&str> {
+        self.id_token.as_ref().map(|token| token.secret().as_str())
+    }
+
+    /// Why its ID token does not say who signed in to this issuer with this client; `None` where it does, or there is none.
+    pub(crate) fn id_token_fault(&self, client_id: &str, issuer: &str, now: SystemTime) -> Option<String> {
+        identity::fault(&claims(self.id_token()?)?, client_id, issuer, (!self.is_seed).then_some(now))
+    }
+
     /// What is kept of it. `requested` are the scopes that were asked for: what a server does not list, it
     /// granted as asked (RFC 6749 section 5.1).
-    pub(crate) fn into_stored(self, client_id: &str, requested: &[String], now: SystemTime) -> StoredTokens {
+    pub(crate) fn into_stored(
+        self,
+        client_id: &str,
+        issuer: &str,
+        requested: &[String],
+        now: SystemTime,
+    ) -> StoredTokens {
         let mut stored = StoredTokens::new(self.access_token(), client_id, now);
-        let id_token = self.id_token.as_ref().map(|token| token.secret().as_str());
-        stored.identity = Identity::of(id_token, self.access_token.secret());
+        let is_fit = self.id_token_fault(client_id, issuer, now).is_none();
+        stored.identity =
+            if is_fit { Identity::of(self.id_token(), self.access_token.secret()) } else { None };
         stored.refresh_token = self
             .refresh_token
             .filter(|token| !token.secret().is_empty())
@@ -157,7 +181,7 @@ mod tests {
 
     fn stored(json: &str) -> StoredTokens {
         let answer: TokenAnswer = serde_json::from_str(json).unwrap();
-        answer.into_stored("me", &["asked".to_owned()], UNIX_EPOCH)
+        answer.into_stored("me", "https://as", &["asked".to_owned()], UNIX_EPOCH)
     }
 
     #[test]
@@ -200,7 +224,7 @@ mod tests {
                 r#"{{"access_token":"a","refresh_token":"r","expires_in":60,"id_token":"{id_token}"}}"#
             );
             let answer: TokenAnswer = serde_json::from_str(&text).unwrap();
-            let kept = answer.with_id_token(now).unwrap().into_stored("me", &[], now);
+            let kept = answer.with_id_token(now).unwrap().into_stored("me", "https://as", &[], now);
             assert_eq!(kept.access_token.expose(), id_token);
             assert_eq!(
                 kept.expires_at,

@@ -371,7 +371,7 @@ impl OAuthSource {
             .await
             .and_then(|adopted| adopted.map(|(key, tokens)| self.hold(key, tokens, false)).transpose());
         adopted.unwrap_or_else(|error| {
-            self.state().pause.begin(&error, self.ctx.clock.now());
+            self.state().pause.begin(&error, self.moment());
             tracing::debug!(%error, "no sign-in of the issuer can be shared");
             None
         })
@@ -391,7 +391,12 @@ impl OAuthSource {
 
     /// Why the authorization server is not asked now, where it was unavailable a moment ago.
     fn paused(&self) -> Option<AuthError> {
-        self.state().pause.failure(self.ctx.clock.now())
+        let now = self.moment();
+        self.state().pause.failure(now)
+    }
+
+    fn moment(&self) -> Duration {
+        self.ctx.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
     async fn refresh(&self, used: ActiveTokens) -> Result<ActiveTokens, AuthError> {
@@ -419,7 +424,7 @@ impl OAuthSource {
                 Err(error)
             }
             RefreshOutcome::Rejected(error) | RefreshOutcome::Unavailable(error) => {
-                self.state().pause.begin(&error, self.ctx.clock.now());
+                self.state().pause.begin(&error, self.moment());
                 Err(error)
             }
         }
@@ -430,8 +435,7 @@ impl OAuthSource {
             return Err(error);
         }
         let minted = mint(&self.ctx, challenges).await;
-        let (key, tokens) =
-            minted.inspect_err(|error| self.state().pause.begin(error, self.ctx.clock.now()))?;
+        let (key, tokens) = minted.inspect_err(|error| self.state().pause.begin(error, self.moment()))?;
         // Kept only to spare the next process a few requests: they work without it.
         let saved = self.ctx.store.save(&key, &tokens).await;
         if let Err(error) = &saved {

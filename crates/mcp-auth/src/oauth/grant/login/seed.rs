@@ -140,7 +140,7 @@ impl PendingLogin {
         }
         let resource = ctx.resource_parameter(&self.discovery);
         let answer = match (seed.answer, &seed.refresh_token) {
-            (Some(answer), _) => answer,
+            (Some(answer), _) => answer.of_seed(),
             (None, Some(token)) => {
                 let grants =
                     ctx.grants(&self.discovery, &client, resource.as_deref(), self.dpop.as_deref())?;
