@@ -126,6 +126,7 @@ impl Config {
             env: &sources.env,
             launch_dir: &sources.project.cwd,
             person_dir: &sources.person_dir,
+            for_project: false,
             trusted: trust.is_trusted(),
             env_files: &env_files,
             known: &sources.known_fields,

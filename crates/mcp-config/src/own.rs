@@ -21,8 +21,9 @@ pub(crate) fn of_project(
     context: Context<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<ServerEntry> {
-    // A helper runs in the project, as one of the local scope does; it is this person's, so nothing is kept from it.
-    let context = Context { person_dir: context.launch_dir, ..context };
+    // A helper runs in the project, as one of the local scope does, and may be a file of the repository, so it waits for trust; it
+    // is this person's, so nothing is kept from it.
+    let context = Context { person_dir: context.launch_dir, for_project: true, ..context };
     let mut found = Vec::new();
     for root in project.roots() {
         for (path, node) in project_nodes(document, root) {

@@ -61,6 +61,8 @@ pub(crate) struct Context<'a> {
     pub(crate) launch_dir: &'a Path,
     /// The working directory of helpers that belong to the person.
     pub(crate) person_dir: &'a Path,
+    /// They are a person's own, for the project in this folder alone.
+    pub(crate) for_project: bool,
     /// The folder itself is trusted.
     pub(crate) trusted: bool,
     /// The files of variables that entries name.

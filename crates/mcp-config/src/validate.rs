@@ -53,7 +53,8 @@ fn validate(place: ConfigSource, text: &str, env: &Env) -> Vec<Problem> {
     let here = here.unwrap_or(Path::new("."));
     let env_files = EnvFiles::new(env_file::read);
     let (trusted, env_files, known) = (false, &env_files, &[][..]);
-    let context = Context { env, launch_dir: here, person_dir: here, trusted, env_files, known };
+    let for_project = false;
+    let context = Context { env, launch_dir: here, person_dir: here, for_project, trusted, env_files, known };
     let projects = object.get("projects").and_then(Node::as_object);
     if projects.is_none() {
         shape::check(&document, object, &mut problems);

@@ -30,7 +30,7 @@ pub enum LoginRefusal {
     Local,
     /// Its plan has no place for OAuth.
     NoOAuth(LinkReason),
-    /// It gets its tokens without a person, by the grant that its entry names.
+    /// It gets its tokens without a person, by what `auth` of its entry names.
     Unattended,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for LoginRefusal {
             Self::Withheld(reason) => f.write_str(&reason.message),
             Self::Local => f.write_str("it is a command, and commands have no sign-in"),
             Self::NoOAuth(why) => write!(f, "it does not use OAuth: {why}"),
-            Self::Unattended => f.write_str("it signs in by itself, with the grant that its entry names"),
+            Self::Unattended => f.write_str("it signs in by itself, with what `auth` of its entry names"),
         }
     }
 }
@@ -276,7 +276,8 @@ impl ConfiguredServer {
         let server = self.usable()?;
         let Some(auth) = &self.auth else { return Err(LoginRefusal::Local) };
         let unattended = auth.plan.settings().unattended.as_ref();
-        if unattended.is_some_and(|spec| matches!(spec.supply, UnattendedSupply::Grant(_))) {
+        // A plug-in may have a sign-in of its own.
+        if unattended.is_some_and(|spec| !matches!(spec.supply, UnattendedSupply::Plugin(_))) {
             return Err(LoginRefusal::Unattended);
         }
         match &auth.oauth {

@@ -173,6 +173,8 @@ pub enum EntryPart {
     Credentials,
     /// The command that gets the headers.
     Helper,
+    /// Where its credentials come from, without a person.
+    Source,
     /// The proxy that it goes by.
     Proxy,
     /// Its address, or the name that its certificate is expected to have.
@@ -202,6 +204,7 @@ impl fmt::Display for EntryPart {
             Self::Headers => "the headers",
             Self::Credentials => "the credentials",
             Self::Helper => "the command for credentials",
+            Self::Source => "the source of its credentials",
             Self::Proxy => "the proxy",
             Self::ServerName => "the address or the expected name",
             Self::Authority => "the trusted authority",
@@ -363,6 +366,17 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         {
             sign_in()
         }
+        // It gave nothing, or what the server does not take, and it was asked again for that: it has to be given something else.
+        ReasonCode::CredentialsFailed
+        | ReasonCode::CredentialsRejected
+        | ReasonCode::InsufficientScope
+        | ReasonCode::Unauthorized
+        | ReasonCode::Forbidden
+        | ReasonCode::LoginRedirect
+            if auth.is_some_and(is_of_source) && evidence.is_none_or(|seen| seen.limit.is_none()) =>
+        {
+            change(EntryPart::Source)
+        }
         // Where a secret comes from stands in the entry, and what is wrong with it stands in the reason.
         ReasonCode::CredentialsFailed
             if auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Configuration)) =>
@@ -484,6 +498,12 @@ fn of_proxy(evidence: &Evidence) -> Option<NextStep> {
     };
     let proxy = evidence.proxy.clone()?;
     Some(NextStep::ChangeProxy { proxy, is_there })
+}
+
+/// Whether what supplies the credentials is neither a command, nor a person, nor the text of the entry: a grant, a token that another
+/// program keeps in a file, a signature, a plug-in.
+fn is_of_source(auth: &AuthFacts) -> bool {
+    auth.supplied_by.is_none() && auth.provider.is_some() && auth.withheld.is_none()
 }
 
 /// Whether a command of the person's own has ended, with a code of its own choice.
@@ -643,11 +663,16 @@ mod tests {
     fn a_source_that_supplied_the_same_again_is_looked_at() {
         let helper = remote().with_configured(false, true);
         let refused = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
-        let of = |facts: ActionFacts, unchanged| {
+        let by = |facts: ActionFacts, unchanged, origin| {
             let auth = AuthFacts::new(true, Some("x".into())).with_unchanged(unchanged);
+            let auth = auth.with_supplied_by(origin);
             let evidence = Evidence::new(Phase::Connect, refused.clone()).with_auth(auth);
             next_step(&seen(facts, ReasonCode::CredentialsRejected), Some(&evidence))
         };
+        let of = |facts, unchanged| by(facts, unchanged, Some(CredentialOrigin::Command));
+        for unchanged in [true, false] {
+            assert_eq!(by(helper, unchanged, None), Some(change(EntryPart::Source)));
+        }
         assert_eq!(of(helper, true), Some(change(EntryPart::Helper)));
         assert_eq!(of(helper, false), Some(Reconnect));
         assert_eq!(of(helper.with_sign_in(SignInState::SignedIn), true), Some(Reconnect));

@@ -9,6 +9,9 @@ use std::time::Duration;
 use mcp_auth::{AuthError, AuthErrorKind};
 use tokio::sync::Mutex;
 
+/// What a person can do where the database says no.
+const CURE: &str = "correct the address of the shared token store, its account, or what that may do";
+
 /// How long a connection may take to make, and a statement to be answered: far longer than a database that is well needs.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -121,7 +124,12 @@ impl<D: Database> Link<D> {
             false => AuthErrorKind::StoreUnavailable,
         };
         // Not kept as the source as well: what prints causes would say the same twice, with the numbers of the system.
-        AuthError::new(kind, message)
+        let error = AuthError::new(kind, message);
+        // No sign-in helps against that.
+        match kind {
+            AuthErrorKind::Store => error.with_hint(CURE),
+            _ => error,
+        }
     }
 
     fn silent(&self, verb: &str) -> AuthError {

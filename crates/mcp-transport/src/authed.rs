@@ -331,6 +331,7 @@ impl AuthedClient {
             }
             // Security: whatever URL a caller or a server came up with, credentials stay in their origin.
             let at_home = *url == self.endpoint || url.origin() == self.endpoint.origin();
+            let mut is_signed = false;
             if at_home {
                 if self.sent.remember(used) {
                     self.client.options().shared_secrets.learn(&SentCredentials::of(used));
@@ -338,7 +339,9 @@ impl AuthedClient {
                 used.apply(&mut headers);
                 self.cookies.add(&url, &mut headers);
                 if used.signs() {
+                    let had = headers.contains_key(header::AUTHORIZATION);
                     Box::pin(self.sign(out, &url, &mut headers, used)).await?;
+                    is_signed = !had && headers.contains_key(header::AUTHORIZATION);
                 }
             }
             let began = facts::are_observed(&self.client).then(SystemTime::now);
@@ -352,7 +355,8 @@ impl AuthedClient {
             };
             if let Some(began) = began {
                 let names = used.names().filter(|(name, _)| at_home && used.is_credential(name));
-                let credentials = names.map(|(name, _)| name.to_string()).collect();
+                let signature = is_signed.then(|| header::AUTHORIZATION.to_string());
+                let credentials = names.map(|(name, _)| name.to_string()).chain(signature).collect();
                 let asked = SentFacts { method: &out.method, url: &url, credentials, body: &out.body, began };
                 facts::tell(&self.client, asked, outcome.as_ref(), &self.secrets());
             }

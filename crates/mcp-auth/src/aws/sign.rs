@@ -2,7 +2,7 @@
 //! ("Create a signed AWS API request").
 //!
 //! Some two hundred lines over `ring`, which the OAuth client signs with as well: AWS's own crate `aws-sigv4` wants a Rust newer than ours
-//! and seventeen more crates. Checked against the requests that AWS publishes with their signatures.
+//! and seventeen more crates (`docs/adr/0004-aws-signatures-of-our-own.md`). Checked against the requests that AWS publishes with their signatures.
 
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};

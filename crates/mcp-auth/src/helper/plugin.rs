@@ -30,8 +30,8 @@ pub use self::answer::PluginPrompt;
 pub use self::check::{PluginFinding, check_plugin};
 pub use self::person::{sign_in, sign_out};
 use self::process::{Failure, Process};
-use crate::settings::PluginSpec;
 use crate::settings::unattended::PLUGIN_NAME;
+use crate::settings::{HelperSpec, PluginSpec};
 use crate::signing::{RequestSigner, SigningRequest};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
@@ -117,10 +117,8 @@ impl fmt::Debug for Link {
 
 /// A plug-in that has answered `hello`, and what it can do.
 async fn started(spec: &PluginSpec, target: &Target) -> Result<(Process, Map<String, Value>), AuthError> {
-    let mut process = Process::start(spec, target).map_err(|why| {
-        let hint = format!("put {} on PATH, or change `provider` of `auth`", spec.called());
-        this_failed(spec, "hello", &why).with_hint(hint)
-    })?;
+    let mut process = Process::start(spec, target)
+        .map_err(|why| this_failed(spec, "hello", &why).with_hint(cure(spec, &why)))?;
     let hello = match process.ask("hello", hello(spec, target)).await {
         Ok(hello) => hello,
         Err(failure) => return Err(process.end(spec, "hello", failure).await),
@@ -130,6 +128,22 @@ async fn started(spec: &PluginSpec, target: &Target) -> Result<(Process, Map<Str
         return Err(process.end(spec, "hello", Failure::Broken(why)).await);
     }
     Ok((process, hello))
+}
+
+/// What lets a plug-in start that did not, for `why`.
+fn cure(spec: &PluginSpec, why: &str) -> String {
+    let (HelperSpec { command, cwd, .. }, name) = (&spec.command, spec.called());
+    let is_path = command.contains(['/', '\\']);
+    let shown = if is_path { mcp_text::name(command, 200).to_string() } else { name };
+    match is_path {
+        _ if why.contains("may not be run") => format!("make {shown} executable (chmod +x)"),
+        // What is not there is what its first line names.
+        true if cwd.join(command).exists() => {
+            format!("correct the first line of {shown}, which names what runs it")
+        }
+        true => format!("put the program at {shown}, or change `provider` of `auth`"),
+        false => format!("put {shown} on PATH, or change `provider` of `auth`"),
+    }
 }
 
 /// The parameters of `hello`: the server that it works for, and its settings in the entry.

@@ -72,7 +72,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         LoginRefusal::NoOAuth(why) => ("no-oauth", format!("{name} does not use OAuth: {why}")),
         LoginRefusal::Unattended => {
             return CliError::usage("no-sign-in-wanted", format!("{} signs in by itself", shown::name(name)))
-                .why("the grant in `auth` of its entry gets its tokens, and no person is asked")
+                .why("`auth` of its entry says where its credentials come from, and no person is asked")
                 .next(format!("mcplink status {}", mcp_text::shell_word(name)));
         }
         other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),

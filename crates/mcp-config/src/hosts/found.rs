@@ -118,6 +118,7 @@ impl HostListing {
             env: &request.env,
             launch_dir: &project.cwd,
             person_dir: &project.cwd,
+            for_project: false,
             trusted: false,
             env_files: &env_files,
             known: &request.known_fields,

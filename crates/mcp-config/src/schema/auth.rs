@@ -165,6 +165,9 @@ pub(super) fn read(
         }
         return None;
     }
+    // Security: of an entry for everywhere, a relative path would be one of whatever folder a person stands in.
+    let everywhere = matches!(scope, Scope::Mcplink | Scope::User) && !context.for_project;
+    let base = reader.folder_of_file().filter(|_| everywhere).unwrap_or(base);
     let mut block = Block { reader, object, context, base };
     let kinds = ["grant", "file", "provider", "sign"].map(|name| get(object, name));
     let supply = match kinds {
@@ -191,7 +194,8 @@ pub(super) fn read(
     let of_project = scope == Scope::Local;
     let cwd = if of_project || scope == Scope::Dynamic { context.launch_dir } else { context.person_dir };
     let mut auth = Unattended { supply, cwd: cwd.to_owned(), timeout: COMMAND_TIMEOUT, may_run: true };
-    auth.may_run = !of_project || context.trusted || auth.commands().next().is_none();
+    auth.may_run =
+        !(of_project || context.for_project) || context.trusted || auth.commands().next().is_none();
     Some(auth)
 }
 

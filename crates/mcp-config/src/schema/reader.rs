@@ -31,6 +31,11 @@ pub(super) struct Reader<'a, 'p> {
 pub(super) type Steps<'s> = &'s [&'s str];
 
 impl<'a, 'p> Reader<'a, 'p> {
+    /// The folder of the file that the entry stands in.
+    pub(super) fn folder_of_file(&self) -> Option<&'a Path> {
+        self.document.place.path().and_then(Path::parent)
+    }
+
     pub(super) fn new(
         document: &'a Document<'a>,
         member: &Member,

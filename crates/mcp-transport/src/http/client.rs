@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mcp_auth::userinfo::without_userinfo;
+use mcp_files::Stamp;
 use tokio::time::Instant;
 use url::Url;
 
@@ -65,6 +66,8 @@ type Library = Client<Dialer, Full<Bytes>>;
 struct PooledClient {
     client: Library,
     at: Instant,
+    /// The files of its certificates and keys, as they were then.
+    files: Vec<Stamp>,
 }
 
 impl HttpClient {
@@ -311,7 +314,11 @@ impl HttpClient {
 
     fn client(&self) -> Result<Library, TransportError> {
         let built = self.0.built.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let built = built.map_or_else(|| self.build_once(), |built| Ok(built.client));
+        let files = tls::files(&self.0.options.tls).map(Stamp::of);
+        let built = match built {
+            Some(built) if files.eq(built.files.iter().copied()) => Ok(built.client),
+            _ => self.build_once(),
+        };
         built.map_err(|error| {
             TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
                 .with_said(Some(error.said().map_or_else(|| error.to_string(), str::to_owned)))
@@ -322,12 +329,21 @@ impl HttpClient {
     /// What cannot be built is tried again by the next request: a file that it needs may be there by then.
     fn build_once(&self) -> Result<Library, TransportError> {
         let mut slot = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(built) = &*slot {
-            return Ok(built.client.clone());
+        // Before they are read: what is written meanwhile is news to the next request.
+        let files: Vec<_> = tls::files(&self.0.options.tls).map(Stamp::of).collect();
+        match &*slot {
+            Some(built) if built.files == files => return Ok(built.client.clone()),
+            _ => {}
         }
-        let client = self.build()?;
-        *slot = Some(PooledClient { client: client.clone(), at: Instant::now() });
-        Ok(client)
+        match (self.build(), &*slot) {
+            (Ok(client), _) => {
+                *slot = Some(PooledClient { client: client.clone(), at: Instant::now(), files });
+                Ok(client)
+            }
+            // A certificate whose key is not there yet: those of before do until it is.
+            (Err(_), Some(built)) => Ok(built.client.clone()),
+            (Err(error), None) => Err(error),
+        }
     }
 }
 

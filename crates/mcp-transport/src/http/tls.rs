@@ -1,5 +1,6 @@
 //! TLS settings whose certificate authorities are loaded by the first handshake (docs/adr/0002).
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use mcp_files::Policy;
@@ -24,6 +25,17 @@ use crate::options::{ClientIdentity, Material, Pem, TlsOptions, TrustFile};
 const MAX_CA_BYTES: u64 = 16 * 1024 * 1024;
 /// A chain of ten has about 20 KiB.
 const MAX_IDENTITY_BYTES: u64 = 1024 * 1024;
+
+/// The files that were named for an endpoint: when one of them is another one, its next connection is made with that. Certificates of a
+/// day are replaced while a session of a week goes on.
+pub(super) fn files(tls: &TlsOptions) -> impl Iterator<Item = &Path> {
+    let identity = tls.identity.as_ref().map(|identity| &identity.material);
+    let identity = match identity {
+        Some(Material::Files { certificate, key }) => [Some(certificate), Some(key)],
+        _ => [None, None],
+    };
+    tls.trust.iter().map(|file| &*file.path).chain(identity.into_iter().flatten().map(|path| &**path))
+}
 
 /// A client configuration that trusts the platform's authorities and those of `extra`.
 ///

@@ -61,6 +61,39 @@ async fn a_certificate_that_the_server_does_not_take_is_said_to_be_the_clients()
 }
 
 #[tokio::test]
+async fn files_that_are_replaced_count_from_the_next_connection_on() {
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
+    let dir = tempfile::tempdir().unwrap();
+    let [ca, cert, key] = ["ca", "cert", "key"].map(|name| dir.path().join(name));
+    let put = |from: &str, to: &std::path::Path| {
+        let new = dir.path().join("new");
+        std::fs::copy(fixture(from), &new).unwrap();
+        std::fs::rename(new, to).unwrap();
+    };
+    put("corp-root.pem", &ca);
+    put("self-signed.pem", &cert);
+    put("self-signed.key.pem", &key);
+    let tls = TlsOptions::new().with_trust(TrustFile::new(&ca, "tls.ca"));
+    let server = with_tls(mutual, tls.with_identity(ClientIdentity::from_files(&cert, &key, "tls.cert")));
+    let connector = connector();
+    let (_, said) = refused(&connector, &server).await;
+    assert!(said.contains("not trusted here"), "{said}");
+    put("authority.pem", &ca);
+    let (_, said) = refused(&connector, &server).await;
+    assert!(said.ends_with("the server does not take the certificate of the client"), "{said}");
+    put("client.pem", &cert);
+    put("client.key.pem", &key);
+    let connection = connector.attempt(&server).await.unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    // Half of a replacement, and none at all: what worked goes on.
+    put("self-signed.pem", &cert);
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    std::fs::remove_file(&cert).unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+}
+
+#[tokio::test]
 async fn settings_of_all_endpoints_hold_where_an_endpoint_has_none_of_its_own() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();

@@ -142,7 +142,20 @@ async fn what_a_plugin_does_wrong_is_its_own_failure_and_shows_no_secret() {
     let error = provider(&spec, &target()).credentials().await.unwrap_err();
     assert!(error.to_string().contains("there is no such program"), "{error}");
     // To connect again brings the same.
-    assert!(error.hint().is_some_and(|hint| hint.contains("on PATH, or change `provider`")), "{error:?}");
+    assert_eq!(error.hint(), Some("put the program at /nowhere/auth-acme, or change `provider` of `auth`"));
+    spec.command.command = "auth-acme".to_owned();
+    let error = provider(&spec, &target()).credentials().await.unwrap_err();
+    assert_eq!(error.hint(), Some("put auth-acme on PATH, or change `provider` of `auth`"), "{error:?}");
+    // What is there, and does not start.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("auth-acme");
+    spec.command.command = path.to_str().unwrap().to_owned();
+    for (mode, hint) in [(0o600, "executable (chmod +x)"), (0o700, "correct the first line of")] {
+        std::fs::write(&path, "#!/nowhere/python\n").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let error = provider(&spec, &target()).credentials().await.unwrap_err();
+        assert!(error.hint().is_some_and(|said| said.contains(hint)), "{error:?}");
+    }
 }
 
 #[tokio::test]
