@@ -478,7 +478,6 @@ impl ServerEntry {
             (_, SecretReference::Variable(_)) => false,
             (Scope::Project, _) => true,
             (Scope::Local, SecretReference::Command(_)) => true,
-            (_, SecretReference::Command(_)) if self.folder.is_some() => true,
             _ => false,
         };
         self.references().any(waits)

@@ -21,8 +21,8 @@ pub(crate) fn of_project(
     context: Context<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<ServerEntry> {
-    // A helper runs in the project, as one of the local scope does, and may be a file of the repository, so it waits for trust; it
-    // is this person's, so nothing is kept from it.
+    // A helper runs in the project, as one of the local scope does; it is this person's, so nothing is kept from it. A plug-in, which
+    // may be a file of the repository, waits for trust.
     let context = Context { person_dir: context.launch_dir, for_project: true, ..context };
     let mut found = Vec::new();
     for root in project.roots() {

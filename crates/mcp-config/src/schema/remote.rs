@@ -262,7 +262,7 @@ fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Op
         command: RedactedText::new(command.to_owned()),
         cwd: cwd.to_owned(),
         scrubbed: scope == Scope::Project,
-        may_run: !(of_project || context.for_project) || context.trusted,
+        may_run: !of_project || context.trusted,
         timeout: Duration::from_millis(timeout),
         ttl,
     })

@@ -409,19 +409,17 @@ fn s_a3_a_server_of_the_administrator_with_variables_needs_an_allow_list_as_any_
 /// What stands in a repository must not run because a person has an entry for it.
 #[cfg(feature = "auth")]
 #[test]
-fn what_the_own_file_has_for_one_project_runs_once_its_folder_is_trusted() {
+fn a_plugin_that_the_own_file_has_for_one_project_runs_once_its_folder_is_trusted() {
     let home = Home::new();
     let project = home.base.join("tmp/clone").display().to_string();
     let with = |more: &str| format!(r#"{{"type": "http", "url": "https://x.example/mcp", {more}}}"#);
     let plugin = with(r#""auth": {"provider": "./plug"}"#);
     let file = with(r#""auth": {"file": "token"}"#);
-    let helper = with(r#""headersHelper": "./helper""#);
-    let command = with(r#""headers": {"A": "${cmd:./command}"}"#);
     home.write(
         "home/.config/mcplink/mcp.json",
         &format!(
             r#"{{"mcpServers": {{"far": {plugin}}}, "projects": {{"{project}": {{"mcpServers":
-                {{"plugin": {plugin}, "file": {file}, "helper": {helper}, "command": {command}}}}}}}}}"#
+                {{"plugin": {plugin}, "file": {file}}}}}}}}}"#
         ),
     );
     for trusted in [false, true] {
@@ -431,16 +429,14 @@ fn what_the_own_file_has_for_one_project_runs_once_its_folder_is_trusted() {
         let auth = |name: &str| config.entry(name).unwrap().lower(&env).unwrap().1;
         let waits = |name: &str| auth(name).unattended.unwrap().withheld.is_some();
         assert_eq!(waits("plugin"), !trusted);
-        assert_eq!(auth("helper").helper_withheld.is_some(), !trusted);
-        assert_eq!(config.entry("command").unwrap().waits_for_trust(), !trusted);
         // What runs nothing, and what is no project's.
         assert!(!waits("file") && !waits("far"), "{trusted}");
         let of = |name: &str| format!("{:?}", auth(name).unattended.unwrap().supply);
         assert!(
-            of("far").contains("home/.config/mcplink/plug"),
+            of("far").contains("home/.config/mcplink/./plug"),
             "where a person stands runs nothing: {}",
             of("far")
         );
-        assert!(of("plugin").contains("tmp/clone/plug"), "{}", of("plugin"));
+        assert!(of("plugin").contains("tmp/clone/./plug"), "{}", of("plugin"));
     }
 }
