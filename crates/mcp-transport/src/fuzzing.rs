@@ -306,7 +306,7 @@ pub fn answers(bytes: &[u8]) {
 }
 
 /// `Retry-After`: a whole number is that many seconds, a date is the time until then, nothing else is a wait;
-/// and none is longer than a day.
+/// and none is longer than a year.
 pub fn retry_after(bytes: &[u8]) {
     let Ok(value) = std::str::from_utf8(bytes) else { return };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
@@ -315,7 +315,7 @@ pub fn retry_after(bytes: &[u8]) {
     if let Ok(seconds) = value.parse::<u64>()
         && !value.starts_with('+')
     {
-        assert_eq!(wait, Some(Duration::from_secs(seconds.min(24 * 3600))));
+        assert_eq!(wait, Some(Duration::from_secs(seconds.min(365 * 24 * 3600))));
     } else if let Some(wait) = wait.filter(|_| !value.bytes().all(|byte| byte.is_ascii_digit())) {
         let date = httpdate::fmt_http_date(now + wait);
         assert_eq!(mcp_auth::retry_after::parse(&date, now), Some(wait), "{value}");

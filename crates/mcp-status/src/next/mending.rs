@@ -113,7 +113,7 @@ pub(super) fn of_waiting(code: ReasonCode, evidence: Option<&Evidence>, session:
     }
     let answer = evidence.and_then(|evidence| match &evidence.outcome {
         Outcome::Http { retry_after, .. } => Some(*retry_after),
-        Outcome::SessionRefused { .. } | Outcome::AuthorizationServerUnavailable => Some(None),
+        Outcome::SessionRefused { .. } | Outcome::AuthorizationServerUnavailable { .. } => Some(None),
         _ => None,
     });
     match answer {

@@ -321,7 +321,10 @@ async fn fa_a33_an_authorization_server_that_hangs_is_named_and_is_no_reason_to_
     let told = "the authorization server is unavailable; the sign-in is kept: failed to get credentials from oauth: \
                 https://as.example/token did not answer within 100 ms";
     assert_eq!(described(&error), told);
-    assert_eq!(error.evidence().outcome, mcp_status::Outcome::AuthorizationServerUnavailable);
+    assert_eq!(
+        error.evidence().outcome,
+        mcp_status::Outcome::AuthorizationServerUnavailable { retry_after: None }
+    );
     assert!(server.requests().is_empty());
 }
 
