@@ -233,7 +233,7 @@ mod tests {
             ),
             (Outcome::Http { status: 429, retry_after: wait(60) }, NextStep::Wait { answers: true }),
             (Outcome::Http { status: 502, retry_after: None }, NextStep::Wait { answers: true }),
-            (Outcome::AuthorizationServerUnavailable, NextStep::Wait { answers: true }),
+            (Outcome::AuthorizationServerUnavailable { retry_after: None }, NextStep::Wait { answers: true }),
             (Outcome::Unreachable, NextStep::Wait { answers: false }),
             (Outcome::Timeout, NextStep::Wait { answers: false }),
         ] {
