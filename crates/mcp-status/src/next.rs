@@ -762,7 +762,7 @@ mod tests {
         };
         let named =
             |supplied_by| AuthFacts::new(false, Some("corp-agent".into())).with_supplied_by(supplied_by);
-        assert_eq!(of(named(None)), Some(Reconnect));
+        assert_eq!(of(named(None)), Some(change(EntryPart::Source)));
         assert_eq!(of(named(Some(CredentialOrigin::SignIn))), Some(sign_in()));
         assert_eq!(of(AuthFacts::default()), Some(sign_in()));
     }
