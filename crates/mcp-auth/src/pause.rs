@@ -1,4 +1,4 @@
-//! How long a source that is unavailable is left alone, whoever wants something of it.
+//! How long a source that is unavailable is left alone, for every caller.
 
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 //! It is the one place that remembers credentials and decides when to fetch again, for every source: the headers helper,
 //! OAuth and yours. What a source keeps for itself is what it fetches *with*, such as a refresh token.
 //!
+//! Longer than 500 lines because all that may happen to one fetch is decided under one lock.
+//!
 //! | asked for | what is held | what happens |
 //! |---|---|---|
 //! | credentials | nothing | fetch, and wait for it |

@@ -189,7 +189,7 @@ async fn a_failed_recovery_is_shared_and_the_next_attempt_fetches_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_unavailable_is_left_alone_whoever_asks() {
+async fn a_source_that_is_unavailable_is_left_alone_for_every_caller() {
     let down = || (0, Err("unavailable"));
     let (provider, script) =
         scripted([down(), down(), (0, Ok(("A", Some(100)))), down(), down(), (0, Ok(("B", None)))]);
