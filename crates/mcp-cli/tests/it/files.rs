@@ -255,7 +255,7 @@ fn fa_a34_a38_a_file_whose_servers_are_not_read_says_which_and_why() {
         (
             json!({ "mcp_servers": { "a": entry } }).to_string(),
             2,
-            "and no `mcpServers` (copy the entries into an object `mcpServers`",
+            "and no `mcpServers` (`mcplink import` takes its entries over, in our form",
         ),
         (
             json!({ "mcpServers": { "b": entry }, "mcp_servers": { "a": entry } }).to_string(),

@@ -235,8 +235,6 @@ fn fh_h5_a_url_where_only_a_name_can_be_leads_to_the_name() {
     for (line, words) in [
         (&["disable", "https://w.example/mcp"][..], "next: mcplink get wiki"),
         (&["remove", "https://w.example/other"], "next: mcplink add https://w.example/other"),
-        (&["wrap", "cursor", "https://w.example/mcp"], "next: mcplink wrap cursor wiki"),
-        (&["wrap", "cursor", "https://w.example/other"], "next: mcplink add https://w.example/other"),
     ] {
         let refused = setting.run(line, 2);
         assert!(refused.stderr.contains(words), "{line:?}: {refused}");

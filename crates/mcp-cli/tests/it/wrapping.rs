@@ -27,6 +27,13 @@ fn names(setting: &Setting, host: &str) -> Vec<String> {
     for one in plan["servers"].as_array().unwrap().iter().filter(|one| one["state"] == "new") {
         names.push(one["name"].as_str().unwrap().to_owned());
     }
+    // VS Code reads the files of Copilot CLI as well: an entry there is wrapped as Copilot's.
+    if host == "vscode" {
+        let of_copilot =
+            [setting.home.project().join(".mcp.json"), setting.home.home().join(".copilot/mcp-config.json")];
+        let shared: String = of_copilot.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+        names.retain(|name| !shared.contains(&format!("\"{name}\"")));
+    }
     names
 }
 
