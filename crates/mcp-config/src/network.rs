@@ -29,6 +29,7 @@ pub struct Network {
 impl Network {
     /// By which way the server is reached, as far as that lets another one read what is sent: the proxy, without user and
     /// password, what is trusted besides the platform's authorities, and the name that is asked for.
+    #[cfg(any(feature = "auth", test))]
     pub(crate) fn route(&self) -> Option<String> {
         let mut parts = Vec::new();
         if let Some(Proxy::Url { url, .. }) = &self.proxy {

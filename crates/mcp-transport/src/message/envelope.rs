@@ -20,7 +20,9 @@ use serde_json::value::RawValue;
 use super::payload::Payload;
 
 pub(crate) use lost::LineEnds;
-pub(crate) use read::{parse, parse_of_host, pick, sole};
+#[cfg(any(feature = "http", feature = "stdio", test))]
+pub(crate) use read::parse;
+pub(crate) use read::{parse_of_host, pick, sole};
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::{parse_one, parse_text};
 pub(crate) use scan::elements;
