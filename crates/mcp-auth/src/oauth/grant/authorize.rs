@@ -470,6 +470,8 @@ mod tests {
             "two words",
             "abc",
             "yes",
+            "Yes",
+            "A-1",
             "cancel",
             "http://localhost:1/callback",
             "https://as.example/authorize?client_id=x",
