@@ -1,17 +1,19 @@
 //! What some tests need of Debian: shells in which they press the key of completion, a terminal in which they use the menu,
-//! a SOCKS proxy that servers are reached by, databases that machines share sign-ins in, what counts instructions. Installed where this is a machine on which we may; without one of them, its
-//! test says that it was skipped, and fails in CI.
+//! a SOCKS proxy that servers are reached by, what makes certificates, databases that machines share sign-ins in, what counts
+//! instructions. Installed where this is a machine on which we may; without one of them, its test says that it was skipped, and
+//! fails in CI.
 
 use std::path::Path;
 
 use crate::shell::{command, is_installed, output, run};
 
 /// The names of the packages, and what each brings: a program on the path, or a folder.
-const PACKAGES: [(&str, InstallMark); 7] = [
+const PACKAGES: [(&str, InstallMark); 8] = [
     ("zsh", InstallMark::Program("zsh")),
     ("fish", InstallMark::Program("fish")),
     ("tmux", InstallMark::Program("tmux")),
     ("microsocks", InstallMark::Program("microsocks")),
+    ("openssl", InstallMark::Program("openssl")),
     ("valgrind", InstallMark::Program("valgrind")),
     ("redis-server", InstallMark::Program("redis-server")),
     // Several versions may lie beside each other, and none of them on the path.
