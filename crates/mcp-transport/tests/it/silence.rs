@@ -160,10 +160,8 @@ async fn a_server_that_refuses_after_a_silence_is_connected_to_from_scratch() {
     handle.close().await;
 }
 
-/// A call has no limit of its own, so what was lost with the sockets of a stall must end otherwise: some time after the
-/// connection was found again.
-#[tokio::test]
-async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back() {
+/// A supervisor whose server was connected, and is behind a network now that swallows everything.
+async fn stalled() -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let proxy = FlakyProxy::start(server.address()).unwrap();
     let target = through(&proxy, &server);
@@ -176,6 +174,14 @@ async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back(
     proxy.fault(Fault::StallAfter(0));
     proxy.drop_connections();
     tokio::time::sleep(Duration::from_millis(50)).await;
+    (server, proxy, handle)
+}
+
+/// A call has no limit of its own, so what was lost with the sockets of a stall must end otherwise: some time after the
+/// connection was found again.
+#[tokio::test]
+async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back() {
+    let (_server, proxy, handle) = stalled().await;
     let lost = tokio::spawn({
         let handle = handle.clone();
         async move { handle.call_tool("echo", None, &RequestOptions::new()).await }
@@ -193,18 +199,7 @@ async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back(
 /// The same where it is never found again: nothing else would end the call that its host waits for.
 #[tokio::test]
 async fn fb_b34_a_call_to_a_server_that_has_died_without_a_word_ends_some_time_later() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let proxy = FlakyProxy::start(server.address()).unwrap();
-    let target = through(&proxy, &server);
-    let mut config = SupervisorConfig::new("web", move || std::future::ready(Ok(target.clone())));
-    config.policy.list = None;
-    let mut options = crate::support::options();
-    options.first_byte_timeout = Duration::from_millis(500);
-    let handle = Supervisor::start(mcp_transport::Connector::new(options), config);
-    assert_eq!(handle.decided().await.status, ServerStatus::Connected);
-    proxy.fault(Fault::StallAfter(0));
-    proxy.drop_connections();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (_server, _proxy, handle) = stalled().await;
     let began = tokio::time::Instant::now();
     let unlimited = RequestOptions::new();
     let call = handle.call_tool("echo", None, &unlimited);
