@@ -108,13 +108,7 @@ pub(crate) async fn telling<T>(
     tell: impl Fn(&str),
     command: impl Future<Output = T>,
 ) -> T {
-    let mut command = std::pin::pin!(command);
-    loop {
-        match tokio::time::timeout(LOOK, &mut command).await {
-            Ok(ended) => return ended,
-            Err(_) => reached.waited_for(Instant::now()).iter().for_each(|text| tell(text)),
-        }
-    }
+    looking(LOOK, || reached.waited_for(Instant::now()).iter().for_each(|text| tell(text)), command).await
 }
 
 /// Carries `command` out, which nothing limits, and has `tell` say once that it lasts.
@@ -123,11 +117,16 @@ pub(crate) async fn reminding<T>(
     tell: impl Fn(&str),
     command: impl Future<Output = T>,
 ) -> T {
+    looking(SILENCE, || reached.reminder(Instant::now()).iter().for_each(|text| tell(text)), command).await
+}
+
+/// Carries `command` out, and looks at how it goes after each `pause`.
+async fn looking<T>(pause: Duration, look: impl Fn(), command: impl Future<Output = T>) -> T {
     let mut command = std::pin::pin!(command);
     loop {
-        match tokio::time::timeout(SILENCE, &mut command).await {
+        match tokio::time::timeout(pause, &mut command).await {
             Ok(ended) => return ended,
-            Err(_) => reached.reminder(Instant::now()).iter().for_each(|text| tell(text)),
+            Err(_) => look(),
         }
     }
 }
