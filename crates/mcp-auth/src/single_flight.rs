@@ -3,7 +3,7 @@
 //! It is the one place that remembers credentials and decides when to fetch again, for every source: the headers helper,
 //! OAuth and yours. What a source keeps for itself is what it fetches *with*, such as a refresh token.
 //!
-//! Longer than 500 lines because all that may happen to one fetch is decided under one lock.
+//! Longer than 500 lines because what it remembers changes in one step.
 //!
 //! | asked for | what is held | what happens |
 //! |---|---|---|
@@ -22,8 +22,6 @@
 //! A caller that has to wait joins the fetch in flight, whatever it was started for, and shares its result, success
 //! or failure; only where that result is what was refused, and the fetch did not know of the refusal, a second one follows.
 //! So one refusal of many requests costs one.
-//!
-//! Longer than 500 lines because what it remembers changes in one step.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
