@@ -109,6 +109,26 @@ impl Link {
     }
 }
 
+impl Link {
+    /// The credentials of an answer. One that gives none that can be used ends the plug-in, and is told with what it wrote on its
+    /// stderr.
+    async fn read(
+        &self,
+        method: &'static str,
+        answer: &Map<String, Value>,
+    ) -> Result<answer::PluginCredentials, AuthError> {
+        let why = match answer::credentials(answer) {
+            Ok(given) => return Ok(given),
+            Err(why) => why,
+        };
+        let running = self.0.running.lock().await.take();
+        Err(match running {
+            Some(process) => process.end(&self.0.spec, method, Failure::Broken(why)).await,
+            None => this_failed(&self.0.spec, method, &why),
+        })
+    }
+}
+
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Plugin").field(&self.0.spec).finish()
@@ -172,8 +192,7 @@ impl PluginSource {
             FetchReason::First => ("get", json!({ "reason": "first" })),
         };
         let answer = self.link.ask(method, params).await?;
-        let given =
-            answer::credentials(&answer).map_err(|why| this_failed(&self.link.0.spec, method, &why))?;
+        let given = self.link.read(method, &answer).await?;
         let credentials = Credentials::new(PLUGIN_NAME, given.headers).with_expiry(given.until);
         Ok(match given.signs {
             true => credentials.with_signer(Arc::new(PluginSigner { link: self.link.clone() })),
@@ -233,8 +252,7 @@ impl RequestSigner for PluginSigner {
                 "body": { "length": request.body.len(), "sha256": hex, "sha256Base64": STANDARD.encode(digest.as_ref()) },
             });
             let answer = self.link.ask("sign", params).await?;
-            let given =
-                answer::credentials(&answer).map_err(|why| this_failed(&self.link.0.spec, "sign", &why))?;
+            let given = self.link.read("sign", &answer).await?;
             Ok(given.headers.into_iter().collect())
         })
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::super::{Headers, expiry};
+use crate::doubts::void;
 use crate::reserved::{ReservedReason, reserved};
 use crate::settings::PluginSpec;
 use crate::{AuthError, AuthErrorKind};
@@ -55,6 +56,9 @@ fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String
         .map_err(|_| format!("the value of `{shown}` has characters that a header cannot carry"))?;
     let name =
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{shown}` is not a header name"))?;
+    if let Some(void) = void(&name, &value) {
+        return Err(format!("the value of `{shown}` {void}"));
+    }
     match reserved(&name) {
         Some(why @ ReservedReason::Framing) => Err(format!("it may not set `{shown}`: {why}")),
         _ => Ok((name, value)),

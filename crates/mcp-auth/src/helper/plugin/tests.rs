@@ -122,6 +122,11 @@ async fn what_a_plugin_does_wrong_is_its_own_failure_and_shows_no_secret() {
         ("    *'\"get\"'*) say '{}' ;;", "it gave no header"),
         ("    *'\"get\"'*) say '{\"headers\":{\"A\":1}}' ;;", "the value of `A` is no string"),
         (
+            "    *'\"get\"'*) echo 'corp-token: not found' >&2; say '{\"headers\":{\"Authorization\":\"Bearer \"}}' ;;",
+            "the value of `Authorization` has a scheme and no token behind it (stderr: corp-token: not found)",
+        ),
+        ("    *'\"get\"'*) say '{\"headers\":{\"X-Api-Key\":\"\"}}' ;;", "the value of `X-Api-Key` is empty"),
+        (
             "    *'\"get\"'*) say '{\"headers\":{\"Content-Length\":\"1\"}}' ;;",
             "it may not set `Content-Length`",
         ),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::context::Context;
-use super::discovery::{Discovery, DiscoverySource};
+use super::discovery::{Discovery, DiscoverySource, challenge_param};
 use crate::{Challenge, LoginHindrance, LoginRemedy};
 
 /// How long is looked: the refusal itself is known by then, and a caller waits for it.
@@ -13,9 +13,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// hinders none.
 pub(crate) async fn look(ctx: &Context, challenges: &[Challenge]) -> Option<LoginHindrance> {
     match tokio::time::timeout(PATIENCE, ctx.discover(challenges)).await.ok()? {
-        Ok(found) => of_discovery(ctx, &found),
+        Ok(found) => of_discovery(ctx, &found).or_else(|| of_nothing(challenges, &found)),
         Err(failure) => LoginHindrance::of(&failure.into()),
     }
+}
+
+/// What hinders a sign-in where a challenge says that it is published where to sign in, and nothing is.
+fn of_nothing(challenges: &[Challenge], found: &Discovery) -> Option<LoginHindrance> {
+    if found.found != DiscoverySource::DefaultEndpoints {
+        return None;
+    }
+    let mut named = url::Url::parse(challenge_param(challenges, "resource_metadata")?).ok()?;
+    (named.set_query(None), named.set_fragment(None));
+    let why = format!(
+        "the challenge names {}, and neither that nor the origin of the server publishes where to sign in",
+        mcp_text::line(named.as_str(), 200)
+    );
+    Some(LoginHindrance::new(why, LoginRemedy::AuthorizationServer))
 }
 
 /// What hinders a sign-in at the authorization server that was found.

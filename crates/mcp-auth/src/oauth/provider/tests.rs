@@ -115,7 +115,7 @@ async fn fh_h3_a_program_that_tells_people_what_to_do_hears_what_stands_in_the_w
             world.net.on(AS, move |_| response.clone());
         })
     };
-    let table: [(Fault, Option<(LoginRemedy, &str)>); 11] = [
+    let table: [(Fault, Option<(LoginRemedy, &str)>); 12] = [
         (Box::new(|_| ()), None),
         (Box::new(|world| world.net.take_down(AS)), Some((operator(), "connection refused"))),
         (answers(text(500, "oops")), Some((operator(), "answered 500"))),
@@ -128,6 +128,10 @@ async fn fh_h3_a_program_that_tells_people_what_to_do_hears_what_stands_in_the_w
         (
             answers(answer(200, &metadata("https://other.example"))),
             Some((LoginRemedy::AuthorizationServer, "issuer mismatch")),
+        ),
+        (
+            Box::new(|world| world.net.on(PRM, |_| text(404, ""))),
+            Some((LoginRemedy::AuthorizationServer, "neither that nor the origin of the server publishes")),
         ),
         (answers(without("authorization_endpoint")), Some((operator(), "authorization_endpoint"))),
         (answers(without("token_endpoint")), Some((operator(), "token_endpoint"))),

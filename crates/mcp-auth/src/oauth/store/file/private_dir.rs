@@ -18,7 +18,7 @@ pub(super) fn private_dir(root: &Path, dir: &Path) -> Result<(), FileError> {
     mcp_files::private_dir(dir, Links::Refuse)
 }
 
-/// A person wants to know that others could read a sign-in so far; who looks closes it.
+/// A person wants to know that others could read a sign-in so far; a look closes it.
 #[cfg(unix)]
 pub(super) fn tell_if_open(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
