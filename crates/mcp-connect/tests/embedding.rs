@@ -54,7 +54,7 @@ async fn the_example_calls_what_it_may_and_says_what_a_person_can_do_about_the_r
     agent::run(&env, &request, "echo", r#"{"text": "hello"}"#, &mut out).await.unwrap();
     let said = String::from_utf8(out).unwrap();
     assert!(said.contains("open: connected\n  echo: ") && said.contains("hello"), "{said}");
-    let refused = "closed: needs-auth: the server refused the headers of the configuration (401)";
+    let refused = "closed: needs-auth: the server refused the headers that are set for it (401)";
     assert!(said.contains(&format!("{refused} [reconnect, disable]")), "{said}");
     // What no file holds cannot be edited.
     assert!(said.contains("empty: disabled: ") && !said.contains("edit-config"), "{said}");

@@ -333,7 +333,10 @@ impl StatusMachine {
     /// The reason beside the status, in words. `delay` is the wait under way, which the caller chose.
     pub fn reason(&self, delay: Option<Duration>, context: &MessageContext<'_>) -> Option<Reason> {
         match (self.code()?, &self.evidence) {
-            (ReasonCode::Connecting, _) => Some(Reason::connecting(self.attempt())),
+            (ReasonCode::Connecting, None) => Some(Reason::connecting(self.attempt())),
+            (ReasonCode::Connecting, Some(evidence)) => {
+                Some(Reason::connecting_after(self.attempt(), evidence, context))
+            }
             (ReasonCode::Retrying, Some(evidence)) => Some(Reason::retrying(delay, evidence, context)),
             (_, evidence) => Reason::from_evidence(evidence.as_ref()?, context),
         }

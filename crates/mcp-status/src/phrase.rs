@@ -420,7 +420,7 @@ fn http(
 fn proxy_auth(status: u16, evidence: &Evidence) -> String {
     match evidence.proxy {
         Some(_) => format!(
-            "the proxy{} asks for credentials, or for others ({status}); user and password stand in its URL, before the host",
+            "the proxy{} wants credentials, or other ones than those of its URL ({status}); user and password stand in its URL, before the host",
             named_proxy(evidence)
         ),
         // It may be the server itself, or something on the way that takes what is not meant for it.
@@ -438,7 +438,7 @@ fn named_proxy(evidence: &Evidence) -> String {
 /// The refused credentials, as people know them.
 fn supplied(evidence: &Evidence) -> String {
     match (evidence.auth.supplied_by, known_as(evidence)) {
-        (Some(CredentialOrigin::Configuration), _) => "the headers of the configuration".to_owned(),
+        (Some(CredentialOrigin::Configuration), _) => "the headers that are set for it".to_owned(),
         (Some(CredentialOrigin::Command), Some(command)) => format!("the headers that {command} returned"),
         (Some(CredentialOrigin::Command), None) => "the headers that a command returned".to_owned(),
         (Some(CredentialOrigin::SignIn), _) => "the access token".to_owned(),
@@ -554,7 +554,7 @@ mod tests {
             ),
             (
                 connect(challenged(Unauthorized, 401)).with_auth(by("fixed")),
-                "the server refused the headers of the configuration (401)",
+                "the server refused the headers that are set for it (401)",
             ),
             (
                 connect(challenged(Unauthorized, 401)).with_auth(by("person")),
@@ -639,7 +639,7 @@ mod tests {
             ),
             (
                 connect(http(407)).with_proxy(Some("http://p:1 (HTTP_PROXY)".into())),
-                "the proxy http://p:1 (HTTP_PROXY) asks for credentials, or for others (407); user and password stand in its URL, before the host",
+                "the proxy http://p:1 (HTTP_PROXY) wants credentials, or other ones than those of its URL (407); user and password stand in its URL, before the host",
             ),
             (
                 connect(Outcome::Proxy { status: None })
@@ -771,7 +771,7 @@ mod tests {
         let seen = refused("fixed", "WIKI_TOKEN");
         assert_eq!(
             said(&seen),
-            "WIKI_TOKEN is not set here, and the server refused the headers of the configuration (401): the token expired"
+            "WIKI_TOKEN is not set here, and the server refused the headers that are set for it (401): the token expired"
         );
         let facts = crate::ActionFacts::new(crate::TransportKind::Remote)
             .with_status(crate::ServerStatus::NeedsAuth, Some(ReasonCode::CredentialsRejected))
@@ -860,7 +860,7 @@ mod tests {
         );
         assert_eq!(
             said(&connect(outcome).with_auth(basic(by("fixed")))),
-            "the server refused the headers of the configuration (401); it asks for Basic credentials"
+            "the server refused the headers that are set for it (401); it asks for Basic credentials"
         );
     }
 

@@ -61,6 +61,22 @@ impl Reason {
         Self::unseen(ReasonCode::Connecting, text.to_owned(), true)
     }
 
+    /// The same with what the attempt before it saw, which stands until this one has seen something.
+    pub fn connecting_after(attempt: u32, evidence: &Evidence, context: &MessageContext<'_>) -> Self {
+        let connecting = Self::connecting(attempt);
+        if classify(evidence).code().is_none() {
+            return connecting;
+        }
+        Self {
+            message: format!("{}, after: {}", connecting.message, message(evidence, context)),
+            http_status: evidence.outcome.http_status(),
+            phase: Some(evidence.phase),
+            provider: evidence.auth.provider.clone(),
+            attempts: evidence.attempts,
+            ..connecting
+        }
+    }
+
     /// A process has been starting for `elapsed`; `said` is what it printed last.
     pub fn starting(elapsed: Duration, said: Option<&str>) -> Self {
         let began = format!("starting for {}", seconds(elapsed));
@@ -426,6 +442,17 @@ mod tests {
         assert_eq!(report.status, ServerStatus::Pending);
         assert_eq!(Reason::connecting(1).message, "connecting");
         assert_eq!(Reason::connecting(2).message, "connecting again");
+        let seen = Evidence::new(Phase::Connect, Outcome::Http { status: 503, retry_after: None });
+        let after = Reason::connecting_after(2, &seen, &MessageContext::new("x"));
+        assert!(
+            after.message.starts_with("connecting again, after: ") && after.message.contains("503"),
+            "{after:?}"
+        );
+        let connected = Evidence::new(Phase::Connect, Outcome::Connected { tools: None });
+        assert_eq!(
+            Reason::connecting_after(2, &connected, &MessageContext::new("x")).message,
+            "connecting again"
+        );
         let starting = |said| Reason::starting(Duration::from_secs(5), said).message;
         assert_eq!(starting(None), "starting for 5 s");
         assert_eq!(starting(Some("Downloading\u{1b}[0m x")), "starting for 5 s: Downloading x");

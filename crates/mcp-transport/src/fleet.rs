@@ -135,7 +135,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Wakes who waits for a change; there will be none.
+        // Wakes the callers that wait for a change; there will be none.
         self.has_moved();
     }
 }

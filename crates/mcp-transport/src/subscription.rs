@@ -142,7 +142,7 @@ impl SubscriptionTask {
 
 impl fmt::Debug for SubscriptionTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keeper").field("filter", &self.filter).finish_non_exhaustive()
+        f.debug_struct("SubscriptionTask").field("filter", &self.filter).finish_non_exhaustive()
     }
 }
 

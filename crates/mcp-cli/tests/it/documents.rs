@@ -102,7 +102,7 @@ fn a_refused_server_has_a_reason_in_full() {
         row["reason"],
         json!({
             "code": "credentials-rejected",
-            "message": "the server refused the headers of the configuration (401)",
+            "message": "the server refused the headers that are set for it (401)",
             "httpStatus": 401,
             "phase": "connect",
             "provider": "static-headers",

@@ -422,7 +422,7 @@ fn fa_a73_a_header_that_only_routes_is_no_credential() {
         (&json!("unauthorized"), &json!("mcplink login s"))
     );
     let message = status["reason"]["message"].as_str().unwrap();
-    assert!(message.contains("refused the headers of the configuration and asks for a sign-in"), "{message}");
+    assert!(message.contains("refused the headers that are set for it and asks for a sign-in"), "{message}");
 }
 
 /// An entry that stands on the command line alone is there for the step as well, unless that would show a secret.

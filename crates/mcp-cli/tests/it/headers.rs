@@ -40,7 +40,7 @@ fn f026_a_refused_authorization_shows_its_http_status_and_starts_no_oauth() {
     );
     assert_eq!(status["reason"]["httpStatus"], 401);
     let table = setting.run(&["status"], 3).stdout;
-    assert!(table.contains("refused the headers of the configuration") && table.contains("(401)"), "{table}");
+    assert!(table.contains("refused the headers that are set for it") && table.contains("(401)"), "{table}");
     assert_always_sent(&server, "authorization");
 }
 

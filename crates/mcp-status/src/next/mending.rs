@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{EntryPart, NextStep, is_of_session};
 use crate::{Evidence, LimitSubject, Outcome, ProcessLack, ReasonCode, SpawnCause, TransportKind};
 
-/// Who asks for more than this is not asked again by who waits for a connection.
+/// A server that asks for more than this is not asked again by a caller that waits for a connection.
 const LONG_WAIT: Duration = Duration::from_secs(60);
 /// The newest revision that there was when this was written.
 const NEWEST_REVISION: &str = "2026-07-28";

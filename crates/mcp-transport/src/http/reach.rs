@@ -116,7 +116,7 @@ impl HttpClient {
         let mut reach = Reach {
             proxy: proxy.as_ref().map(ToString::to_string),
             way: match endpoint.proxy.as_deref() {
-                Some(EndpointProxy::Direct) => "none: \"proxy\": \"none\" in its entry".to_owned(),
+                Some(EndpointProxy::Direct) => "none, as is set for this server".to_owned(),
                 _ => client.way(&endpoint.url),
             },
             host: url.host_str().unwrap_or_default().to_owned(),
@@ -214,7 +214,7 @@ async fn addresses(client: &HttpClient, url: &Url) -> Result<Vec<SocketAddr>, St
         found.retain(SocketAddr::is_ipv4);
     }
     match found.is_empty() {
-        true if has_other => Err("its name has addresses of IPv6 alone, and its entry wants IPv4".to_owned()),
+        true if has_other => Err("its name has addresses of IPv6 alone, and IPv4 alone is wanted".to_owned()),
         true => Err("its name has no address".to_owned()),
         false => Ok(found),
     }

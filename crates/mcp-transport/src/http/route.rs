@@ -90,7 +90,7 @@ impl Routes {
     /// How a request to this host would go past its proxy.
     pub(crate) fn way_past(&self, host: &str) -> String {
         match self.always {
-            Some(_) => "\"proxy\": \"none\" in its entry goes past it".to_owned(),
+            Some(_) => "none in its place goes past it".to_owned(),
             None => format!("NO_PROXY={host} goes past it"),
         }
     }

@@ -487,7 +487,7 @@ impl ConnectionTask {
         self.made += 1;
         let live = match &silent {
             Some(silent) => {
-                // What it left unanswered is lost, and who waits for it has a limit of his own; its own stream is
+                // What it left unanswered is lost, and the caller that waits for it has a limit of its own; its own stream is
                 // opened again.
                 connection.activity().write_off();
                 silent.heard_again(self.made)

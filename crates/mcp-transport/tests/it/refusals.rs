@@ -16,7 +16,7 @@ use mcp_transport::{TransportError, TransportErrorKind};
 use crate::field_server::{Bytes, FieldServer};
 use crate::support::{connector, echo, methods, target};
 
-const REFUSED: &str = "the server refused the headers of the configuration (401)";
+const REFUSED: &str = "the server refused the headers that are set for it (401)";
 
 fn static_token(token: &str) -> Arc<dyn AuthProvider> {
     let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
@@ -96,7 +96,7 @@ async fn fb_a18_fb_o28_what_a_refusal_says_is_told_in_whatever_form_it_says_it()
         (
             forbidden,
             Some("a"),
-            "the server refused the headers of the configuration (403): this address is not on the list",
+            "the server refused the headers that are set for it (403): this address is not on the list",
         ),
         (scope, Some("a"), "the token lacks the scope w that the server asks for (403): writing needs w"),
     ] {

@@ -122,7 +122,7 @@ async fn fa_a87_a_proxy_that_wants_credentials_is_named_with_what_named_it() {
         for userinfo in ["", "ann:canary-old@"] {
             let error = failure(by(&format!("http://{userinfo}{}", proxy.address())), url).await;
             let expected = format!(
-                "the proxy http://{} ({variable}) asks for credentials, or for others (407); user and password stand in its URL, before the host",
+                "the proxy http://{} ({variable}) wants credentials, or other ones than those of its URL (407); user and password stand in its URL, before the host",
                 proxy.address()
             );
             assert_eq!(described(&error), expected);

@@ -132,7 +132,7 @@ impl World {
         self.trace.note(what);
     }
 
-    /// The next number in `0..bound` of those that are drawn for `who`. Each has a row of his own, so that who comes first of
+    /// The next number in `0..bound` of those that are drawn for `who`. Each has a row of its own, so that which comes first of
     /// several that are ready at one moment, which is tokio's to choose, changes nothing for the others.
     pub(super) fn below(&self, who: &str, bound: usize) -> usize {
         let mut state = self.state();
