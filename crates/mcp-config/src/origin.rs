@@ -60,11 +60,23 @@ pub struct Origin {
     pub line: usize,
 }
 
+impl Origin {
+    /// Place and field, for people: `FILE:LINE: mcpServers.x.proxy`, or the option that was typed with a URL.
+    pub fn with_field(&self) -> String {
+        match self.place {
+            ConfigSource::Url => crate::address::typed(&self.pointer),
+            _ => format!("{self}: {}", self.field),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place.path() {
-            Some(_) => write!(f, "{}:{}", self.place, self.line),
-            None => write!(f, "{}, line {}", self.place, self.line),
+        match self.place {
+            ConfigSource::File(_) => write!(f, "{}:{}", self.place, self.line),
+            ConfigSource::Argument(_) => write!(f, "{}, line {}", self.place, self.line),
+            // What was typed has one line, and is seen.
+            ConfigSource::Url => write!(f, "{}", self.place),
         }
     }
 }

@@ -74,6 +74,16 @@ pub enum ProblemCode {
     NotVerified,
 }
 
+impl ProblemCode {
+    /// Whether what is sent to the server, or how it is reached, is another thing than was meant: told at each use of the server.
+    pub fn is_of_each_use(self) -> bool {
+        matches!(
+            self,
+            Self::MissingVariable | Self::UnsupportedVariable | Self::Whitespace | Self::NotVerified
+        )
+    }
+}
+
 /// One thing that is wrong, and where.
 ///
 /// No text in it holds a value of a file or of a variable: names, kinds and places only.
@@ -160,6 +170,19 @@ impl Problem {
         self
     }
 
+    /// The same where it is about what was typed with a URL: its option in the place of a line, a column and a field.
+    pub(crate) fn as_typed(mut self) -> Self {
+        if self.file == Some(ConfigSource::Url)
+            && let Some(pointer) = self.pointer.take()
+        {
+            (self.line, self.column) = (None, None);
+            self.field = Some(crate::address::typed(&pointer));
+            self.message = crate::address::in_options(&self.message);
+            self.hint = self.hint.as_deref().map(crate::address::in_options);
+        }
+        self
+    }
+
     pub(crate) fn of_server(mut self, name: &str) -> Self {
         self.server = Some(name.to_owned());
         self
@@ -173,7 +196,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.file {
+        if let Some(file) = self.file.as_ref().filter(|file| **file != ConfigSource::Url) {
             // A place in a file is written as editors open it; what was typed is no file.
             let [line, column] = if file.path().is_some() { [":", ":"] } else { [", line ", ", column "] };
             write!(f, "{file}")?;

@@ -87,5 +87,5 @@ fn line(origin: &Origin) -> Option<usize> {
 
 /// File, line and field of an entry.
 pub(crate) fn at(entry: &ServerEntry) -> String {
-    format!("{}: {}", entry.origin, entry.origin.field)
+    entry.origin.with_field()
 }

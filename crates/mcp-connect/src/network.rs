@@ -46,5 +46,5 @@ fn identity(cert: &NamedFile, key: Option<&NamedFile>) -> ClientIdentity {
 
 /// What people are told to look at: file, line and field.
 fn named(origin: &Origin) -> String {
-    format!("{origin}: {}", origin.field)
+    origin.with_field()
 }

@@ -216,7 +216,7 @@ impl ConfiguredServer {
     }
 
     /// What an attempt waits for that has brought nothing yet; `None` for a process, which tells that itself.
-    pub(crate) fn awaited(&self) -> Option<String> {
+    pub fn awaited(&self) -> Option<String> {
         let origin = &self.auth.as_ref()?.origin;
         Some(match self.awaits_helper() {
             true => "its headersHelper has not ended yet, and the server is asked then".to_owned(),

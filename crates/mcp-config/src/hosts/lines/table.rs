@@ -241,17 +241,22 @@ impl AddressOption {
 
     /// Whether it sets the field at `path` of an entry.
     pub(crate) fn is_of(&self, path: &str) -> bool {
+        self.field() == Some(path)
+    }
+
+    /// The field of an entry that it sets; none where it sets several.
+    pub(crate) fn field(&self) -> Option<&'static str> {
         match self.takes {
             OptionMeaning::Text(field)
             | OptionMeaning::Port(field)
             | OptionMeaning::Is(field, _)
             | OptionMeaning::Item(field)
             | OptionMeaning::Member(field)
-            | OptionMeaning::Seconds(field) => field == path,
-            OptionMeaning::Metadata => path == "oauth.clientMetadata",
-            OptionMeaning::Protocol => path == "protocol",
-            OptionMeaning::Type => path == "fallback",
-            _ => false,
+            | OptionMeaning::Seconds(field) => Some(field),
+            OptionMeaning::Metadata => Some("oauth.clientMetadata"),
+            OptionMeaning::Protocol => Some("protocol"),
+            OptionMeaning::Type => Some("fallback"),
+            _ => None,
         }
     }
 
