@@ -81,6 +81,19 @@ impl Trustable {
         self.config.project.trust_folder()
     }
 
+    /// Whether the folder is trusted now, whatever has come since.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.now.trust.is_trusted()
+    }
+
+    /// Whether everything that trust in it allows is allowed now, so that there is nothing to ask.
+    pub(crate) fn is_given(&self) -> bool {
+        self.is_trusted()
+            && servers(&self.config, &self.now).next().is_none()
+            && settings(&self.now).is_empty()
+            && !helpers(&self.now).any(|entry| matches!(entry.approval, Approval::Changed(_)))
+    }
+
     /// For programs.
     pub(crate) fn document(&self, app: &App, trusted: bool, changed: bool) -> TrustDocument<'_> {
         let Self { now, config } = self;
@@ -121,7 +134,7 @@ impl Trustable {
             text.push_str(&behind("  lets count: ", &line(setting), room));
         }
         if allowed.helpers.is_empty() && allowed.servers.is_empty() && allowed.settings.is_empty() {
-            text.push_str(&behind("  ", "has no helper and no settings that count only then", room));
+            text.push_str(&behind("  ", "nothing in it waits for trust", room));
         }
         text
     }
@@ -197,6 +210,16 @@ impl<'a> Approvable<'a> {
 
     pub(crate) fn folder(&self) -> &'a Path {
         self.config.project.trust_folder()
+    }
+
+    /// Whether it is approved as it is now, so that there is nothing to ask.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self.entry.approval, Approval::Approved(_))
+    }
+
+    /// Whether it was approved as it was before.
+    pub(crate) fn was_given(&self) -> bool {
+        matches!(self.entry.approval, Approval::Changed(_))
     }
 
     /// What it allows, for people, on lines of so many columns.

@@ -42,10 +42,18 @@ pub(super) async fn trust(
     if !app.json {
         app.output.out(&offer.lines(app, app.style().room()));
     }
+    if offer.is_given() && agreed.yes.is_none() {
+        say(app, &offer.outcome(false), &offer.document(app, true, false));
+        return Ok(ExitStatus::Success);
+    }
     let folder = line(&offer.folder().display().to_string());
     let question = Question {
         asked: format!("Trust {folder}?"),
-        refused: format!("{folder} is not trusted"),
+        refused: match (offer.is_given(), offer.is_trusted()) {
+            (true, _) => format!("nothing was decided about {folder}"),
+            (false, true) => format!("what is new in {folder} is not trusted"),
+            (false, false) => format!("{folder} is not trusted"),
+        },
         command: path.map_or_else(
             || "mcplink trust".to_owned(),
             |path| format!("mcplink trust {}", mcp_text::shell_word(&path.to_string_lossy())),
@@ -53,7 +61,7 @@ pub(super) async fn trust(
     };
     if let Err(error) = question.ask(app, agreed, &offer.digest()).await {
         if app.json {
-            app.print_json(&offer.document(app, false, false));
+            app.print_json(&offer.document(app, offer.is_trusted(), false));
         }
         return Err(error);
     }
@@ -129,13 +137,26 @@ async fn approve_one<'a>(
     if !app.json {
         app.output.out(&offer.lines(app.style().room()));
     }
+    let is_given = offer.is_given();
     let question = Question {
         asked: format!("Approve {}?", shown_name(name)),
-        refused: format!("{} is not approved", shown_name(name)),
+        refused: match (is_given, offer.was_given()) {
+            (true, _) => format!("nothing was decided about {}", shown_name(name)),
+            (false, true) => format!("{} is not approved as it is now", shown_name(name)),
+            (false, false) => format!("{} is not approved", shown_name(name)),
+        },
         command: format!("mcplink approve {}", mcp_text::shell_word(name)),
     };
-    let agreement = question.ask(app, agreed, offer.allowed.digest()).await;
-    let (approved, changed) = (agreement.is_ok(), agreement.is_ok() && offer.approve()?);
+    // What is given already is told, and needs no other yes.
+    let (agreement, changed) = match is_given && agreed.yes.is_none() {
+        true => (Ok(()), false),
+        false => {
+            let agreement = question.ask(app, agreed, offer.allowed.digest()).await;
+            let changed = agreement.is_ok() && offer.approve()?;
+            (agreement, changed)
+        }
+    };
+    let approved = is_given || agreement.is_ok();
     let (folder, allowed) = (offer.folder(), Some(offer.allowed));
     let document = ApprovalDocument { schema_version: 1, name, folder, approved, changed, allowed };
     match agreement {

@@ -183,6 +183,41 @@ fn approval_is_given_taken_back_and_kept_in_a_private_file() {
     assert_eq!(again["changed"], json!(false));
 }
 
+/// A script that asks again hears what is so, and a person is asked about what is new alone.
+#[test]
+fn what_is_given_already_is_told_as_given_and_asked_again_only_where_something_is_new() {
+    let (server, helper) = (FakeMcpServer::start().unwrap(), FakeHelper::new().unwrap());
+    helper.prints("{}");
+    let setting = project(&server, &helper);
+    for (command, member) in [(&["approve", "shared"][..], "approved"), (&["trust"], "trusted")] {
+        setting.run(&[command, &["--yes"]].concat(), 0);
+        let again = setting.run(command, 0).stdout;
+        assert!(again.ends_with(", as before\n"), "{command:?}: {again}");
+        let told = setting.run(&[command, &["--json"]].concat(), 0).json();
+        assert_eq!((&told[member], &told["changed"]), (&json!(true), &json!(false)), "{command:?}: {told}");
+        // What was shown at another time is no agreement to this, and takes nothing back.
+        let other = setting.run(&[command, &["--yes=sha256:00"]].concat(), 3).stderr;
+        assert!(other.contains("nothing was decided about"), "{command:?}: {other}");
+        let other = setting.run(&[command, &["--yes=sha256:00", "--json"]].concat(), 3).json();
+        assert_eq!(other[member], json!(true), "{command:?}");
+    }
+    // What comes later is asked about, and what was given is not said to be missing.
+    let mut entry = http(&server);
+    entry["headersHelper"] = json!("another-helper");
+    setting
+        .home
+        .write_project(".mcp.json", json!({ "mcpServers": { "shared": entry } }).to_string())
+        .unwrap();
+    let changed = setting.run(&["approve", "shared"], 3).stderr;
+    assert!(changed.contains("shared is not approved as it is now"), "{changed}");
+    let changed = setting.run(&["trust"], 3);
+    assert!(
+        changed.stderr.contains("what is new in") && changed.stderr.contains("is not trusted"),
+        "{changed}"
+    );
+    assert_eq!(setting.run(&["trust", "--json"], 3).json()["trusted"], json!(true));
+}
+
 #[test]
 fn a_server_of_ones_own_needs_no_approval() {
     let server = FakeMcpServer::start().unwrap();
