@@ -80,7 +80,7 @@ impl CommandProgress {
         (waited >= SILENCE).then(|| format!("{} … {} s", step.doing, waited.as_secs()))
     }
 
-    /// The same for who reads no terminal, once for each step: that it lasts, and that nothing ends it.
+    /// The same for a reader of no terminal, once for each step: that it lasts, and that nothing ends it.
     fn reminder(&self, now: Instant) -> Option<String> {
         let mut step = self.lock();
         let Step { doing, since, is_told, .. } = step.as_mut()?;

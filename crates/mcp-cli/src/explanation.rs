@@ -5,6 +5,27 @@
 
 use mcp_status::ReasonCode;
 
+/// What a status on a screen means, by its word there.
+pub(crate) fn status(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "connected" => {
+            "The handshake worked. With a reason, something of it does not: its tools cannot be listed, or its helper may not run."
+        }
+        "needs-auth" => {
+            "The server wants other credentials, or yours could not be obtained: 401, 403, a sign-in page, a helper that failed."
+        }
+        "failed" => {
+            "It is there and of no use, and signing in would not help: 404, a bad certificate, not MCP."
+        }
+        "down" => {
+            "The server is not there: out of reach, unavailable, silent, or ended. In JSON it is `failed`, and `reason.code` tells them apart."
+        }
+        "pending" => "It is being connected to, waits between attempts, or waits for your approval.",
+        "disabled" => "It is switched off, rejected, or without a URL, and is never contacted.",
+        _ => return None,
+    })
+}
+
 /// What leads to it, in whole sentences.
 pub(crate) fn cause(code: ReasonCode) -> &'static str {
     match code {
@@ -123,7 +144,7 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
             "Other credentials do not help. Use the network or VPN that is let through, or ask who runs what stands in front."
         }
         ReasonCode::CredentialsRejected => {
-            "`mcplink headers NAME --run` shows what was sent, without the values, and what is odd about it: empty, expired, a placeholder. \
+            "`mcplink headers NAME` shows what is sent, without the values, and what is odd about it: empty, expired, a placeholder; with `--run`, a helper runs in sight. \
              Mend the header, or sign in where the helper gets its token; the next command asks afresh."
         }
         ReasonCode::InsufficientScope => {
@@ -159,7 +180,8 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
              proxy where the reason names one. `mcplink doctor NAME` tells name, proxy and port apart."
         }
         ReasonCode::Timeout => {
-            "`mcplink wait NAME` gives it more time. `timeout`, and `startupTimeoutMs` for a local server, raise the limits of its entry."
+            "`mcplink wait NAME` gives it more time. MCP_TIMEOUT raises the limit of a connection, and so does `startupTimeoutMs` in the entry of a local \
+             server; `timeout` in the entry raises that of a call."
         }
         ReasonCode::Tls => {
             "`mcplink doctor NAME` shows the names and dates of the certificate. Trust an authority of your own with `tls.ca`; write `http://` where there is no TLS."
@@ -210,6 +232,15 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_status_is_explained_by_its_word() {
+        use mcp_status::ServerStatus::{Connected, Disabled, Failed, NeedsAuth, Pending};
+        for word in [Connected, NeedsAuth, Failed, Pending, Disabled].map(|status| status.to_string()) {
+            assert!(status(&word).is_some(), "{word}");
+        }
+        assert!(status("down").is_some() && status("up").is_none());
+    }
 
     #[test]
     fn each_reason_is_explained_in_sentences_of_its_own() {

@@ -4,6 +4,9 @@ use clap::{Args, ValueEnum};
 
 use super::DeadlineArgs;
 
+/// Apart from those of every server that is added.
+const REGISTRY: &str = "Options of a registry";
+
 /// `add`.
 #[derive(Args, Debug)]
 #[command(
@@ -42,24 +45,25 @@ pub(crate) struct AddArgs {
 }
 
 /// What is said of a server in a registry.
+// The heading stands at each: one that is set for what comes next holds for what follows the struct as well.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Options of a registry")]
 pub(crate) struct RegistryArgs {
     /// Ask this registry instead of the official one (or set MCPLINK_REGISTRY)
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = REGISTRY)]
     pub(crate) registry: Option<String>,
     /// Show the servers that have this word in their names
-    #[arg(long, conflicts_with_all = ["inputs", "choose", "yes", "command", "headers", "env"])]
+    #[arg(long, help_heading = REGISTRY)]
+    #[arg(conflicts_with_all = ["inputs", "choose", "yes", "command", "headers", "env"])]
     pub(crate) search: bool,
     /// Answer what the server asks for; a secret by its variable: 'KEY=${VARIABLE}' (repeatable)
     // Not parsed here: an error of the parser repeats what it is about, which may be a secret.
-    #[arg(long = "input", value_name = "NAME=VALUE")]
+    #[arg(long = "input", value_name = "NAME=VALUE", help_heading = REGISTRY)]
     pub(crate) inputs: Vec<String>,
     /// Take this one of the ways to reach it, by its number
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = REGISTRY)]
     pub(crate) choose: Option<usize>,
     /// Agree to the command that it runs, without being asked
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = REGISTRY)]
     pub(crate) yes: bool,
 }
 

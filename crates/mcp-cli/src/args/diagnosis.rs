@@ -31,7 +31,7 @@ pub(crate) struct AccountsArgs {
 /// `secret`.
 #[derive(Args, Debug)]
 pub(crate) struct SecretArgs {
-    /// What to do
+    /// Keep a secret, list all, or forget one
     #[arg(value_enum)]
     pub(crate) action: SecretAction,
     /// The secret: its name, or SERVICE/NAME
@@ -53,7 +53,7 @@ pub(crate) enum SecretAction {
 /// `auth-plugin`.
 #[derive(Args, Debug)]
 pub(crate) struct AuthPluginArgs {
-    /// What to do
+    /// What is done with the plug-in
     #[arg(value_enum)]
     pub(crate) action: AuthPluginAction,
     /// The program, or the NAME of a program mcplink-auth-NAME on the PATH

@@ -68,9 +68,10 @@ pub(crate) fn command_line() -> Command {
         .after_help(format!(
             "{list}mcplink help COMMAND   one command, with examples\n\
              mcplink help options   what every command takes: --json, --project, --mcp-config, ..\n\
-             mcplink help REASON    what a reason such as not-found means, and what mends it\n\n\
-             Exit codes: 0 ok, 2 usage or configuration, 3 needs authentication, 4 failed, 5 the server said no, \
-             6 protocol, 7 pending, 8 mixed."
+             mcplink help REASON    what a reason such as not-found means, and what mends it\n\
+             mcplink help STATUS    what a status such as needs-auth means\n\n\
+             Exit codes: 0 ok, 1 a defect or a file that cannot be written, 2 usage or configuration, 3 needs authentication, \
+             4 failed, 5 the server said no, 6 protocol, 7 pending, 8 mixed; 130 and 143 ended by a signal."
         ));
     let verbs: Vec<String> = program.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     verbs.into_iter().fold(program, |program, verb| {
@@ -92,7 +93,11 @@ pub(crate) fn whole_command_line() -> Command {
     let program = Cli::command();
     let verbs: Vec<String> = program.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     verbs.into_iter().fold(program, |program, verb| {
-        program.mut_subcommand(&verb, |command| command.after_help(shown(&verb).trim_end().to_owned()))
+        program.mut_subcommand(&verb, |command| {
+            // A page tells what each is for, also where a short help leaves it out.
+            let command = command.mut_args(|arg| arg.hide_short_help(false));
+            command.after_help(shown(&verb).trim_end().to_owned())
+        })
     })
 }
 
@@ -161,6 +166,31 @@ mod tests {
             let verb = command.get_name();
             let groups = GROUPS.iter().filter(|(_, verbs)| verbs.contains(&verb)).count();
             assert_eq!(groups, 1, "{verb}");
+        }
+    }
+
+    #[test]
+    fn fh_h15_a_manual_page_says_what_each_option_is_for() {
+        let program = whole_command_line();
+        for command in program.get_subcommands().chain([&program]).filter(|command| !command.is_hide_set()) {
+            for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+                let is_told = arg.get_long_help().is_some() && !arg.is_hide_long_help_set()
+                    || arg.get_help().is_some() && !arg.is_hide_short_help_set();
+                assert!(is_told, "{}: {}", command.get_name(), arg.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn fh_h15_under_a_heading_stands_what_it_is_about_and_nothing_else() {
+        for command in command_line().get_subcommands() {
+            for arg in command.get_arguments().filter(|arg| !is_global(arg) && !is_of_url(arg)) {
+                let of_registry =
+                    ["registry", "search", "inputs", "choose", "yes"].contains(&arg.get_id().as_str());
+                let expected =
+                    (command.get_name() == "add" && of_registry).then_some("Options of a registry");
+                assert_eq!(arg.get_help_heading(), expected, "{}: {}", command.get_name(), arg.get_id());
+            }
         }
     }
 

@@ -1,16 +1,16 @@
-//! `help REASON`: what one of the reasons that stand beside a status means.
+//! `help REASON`, `help STATUS`: what one of the reasons that stand beside a status means, or the status itself.
 
 use mcp_status::ReasonCode;
 
 use super::help::MOST_COLUMNS;
 use crate::exit;
-use crate::explanation::{cause, cure};
+use crate::explanation::{cause, cure, status};
 use crate::view::wrap::behind;
 
 /// The word for the list of them.
 const ALL: &str = "reasons";
 
-/// The page of a reason, or the list of them; none where there is no such reason.
+/// The page of a reason or of a status, or the list of reasons; none where there is no such word.
 pub(crate) fn reason(word: &str) -> Option<String> {
     if word == ALL {
         let rows =
@@ -19,6 +19,11 @@ pub(crate) fn reason(word: &str) -> Option<String> {
             "{}\nmcplink help REASON says what causes one, and what mends it.\n",
             rows.collect::<String>()
         ));
+    }
+    if let Some(meaning) = status(word) {
+        let columns = Some(crate::terminal::terminal_size().0.min(MOST_COLUMNS));
+        let text = behind("", &format!("{word}: {meaning}"), columns);
+        return Some(format!("{text}\nIts reasons: mcplink help reasons\n"));
     }
     let code = ReasonCode::ALL.into_iter().find(|code| code.as_str() == word)?;
     let columns = Some(crate::terminal::terminal_size().0.min(MOST_COLUMNS));

@@ -43,7 +43,14 @@ fn option(arg: &Arg) -> String {
         (false, false) => names.join(", "),
     };
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    format!("- `{name}`: {}\n", plain(&help))
+    let values = arg.get_possible_values();
+    let values: Vec<&str> = values
+        .iter()
+        .filter(|value| !value.is_hide_set())
+        .map(clap::builder::PossibleValue::get_name)
+        .collect();
+    let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
+    format!("- `{name}`: {}{values}\n", plain(&help))
 }
 
 fn options<'a>(args: impl Iterator<Item = &'a Arg>) -> String {

@@ -41,7 +41,7 @@ impl Cli {
     ///
     /// One is no URL of a server, or an option says something of a URL where there is none.
     pub(crate) fn take_addresses(&mut self) -> Result<Vec<Address>, CliError> {
-        let usage = |message: String| CliError::usage("usage", message).next("mcplink --help");
+        let usage = |message: String| CliError::usage("usage", message).next("mcplink help url");
         let (words, options) = self.command.servers();
         let mut addresses: Vec<Address> = Vec::new();
         for word in words.into_iter().filter(|word| Address::is_one(word)) {
@@ -120,6 +120,7 @@ mod tests {
         ] {
             let said_of_it = taken(line).unwrap_err().to_text();
             assert!(said_of_it.contains(said) && !said_of_it.contains("canary"), "{line:?}: {said_of_it}");
+            assert!(said_of_it.ends_with("next: mcplink help url\n"), "{line:?}: {said_of_it}");
         }
         assert_eq!(taken(&["status", "https://h/?k=1", "https://h/?k=1", "web"]).unwrap().len(), 1);
         assert_eq!(taken(&["status", "https://h:1/", "https://h:2/"]).unwrap().len(), 2);

@@ -139,8 +139,25 @@ fn help(page: &mut PageLines) {
     }
     page.blank();
     page.text(
-        "The other keys stand below the list: what can be done about the server that has the focus. Those that ask \
-         something, or show more than a line, do it on the usual screen, and Enter comes back.",
+        "Of the server that has the focus, the list below shows those of these that can be done now:",
+        Paint::Plain,
+    );
+    for (key, what) in [
+        ("r", "connect again"),
+        ("s, c", "sign in, sign out"),
+        ("x", "switch off, or on"),
+        ("a, n", "approve, reject"),
+        ("t", "trust the folder"),
+        ("h", "run the helper in sight"),
+        ("e", "open its file in your editor"),
+        ("d", "examine it"),
+    ] {
+        page.labelled(key, what);
+    }
+    page.blank();
+    page.text(
+        "One that asks something, or shows more than a line, does it on the usual screen, and Enter comes back; a sign-in \
+         takes place here.",
         Paint::Plain,
     );
     page.text(
