@@ -71,6 +71,8 @@ pub(crate) struct App {
     scope: Option<Scope>,
     /// `login --oauth-scope`.
     pub(crate) oauth_scopes: Vec<String>,
+    /// `--account`.
+    pub(crate) account: Option<String>,
 }
 
 impl App {
@@ -147,6 +149,7 @@ impl App {
             from,
             scope,
             oauth_scopes,
+            account: global.account.clone(),
             environment,
             host: Host::new(options),
             deadline: cli.command.timeout().map(Deadline::after),

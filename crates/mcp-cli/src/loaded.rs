@@ -74,7 +74,7 @@ impl LoadedConfig {
         if !app.json {
             self.note_broken(app);
             self.note_environment(app);
-            self.note_not_verified(app, name);
+            self.note_use(app, name);
         }
         Ok(found)
     }
@@ -159,6 +159,17 @@ impl LoadedConfig {
         }
         let error = CliError::usage("unknown-server", format!("no server is named {name:?}"));
         let nearest = self.config.nearest(name).map(str::to_owned).or_else(|| self.nearest_of_two(name));
+        // It may well stand in the one of two objects that does not count.
+        let is_doubled = |problem: &&Problem| {
+            problem.code == mcp_config::ProblemCode::DuplicateName && problem.server.is_none()
+        };
+        if let (None, Some(doubled)) = (&nearest, self.config.problems.iter().find(is_doubled)) {
+            return error.why(problem_text(doubled)).next(correct(doubled));
+        }
+        // It may well stand in a file that does not count.
+        if let (None, Some(barred)) = (&nearest, self.config.barred_by_administrator()) {
+            return error.why(problem_text(barred)).next("ask your administrator for it");
+        }
         let error = match nearest {
             Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
             None if self.config.entries.is_empty() => error.why("no servers are configured"),
@@ -233,5 +244,28 @@ impl LoadedConfig {
             ),
         };
         app.output.note(&text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fh_h15_where_the_administrators_file_alone_counts_an_unknown_name_is_told_with_that() {
+        let home = mcp_testkit::TempHome::new().unwrap();
+        let managed = home.home().join("managed");
+        std::fs::create_dir_all(&managed).unwrap();
+        std::fs::write(managed.join("managed-mcp.json"), r#"{"mcpServers": {"theirs": {"command": "x"}}}"#)
+            .unwrap();
+        let mut request = mcp_config::Request::new(home.home(), mcp_config::Env::new());
+        request.managed_dir = Some(managed);
+        let config = Config::load(&request);
+        let loaded = LoadedConfig { config, scope: None, addresses: std::sync::Arc::default() };
+        let told = loaded.unknown("own").to_text();
+        assert!(told.contains("has exclusive control") && told.contains("managed-mcp.json"), "{told}");
+        assert!(told.contains("next: ask your administrator"), "{told}");
+        // A slip of the pen is one all the same.
+        assert!(loaded.unknown("theirz").to_text().contains("did you mean \"theirs\"?"));
     }
 }

@@ -1,6 +1,6 @@
 //! How people and programs are told what is wrong with the files.
 
-use mcp_config::{ConfigSource, Problem, ProblemCode, Severity};
+use mcp_config::{ConfigSource, Problem, Severity};
 use mcp_connect::ConfiguredServer;
 use mcp_transport::supervisor::NoContact;
 
@@ -30,10 +30,9 @@ impl LoadedConfig {
         note_all(app, self.config.problems.iter().filter(|p| p.server.is_none() && p.file.is_none()));
     }
 
-    /// Tells at each use of a server that its certificates are not checked.
-    pub(crate) fn note_not_verified(&self, app: &App, name: &str) {
-        let own = self.config.problems_of(name);
-        own.filter(|problem| problem.code == ProblemCode::NotVerified).for_each(|problem| note(app, problem));
+    /// Tells at each use of a server what is sent to it, or how it is reached, otherwise than was meant.
+    pub(crate) fn note_use(&self, app: &App, name: &str) {
+        note_all(app, self.config.problems_of(name).filter(|problem| problem.code.is_of_each_use()));
     }
 
     /// Tells people what is wrong with the files, but for what the rows of `wired` say themselves.

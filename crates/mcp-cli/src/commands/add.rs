@@ -6,7 +6,9 @@ use std::sync::Arc;
 use mcp_config::edit::{self, Change, Value};
 use mcp_config::editor::{EntryPlace, FileEdit};
 use mcp_config::validate::validate_text;
-use mcp_config::{Config, ConfigSource, Gate, ProblemCode, Scope, ServerEntry, Severity, TrustStore};
+use mcp_config::{
+    Config, ConfigSource, Gate, Problem, ProblemCode, Scope, ServerEntry, Severity, TrustStore,
+};
 use mcp_connect::Probe;
 use mcp_status::ServerStatus;
 use mcp_transport::connect::ConnectPolicy;
@@ -87,7 +89,7 @@ pub(super) async fn run(app: &Arc<App>, args: &AddArgs) -> Result<ExitStatus, Cl
 pub(super) async fn json(app: &Arc<App>, args: &AddJsonArgs) -> Result<ExitStatus, CliError> {
     let text = if args.entry == "-" { from_stdin().await? } else { args.entry.clone() };
     let refused = |why: String| {
-        CliError::usage("invalid-entry", "the entry is not one").why(why).next("mcplink add-json --help")
+        CliError::usage("invalid-entry", "the JSON is no entry").why(why).next("mcplink add-json --help")
     };
     let entry = Value::parse(&text).map_err(|error| refused(error.to_string()))?;
     if !matches!(entry, Value::Object(_)) {
@@ -123,6 +125,9 @@ async fn add(
         let error = CliError::usage("invalid-name", "a server is not named by a URL");
         return Err(error.why("every command takes it for the URL itself").next("give it a name of a word"));
     }
+    if let Some(account) = &app.account {
+        new.use_account(account)?;
+    }
     let config = app.load_as_is()?.config;
     let scope = app.scope().unwrap_or(Scope::Mcplink);
     let place = change::place_for(&config, app.scope(), write.only_here)?;
@@ -152,6 +157,8 @@ async fn add(
         true => asked.map(Row::of_no_file),
         false => settled(app, &place, &edited, &name, asked, &mut notes).await?,
     };
+    let config = if write.dry_run { app.load_with(&new.as_file())? } else { app.load_as_is()? }.config;
+    notes.extend(doubts(&config, &name, &secrets, write.dry_run));
     let line = edited.line_of(&path(&place, edited.after(), &name));
     let document = Document {
         schema_version: 1,
@@ -260,7 +267,7 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
     }
     let loaded = app.load_with(&new.as_file())?;
     // A pointer, which leads to a server and is none, is not asked.
-    let mut wired = match loaded.wired(app, &new.name).await {
+    let mut wired = match loaded.found(app, &new.name).await {
         Ok(wired) => wired,
         Err(_) => return Ok(None),
     };
@@ -314,12 +321,6 @@ async fn settled(
     }
     let loaded = app.load_as_is()?;
     let Some(entry) = loaded.config.entry(name) else { return Ok(asked) };
-    // What is left aside of it is the cause of what comes, and is told at once.
-    let is_left_aside = |problem: &&mcp_config::Problem| {
-        matches!(problem.code, mcp_config::ProblemCode::UnknownField | mcp_config::ProblemCode::IgnoredValue)
-            && problem.severity > Severity::Note
-    };
-    notes.extend(loaded.config.problems_of(name).filter(is_left_aside).map(problem_text));
     if !is_at(entry, place, edited) {
         notes.push(format!(
             "the {} entry of that name ({}) is used here, and not this one",
@@ -331,9 +332,6 @@ async fn settled(
             other.scope, other.origin
         ));
     }
-    // What would be told at each look from now on.
-    let unknown = loaded.config.problems_of(name).filter(|problem| problem.code == ProblemCode::UnknownField);
-    notes.extend(unknown.map(crate::problems::problem_text));
     match asked {
         Some(row) if entry.gate() == Gate::Ready => {
             let (scope, source) = (entry.scope.to_string(), entry.origin.place.to_string());
@@ -346,6 +344,28 @@ async fn settled(
         }
         asked => Ok(asked),
     }
+}
+
+/// What of the entry is left aside, or is sent otherwise than it was meant: told at once, because every later look would tell it. A
+/// variable that `secrets` tells of is told by that.
+fn doubts(config: &Config, name: &str, secrets: &Secrets, dry_run: bool) -> Vec<String> {
+    let is_told = |problem: &Problem| {
+        problem.code == ProblemCode::MissingVariable
+            && secrets.variables.iter().any(|name| problem.message.contains(&format!("${{{name}}}")))
+    };
+    let is_doubt = |problem: &&Problem| match problem.code {
+        ProblemCode::UnknownField => true,
+        ProblemCode::IgnoredValue => problem.severity > Severity::Note,
+        code => code.is_of_each_use() && !is_told(problem),
+    };
+    let told = config.problems_of(name).filter(is_doubt).cloned().map(|mut problem| {
+        if dry_run {
+            // It stands in no file yet.
+            (problem.file, problem.line, problem.column) = (None, None, None);
+        }
+        problem_text(&problem)
+    });
+    told.collect()
 }
 
 fn is_at(entry: &ServerEntry, place: &EntryPlace, edited: &FileEdit) -> bool {

@@ -18,7 +18,7 @@ use crate::exit::ExitStatus;
 use crate::live;
 use crate::loaded::LoadedConfig;
 use crate::printed_step::PrintedStep;
-use crate::problems::note_unsaid;
+use crate::problems::{correct, note_unsaid};
 use crate::surroundings::desktop_path_without;
 use crate::view::examination::{self, ExaminedServer};
 use crate::view::row::{ProblemRow, Row, Session};
@@ -87,7 +87,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
             // A name that is nowhere is told with the file that it may stand in.
             if !app.json && (loaded.entry(name).is_some() || loaded.dead_end(name).is_some()) {
                 loaded.note_broken(app);
-                loaded.note_not_verified(app, name);
+                loaded.note_use(app, name);
             }
             vec![name.clone()]
         }
@@ -126,6 +126,9 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
             note_unsaid(app, elsewhere.iter(), &servers);
             if servers.is_empty() {
                 loaded.note_nothing(app);
+            }
+            if let Some(broken) = loaded.config.broken_files().next() {
+                app.output.out(&examination::of_broken_file(correct(broken), app.style()));
             }
         }
     }

@@ -78,8 +78,22 @@ fn decides(app: &App, wired: &ConfiguredServer) -> Vec<(&'static str, String)> {
         let proxy = client.proxy_of(&auth.target.url);
         facts.push(("proxy", proxy.unwrap_or_else(|| "none for this address".to_owned())));
     }
-    let connect = if wired.is_stdio() { options.startup_timeout } else { options.connect_timeout };
-    facts.push(("connects within", format!("{} {}", mcp_text::time_limit(connect), set("MCP_TIMEOUT"))));
+    let own_start = match wired.state.as_ref().map(|server| &server.endpoint) {
+        Ok(Endpoint::Stdio(endpoint)) => endpoint.startup_timeout,
+        _ => None,
+    };
+    facts.push((
+        "connects within",
+        match (own_start, wired.is_stdio()) {
+            (Some(limit), _) => format!("{} (startupTimeoutMs of its entry)", mcp_text::time_limit(limit)),
+            (None, true) => {
+                format!("{} {}", mcp_text::time_limit(options.startup_timeout), set("MCP_TIMEOUT"))
+            }
+            (None, false) => {
+                format!("{} {}", mcp_text::time_limit(options.connect_timeout), set("MCP_TIMEOUT"))
+            }
+        },
+    ));
     let of_entry = wired.state.as_ref().ok().and_then(|server| server.timeout);
     facts.push((
         "a call within",

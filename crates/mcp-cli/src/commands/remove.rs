@@ -87,7 +87,9 @@ async fn remove(app: &App, name: &str, args: &RemoveArgs) -> Result<RemoveReport
     let change = |text: &str| {
         let path = place.path(text, name);
         let found = edit::value_at(text, &path).map_err(|error| place.refused(error))?;
-        let Some(found) = found else { return Err(ChangeFailure::Refused(elsewhere(&loaded, name, scope))) };
+        let Some(found) = found else {
+            return Err(ChangeFailure::Refused(elsewhere(&loaded, name, scope, args.only_here)));
+        };
         removed = Some((found, edit::line_of(text, &path)));
         Ok(place.without(text, name).map_err(|error| place.refused(error))?)
     };
@@ -130,15 +132,21 @@ async fn forget(app: &App, loaded: &LoadedConfig, entry: &ServerEntry) -> Result
 }
 
 /// There is no such entry in that file. Where there is one in another, that is told, and not touched.
-fn elsewhere(loaded: &LoadedConfig, name: &str, scope: Scope) -> CliError {
+fn elsewhere(loaded: &LoadedConfig, name: &str, scope: Scope, only_here: bool) -> CliError {
     match loaded.config.definitions(name).next() {
         None => loaded.unknown(name),
         Some(entry) => {
-            let message = format!("{} is no {scope} server", shown::name(name));
+            let whole = entry.scope == scope && only_here;
+            let message = match whole {
+                true => format!("{} has no entry for this project alone", shown::name(name)),
+                false => format!("{} has no entry of the scope {scope}", shown::name(name)),
+            };
             let error = CliError::usage("unknown-server", message)
                 .why(shown::line(&format!("it stands in {} ({})", entry.origin, entry.scope)));
             let word = mcp_text::shell_word(name);
             match entry.scope {
+                // What was to be kept from this project alone is not taken from the others.
+                _ if only_here => error.next(format!("mcplink disable {word} --only-here")),
                 Scope::Managed | Scope::Dynamic => error.next(format!("mcplink disable {word}")),
                 scope => error.next(format!("mcplink remove {word} --scope {scope}")),
             }

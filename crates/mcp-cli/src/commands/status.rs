@@ -184,30 +184,36 @@ async fn probe_in_hosts(
     let (remote, local) = (Semaphore::new(app.remote_batch()), Semaphore::new(app.stdio_batch()));
     let (notes, mut noted) = tokio::sync::mpsc::unbounded_channel::<(usize, String)>();
 
-    let mut probes: FuturesUnordered<_> = wired
-        .iter()
-        .enumerate()
-        .map(|(index, wired)| {
-            let slots = if wired.is_stdio() { &local } else { &remote };
-            let notes = notes.clone();
-            async move {
-                // The semaphores are never closed.
-                let _slot = if wired.state.is_ok() { slots.acquire().await.ok() } else { None };
-                let observe = move |reason: &mcp_status::Reason| {
-                    // The table may be gone; then the note is not wanted.
-                    drop(notes.send((index, reason.message.clone())));
-                };
-                let until = deadline.map(|deadline| deadline.at);
-                let probe = Probe::run(app.host.connector(), wired, policy, until, observe).await;
-                if let (Some(connection), Some(tools)) = (&probe.connection, &probe.tools) {
-                    ListedNames::keep_tools(app, wired, tools, &connection.credentials_sent());
-                }
-                let hosts = hosts.get(index).cloned().unwrap_or_default();
-                let row = Row::of_probe(wired, &probe, deadline, &steps(app, &hosts)).with_hosts(hosts);
-                (index, row, probe.connection)
+    let probe = |index: usize| {
+        let (wired, notes) = (&wired[index], notes.clone());
+        let slots = if wired.is_stdio() { &local } else { &remote };
+        async move {
+            // The semaphores are never closed.
+            let _slot = if wired.state.is_ok() { slots.acquire().await.ok() } else { None };
+            let observe = move |reason: &mcp_status::Reason| {
+                // The table may be gone; then the note is not wanted.
+                drop(notes.send((index, reason.message.clone())));
+            };
+            let until = deadline.map(|deadline| deadline.at);
+            let probe = Probe::run(app.host.connector(), wired, policy, until, observe).await;
+            if let (Some(connection), Some(tools)) = (&probe.connection, &probe.tools) {
+                ListedNames::keep_tools(app, wired, tools, &connection.credentials_sent());
             }
-        })
-        .collect();
+            let hosts = hosts.get(index).cloned().unwrap_or_default();
+            let row = Row::of_probe(wired, &probe, deadline, &steps(app, &hosts)).with_hosts(hosts);
+            (index, row, probe.connection)
+        }
+    };
+    let with_sessions =
+        |index: usize, row: Row| row.with_sessions(live.get(index).cloned().unwrap_or_default());
+    let (contacted, others): (Vec<_>, Vec<_>) =
+        (0..wired.len()).partition(|index| wired[*index].state.is_ok());
+    // What is never contacted is known before anything is drawn: no frame says that it is connecting.
+    for index in others {
+        let (index, row, _) = probe(index).await;
+        screen.known(index, with_sessions(index, row));
+    }
+    let mut probes: FuturesUnordered<_> = contacted.into_iter().map(probe).collect();
 
     let closing = FuturesUnordered::new();
     let mut ticks = interval(FRAME);
@@ -220,7 +226,7 @@ async fn probe_in_hosts(
             },
             next = probes.next() => {
                 let Some((index, row, connection)) = next else { break };
-                screen.known(index, row.with_sessions(live.get(index).cloned().unwrap_or_default()));
+                screen.known(index, with_sessions(index, row));
                 if let Some(connection) = connection {
                     closing.push(async move { connection.close().await });
                 }

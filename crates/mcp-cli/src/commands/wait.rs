@@ -55,13 +55,13 @@ async fn until(
         }
         let arrived = known.clone().filter(|row| row.status == Some(wanted)).count() == seen.len();
         let in_vain = known.clone().any(|row| is_up_to_a_person(row, wanted));
-        let rows = || seen.iter().map(|seen| seen.row.clone()).collect::<Vec<Row>>();
+        let rows: Vec<Row> = seen.iter().map(|seen| with_awaited(watched, &seen.row)).collect();
         if arrived {
-            show(app, &rows());
+            show(app, &rows);
             return Ok(ExitStatus::Success);
         }
         if in_vain {
-            return Err(up_to_a_person(app, &rows(), wanted));
+            return Err(up_to_a_person(app, &rows, wanted));
         }
         // What was told looks like an end, and is none.
         if !last.is_empty() && !std::mem::replace(&mut has_said_how_long, true) {
@@ -69,10 +69,23 @@ async fn until(
         }
         tokio::select! {
             biased;
-            () = &mut over => return Err(still_waiting(app, &rows(), wanted)),
+            () = &mut over => return Err(still_waiting(app, &rows, wanted)),
             event = watched.next_event() => watched.apply(event).await,
         }
     }
+}
+
+/// A server of which nothing has been seen, with what its first attempt waits for.
+fn with_awaited(watched: &WatchedServers, row: &Row) -> Row {
+    let mut row = row.clone();
+    if let Some(Some(reason)) = &mut row.reason
+        && reason.code == ReasonCode::Connecting
+        && reason.phase.is_none()
+        && let Some(awaited) = watched.awaited(&row.name)
+    {
+        reason.message = awaited;
+    }
+    row
 }
 
 /// Whether waiting on is in vain. A status that is itself a person's to bring about is waited for, whatever it takes.
@@ -141,13 +154,16 @@ fn ended(app: &App, all: &[Row], rows: &[&Row], error: CliError) -> CliError {
     let error = if why.is_empty() { error } else { error.why(why.join("; ")) };
     let Some(first) = rows.first() else { return error };
     let name = mcp_text::shell_word(&first.name);
-    let next = first.reason().and_then(|reason| reason.next.clone());
+    // To wait was not enough: what it is waited for is looked at.
+    let is_connecting = first.reason().is_some_and(|reason| reason.code == ReasonCode::Connecting);
+    let next = first.reason().and_then(|reason| reason.next.clone()).filter(|_| !is_connecting);
     let switched_on = || {
         let is_off = first.status == Some(ServerStatus::Disabled);
         is_off.then(|| app.load().ok().map(|loaded| loaded.switched_on_by(&first.name))).flatten()
     };
     // Not `status`, whose next step is to wait.
-    error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink get {name}").into()))
+    let look = if is_connecting { "doctor" } else { "get" };
+    error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink {look} {name}").into()))
 }
 
 fn list(rows: &[&Row], each: impl Fn(&Row) -> String) -> String {

@@ -233,6 +233,11 @@ impl WatchedServers {
         self.members.iter().map(|member| member.seen(&self.app.steps)).collect()
     }
 
+    /// What the first attempt at the server of this name waits for.
+    pub(crate) fn awaited(&self, name: &str) -> Option<String> {
+        self.members.iter().find(|member| member.name == name)?.entry.latest().awaited()
+    }
+
     /// What is wrong with the files.
     pub(crate) fn problems(&self) -> &[String] {
         &self.problems

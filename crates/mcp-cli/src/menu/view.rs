@@ -189,14 +189,41 @@ fn in_lines(words: &[String], width: usize) -> Vec<String> {
     lines
 }
 
+/// What is wrong with a file, in at most so many lines: what is wrong decides, and where it is gives way to it.
+fn problem_lines(problem: &str, width: usize, most: usize) -> Vec<String> {
+    let lines_of = |text: &str| fold(&shown::line(&format!("! {text}")), width);
+    let whole = lines_of(problem);
+    if whole.len() <= most {
+        return whole;
+    }
+    let mut lines = match problem.split_once(": ") {
+        Some((place, words)) => {
+            let name = place.rsplit(['/', '\\']).next().unwrap_or(place);
+            lines_of(&format!("{name}: {words}"))
+        }
+        None => whole,
+    };
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{}…", cut(last, width.saturating_sub(1)).trim_end_matches('…'));
+        }
+    }
+    lines
+}
+
 /// Draws the list, and says where the focus is.
 fn list(canvas: &mut Canvas<'_>, menu: &Menu, area: Rect) -> Position {
     let width = usize::from(area.width);
-    let problems =
-        menu.problems.iter().flat_map(|problem| fold(&shown::line(&format!("! {problem}")), width));
     // Without a server, they are what there is to see.
     let most = if menu.all().is_empty() { usize::from(area.height) } else { MOST_PROBLEMS };
-    let problems: Vec<String> = problems.take(most).collect();
+    let mut problems: Vec<String> = Vec::new();
+    for (number, problem) in menu.problems.iter().enumerate() {
+        let left = most - problems.len();
+        // Each that follows has a line of its own, as far as there are so many.
+        let following = menu.problems.len() - number - 1;
+        problems.extend(problem_lines(problem, width, left.saturating_sub(following).max(left.min(1))));
+    }
     for (y, line) in problems.iter().enumerate() {
         canvas.put(area, y, &Text::of(line.as_str(), Paint::Status(ServerStatus::NeedsAuth)));
     }

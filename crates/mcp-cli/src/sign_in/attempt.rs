@@ -82,8 +82,17 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         LoginRefusal::Withheld(reason) => of_waiting_for_a_person(reason.code.status(), Some(reason.code)),
         _ => ExitStatus::Usage,
     };
-    CliError::new(exit, code, message)
-        .next(next.map_or_else(|| entry_to_change(app, name), |step| app.steps.words(&step, name)))
+    let error = CliError::new(exit, code, message);
+    match (refusal, next) {
+        (LoginRefusal::SwitchedOff, _) => CliError { next: switched_on_by(app, name), ..error },
+        (_, Some(step)) => error.next(app.steps.words(&step, name)),
+        (_, None) => error.next(entry_to_change(app, name)),
+    }
+}
+
+/// What switches a server on, by where it was switched off.
+fn switched_on_by(app: &App, name: &str) -> Option<PrintedStep> {
+    app.load().ok().map(|loaded| loaded.switched_on_by(name).into())
 }
 
 /// Nothing says that there is a sign-in, and no person is there to find out.

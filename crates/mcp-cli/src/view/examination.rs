@@ -50,6 +50,11 @@ pub(crate) fn text(examined: &ExaminedServer, style: Style) -> String {
     text
 }
 
+/// What to do first where a file cannot be understood: what its servers are is not known before.
+pub(crate) fn of_broken_file(step: String, style: Style) -> String {
+    steps_lines("", 5, &PrintedStep::Sentence(step), style)
+}
+
 /// What to do, each command on a line of its own.
 fn steps_lines(indent: &str, width: usize, next: &PrintedStep, style: Style) -> String {
     let (first, then) = next.shown().parts();

@@ -5,10 +5,10 @@
 use std::time::{Duration, SystemTime};
 
 use mcp_auth::oauth::store::{FileTokenStore, StoredTokens, TokenKey, TokenStore as _};
-use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeMcpServer, ForwardProxy};
+use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, ForwardProxy, Refusal};
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, authorizations, http};
+use crate::setting::{Setting, authorizations, http, with_helper};
 
 /// Keeps a sign-in of this entry, as a person who signed in has.
 pub(crate) fn sign_in(setting: &Setting, name: &str, url: &str, change: impl FnOnce(&mut StoredTokens)) {
@@ -320,9 +320,17 @@ fn many_sign_ins_come_one_after_the_other_and_all_are_those_that_want_one() {
     let second = FakeMcpServer::start().unwrap();
     desk.auth.protect(&second);
     let open = FakeMcpServer::start().unwrap();
+    let forbidden = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(Refusal::forbidden());
+    let forbidden = forbidden.start().unwrap();
+    let helped = FakeMcpServer::builder().accept("A").start().unwrap();
+    let helper = FakeHelper::new().unwrap();
+    helper.prints_bearer("A");
     let setting = Setting::of("s", http(&desk.server))
         .with("t", http(&second))
         .with("open", http(&open))
+        .with("forbidden", http(&forbidden))
+        .with("gone", json!({ "type": "http", "url": "http://127.0.0.1:9/mcp" }))
+        .with("helped", with_helper(&helped, &helper))
         .with("local", json!({ "command": "cat" }));
     let output = desk.run(&setting, &["login", "s", "t"], 0);
     assert!(output.stdout.contains("signed in to s") && output.stdout.contains("signed in to t"), "{output}");

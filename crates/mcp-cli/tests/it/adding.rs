@@ -56,6 +56,44 @@ fn fh_h5_a_server_is_asked_what_it_is_and_added_with_its_state() {
     assert_eq!((&document["name"], &document["scope"]), (&json!(name), &json!("mcplink")));
 }
 
+/// What is sent otherwise than it was meant is told when it is written, and at each use.
+#[test]
+fn fh_h5_a_variable_that_is_not_set_is_told_by_each_command_that_sends_it() {
+    let setting = Setting::new();
+    let server = FakeMcpServer::start().unwrap();
+    let told = "headers.Authorization: the variable NO_SUCH_KEY is not set";
+    let add = ["add", "notes", server.url().as_str(), "-H", "Authorization: Bearer ${NO_SUCH_KEY}"]
+        .map(str::to_owned);
+    let add: Vec<&str> = add.iter().map(String::as_str).collect();
+    for line in [
+        &[&add[..], &["--dry-run"]].concat()[..],
+        &add,
+        &["call", "notes", "echo", "text=1"],
+        &["tools", "notes"],
+        &["ping", "notes"],
+        &["headers", "notes"],
+        &["status", "notes"],
+    ] {
+        let output = setting.mcplink(line).run();
+        let said = output.stderr.replace("\n", " ").replace("  ", " ");
+        assert_eq!(said.matches(told).count(), 1, "{line:?}: {output}");
+    }
+    let quiet = setting.mcplink(&["ping", "notes", "--quiet"]).run();
+    assert!(!quiet.stderr.contains("NO_SUCH_KEY"), "{quiet}");
+}
+
+#[test]
+fn fh_h5_the_account_of_the_command_line_is_that_of_the_entry() {
+    let setting = Setting::new();
+    let json = r#"{"type": "http", "url": "https://h.example/mcp", "account": "home"}"#;
+    for line in [&["add", "x", "https://h.example/mcp"][..], &["add-json", "y", json]] {
+        setting.run(&[line, &["--account", "work", "--no-check"]].concat(), 0);
+        assert_eq!(entry(&setting, line[1])["account"], "work");
+    }
+    let refused = setting.run(&["add", "z", "--account", "work", "--", "true"], 2);
+    assert!(refused.stderr.contains("this is a command"), "{refused}");
+}
+
 #[test]
 fn fh_h5_what_does_not_answer_is_written_all_the_same_and_told() {
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();

@@ -262,3 +262,16 @@ fn fh_h15_without_a_home_a_look_says_that_no_file_was_looked_for() {
         assert!(!all.contains("HOME"), "{all}");
     }
 }
+
+/// A server may be lost because the object of all servers is written once more: that is the reason, and not its name.
+#[test]
+fn a_name_that_a_doubled_object_hides_is_told_with_that() {
+    let setting = Setting::new();
+    let text = "{\"mcpServers\": {\"x\": {\"command\": \"x\"}},\n \"mcpServers\": {}}";
+    setting.home.write(".config/mcplink/mcp.json", text).unwrap();
+    for command in ["status", "get", "ping"] {
+        let refused = setting.run(&[command, "x"], 2).stderr;
+        assert!(refused.contains("is written twice"), "{command}: {refused}");
+        assert!(refused.contains("next: correct line 1 of "), "{command}: {refused}");
+    }
+}

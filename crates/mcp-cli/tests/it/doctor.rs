@@ -226,6 +226,17 @@ fn doctor_of_all_tells_of_broken_files_of_other_hosts_too() {
     assert!(!strict.stderr.contains(".cursor"), "{strict}");
 }
 
+/// One command at the end, also where what is wrong is a file.
+#[test]
+fn doctor_of_all_ends_with_what_to_do_where_a_file_is_broken() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    setting.home.write(".config/mcplink/mcp.json", "{\n  \"mcpServers\": {").unwrap();
+    let output = setting.mcplink(&["doctor"]).run();
+    let last = output.stdout.lines().last().unwrap_or_default();
+    assert!(last.starts_with("do     correct line ") && last.ends_with("mcp.json"), "{output}");
+}
+
 #[test]
 fn doctor_of_a_url_and_of_no_server() {
     let server = FakeMcpServer::start().unwrap();

@@ -304,3 +304,23 @@ fn fh_h6_a_look_announces_what_a_call_announces() {
         "{announced:?}"
     );
 }
+
+/// Each frame is a status, the first one as well: what is never contacted is not connecting.
+#[test]
+fn fh_h13_no_frame_says_that_a_server_is_connecting_which_is_never_contacted() {
+    let server = FakeMcpServer::start().unwrap();
+    let mut servers: serde_json::Map<String, serde_json::Value> =
+        (1..=6).map(|number| (format!("a{number}"), http(&server))).collect();
+    let mut off = http(&server);
+    off["disabled"] = json!(true);
+    servers.insert("off".to_owned(), off);
+    let setting = Setting::new();
+    setting.home.write(".config/mcplink/mcp.json", json!({ "mcpServers": servers }).to_string()).unwrap();
+    let setting = setting.project_file(json!({ "waits": http(&server) }));
+    let Some(terminal) = setting.on_a_terminal(&["status"]) else { return };
+    let drawn = terminal.env("COLUMNS", "100").run().stdout;
+    assert!(drawn.contains("connecting") && drawn.contains("waits"), "{drawn:?}");
+    for line in drawn.lines().filter(|line| line.contains("connecting")) {
+        assert!(!line.contains("off") && !line.contains("waits"), "{line:?}");
+    }
+}

@@ -39,6 +39,9 @@ fn fa_a60_fh_h15_a_server_is_switched_off_and_on_again_wherever_it_stands() {
         assert!(again.stdout.contains("is off, as before"), "{again}");
         let refused = setting.run(&["ping", name], 2);
         assert!(refused.stderr.contains(&format!("next: mcplink enable {name}")), "{refused}");
+        let sign_in = setting.run(&["login", name], 2);
+        let is_local = sign_in.stderr.contains("is a command");
+        assert!(is_local || sign_in.stderr.contains(&format!("next: mcplink enable {name}")), "{sign_in}");
     }
     let document = setting.run(&["enable", "user", "db", "own", "nope", "--json"], 2);
     let servers: Value = serde_json::from_str(&document.stdout).unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mcp_harness::{Mcplink, Output};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, echo, open, response, say};
 use crate::setting::{Setting, row};
@@ -239,4 +239,35 @@ fn fh_h5_a_url_where_only_a_name_can_be_leads_to_the_name() {
         let refused = setting.run(line, 2);
         assert!(refused.stderr.contains(words), "{line:?}: {refused}");
     }
+}
+
+/// There is no file, no line and no entry of a URL: what was typed is named as it was typed.
+#[test]
+fn fh_h14_what_is_wrong_with_what_was_typed_is_told_by_its_option() {
+    let server = FakeMcpServer::builder().accept("other").start().unwrap();
+    let (url, gone) = (server.url().to_string(), "http://127.0.0.1:9");
+    let setting = Setting::new();
+    let header = "Authorization: Bearer ${env:NO_SUCH_TOKEN}";
+    for command in [&["status"][..], &["call", "x"], &["tools"], &["doctor"]] {
+        let line = [&command[..1], &[url.as_str(), "-H", header], &command[1..]].concat();
+        let output = setting.mcplink(&line).run();
+        let told = "warning: -H Authorization: the variable NO_SUCH_TOKEN is not set";
+        let said = output.stderr.replace('\n', " ");
+        assert_eq!(said.matches(told).count(), 1, "{command:?}: {output}");
+        for word in ["the configuration", "mcpServers", ", line 1", "the command line, "] {
+            assert!(!format!("{output}").contains(word), "{command:?}: {word}: {output}");
+        }
+    }
+    let proxied =
+        setting.mcplink(&["status", "http://h.example/mcp", "--proxy", gone, "--json"]).run().json();
+    let reason = &proxied["servers"][0]["reason"];
+    let told = reason.to_string();
+    assert!(told.contains("--proxy") && !told.contains("entry") && !told.contains("line 1"), "{reason:#}");
+    let problems = setting.mcplink(&["status", &url, "-H", header, "--json"]).run().json();
+    let problem = &problems["problems"][0];
+    assert_eq!(
+        (&problem["field"], &problem["line"]),
+        (&"-H Authorization".into(), &Value::Null),
+        "{problem:#}"
+    );
 }

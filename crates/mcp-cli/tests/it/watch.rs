@@ -52,7 +52,12 @@ fn pids(setting: &Setting) -> Vec<u32> {
     text.lines().map(|line| line.parse().unwrap()).collect()
 }
 
+/// Each line that came is what the schema says of one.
 fn end(watch: Running<'_>) {
+    for change in changes(&watch) {
+        let wrong = mcp_harness::against_schema(&change, &crate::pages::schema(), "status-watch");
+        assert!(wrong.is_empty(), "{wrong:#?}\n{change:#}");
+    }
     watch.signal("INT");
     watch.wait().expect_code(130);
 }

@@ -21,6 +21,18 @@ impl New {
         if args.command.is_empty() { remote(args) } else { local(args) }
     }
 
+    /// Gives it the account that `--account` names, which every later command is to use without being told.
+    pub(super) fn use_account(&mut self, account: &str) -> Result<(), CliError> {
+        match &mut self.entry {
+            Value::Object(members) if members.iter().any(|(key, _)| key == "url") => {
+                members.retain(|(key, _)| key != "account");
+                members.push(("account".to_owned(), Value::from(account)));
+                Ok(())
+            }
+            _ => Err(usage("--account is for a server that is signed in to, and this is a command")),
+        }
+    }
+
     /// A file with it alone.
     pub(super) fn as_file(&self) -> String {
         let mut entry = self.entry.clone();
@@ -396,6 +408,18 @@ mod tests {
         ] {
             assert_eq!(new(&[url]).unwrap().name, name, "{url}");
         }
+    }
+
+    #[test]
+    fn fh_h5_an_account_is_written_into_the_entry_of_a_server_that_has_sign_ins() {
+        let mut added = new(&["x", "https://h.example/mcp"]).unwrap();
+        for account in ["home", "work"] {
+            added.use_account(account).unwrap();
+            let entry = format!(r#"{{"url":"https://h.example/mcp","account":"{account}"}}"#);
+            assert_eq!(added.entry.to_json().replace([' ', '\n'], ""), entry);
+        }
+        let refused = new(&["x", "--", "npx"]).unwrap().use_account("work").unwrap_err();
+        assert!(refused.to_text().contains("--account is for"), "{}", refused.to_text());
     }
 
     #[test]

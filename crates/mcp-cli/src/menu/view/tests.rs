@@ -300,6 +300,30 @@ fn nothing_acts(menu: &Menu) {
     }
 }
 
+/// What is wrong decides; where it is may be longer than the row has room for.
+#[test]
+fn fh_h13_the_row_of_a_broken_file_says_what_is_wrong_however_long_its_path_is() {
+    let place = format!("/home/{}/.config/mcplink/mcp.json:35:1", "a-path-as-people-have-it/".repeat(8));
+    let mut menu = menu();
+    for (problems, said) in [
+        (vec![format!("{place}: expected , or }}")], "mcp.json:35:1: expected , or }"),
+        (vec![format!("{place}: expected , or }}"); 2], "mcp.json:35:1: expected , or }"),
+        (vec![format!("{place}: {}", "a word ".repeat(60))], "mcp.json:35:1: a word"),
+    ] {
+        menu.problems = problems;
+        for columns in [60, 80, 120] {
+            let (lines, _) = drawn(&menu, &look(), columns, 24);
+            let text: String = lines
+                .iter()
+                .map(|line| line.split('│').nth(usize::from(columns > 70)).unwrap_or(line).trim())
+                .collect::<Vec<_>>()
+                .join(" ");
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(said), "{columns}: {text}");
+        }
+    }
+}
+
 #[test]
 fn no_size_of_a_terminal_breaks_it_and_the_focus_is_always_inside() {
     let mut menu = menu();
