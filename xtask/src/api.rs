@@ -117,6 +117,32 @@ fn difference(old: &str, new: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// What ARCHITECTURE.md says of public APIs: what they name is ours, or one of few crates that a user has anyway.
+    #[test]
+    fn public_apis_name_no_other_crate_than_those_that_are_agreed() {
+        const CRATES: [&str; 8] =
+            ["alloc", "core", "std", "bytes", "http", "serde_core", "serde_json", "url"];
+        const TOKIO: [&str; 4] = ["AsyncRead", "AsyncWrite", "watch::Receiver", "Instant"];
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        let mut strangers = Vec::new();
+        for file in fs::read_dir(root().join(FOLDER)).unwrap() {
+            let path = file.unwrap().path();
+            for line in fs::read_to_string(&path).unwrap().lines() {
+                for word in line.split(|c| !is_part(c)) {
+                    let Some((first, rest)) = word.split_once("::") else { continue };
+                    let is_sdk = first == "rmcp" && path.ends_with("mcp-rmcp.txt");
+                    let is_tokio = first == "tokio" && TOKIO.iter().any(|name| rest.ends_with(name));
+                    let is_type = first.starts_with(|c: char| c.is_ascii_uppercase()) || first.is_empty();
+                    let is_agreed = first.starts_with("mcp_") || CRATES.contains(&first);
+                    if !(is_agreed || is_sdk || is_tokio || is_type) {
+                        strangers.push(format!("{}: {word}", path.display()));
+                    }
+                }
+            }
+        }
+        assert!(strangers.is_empty(), "{strangers:#?}");
+    }
+
     #[test]
     fn what_one_list_has_alone_is_shown() {
         assert_eq!(difference("a\nb\n", "a\nb\n"), None);

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         big: "0123456789abcdef".repeat(BIG / 16),
     });
     std::thread::spawn(|| {
-        // Whoever started it has gone.
+        // The program that started it has gone.
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });

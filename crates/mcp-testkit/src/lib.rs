@@ -12,7 +12,7 @@
 //! - **Failing loudly.** Waiting queries panic with what they saw. They are for tests; the rest, which
 //!   `mcplink demo` also uses, returns errors.
 //!
-//! Of the workspace it imports `mcp-text` alone, so that a fake shares no bug of protocol or auth with what it tests.
+//! It imports no other crate of the workspace, so that a fake shares no bug of protocol or auth with what it tests.
 
 mod accept;
 mod auth;
