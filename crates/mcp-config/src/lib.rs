@@ -68,6 +68,7 @@ pub mod hosts;
 pub mod import;
 mod json;
 pub mod launch;
+mod launchers;
 mod load;
 mod locations;
 #[cfg(feature = "auth")]

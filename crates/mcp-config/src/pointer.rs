@@ -7,7 +7,7 @@
 
 mod command;
 mod dead_end;
-mod launchers;
+mod valued;
 
 use std::fmt;
 

@@ -371,8 +371,12 @@ impl<'t, 'a> Entries<'t, 'a> {
             words.push(word.to_owned());
             spans.push(arg.span);
         }
-        if let Some(inner) = lines::of_a_shell(&words) {
-            spans = vec![spans.last().copied().unwrap_or(at); inner.len()];
+        if let Some((inner, word)) = lines::unfolded(&words) {
+            // What stands before the line keeps its place.
+            let before = words.iter().zip(&inner).take(word).take_while(|(old, new)| old == new).count();
+            let of_line = spans[word];
+            spans.truncate(before);
+            spans.resize(inner.len(), of_line);
             words = inner;
         }
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -450,7 +454,7 @@ impl<'t, 'a> Entries<'t, 'a> {
             ..Groups::default()
         };
         (draft.headers, draft.oauth) = (headers, oauth);
-        let message = format!("is a bridge ({}); the server is reached directly", line.program);
+        let message = format!("is a bridge ({}); the server is reached directly", line.program());
         self.say(Severity::Note, &path.key("command"), at, message, None);
         for (span, why) in lost {
             let path = self.origins.get(&(span.start(), span.end())).unwrap_or(path).clone();

@@ -13,16 +13,18 @@ pub use table::AddressOption;
 pub(crate) use table::OptionMeaning;
 
 use around::BY_PROXY;
-pub(super) use around::SetVariable;
 use robot::Robot;
-pub(super) use shell::of_a_shell;
+pub(super) use table::SetVariable;
+
+use crate::launchers::{self, Started, StartedCommand, base_name};
+pub(super) use shell::unfolded;
 use table::{BRIDGES, Bridge};
 
 /// What such a line says.
 #[derive(Debug, Default)]
 pub(crate) struct CommandLine {
-    /// The program, as people call it.
-    pub(super) program: &'static str,
+    /// The program; none for a line of our own.
+    bridge: Option<&'static Bridge>,
     /// Which word is the address.
     pub(super) address: usize,
     pub(crate) kind: Option<&'static str>,
@@ -75,18 +77,6 @@ impl Setting {
     }
 }
 
-/// Commands that start a package by its name, or another command.
-const LAUNCHERS: [&str; 17] = [
-    "npx", "npm", "pnpm", "pnpx", "yarn", "bun", "bunx", "deno", "uvx", "uv", "pipx", "node", "cmd", "env",
-    "volta", "wsl", "exec",
-];
-
-/// The options behind which `npx` has a package, whose program is named later.
-const PACKAGE: [&str; 2] = ["-p", "--package"];
-
-/// What may stand between such a command and the package.
-const VERBS: [&str; 9] = ["/c", "/C", "/d", "/s", "exec", "x", "dlx", "run", "tool"];
-
 /// Where a browser comes back to from a sign-in of `mcp-remote` that does not say otherwise.
 const CALLBACK_HOST: &str = "localhost";
 const CALLBACK_PATH: &str = "/oauth/callback";
@@ -103,11 +93,11 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
         rest += 1;
     }
     let assigned = words[..at].iter().enumerate().filter_map(|(word, text)| {
-        let (name, value) = assignment(text)?;
+        let (name, value) = launchers::assignment(text)?;
         Some((name.to_owned(), value.to_owned(), word))
     });
     let assigned: Vec<_> = assigned.collect();
-    let mut line = CommandLine { program: bridge.package, assigned, ..CommandLine::default() };
+    let mut line = CommandLine { bridge: Some(bridge), assigned, ..CommandLine::default() };
     let assigned = line.assigned.clone();
     let variable = &|wanted: &str| {
         let own = assigned.iter().find(|(name, ..)| name == wanted).map(|(_, value, _)| value.clone());
@@ -174,7 +164,7 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
     if !words[line.address].contains("://") && !words[line.address].contains("${") {
         return None;
     }
-    line.goes_by_proxy();
+    line.goes_by_proxy(bridge);
     line.finish();
     if let Some(token) = bridge.token.and_then(variable) {
         line.headers.push(("Authorization".to_owned(), format!("Bearer {token}"), line.address));
@@ -182,42 +172,21 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
     Some(line)
 }
 
-/// The bridge that a command line starts, and which word names it.
+/// The bridge that a command line starts, and which word names it. What gives it more than the line says is not taken away.
 fn bridge(words: &[&str]) -> Option<(usize, &'static Bridge)> {
-    let (command, _) = words.split_first()?;
-    let known = |word: &str| BRIDGES.iter().find(|bridge| is_package(word, bridge.package));
-    if let Some(bridge) = known(command) {
-        return Some((0, bridge));
+    let owned: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let mut at = 0;
+    loop {
+        if let Some(bridge) = BRIDGES.iter().find(|bridge| is_package(words[at], bridge.package)) {
+            return Some((at, bridge));
+        }
+        match launchers::started(&owned[at..])? {
+            Started { command: StartedCommand::At(inner), adds: false } if at + inner < words.len() => {
+                at += inner;
+            }
+            _ => return None,
+        }
     }
-    let launcher = base_name(command);
-    if !LAUNCHERS.contains(&&*launcher) {
-        return None;
-    }
-    let is_step = |word: &str| {
-        word.starts_with('-')
-            || VERBS.contains(&word)
-            || LAUNCHERS.contains(&&*base_name(word))
-            || assignment(word).is_some()
-    };
-    let at = 1 + words[1..].iter().position(|word| known(word).is_some() || !is_step(word))?;
-    let bridge = known(words[at])?;
-    // `npx -p mcp-remote -y -- mcp-remote URL`.
-    if PACKAGE.contains(&words[at - 1]) {
-        let program = at + 1 + words[at + 1..].iter().position(|word| !word.starts_with('-'))?;
-        return known(words[program]).map(|bridge| (program, bridge));
-    }
-    Some((at, bridge))
-}
-
-/// `NAME=value`, before a command.
-fn assignment(word: &str) -> Option<(&str, &str)> {
-    word.split_once('=').filter(|(name, _)| mcp_text::is_variable_name(name))
-}
-
-fn base_name(command: &str) -> String {
-    let name = command.rsplit(['/', '\\']).next().unwrap_or(command).to_ascii_lowercase();
-    let plain = [".exe", ".cmd", ".bat", ".ps1"].iter().find_map(|end| name.strip_suffix(end));
-    plain.map(str::to_owned).unwrap_or(name)
 }
 
 /// `mcp-remote`, `mcp-remote@0.1.2`, `npm:mcp-remote`, `/x/node_modules/mcp-remote/dist/proxy.js`.
@@ -259,6 +228,11 @@ struct Callback {
 }
 
 impl CommandLine {
+    /// The program, as people call it.
+    pub(super) fn program(&self) -> &'static str {
+        self.bridge.map_or("mcplink", |bridge| bridge.package)
+    }
+
     /// What several words say together.
     pub(crate) fn finish(&mut self) {
         self.come_back();
@@ -347,6 +321,11 @@ mod tests {
             "env A=b C=d npx mcp-remote https://h/mcp",
             "node /x/node_modules/mcp-remote/dist/proxy.js https://h/mcp",
             "mcp-remote https://h/mcp",
+            "nice -n 5 npx -y mcp-remote https://h/mcp",
+            "python3 -m pipx run mcp-proxy https://h/mcp",
+            "uvx --from mcp-proxy mcp-proxy https://h/mcp",
+            "corepack pnpm dlx mcp-remote https://h/mcp",
+            "powershell -NoProfile -Command npx -y mcp-remote https://h/mcp",
             "uvx mcp-proxy https://h/mcp",
             "/home/me/.local/bin/mcp-proxy --transport=streamablehttp https://h/mcp",
             "npx -y supergateway --streamableHttp https://h/mcp",
@@ -376,6 +355,15 @@ mod tests {
             "npx -y mcp-remote https://h/mcp --header",
             "npx -p mcp-remote other https://h/mcp",
             "npx -p mcp-remote mcp-remote-client https://h/mcp",
+            // What starts it gives it more than the line says, which would be lost.
+            "op run -- npx -y mcp-remote https://h/mcp",
+            "doppler run -p a -- npx -y mcp-remote https://h/mcp",
+            "dotenvx run -f .env -- npx -y mcp-remote https://h/mcp",
+            "sudo -u me npx -y mcp-remote https://h/mcp",
+            "env A=b sudo npx -y mcp-remote https://h/mcp",
+            "uv run --env-file .env mcp-proxy https://h/mcp",
+            "timeout 60 npx -y mcp-remote https://h/mcp",
+            "xargs npx -y mcp-remote https://h/mcp",
         ] {
             assert!(line(text).is_none(), "{text}");
         }

@@ -6,8 +6,8 @@
 
 use crate::address::Address;
 
-use super::launchers::{CARGO_VALUED, CONTAINER_VALUED, LAUNCHERS, Launcher, NIX_VALUED};
-use crate::script;
+use super::valued::{CARGO_VALUED, CONTAINER_VALUED, NIX_VALUED};
+use crate::launchers::{self, base_name};
 
 /// This program's name, as a command and as a package.
 const PROGRAM: &str = "mcplink";
@@ -42,102 +42,31 @@ pub(super) fn target(command: &str, args: &[&str], is_program: &dyn Fn(&str) -> 
         std::iter::once(command).chain(args.iter().copied()).map(str::to_owned).collect();
     lead(&words, is_program, MAX_DEPTH).or_else(|| {
         // A whole line where a program should stand: no system starts it, and its writer has meant what a shell reads.
-        let line = command.contains(char::is_whitespace).then(|| one_line(&words[..1]))??;
+        let line = command.contains(char::is_whitespace).then(|| launchers::of_line(command))??;
         lead(&[&line, &words[1..]].concat(), is_program, MAX_DEPTH)
     })
 }
 
 fn lead(words: &[String], is_program: &dyn Fn(&str) -> bool, depth: usize) -> Option<String> {
     let depth = depth.checked_sub(1)?;
-    let assigned = words.iter().take_while(|word| is_assignment(word)).count();
+    let assigned = words.iter().take_while(|word| launchers::is_assignment(word)).count();
     let (head, rest) = words[assigned..].split_first()?;
-    if is_named(head) || is_package(head) || is_program(head) {
+    if is_named(head) || is_package(head) || is_installed_script(head) || is_program(head) {
         return bridged(rest);
     }
-    let go_on = |words: &[String]| lead(words, is_program, depth);
-    match &*base_name(head) {
-        "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "fish" => go_on(&shell(rest)?),
-        "cmd" => go_on(&windows_shell(rest)?),
-        "powershell" | "pwsh" => go_on(&powershell(rest)?),
-        "cargo" => cargo(rest),
-        "python" | "python3" | "py" => {
-            let at = rest.iter().position(|word| word == "-m" || !word.starts_with('-'))?;
-            // A module: this one, or a launcher.
-            if rest[at] == "-m" { go_on(&rest[at + 1..]) } else { None }
+    let inner = match &*base_name(head) {
+        "cargo" => return cargo(rest),
+        "docker" | "podman" | "nerdctl" | "finch" => container(rest)?,
+        "flatpak" => return flatpak(rest),
+        "nix" => nix(rest)?,
+        _ => {
+            let words = launchers::started(words)?.command.into_words(words)?;
+            return lead(&words, is_program, depth);
         }
-        "node" => {
-            let at = rest.iter().position(|word| !word.starts_with('-'))?;
-            if is_installed_script(&rest[at]) { bridged(&rest[at + 1..]) } else { None }
-        }
-        "docker" | "podman" | "nerdctl" | "finch" => match container(rest)? {
-            InnerCommand::Arguments(args) => bridged(args),
-            InnerCommand::Command(words) => go_on(words),
-        },
-        "flatpak" => flatpak(rest),
-        "nix" => match nix(rest)? {
-            InnerCommand::Arguments(args) => bridged(args),
-            InnerCommand::Command(words) => go_on(words),
-        },
-        "nix-shell" => {
-            let at = rest.iter().position(|word| matches!(&**word, "--run" | "--command"))?;
-            go_on(&script::last_command(rest.get(at + 1)?)?)
-        }
-        name if name.starts_with("ld-linux") || name.starts_with("ld-musl") => {
-            go_on(&Launcher::LOADER.command(rest)?)
-        }
-        name => {
-            let launcher = LAUNCHERS.iter().find(|launcher| launcher.name == name)?;
-            go_on(&launcher.command(rest)?)
-        }
-    }
-}
-
-impl Launcher {
-    /// The words of the command that it runs.
-    fn command(&self, args: &[String]) -> Option<Vec<String>> {
-        let mut args = args;
-        let mut own = self.own;
-        let mut verbs = !self.verbs.is_empty();
-        loop {
-            let (word, rest) = args.split_first()?;
-            if word == "--" {
-                return Some(rest.to_vec());
-            }
-            let (option, joined) = match word.split_once('=') {
-                Some((option, value)) if word.starts_with('-') => (option, Some(value)),
-                _ => (&**word, None),
-            };
-            // `-lc LINE` is `-l -c LINE`.
-            let grouped = self.lines.contains(&"-c") && !word.starts_with("--") && word.ends_with('c');
-            if self.lines.contains(&option) || (grouped && word.starts_with('-')) {
-                let (line, behind) = match joined {
-                    Some(line) => (line, rest),
-                    None => rest.split_first().map(|(line, behind)| (&**line, behind))?,
-                };
-                let mut words = script::last_command(line)?;
-                if self.name == "env" {
-                    words.extend_from_slice(behind);
-                }
-                return Some(words);
-            }
-            if word.starts_with('-') {
-                args = rest.get(usize::from(self.valued.contains(&&**word))..)?;
-            } else if verbs && self.verbs.contains(&&**word) {
-                // `uv tool run` has two.
-                verbs = self.name == "uv" && word == "tool";
-                args = rest;
-            } else if verbs && !self.verbs.contains(&"") {
-                return None;
-            } else if own > 0 {
-                own -= 1;
-                args = rest;
-            } else if is_assignment(word) || (self.name == "mise" && word.contains('@') && !is_package(word))
-            {
-                args = rest;
-            } else {
-                return Some(args.to_vec());
-            }
-        }
+    };
+    match inner {
+        InnerCommand::Arguments(args) => bridged(args),
+        InnerCommand::Command(words) => lead(words, is_program, depth),
     }
 }
 
@@ -248,56 +177,6 @@ fn positional<'a>(args: &'a [String], valued: &[&str]) -> Option<(&'a String, &'
     }
 }
 
-/// The words of `sh -c '...'`, with the arguments behind the script where it asks for them.
-fn shell(args: &[String]) -> Option<Vec<String>> {
-    let (at, _) = args.iter().enumerate().find(|(_, arg)| !is_flag_without_script(arg))?;
-    if !(args[at].starts_with('-') && !args[at].starts_with("--") && args[at].ends_with('c')) {
-        return None;
-    }
-    let (text, arguments) = args[at + 1..].split_first()?;
-    let mut words = Vec::new();
-    for word in script::last_command(text)? {
-        match &*word {
-            "$0" | "${0}" => words.extend(arguments.first().cloned()),
-            "$@" | "$*" | "${@}" => words.extend(arguments.iter().skip(1).cloned()),
-            _ => words.push(word),
-        }
-    }
-    Some(words)
-}
-
-/// `-l`, `-i`, `--login`: an option of a shell that does not say where the script is.
-fn is_flag_without_script(arg: &str) -> bool {
-    arg.starts_with("--") || (arg.starts_with('-') && !arg.ends_with('c'))
-}
-
-/// The words of `cmd /d /s /c ...`.
-fn windows_shell(args: &[String]) -> Option<Vec<String>> {
-    let at = args.iter().position(|arg| !matches!(&*arg.to_ascii_lowercase(), "/d" | "/s" | "/q"))?;
-    if !matches!(&*args[at].to_ascii_lowercase(), "/c" | "/k") {
-        return None;
-    }
-    one_line(&args[at + 1..])
-}
-
-/// The words of `powershell -NoProfile -Command ...`.
-fn powershell(args: &[String]) -> Option<Vec<String>> {
-    let at = args.iter().position(|arg| matches!(&*arg.to_ascii_lowercase(), "-command" | "-c"))?;
-    let mut words = one_line(&args[at + 1..])?;
-    // The call operator.
-    words.retain(|word| word != "&");
-    Some(words)
-}
-
-/// A command as words, or as one word that is a line.
-fn one_line(words: &[String]) -> Option<Vec<String>> {
-    match words {
-        // There, `\` separates the parts of a path, and means nothing else.
-        [line] => script::last_command(&line.trim_start_matches("& ").replace('\\', "/")),
-        words => Some(words.to_vec()),
-    }
-}
-
 /// `cargo run` of this program.
 fn cargo(args: &[String]) -> Option<String> {
     let args = args.strip_prefix(&[]).filter(|args| !args.is_empty())?;
@@ -343,23 +222,6 @@ fn package_name(specification: &str) -> &str {
     let name = if fragment.starts_with(|c: char| c.is_ascii_alphabetic()) { fragment } else { path };
     let name = name.rsplit('/').next().unwrap_or(name);
     name.split('@').next().unwrap_or(name)
-}
-
-/// `A=B`, as it may stand in front of a command.
-fn is_assignment(word: &str) -> bool {
-    let is_name = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
-    // `mcplink==1.0` is a package.
-    word.split_once('=').is_some_and(|(name, _)| is_name(name) && name != PROGRAM)
-}
-
-/// The last part of a path of either system, without what marks a program on Windows, in small letters.
-fn base_name(command: &str) -> String {
-    let name = command.rsplit(['/', '\\']).next().unwrap_or(command).to_ascii_lowercase();
-    let plain = [".exe", ".cmd", ".bat", ".ps1", ".com"].iter().find_map(|end| name.strip_suffix(end));
-    plain.map(str::to_owned).unwrap_or(name)
 }
 
 fn is_named(command: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What the environment of such a program says of the way to its server, and what of it has no place where the server is
 //! reached directly: a person had reasons to set it.
 
+use super::table::{Bridge, ByProxy, SetVariable};
 use super::{CommandLine, LineField, Setting};
 
 /// What says that the environment names the proxy.
@@ -9,23 +10,13 @@ pub(super) const BY_PROXY: &str = "by proxy";
 const PROXIES: [(&str, &str); 3] =
     [("https_proxy", "https://"), ("http_proxy", "http://"), ("all_proxy", "")];
 
-/// What a variable of the program is here.
-#[derive(Debug, Eq, PartialEq)]
-pub(in crate::hosts) enum SetVariable {
-    /// This field.
-    Field(&'static str),
-    /// A part of a header, or of nothing that is told.
-    Used,
-    /// None, and why.
-    Lost(&'static str),
-}
-
 impl CommandLine {
-    /// Takes the sign for proxies out of the fields.
-    pub(super) fn goes_by_proxy(&mut self) {
-        self.by_proxy = match self.program {
-            "mcp-remote" => self.said.iter().any(|said| said.field == BY_PROXY),
-            program => program != "supergateway",
+    /// Takes the sign for proxies out of the fields, and notes whether the line goes by one.
+    pub(super) fn goes_by_proxy(&mut self, bridge: &'static Bridge) {
+        self.by_proxy = match bridge.by_proxy {
+            ByProxy::Always => true,
+            ByProxy::Told => self.said.iter().any(|said| said.field == BY_PROXY),
+            ByProxy::Never => false,
         };
         self.said.retain(|said| said.field != BY_PROXY);
     }
@@ -36,24 +27,11 @@ impl CommandLine {
         if words.iter().any(|word| word.contains(&braced) || word.contains(&plain)) {
             return SetVariable::Used;
         }
+        if let Some(known) = self.bridge.and_then(|bridge| bridge.variable(name, value)) {
+            return known;
+        }
         let address = words.get(self.address).copied().unwrap_or_default();
         let lower = name.to_ascii_lowercase();
-        match name {
-            "NODE_EXTRA_CA_CERTS" | "SSL_CERT_FILE" => return SetVariable::Field("tls.ca"),
-            "NODE_TLS_REJECT_UNAUTHORIZED" if value == "0" => {
-                return SetVariable::Lost(
-                    "taking every certificate is for a person to say: use `tls`: {\"insecureSkipVerify\": true}",
-                );
-            }
-            "MCP_REMOTE_CONFIG_DIR" => {
-                return SetVariable::Lost(
-                    "sign-ins are kept by this program itself, which asks for them again",
-                );
-            }
-            "API_ACCESS_TOKEN" if self.program == "mcp-proxy" => return SetVariable::Used,
-            name if self.program == "mcplink" && name.starts_with("MCPLINK_") => return SetVariable::Used,
-            _ => {}
-        }
         match PROXIES.iter().find(|(known, _)| *known == lower) {
             Some((_, scheme)) if !address.starts_with(scheme) => {
                 SetVariable::Lost("its server is not reached by it")

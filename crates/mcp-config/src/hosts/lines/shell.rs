@@ -1,20 +1,22 @@
-//! The line of a shell that starts such a program.
+//! The line in one word that starts such a program: of a shell, of `cmd`, of `npx -c`.
 
-use super::base_name;
+use crate::launchers::{self, Started, StartedCommand};
 
-/// The command that a shell is given as one line (`sh -c LINE`), where it is one alone; what the shell replaces is written as
-/// hosts do.
-pub(in crate::hosts) fn of_a_shell(words: &[String]) -> Option<Vec<String>> {
-    let [shell, option, line] = words else { return None };
-    let is_shell = ["sh", "bash", "zsh", "dash"].contains(&&*base_name(shell));
-    if !is_shell
-        || !matches!(&**option, "-c" | "-lc" | "-ic")
-        || line.contains([';', '&', '|', '\n', '<', '>'])
-    {
-        return None;
+/// The words of a command line of which one word is a line, with what stands before what reads it, and which word it is; what a shell
+/// replaces is written as hosts do. `None` where the line has more than one command, which no entry has.
+pub(in crate::hosts) fn unfolded(words: &[String]) -> Option<(Vec<String>, usize)> {
+    let mut at = 0;
+    loop {
+        match launchers::started(words.get(at..)?)? {
+            Started { adds: true, .. } => return None,
+            Started { command: StartedCommand::At(inner), .. } => at += inner,
+            Started { command: StartedCommand::Line { word, words: line, is_alone: true }, .. } => {
+                let before = words[..at].iter().cloned();
+                return Some((before.chain(line.iter().map(|word| braced(word))).collect(), at + word));
+            }
+            Started { .. } => return None,
+        }
     }
-    let command = crate::script::last_command(line)?;
-    Some(command.iter().map(|word| braced(word)).collect())
 }
 
 /// `$NAME` as `${NAME}`.
@@ -40,8 +42,9 @@ mod tests {
     #[test]
     fn a_line_of_a_shell_is_the_one_command_in_it() {
         let of = |line: &str| {
-            let words = ["/bin/sh", "-c", line].map(str::to_owned);
-            let words = of_a_shell(&words)?;
+            let words = ["env", "A=b", "/bin/sh", "-c", line].map(str::to_owned);
+            let (words, word) = unfolded(&words)?;
+            assert_eq!((&*words[0], &*words[1], word), ("env", "A=b", 4));
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let line = read(&words, &|_| None)?;
             Some((words[line.address].to_owned(), line.headers.first().map(|(_, value, _)| value.clone())))

@@ -1,9 +1,10 @@
-//! Which options such programs have, and which field of an entry each of them is: the one table that lines of other hosts, and
+//! Which options and variables such programs have, and which field of an entry each of them is: the one table that lines of other hosts, and
 //! this program's own command line, are read by. Longer than 500 lines because it is one table.
 
 use super::{CommandLine, LineField, Setting};
 
 /// A program that is a bridge.
+#[derive(Debug)]
 pub(super) struct Bridge {
     /// Its package, without scope and version.
     pub(super) package: &'static str,
@@ -12,7 +13,43 @@ pub(super) struct Bridge {
     pub(super) options: &'static [(&'static str, OptionMeaning)],
     /// The variable of the entry that holds a bearer token.
     pub(super) token: Option<&'static str>,
+    /// What its own variables are: by name, with `*` for the end of one, or by name and value.
+    pub(super) variables: &'static [(&'static str, SetVariable)],
+    pub(super) by_proxy: ByProxy,
 }
+
+/// What a variable of the program is here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::hosts) enum SetVariable {
+    /// This field.
+    Field(&'static str),
+    /// A part of a header, or of nothing that is told.
+    Used,
+    /// None, and why.
+    Lost(&'static str),
+}
+
+/// Whether the program goes by the proxy that its environment names.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum ByProxy {
+    Always,
+    /// Where an option says so.
+    Told,
+    #[default]
+    Never,
+}
+
+/// Variables that the languages read in which such programs are written.
+const OF_LANGUAGES: [(&str, SetVariable); 3] = [
+    ("NODE_EXTRA_CA_CERTS", SetVariable::Field("tls.ca")),
+    ("SSL_CERT_FILE", SetVariable::Field("tls.ca")),
+    (
+        "NODE_TLS_REJECT_UNAUTHORIZED=0",
+        SetVariable::Lost(
+            "taking every certificate is for a person to say: use `tls`: {\"insecureSkipVerify\": true}",
+        ),
+    ),
+];
 
 /// What an option says.
 #[derive(Clone, Copy, Debug)]
@@ -442,6 +479,17 @@ impl Bridge {
         let own = OWN.iter().find(|own| own.name == option || is_short(own));
         own.map(|own| own.takes).or_else(|| named(&OF_BRIDGE))
     }
+
+    /// What a variable of it is, where the table says.
+    pub(super) fn variable(&self, name: &str, value: &str) -> Option<SetVariable> {
+        let is_it = |row: &str| match (row.strip_suffix('*'), row.split_once('=')) {
+            (Some(begin), _) => name.starts_with(begin),
+            (None, Some(both)) => both == (name, value),
+            (None, None) => row == name,
+        };
+        let all = self.variables.iter().chain(&OF_LANGUAGES);
+        all.into_iter().find(|(row, _)| is_it(row)).map(|(_, meaning)| *meaning)
+    }
 }
 
 pub(super) static BRIDGES: [Bridge; 4] = [
@@ -493,6 +541,11 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--authorize-param", OptionMeaning::Member("oauth.authorizeParams")),
         ],
         token: None,
+        variables: &[(
+            "MCP_REMOTE_CONFIG_DIR",
+            SetVariable::Lost("sign-ins are kept by this program itself, which asks for them again"),
+        )],
+        by_proxy: ByProxy::Told,
     },
     Bridge {
         package: "mcp-proxy",
@@ -510,6 +563,8 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--log-level", OptionMeaning::Value),
         ],
         token: Some("API_ACCESS_TOKEN"),
+        variables: &[("API_ACCESS_TOKEN", SetVariable::Used)],
+        by_proxy: ByProxy::Always,
     },
     Bridge {
         package: "supergateway",
@@ -521,6 +576,15 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--outputTransport", OptionMeaning::Value),
         ],
         token: None,
+        variables: &[],
+        by_proxy: ByProxy::Never,
     },
-    Bridge { package: "mcplink", addresses: &[], options: &OF_BRIDGE, token: None },
+    Bridge {
+        package: "mcplink",
+        addresses: &[],
+        options: &OF_BRIDGE,
+        token: None,
+        variables: &[("MCPLINK_*", SetVariable::Used)],
+        by_proxy: ByProxy::Always,
+    },
 ];

@@ -11,10 +11,12 @@ pub(super) struct Launcher {
     pub(super) lines: &'static [&'static str],
     /// Arguments of its own before the command.
     pub(super) own: usize,
+    /// It gives the command more than the line says: variables, rights, arguments, another system.
+    pub(super) adds: bool,
 }
 
 const fn plain(name: &'static str) -> Launcher {
-    Launcher { name, verbs: &[], valued: &[], lines: &[], own: 0 }
+    Launcher { name, verbs: &[], valued: &[], lines: &[], own: 0, adds: false }
 }
 
 impl Launcher {
@@ -33,15 +35,17 @@ impl Launcher {
     const fn own(self, own: usize) -> Self {
         Self { own, ..self }
     }
+
+    const fn adds(self) -> Self {
+        Self { adds: true, ..self }
+    }
 }
 
-impl Launcher {
-    /// The loader of programs, called by hand.
-    pub(super) const LOADER: Self = plain("ld.so").valued(&["--library-path", "--preload", "--argv0"]);
-}
+/// The loader of programs, called by hand.
+pub(super) const LOADER: Launcher = plain("ld.so").valued(&["--library-path", "--preload", "--argv0"]);
 
 /// Options of launchers of packages from npm.
-const NPM_VALUED: &[&str] = &["-p", "--package", "-w", "--workspace", "--prefix"];
+const NPM_VALUED: &[&str] = &["-p", "--package", "-w", "--workspace", "--prefix", "--registry"];
 const UV_VALUED: &[&str] = &[
     "--from",
     "--with",
@@ -75,8 +79,8 @@ pub(super) const LAUNCHERS: &[Launcher] = &[
     plain("nohup"),
     plain("time").valued(&["-f", "-o"]),
     plain("gtime").valued(&["-f", "-o"]),
-    plain("timeout").valued(&["-s", "--signal", "-k", "--kill-after"]).own(1),
-    plain("gtimeout").valued(&["-s", "--signal", "-k", "--kill-after"]).own(1),
+    plain("timeout").adds().valued(&["-s", "--signal", "-k", "--kill-after"]).own(1),
+    plain("gtimeout").adds().valued(&["-s", "--signal", "-k", "--kill-after"]).own(1),
     plain("stdbuf").valued(&["-i", "-o", "-e", "--input", "--output", "--error"]),
     plain("gstdbuf").valued(&["-i", "-o", "-e"]),
     plain("unbuffer"),
@@ -85,13 +89,13 @@ pub(super) const LAUNCHERS: &[Launcher] = &[
     plain("linux64"),
     plain("arch").valued(&["-arch"]),
     plain("caffeinate").valued(&["-t", "-w"]),
-    plain("systemd-run").valued(&["-u", "--unit", "-p", "--property", "-E", "--setenv", "--slice"]),
+    plain("systemd-run").adds().valued(&["-u", "--unit", "-p", "--property", "-E", "--setenv", "--slice"]),
     plain("systemd-inhibit"),
     plain("systemd-cat").valued(&["-t", "-p"]),
     plain("dbus-run-session"),
     plain("xvfb-run").valued(&["-n", "-s", "-e", "-f"]),
-    plain("flock").valued(&["-w", "--timeout", "-E"]).lines(&["-c", "--command"]).own(1),
-    plain("xargs").valued(&["-a", "--arg-file", "-d", "-E", "-I", "-L", "-n", "-P", "-s"]),
+    plain("flock").adds().valued(&["-w", "--timeout", "-E"]).lines(&["-c", "--command"]).own(1),
+    plain("xargs").adds().valued(&["-a", "--arg-file", "-d", "-E", "-I", "-L", "-n", "-P", "-s"]),
     plain("script").lines(&["-c", "--command"]).own(1),
     plain("rlwrap"),
     plain("winpty"),
@@ -109,26 +113,33 @@ pub(super) const LAUNCHERS: &[Launcher] = &[
     plain("gdb").valued(&["-ex", "-x"]),
     plain("rr").verbs(&["record"]),
     // As whom, and with which rights.
-    plain("sudo").valued(&["-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T", "-r", "-t", "-U"]),
-    plain("doas").valued(&["-u", "-C"]),
-    plain("run0").valued(&["-u", "--user", "-g", "--group", "-D", "--chdir"]),
-    plain("pkexec").valued(&["--user"]),
-    plain("su").lines(&["-c", "--command"]).own(1),
-    plain("runuser").valued(&["-u", "-g", "-G"]).lines(&["-c", "--command"]),
-    plain("gosu").own(1),
-    plain("su-exec").own(1),
-    plain("setpriv").valued(&["--reuid", "--regid", "--groups"]),
-    plain("fakeroot"),
-    plain("firejail"),
-    plain("unshare"),
-    plain("chroot").own(1),
+    plain("sudo").adds().valued(&["-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T", "-r", "-t", "-U"]),
+    plain("doas").adds().valued(&["-u", "-C"]),
+    plain("run0").adds().valued(&["-u", "--user", "-g", "--group", "-D", "--chdir"]),
+    plain("pkexec").adds().valued(&["--user"]),
+    plain("su").adds().lines(&["-c", "--command"]).own(1),
+    plain("runuser").adds().valued(&["-u", "-g", "-G"]).lines(&["-c", "--command"]),
+    plain("gosu").adds().own(1),
+    plain("su-exec").adds().own(1),
+    plain("setpriv").adds().valued(&["--reuid", "--regid", "--groups"]),
+    plain("fakeroot").adds(),
+    plain("firejail").adds(),
+    plain("unshare").adds(),
+    plain("chroot").adds().own(1),
     // Where: another system on this machine, with the same person.
     plain("wsl").valued(&["-d", "--distribution", "-u", "--user", "--cd", "--shell-type"]),
-    plain("flatpak-spawn"),
-    plain("host-spawn"),
-    plain("distrobox-host-exec"),
-    plain("toolbox").verbs(&["run"]).valued(&["-c", "--container", "-d", "--distro", "-r", "--release"]),
-    plain("distrobox").verbs(&["enter"]).valued(&["-n", "--name", "-a"]).own(1),
+    plain("flatpak-spawn").adds(),
+    plain("host-spawn").adds(),
+    plain("distrobox-host-exec").adds(),
+    plain("toolbox").adds().verbs(&["run"]).valued(&[
+        "-c",
+        "--container",
+        "-d",
+        "--distro",
+        "-r",
+        "--release",
+    ]),
+    plain("distrobox").adds().verbs(&["enter"]).valued(&["-n", "--name", "-a"]).own(1),
     plain("snap").verbs(&["run"]),
     plain("wine"),
     plain("wine64"),
@@ -165,101 +176,32 @@ pub(super) const LAUNCHERS: &[Launcher] = &[
     plain("micromamba").verbs(&["run"]).valued(&["-n", "--name", "-p", "--prefix", "--cwd"]),
     plain("pkgx"),
     // What chooses versions and brings variables along.
-    plain("mise").verbs(&["exec", "x"]).valued(&["-c", "-C", "--cd", "-E", "--env"]),
-    plain("rtx").verbs(&["exec", "x"]).valued(&["-c", "-C"]),
+    plain("mise").adds().verbs(&["exec", "x"]).valued(&["-c", "-C", "--cd", "-E", "--env"]),
+    plain("rtx").adds().verbs(&["exec", "x"]).valued(&["-c", "-C"]),
     plain("asdf").verbs(&["exec"]),
     plain("volta").verbs(&["run"]).valued(&["--node", "--npm", "--pnpm", "--yarn"]),
     plain("fnm").verbs(&["exec"]).valued(&["--using"]),
     plain("nvm").verbs(&["exec", "run"]).own(1),
     plain("rustup").verbs(&["run"]).own(1),
-    plain("direnv").verbs(&["exec"]).own(1),
-    plain("devbox").verbs(&["run"]).valued(&["-c", "--config", "-e", "--env"]),
-    plain("op").verbs(&["run"]).valued(&["--env-file", "--account"]),
-    plain("doppler").verbs(&["run"]).valued(&["-p", "--project", "-c", "--config"]).lines(&["--command"]),
-    plain("infisical").verbs(&["run"]).valued(&["--env", "--path", "--projectId"]).lines(&["--command"]),
-    plain("teller").verbs(&["run"]),
-    plain("dotenvx").verbs(&["run"]).valued(&["-f", "--env-file", "-e", "--env"]),
-    plain("dotenv").valued(&["-e", "-c", "-v", "-p"]),
-    plain("env-cmd").valued(&["-f", "--file", "-e", "--environments"]),
+    plain("direnv").adds().verbs(&["exec"]).own(1),
+    plain("devbox").adds().verbs(&["run"]).valued(&["-c", "--config", "-e", "--env"]),
+    plain("op").adds().verbs(&["run"]).valued(&["--env-file", "--account"]),
+    plain("doppler")
+        .adds()
+        .verbs(&["run"])
+        .valued(&["-p", "--project", "-c", "--config"])
+        .lines(&["--command"]),
+    plain("infisical")
+        .adds()
+        .verbs(&["run"])
+        .valued(&["--env", "--path", "--projectId"])
+        .lines(&["--command"]),
+    plain("teller").adds().verbs(&["run"]),
+    plain("dotenvx").adds().verbs(&["run"]).valued(&["-f", "--env-file", "-e", "--env"]),
+    plain("dotenv").adds().valued(&["-e", "-c", "-v", "-p"]),
+    plain("env-cmd").adds().valued(&["-f", "--file", "-e", "--environments"]),
     plain("cross-env"),
-    plain("aws-vault").verbs(&["exec"]).valued(&["-d", "--duration", "--region"]).own(1),
-    plain("chamber").verbs(&["exec"]).own(1),
-    plain("envchain").own(1),
+    plain("aws-vault").adds().verbs(&["exec"]).valued(&["-d", "--duration", "--region"]).own(1),
+    plain("chamber").adds().verbs(&["exec"]).own(1),
+    plain("envchain").adds().own(1),
 ];
-
-/// The options of `cargo run` and of `cargo` itself that a value follows.
-pub(super) const CARGO_VALUED: &[&str] = &[
-    "-p",
-    "--package",
-    "--bin",
-    "--example",
-    "-F",
-    "--features",
-    "--profile",
-    "-j",
-    "--jobs",
-    "--target",
-    "--target-dir",
-    "--manifest-path",
-    "--message-format",
-    "--color",
-    "--config",
-    "-Z",
-    "-C",
-];
-
-/// The options of `docker run`, `docker exec` and their like that a value follows.
-pub(super) const CONTAINER_VALUED: &[&str] = &[
-    "-v",
-    "--volume",
-    "--mount",
-    "-e",
-    "--env",
-    "--env-file",
-    "--name",
-    "-w",
-    "--workdir",
-    "-u",
-    "--user",
-    "--network",
-    "--net",
-    "-p",
-    "--publish",
-    "-l",
-    "--label",
-    "--platform",
-    "--pull",
-    "--entrypoint",
-    "--add-host",
-    "--cap-add",
-    "--cap-drop",
-    "--cpus",
-    "-m",
-    "--memory",
-    "-h",
-    "--hostname",
-    "--ulimit",
-    "--tmpfs",
-    "--userns",
-    "--ipc",
-    "--pid",
-    "--gpus",
-    "--device",
-    "--dns",
-    "--restart",
-    "--security-opt",
-    "--secret",
-    "-c",
-    "--context",
-    "-H",
-    "--host",
-    "-f",
-    "--file",
-    "--project-name",
-    "--project-directory",
-    "--profile",
-];
-
-/// The options of `nix` that a value follows.
-pub(super) const NIX_VALUED: &[&str] =
-    &["--extra-experimental-features", "--experimental-features", "--override-input", "-I", "--include"];
