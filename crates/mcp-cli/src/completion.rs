@@ -33,8 +33,10 @@ pub(crate) enum CandidateKind {
     Sessions,
     /// Tools of a server.
     Tools { server: String },
-    /// Arguments of a tool that are not there yet.
-    ToolArguments { server: String, tool: String, given: Vec<String> },
+    /// Names of servers, and of the tools of one: `NAME/TOOL` and `NAME.TOOL` say both.
+    ServersAndTools,
+    /// What comes behind the words of `call`, the first of which may say both. Which it does, the names of servers tell.
+    CallWords { words: Vec<String> },
     /// Prompts of a server.
     Prompts { server: String },
     /// Arguments of a prompt that are not there yet.
@@ -84,7 +86,7 @@ pub(crate) fn position(program: &Command, words: &[String], current: &str) -> Po
             (wanted, format!("{name}="))
         }
         _ if !is_over && current.starts_with('-') => (walk.options(), String::new()),
-        _ => (walk.of_positional(current), String::new()),
+        _ => (walk.of_positional(), String::new()),
     };
     Position { wanted, prefix, global: walk.global }
 }
@@ -172,7 +174,7 @@ impl<'a> Walk<'a> {
         CandidateKind::Words(verbs.map(shown).collect())
     }
 
-    fn of_positional(&self, current: &str) -> CandidateKind {
+    fn of_positional(&self) -> CandidateKind {
         let Some(verb) = self.verb else { return self.verbs() };
         let places: Vec<&Arg> = verb.get_positionals().collect();
         let Some(place) = places.get(self.positional.len()).or(places.last()) else {
@@ -182,15 +184,10 @@ impl<'a> Walk<'a> {
         if is_beyond && !matches!(place.get_action(), ArgAction::Append) {
             return CandidateKind::Nothing;
         }
-        // One word may say both.
-        let in_one = |word: &str| word.split_once('/').map(|(server, _)| server.to_owned());
         match (verb.get_name(), place.get_id().as_str()) {
-            ("call" | "tools", "name") => {
-                in_one(current).map_or(CandidateKind::Servers, |server| CandidateKind::Tools { server })
-            }
-            ("call", "tool") if in_one(&self.server()).is_some() => self.tool_arguments(),
-            ("call" | "tools", "tool") => CandidateKind::Tools { server: self.server() },
-            ("call", "arguments") => self.tool_arguments(),
+            ("call" | "tools", "name") => CandidateKind::ServersAndTools,
+            ("call", "tool" | "arguments") => CandidateKind::CallWords { words: self.positional.clone() },
+            ("tools", "tool") => CandidateKind::Tools { server: self.server() },
             ("prompt", "prompt") => CandidateKind::Prompts { server: self.server() },
             ("prompt", "arguments") => CandidateKind::PromptArguments {
                 server: self.server(),
@@ -212,19 +209,6 @@ impl<'a> Walk<'a> {
             ("add" | "add-json", _) => CandidateKind::Nothing,
             _ => self.of_value(place),
         }
-    }
-
-    /// `NAME TOOL ARGS`, or `NAME/TOOL ARGS`.
-    fn tool_arguments(&self) -> CandidateKind {
-        let first = self.server();
-        let (server, tool, behind) = match first.split_once('/') {
-            Some((server, tool)) => (server.to_owned(), tool.to_owned(), self.positional.get(1..)),
-            None => {
-                let tool = self.positional.get(1).cloned().unwrap_or_default();
-                (first, tool, self.positional.get(2..))
-            }
-        };
-        CandidateKind::ToolArguments { server, tool, given: keys(behind) }
     }
 
     /// By what the value is called.
@@ -263,7 +247,7 @@ fn takes_value(arg: &Arg) -> bool {
 }
 
 /// The keys of `key=value` and `key:=value`.
-fn keys(words: Option<&[String]>) -> Vec<String> {
+pub(crate) fn keys(words: Option<&[String]>) -> Vec<String> {
     let key = |word: &String| word.split_once('=').map(|(key, _)| key.trim_end_matches(':').to_owned());
     words.unwrap_or_default().iter().filter_map(key).collect()
 }
@@ -289,11 +273,8 @@ mod tests {
 
     #[test]
     fn fh_h15_each_place_of_a_line_wants_what_belongs_there() {
-        let tools = |server: &str| CandidateKind::Tools { server: server.to_owned() };
-        let arguments = |given: &[&str]| CandidateKind::ToolArguments {
-            server: "web".to_owned(),
-            tool: "echo".to_owned(),
-            given: given.iter().map(|key| (*key).to_owned()).collect(),
+        let call = |words: &[&str]| CandidateKind::CallWords {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
         };
         for (line, wanted) in [
             ("mcplink status ", CandidateKind::Servers),
@@ -302,13 +283,12 @@ mod tests {
             ("mcplink status --timeout 5s ", CandidateKind::Servers),
             ("mcplink get web ", CandidateKind::Nothing),
             ("mcplink enable ", CandidateKind::Servers),
-            ("mcplink tools ", CandidateKind::Servers),
-            ("mcplink tools web ", tools("web")),
-            ("mcplink call web/e", tools("web")),
-            ("mcplink call web e", tools("web")),
-            ("mcplink call web echo ", arguments(&[])),
-            ("mcplink call web echo text=x n:=3 ", arguments(&["text", "n"])),
-            ("mcplink call web/echo text=x ", arguments(&["text"])),
+            ("mcplink tools ", CandidateKind::ServersAndTools),
+            ("mcplink tools web ", CandidateKind::Tools { server: "web".to_owned() }),
+            ("mcplink call web/e", CandidateKind::ServersAndTools),
+            ("mcplink call web e", call(&["web"])),
+            ("mcplink call web echo text=x n:=3 ", call(&["web", "echo", "text=x", "n:=3"])),
+            ("mcplink call --json web/echo text=x ", call(&["web/echo", "text=x"])),
             ("mcplink prompt wiki ", CandidateKind::Prompts { server: "wiki".into() }),
             ("mcplink complete wiki lang py --prompt ", CandidateKind::Prompts { server: "wiki".into() }),
             ("mcplink logout ", CandidateKind::Accounts),

@@ -3,11 +3,12 @@
 use crate::app::App;
 use crate::args::{CandidatesArgs, ShellArg, command_line};
 use crate::completion::names::{ListedName, ListedNames};
-use crate::completion::{CandidateKind, Position, bash_word, position, split};
+use crate::completion::{CandidateKind, Position, bash_word, keys, position, split};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
 use crate::loaded::LoadedConfig;
+use crate::two_names;
 use crate::view::shown;
 
 /// What stands at the cursor, and whether in a quotation that is open.
@@ -83,14 +84,9 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
         CandidateKind::Hosts => {
             mcp_config::hosts::KnownHost::all().map(|host| (host.name.to_owned(), String::new())).collect()
         }
-        CandidateKind::Tools { server } => {
-            let tools = listed(app, &loaded, &server).await.tools.into_iter();
-            let prefix = if current.contains('/') { format!("{server}/") } else { String::new() };
-            tools.map(|tool| (format!("{prefix}{}", tool.name), tool.about)).collect()
-        }
-        CandidateKind::ToolArguments { server, tool, given } => {
-            arguments(&listed(app, &loaded, &server).await.tools, &tool, &given, current)
-        }
+        CandidateKind::ServersAndTools => servers_and_tools(app, &loaded, current).await,
+        CandidateKind::Tools { server } => tools(app, &loaded, &server, "").await,
+        CandidateKind::CallWords { words } => behind_call(app, &loaded, &words, current).await,
         CandidateKind::Prompts { server } => {
             let prompts = listed(app, &loaded, &server).await.prompts.into_iter();
             prompts.map(|prompt| (prompt.name, prompt.about)).collect()
@@ -111,6 +107,37 @@ fn servers(loaded: &LoadedConfig) -> Vec<(String, String)> {
             .unwrap_or_default()
     };
     entries.map(|entry| (entry.name.clone(), about(entry))).collect()
+}
+
+/// The tools of `server`, each behind `before`.
+async fn tools(app: &App, loaded: &LoadedConfig, server: &str, before: &str) -> Vec<(String, String)> {
+    let tools = listed(app, loaded, server).await.tools.into_iter();
+    tools.map(|tool| (format!("{before}{}", tool.name), tool.about)).collect()
+}
+
+/// Names that go on as `current` does: of servers, and of the tools of each that it begins with and a sign behind it.
+async fn servers_and_tools(app: &App, loaded: &LoadedConfig, current: &str) -> Vec<(String, String)> {
+    let mut found = servers(loaded);
+    for (server, tool) in two_names::parts(current).filter(|(server, _)| loaded.entry(server).is_some()) {
+        found.extend(tools(app, loaded, server, &current[..current.len() - tool.len()]).await);
+    }
+    found
+}
+
+/// What comes behind `NAME`, `NAME TOOL ARGS` or `NAME/TOOL ARGS`.
+async fn behind_call(
+    app: &App,
+    loaded: &LoadedConfig,
+    words: &[String],
+    current: &str,
+) -> Vec<(String, String)> {
+    let Some((first, rest)) = words.split_first() else { return Vec::new() };
+    let (server, tool, given) = match (loaded.addressed(first), rest) {
+        (Some((server, tool)), given) => (server, tool, given),
+        (None, []) => return tools(app, loaded, first, "").await,
+        (None, [tool, given @ ..]) => (first.clone(), tool.clone(), given),
+    };
+    arguments(&listed(app, loaded, &server).await.tools, &tool, &keys(Some(given)), current)
 }
 
 async fn listed(app: &App, loaded: &LoadedConfig, server: &str) -> ListedNames {

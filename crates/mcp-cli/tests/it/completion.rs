@@ -23,7 +23,9 @@ fn shell(setting: &Setting, name: &'static str, options: &[&str], script: &str) 
 fn known(server: &FakeMcpServer) -> Setting {
     let setting = Setting::of("web", http(server))
         .with("my wiki", http(server))
-        .with("other", json!({ "type": "http", "url": "http://127.0.0.1:9/mcp" }));
+        .with("other", json!({ "type": "http", "url": "http://127.0.0.1:9/mcp" }))
+        // As registries name servers: with the signs that stand between a server and its tool as well.
+        .with("io.github.x/y", http(server));
     sign_in(&setting, "notes", "https://notes.example/mcp", |_| {});
     // Names are kept for completion.
     let names = setting.home.home().join(".cache/mcplink/names");
@@ -31,6 +33,7 @@ fn known(server: &FakeMcpServer) -> Setting {
     assert!(!names.exists());
     assert_eq!(offered(&setting, &["call", "web", ""]), [""; 0]);
     setting.run(&["tools", "web"], 0);
+    setting.run(&["tools", "io.github.x/y"], 0);
     setting.run(&["prompts", "web"], 0);
     setting
 }
@@ -48,10 +51,20 @@ fn fh_h15_names_of_every_kind_are_offered_and_no_server_is_contacted() {
     let setting = known(&server);
     let contacts = server.requests().len();
     for (words, expected) in [
-        (&["status", ""][..], &["web", "my wiki", "other"][..]),
+        (&["status", ""][..], &["web", "my wiki", "other", "io.github.x/y"][..]),
         (&["status", "o"], &["other"]),
         (&["call", "web", "e"], &["echo"]),
         (&["call", "web/ec"], &["web/echo"]),
+        (&["call", "web.ec"], &["web.echo"]),
+        (&["tools", "my wiki.ec"], &[]),
+        (&["call", "web.echo", ""], &["text="]),
+        (&["call", "web/echo", "text=x", ""], &[]),
+        (&["tools", "web/ec"], &["web/echo"]),
+        (&["call", "io.github.x/"], &["io.github.x/y"]),
+        (&["call", "io.github.x/y/ec"], &["io.github.x/y/echo"]),
+        (&["call", "io.github.x/y.ec"], &["io.github.x/y.echo"]),
+        (&["call", "io.github.x/y", "ec"], &["echo"]),
+        (&["call", "nope/"], &[]),
         (&["call", "web", "echo", ""], &["text="]),
         (&["call", "web", "echo", "text=x", ""], &[]),
         (&["call", "other", ""], &[]),
@@ -77,7 +90,7 @@ fn fh_h15_names_of_every_kind_are_offered_and_no_server_is_contacted() {
     // What is kept goes with the entry.
     setting.run(&["remove", "web", "--scope", "user"], 0);
     let names = setting.home.home().join(".cache/mcplink/names");
-    assert_eq!(std::fs::read_dir(names).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(names).unwrap().count(), 1);
 }
 
 #[test]
@@ -90,7 +103,9 @@ fn s_k4_fh_h15_a_name_that_acts_on_a_terminal_is_not_put_into_a_line() {
 }
 
 /// One line for each kind of name: a server, a tool, a prompt, an argument, a sign-in.
-const KINDS: [&[&str]; 6] = [
+const KINDS: [&[&str]; 8] = [
+    &["call", "web.e"],
+    &["call", "io.github.x/y/e"],
     &["status", ""],
     &["call", "web", ""],
     &["prompt", "web", ""],
@@ -145,8 +160,7 @@ fn fh_h15_bash_completes() {
         done; complete -p mcplink"#;
     let Some(output) = shell(&setting, "bash", &["--norc", "--noprofile"], script) else { return };
     let output = output.expect_code(0);
-    let expected =
-        "[status]\n[web]['my wiki'][other]\n[text=]\n[user]\n[my wiki]\ncomplete -F _mcplink mcplink\n";
+    let expected = "[status]\n[web]['my wiki'][other][io.github.x/y]\n[text=]\n[user]\n[my wiki]\ncomplete -F _mcplink mcplink\n";
     assert_eq!(output.stdout, expected, "{output}");
 }
 
@@ -167,7 +181,7 @@ fn fh_h15_fish_completes() {
         .collect();
     assert_eq!(lines[0], ["status"], "{output}");
     // In its own order.
-    assert_eq!(lines[1], ["my wiki", "other", "web"], "no files among them: {output}");
+    assert_eq!(lines[1], ["io.github.x/y", "my wiki", "other", "web"], "no files among them: {output}");
     assert_eq!((&lines[2], &lines[3]), (&vec!["text="], &vec!["notes"]), "{output}");
 }
 
@@ -201,6 +215,8 @@ fn fh_h15_zsh_completes() {
         press $'\C-Umcplink status \t\t' '127.0.0.1:9'
         press $'\C-Umcplink call web e\t' 'cho'
         press $'\C-Umcplink logout n\t' 'otes'
+        press $'\C-Umcplink call web.e\t' 'cho'
+        press $'\C-Umcplink call io.github.x/y/e\t' 'cho'
         zpty -d z"#;
     let Some(output) = shell(&setting, "zsh", &["-f"], script) else { return };
     let output = output.expect_code(0);
