@@ -32,13 +32,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub(crate) use found::written;
-pub use found::{HostListing, HostServer};
+pub use found::{HostListing, HostServer, anchored};
 pub use lines::AddressOption;
 pub(crate) use lines::{CommandLine, OptionMeaning};
 pub(crate) use place::{Base, Folder};
 pub use variables::Input;
 pub(crate) use variables::{EditorVariables, Form};
 pub(crate) use words::FieldMeaning;
+pub(crate) use yaml::parse as parse_yaml;
 
 use crate::{Env, Platform, Project};
 

@@ -276,16 +276,29 @@ impl HostTarget {
         Value::Object(members)
     }
 
-    /// The entry as a person would write it into this file.
-    pub fn shown(&self, name: &str, through: &BridgeCommand) -> String {
+    /// The entry as a person would write it into this file, where `text` stands.
+    pub fn shown(&self, text: &str, name: &str, through: &BridgeCommand) -> String {
         match self.row.map(|row| row.format) {
             Some(Format::Toml) => toml::block(&["mcp_servers"], name, through, "\n"),
-            Some(Format::Yaml) => yaml(name, through),
+            Some(Format::Yaml) => yaml(name, through, &self.of_host_in_yaml(text, name)),
             _ => {
                 let path = self.path("", name);
                 edit::apply("", &path, &Change::Set(self.value("", name, through))).unwrap_or_default()
             }
         }
+    }
+
+    /// What the entry `name` of a file in YAML says that is nothing of the way to its server.
+    fn of_host_in_yaml(&self, text: &str, name: &str) -> Vec<(String, Value)> {
+        let Some(row) = self.row else { return Vec::new() };
+        let Ok(root) = crate::hosts::parse_yaml(text) else { return Vec::new() };
+        let servers = row.keys.iter().find_map(|keys| {
+            keys.iter().try_fold(&root, |node, key| node.as_object().and_then(|object| object.get(key)))
+        });
+        let entry = servers.and_then(Node::as_object).and_then(|servers| servers.get(name));
+        let members = entry.and_then(Node::as_object).into_iter().flat_map(|entry| entry.iter());
+        let said = members.filter(|member| !meanwhile::is_way(self.host, &member.key));
+        said.map(|member| (member.key.to_string(), crate::hosts::written(&member.node))).collect()
     }
 
     /// `text` with the entry `name` leading through this program.
@@ -381,14 +394,18 @@ impl HostTarget {
     }
 }
 
-/// The entry for Goose, to be pasted.
-fn yaml(name: &str, through: &BridgeCommand) -> String {
+/// The entry for Goose, to be pasted, with what it says for itself (`of_host`): one that is switched off stays so.
+fn yaml(name: &str, through: &BridgeCommand, of_host: &[(String, Value)]) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let mut out = format!(
-        "extensions:\n  {}:\n    type: stdio\n    enabled: true\n    cmd: {}\n    args:\n",
-        quoted(name),
-        quoted(&through.program)
-    );
+    let mut out = format!("extensions:\n  {}:\n    type: stdio\n", quoted(name));
+    if !of_host.iter().any(|(key, _)| key == "enabled") {
+        out.push_str("    enabled: true\n");
+    }
+    for (key, value) in of_host {
+        // JSON is YAML (YAML 1.2.2 section 1.3).
+        out.push_str(&format!("    {key}: {}\n", value.to_json()));
+    }
+    out.push_str(&format!("    cmd: {}\n    args:\n", quoted(&through.program)));
     for word in &through.args {
         out.push_str(&format!("      - {}\n", quoted(word)));
     }

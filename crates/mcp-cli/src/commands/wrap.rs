@@ -8,7 +8,7 @@ use mcp_config::editor::{Editor, EntryPlace};
 use mcp_config::hosts::{HostListing, KnownHost};
 use mcp_config::import::{Candidate, CandidateState, ImportPlan};
 use mcp_config::wrap::{BridgeCommand, HostTarget, WrapFailure, WrapRecord, WrappedEntry};
-use mcp_config::{Config, Problem, Request, Scope};
+use mcp_config::{Config, Gate, Problem, Request, Scope, ServerEntry};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
@@ -86,6 +86,8 @@ struct WrapPlan {
     moves: Option<EntryMove>,
     /// Where it is put there.
     own: EntryPlace,
+    /// The host has it switched off: nothing of it is started or asked.
+    is_off: bool,
 }
 
 impl<'a> WrapContext<'a> {
@@ -226,7 +228,19 @@ impl<'a> WrapContext<'a> {
         let mut through = BridgeCommand::to(program, name, project);
         through.env = self.pinned();
         through.env_vars = self.named(moves.as_ref(), entry, &through.env);
-        Ok(WrapPlan { name: name.to_owned(), target, through, moves, own })
+        let is_off = self.is_off(&target, name);
+        Ok(WrapPlan { name: name.to_owned(), target, through, moves, own, is_off })
+    }
+
+    /// Whether the host has switched off what stands there, by the entry itself or by a list or rule beside it.
+    fn is_off(&self, target: &HostTarget, name: &str) -> bool {
+        let is_off = |entry: &ServerEntry| entry.gate() == Gate::Disabled;
+        if self.host.is_read_anyway() {
+            return self.config.entry(name).is_some_and(is_off);
+        }
+        let files = self.found.iter().filter(|file| file.place.path() == Some(&target.place.file));
+        let mut servers = files.flat_map(|file| &file.servers);
+        servers.any(|server| server.entry.name == name && is_off(&server.entry))
     }
 
     /// Where our own file has what a host has for every project, or for this one alone: a server of a project's file is not
@@ -250,6 +264,11 @@ impl<'a> WrapContext<'a> {
             let is_way =
                 self.config.pointers_of(name).any(|pointer| pointer.entry.scope == target.place.scope);
             if let (Some(here), false) = (here, is_way) {
+                // In our own file its places begin elsewhere.
+                let here = match target.place.file.parent().filter(|_| target.of_project) {
+                    Some(folder) => mcp_config::hosts::anchored(here, folder),
+                    None => here,
+                };
                 let ours = mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten();
                 return match ours {
                     None => Ok(Some(EntryMove::AsItIs(here))),
@@ -432,7 +451,13 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
             }
             let kept = WrapRecord::backup(&around.state_dir(), &one.target.place.file);
             backup = Some(kept.display().to_string());
-            if !args.no_check {
+            if one.is_off && !args.no_check {
+                notes.push(format!(
+                    "{} is switched off in {}, so it was not asked",
+                    shown::name(&one.name),
+                    around.host.title
+                ));
+            } else if !args.no_check {
                 check = Some(check::run(&around, one).await);
             }
         } else {

@@ -1141,6 +1141,66 @@ fn fh_h5_the_switch_of_a_host_stays_with_the_host() {
     }
 }
 
+/// Whatever says that it is off: the entry, a list beside it, a rule. Its command is not started to be looked at.
+#[test]
+fn fh_h5_what_a_host_has_switched_off_is_wrapped_and_not_asked() {
+    let started = |setting: &Setting| setting.home.home().join("started").exists();
+    let command = "\"command\": \"sh\", \"args\": [\"-c\", \"touch ~/started\"]";
+    for (file, host, text) in [
+        (
+            ".codex/config.toml",
+            "codex",
+            "[mcp_servers.a]\ncommand = \"sh\"\nargs = [\"-c\", \"touch ~/started\"]\nenabled = false\n"
+                .to_owned(),
+        ),
+        (CURSOR, "cursor", format!("{{\"mcpServers\": {{\"a\": {{{command}, \"disabled\": true}}}}}}\n")),
+        (
+            ".gemini/settings.json",
+            "gemini",
+            format!("{{\"mcpServers\": {{\"a\": {{{command}}}}}, \"mcp\": {{\"excluded\": [\"a\"]}}}}\n"),
+        ),
+    ] {
+        let setting = Setting::new();
+        setting.home.write(file, &text).unwrap();
+        let told = setting.run(&["wrap", host, "a", "--yes"], 0);
+        assert!(
+            told.stderr.contains("a is switched off in ") && !told.stdout.contains("asked the way"),
+            "{told}"
+        );
+        assert!(!started(&setting), "{host}: {told}");
+        let _ = setting.run(&["unwrap", host, "a"], 0);
+        // One that is on is asked.
+        setting.home.write(CURSOR, format!("{{\"mcpServers\": {{\"b\": {{{command}}}}}}}\n")).unwrap();
+        let told = setting.run(&["wrap", "cursor", "b", "--yes"], 0);
+        assert!(told.stdout.contains("asked the way") && started(&setting), "{told}");
+    }
+    // What is pasted leaves it off, and has what the host says of it for itself.
+    let setting = published("host_goose");
+    let told = setting.run(&["wrap", "goose", "kiwi"], 2);
+    assert!(told.stdout.contains("    enabled: false\n") && !told.stdout.contains("enabled: true"), "{told}");
+    assert!(told.stdout.contains("    available_tools: []\n") && !told.stdout.contains("uri"), "{told}");
+    let told = setting.run(&["wrap", "goose", "github"], 2);
+    assert!(told.stdout.contains("    name: \"GitHub\"\n    enabled: true\n    timeout: 300\n"), "{told}");
+}
+
+/// What moves out of a project's file means the places that it meant there.
+#[test]
+fn fh_h5_a_project_s_command_runs_in_the_folder_of_its_file_when_it_is_wrapped() {
+    let setting = Setting::new().project_file(json!({
+        "a": { "command": "sh", "args": ["./server.sh"] },
+        "b": { "type": "http", "url": "https://b.example", "tls": { "ca": "ca.pem" } },
+    }));
+    setting.home.write_project("server.sh", mcp_testkit::SHELL_SERVER).unwrap();
+    let _ = setting.run(&["approve", "a", "--yes"], 0);
+    let _ = setting.run(&["wrap", "claude-code", "a", "b", "--yes", "--no-check"], 0);
+    let folder = setting.home.project();
+    let ours = own_of(&setting, &folder);
+    assert_eq!(ours["a"]["cwd"], json!(folder), "{ours:#}");
+    assert_eq!(ours["b"]["tls"]["ca"], json!(folder.join("ca.pem")), "{ours:#}");
+    assert!(ours["b"].get("cwd").is_none(), "{ours:#}");
+    assert_eq!(setting.status("a")["status"], "connected");
+}
+
 /// A host is told of a file that stays: the link on the `PATH`, and none of a package runner's cache.
 #[cfg(unix)]
 #[test]

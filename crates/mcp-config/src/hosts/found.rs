@@ -137,7 +137,10 @@ impl HostListing {
             }
             let value = node.as_object().and_then(|object| object.get(&entry.name));
             let value = value.map_or(Written::Null, written);
-            let mut value = anchored(value, &entry, reading.document.folder.as_deref());
+            let mut value = match reading.document.folder.as_deref() {
+                Some(folder) => anchored(value, folder),
+                None => value,
+            };
             let (mut terms, said) = as_ours(&entry.name, &value, context);
             if leave_out(&mut value, &entry.name, &said) {
                 terms = as_ours(&entry.name, &value, context).0;
@@ -152,17 +155,28 @@ impl HostListing {
     }
 }
 
-/// The entry with the places that it means, wherever it is read: a project's entry means places in its project.
-fn anchored(mut value: Written, entry: &ServerEntry, folder: Option<&Path>) -> Written {
-    let (Some(folder), Some(_), Written::Object(members)) = (folder, entry.stdio(), &mut value) else {
-        return value;
-    };
-    for (_, value) in members.iter_mut().filter(|(key, _)| matches!(&**key, "cwd" | "envFile")) {
-        if let Some(path) = value.as_str().filter(|path| !path.starts_with("${")) {
+/// The entry with the places that it means, wherever it is read: those of a project's entry begin at `folder`, and a command that names
+/// none runs there.
+#[must_use]
+pub fn anchored(mut value: Written, folder: &Path) -> Written {
+    let place = |value: &mut Written| {
+        if let Some(path) = value.as_str().filter(|path| !path.starts_with("${") && !path.starts_with('~')) {
             *value = Written::from(&*folder.join(path).display().to_string());
         }
+    };
+    let Written::Object(members) = &mut value else { return value };
+    for (key, value) in members.iter_mut() {
+        match (&**key, value) {
+            ("cwd" | "envFile" | "headersFile", value) => place(value),
+            ("tls", Written::Object(files)) => {
+                let files = files.iter_mut().filter(|(key, _)| matches!(&**key, "ca" | "cert" | "key"));
+                files.for_each(|(_, value)| place(value));
+            }
+            _ => {}
+        }
     }
-    if !members.iter().any(|(key, _)| key == "cwd") {
+    let has = |key: &str| members.iter().any(|(known, _)| known == key);
+    if has("command") && !has("cwd") {
         members.push(("cwd".to_owned(), Written::from(&*folder.display().to_string())));
     }
     value

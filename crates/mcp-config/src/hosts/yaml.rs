@@ -14,7 +14,7 @@ use crate::json::{MAX_DEPTH, Member, Node, Object, Pointer, Span, SyntaxError, V
 const MAX_COPIES: usize = 10_000;
 
 /// Parses the first document of a text; spans are byte offsets into `text`.
-pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let offsets = Offsets::of(text);
     let error = |offset, message| SyntaxError { offset, pointer: Pointer::default(), message };
     if u32::try_from(text.len()).is_err() {

@@ -48,7 +48,8 @@ pub(super) fn refused(
             let instead =
                 if is_there { format!(", in the place of {}", shown::name(name)) } else { String::new() };
             if let (WrapError::NotEdited(_), Some(through)) = (&error, through) {
-                let text = one.shown(name, through);
+                let there = around.text(&one.place).unwrap_or_default();
+                let text = one.shown(&there, name, through);
                 let text = mcp_text::block(&text);
                 around.app.output.out(&format!("put this into {file}{instead}:\n{text}"));
             }
