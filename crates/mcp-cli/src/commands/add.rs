@@ -27,6 +27,7 @@ use crate::view::shown;
 use crate::view::text;
 use crate::view::wrap::paragraph;
 
+mod again;
 mod answers;
 mod client_secret;
 mod entry;

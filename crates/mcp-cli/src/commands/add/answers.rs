@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use mcp_config::registry::{Answers, DraftError, Offer, RegistryInput};
 
+use super::again::again;
 use super::entry::usage;
 use crate::app::App;
 use crate::args::AddArgs;
@@ -112,16 +113,6 @@ fn missing(inputs: &[RegistryInput], server: &str, args: &AddArgs) -> CliError {
         Some(format!("{}: {}", shown::key(&input.id), shown::cell(text)))
     });
     let said: Vec<String> = said.collect();
-    let mut words: Vec<String> = args.words.iter().map(|word| mcp_text::shell_word(word)).collect();
-    // As it was run, as far as it is known to hold no secret.
-    if let Some(registry) = args.registry.registry.as_deref().filter(|url| !url.contains('?')) {
-        words.push(format!("--registry {}", mcp_text::shell_word(registry)));
-    }
-    words.extend(args.registry.choose.map(|number| format!("--choose {number}")));
-    words.extend(args.write.replace.then(|| "--replace".to_owned()));
-    for given in args.registry.inputs.iter().filter(|given| !may_be_secret(given)) {
-        words.push(format!("--input {}", mcp_text::shell_word(given)));
-    }
     let options: String = inputs
         .iter()
         .map(|input| {
@@ -133,11 +124,11 @@ fn missing(inputs: &[RegistryInput], server: &str, args: &AddArgs) -> CliError {
     let error =
         CliError::usage("missing-input", format!("{} needs {}", shown::name(server), names.join(", ")));
     let error = if said.is_empty() { error } else { error.why(said.join("; ")) };
-    error.next(format!("mcplink add {}{options}", words.join(" ")))
+    error.next(format!("{}{options}", again(args, args.words.iter().map(String::as_str))))
 }
 
 /// Whether `NAME=VALUE` may hold a secret that was not declared as one.
-fn may_be_secret(given: &str) -> bool {
+pub(super) fn may_be_secret(given: &str) -> bool {
     let (id, value) = given.split_once('=').unwrap_or(("", given));
     !value.starts_with("${") && (mcp_text::is_credential_name(id) || mcp_text::looks_like_token(value))
 }

@@ -11,6 +11,7 @@ use mcp_config::entry::RemoteKind;
 use mcp_config::registry::{DraftError, Offer, RegistryName, RegistryServer, RegistryStatus, look_alike};
 use mcp_connect::{Registry, RegistryError, RegistryErrorKind};
 
+use super::again::again;
 use super::answers::{self, InputAnswers};
 use super::change::{self, ChangeFailure};
 use super::entry::{self, New};
@@ -50,9 +51,9 @@ pub(super) async fn new(
     note(app, &format!("asking {} …", shown::line(registry.base().as_str())));
     let server = match registry.server(wanted).await {
         Ok(server) => server,
-        Err(error) => return Err(not_found(&registry, wanted, &error).await),
+        Err(error) => return Err(not_found(args, &registry, wanted, &error).await),
     };
-    refuse_deleted(&server)?;
+    refuse_deleted(args, &server)?;
     let mut notes = notes(&server);
     let offers = offers(args, &registry, &server)?;
     let mut typed = app.asks().then(Typed::of_terminal);
@@ -104,7 +105,7 @@ fn refuse_known(app: &App, args: &AddArgs, name: Option<&str>, named: &str) -> R
                 entry.origin
             );
             let word = args.words.last().map(String::as_str).unwrap_or_default();
-            let next = format!("mcplink add NEW-NAME {}", mcp_text::shell_word(word));
+            let next = again(args, ["NEW-NAME", word]);
             Err(CliError::usage("exists", shown::line(&message)).next(next))
         }
         _ => Ok(()),
@@ -130,7 +131,12 @@ pub(super) fn failed(message: String, error: &RegistryError) -> CliError {
 }
 
 /// Why there is no answer, with what may have been meant.
-async fn not_found(registry: &Registry, wanted: &RegistryName, error: &RegistryError) -> CliError {
+async fn not_found(
+    args: &AddArgs,
+    registry: &Registry,
+    wanted: &RegistryName,
+    error: &RegistryError,
+) -> CliError {
     let host = shown::line(registry.base().as_str());
     let name = shown::line(wanted.as_str());
     match error.kind() {
@@ -150,14 +156,17 @@ async fn not_found(registry: &Registry, wanted: &RegistryName, error: &RegistryE
                 mcp_config::nearest(wanted.as_str(), found.iter().map(|server| server.name.as_str()))
             });
             let near = near.and_then(RegistryName::parse);
+            // The name of the entry stays the one that was given.
+            let (_, given) = args.words.split_last().unwrap_or((&args.words[0], &[]));
+            let with = |word: &str| again(args, given.iter().map(String::as_str).chain([word]));
             match near {
                 Some(near) if near.as_str() == wanted.as_str() => {
-                    error.why("it has another version").next(format!("mcplink add {near}"))
+                    error.why("it has another version").next(with(&near.to_string()))
                 }
-                Some(near) => error.why(format!("did you mean {near}?")).next(format!("mcplink add {near}")),
+                Some(near) => error.why(format!("did you mean {near}?")).next(with(&near.to_string())),
                 None => error
                     .why(format!("a URL is written with https://, as in https://{name}"))
-                    .next(format!("mcplink add --search {}", mcp_text::shell_word(word))),
+                    .next(search_again(args, word)),
             }
         }
         // Where nothing answers, nothing is known of the name.
@@ -173,7 +182,14 @@ async fn not_found(registry: &Registry, wanted: &RegistryName, error: &RegistryE
     }
 }
 
-fn refuse_deleted(server: &RegistryServer) -> Result<(), CliError> {
+/// The search for a word, in the registry that was asked.
+fn search_again(args: &AddArgs, word: &str) -> String {
+    let registry = args.registry.registry.as_deref().filter(|url| !url.contains('?'));
+    let registry = registry.map(|url| format!(" --registry {}", mcp_text::shell_word(url)));
+    format!("mcplink add --search {}{}", mcp_text::shell_word(word), registry.unwrap_or_default())
+}
+
+fn refuse_deleted(args: &AddArgs, server: &RegistryServer) -> Result<(), CliError> {
     if server.status != RegistryStatus::Deleted {
         return Ok(());
     }
@@ -185,7 +201,7 @@ fn refuse_deleted(server: &RegistryServer) -> Result<(), CliError> {
         None => error,
     };
     let word = RegistryName::parse(&server.name).map(|name| name.entry_name().to_owned());
-    Err(error.next(format!("mcplink add --search {}", mcp_text::shell_word(&word.unwrap_or_default()))))
+    Err(error.next(search_again(args, &word.unwrap_or_default())))
 }
 
 /// What is to be known of a version.

@@ -4,6 +4,7 @@ use mcp_config::registry::{Offer, RegistryName, RegistryServer, RegistryStatus};
 use mcp_connect::RegistrySearch;
 use serde::Serialize;
 
+use super::again::again;
 use super::entry::usage;
 use super::registry::{failed, registry};
 use crate::app::App;
@@ -56,7 +57,7 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<ExitStatus, CliErro
             unreadable: found.unreadable,
         });
     } else {
-        show(app, &found, word, base);
+        show(app, args, &found, word, base);
     }
     Ok(ExitStatus::Success)
 }
@@ -96,7 +97,7 @@ fn ways(server: &RegistryServer) -> Vec<&'static str> {
     ways
 }
 
-fn show(app: &App, found: &RegistrySearch, word: &str, base: &str) {
+fn show(app: &App, args: &AddArgs, found: &RegistrySearch, word: &str, base: &str) {
     let room = app.style().room();
     let mut text = String::new();
     for server in &found.servers {
@@ -123,7 +124,8 @@ fn show(app: &App, found: &RegistrySearch, word: &str, base: &str) {
             if found.more {
                 app.output.note("there are more: search for a longer word\n");
             }
-            app.output.note(&format!("  next: mcplink add {first}\n"));
+            let next = app.steps.line(&again(args, [&*first.to_string()]));
+            app.output.note(&format!("  next: {next}\n"));
         }
     }
     if found.unreadable > 0 {
