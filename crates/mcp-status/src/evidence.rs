@@ -61,6 +61,9 @@ pub struct Evidence {
     /// No one has the name of its host. It may be that of a network which is not there now, and as a rule it is misspelt.
     #[serde(default)]
     pub unknown_host: bool,
+    /// An answer was longer than a limit of the entry, which the detail names.
+    #[serde(default)]
+    pub over_limit: bool,
     /// What a process lacks, where that is known: of a local server, or of a command that gets credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lack: Option<ProcessLack>,
@@ -83,6 +86,7 @@ impl Evidence {
             unmatched_tools: Vec::new(),
             tls: None,
             unknown_host: false,
+            over_limit: false,
             lack: None,
         }
     }
@@ -154,6 +158,13 @@ impl Evidence {
     #[must_use]
     pub fn with_unknown_host(mut self, unknown: bool) -> Self {
         self.unknown_host = unknown;
+        self
+    }
+
+    /// With whether an answer was longer than a limit of the entry.
+    #[must_use]
+    pub fn with_over_limit(mut self, over: bool) -> Self {
+        self.over_limit = over;
         self
     }
 
@@ -605,6 +616,8 @@ pub enum ProcessLack {
     },
     /// Memory: the system ended it, or something else of this machine did.
     Memory,
+    /// An answer to what it asks: there is no terminal, so its arguments or its environment have to say it.
+    Answer,
 }
 
 /// In which way a server said "not with these credentials".

@@ -175,7 +175,7 @@ pub enum EntryPart {
     Helper,
     /// Where its credentials come from, without a person.
     Source,
-    /// The proxy that it goes by.
+    /// Its address, or the proxy that it goes by.
     Proxy,
     /// Its address, or the name that its certificate is expected to have.
     ServerName,
@@ -205,7 +205,7 @@ impl fmt::Display for EntryPart {
             Self::Credentials => "the credentials",
             Self::Helper => "the command for credentials",
             Self::Source => "the source of its credentials",
-            Self::Proxy => "the proxy",
+            Self::Proxy => "the address or the proxy",
             Self::ServerName => "the address or the expected name",
             Self::Authority => "the trusted authority",
             Self::ClientCertificate => "the client certificate",
@@ -420,6 +420,10 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         },
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound => change(place),
+        // Which limit of the entry it is stands in the reason; at another address, the answer would be as long.
+        ReasonCode::Protocol if evidence.is_some_and(|evidence| evidence.over_limit) => {
+            change(EntryPart::Named)
+        }
         // It speaks JSON-RPC, knows the method, and has something against it that is no matter of this entry.
         ReasonCode::Protocol
             if facts.transport != TransportKind::Stdio
@@ -430,7 +434,12 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         // Its address is right, for it has shaken hands there.
         ReasonCode::Protocol if is_of_session(evidence) => Some(mending::people(facts.transport)),
         // Started again, it would begin again. The limit stands in the entry, and so does a command that never speaks MCP.
-        ReasonCode::Timeout if matches!(outcome, Some(Outcome::SlowStart { .. })) => change(EntryPart::Named),
+        ReasonCode::Timeout if matches!(outcome, Some(Outcome::SlowStart { .. })) => {
+            match evidence.and_then(|evidence| evidence.lack.as_ref()) {
+                Some(lack) => Some(mending::of_lack(lack)),
+                None => change(EntryPart::Named),
+            }
+        }
         ReasonCode::Version => Some(mending::of_version(evidence, facts.transport)),
         ReasonCode::Protocol => change(place),
         ReasonCode::Spawn => Some(mending::of_process(evidence)),

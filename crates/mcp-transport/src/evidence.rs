@@ -52,6 +52,7 @@ impl TransportError {
             .with_tls(self.tls_fault())
             .with_unknown_host(self.is_misaddressed())
             .with_limit(self.limit().cloned())
+            .with_over_limit(*self.kind() == TransportErrorKind::TooLarge)
             .with_lack(self.lack());
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),

@@ -65,6 +65,10 @@ pub(crate) fn lack(error: &TransportError) -> Option<mcp_status::ProcessLack> {
         crate::TransportErrorKind::Spawn { .. } => {
             std::error::Error::source(error)?.downcast_ref::<diagnosis::Diagnosis>()?.lack.clone()
         }
+        crate::TransportErrorKind::SlowStart { .. } => {
+            let said = std::error::Error::source(error)?.downcast_ref::<SideOutput>()?;
+            said.asks().then_some(mcp_status::ProcessLack::Answer)
+        }
         crate::TransportErrorKind::Exited { .. } => lack::of_line(&error.side_output()?.to_string()),
         _ => None,
     }

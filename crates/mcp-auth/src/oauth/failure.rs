@@ -230,6 +230,11 @@ impl Failure {
     fn way_out(&self) -> &'static str {
         match (self.step, self.code()) {
             _ if self.is_transient() => "",
+            // RFC 6749 section 5.2.
+            (
+                Step::ClientCredentials | Step::JwtBearer | Step::TokenExchange,
+                Some("invalid_client" | "unauthorized_client"),
+            ) => "; who it is there stands in `auth`: its `clientId`, and its secret or key",
             (Step::Registration, _) => "; a client that is registered by hand goes into `oauth.clientId`",
             (Step::Authorization | Step::DeviceAuthorization | Step::CodeExchange, Some(code)) => {
                 match code {

@@ -125,7 +125,7 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (EntryPart::Credentials, _) => return format!("add `headers` or a `headersHelper` to {name}{at}"),
         (EntryPart::Helper, _) => "`headersHelper`",
         (EntryPart::Source, _) => "`auth`",
-        (EntryPart::Proxy, _) => "the proxy",
+        (EntryPart::Proxy, _) => "`url` or `proxy`",
         (EntryPart::ServerName, _) => "`url` or `tls.serverName`",
         (EntryPart::Authority, _) => "`tls.ca`",
         (EntryPart::ClientCertificate, _) => "`tls.cert`",

@@ -1,20 +1,24 @@
-//! The gallery: broken set-ups, each with the one cause that `doctor` names and the command that it prints. The command is run
-//! as printed, in a shell of the same home; where a person has to edit something, it has to be shown where, and the edit that
-//! `doctor` names is made. Afterwards `status` has to be connected. No cause fits two set-ups, so `doctor` tells them apart.
+//! The gallery: broken set-ups, each with the one cause that `doctor` names and the step that it prints. A command is run as
+//! printed, in a shell of the same home; where the step is a change for a person, the harness makes exactly that one, in the file
+//! and at the line that is named, and only of fields that the words name (`mend`). Afterwards `status` has to be connected. No
+//! cause fits two set-ups, so `doctor` tells them apart.
 
 mod credentials;
 mod entries;
+mod mend;
 mod network;
 mod processes;
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mcp_harness::Output;
 use mcp_status::ReasonCode;
 use serde_json::Value;
 
+use self::mend::{Field, Mend};
 use crate::reasons::step_of;
 use crate::setting::{Setting, row, with_environment};
 
@@ -38,19 +42,6 @@ struct Broken {
     environment: Vec<(&'static str, String)>,
     mend: Mend,
     held: Vec<Box<dyn Any + Send>>,
-}
-
-type Change = Box<dyn FnOnce(&mut Broken) + Send>;
-
-enum Mend {
-    /// The command alone.
-    Command,
-    /// The command waits, and on the other side it passes.
-    Meanwhile(Box<dyn FnOnce() + Send>),
-    /// The command shows the place, `doctor` names the edit in these words, and a person makes it.
-    Edit(&'static str, Change),
-    /// The one who runs the server, the proxy or the program has to do it; `doctor` says in these words what it saw.
-    Elsewhere(&'static str, Change),
 }
 
 impl Broken {
@@ -77,14 +68,25 @@ impl Broken {
         self
     }
 
-    fn edit(mut self, named: &'static str, change: impl FnOnce(&mut Self) + Send + 'static) -> Self {
-        self.mend = Mend::Edit(named, Box::new(change));
+    /// These fields are changed, and nothing else.
+    fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.mend = Mend::Fields(fields.into_iter().collect());
         self
     }
 
-    /// The edit is another entry.
-    fn rewrite(self, named: &'static str, entry: Value) -> Self {
-        self.edit(named, move |broken| broken.setting.write("s", entry))
+    fn variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.mend = Mend::Variable(name, value);
+        self
+    }
+
+    fn started(mut self, start: impl FnOnce() + Send + 'static) -> Self {
+        self.mend = Mend::Start(Box::new(start));
+        self
+    }
+
+    fn file(mut self, path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        self.mend = Mend::File(path.into(), text.into());
+        self
     }
 
     fn elsewhere(mut self, named: &'static str, change: impl FnOnce(&mut Self) + Send + 'static) -> Self {
@@ -198,48 +200,76 @@ impl SetUp {
             None => next == step,
         };
         assert!(is_it, "{name}: {next}");
-        let run = |broken: &Broken| {
+        let run = |broken: &Broken, step: &str| {
             // A person answers the question.
             let asks = ["mcplink approve ", "mcplink approve-tools ", "mcplink trust"]
                 .iter()
-                .any(|asking| next.starts_with(asking));
-            let output = broken.paste(&if asks { format!("{next} --yes") } else { next.clone() });
-            assert!(!output.stderr.contains("mcplink --help"), "{name}: {next} is no command: {output}");
-            output
+                .any(|asking| step.starts_with(asking));
+            let output = broken.paste(&if asks { format!("{step} --yes") } else { step.to_owned() });
+            assert!(!output.stderr.contains("mcplink --help"), "{name}: {step} is no command: {output}");
+            output.to_string()
         };
-        let mut last = String::new();
-        match std::mem::replace(&mut broken.mend, Mend::Command) {
-            Mend::Command => last = run(&broken).to_string(),
+        let is_command = next.contains("mcplink ");
+        let mend = std::mem::replace(&mut broken.mend, Mend::Command);
+        // What a person reads: the cause, the step, and what it prints where it is a command.
+        let mut shown = format!("{next}: {report}");
+        if is_command && !matches!(mend, Mend::Command | Mend::Meanwhile(_)) {
+            shown.push_str(&run(&broken, &next));
+        }
+        assert_eq!(matches!(mend, Mend::Elsewhere(..)), ELSEWHERE.contains(&name), "{name}");
+        match mend {
+            Mend::Command => assert!(is_command, "{name}: {next} is nothing that could be run"),
             Mend::Meanwhile(change) => {
                 let other = std::thread::spawn(|| {
                     std::thread::sleep(Duration::from_millis(300));
                     change();
                 });
-                last = run(&broken).to_string();
+                shown = run(&broken, &next);
                 other.join().unwrap();
             }
-            Mend::Edit(named, change) => {
-                // What a person changes without a command of ours is named with its file in place of one.
-                let shown = match next.starts_with("mcplink ") {
-                    true => run(&broken).to_string(),
-                    false => format!("{next}: {seen}"),
-                };
-                assert!(shown.contains(".json:"), "{name}: {next} shows no place: {shown}");
-                assert!(seen.to_string().contains(&named.replace('"', "\\\"")), "{name}: {named}: {seen:#}");
-                change(&mut broken);
+            Mend::Fields(fields) => mend::make(name, &fields, &shown),
+            Mend::Variable(variable, value) => {
+                assert_eq!(next, format!("set {variable}"), "{name}");
+                broken.environment.push((variable, value.to_owned()));
+            }
+            Mend::Start(start) => {
+                assert!(next.starts_with("start "), "{name}: {next}");
+                start();
+            }
+            Mend::File(path, text) => {
+                assert!(shown.contains(&*path.to_string_lossy()), "{name}: {}: {shown}", path.display());
+                std::fs::write(path, text).unwrap();
             }
             Mend::Elsewhere(named, change) => {
-                assert!(seen.to_string().contains(&named.replace('"', "\\\"")), "{name}: {named}: {seen:#}");
+                assert!(report.contains(named), "{name}: {named}: {report}");
+                let before = mend::files(&broken);
                 change(&mut broken);
-                if next.contains("mcplink ") {
-                    last = run(&broken).to_string();
-                }
+                assert_eq!(mend::files(&broken), before, "{name} is mended in a file");
             }
         }
-        let now = row(&broken.run(&["status", "s", "--json"]).json(), "s");
-        assert_eq!(now["status"], "connected", "{name}: after {next}: {last}: {now:#}");
+        // What is printed is run as well, and so is what `status` names then, such as the sign-in that is possible now.
+        let mut step = is_command.then_some(next.clone());
+        let mut last = shown;
+        for _ in 0..2 {
+            if let Some(step) = step.take() {
+                last = run(&broken, &step);
+            }
+            let now = row(&broken.run(&["status", "s", "--json"]).json(), "s");
+            if now["status"] == "connected" {
+                return;
+            }
+            let after = now["reason"]["next"].as_str().unwrap_or_default();
+            step = after.starts_with("mcplink ").then(|| after.to_owned());
+            last.push_str(&format!("{now:#}"));
+        }
+        panic!("{name}: after {next}: {last}");
     }
 }
+
+/// The set-ups that no change of a file, a variable or a command of this machine mends: the server, what stands in front of it, who
+/// issues its tokens, the clock, or what else runs here.
+const ELSEWHERE: [&str; 8] =
+    ["clock", "expired", "firewall", "helper-refused", "killed", "no-list", "not-yet-valid", "old-version"];
 
 #[test]
 fn the_gallery_has_forty_set_ups_and_every_reason() {
@@ -247,6 +277,7 @@ fn the_gallery_has_forty_set_ups_and_every_reason() {
     assert!(all.len() >= 40, "{}", all.len());
     let names: BTreeSet<&str> = all.iter().map(|(name, ..)| *name).collect();
     assert_eq!(names.len(), all.len());
+    assert!(ELSEWHERE.iter().all(|name| names.contains(name)));
     let had: BTreeSet<&str> = all.iter().filter_map(|(_, code, ..)| code.map(ReasonCode::as_str)).collect();
     // The first two pass by themselves; with the other one the server is connected, and nothing is the cause of that.
     let passing = [ReasonCode::Connecting, ReasonCode::Retrying, ReasonCode::NoTools];
@@ -263,10 +294,13 @@ fn the_page_of_the_gallery_is_what_is_brought_about() {
     let mut page = format!(
         "# Broken set-ups\n\nMade from the table of a test, which brings about each of these {} set-ups of a server `s`. \
          `mcplink doctor s` has to name the cause, in words that no other set-up has, and a command. The test runs the command \
-         as printed; where a person has to edit something, it shows the line, and the edit that `doctor` names is made. \
-         Afterwards `mcplink status` has to be connected. `*` stands for what differs from machine to machine.\n\n\
+         as printed; where a person has to change something, it makes exactly the change that the words name, in the file and at the \
+         line that they name, or sets the variable. Afterwards `mcplink status` has to be connected. Only {} are mended where no \
+         file of this machine is: {}. `*` stands for what differs from machine to machine.\n\n\
          | set-up | reason | check | words of the cause | command |\n|---|---|---|---|---|\n",
-        all().len()
+        all().len(),
+        ELSEWHERE.len(),
+        ELSEWHERE.join(", ")
     );
     for (name, code, topic, cause, step) in all() {
         let code = code.map_or("none".to_owned(), |code| format!("[{code}](reasons.md#{code})"));

@@ -35,6 +35,7 @@ pub(super) fn of_lack(lack: &ProcessLack) -> NextStep {
         ProcessLack::Variable { name } => NextStep::GiveVariable { name: name.clone() },
         ProcessLack::Service { name } => NextStep::StartService { name: name.clone() },
         ProcessLack::Memory => NextStep::FreeMemory,
+        ProcessLack::Answer => change(EntryPart::Process),
     }
 }
 
@@ -176,6 +177,11 @@ mod tests {
                 NextStep::StartService { name: text("Docker") },
             ),
             (exited(134), lack(ProcessLack::Memory), NextStep::FreeMemory),
+            (
+                Outcome::SlowStart { limit: Duration::from_secs(1) },
+                lack(ProcessLack::Answer),
+                change(EntryPart::Process),
+            ),
             (exited(137), None, NextStep::FreeMemory),
             (Outcome::Exited { code: None, signal: Some(9) }, None, NextStep::FreeMemory),
             (Outcome::Exited { code: None, signal: Some(11) }, None, change(EntryPart::Process)),

@@ -94,6 +94,13 @@ impl SideOutput {
             })
     }
 
+    /// Whether it waits for an answer to a question, which only a terminal could give.
+    pub(crate) fn asks(&self) -> bool {
+        let stderr = [&*self.stderr_head, &*self.stderr_tail].concat();
+        let is_question = |text: &str| matches!(telling::by_form(text), Some(Excerpt::Question(_)));
+        is_question(&stderr) || is_question(&self.unfinished)
+    }
+
     /// What it printed last: for a caller that waits.
     pub(crate) fn latest(&self) -> Option<String> {
         let last =

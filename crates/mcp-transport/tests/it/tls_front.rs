@@ -13,7 +13,8 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../mcp-transport/tests/it/tls", name].iter().collect()
 }
 
-/// Puts TLS in front of a server: each connection is decrypted and passed on. Its threads end with the process.
+/// Puts TLS in front of a server: each connection is decrypted and passed on. Its threads end with the process. Its certificate is
+/// `name.pem` of the fixtures, or that of another folder, and is read for each connection, so that it can be changed.
 pub(crate) fn tls_in_front_of(server: SocketAddr, name: &str) -> SocketAddr {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -42,14 +43,14 @@ fn listen_with(
     server: SocketAddr,
     name: &str,
 ) -> SocketAddr {
-    let certificates = vec![CertificateDer::from_pem_file(fixture(&format!("{name}.pem"))).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(fixture(&format!("{name}.key.pem"))).unwrap();
-    let config = Arc::new(config.with_single_cert(certificates, key).unwrap());
+    let name = name.to_owned();
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let config = config.clone();
+            let certificates = vec![CertificateDer::from_pem_file(fixture(&format!("{name}.pem"))).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(fixture(&format!("{name}.key.pem"))).unwrap();
+            let config = Arc::new(config.clone().with_single_cert(certificates, key).unwrap());
             thread::spawn(move || terminate(client, config, server));
         }
     });

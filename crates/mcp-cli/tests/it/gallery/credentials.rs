@@ -9,9 +9,12 @@ use mcp_status::ReasonCode::{
     Blocked, Config, CredentialsFailed, CredentialsRejected, Forbidden, HelperFailed, InsufficientScope,
     LoginRedirect, SignInExpired, Unauthorized, WrongAccount,
 };
-use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal};
+use mcp_testkit::{
+    Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, HttpAnswer, Refusal,
+};
 use serde_json::json;
 
+use super::mend::Field;
 use super::{Broken, Expected, hold};
 use crate::setting::{Setting, http, with_headers, with_helper};
 
@@ -24,6 +27,9 @@ const HELPER: &str = "correct `headersHelper` of s in *";
 const NAMED: &str = "correct the entry of s in *";
 const CLIENT_ID: &str = "set `oauth.clientId` of s in *";
 const LOGIN: &str = "mcplink login s";
+/// What an answer of a sign-in page is.
+const SIGN_IN: &str =
+    "<!doctype html><html><head><title>Sign in</title></head><body><form></form></body></html>";
 
 pub(super) const EXPECTED: &[Expected] = &[
     ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", "mcplink headers s --run"),
@@ -88,14 +94,15 @@ fn signs_in(change: impl FnOnce(&FakeAuthServer)) -> (Broken, Arc<FakeMcpServer>
 
 fn bring_about(name: &str) -> Broken {
     let server = FakeMcpServer::builder().accept(Accept::bearer("right")).start().unwrap();
-    let right = with_headers(&server, json!({ "Authorization": "Bearer right" }));
-    let helper = |prepare: &dyn Fn(&FakeHelper)| {
-        let helper = FakeHelper::new().unwrap();
-        prepare(&helper);
-        let helper = Arc::new(helper);
-        let later = helper.clone();
-        let broken = Broken::of(with_helper(&server, &helper)).holding(helper);
-        (broken, move |_: &mut Broken| later.prints_bearer("right"))
+    let authorization =
+        || Field::set("headers", json!({ "Authorization": "Bearer right" })).named("`headers`");
+    // A program of the person's own, which `headers --run` shows by its path, and in whose place a right one is written.
+    let program = |code: &str| {
+        let mut broken = Broken::new(Setting::new());
+        let file = broken.setting.home.write("sso.sh", format!("{code}\n")).unwrap();
+        let helper = format!("sh {}", file.display());
+        broken.setting.write("s", json!({ "type": "http", "url": server.url(), "headersHelper": helper }));
+        broken.file(file, "echo '{\"Authorization\": \"Bearer right\"}'\n")
     };
     let headers = |value: &str| Broken::of(with_headers(&server, json!({ "Authorization": value })));
     let granted = |secret: &str| {
@@ -110,7 +117,8 @@ fn bring_about(name: &str) -> Broken {
         broken
     };
     let refusing = |refusal: Refusal| {
-        let refused = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
+        let refused =
+            FakeMcpServer::builder().accept(Accept::bearer("right")).refuse_with(refusal).start().unwrap();
         Broken::of(http(&refused)).holding(refused)
     };
     // A program that gives a token once a person has signed in to it, and before that does this.
@@ -128,93 +136,80 @@ fn bring_about(name: &str) -> Broken {
         broken.with("PATH", path)
     };
     let broken = match name {
-        "helper-fails" => {
-            let (broken, works) = helper(&|helper| helper.fails(7, "session expired"));
-            broken.elsewhere("session expired", works)
-        }
+        "helper-fails" => program("echo 'session expired' >&2; exit 7"),
         "helper-gone" => {
             let entry = json!({ "type": "http", "url": server.url(), "headersHelper": "no-such-sso token" });
-            Broken::of(entry).elsewhere("no-such-sso is no file on the PATH", move |broken| {
-                broken.setting.write("s", right);
-            })
+            let right = "echo '{\"Authorization\": \"Bearer right\"}'";
+            Broken::of(entry).fields([Field::set("headersHelper", right)])
         }
-        "helper-bare-token" => {
-            let (broken, works) = helper(&|helper| helper.prints("some-token-1"));
-            broken.elsewhere("a bare token is no header", works)
-        }
+        "helper-bare-token" => program("echo some-token-1"),
         "helper-error" => corp("echo '{\"error\": \"no session, run corp login\"}'"),
         "helper-cure" => corp("echo 'corp: please run `corp login`' >&2; exit 9"),
         "helper-cure-on-top" => corp(
             "echo 'corp: error: the session of yesterday has ended' >&2; printf 'Please run:\n\n  $ corp login\n\n' >&2; exit 1",
         ),
-        "helper-null" => {
-            let (broken, works) = helper(&|helper| helper.prints("{\"Authorization\": null}"));
-            broken.elsewhere("not a string", works)
-        }
+        "helper-null" => program("echo '{\"Authorization\": null}'"),
         "helper-slow" => {
-            let slow = json!({ "type": "http", "url": server.url(), "headersHelper": "sleep 30", "headersHelperTimeoutMs": 500 });
-            Broken::of(slow)
-                .elsewhere("headersHelperTimeoutMs", move |broken| broken.setting.write("s", right))
+            let slow = "sleep 1; echo '{\"Authorization\": \"Bearer right\"}'";
+            let entry = json!({ "type": "http", "url": server.url(), "headersHelper": slow, "headersHelperTimeoutMs": 500 });
+            Broken::of(entry).fields([Field::set("headersHelperTimeoutMs", 30_000)])
         }
-        "helper-empty" => {
-            let (broken, works) = helper(&|helper| helper.prints("{\"Authorization\": \"Bearer \"}"));
-            broken.elsewhere("no token behind it", works)
-        }
+        "helper-empty" => program("echo '{\"Authorization\": \"Bearer \"}'"),
+        // What it prints is another one each time, and none is taken: what issues them has to give better ones.
         "helper-refused" => {
-            let (broken, works) = helper(&|helper| helper.prints_bearers_in_turn(&["a", "b", "c", "d"]));
-            broken.elsewhere("401", works)
+            let helper = Arc::new(FakeHelper::new().unwrap());
+            helper.prints_bearers_in_turn(&["a", "b", "c", "d"]);
+            Broken::of(with_helper(&server, &helper))
+                .holding(helper.clone())
+                .elsewhere("401", move |_| helper.prints_bearer("right"))
         }
         "clock" => {
             let server = Arc::new(FakeMcpServer::start().unwrap());
-            server.always(
-                mcp_testkit::HttpAnswer::new(401).header("Date", "Mon, 01 Jan 2120 00:00:00 GMT").into(),
-            );
+            server.always(HttpAnswer::new(401).header("Date", "Mon, 01 Jan 2120 00:00:00 GMT").into());
             let helper = FakeHelper::new().unwrap();
             helper.prints_bearer("right");
             let broken = Broken::of(with_helper(&server, &helper)).holding(helper).holding(server.clone());
-            broken.elsewhere("behind the server's", move |_| server.always(mcp_testkit::Answer::Honest))
+            broken.elsewhere("behind the server's", move |_| server.always(Answer::Honest))
         }
-        "variable-unset" => headers("Bearer ${GALLERY_TOKEN}").edit("GALLERY_TOKEN", |broken| {
-            broken.environment.push(("GALLERY_TOKEN", "right".to_owned()));
-        }),
-        "foreign-variable" => headers("Bearer $T").with("T", "right").rewrite(
-            "the variable T in a spelling",
-            with_headers(&server, json!({ "Authorization": "Bearer ${T}" })),
-        ),
-        "placeholder" => headers("Bearer <YOUR_TOKEN>").rewrite("a placeholder", right),
-        "scheme-twice" => headers("Bearer Bearer right").rewrite("its scheme twice", right),
-        "scheme-missing" => headers("right").rewrite("no scheme", right),
-        "grant-secret-unset" => granted("${env:GRANT_SECRET}").edit("auth.clientSecret", |broken| {
-            broken.environment.push(("GRANT_SECRET", "client-s3cret".to_owned()));
-        }),
-        "grant-refused" => {
-            granted("${cmd:echo another-s3cret}").rewrite("secret is printed by a command", right)
-        }
+        "variable-unset" => headers("Bearer ${GALLERY_TOKEN}").variable("GALLERY_TOKEN", "right"),
+        "foreign-variable" => headers("Bearer $T").with("T", "right").fields([Field::set(
+            "headers.Authorization",
+            "Bearer ${T}",
+        )
+        .named("`headers`")]),
+        "placeholder" => headers("Bearer <YOUR_TOKEN>").fields([authorization()]),
+        "scheme-twice" => headers("Bearer Bearer right").fields([authorization()]),
+        "scheme-missing" => headers("right").fields([authorization()]),
+        "grant-secret-unset" => granted("${env:GRANT_SECRET}").variable("GRANT_SECRET", "client-s3cret"),
+        "grant-refused" => granted("${cmd:echo another-s3cret}").fields([Field::set(
+            "auth.clientSecret",
+            "${cmd:echo client-s3cret}",
+        )
+        .named("`auth`: its `clientId`, and its secret")]),
         "grant-file-gone" => {
             let broken = Broken::new(Setting::new());
             let path = broken.setting.home.home().join("token");
             let mut broken = broken;
             let entry = json!({ "type": "http", "url": server.url(), "auth": { "file": path } });
             broken.setting.write("s", entry);
-            broken.elsewhere("it does not exist", |broken| {
-                broken.setting.home.write("token", "right\n").unwrap();
-            })
+            broken.file(path, "right\n")
         }
-        "no-credentials" => Broken::of(http(&server)).rewrite("none were sent", right),
-        "forbidden" => refusing(Refusal::forbidden()).rewrite("403", right),
+        "no-credentials" => Broken::of(http(&server)).fields([authorization()]),
+        "forbidden" => refusing(Refusal::forbidden()).fields([authorization()]),
         "firewall" => {
             let page = "<html><title>Access denied</title>Cloudflare Ray ID: 1</html>";
-            refusing(Refusal::forbidden().body("text/html", page))
-                .elsewhere("Access denied", move |broken| broken.setting.write("s", right))
+            let blocked = Arc::new(FakeMcpServer::start().unwrap());
+            blocked.always(HttpAnswer::new(403).body("text/html", page).into());
+            Broken::of(http(&blocked)).holding(blocked.clone()).elsewhere("Access denied", move |_| {
+                blocked.always(Answer::Honest);
+            })
         }
-        "sso-page" => {
-            let page = FakeMcpServer::builder().always(Answer::login_page()).start().unwrap();
-            Broken::of(http(&page)).holding(page).rewrite("a web page titled", right)
-        }
+        "sso-page" => refusing(Refusal::status(200).body("text/html", SIGN_IN)).fields([authorization()]),
         "not-signed-in" => signs_in(|_| {}).0,
+        // What is possible then is what `status` names then.
         "no-pkce" => {
             let (broken, ..) = signs_in(|auth| auth.set(|settings| settings.advertise_pkce = false));
-            broken.rewrite("oauth.pkce", right)
+            broken.fields([Field::told("oauth.pkce", "assumed")])
         }
         "sign-in-ended" => {
             let (broken, _, auth) = signs_in(|auth| {
@@ -261,7 +256,8 @@ fn bring_about(name: &str) -> Broken {
         "no-sign-in-server" => {
             let (broken, _, auth) = signs_in(|_| {});
             auth.set(|settings| settings.registration = false);
-            broken.rewrite("oauth.clientId", right)
+            auth.add_public_client("by-hand", &[]);
+            broken.fields([Field::set("oauth.clientId", "by-hand")])
         }
         other => panic!("{other}"),
     };

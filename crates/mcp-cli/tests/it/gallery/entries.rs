@@ -7,7 +7,9 @@ use mcp_status::ReasonCode::{
 use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
+use super::mend::Field;
 use super::{Broken, Expected, hold};
+use crate::local::{SERVER, shell};
 use crate::setting::{Setting, http, with_helper};
 
 const EDIT: &str = "correct the entry of s in *";
@@ -64,32 +66,46 @@ fn bring_about(name: &str) -> Broken {
     let server = FakeMcpServer::start().unwrap();
     let good = http(&server);
     let project = |entry: Value| Broken::new(Setting::new().project_file(json!({ "s": entry })));
-    let mended = |entry: Value, named| Broken::of(entry).rewrite(named, good.clone());
+    let url = || server.url().to_string();
     let broken = match name {
-        "no-endpoint" => mended(json!({ "type": "http" }), "url"),
-        "foreign-word" => mended(json!({ "serverUrl": server.url() }), "\"type\": \"http\""),
-        "foreign-type" => mended(json!({ "type": "remote", "url": server.url() }), "\"type\": \"http\""),
-        "unknown-type" => mended(json!({ "type": "grpc", "url": server.url() }), "the types are stdio, http"),
-        "websocket" => {
-            mended(json!({ "type": "ws", "url": "ws://127.0.0.1:1/mcp" }), "address of the same server")
+        "no-endpoint" => Broken::of(json!({ "type": "http" })).fields([Field::set("url", url())]),
+        "foreign-word" => Broken::of(json!({ "serverUrl": url() })).fields([
+            Field::gone("serverUrl"),
+            Field::told("type", "http"),
+            Field::set("url", url()),
+        ]),
+        "foreign-type" => {
+            Broken::of(json!({ "type": "remote", "url": url() })).fields([Field::told("type", "http")])
         }
-        "command-list" => mended(json!({ "command": ["npx", "x"] }), "as `args`"),
-        "number" => mended(json!({ "command": "x", "env": { "PORT": 1 } }), "double quotes"),
-        "header-number" => {
-            mended(json!({ "type": "http", "url": server.url(), "headers": { "X": 5 } }), "double quotes")
+        "unknown-type" => {
+            Broken::of(json!({ "type": "grpc", "url": url() })).fields([Field::told("type", "http")])
         }
-        "bad-port" => mended(json!({ "type": "http", "url": "http://127.0.0.1:99999/mcp" }), "up to 65535"),
+        "websocket" => Broken::of(json!({ "type": "ws", "url": "ws://127.0.0.1:1/mcp" })).fields([
+            Field::told("type", "http"),
+            Field::set("url", url()).named("address of the same server"),
+        ]),
+        "command-list" => Broken::of(json!({ "command": ["sh", "-c", SERVER] }))
+            .fields([Field::set("command", "sh"), Field::set("args", json!(["-c", SERVER]))]),
+        "number" => {
+            let mut entry = shell(SERVER);
+            entry["env"] = json!({ "PORT": 1 });
+            Broken::of(entry).fields([Field::set("env.PORT", "1")])
+        }
+        "header-number" => Broken::of(json!({ "type": "http", "url": url(), "headers": { "X": 5 } }))
+            .fields([Field::set("headers.X", "5")]),
+        "bad-port" => Broken::of(json!({ "type": "http", "url": "http://127.0.0.1:99999/mcp" }))
+            .fields([Field::set("url", url())]),
         "no-scheme" => {
-            mended(json!({ "type": "http", "url": "mcp.example.com/mcp" }), "write http:// or https://")
+            let bare = url().replacen("http://", "", 1);
+            Broken::of(json!({ "type": "http", "url": bare })).fields([Field::set("url", url())])
         }
-        "empty-url" => mended(json!({ "type": "http", "url": "" }), "url"),
-        "bridge-to-itself" => {
-            mended(json!({ "command": "mcplink", "args": ["bridge", "s"] }), "how a host reaches")
-        }
+        "empty-url" => Broken::of(json!({ "type": "http", "url": "" })).fields([Field::set("url", url())]),
+        // The entry as a whole is the wrong one, and no entry says where the server is.
+        "bridge-to-itself" => Broken::of(json!({ "command": "mcplink", "args": ["bridge", "s"] }))
+            .fields([Field::set("/mcpServers.s", good.clone()).named("the entry of s")]),
         "denied" => {
-            let broken = Broken::of(good.clone()).edit("deniedMcpServers[0]", |broken| {
-                broken.setting.home.write(".claude/settings.json", "{}").unwrap();
-            });
+            let broken = Broken::of(good.clone())
+                .fields([Field::gone("/deniedMcpServers").named("deniedMcpServers[0]")]);
             let list = json!({ "deniedMcpServers": [{ "serverName": "s" }] }).to_string();
             broken.setting.home.write(".claude/settings.json", list).unwrap();
             broken

@@ -1,16 +1,17 @@
 //! The way to a server, and what answers at its end.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use mcp_status::ReasonCode::{
     Config, Moved, NotFound, Protocol, ProxyAuth, RateLimited, Rejected, Timeout, Tls, ToolsUnavailable,
     Unavailable, Unreachable, Version,
 };
-use mcp_testkit::{Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer};
+use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer, Refusal};
 use serde_json::{Value, json};
 
+use super::mend::Field;
 use super::{Broken, Expected, hold};
 use crate::setting::http;
 use crate::tls_front::{fixture, tls_in_front_of};
@@ -21,7 +22,7 @@ const NAMED: &str = "correct the entry of s in *";
 const SERVER_NAME: &str = "correct `url` or `tls.serverName` of s in *";
 const AUTHORITY: &str = "set `tls.ca` of s in *";
 const OPERATOR: &str = "ask who runs the server";
-const PROXY: &str = "correct the proxy of s in *";
+const PROXY: &str = "correct `url` or `proxy` of s in *";
 const SOCKS: &str = "start or correct the proxy socks5h://*";
 
 pub(super) const EXPECTED: &[Expected] = &[
@@ -33,7 +34,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "proxy-refuses",
         Some(Rejected),
         "proxy",
-        "did not open the way to https://mcp.test",
+        "did not open the way to https://localhost",
         "correct the proxy http://*",
     ),
     (
@@ -65,16 +66,34 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("empty-answer", Some(Protocol), "handshake", "the answer is empty (200)", URL),
     ("not-http", Some(Protocol), "handshake", "begins with \"SSH-2.0", URL),
     ("http-2-only", Some(Protocol), "handshake", "HTTP/2 without TLS", URL),
-    ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", URL),
+    ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", NAMED),
     ("other-json", Some(Protocol), "handshake", "application/json that begins with", URL),
     ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", URL),
     ("old-version", Some(Version), "handshake", "1999-01-01", "ask who runs the server"),
     ("no-list", Some(ToolsUnavailable), "tools", "the tools could not be listed", "ask who runs the server"),
 ];
 
-/// A port of this machine at which nothing listens.
-fn closed_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+/// An address of this machine at which nothing listens until it is started, and then `server`. No other test has a server at
+/// addresses like it.
+fn down(server: SocketAddr) -> (impl FnOnce() + Send + 'static, SocketAddr) {
+    let address = TcpListener::bind(("127.77.0.1", 0)).unwrap().local_addr().unwrap();
+    let start = move || {
+        let listener = TcpListener::bind(address).unwrap();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(other) = TcpStream::connect(server) else { break };
+                for (mut from, mut to) in [(client.try_clone(), other.try_clone()), (Ok(other), Ok(client))]
+                    .map(|(a, b)| (a.unwrap(), b.unwrap()))
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+            }
+        });
+    };
+    (start, address)
 }
 
 /// The URL of a proxy that opens no tunnel.
@@ -114,6 +133,7 @@ fn at(url: impl ToString) -> Value {
 fn bring_about(name: &str) -> Broken {
     let server = Arc::new(FakeMcpServer::start().unwrap());
     let good = http(&server);
+    let url = server.url().to_string();
     let passing = |answer: Answer| {
         server.next_answers(vec![answer; 200]);
         let later = server.clone();
@@ -126,37 +146,40 @@ fn bring_about(name: &str) -> Broken {
         Broken::of(http(&other)).holding(other)
     };
     let broken = match name {
-        // No other set-up can be given this port.
-        "down" => Broken::of(at("http://127.0.0.1:1/mcp")).elsewhere("connection refused", move |broken| {
-            broken.setting.write("s", good.clone());
-        }),
+        "down" => {
+            let (start, address) = down(server.address());
+            Broken::of(at(format!("http://{address}/mcp"))).meanwhile(start)
+        }
         // It is written for another family than the server listens in.
         "other-loopback" => Broken::of(at(format!("http://[::1]:{}/mcp", server.address().port())))
-            .rewrite("write that in its url", good.clone()),
-        "no-such-host" => Broken::of(at("http://no-such-host.invalid/mcp"))
-            .elsewhere("no-such-host.invalid", move |broken| broken.setting.write("s", good.clone())),
-        "dead-proxy" => Broken::of(at(format!("http://mcp.test:{}/mcp", server.address().port())))
-            .with("HTTP_PROXY", format!("http://127.0.0.1:{}", closed_port()))
-            .elsewhere("(HTTP_PROXY)", move |broken| {
-                // It takes every name to this machine.
-                let proxy = ForwardProxy::start().unwrap();
-                broken.environment = vec![("HTTP_PROXY", proxy.url())];
-                broken.held.push(Box::new(proxy));
-            }),
+            .fields([Field::set("url", url).named("write that in its url")]),
+        "no-such-host" => Broken::of(at("http://no-such-host.invalid/mcp")).fields([Field::set("url", url)]),
+        // The proxy is started, as the words say. It takes every name to this machine.
+        "dead-proxy" => {
+            let proxy = ForwardProxy::start().unwrap();
+            let (start, address) = down(proxy.address());
+            Broken::of(at(format!("http://mcp.test:{}/mcp", server.address().port())))
+                .with("HTTP_PROXY", format!("http://{address}"))
+                .holding(proxy)
+                .started(start)
+        }
         "proxy-refuses" => {
-            let url = format!("https://mcp.test:{}/mcp", server.address().port());
-            Broken::of(json!({ "type": "http", "url": url, "proxy": refusing_proxy() }))
-                .rewrite("goes past it", good.clone())
+            let port = tls_in_front_of(server.address(), "localhost").port();
+            let mut entry = at(format!("https://localhost:{port}/mcp"));
+            entry["proxy"] = json!(refusing_proxy());
+            Broken::of(entry)
+                .with("NODE_EXTRA_CA_CERTS", fixture("authority.pem").to_string_lossy())
+                .fields([Field::told("proxy", "none")])
         }
         "proxy-password" => {
             let proxy = ForwardProxy::start().unwrap();
             // `me:secret`
             proxy.want("Basic bWU6c2VjcmV0");
             // It takes every name to this machine.
-            let through = |proxy: String| json!({ "type": "http", "url": format!("http://mcp.test:{}/mcp", server.address().port()), "proxy": proxy });
-            let entry = through(proxy.url());
-            let mended = through(proxy.url().replacen("http://", "http://me:secret@", 1));
-            Broken::of(entry).holding(proxy).rewrite("before the host", mended)
+            let entry = json!({ "type": "http", "url": format!("http://mcp.test:{}/mcp", server.address().port()),
+                "proxy": proxy.url() });
+            let with_password = proxy.url().replacen("http://", "http://me:secret@", 1);
+            Broken::of(entry).holding(proxy).fields([Field::set("proxy", with_password)])
         }
         "socks-rules" | "not-socks" => {
             // Version 5 without a password; then that its rules do not allow it (RFC 1928 section 6).
@@ -164,31 +187,29 @@ fn bring_about(name: &str) -> Broken {
                 "socks-rules" => &[b"\x05\x00", b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"],
                 _ => &[b"HTTP/1.1 400 Bad Request\r\n\r\n"],
             };
-            let named = if name == "socks-rules" { "its rules" } else { "does not speak SOCKS" };
             let proxy = format!("socks5h://127.0.0.1:{}", port_that_says(answers));
-            Broken::of(json!({ "type": "http", "url": "http://mcp.test/mcp", "proxy": proxy }))
-                .elsewhere(named, move |broken| broken.setting.write("s", good.clone()))
+            let right = ForwardProxy::start().unwrap();
+            let mended = Field::set("proxy", right.url().replacen("http://", "socks5h://", 1));
+            let url = format!("http://mcp.test:{}/mcp", server.address().port());
+            Broken::of(json!({ "type": "http", "url": url, "proxy": proxy })).holding(right).fields([mended])
         }
         "silent" => passing(Answer::Hang).with("MCP_TIMEOUT", "1000"),
         "restarting" => passing(Answer::status(503)),
         "busy" => passing(Answer::status(429)),
-        "proxy-login" => answering(Answer::proxy_auth()).rewrite("407", good.clone()),
+        "proxy-login" => answering(Answer::proxy_auth()).fields([Field::set("url", url)]),
         "no-tls-there" => Broken::of(at(server.url().as_str().replacen("http:", "https:", 1)))
-            .rewrite("http://", good.clone()),
+            .fields([Field::set("url", url)]),
         "tls-there" => {
             let port = tls_in_front_of(server.address(), "localhost").port();
             let trusted = fixture("authority.pem").to_string_lossy().into_owned();
             Broken::of(at(format!("http://localhost:{port}/mcp")))
                 .with("NODE_EXTRA_CA_CERTS", trusted)
-                .rewrite("https://", at(format!("https://localhost:{port}/mcp")))
+                .fields([Field::set("url", format!("https://localhost:{port}/mcp"))])
         }
         "self-signed" => {
             let port = tls_in_front_of(server.address(), "self-signed").port();
-            Broken::of(at(format!("https://localhost:{port}/mcp"))).edit("tls.ca", move |broken| {
-                let file = fixture("self-signed.pem").to_string_lossy().into_owned();
-                let url = format!("https://localhost:{port}/mcp");
-                broken.setting.write("s", json!({ "type": "http", "url": url, "tls": { "ca": file } }));
-            })
+            let file = fixture("self-signed.pem").to_string_lossy().into_owned();
+            Broken::of(at(format!("https://localhost:{port}/mcp"))).fields([Field::set("tls.ca", file)])
         }
         "other-name" => {
             let port = tls_in_front_of(server.address(), "localhost").port();
@@ -199,12 +220,28 @@ fn bring_about(name: &str) -> Broken {
                 .with("NODE_EXTRA_CA_CERTS", trusted)
                 .with("HTTPS_PROXY", proxy.url())
                 .holding(proxy)
-                .rewrite("localhost", at(format!("https://localhost:{port}/mcp")))
+                .fields([Field::set("url", format!("https://localhost:{port}/mcp"))])
         }
-        "not-yet-valid" => {
-            let port = tls_in_front_of(server.address(), "not-yet").port();
+        // Who runs the server puts another certificate in the place of the one that it has.
+        "not-yet-valid" | "expired" => {
+            let folder = tempfile::tempdir().unwrap();
+            let own = folder.path().join("own");
+            let have = {
+                let own = own.clone();
+                move |name: &str| {
+                    for end in ["pem", "key.pem"] {
+                        std::fs::copy(fixture(&format!("{name}.{end}")), own.with_extension(end)).unwrap();
+                    }
+                }
+            };
+            have(if name == "expired" { "expired" } else { "not-yet" });
+            let port = tls_in_front_of(server.address(), &own.to_string_lossy()).port();
+            let trusted = fixture("authority.pem").to_string_lossy().into_owned();
+            let named = if name == "expired" { "has expired" } else { "is not valid yet" };
             Broken::of(at(format!("https://localhost:{port}/mcp")))
-                .elsewhere("2120-01-01", move |broken| broken.setting.write("s", good.clone()))
+                .with("NODE_EXTRA_CA_CERTS", trusted)
+                .holding(folder)
+                .elsewhere(named, move |_| have("localhost"))
         }
         "no-intermediate" => {
             let port = tls_in_front_of(server.address(), "no-intermediate").port();
@@ -212,68 +249,67 @@ fn bring_about(name: &str) -> Broken {
             let with_those_between = file("corp-bundle.pem");
             Broken::of(at(format!("https://localhost:{port}/mcp")))
                 .with("NODE_EXTRA_CA_CERTS", file("corp-root.pem"))
-                .edit("tls.ca", move |broken| {
-                    let url = format!("https://localhost:{port}/mcp");
-                    let tls = json!({ "ca": with_those_between });
-                    broken.setting.write("s", json!({ "type": "http", "url": url, "tls": tls }));
-                })
+                .fields([Field::set("tls.ca", with_those_between)])
         }
         "no-authority-file" => {
             let port = tls_in_front_of(server.address(), "localhost").port();
-            let trusting = |file: String| json!({ "type": "http", "url": format!("https://localhost:{port}/mcp"), "tls": { "ca": file } });
+            let mut entry = at(format!("https://localhost:{port}/mcp"));
+            entry["tls"] = json!({ "ca": "/no/such/authority.pem" });
             let right = fixture("authority.pem").to_string_lossy().into_owned();
-            Broken::of(trusting("/no/such/authority.pem".to_owned()))
-                .rewrite("/no/such/authority.pem", trusting(right))
+            Broken::of(entry).fields([Field::set("tls.ca", right)])
         }
-        "expired" => {
-            let port = tls_in_front_of(server.address(), "expired").port();
-            let trusted = fixture("authority.pem").to_string_lossy().into_owned();
-            Broken::of(at(format!("https://localhost:{port}/mcp")))
-                .with("NODE_EXTRA_CA_CERTS", trusted)
-                .elsewhere("expired", move |broken| broken.setting.write("s", good.clone()))
-        }
-        "wrong-path" => Broken::of(at(server.url().join("/mcpp").unwrap())).rewrite("/mcpp", good.clone()),
-        "moved" => answering(Answer::redirect(308, server.url().to_string())).rewrite("moved", good.clone()),
-        "misdirected" => answering(Answer::status(421)).rewrite("421", good.clone()),
+        "wrong-path" => Broken::of(at(server.url().join("/mcpp").unwrap())).fields([Field::set("url", url)]),
+        "moved" => answering(Answer::redirect(308, url.clone())).fields([Field::told("url", url)]),
+        "misdirected" => answering(Answer::status(421)).fields([Field::set("url", url)]),
         "breaks-off" => passing(Answer::Drop),
-        "empty-answer" => {
-            answering(Answer::Http(HttpAnswer::new(200))).rewrite("the answer is empty", good.clone())
-        }
+        "empty-answer" => answering(Answer::Http(HttpAnswer::new(200))).fields([Field::set("url", url)]),
         "not-http" => Broken::of(at(format!("http://127.0.0.1:{}/mcp", port_that_says(&[b"SSH-2.0-x\r\n"]))))
-            .rewrite("SSH-2.0", good.clone()),
+            .fields([Field::set("url", url)]),
         "http-2-only" => {
             // Its settings, and that it does not go on with a peer that says something else (RFC 9113 section 3.4).
             let answers: &[&[u8]] =
                 &[b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"];
             Broken::of(at(format!("http://127.0.0.1:{}/mcp", port_that_says(answers))))
-                .rewrite("HTTP/2 without TLS", good.clone())
+                .fields([Field::set("url", url)])
         }
         "too-long" => {
             let talkative = FakeMcpServer::builder().instructions("much ".repeat(400)).start().unwrap();
             let mut entry = http(&talkative);
             entry["limits"] = json!({ "handshakeBytes": 1024 });
-            let mended = http(&talkative);
-            Broken::of(entry).holding(talkative).rewrite("limits.handshakeBytes", mended)
+            Broken::of(entry).holding(talkative).fields([Field::set("limits.handshakeBytes", 1 << 20)])
         }
-        "rejected" => answering(Answer::status(422)).rewrite("422", good.clone()),
-        "other-json" => answering(Answer::json(json!({ "hello": "world" }))).rewrite("hello", good.clone()),
+        // What is wrong with a request is for the server to say.
+        "rejected" => {
+            let says = Refusal::status(422).body("text/plain", "the header X-Team is missing");
+            let strict = FakeMcpServer::builder()
+                .accept(Accept::header("X-Team", "a"))
+                .refuse_with(says)
+                .start()
+                .unwrap();
+            let team = Field::set("headers", json!({ "X-Team": "a" })).named("the header X-Team");
+            Broken::of(http(&strict)).holding(strict).fields([team])
+        }
+        "other-json" => answering(Answer::json(json!({ "hello": "world" }))).fields([Field::set("url", url)]),
         "web-page" => {
             answering(Answer::Http(HttpAnswer::new(200).body("text/html", "<html><title>Home</title>")))
-                .rewrite("a web page titled", good.clone())
+                .fields([Field::set("url", url)])
         }
         "old-version" => {
             let old = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start();
             let old = old.unwrap();
-            let good = good.clone();
-            Broken::of(http(&old))
-                .holding(old)
-                .elsewhere("1999-01-01", move |broken| broken.setting.write("s", good))
+            // A newer one is put in its place.
+            let port = old.address().port();
+            let mut old = Some(old);
+            Broken::of(http(old.as_ref().unwrap())).elsewhere("1999-01-01", move |broken| {
+                drop(old.take());
+                broken.held.push(Box::new(FakeMcpServer::builder().port(port).start().unwrap()));
+            })
         }
         "no-list" => {
             let other = Arc::new(FakeMcpServer::start().unwrap());
             other.always_to("tools/list", Answer::RpcError { code: -32603, message: "rebuilding".into() });
-            Broken::of(http(&other)).holding(other).elsewhere("rebuilding", move |broken| {
-                broken.setting.write("s", good.clone());
+            Broken::of(http(&other)).holding(other.clone()).elsewhere("rebuilding", move |_| {
+                other.always_to("tools/list", Answer::Honest);
             })
         }
         other => panic!("{other}"),

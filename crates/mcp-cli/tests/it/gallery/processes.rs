@@ -3,8 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 
 use mcp_status::ReasonCode::{Exited, Protocol, Spawn, Timeout};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::mend::Field;
 use super::{Broken, Expected, hold};
 use crate::local::{SERVER, shell};
 
@@ -26,97 +27,101 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("license", Some(Exited), "process", "license expired", "correct `command`, `args` or `env` of s in *"),
     ("no-node", Some(Exited), "process", "what a shell was to run was not found", SHOW),
     ("tilde-argument", Some(Exited), "process", "in its argument `~/srv.sh`", "correct `args` of s in *"),
-    ("question", Some(Timeout), "process", "which cannot be answered here", "correct the entry of s in *"),
+    (
+        "question",
+        Some(Timeout),
+        "process",
+        "which cannot be answered here",
+        "correct `command`, `args` or `env` of s in *",
+    ),
     ("noise", Some(Protocol), "handshake", "its standard output begins with", SHOW),
 ];
 
 fn bring_about(name: &str) -> Broken {
-    let good = shell(SERVER);
-    let rewritten = |entry, named| Broken::of(entry).rewrite(named, good.clone());
     let program = |broken: &Broken, name: &str, first: &str| {
         let file = broken.setting.home.write(name, format!("{first}\n{SERVER}\n")).unwrap();
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+        file
     };
+    // A home with a program that works, which an entry can name.
+    let with_right = |entry: Value| {
+        let broken = Broken::of(entry);
+        program(&broken, "right.sh", "#!/bin/sh");
+        broken
+    };
+    let right = || Field::set("command", "${HOME}/right.sh");
     match name {
-        "not-on-path" => rewritten(json!({ "command": "npx-not-there" }), "/usr/bin"),
+        "not-on-path" => with_right(json!({ "command": "npx-not-there" })).fields([right()]),
         "elsewhere" => {
             let broken = Broken::of(json!({ "command": "some-tool" }));
-            program(&broken, ".local/bin/some-tool", "#!/bin/sh");
-            broken.rewrite(".local/bin/some-tool", json!({ "command": "${HOME}/.local/bin/some-tool" }))
+            let file = program(&broken, ".local/bin/some-tool", "#!/bin/sh");
+            broken.fields([Field::told("command", file.to_string_lossy().into_owned())])
         }
-        "tilde" => {
-            let broken = Broken::of(json!({ "command": "~/s.sh" }));
+        "tilde" | "shell-variable" => {
+            let home = if name == "tilde" { "~" } else { "$HOME" };
+            let broken = Broken::of(json!({ "command": format!("{home}/s.sh") }));
             program(&broken, "s.sh", "#!/bin/sh");
-            broken.rewrite("write `${HOME}`", json!({ "command": "${HOME}/s.sh" }))
-        }
-        "shell-variable" => {
-            let broken = Broken::of(json!({ "command": "$HOME/s.sh" }));
-            program(&broken, "s.sh", "#!/bin/sh");
-            broken.rewrite("write `${HOME}`", json!({ "command": "${HOME}/s.sh" }))
+            broken.fields([Field::set("command", "${HOME}/s.sh")])
         }
         "whole-line" => {
             let broken = Broken::of(json!({ "command": "sh s.sh" }));
             broken.setting.home.write_project("s.sh", SERVER).unwrap();
-            broken.rewrite(
-                "write \"command\": \"sh\", \"args\": [\"s.sh\"]",
-                json!({ "command": "sh", "args": ["s.sh"] }),
-            )
+            let args = Field::set("args", json!(["s.sh"])).named("\"args\": [\"s.sh\"]");
+            broken.fields([Field::told("command", "sh"), args])
         }
         "windows" => {
             let broken = Broken::of(json!({ "command": "cmd", "args": ["/c", "sh", "s.sh"] }));
             broken.setting.home.write_project("s.sh", SERVER).unwrap();
-            broken.rewrite("write \"command\": \"sh\"", json!({ "command": "sh", "args": ["s.sh"] }))
+            let args = Field::set("args", json!(["s.sh"])).named("leave out the arguments before it");
+            broken.fields([Field::told("command", "sh"), args])
         }
+        // The command that is printed does it.
         "not-executable" => {
             let broken = Broken::of(json!({ "command": "./s.sh" }));
             broken.setting.home.write_project("s.sh", format!("#!/bin/sh\n{SERVER}")).unwrap();
-            broken.elsewhere("chmod +x", |broken| {
-                broken.paste("chmod +x s.sh").expect_code(0);
-            })
+            broken
         }
         "no-interpreter" => {
             let broken = Broken::of(json!({ "command": "${HOME}/s.sh" }));
-            program(&broken, "s.sh", "#!/opt/gone/python");
-            broken.edit("/opt/gone/python", move |broken| program(broken, "s.sh", "#!/bin/sh"))
+            let file = program(&broken, "s.sh", "#!/opt/gone/python");
+            broken.file(file, format!("#!/bin/sh\n{SERVER}\n"))
         }
         "no-folder" => {
-            let mut entry = good.clone();
+            let mut entry = shell(SERVER);
             entry["cwd"] = json!("/no/such/folder");
-            rewritten(entry, "/no/such/folder")
+            Broken::of(entry).fields([Field::set("cwd", "/usr")])
         }
-        "folder" => rewritten(json!({ "command": "/usr" }), "is a folder"),
-        "ends-at-once" => rewritten(json!({ "command": "true" }), "it printed nothing"),
-        "killed" => {
-            let good = good.clone();
-            Broken::of(shell("kill -9 $$"))
-                .elsewhere("memory ran out", move |broken| broken.setting.write("s", good))
-        }
+        "folder" => with_right(json!({ "command": "/usr" })).fields([right()]),
+        "ends-at-once" => with_right(json!({ "command": "true" })).fields([right()]),
+        "killed" => Broken::of(shell(&format!("[ -e \"$HOME/freed\" ] || kill -9 $$\n{SERVER}"))).elsewhere(
+            "memory ran out",
+            |broken| {
+                broken.setting.home.write("freed", "").unwrap();
+            },
+        ),
         "license" => {
-            let line = "[ -e \"$HOME/license\" ] || { echo 'license expired' >&2; exit 3; }";
-            Broken::of(shell(&format!("{line}\n{SERVER}"))).edit("license expired", |broken| {
-                broken.setting.home.write("license", "").unwrap();
-            })
+            let line = "[ -n \"$LICENSE\" ] || { echo 'license expired' >&2; exit 3; }";
+            Broken::of(shell(&format!("{line}\n{SERVER}")))
+                .fields([Field::set("env.LICENSE", "2027").named("`env`")])
         }
         "no-node" => {
-            let broken = Broken::of(json!({ "command": "${HOME}/s.sh" }));
+            let broken = with_right(json!({ "command": "${HOME}/s.sh" }));
             program(&broken, "s.sh", "#!/usr/bin/env no-node");
-            broken.edit("no-node", move |broken| program(broken, "s.sh", "#!/usr/bin/env sh"))
+            broken.fields([right()])
         }
         "tilde-argument" => {
             let broken = Broken::of(json!({ "command": "sh", "args": ["~/srv.sh"] }));
             program(&broken, "srv.sh", "#!/bin/sh");
-            broken.rewrite("`~` is not expanded", json!({ "command": "sh", "args": ["${HOME}/srv.sh"] }))
+            broken.fields([Field::set("args", json!(["${HOME}/srv.sh"]))])
         }
         "question" => {
-            let asks = "printf 'Ok to proceed? (y) '; while [ ! -e \"$HOME/yes\" ]; do sleep 0.1; done; echo";
-            Broken::of(shell(&format!("{asks}\n{SERVER}"))).with("MCP_TIMEOUT", "600").elsewhere(
-                "Ok to proceed? (y)",
-                |broken| {
-                    broken.setting.home.write("yes", "").unwrap();
-                },
-            )
+            let asks = "[ \"$0\" = -y ] || { printf 'Ok to proceed? (y) '; sleep 60; }";
+            let code = format!("{asks}\n{SERVER}");
+            Broken::of(shell(&code))
+                .with("MCP_TIMEOUT", "600")
+                .fields([Field::set("args", json!(["-c", code, "-y"]))])
         }
-        "noise" => rewritten(shell("while :; do echo '<html>' || exit; done"), "<html>"),
+        "noise" => with_right(shell("while :; do echo '<html>' || exit; done")).fields([right()]),
         other => panic!("{other}"),
     }
 }
