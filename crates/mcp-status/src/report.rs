@@ -7,6 +7,7 @@ use mcp_text::sentence;
 use serde::Serialize;
 
 use crate::phrase::seconds;
+use crate::refusal::was_refused;
 use crate::{
     Action, ActionFacts, Evidence, MessageContext, NextStep, Outcome, Phase, ReasonCode, ServerStatus,
     actions, classify, message, next_step,
@@ -38,6 +39,12 @@ pub struct Reason<N = NextStep> {
     pub next: Option<N>,
 }
 
+/// The provider whose credentials were refused, or that failed: none where nothing was sent that could be refused.
+fn acting_provider(evidence: &Evidence) -> Option<String> {
+    let is_of_none = was_refused(&evidence.outcome) && !evidence.auth.sent;
+    evidence.auth.provider.clone().filter(|_| !is_of_none)
+}
+
 impl Reason {
     /// What `evidence` gives a reason for; `None` when it says that all is well.
     pub fn from_evidence(evidence: &Evidence, context: &MessageContext<'_>) -> Option<Self> {
@@ -47,7 +54,7 @@ impl Reason {
             message: message(evidence, context),
             http_status: evidence.outcome.http_status(),
             phase: Some(evidence.phase),
-            provider: evidence.auth.provider.clone(),
+            provider: acting_provider(evidence),
             attempts: evidence.attempts,
             retryable: verdict.is_retryable() && !evidence.unknown_host,
             next: None,
@@ -71,7 +78,7 @@ impl Reason {
             message: format!("{}, after: {}", connecting.message, message(evidence, context)),
             http_status: evidence.outcome.http_status(),
             phase: Some(evidence.phase),
-            provider: evidence.auth.provider.clone(),
+            provider: acting_provider(evidence),
             attempts: evidence.attempts,
             ..connecting
         }
@@ -94,7 +101,7 @@ impl Reason {
         Self {
             http_status: evidence.outcome.http_status(),
             phase: Some(evidence.phase),
-            provider: evidence.auth.provider.clone(),
+            provider: acting_provider(evidence),
             attempts: evidence.attempts,
             ..Self::unseen(ReasonCode::Retrying, text, true)
         }
@@ -376,6 +383,10 @@ mod tests {
             "tools": null
         });
         assert_eq!(shown(report), expected);
+        // Of what was sent without credentials, no provider has any part in the refusal.
+        let none = evidence.clone().with_auth(AuthFacts::new(false, Some("oauth".into())));
+        let report = StatusReport::from_evidence(&none, &CONTEXT, facts());
+        assert_eq!(report.reason.unwrap().provider, None);
     }
 
     #[test]
