@@ -9,7 +9,7 @@ use mcp_config::validate::validate_text;
 use mcp_config::{
     Config, ConfigSource, Gate, Problem, ProblemCode, Scope, ServerEntry, Severity, TrustStore,
 };
-use mcp_connect::Probe;
+use mcp_connect::{ConfiguredServer, Probe};
 use mcp_status::ServerStatus;
 use mcp_transport::connect::ConnectPolicy;
 use serde::Serialize;
@@ -277,16 +277,22 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
     if let Some(endpoint) = wired.description.url.as_deref().or(wired.description.command.as_deref()) {
         app.output.note(&paragraph(&format!("asking {} …", shown::line(endpoint)), app.stderr_room()));
     }
-    let until = app.deadline.map(|deadline| deadline.at);
-    let probed = Probe::run(app.host.connector(), &wired, &ConnectPolicy::glance(), until, |_| {}).await;
-    let row = Row::of_probe(&wired, &probed, app.deadline, &app.steps);
-    if let Some(connection) = probed.connection {
-        if !is_typed && !connection.is_streamable_http() {
-            new.entry.put_first("type", Value::from("sse"));
-        }
-        connection.close().await;
+    let (row, is_streamable) = probed(app, &wired).await;
+    if !is_typed && is_streamable == Some(false) {
+        new.entry.put_first("type", Value::from("sse"));
     }
     Ok(Some(row))
+}
+
+/// The state of a server, and, where it is connected, whether by Streamable HTTP.
+async fn probed(app: &App, wired: &ConfiguredServer) -> (Row, Option<bool>) {
+    let until = app.deadline.map(|deadline| deadline.at);
+    let probed = Probe::run(app.host.connector(), wired, &ConnectPolicy::glance(), until, |_| {}).await;
+    let row = Row::of_probe(wired, &probed, app.deadline, &app.steps);
+    let Some(connection) = probed.connection else { return (row, None) };
+    let is_streamable = connection.is_streamable_http();
+    connection.close().await;
+    (row, Some(is_streamable))
 }
 
 /// What is to be known about secrets that were typed.
@@ -334,6 +340,11 @@ async fn settled(
         ));
     }
     match asked {
+        // Where its command is run, and its file looked for, follows from where it stands now.
+        Some(_) if entry.gate() == Gate::Ready && is_by_place(entry) => {
+            let server = app.host.configured(entry, &loaded.config).await;
+            Ok(Some(probed(app, &server).await.0))
+        }
         Some(row) if entry.gate() == Gate::Ready => {
             let (scope, source) = (entry.scope.to_string(), entry.origin.place.to_string());
             Ok(Some(Row { scope, source, transport: entry.transport(), ..row }))
@@ -367,6 +378,11 @@ fn doubts(config: &Config, name: &str, secrets: &Secrets, dry_run: bool) -> Vec<
         problem_text(&problem)
     });
     told.collect()
+}
+
+/// Whether the place of the entry decides what it does: a command that makes its credentials has a folder, and so have paths.
+fn is_by_place(entry: &ServerEntry) -> bool {
+    entry.remote().is_some_and(|remote| remote.helper.is_some() || remote.unattended.is_some())
 }
 
 fn is_at(entry: &ServerEntry, place: &EntryPlace, edited: &FileEdit) -> bool {

@@ -56,6 +56,24 @@ fn fh_h5_a_server_is_asked_what_it_is_and_added_with_its_state() {
     assert_eq!((&document["name"], &document["scope"]), (&json!(name), &json!("mcplink")));
 }
 
+/// A helper runs where the entry stands, and not where it was typed: the state at the end is that of every later look.
+#[test]
+fn fh_h5_a_helper_is_run_where_it_will_be_when_it_is_added() {
+    let setting = Setting::new();
+    let server = FakeMcpServer::builder().accept("A").start().unwrap();
+    let script = "#!/bin/sh\necho '{\"Authorization\": \"Bearer A\"}'\n";
+    let path = setting.home.write_project("tok.sh", script).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let added = setting.run(&["add", "own", server.url().as_str(), "--headers-helper", "./tok.sh"], 0).stdout;
+    assert!(added.contains("needs-auth") && !added.contains("it works"), "{added}");
+    assert_eq!(setting.status("own")["reason"]["code"], "helper-failed");
+    let here = ["add", "mine", server.url().as_str(), "-s", "local", "--headers-helper", "./tok.sh"]
+        .map(str::to_owned);
+    let here: Vec<&str> = here.iter().map(String::as_str).collect();
+    setting.run(&["trust", "--yes"], 0);
+    assert!(setting.run(&here, 0).stdout.contains("it works"), "there it is where it was typed");
+}
+
 /// What is sent otherwise than it was meant is told when it is written, and at each use.
 #[test]
 fn fh_h5_a_variable_that_is_not_set_is_told_by_each_command_that_sends_it() {
