@@ -94,7 +94,7 @@ pub(crate) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> R
         let said = reason.message.split_once(": ").map_or("", |(_, said)| said);
         if reason.attempts > 0 || (reason.phase.is_some() && last != said) {
             last = said.to_owned();
-            app.output.note(&format!("{name}: {}\n", reason.message));
+            app.output.note(&format!("{}: {}\n", shown::name(name), shown::line(&reason.message)));
         }
     })
     .await;

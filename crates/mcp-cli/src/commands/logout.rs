@@ -36,7 +36,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
                     "revocations": [], "others": []}),
             );
         } else {
-            app.output.out(&format!("signed out of {name}\n"));
+            app.output.out(&format!("signed out of {}\n", shown::name(name)));
         }
         return Ok(ExitStatus::Success);
     }
@@ -70,9 +70,9 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         return Ok(ExitStatus::Success);
     }
     if done.forgotten == 0 {
-        app.output.out(&format!("{name} had no sign-in\n"));
+        app.output.out(&format!("{} had no sign-in\n", shown::name(name)));
     } else {
-        app.output.out(&format!("signed out of {name}\n"));
+        app.output.out(&format!("signed out of {}\n", shown::name(name)));
     }
     for note in sharing(&loaded, name, &done.others) {
         app.output.note(&note);

@@ -38,7 +38,7 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
         });
         app.print_json(&document);
     } else {
-        app.output.out(&format!("{name} answered in {milliseconds:.1} ms\n"));
+        app.output.out(&format!("{} answered in {milliseconds:.1} ms\n", shown::name(name)));
     }
     Ok(ExitStatus::Success)
 }

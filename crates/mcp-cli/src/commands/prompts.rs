@@ -66,7 +66,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
         return Ok(ExitStatus::Success);
     }
     if prompts.is_empty() {
-        app.output.note(&format!("{name} lists no prompts\n"));
+        app.output.note(&format!("{} lists no prompts\n", shown::name(name)));
     }
     let secrets = open.connection.credentials_sent();
     let redacted = |text: &str| shown::without(&secrets, text);

@@ -8,6 +8,7 @@ use crate::args::ResetArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
+use crate::view::shown;
 
 pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
@@ -35,6 +36,7 @@ pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliEr
         return Ok(ExitStatus::Success);
     }
     for (name, forgotten) in &reset {
+        let name = shown::name(name);
         app.output.out(&match forgotten {
             0 => format!("{name}: nothing was kept\n"),
             1 => format!("{name}: forgot 1 record\n"),

@@ -46,7 +46,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
     }
     let all: Vec<_> = document.resources.iter().chain(&document.resource_templates).collect();
     if all.is_empty() {
-        app.output.note(&format!("{name} lists no resources\n"));
+        app.output.note(&format!("{} lists no resources\n", shown::name(name)));
     }
     let secrets = open.connection.credentials_sent();
     let redacted = |text: &str| shown::without(&secrets, text);

@@ -91,7 +91,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         let name = shown::name(name);
         app.output.note(&format!("no tool of {name} is about {} (it has {listed})\n", shown::name(wanted)));
     } else if list.tools.is_empty() && list.unapproved.is_empty() {
-        app.output.note(&format!("{name} lists no tools\n"));
+        app.output.note(&format!("{} lists no tools\n", shown::name(name)));
     }
     match (tool, list.tools.first()) {
         (Some(_), Some(tool)) => {

@@ -94,6 +94,41 @@ fn s_n07_k4_no_view_shows_what_acts_on_a_terminal() {
     }
 }
 
+/// A name may come from the file of a project that no one has approved.
+#[test]
+fn s_k4_no_command_shows_the_name_of_an_entry_that_acts_on_a_terminal() {
+    let name = hostile("e");
+    let bare = FakeMcpServer::builder().tools(Vec::new()).start().unwrap();
+    let setting = Setting::of(&name, http(&bare));
+    let setting = setting.project_file(json!({ (format!("p{name}")): http(&bare) }));
+    for command in [
+        &["reset", "--all"][..],
+        &["status"],
+        &["list"],
+        &["doctor"],
+        &["validate"],
+        &["login", "--all"],
+        &["reconnect", "--all"],
+        &["logout", &name],
+        &["ping", &name],
+        &["tools", &name],
+        &["resources", &name],
+        &["prompts", &name],
+        &["headers", &name],
+        &["get", &name],
+        &["call", &name, "x"],
+        &["disable", &name],
+        &["enable", &name],
+        &["approve", &format!("p{name}")],
+        &["reject", &format!("p{name}")],
+        &["remove", &name, "--dry-run"],
+    ] {
+        let output = setting.mcplink(command).run();
+        harmless(&output.stdout);
+        harmless(&output.stderr);
+    }
+}
+
 #[test]
 fn s_m09_results_are_harmless_on_a_terminal_and_whole_in_a_pipe() {
     let server = FakeMcpServer::start().unwrap();
