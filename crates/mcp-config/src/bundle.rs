@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::display::{REDACTED, display_secret_text, display_url_text};
 use crate::edit::Value;
-use crate::expand::Text;
+use crate::expand::{Piece, Text};
 use crate::hosts::{AddressOption, OptionMeaning};
 use crate::{Env, Platform};
 
@@ -22,6 +22,9 @@ const MANIFEST_VERSION: &str = "0.4";
 
 /// The folder of the program in the bundle.
 const FOLDER: &str = "server";
+
+/// Fields that name a file of this machine.
+const FILES: [&str; 4] = ["tls.ca", "tls.cert", "tls.key", "headersFile"];
 
 /// Fields that make credentials where they are.
 const MINTS: [&str; 2] = ["headersHelper", "auth"];
@@ -49,6 +52,8 @@ pub struct Bundle {
     pub inputs: BTreeMap<String, BundleInput>,
     /// The fields of the entry that no option of a URL says.
     pub lost: Vec<String>,
+    /// What those should know who install it, each a sentence.
+    pub notes: Vec<String>,
 }
 
 /// A value that is asked for when a bundle is installed.
@@ -61,6 +66,8 @@ pub struct BundleInput {
     pub sensitive: bool,
     /// What it is where a person says nothing; without it, it is required.
     pub default: Option<String>,
+    /// It is a file of the machine that it is installed on.
+    pub is_file: bool,
 }
 
 /// Why there is no bundle of an entry.
@@ -100,8 +107,13 @@ impl Bundle {
             Some(_) => return Err(BundleError::NotRemote),
         };
         let url = url.ok_or(BundleError::NotRemote)?;
-        let mut bundle =
-            Self { name: name.to_owned(), words: Vec::new(), inputs: BTreeMap::new(), lost: Vec::new() };
+        let mut bundle = Self {
+            name: name.to_owned(),
+            words: Vec::new(),
+            inputs: BTreeMap::new(),
+            lost: Vec::new(),
+            notes: Vec::new(),
+        };
         let url = bundle.url(url);
         bundle.words.extend(["bridge".to_owned(), url]);
         let only = matches!(entry.get("fallback"), Some(Value::Bool(false)));
@@ -155,7 +167,7 @@ impl Bundle {
         if display_url_text(&text).contains(REDACTED) {
             return self.asked("URL", "the URL of the server, with its secret", None);
         }
-        self.references(&text, "the URL of the server", false)
+        self.references(&text, "URL", "the URL of the server", false)
     }
 
     fn header(&mut self, header: &str, value: &Value) {
@@ -163,7 +175,7 @@ impl Bundle {
         let text = Text::expand(written, &Env::new());
         let about = format!("the header {header} for {}", self.name);
         let value = match display_secret_text(&text) {
-            shown if !shown.contains(REDACTED) => self.references(&text, &about, true),
+            shown if !shown.contains(REDACTED) => self.references(&text, header, &about, true),
             shown => {
                 let scheme = shown.split_once(' ').map(|(scheme, _)| scheme);
                 self.asked(header, &about, scheme.filter(|scheme| mcp_text::is_scheme(scheme)))
@@ -192,7 +204,12 @@ impl Bundle {
         };
         let option = AddressOption::all().iter().find(is);
         match (option.map(|option| (option.name, option.takes)), value) {
-            (Some((name, OptionMeaning::Is(..))), _) => self.words.push(name.to_owned()),
+            (Some((name, OptionMeaning::Is(..))), _) => {
+                self.words.push(name.to_owned());
+                if path == "tls.insecureSkipVerify" {
+                    self.notes.push("it takes every certificate, wherever it is installed".to_owned());
+                }
+            }
             (Some((name, OptionMeaning::Seconds(_))), Value::Number(ms)) => {
                 self.words.extend([name.to_owned(), format!("{ms}ms")]);
             }
@@ -214,10 +231,19 @@ impl Bundle {
                 self.words.extend([name.to_owned(), port.clone()]);
             }
             (Some((name, OptionMeaning::Text(_))), Value::String(written))
+                if FILES.contains(&path) && !written.starts_with("${") =>
+            {
+                let variable = format!("{}_{}", variable(&self.name), variable(path));
+                let about = format!("the file for {path} of {}", self.name);
+                let input = BundleInput { about, sensitive: false, default: None, is_file: true };
+                self.inputs.insert(variable.clone(), input);
+                self.words.extend([name.to_owned(), format!("${{env:{variable}}}")]);
+            }
+            (Some((name, OptionMeaning::Text(_))), Value::String(written))
                 if !display_url_text(&Text::expand(written, &Env::new())).contains(REDACTED) =>
             {
                 let text = Text::expand(written, &Env::new());
-                let value = self.references(&text, &format!("{path} of {}", self.name), false);
+                let value = self.references(&text, path, &format!("{path} of {}", self.name), false);
                 self.words.extend([name.to_owned(), value]);
             }
             // What an option would set where nothing is said, said.
@@ -229,22 +255,24 @@ impl Bundle {
     /// A value that is asked for, behind its scheme.
     fn asked(&mut self, what: &str, about: &str, scheme: Option<&str>) -> String {
         let variable = format!("{}_{}", variable(&self.name), variable(what));
-        let input = BundleInput { about: about.to_owned(), sensitive: true, default: None };
+        let input = BundleInput { about: about.to_owned(), sensitive: true, default: None, is_file: false };
         self.inputs.insert(variable.clone(), input);
         let reference = format!("${{env:{variable}}}");
         scheme.map_or_else(|| reference.clone(), |scheme| format!("{scheme} {reference}"))
     }
 
-    /// `text` with its references, each of which is asked for. A default of what is sensitive may be a secret, and stays here.
-    fn references(&mut self, text: &Text, about: &str, sensitive: bool) -> String {
+    /// `text`, of the field `what`, with its references, each of which is asked for: a secret of this machine is on no other one. A
+    /// default of what is sensitive may be a secret, and stays here.
+    fn references(&mut self, text: &Text, what: &str, about: &str, sensitive: bool) -> String {
         let mut out = String::new();
         for piece in text.pieces() {
             match piece.as_variable() {
+                None if matches!(piece, Piece::Secret(_)) => out.push_str(&self.asked(what, about, None)),
                 None => out.push_str(piece.written()),
                 Some((name, default)) => {
                     out.push_str(&format!("${{env:{name}}}"));
                     let default = default.filter(|_| !sensitive).map(str::to_owned);
-                    let input = BundleInput { about: about.to_owned(), sensitive, default };
+                    let input = BundleInput { about: about.to_owned(), sensitive, default, is_file: false };
                     let known = self.inputs.entry(name.to_owned()).or_insert(input);
                     known.sensitive |= sensitive;
                     if known.sensitive {
@@ -304,7 +332,7 @@ impl Bundle {
 impl BundleInput {
     fn option(&self, variable: &str) -> Json {
         let mut option = json!({
-            "type": "string",
+            "type": if self.is_file { "file" } else { "string" },
             "title": variable,
             "description": self.about,
             "sensitive": self.sensitive,
@@ -403,6 +431,38 @@ mod tests {
         assert_eq!(manifest["user_config"]["KEY"]["sensitive"], true);
         assert_eq!(manifest["name"], "mcplink-tickets-eu");
         assert_eq!(manifest["compatibility"]["platforms"], json!(["darwin"]));
+    }
+
+    #[test]
+    fn fh_h5_what_only_this_machine_has_is_asked_for_and_what_is_open_is_told() {
+        let bundle = bundle(
+            r#"{"type": "http", "url": "https://t.example/mcp", "headersFile": "/home/me/h.txt",
+                "headers": {"X-F": "${file:/home/me/token}", "Authorization": "Bearer ${keyring:mcp/a}", "X-C": "${cmd:pass x}"},
+                "tls": {"ca": "/home/me/ca.pem", "cert": "./c.pem", "key": "${KEY_FILE}", "insecureSkipVerify": true}}"#,
+        );
+        let manifest = bundle.manifest(Platform::Unix, "1.2.3");
+        for here in ["/home/me", "./c.pem", "keyring", "cmd:", "pass x"] {
+            assert!(!manifest.contains(here), "{here}: {manifest}");
+        }
+        let manifest: Json = serde_json::from_str(&manifest).unwrap();
+        let types: Vec<(&str, &Json)> =
+            bundle.inputs.keys().map(|name| (&**name, &manifest["user_config"][name]["type"])).collect();
+        let (text, file) = (json!("string"), json!("file"));
+        assert_eq!(
+            types,
+            [
+                ("KEY_FILE", &text),
+                ("TICKETS_EU_AUTHORIZATION", &text),
+                ("TICKETS_EU_HEADERSFILE", &file),
+                ("TICKETS_EU_TLS_CA", &file),
+                ("TICKETS_EU_TLS_CERT", &file),
+                ("TICKETS_EU_X_C", &text),
+                ("TICKETS_EU_X_F", &text),
+            ]
+        );
+        assert!(bundle.inputs["TICKETS_EU_X_F"].sensitive && !bundle.inputs["TICKETS_EU_TLS_CA"].sensitive);
+        assert!(bundle.words.contains(&"${env:TICKETS_EU_TLS_CA}".to_owned()), "{:?}", bundle.words);
+        assert_eq!(bundle.notes, ["it takes every certificate, wherever it is installed"]);
     }
 
     /// A default may be written where the variable is no secret, and the variable be one elsewhere.

@@ -38,6 +38,8 @@ struct Document<'a> {
     asks: Vec<&'a str>,
     /// The fields of the entry that are not in it.
     not_taken_over: &'a [String],
+    /// What those should know who install it.
+    notes: &'a [String],
 }
 
 pub(super) fn write(around: &WrapContext<'_>, args: &WrapArgs, file: &Path) -> Result<ExitStatus, CliError> {
@@ -84,6 +86,7 @@ pub(super) fn write(around: &WrapContext<'_>, args: &WrapArgs, file: &Path) -> R
         args: &bundle.words,
         asks: bundle.inputs.keys().map(String::as_str).collect(),
         not_taken_over: &bundle.lost,
+        notes: &bundle.notes,
     };
     show(around, &document);
     Ok(ExitStatus::Success)
@@ -128,6 +131,9 @@ fn show(around: &WrapContext<'_>, document: &Document<'_>) {
     for field in document.not_taken_over {
         let note = format!("note: {} of {name} is not in it", shown::name(field));
         app.output.note(&paragraph(&note, app.stderr_room()));
+    }
+    for note in document.notes {
+        app.output.note(&paragraph(&format!("note: {}", shown::line(note)), app.stderr_room()));
     }
 }
 
