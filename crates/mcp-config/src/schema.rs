@@ -170,6 +170,7 @@ fn server(
     duplicates(document, object, path, problems);
     let mut reader =
         Reader::new(document, member, object, path, context.env, base(document, scope, context), problems);
+    reader.of_project = scope == Scope::Project;
     let named = check_name(&mut reader, member);
     let kind = kind(&mut reader, scope);
     if let Some(kind) = kind {

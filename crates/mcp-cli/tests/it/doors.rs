@@ -152,6 +152,41 @@ fn login(setting: &Setting, browser: &FakeBrowser, secret: &str, code: i32) -> m
     login.env("MCP_CLIENT_SECRET", secret).may_hold_secrets("state").run().expect_code(code)
 }
 
+/// Hosts write the client of their documentation as a variable. It goes out as what that holds, or not at all; the file of a project
+/// names no variable of the person's.
+#[test]
+fn fh_h5_a_client_that_is_a_variable_goes_out_as_what_it_holds_or_not_at_all() {
+    let (_server, auth, setting) = protected(Some(json!({ "clientId": "${MY_CLIENT}" })));
+    auth.add_public_client("me", &[]);
+    let browser = FakeBrowser::new().unwrap();
+    let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command()).env("MY_CLIENT", "me");
+    login.may_hold_secrets("state").run().expect_code(0);
+    let clients = || -> Vec<String> {
+        let asked = auth.requests_to(AuthEndpoint::Authorize);
+        let fields = asked.iter().flat_map(|request| request.form());
+        fields.filter(|(name, _)| name == "client_id").map(|(_, id)| id).collect()
+    };
+    assert_eq!(clients(), ["me"]);
+    let shown = setting.run(&["get", "s"], 0);
+    assert!(shown.stdout.contains("${MY_CLIENT}") && !shown.stdout.contains(" me\n"), "{shown}");
+    let unset = setting.mcplink(&["validate"]).run();
+    assert!(format!("{unset}").contains("the variable MY_CLIENT is not set; it is left out"), "{unset}");
+
+    let entry = json!({ "s": { "type": "http", "url": "https://h.example", "oauth": { "clientId": "${HOME}", "resource": "${HOME}" } } });
+    let of_project = Setting::new().project_file(entry);
+    let told = format!("{}", of_project.mcplink(&["validate"]).run());
+    assert!(
+        told.contains(
+            "oauth.clientId: variables are not expanded in `oauth` of a project's file; it is left out"
+        ),
+        "{told}"
+    );
+    assert!(
+        told.contains("oauth.resource: variables are not expanded in `oauth` of a project's file"),
+        "{told}"
+    );
+}
+
 #[test]
 fn s_n21_the_client_secret_waits_for_a_person_who_says_where_it_belongs() {
     let (server, auth, mut setting) = protected(Some(json!({ "clientId": "me" })));

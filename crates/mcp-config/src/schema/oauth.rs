@@ -271,12 +271,9 @@ fn string(reader: &mut Reader<'_, '_>, object: &Object, key: &str) -> Option<Str
         wrong(reader, key, node, &format!("expected a string, found {}", node.kind()));
         return None;
     };
-    if value.contains("${") {
-        let message = "variables are not expanded in `oauth`; it is used as it stands";
-        reader.warn(ProblemCode::UnsupportedVariable, &["oauth", key], node.span, message, None);
-    }
+    // As it is written: what a variable holds is not shown.
     show(reader, key, node, value);
-    Some(value.to_owned())
+    reader.oauth_text(key, node, value)
 }
 
 fn callback_port(reader: &mut Reader<'_, '_>, object: &Object) -> Option<u16> {

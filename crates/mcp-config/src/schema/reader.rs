@@ -21,6 +21,8 @@ pub(super) struct Reader<'a, 'p> {
     /// Where the relative path of a secret begins.
     base: &'a Path,
     pub(super) problems: &'p mut Vec<Problem>,
+    /// The file is that of a project.
+    pub(super) of_project: bool,
     /// Something was found that makes the whole entry unusable.
     pub(super) invalid: bool,
     /// What may be shown, in the order in which it was read.
@@ -53,6 +55,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             env,
             base,
             problems,
+            of_project: false,
             invalid: false,
             fields: Vec::new(),
         }
@@ -227,6 +230,38 @@ impl<'a, 'p> Reader<'a, 'p> {
             self.error(ProblemCode::InvalidConfig, steps, node.span, message, Some(hint));
         }
         Some(text)
+    }
+
+    /// What the text of a field of `oauth` comes to; where a variable is not there, nothing: what would go out as the name of a client
+    /// would be that of another one. Without a client of its own a sign-in may go on; without what else is said there it may not.
+    pub(super) fn oauth_text(&mut self, key: &str, node: &Node, written: &str) -> Option<String> {
+        if !written.contains("${") {
+            return Some(written.to_owned());
+        }
+        let text = Text::expand(written, self.env);
+        let missing = text.missing().next().map(str::to_owned);
+        let (code, message) = match missing {
+            // Security: a repository would say which variable of the person's leaves, and where it goes.
+            _ if self.of_project => (
+                ProblemCode::UnsupportedVariable,
+                "variables are not expanded in `oauth` of a project's file".to_owned(),
+            ),
+            Some(name) => (ProblemCode::MissingVariable, format!("the variable {name} is not set")),
+            None if text.secrets().next().is_some() => (
+                ProblemCode::UnsupportedVariable,
+                "a secret by reference is read for `clientSecret` alone".to_owned(),
+            ),
+            None if text.foreign().next().is_some() => {
+                (ProblemCode::UnsupportedVariable, "holds a reference that is not read here".to_owned())
+            }
+            None => return Some(text.expose().to_owned()),
+        };
+        let steps = ["oauth", key];
+        match key {
+            "clientId" => self.warn(code, &steps, node.span, format!("{message}; it is left out"), None),
+            _ => self.error(code, &steps, node.span, message, None),
+        }
+        None
     }
 
     fn any_text(&mut self, node: &Node, steps: Steps<'_>, env: &Env) -> Option<Text> {
