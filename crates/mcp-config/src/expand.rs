@@ -134,6 +134,14 @@ impl Text {
         self.variables().filter(|variable| variable.from == VariableSource::Missing).map(|v| &*v.name)
     }
 
+    /// The variables that are set, and to nothing but blanks.
+    pub(crate) fn empty(&self) -> impl Iterator<Item = &str> {
+        let is_empty = |variable: &&Variable| {
+            variable.from == VariableSource::Environment && variable.value.trim().is_empty()
+        };
+        self.variables().filter(is_empty).map(|variable| &*variable.name)
+    }
+
     /// The variables whose value came from the environment.
     pub fn from_environment(&self) -> impl Iterator<Item = &str> {
         self.variables().filter(|variable| variable.from == VariableSource::Environment).map(|v| &*v.name)

@@ -439,7 +439,9 @@ fn timeout(reader: &mut Reader<'_, '_>, key: &str) -> Option<Duration> {
     if ms < MIN_TIMEOUT_MS {
         let message = format!("{ms} ms is below {MIN_TIMEOUT_MS} ms and is ignored");
         let hint = "the unit is milliseconds: 30 seconds are 30000";
-        reader.note(key, ProblemCode::IgnoredValue, message, hint);
+        if let Some(span) = reader.get(key).map(|node| node.span) {
+            reader.warn(ProblemCode::IgnoredValue, &[key], span, message, Some(hint));
+        }
         return None;
     }
     Some(Duration::from_millis(ms))

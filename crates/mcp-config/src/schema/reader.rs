@@ -123,12 +123,6 @@ impl<'a, 'p> Reader<'a, 'p> {
         self.error(code, steps, self.name_span, message, Some(hint));
     }
 
-    pub(super) fn note(&mut self, key: &str, code: ProblemCode, message: String, hint: &str) {
-        let Some(node) = self.get(key) else { return };
-        let problem = self.problem(Severity::Note, code, &[key], node.span, message);
-        self.problems.push(problem.with_hint(hint));
-    }
-
     pub(super) fn wrong_type(&mut self, key: &str, node: &Node, expected: &str) {
         self.misshapen(key, node, expected, None);
     }
@@ -275,6 +269,13 @@ impl<'a, 'p> Reader<'a, 'p> {
         for name in unique(text.missing()) {
             let message = format!("the variable {name} is not set; ${{{name}}} is used as it stands");
             let hint = format!("set {name}, or write ${{{name}:-default}}");
+            self.warn(ProblemCode::MissingVariable, steps, node.span, message, Some(&hint));
+        }
+        // What a program is given may well be empty; an address, a header or a path that is made of nothing is a slip.
+        let is_given = matches!(steps.first(), Some(&("args" | "env")));
+        for name in unique(text.empty().filter(|_| !is_given)) {
+            let message = format!("the variable {name} is set, and empty");
+            let hint = format!("give {name} a value");
             self.warn(ProblemCode::MissingVariable, steps, node.span, message, Some(&hint));
         }
         for reference in unique(text.foreign()) {

@@ -173,6 +173,9 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
         if let Some(name) = text.missing().next() {
             let next = Some(format!("set the variable {name}"));
             AddressFault { why: "is no URL without its variable".to_owned(), next }
+        } else if let Some(name) = text.empty().next() {
+            let next = Some(format!("give {name} a value"));
+            AddressFault { why: format!("is no URL: the variable {name} is set, and empty"), next }
         } else if text.with_mark(LATER).contains("${") {
             let why = "holds a variable that is not replaced: the default of one cannot hold another";
             AddressFault::because(why)
@@ -188,6 +191,14 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
     }
     if let Some(found) = placeholder::in_url(&written).filter(|found| found.certain) {
         return Err(AddressFault::placeholder(&found));
+    }
+    // A browser takes the next word for the host: what was to go to one would go to another.
+    let is_without_host = |(scheme, rest): (&str, &str)| {
+        schemes.iter().any(|known| scheme.trim_start().eq_ignore_ascii_case(known))
+            && (rest.is_empty() || rest.starts_with(['/', '\\', '?', '#']))
+    };
+    if written.split_once("://").is_some_and(is_without_host) {
+        return Err(invalid(AddressFault::because("has no host")));
     }
     let url = Url::parse(&written).map_err(|error| invalid(AddressFault::parsed(error, expected)))?;
     // WHATWG's host may have braces in it, RFC 3986's (section 3.2.2) not, nor has any request.

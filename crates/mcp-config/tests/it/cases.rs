@@ -188,6 +188,7 @@ cases! {
     approval_of_all_project_servers
     comments_and_unusual_spellings
     config_dir_variable
+    empty_variables_are_told
     entry_types
     every_scope
     f014_untrusted_project_helper_does_not_run
