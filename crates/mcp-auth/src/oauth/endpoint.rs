@@ -128,7 +128,19 @@ impl<'a> OAuthEndpoint<'a> {
     pub(crate) async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
         let secrets = secrets(&request);
         let response = self.send(&request).await?;
-        let outcome = self.judge(response, &secrets);
+        let outcome = match self.judge(response, &secrets) {
+            // A person is there, and nothing has been used up: what asks for a moment gets it, once.
+            Err((failure, news)) if matches!(self.step, Step::Registration | Step::DeviceAuthorization) => {
+                match failure.short_wait() {
+                    Some(wait) => {
+                        tokio::time::sleep(wait).await;
+                        self.judge(self.send(&request).await?, &secrets)
+                    }
+                    None => Err((failure, news)),
+                }
+            }
+            outcome => outcome,
+        };
         match outcome {
             Err((failure, true)) if failure.code() == Some("use_dpop_nonce") => {
                 let response = self.send(&request).await?;
@@ -208,7 +220,11 @@ impl<'a> OAuthEndpoint<'a> {
             .map(|words| shown.sentence(&words))
             .filter(|words| !words.is_empty())
             .or_else(|| {
-                error.filter(|_| code.is_none()).map(|_| "an error that is no OAuth code".to_owned())
+                // Some write a sentence where a code belongs; what cannot be shown is told as that.
+                let words = shown.sentence(error.filter(|_| code.is_none())?);
+                Some(words)
+                    .filter(|words| !words.is_empty())
+                    .or(Some("an error that is no OAuth code".to_owned()))
             });
         let failure = self.fail(Answer::Refused { status, code, description });
         Err((failure.with_wait_of(response.headers()), news))

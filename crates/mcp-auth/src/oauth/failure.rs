@@ -13,6 +13,9 @@ use crate::jwt::times_of;
 use crate::url_policy::UrlRefusal;
 use crate::{AuthError, AuthErrorKind, LoginRemedy, Secret, retry_after};
 
+/// How long a person who signs in waits for an authorization server that asks for it.
+const SHORT_WAIT: Duration = Duration::from_secs(5);
+
 /// A step of the protocol that talks to a server, or validates what came from one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
@@ -169,8 +172,9 @@ impl Failure {
                     // Services are known that say `server_error` and mean that they do not know us.
                     || (matches!(code.as_deref(), Some("temporarily_unavailable" | "server_error" | "slow_down"))
                         && !matches!(status.as_u16(), 401 | 403))
-                    // A firewall or a proxy speaks here, not the token endpoint: nothing is known about the tokens.
-                    || (code.is_none() && self.step == Step::Refresh)
+                    // A firewall or a proxy speaks here, not the token endpoint: nothing is known about the tokens. What that
+                    // has against a request it says with 400 (RFC 6749 section 5.2), some without a code.
+                    || (code.is_none() && self.step == Step::Refresh && *status != StatusCode::BAD_REQUEST)
             }
             Answer::Redirect { .. } | Answer::Invalid(_) => self.step == Step::Refresh,
             Answer::Unreadable { .. } | Answer::Misconfigured(_) | Answer::NoClient(_) | Answer::Other(_) => {
@@ -218,6 +222,20 @@ impl Failure {
             // No error of OAuth, so nothing that it has against this client (RFC 6749 section 5.2).
             Answer::Refused { code: None, .. } if self.step.gives_tokens() => true,
             _ => self.is_transient(),
+        }
+    }
+
+    /// Whether it limits how often it is asked, or says until when to wait.
+    fn passes_with_time(&self) -> bool {
+        let limits = matches!(&self.answer, Answer::Refused { status, .. } if status.as_u16() == 429);
+        limits || (self.is_transient() && matches!(self.span.as_deref(), Some(Span::RetryAfter(_))))
+    }
+
+    /// The wait that was asked for, where a person who signs in can be kept waiting for so long.
+    pub(crate) fn short_wait(&self) -> Option<Duration> {
+        match self.span.as_deref() {
+            Some(Span::RetryAfter(wait)) if *wait <= SHORT_WAIT && self.is_transient() => Some(*wait),
+            _ => None,
         }
     }
 
@@ -288,6 +306,9 @@ impl fmt::Display for Failure {
             Answer::Refused { .. } => {
                 write!(f, "{step}: {url} {}{}", self.answered(), self.way_out())?;
                 match self.span.as_deref() {
+                    Some(Span::RetryAfter(wait)) if self.is_transient() => {
+                        write!(f, "; it asks to wait {}", mcp_text::time_limit(*wait))
+                    }
                     Some(Span::EndedAgo(ago)) => {
                         write!(f, "; it (a JWT) ended {} ago", mcp_text::elapsed(*ago))
                     }
@@ -332,6 +353,8 @@ fn remedy_of(failure: &Failure) -> Option<LoginRemedy> {
                 | Step::DeviceToken
         );
     match () {
+        // It passes by itself, and who runs it has nothing to mend.
+        () if failure.passes_with_time() => None,
         () if is_sign_in && failure.is_of_operator() => LoginRemedy::operator_of(failure.url()),
         () if is_looking && failure.is_of_document() => Some(LoginRemedy::AuthorizationServer),
         () => None,
@@ -406,6 +429,7 @@ mod tests {
             (Step::Refresh, 503, None, Unavailable),
             (Step::Refresh, 400, Some("temporarily_unavailable"), Unavailable),
             (Step::Refresh, 403, None, Unavailable),
+            (Step::Refresh, 400, None, SignInExpired),
             (Step::CodeExchange, 429, None, Unavailable),
             (Step::CodeExchange, 400, Some("invalid_client"), Misconfigured),
             (Step::CodeExchange, 400, Some("invalid_request"), Protocol),
@@ -432,6 +456,9 @@ mod tests {
             (Step::CodeExchange, 500, None, operator()),
             (Step::CodeExchange, 404, None, operator()),
             (Step::DeviceToken, 405, None, operator()),
+            // It passes, and the same sign-in works then.
+            (Step::Registration, 429, None, None),
+            (Step::CodeExchange, 429, None, None),
             (Step::Registration, 403, None, Some(LoginRemedy::Client)),
             (Step::CodeExchange, 400, Some("invalid_client"), None),
             (Step::CodeExchange, 400, Some("invalid_grant"), None),

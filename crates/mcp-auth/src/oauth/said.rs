@@ -85,8 +85,22 @@ pub(crate) fn words(response: &Response<Bytes>, members: Option<&Map<String, Val
 }
 
 fn of_members(members: &Map<String, Value>) -> Option<String> {
-    let mut words = WORDS.iter().filter_map(|name| members.get(*name)).filter_map(Value::as_str);
-    words.find(|words| !words.trim().is_empty()).map(str::to_owned)
+    let mut words = WORDS.iter().filter_map(|name| of_value(members.get(*name)?));
+    words.find(|words| !words.trim().is_empty())
+}
+
+/// A text, or that of the first thing that is wrong, and where (FastAPI: `[{"loc": ["body", "scope"], "msg": "Field required"}]`).
+fn of_value(value: &Value) -> Option<String> {
+    let faults = match value {
+        Value::String(text) => return Some(text.clone()),
+        Value::Array(faults) => faults,
+        _ => return None,
+    };
+    let fault = faults.first()?.as_object()?;
+    let words = ["msg", "message"].iter().find_map(|name| fault.get(*name)?.as_str())?;
+    let place: Vec<_> = fault.get("loc").and_then(Value::as_array).into_iter().flatten().collect();
+    let place = place.iter().filter_map(|part| part.as_str()).collect::<Vec<_>>().join(" ");
+    Some(if place.is_empty() { words.to_owned() } else { format!("{place}: {words}") })
 }
 
 /// What kind of answer this is, for one that cannot be read. Nothing of its text is in it but the title of a page: there
@@ -190,6 +204,12 @@ mod tests {
             said("application/json", r#"{"title":"t","error_description":"d"}"#).as_deref(),
             Some("d")
         );
+        assert_eq!(
+            said("application/json", r#"{"detail":[{"loc":["body","scope"],"msg":"Field required"}]}"#)
+                .as_deref(),
+            Some("body scope: Field required")
+        );
+        assert_eq!(said("application/json", r#"{"detail":[]}"#), None);
         assert_eq!(said("text/html", "no title"), None);
         assert_eq!(said("text/html", "<title>cut"), None);
         assert_eq!(kind(&answer("text/html; x", "<title>Sign in</title>")), "text/html \"Sign in\"");

@@ -179,6 +179,10 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
         }
         // The disk is full, read-only, or another account's: the same command alone would fail again.
         AuthErrorKind::Store => format!("{SEE_TO_PLACE}, then mcplink {verb} {word}").into(),
+        AuthErrorKind::Unavailable if verb == "login" && error.retry_after().is_some() => {
+            let after = error.retry_after().unwrap_or_default();
+            app.steps.words(&NextStep::ComeBack { after }, name)
+        }
         // The same command is no step, and nothing in the entry is wrong.
         AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable if verb == "login" => {
             PrintedStep::Sentence("begin the sign-in once more in a moment".to_owned())

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::super::agent;
 use super::super::failure::{Answer, Failure, Step};
+use super::super::said;
 use super::super::urls::{canonical_resource, covers, origin, same_issuer, well_known_inserted};
 use super::metadata::{ResourceMetadata, ServerMetadata, document};
 use crate::url_policy::UrlSource;
@@ -77,9 +78,19 @@ pub(crate) async fn discover(
     if let Some(url) = pins.metadata {
         return configured(http, server, url, pins.issuer).await;
     }
-    let (found, named_by) = match resource_metadata(http, server, challenges).await? {
-        Some((found, at)) => (Some(found), UrlSource::server(&at)),
-        None => (None, UrlSource::server(server)),
+    let (found, named_by) = match resource_metadata(http, server, challenges).await {
+        Ok(Some((found, at))) => (Some(found), UrlSource::server(&at)),
+        Ok(None) => (None, UrlSource::server(server)),
+        // A person has said who it is.
+        Err(failure) if failure.is_transient() && pins.issuer.is_some() => (None, UrlSource::server(server)),
+        // Some gateways answer like that where they have nothing; one that is down has nothing of the other kind either.
+        Err(failure) if failure.is_transient() => {
+            return match at_origin(http, server, None, needs).await {
+                Ok(own) if own.found == DiscoverySource::Origin => Ok(own),
+                _ => Err(failure),
+            };
+        }
+        Err(failure) => return Err(failure),
     };
     let listed = found.as_ref().and_then(|found| found.authorization_servers.clone()).unwrap_or_default();
     if let Some(pinned) = pins.issuer {
@@ -568,7 +579,10 @@ async fn get(http: &dyn HttpExchange, step: Step, mut at: Url) -> Result<Option<
         return match status {
             StatusCode::OK => Ok(Some(response.into_body())),
             status if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429) => {
-                let answer = Answer::Refused { status, code: None, description: None };
+                let words = said::words(&response, said::members(&response).as_ref());
+                let description =
+                    words.map(|words| mcp_text::sentence(&words)).filter(|words| !words.is_empty());
+                let answer = Answer::Refused { status, code: None, description };
                 Err(Failure::new(step, at.as_str(), answer).with_wait_of(response.headers()))
             }
             _ => Ok(None),

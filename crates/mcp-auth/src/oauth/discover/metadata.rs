@@ -57,7 +57,7 @@ pub struct ServerMetadata {
     #[serde(default, deserialize_with = "texts")]
     pub grant_types_supported: Option<Vec<String>>,
     /// PKCE methods (RFC 7636); absent means none.
-    #[serde(default, deserialize_with = "texts")]
+    #[serde(default, deserialize_with = "words")]
     pub code_challenge_methods_supported: Option<Vec<String>>,
     /// Client authentication methods at the token endpoint; absent means `client_secret_basic`.
     #[serde(default, deserialize_with = "texts")]
@@ -162,6 +162,15 @@ fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String
     Ok(list.map(|list| list.into_iter().filter_map(is_text).collect()))
 }
 
+/// The same, where one text may stand for a list, with blanks between its words.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let value = match Value::deserialize(deserializer)? {
+        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().into(),
+        value => value,
+    };
+    Ok(texts(value).unwrap_or_default())
+}
+
 /// The same, where a single URL may stand for a list of one.
 fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let value = match Value::deserialize(deserializer)? {
@@ -212,6 +221,8 @@ mod tests {
             (None, None)
         );
         assert!(metadata.supports_s256());
+        let one = br#"{"issuer":"https://as.example","code_challenge_methods_supported":"plain S256"}"#;
+        assert!(document::<ServerMetadata>(one).unwrap().supports_s256());
     }
 
     #[test]

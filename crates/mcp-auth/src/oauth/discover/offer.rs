@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use url::Url;
 
 use super::discovery::{DiscoverySource, MetadataNeeds, at_origin, challenge_param, resource_metadata};
@@ -12,11 +11,11 @@ use crate::{HttpExchange, Rejection};
 /// The refusal itself is known by then, and a caller waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether a refusal leaves open where to sign in. Where a key was refused, the key is what is wrong.
+/// Whether a refusal leaves open where to sign in, whatever its status. Where a key was refused, the key is what is wrong.
 pub(crate) fn is_silent(rejection: &Rejection<'_>) -> bool {
     let says_it = challenge_param(rejection.challenges, "resource_metadata").is_some();
     let had_key = rejection.used.names().any(|(name, _)| mcp_text::is_credential_name(name.as_str()));
-    rejection.status == StatusCode::UNAUTHORIZED && !says_it && !had_key
+    !says_it && !had_key
 }
 
 /// Looks at the well-known places of the server itself, and at nothing else: the authorization server that it names is
@@ -29,8 +28,9 @@ async fn look(http: &dyn HttpExchange, server: &Url) -> bool {
     let found = match resource_metadata(http, server, &[]).await {
         Ok(Some((found, _))) if found.names_an_issuer() => return true,
         Ok(found) => found.map(|(found, _)| found),
+        Err(failure) if failure.is_transient() => None,
         // It publishes something that cannot be used, and the sign-in says why.
-        Err(failure) => return !failure.is_transient(),
+        Err(_) => return true,
     };
     let own = at_origin(http, server, found, MetadataNeeds::TOKENS).await;
     own.is_ok_and(|own| own.found == DiscoverySource::Origin)

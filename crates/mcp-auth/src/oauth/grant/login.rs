@@ -132,12 +132,15 @@ impl OAuthLogin {
         let before = if widen { ctx.store.load(&ctx.key(&discovery.issuer)).await? } else { None };
         let scopes = ctx.scopes(&discovery, challenges, before.as_ref());
         let challenged = challenge_param(challenges, "scope").unwrap_or_default();
+        let only_published =
+            ctx.settings.spec.scopes.is_none() && requested.is_empty() && challenged.trim().is_empty();
         let named = requested.iter().map(String::as_str).chain(challenged.split_ascii_whitespace());
         let demanded = (ctx.settings.spec.scopes.is_some() && requested.is_empty())
             || named.into_iter().any(|scope| scope == OFFLINE_ACCESS);
         let dpop = ctx.dpop_key(&discovery, challenges)?;
         let unconfirmed = registration::sends_secret_to_stranger(&ctx, &discovery).await?;
-        Ok(PendingLogin { ctx, discovery, scopes, offline_is_ours: !demanded, dpop, unconfirmed })
+        let offline_is_ours = !demanded;
+        Ok(PendingLogin { ctx, discovery, scopes, offline_is_ours, only_published, dpop, unconfirmed })
     }
 }
 
@@ -149,6 +152,8 @@ pub struct PendingLogin {
     scopes: Vec<String>,
     /// `offline_access` was asked for by us alone: neither a person nor the server insists on it.
     offline_is_ours: bool,
+    /// Neither a person nor the server insists on any of them: they are what the server publishes.
+    only_published: bool,
     dpop: Option<Arc<DpopKey>>,
     /// The configured secret would go to an issuer that the configuration does not name.
     unconfirmed: bool,
@@ -246,15 +251,15 @@ impl PendingLogin {
                 Err(failure) => failure,
             };
             let replaceable = client.reused && !replaced;
-            let modest = self.without_ours(&scopes).filter(|_| failure.is_invalid_scope());
             // A registration of ours that does not say its scopes may be too narrow for what is asked now.
-            let narrow = failure.is_invalid_scope() && (modest.is_none() || !client.may_ask_for(&scopes));
+            let narrow = failure.is_invalid_scope()
+                && (self.without_ours(&scopes).is_none() || !client.may_ask_for(&scopes));
             if replaceable && (failure.is_unknown_client() || narrow) {
                 client = self.replace(&client, session.redirect_uri(), &scopes).await?;
                 replaced = true;
-            } else if let Some(modest) = modest {
-                tracing::debug!(%failure, "once more without {OFFLINE_ACCESS}");
-                scopes = modest;
+            } else if let Some(fewer) = self.fewer(&scopes, &failure) {
+                tracing::debug!(%failure, "once more with fewer scopes");
+                scopes = fewer;
             } else {
                 return Err(failure);
             }
@@ -278,6 +283,16 @@ impl PendingLogin {
     fn without_ours(&self, scopes: &[String]) -> Option<Vec<String>> {
         let modest: Vec<String> = scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
         (self.offline_is_ours && modest.len() < scopes.len()).then_some(modest)
+    }
+
+    /// What is asked for after `failure` refused these scopes: first what was no extra of ours, then nothing, which is what the
+    /// authorization server has for a client that names none (RFC 6749 section 3.3). What is insisted on is not left out.
+    fn fewer(&self, scopes: &[String], failure: &Failure) -> Option<Vec<String>> {
+        if !failure.is_invalid_scope() {
+            return None;
+        }
+        let default = || (self.only_published && !scopes.is_empty()).then(Vec::new);
+        self.without_ours(scopes).filter(|modest| !modest.is_empty()).or_else(default)
     }
 
     /// One way to the authorization server and back, and the tokens for what was brought along.
@@ -375,8 +390,8 @@ impl PendingLogin {
             if client.reused && !replaced && refused {
                 client = self.replace(&client, redirect, &scopes).await?;
                 replaced = true;
-            } else if let Some(modest) = self.without_ours(&scopes).filter(|_| failure.is_invalid_scope()) {
-                scopes = modest;
+            } else if let Some(fewer) = self.fewer(&scopes, &failure) {
+                scopes = fewer;
             } else {
                 return Err(failure);
             }

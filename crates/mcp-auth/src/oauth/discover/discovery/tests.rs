@@ -163,6 +163,23 @@ async fn a_server_that_is_down_does_not_pass_for_an_old_one() {
     net.json(PRM_ROOT, 200, prm(AS));
     net.json(AS_ROOT, 200, metadata(AS));
     assert!(run(&net, "").await.is_ok());
+    // Nor what the server itself publishes, which needs no other document.
+    for trouble in [Some(500), None] {
+        let net = FakeNet::default();
+        for place in [PRM_PATH, PRM_ROOT] {
+            match trouble {
+                Some(status) => net.json(place, status, Value::Null),
+                None => net.take_down(place),
+            }
+        }
+        net.json(
+            "GET https://mcp.example/.well-known/oauth-authorization-server",
+            200,
+            metadata("https://mcp.example"),
+        );
+        let found = run(&net, "").await.unwrap();
+        assert_eq!((found.found, &*found.issuer), (DiscoverySource::Origin, "https://mcp.example"));
+    }
 }
 
 #[tokio::test]

@@ -275,6 +275,21 @@ async fn fb_a20_a_refused_offline_access_of_ours_ends_nothing() {
     assert_eq!(asked, ["a offline_access", "a"], "one more try, and no more");
     assert_eq!(signed_in.scopes, ["a"]);
 
+    // One that knows nothing of what the server publishes has a default of its own.
+    let strict = |known: &'static str| {
+        FakeAuthorizer::with(move |asked| {
+            let scope = asked.get("scope").map(String::as_str).unwrap_or_default();
+            let outcome = if scope == known { "code=c" } else { "error=invalid_scope" };
+            format!("{outcome}&state={}&iss={}", asked["state"], encoded(ISSUER))
+        })
+    };
+    let authorizer = strict("");
+    run(&offered(), &authorizer).await.unwrap();
+    assert_eq!(authorizer.requests.lock().unwrap().len(), 3, "with the extra, without it, and with none");
+    let authorizer = strict("nothing does");
+    assert!(run(&offered(), &authorizer).await.unwrap_err().to_string().contains("invalid_scope"));
+    assert_eq!(authorizer.requests.lock().unwrap().len(), 3);
+
     // What a person or the server asked for is not dropped.
     let mut pinned = offered();
     pinned.settings.spec.scopes = Some(vec!["a".into(), "offline_access".into()]);
