@@ -158,9 +158,41 @@ impl Duplex {
     ///
     /// # Errors
     /// As [`deliver`](Self::deliver).
-    #[cfg(feature = "http")]
     pub(crate) fn deliver_text(&self, frame: String, lease: Option<Arc<Lease>>) -> Result<(), EnvelopeError> {
         self.take_in(envelope::parse_text(frame), lease)
+    }
+
+    /// Takes in what may be the answer to a request in flight, and says whether it was one. Anything else is not acted on.
+    #[cfg(feature = "stdio")]
+    pub(crate) fn deliver_answer(&self, text: &str) -> bool {
+        let messages = envelope::parse_text(text.to_owned());
+        let Ok(Messages::One(Some(message @ Incoming::Response { .. }))) = messages else { return false };
+        let Incoming::Response { id: Some(id), .. } = &message else { return false };
+        let is_waited_for = id.as_assigned().is_some_and(|id| self.0.state().pending.contains_key(&id));
+        if is_waited_for {
+            self.dispatch(message, &None);
+        }
+        is_waited_for
+    }
+
+    /// Whether a request is in flight.
+    #[cfg(feature = "stdio")]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.0.state().pending.is_empty()
+    }
+
+    /// The answer to the request `id`, or to the only one in flight, came and is none.
+    #[cfg(feature = "stdio")]
+    pub(crate) fn fail_answer(&self, id: Option<i64>, said: &str) {
+        let waiter = match id {
+            Some(id) => self.0.state().pending.remove(&id),
+            None => self.0.only_waiter(),
+        };
+        let Some(waiter) = waiter else { return };
+        let message = "the answer is no JSON-RPC response";
+        waiter.resolve(Err(
+            TransportError::new(TransportErrorKind::Protocol, message).with_said(Some(said.to_owned()))
+        ));
     }
 
     /// What the message that is arriving may cost: as much as the answer that may be the longest.

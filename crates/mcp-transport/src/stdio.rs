@@ -12,6 +12,7 @@ mod group;
 mod lack;
 mod outbox;
 mod process_task;
+mod salvage;
 mod side;
 mod start;
 mod stream;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::dialect::{Dialect, DialectSighting};
 use super::group::{Group, Pipes};
 use super::outbox::Inbox;
+use super::salvage::{Salvage, Salvaged};
 use super::side::{End, STRAY_BYTES};
 use super::{Side, Signals};
 use crate::duplex::{CloseReason, Duplex, Gauge};
@@ -66,6 +67,7 @@ impl ProcessTask {
             gauge: Gauge::new(&self.duplex),
             spoken: false,
             patience: None,
+            salvage: Salvage::default(),
             duplex: self.duplex.clone(),
             side: self.side.clone(),
         };
@@ -205,6 +207,8 @@ struct Stdout {
     spoken: bool,
     /// Until when a message has to come, where something else than MCP was heard.
     patience: Option<Instant>,
+    /// What is read of a message that is not on one line.
+    salvage: Salvage,
     duplex: Duplex,
     side: Side,
 }
@@ -214,10 +218,15 @@ impl Stdout {
     async fn read(&mut self) -> ReadEnd {
         while let Some(pipe) = &mut self.pipe {
             let reading = pipe.read_buf(self.lines.room());
-            let read = match self.patience.filter(|_| !self.spoken) {
-                Some(patience) => match timeout_at(patience, reading).await {
+            let patience = self.patience.filter(|_| !self.spoken);
+            let read = match self.salvage.until().into_iter().chain(patience).min() {
+                Some(until) => match timeout_at(until, reading).await {
                     Ok(read) => read,
-                    Err(_) => return ReadEnd::Garbage,
+                    Err(_) if patience == Some(until) => return ReadEnd::Garbage,
+                    Err(_) => {
+                        self.salvage.give_up(&self.duplex, &self.side);
+                        continue;
+                    }
                 },
                 None => reading.await,
             };
@@ -260,9 +269,18 @@ impl Stdout {
                         (Cow::Owned(begin), self.duplex.deliver(line, lease))
                     }
                 };
-                match delivered {
-                    Ok(()) => self.spoken = true,
-                    Err(_) => {
+                let whole = matches!(begin, Cow::Borrowed(_));
+                let salvaged = match &delivered {
+                    Ok(()) => Salvaged::Message,
+                    Err(_) => self.salvage.take(&begin, whole, &self.duplex, &self.side, self.spoken),
+                };
+                match salvaged {
+                    Salvaged::Message => {
+                        self.spoken = true;
+                        self.salvage.clear();
+                    }
+                    Salvaged::Part => {}
+                    Salvaged::Nothing => {
                         let stray = self.side.stray(&begin);
                         let heard = Dialect::of(&begin).filter(|_| !self.spoken);
                         if let Some(heard) = heard {

@@ -158,3 +158,51 @@ async fn fa_a22_a_process_that_dies_when_it_is_asked_for_its_tools_is_not_connec
     assert_eq!(local.starts(), 1, "it never worked");
     local.handle.close().await;
 }
+
+/// What is printed of an answer that is no message on one line: as it can be read, or as what it is, and never nothing.
+#[tokio::test]
+async fn fb_t4_an_answer_that_is_no_line_of_json_is_read_or_told_and_never_waited_for() {
+    const ANSWER: &str =
+        r#"{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"hello"}]%s}}"#;
+    let answer = |more: &str| ANSWER.replacen("]%s", &format!("]{more}"), 1);
+    let read = [
+        ("latin1", format!(r#"printf '{}\n' "$id""#, answer(r#","note":"gr\374\337e""#))),
+        ("NaN", format!(r#"printf '{}\n' "$id""#, answer(r#","score":NaN,"most":-Infinity"#))),
+        ("behind", format!(r#"printf '{} # took 3 ms\n' "$id""#, answer(""))),
+        ("before", format!(r#"printf 'INFO: sending {}\n' "$id""#, answer(""))),
+        ("lines", format!(r#"printf '{}\n' "$id""#, answer("").replace(',', ",\\n  ").replace('{', "{\\n "))),
+        // What is said of the request is no answer, and the answer comes behind it.
+        ("echo", format!(r#"printf 'got %s\n' "$line"; printf '{}\n' "$id""#, answer(""))),
+        ("log", format!(r#"printf '{{"id":%s,"level":"info"}}\n' "$id"; printf '{}\n' "$id""#, answer(""))),
+    ];
+    let local = |print: &str| {
+        let cases = format!("    *'\"tools/call\"'*) {print}; continue ;;");
+        let mut endpoint = StdioEndpoint::new("/bin/sh");
+        endpoint.args = vec!["-c".into(), shell_server_with(&cases).into()];
+        endpoint.secrets = ["canary"].into_iter().collect();
+        Server::new(Endpoint::Stdio(endpoint))
+    };
+    let call = async |print: &str| {
+        let connection = connector().attempt(&local(print)).await.unwrap();
+        let arguments = raw(&json!({}));
+        let options = RequestOptions::new().with_timeout(Duration::from_secs(20));
+        let outcome = connection.call_tool("hello", Some(&arguments), &options).await;
+        connection.close().await;
+        outcome.map(|result| text_of(&result))
+    };
+    for (name, print) in read {
+        assert_eq!(call(&print).await.unwrap_or_else(|error| panic!("{name}: {error:?}")), "hello", "{name}");
+    }
+    for (print, told) in [
+        (r#"printf '{"jsonrpc":"2.0","id":%s,"result":{"a":canary}}\n' "$id""#, "breaks at its column"),
+        (r#"printf '{"jsonrpc":"2.0","id":%s,"result":{"a":\n' "$id""#, "has no end"),
+        (r#"printf 'Content-Length: 20\r\n\r\n'"#, "frames its messages"),
+        (r#"printf 'WARN {"jsonrpc":"2.0","id":%s,"result":{"a":\n' "$id""#, "has no end"),
+    ] {
+        let error = call(print).await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Protocol, "{print}: {error:?}");
+        let said = error.said().unwrap_or_default();
+        assert!(said.contains(told) && !said.contains("canary"), "{print}: {said}");
+        assert!(error.may_have_been_sent());
+    }
+}

@@ -69,6 +69,9 @@ const SHELLS: [&str; 9] = ["sh", "bash", "zsh", "dash", "fish", "ksh", "cmd", "p
 const SHELL_WORDS: [&str; 12] =
     ["cd", "exec", "source", ".", "export", "eval", "alias", "set", "unset", "if", "for", "while"];
 
+/// Those that start nothing.
+const SETTING_WORDS: [&str; 7] = ["cd", "source", ".", "export", "alias", "set", "unset"];
+
 /// What makes a line one for a shell.
 const OPERATORS: [&str; 8] = ["&&", "||", ";", "|", "<", ">", "$(", "`"];
 
@@ -264,12 +267,13 @@ impl Case<'_> {
             |words: &[String]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
         let because = |text: String| Some(because(SpawnCause::CommandLine, text));
         let through_sh = || {
-            let whole: Vec<String> = std::iter::once(line.to_owned())
-                .chain(self.args.iter().map(|arg| mcp_text::shell_word(arg)))
-                .collect();
+            // What a shell was to act on is no word to it in quotes.
+            let word = |arg: &String| if is_operator(arg) { arg.clone() } else { mcp_text::shell_word(arg) };
+            let whole: Vec<String> =
+                std::iter::once(line.to_owned()).chain(self.args.iter().map(word)).collect();
             format!("\"command\": \"sh\", \"args\": [\"-c\", {:?}]", whole.join(" "))
         };
-        let words = words(line);
+        let words: Vec<String> = words(line).into_iter().chain(self.args.iter().cloned()).collect();
         let (is_assigned, rest): (Vec<&String>, Vec<&String>) = {
             let at = words.iter().position(|word| assigned(word).is_none()).unwrap_or(words.len());
             (words[..at].iter().collect(), words[at..].iter().collect())
@@ -278,7 +282,7 @@ impl Case<'_> {
         if let [cd, folder, and, command, args @ ..] = &*words
             && cd == "cd"
             && and == "&&"
-            && !has_operator(&line.replacen("&&", "", 1))
+            && !args.iter().any(|arg| has_operator(arg))
         {
             let args = listed(args);
             return because(format!(
@@ -290,16 +294,27 @@ impl Case<'_> {
         }
         // Security: a value may be a secret, and is not repeated.
         if let Some(name) = is_assigned.first().and_then(|word| assigned(word)) {
-            let program = match (rest.first(), self.args.first()) {
-                (Some(command), _) => format!(", and \"command\": {command:?}"),
-                (None, Some(command)) => format!(", and {command:?} as `command`"),
-                (None, None) => String::new(),
+            let is_of_args = is_assigned.len() >= words.len() - self.args.len();
+            let program = match rest.first() {
+                Some(command) if is_of_args => format!(", and {command:?} as `command`"),
+                Some(command) => format!(", and \"command\": {command:?}"),
+                None => String::new(),
             };
             return because(format!(
                 "a variable before a command is a shell's; write it as \"env\": {{\"{name}\": \"…\"}}{program}"
             ));
         }
         let first = words.first().filter(|word| SHELL_WORDS.contains(&&***word))?;
+        // Alone it ends before there is a server.
+        if SETTING_WORDS.contains(&&**first) && !words.iter().any(|word| is_operator(word)) {
+            let instead = match words.get(1).and_then(|word| assigned(word)) {
+                Some(name) => format!("write what it sets as \"env\": {{\"{name}\": \"…\"}}, and"),
+                None => "what it does ends with its shell;".to_owned(),
+            };
+            return because(format!(
+                "`{first}` is a word of a shell and no program; {instead} name the program of the server as `command`"
+            ));
+        }
         because(format!("`{first}` is a word of a shell and no program; write {}", through_sh()))
     }
 
@@ -376,6 +391,13 @@ impl Case<'_> {
             false => format!("`{command}` is its name on Windows; here it is `{stem}`"),
         })
     }
+}
+
+/// Whether a word by itself is what a shell acts on: what stands between commands, or leads a stream elsewhere.
+fn is_operator(word: &str) -> bool {
+    let redirected = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
+    matches!(word, "&&" | "||" | "|" | ";" | "&")
+        || redirected.strip_prefix(['>', '<']).is_some_and(|rest| !rest.contains(char::is_whitespace))
 }
 
 /// The name of the variable that a word of a shell sets.

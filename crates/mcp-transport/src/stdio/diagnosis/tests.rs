@@ -196,6 +196,36 @@ fn fa_a4_what_only_a_shell_or_a_person_understands_is_told_as_that() {
             CommandLine,
             &format!("`exec` is a word of a shell and no program; {}", sh("exec node 'a b'")),
         ),
+        (
+            "cd",
+            &["/tmp", "&&", "python3", "s.py"],
+            NOT_FOUND,
+            CommandLine,
+            r#"`cd` is a shell's; write "cwd": "/tmp", "command": "python3", "args": ["s.py"]"#,
+        ),
+        (
+            "cd",
+            &["/tmp", "&&", "a b", "2>&1", "|", "c"],
+            NOT_FOUND,
+            CommandLine,
+            &format!("`cd` is a word of a shell and no program; {}", sh("cd /tmp && 'a b' 2>&1 | c")),
+        ),
+        (
+            "export",
+            &["A=canary"],
+            NOT_FOUND,
+            CommandLine,
+            "`export` is a word of a shell and no program; write what it sets as \"env\": {\"A\": \"…\"}, and name the \
+             program of the server as `command`",
+        ),
+        (
+            "source",
+            &["venv/bin/activate"],
+            NOT_FOUND,
+            CommandLine,
+            "`source` is a word of a shell and no program; what it does ends with its shell; name the program of the \
+             server as `command`",
+        ),
         ("/opt/my server/run", &[], NOT_FOUND, NotFound, "there is no `/opt/my server/run`"),
         ("/path/to/server", &[], NOT_FOUND, Misspelt, "`/path/to/server` was never filled in"),
         ("<path-to-server>", &[], NOT_FOUND, Misspelt, "`<path-to-server>` was never filled in"),
