@@ -74,6 +74,7 @@ impl AuthPlan {
     /// skipped in favour of the next one.
     pub fn build(&self, target: &Target, parts: Parts) -> Result<Arc<dyn AuthProvider>, AuthError> {
         let fixed = StaticHeaders::from_settings(&self.settings().static_headers)?
+            .with_authorization_of_url(self.settings().authorization_of_url)
             .with_variables(&self.settings().header_variables, self.settings().lives_on);
         let sourced = sourced_headers(self.settings(), target)?;
         let base = |sourced| Base::new(fixed.clone().into_credentials(), sourced);

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use mcp_text::{is_scheme, unexpanded, variable};
+use url::Url;
 
 use crate::Credentials;
 use crate::credentials::is_credential;
@@ -29,6 +30,9 @@ const PLACEHOLDERS: [&str; 14] = [
     "PLACEHOLDER",
     "XXXXXX",
 ];
+
+/// What of an audience is shown, in columns.
+const MAX_AUDIENCE: usize = 200;
 
 /// How references into stores of secrets begin.
 const STORES: [&str; 6] = ["op://", "vault:", "arn:aws:", "keychain:", "secret://", "gcp://"];
@@ -61,6 +65,22 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
     // What their source printed while it succeeded is the best guess after that.
     doubts.extend(credentials.remark().map(str::to_owned));
     doubts
+}
+
+/// That the token among `credentials` says that it is for other servers than the one at `server`: a fragment with what may be
+/// shown of them. Identifiers that are no URLs say nothing of it, and one that is for a whole origin is for each of its paths.
+pub fn other_audience(credentials: &Credentials, server: &Url) -> Option<String> {
+    let audiences = audiences(credentials.header(&AUTHORIZATION)?);
+    let origins: Vec<_> = audiences
+        .iter()
+        .map(|audience| Url::parse(audience).ok().filter(Url::has_host).map(|url| url.origin()))
+        .collect::<Option<_>>()?;
+    let first = origins.first()?;
+    let is_other = origins.iter().all(|origin| *origin != server.origin());
+    is_other.then(|| {
+        let shown = mcp_text::line(&first.ascii_serialization(), MAX_AUDIENCE);
+        format!("`Authorization` has a token (a JWT) for {shown} (`aud`), and not for this server")
+    })
 }
 
 /// The first variable that is not set, and whose name stands in `credentials` in the place of its value.
@@ -222,6 +242,14 @@ fn of_jwt(_: &HeaderValue, _: SystemTime) -> Option<String> {
     None
 }
 
+#[cfg(not(any(feature = "helper", feature = "oauth")))]
+fn audiences(_: &HeaderValue) -> Vec<String> {
+    Vec::new()
+}
+
+#[cfg(any(feature = "helper", feature = "oauth"))]
+use crate::jwt::audiences;
+
 #[cfg(any(feature = "helper", feature = "oauth"))]
 fn of_jwt(value: &HeaderValue, now: SystemTime) -> Option<String> {
     let claims = crate::jwt::times(value)?;
@@ -255,6 +283,37 @@ mod tests {
             SystemTime::UNIX_EPOCH + Duration::from_secs(10_000),
         )
         .join("; ")
+    }
+
+    #[cfg(any(feature = "helper", feature = "oauth"))]
+    #[test]
+    fn a_token_for_another_server_says_so_by_its_audience() {
+        let server = Url::parse("https://mcp.example/mcp").unwrap();
+        let of = |claims: &str| {
+            let token = format!("Bearer e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+            let header = (AUTHORIZATION, HeaderValue::from_str(&token).unwrap());
+            other_audience(&Credentials::new("static-headers", [header]), &server)
+        };
+        let other =
+            "`Authorization` has a token (a JWT) for https://api.example (`aud`), and not for this server";
+        for claims in [
+            r#"{"aud":"https://api.example/v1?key=canary"}"#,
+            r#"{"aud":["https://api.example","https://other.example"]}"#,
+        ] {
+            assert_eq!(of(claims).as_deref(), Some(other), "{claims}");
+        }
+        for claims in [
+            "{}",
+            r#"{"aud":[]}"#,
+            r#"{"aud":"https://mcp.example"}"#,
+            r#"{"aud":["https://api.example","https://mcp.example/other"]}"#,
+            // Who gives out such names knows what they stand for.
+            r#"{"aud":"0b1c-client"}"#,
+            r#"{"aud":"urn:service:mcp"}"#,
+            r#"{"aud":["https://api.example","client"]}"#,
+        ] {
+            assert_eq!(of(claims), None, "{claims}");
+        }
     }
 
     #[test]

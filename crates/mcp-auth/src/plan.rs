@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::settings::unattended::{AWS_NAME, FILE_NAME, PLUGIN_NAME};
 use crate::settings::{GrantKind, WithholdReason};
-use crate::{AuthSettings, static_headers};
+use crate::{AuthSettings, static_headers, userinfo};
 
 /// The name of the provider that runs a command.
 pub(crate) const HELPER_NAME: &str = "headers-helper";
@@ -29,6 +29,8 @@ const OAUTH_NAME: &str = "oauth";
 pub enum ProviderKind {
     /// Headers from the configuration.
     StaticHeaders,
+    /// User and password of the address, which go along as a header of the configuration does.
+    Url,
     /// A command that prints headers.
     HeadersHelper,
     /// What `auth` of an entry says, without a person: a grant or a file, by its name.
@@ -44,7 +46,7 @@ impl ProviderKind {
     pub fn named(name: &str) -> Option<Self> {
         let unattended =
             GrantKind::ALL.map(GrantKind::name).into_iter().chain([FILE_NAME, PLUGIN_NAME, AWS_NAME]);
-        [Self::StaticHeaders, Self::HeadersHelper, Self::OAuth]
+        [Self::StaticHeaders, Self::Url, Self::HeadersHelper, Self::OAuth]
             .into_iter()
             .chain(unattended.map(Self::Unattended))
             .find(|kind| kind.name() == name)
@@ -55,6 +57,7 @@ impl ProviderKind {
         match self {
             Self::Custom(_) | Self::Unattended(_) => Supply::Program,
             Self::StaticHeaders => Supply::Configuration,
+            Self::Url => Supply::Address,
             Self::HeadersHelper => Supply::Command,
             Self::OAuth => Supply::Person,
         }
@@ -65,6 +68,7 @@ impl ProviderKind {
         match self {
             Self::Custom(name) => name,
             Self::StaticHeaders => "headers",
+            Self::Url => "user and password of the URL",
             Self::HeadersHelper => "headersHelper",
             Self::Unattended(_) => "auth",
             Self::OAuth => "the sign-in",
@@ -76,6 +80,7 @@ impl ProviderKind {
         match self {
             Self::Custom(name) => name,
             Self::StaticHeaders => static_headers::NAME,
+            Self::Url => userinfo::NAME,
             Self::HeadersHelper => HELPER_NAME,
             Self::Unattended(name) => name,
             Self::OAuth => OAUTH_NAME,
@@ -89,6 +94,8 @@ impl ProviderKind {
 pub enum Supply {
     /// They stand in the configuration, and are what they are until that is edited.
     Configuration,
+    /// They stand there as well, as user and password of the address.
+    Address,
     /// A command makes them.
     Command,
     /// A person signed in.
@@ -291,7 +298,8 @@ impl AuthPlan {
         let mut names: Vec<(&str, ProviderKind)> = Vec::new();
         for name in self.settings.header_names() {
             if !names.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
-                names.push((name, ProviderKind::StaticHeaders));
+                let of_url = self.settings.authorization_of_url && is_authorization(name);
+                names.push((name, if of_url { ProviderKind::Url } else { ProviderKind::StaticHeaders }));
             }
         }
         names

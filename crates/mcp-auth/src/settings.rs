@@ -75,6 +75,8 @@ impl fmt::Debug for Target {
 pub struct AuthSettings {
     /// Headers of the entry, in order, already expanded.
     pub static_headers: Vec<(String, Secret)>,
+    /// The `Authorization` among them is user and password of the address.
+    pub authorization_of_url: bool,
     /// Headers of the entry whose values have secrets by reference in them: read when a connection is made, and again when the
     /// server refuses them.
     pub sourced_headers: Vec<(String, SourcedText)>,

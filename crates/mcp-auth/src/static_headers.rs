@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
 use crate::reserved::{ReservedReason, reserved};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection,
-    Secret,
+    Secret, userinfo,
 };
 
 /// The name of this provider.
@@ -51,6 +52,16 @@ impl StaticHeaders {
     pub fn from_settings(headers: &[(String, Secret)]) -> Result<Self, AuthError> {
         let parsed: Result<Vec<_>, _> = headers.iter().map(|(name, value)| parse(name, value)).collect();
         parsed.map(Self::new)
+    }
+
+    /// The same, whose `Authorization` is user and password of the address where `is_of_url`: what is said of it names that.
+    #[must_use]
+    pub fn with_authorization_of_url(mut self, is_of_url: bool) -> Self {
+        if let Some(basic) = self.credentials.header(&AUTHORIZATION).filter(|_| is_of_url).cloned() {
+            let of_url = Credentials::new(userinfo::NAME, [(AUTHORIZATION, basic)]);
+            self.credentials = self.credentials.overlaid_with(&of_url);
+        }
+        self
     }
 
     /// With the variables that the values of these headers were made from. A process cannot see what a variable is outside it

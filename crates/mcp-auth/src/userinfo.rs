@@ -11,6 +11,9 @@ use url::Url;
 
 use crate::{AuthError, AuthErrorKind, Secret};
 
+/// What supplies them, by its name for people and JSON.
+pub const NAME: &str = "url";
+
 /// Takes user and password out of `url` and returns the value of the `Authorization` header that they stand for
 /// (RFC 7617 section 2); `None` where the URL has neither.
 ///

@@ -212,7 +212,8 @@ impl App {
         self.environment_problems.get_or_init(|| {
             // Each file is looked at once, however many name it: one of a system has hundreds of certificates.
             let mut looked_at: Vec<(&TrustFile, Option<String>)> = Vec::new();
-            for file in &self.host.options().client.extra_ca_files {
+            let files = &self.host.options().client.extra_ca_files;
+            for file in files.iter().filter(|file| file.is_for_us) {
                 let same = looked_at.iter().find(|(known, _)| known.path == file.path);
                 let wrong = match same {
                     Some((known, wrong)) => {

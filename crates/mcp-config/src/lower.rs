@@ -58,6 +58,7 @@ impl ServerEntry {
         // problem of the entry says so.
         if let Some(basic) = userinfo.filter(|_| !remote.has_authorization()) {
             settings.static_headers.push(("Authorization".to_owned(), basic));
+            settings.authorization_of_url = true;
         }
         settings.helper = remote.helper.as_ref().map(|helper| {
             let mut spec = helper_spec(helper, remote, env);

@@ -10,7 +10,7 @@ use mcp_auth::plan::{ProviderKind, ProviderRole};
 use mcp_auth::settings::{SourcedText, TextPart, UnattendedSupply};
 use mcp_auth::{
     AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, SingleFlight, StaticHeaders,
-    TokenFile, doubts, outline,
+    TokenFile, doubts, doubts::other_audience, outline,
 };
 
 use crate::{Host, ServerAuth};
@@ -57,7 +57,10 @@ impl Host {
         now: SystemTime,
     ) -> Result<HeaderReport, AuthError> {
         let settings = auth.plan.settings();
-        let fixed = StaticHeaders::from_settings(&settings.static_headers)?.credentials().await?;
+        let fixed = StaticHeaders::from_settings(&settings.static_headers)?
+            .with_authorization_of_url(settings.authorization_of_url)
+            .credentials()
+            .await?;
         let helper = match auth.plan.role(ProviderKind::HeadersHelper) {
             Some(ProviderRole::Authority) if runs_helper => settings.helper.as_ref(),
             _ => None,
@@ -76,6 +79,7 @@ impl Host {
         let doubts = doubts(&sent, now).into_iter().filter(|doubt| remark != Some(doubt));
         // Where it is the token's own, that is told already.
         let mut doubts: Vec<String> = doubts.collect();
+        doubts.extend(other_audience(&sent, &auth.target.url));
         let past = minted.and_then(Credentials::expires_at).and_then(|end| now.duration_since(end).ok());
         if let Some(past) = past.filter(|_| doubts.is_empty()) {
             doubts.push(format!("what supplied them says that they ended {} ago", mcp_text::elapsed(past)));

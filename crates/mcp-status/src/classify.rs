@@ -161,7 +161,7 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
         ChallengeKind::Blocked => ReasonCode::Blocked,
         // What the file says was not enough, and the server says what would be.
         ChallengeKind::Unauthorized
-            if evidence.auth.supplied_by == Some(CredentialOrigin::Configuration)
+            if evidence.auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry)
                 && evidence.auth.sign_in =>
         {
             ReasonCode::Unauthorized

@@ -236,10 +236,19 @@ pub enum LimitSubject {
 pub enum CredentialOrigin {
     /// They stand in the configuration, and are what they are until that is edited.
     Configuration,
+    /// They stand there as well, as user and password of the address.
+    Address,
     /// A command of the entry makes them.
     Command,
     /// A person signed in.
     SignIn,
+}
+
+impl CredentialOrigin {
+    /// Whether they stand in the entry itself, and so are what they are until that is edited.
+    pub fn is_of_entry(self) -> bool {
+        matches!(self, Self::Configuration | Self::Address)
+    }
 }
 
 /// What stands in the way of a sign-in, found out by looking for one.
@@ -301,6 +310,9 @@ pub struct AuthFacts {
     pub scheme: Option<String>,
     /// The challenge says where to sign in (RFC 9728 section 5.1).
     pub sign_in: bool,
+    /// What refused it says that it wants credentials, in words that are no challenge, and none were sent.
+    #[serde(default)]
+    pub asked_in_words: bool,
     /// What is known of the refused credentials: fragments that name headers and variables, and hold no value.
     pub doubts: Vec<String>,
     /// What their source says that a person can do, such as "run `corp login`": a stranger's words, on one line and without
@@ -364,6 +376,13 @@ impl AuthFacts {
     #[must_use]
     pub fn with_sign_in(mut self, sign_in: bool) -> Self {
         self.sign_in = sign_in;
+        self
+    }
+
+    /// With whether credentials are wanted in words that are no challenge.
+    #[must_use]
+    pub fn with_asked_in_words(mut self, asked_in_words: bool) -> Self {
+        self.asked_in_words = asked_in_words;
         self
     }
 

@@ -18,6 +18,10 @@ use crate::{
 /// How long a failure holds against mere use that comes of this machine alone: a person mends it here, and tries again.
 const LATCH_HERE: Duration = Duration::from_secs(1);
 
+/// The same of a server that failed, whatever it was: one that has come up since is to be of use, and a host that calls again and
+/// again is not to have it asked more often than this.
+const LATCH_FAILED: Duration = Duration::from_secs(2);
+
 /// How often and how long; how long each wait is belongs to the transport.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -28,7 +32,8 @@ pub struct MachinePolicy {
     pub session_retries: u32,
     /// What follows when they are used up.
     pub when_exhausted: ExhaustionPolicy,
-    /// How long a refusal, or a permanent failure, holds against mere use.
+    /// How long a refusal holds against mere use. A failure that is no matter of credentials holds for two seconds at most,
+    /// or for as long as the server asks for.
     pub latch: Duration,
     /// How long a connection must last before earlier failures are forgotten.
     pub settled_after: Duration,
@@ -520,7 +525,19 @@ impl StatusMachine {
     fn latch_is_open(&self, now: Duration) -> bool {
         let latch = match &self.evidence {
             Some(evidence) if asks_no_one(evidence) => self.policy.latch.min(LATCH_HERE),
-            _ => self.policy.latch,
+            // Started again, it would lead back to itself.
+            Some(Evidence { outcome: Outcome::SelfReference, .. }) => self.policy.latch,
+            Some(evidence) => {
+                let verdict = classify(evidence);
+                match verdict.status() {
+                    ServerStatus::Failed => {
+                        let asked_for = verdict.retry_after().unwrap_or_default();
+                        self.policy.latch.min(LATCH_FAILED).max(asked_for)
+                    }
+                    _ => self.policy.latch,
+                }
+            }
+            None => self.policy.latch,
         };
         now.saturating_sub(self.since) >= latch
     }
@@ -531,7 +548,7 @@ fn asks_no_one(evidence: &Evidence) -> bool {
     match evidence.outcome {
         Outcome::Spawn { .. } | Outcome::Misconfigured => true,
         // A secret by reference that is not there. What signs in may have asked its authorization server.
-        Outcome::CredentialsFailed => evidence.auth.supplied_by == Some(CredentialOrigin::Configuration),
+        Outcome::CredentialsFailed => evidence.auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry),
         _ => false,
     }
 }

@@ -329,10 +329,14 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         TransportKind::Stdio => EntryPart::Command,
         _ => EntryPart::Url,
     };
+    let is_of_address = auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Address));
     let headers = match facts.entry.has_static_headers {
+        _ if is_of_address => EntryPart::Url,
         true => EntryPart::Headers,
         false => EntryPart::Credentials,
     };
+    // Its own words decide only what is done first: the status is that of its answer.
+    let asked_in_words = auth.is_some_and(|auth| auth.asked_in_words && !auth.sent);
     let outcome = evidence.map(|evidence| &evidence.outcome);
     let proxy = evidence.and_then(of_proxy);
     let by_command = |code| {
@@ -379,7 +383,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         }
         // Where a secret comes from stands in the entry, and what is wrong with it stands in the reason.
         ReasonCode::CredentialsFailed
-            if auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Configuration)) =>
+            if auth.is_some_and(|auth| auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry)) =>
         {
             change(EntryPart::Named)
         }
@@ -418,6 +422,10 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             Some(TlsFault::OfServer) => Some(NextStep::AskOperator),
             Some(TlsFault::NotSpoken) | None => change(place),
         },
+        ReasonCode::Rejected | ReasonCode::Protocol if asked_in_words && may_sign_in => sign_in(),
+        ReasonCode::Rejected | ReasonCode::Protocol if asked_in_words && !facts.entry.has_helper => {
+            change(headers)
+        }
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound => change(place),
         // Which limit of the entry it is stands in the reason; at another address, the answer would be as long.
@@ -432,7 +440,11 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             Some(NextStep::AskOperator)
         }
         // Its address is right, for it has shaken hands there.
-        ReasonCode::Protocol if is_of_session(evidence) => Some(mending::people(facts.transport)),
+        ReasonCode::Protocol
+            if is_of_session(evidence) || matches!(outcome, Some(Outcome::SessionRefused { .. })) =>
+        {
+            Some(mending::people(facts.transport))
+        }
         // Started again, it would begin again. The limit stands in the entry, and so does a command that never speaks MCP.
         ReasonCode::Timeout if matches!(outcome, Some(Outcome::SlowStart { .. })) => {
             match evidence.and_then(|evidence| evidence.lack.as_ref()) {
@@ -464,8 +476,8 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::CredentialsRejected
             if auth.is_some_and(|auth| auth.unchanged) && facts.sign_in == SignInState::NotOffered =>
         {
-            let of_entry = |auth: &AuthFacts| auth.supplied_by == Some(CredentialOrigin::Configuration);
-            change(if auth.is_some_and(of_entry) { EntryPart::Headers } else { EntryPart::Helper })
+            let of_entry = |auth: &AuthFacts| auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry);
+            change(if auth.is_some_and(of_entry) { headers } else { EntryPart::Helper })
         }
         // Started again it ends as it did. A session tries it when it is told to, whatever it was that has been mended since.
         // What it said stands in the reason. One that ended in a call started well, and is started again for the next one.

@@ -439,6 +439,7 @@ fn named_proxy(evidence: &Evidence) -> String {
 fn supplied(evidence: &Evidence) -> String {
     match (evidence.auth.supplied_by, known_as(evidence)) {
         (Some(CredentialOrigin::Configuration), _) => "the headers that are set for it".to_owned(),
+        (Some(CredentialOrigin::Address), _) => "user and password of the URL".to_owned(),
         (Some(CredentialOrigin::Command), Some(command)) => format!("the headers that {command} returned"),
         (Some(CredentialOrigin::Command), None) => "the headers that a command returned".to_owned(),
         (Some(CredentialOrigin::SignIn), _) => "the access token".to_owned(),

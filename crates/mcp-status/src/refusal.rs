@@ -14,7 +14,7 @@ pub(crate) fn gave_nothing(auth: &AuthFacts) -> bool {
 /// command's.
 pub(crate) fn unset_variable(seen: &Evidence) -> Option<&str> {
     let is_ours =
-        was_refused(&seen.outcome) && seen.auth.supplied_by == Some(CredentialOrigin::Configuration);
+        was_refused(&seen.outcome) && seen.auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry);
     let unset = seen.auth.unset.as_deref().filter(|_| is_ours)?;
     // It may come from another process.
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -173,7 +173,7 @@ impl AuthedClient {
             let value = HeaderValue::from_str(basic?.expose()).map_err(|error| {
                 AuthError::new(AuthErrorKind::Misconfigured, "use the password in the URL").with_source(error)
             })?;
-            Ok(Credentials::new("url", [(header::AUTHORIZATION, value)]))
+            Ok(Credentials::new(mcp_auth::userinfo::NAME, [(header::AUTHORIZATION, value)]))
         });
         let userinfo = userinfo.map(|userinfo| userinfo.map_err(Arc::new));
         Self {
@@ -301,7 +301,8 @@ impl AuthedClient {
             .or_else(|| used.names().next())
             .map(|(_, provider)| provider.to_owned());
         let challenges = refusal.map(|refusal| &refusal.challenges[..]).unwrap_or_default();
-        let doubts = refusal.map(|_| mcp_auth::doubts(used, SystemTime::now())).unwrap_or_default();
+        let mut doubts = refusal.map(|_| mcp_auth::doubts(used, SystemTime::now())).unwrap_or_default();
+        doubts.extend(refusal.and_then(|_| mcp_auth::doubts::other_audience(used, &self.endpoint)));
         let known = self.provider.as_ref().map(|provider| provider.snapshot()).unwrap_or_default();
         AuthContext {
             sent: used.prove_something(),
@@ -313,6 +314,7 @@ impl AuthedClient {
             unset: refusal.and_then(|_| mcp_auth::doubts::unset_variable(used)),
             hindrance: known.login_hindrance.filter(|_| refusal.is_some()),
             unchanged: false,
+            asked_in_words: false,
         }
     }
 

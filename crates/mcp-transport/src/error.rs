@@ -199,6 +199,8 @@ pub(crate) struct AuthContext {
     pub(crate) hindrance: Option<LoginHindrance>,
     /// Others were asked for, and they are the same.
     pub(crate) unchanged: bool,
+    /// Credentials are asked for in words that are no challenge.
+    pub(crate) asked_in_words: bool,
 }
 
 impl TransportError {
@@ -235,6 +237,12 @@ impl TransportError {
     /// What another process has seen, where that is what this failure is about.
     pub(crate) fn observed_run(&self) -> Option<&FailureRun> {
         self.0.observed.as_deref()
+    }
+
+    /// Why no session could be made in place of one that the server does not know, where that is what ended the request.
+    pub(crate) fn failed_renewal(&self) -> Option<&Self> {
+        let source = self.0.source.as_ref().filter(|_| self.0.kind == TransportErrorKind::SessionGone)?;
+        source.downcast_ref()
     }
 
     /// A JSON-RPC error that the server answered with, or an adapter in its place.

@@ -15,6 +15,10 @@ impl TransportError {
             // It means here what it means where it was seen.
             return run.evidence.clone();
         }
+        if let Some(failure) = self.failed_renewal() {
+            // The session is history; what keeps a new one from being made is what is so.
+            return failure.evidence();
+        }
         let mut facts = AuthFacts::default();
         if let Some(context) = self.auth_context() {
             // A provider that supplied nothing has no part in it, unless that is what is wrong.
@@ -32,6 +36,7 @@ impl TransportError {
                 .with_sign_in(context.sign_in)
                 .with_doubts(context.doubts.clone())
                 .with_unset(context.unset.clone())
+                .with_asked_in_words(context.asked_in_words)
                 .with_hindrance(context.hindrance.as_ref().map(|hindrance| {
                     SignInHindrance::new(&*hindrance.message, sign_in_remedy(&hindrance.remedy))
                 }))
@@ -131,7 +136,7 @@ impl TransportError {
             }
             Kind::Version { offered } => Outcome::Version { offered: offered.clone() },
             Kind::SessionRefused { status } => Outcome::SessionRefused { status: *status },
-            // Renewing it failed: the endpoint itself is gone.
+            // It is not known what became of a new one.
             Kind::SessionGone => Outcome::Http { status: 404, retry_after: None },
             Kind::Spawn { cause } => Outcome::Spawn { cause: *cause },
             Kind::SlowStart { limit } => Outcome::SlowStart { limit: *limit },
@@ -165,7 +170,7 @@ impl TransportError {
     fn of_a_provider(&self, error: &AuthError) -> String {
         let mut text = mcp_text::sentence(error.to_string().lines().next().unwrap_or_default());
         let provider = self.auth_context().and_then(|context| context.provider.as_deref());
-        let is_ours = provider.is_none_or(|name| name == "url" || ProviderKind::named(name).is_some());
+        let is_ours = provider.is_none_or(|name| ProviderKind::named(name).is_some());
         let cause = std::error::Error::source(error).filter(|_| !is_ours).and_then(crate::words::plain);
         if let Some(cause) = cause.map(|cause| mcp_text::Secrets::default().line(&cause, 200))
             && !text.contains(&cause)
@@ -206,6 +211,7 @@ pub fn sign_in_remedy(remedy: &LoginRemedy) -> SignInRemedy {
 fn supplied_by(kind: &ProviderKind) -> Option<CredentialOrigin> {
     Some(match kind.supply() {
         Supply::Configuration => CredentialOrigin::Configuration,
+        Supply::Address => CredentialOrigin::Address,
         Supply::Command => CredentialOrigin::Command,
         Supply::Person => CredentialOrigin::SignIn,
         _ => return None,

@@ -99,12 +99,20 @@ pub struct TrustFile {
     pub path: PathBuf,
     /// What people are told to look at when it cannot be used, such as `NODE_EXTRA_CA_CERTS`.
     pub from: String,
+    /// Whether it is read for these connections. Of one that is for other programs it is told, where a certificate is not trusted,
+    /// that it would vouch for it.
+    pub is_for_us: bool,
 }
 
 impl TrustFile {
     /// A file that `from` names.
     pub fn new(path: impl Into<PathBuf>, from: impl Into<String>) -> Self {
-        Self { path: path.into(), from: from.into() }
+        Self { path: path.into(), from: from.into(), is_for_us: true }
+    }
+
+    /// A file that `from` names for other programs.
+    pub fn of_others(path: impl Into<PathBuf>, from: impl Into<String>) -> Self {
+        Self { is_for_us: false, ..Self::new(path, from) }
     }
 }
 

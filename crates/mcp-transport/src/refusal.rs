@@ -6,13 +6,15 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
 use crate::message::methods::is_repeatable;
 use crate::protocol::handshake::refuses_version;
+#[cfg(feature = "http")]
+use crate::protocol::offer::RefusalTexts;
 
 /// Whether a refusal says, or may mean, that the server does not know the session. An answer that is none may mean it too:
 /// some take what they do not know with 202, and say nothing.
 pub(crate) fn may_be_about_the_session(refusal: &TransportError) -> bool {
     match refusal.kind() {
         TransportErrorKind::SessionGone | TransportErrorKind::Protocol => true,
-        // Limits pass, and what a gateway says of a server that it does not reach tells nothing of its sessions.
+        // Limits pass, and what a gateway says of a server that it does not reach is seldom about its sessions.
         TransportErrorKind::Http { status, .. } => {
             *status >= 400 && !matches!(status, 408 | 425 | 429 | 502 | 503 | 504)
         }
@@ -22,6 +24,19 @@ pub(crate) fn may_be_about_the_session(refusal: &TransportError) -> bool {
                 && matches!(kind, ChallengeKind::Unauthorized | ChallengeKind::Forbidden)
         }
         TransportErrorKind::Rpc { code } => *code != METHOD_NOT_FOUND && !refuses_version(refusal),
+        _ => false,
+    }
+}
+
+/// Whether a refusal that says no more than that the server is busy, or out of reach, may be what a gateway or a server says of
+/// a session that is gone: who names a time until which to wait, and no session, means the load. A time-out is not among
+/// them, because to ask again costs as much time.
+#[cfg(feature = "http")]
+pub(crate) fn may_hide_a_lost_session(refusal: &TransportError) -> bool {
+    match refusal.kind() {
+        TransportErrorKind::Http { status: 429 | 502 | 503, retry_after } => {
+            retry_after.is_none() || RefusalTexts::of(refusal).names("session")
+        }
         _ => false,
     }
 }
@@ -38,7 +53,12 @@ pub(crate) fn refuses_a_ping(error: &TransportError, refusal: &TransportError) -
         (TransportErrorKind::Protocol, _) | (_, Some(INVALID_PARAMS)) => !in_the_same_words(),
         _ => false,
     };
-    may_be_about_the_session(error) && !answers
+    // Where the session is in doubt because of such a refusal, it is one of a ping as well.
+    #[cfg(feature = "http")]
+    let hidden = may_hide_a_lost_session(refusal) && may_hide_a_lost_session(error);
+    #[cfg(not(feature = "http"))]
+    let hidden = false;
+    (may_be_about_the_session(error) || hidden) && !answers
 }
 
 /// `refusal` of a request of this method as what it is where every request is refused. What may be about credentials is left

@@ -3,6 +3,7 @@
 //! A connection asks it below everything that makes requests (`connection::screening`), so that a list, a call and a bridge
 //! cannot differ. A connection without a filter looks into nothing for it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{elements, sole};
 use crate::message::{INVALID_PARAMS, Payload, RpcError};
 use crate::offered::ToolName;
+use crate::tools::as_list;
 use crate::tools::definition::Tool;
 
 /// Says which tools of one server may be used. Reasons are fragments for people, and name where that was decided.
@@ -132,9 +134,10 @@ pub(crate) fn with_names(
     let Some(tools) = sole(&page, "tools").ok_or_else(ambiguous)? else {
         return Ok((unchanged(page), Vec::new()));
     };
+    let list = as_list(tools);
     let reads = filter.reads_definitions();
     let (mut usable, mut withheld, mut all) = (Vec::new(), Vec::new(), 0);
-    let read = elements(tools, |text| {
+    let read = elements(&list, |text| {
         all += 1;
         // Security: a definition with two names is no definition, whichever of them a host would take.
         let named =
@@ -158,7 +161,8 @@ pub(crate) fn with_names(
         true => usable.into_iter().map(|(name, _)| name).collect(),
         false => Vec::new(),
     };
-    if read.is_some() && usable.len() == all {
+    // Security: a host may read an object by its keys.
+    if read.is_some() && usable.len() == all && matches!(list, Cow::Borrowed(_)) {
         let names = names(usable);
         return Ok((unchanged(page), names));
     }
@@ -234,6 +238,12 @@ mod tests {
         ] {
             assert_eq!(filtered(hidden).unwrap().0, r#"{"tools":[]}"#, "{hidden}");
         }
+        let object = r#"{"tools":{"bad":{"description":"x"},"k":{"name":"bad"},"good":{"description":"y"}}}"#;
+        let (page, withheld, _) = filtered(object).unwrap();
+        assert_eq!((&*page, withheld.len()), (r#"{"tools":[{"name":"good","description":"y"}]}"#, 2));
+        // Where each may be used, a host still has one way to read them.
+        let (page, ..) = filtered(r#"{"tools":{"bad":{"name":"good"}}}"#).unwrap();
+        assert_eq!(page, r#"{"tools":[{"name":"good"}]}"#);
         for twice in [r#"{"tools":[],"tools":[{"name":"bad"}]}"#, r#"{"tools":[],"t\u006fols":[]}"#] {
             assert_eq!(filtered(twice), Err(TransportErrorKind::Protocol), "{twice}");
         }

@@ -2,7 +2,7 @@
 //!
 //! Longer than 500 lines because the reports of the field are told one by one, each by its id.
 
-use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeMcpServer, Refusal};
+use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeMcpServer, HttpAnswer, Refusal};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row, with_headers};
@@ -509,4 +509,73 @@ fn fh_h3_fh_h4_every_step_runs_as_printed_and_brings_something_new() {
         let after = shown.lines().find_map(|line| line.split_once("next: ")).map(|(_, step)| step.to_owned());
         assert_ne!(after.as_deref(), reason["next"].as_str(), "{name}");
     }
+}
+
+/// Words that are no challenge change no status, and lead to the sign-in where the server publishes one.
+#[test]
+fn fh_h3_a_server_that_asks_for_credentials_in_words_of_its_own_leads_to_the_sign_in_that_it_publishes() {
+    let rpc = |status: u16, message: &str| {
+        let error = json!({ "code": -32001, "message": message });
+        let body = json!({ "jsonrpc": "2.0", "id": 0, "error": error });
+        Answer::Http(HttpAnswer::new(status).body("application/json", body.to_string()))
+    };
+    let http_of =
+        |status: u16, body: &str| Answer::Http(HttpAnswer::new(status).body("application/json", body));
+    for (answer, code, asks) in [
+        (rpc(200, "Unauthorized: missing token"), "protocol", true),
+        (rpc(400, "Unauthorized"), "rejected", true),
+        (http_of(400, r#"{"error":"Missing Authorization header"}"#), "rejected", true),
+        (http_of(422, r#"{"detail":"authentication required"}"#), "rejected", true),
+        (http_of(403, r#"{"error":"no"}"#), "forbidden", true),
+        (rpc(200, "Session not found"), "protocol", false),
+        (http_of(400, r#"{"error":"unknown tenant"}"#), "rejected", false),
+    ] {
+        for publishes in [true, false] {
+            let server = FakeMcpServer::builder().always_to("server/discover", answer.clone());
+            let server = server.always_to("initialize", answer.clone()).start().unwrap();
+            if publishes {
+                let issuers = json!({ "resource": server.url().as_str(), "authorization_servers": ["https://as.example"] });
+                server.route("/.well-known/oauth-protected-resource/mcp", Answer::json(issuers));
+            }
+            let setting = Setting::of("s", http(&server));
+            let status = setting.status("s");
+            let next = status["reason"]["next"].as_str().unwrap();
+            assert_eq!(status["reason"]["code"], code, "{status:#}");
+            assert_eq!(next == "mcplink login s", asks && publishes, "{status:#}");
+            assert_eq!(status["auth"]["oauthCapable"], asks && publishes, "{status:#}");
+            if asks && !publishes {
+                assert!(next.starts_with("add `headers`"), "{status:#}");
+            }
+            // Who sends something is refused for it, and not for what is missing.
+            let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
+            let next = setting.status("s")["reason"]["next"].clone();
+            assert_ne!(next, "mcplink login s");
+        }
+    }
+}
+
+/// User and password of the URL are a header on the wire, and not where a person has written them.
+#[test]
+fn fb_a63_refused_user_and_password_of_the_url_are_told_as_those() {
+    let server = FakeMcpServer::builder()
+        .accept(Accept::header("authorization", "Basic YW5uOnJpZ2h0"))
+        .start()
+        .unwrap();
+    let mut url = server.url();
+    url.set_username("ann").unwrap();
+    url.set_password(Some("canary-wrong")).unwrap();
+    let setting = Setting::of("s", json!({ "type": "http", "url": url.as_str() }));
+    let status = setting.status("s");
+    let reason = &status["reason"];
+    let message = reason["message"].as_str().unwrap();
+    assert!(message.starts_with("the server refused user and password of the URL (401)"), "{message}");
+    assert!(reason["next"].as_str().unwrap().starts_with("correct `url` of s"), "{reason:#}");
+    assert_eq!((&reason["code"], &reason["provider"]), (&json!("credentials-rejected"), &json!("url")));
+    let shown = setting.run(&["headers", "s"], 0).stdout;
+    assert!(shown.contains("from url") && !shown.contains("canary"), "{shown}");
+    let examined = setting.run(&["doctor", "s"], 3).stdout;
+    assert!(examined.contains("user and password of its URL are its credentials"), "{examined}");
+    url.set_password(Some("right")).unwrap();
+    let setting = Setting::of("s", json!({ "type": "http", "url": url.as_str() }));
+    assert_eq!(setting.status("s")["status"], "connected");
 }

@@ -253,6 +253,9 @@ impl Findings<'_> {
             (Some(auth), _) => {
                 let in_role = |role| auth.plan.links().iter().find(|link| link.role == role);
                 match in_role(ProviderRole::Authority).map(|link| &link.provider) {
+                    Some(ProviderKind::StaticHeaders) if auth.plan.settings().authorization_of_url => {
+                        "user and password of its URL are its credentials; no sign-in is used".to_owned()
+                    }
                     Some(ProviderKind::StaticHeaders) => {
                         "its headers are its credentials; no sign-in is used".to_owned()
                     }

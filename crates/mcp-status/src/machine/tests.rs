@@ -225,6 +225,36 @@ fn what_is_missing_here_is_looked_for_again_a_second_later() {
 }
 
 #[test]
+fn f103_a_server_that_failed_is_asked_again_by_the_next_use_after_two_seconds() {
+    let after = |outcome, policy: MachinePolicy| {
+        let mut machine = started(policy.with_connect_retries(0));
+        machine.on(Event::Attempt(Evidence::new(Phase::Connect, outcome)), at(10));
+        (11..100).find(|second| machine.on(Event::Used, at(*second)) == Effect::Connect { attempt: 1 })
+    };
+    let http = |status, retry_after: Option<u64>| Outcome::Http {
+        status,
+        retry_after: retry_after.map(Duration::from_secs),
+    };
+    for outcome in [
+        http(404, None),
+        http(400, None),
+        http(405, None),
+        Outcome::Protocol { rpc_code: None },
+        Outcome::Protocol { rpc_code: Some(-32000) },
+        Outcome::Tls,
+        Outcome::Version { offered: vec![] },
+        Outcome::Exited { code: Some(1), signal: None },
+    ] {
+        assert_eq!(after(outcome.clone(), MachinePolicy::long_lived()), Some(12), "{outcome:?}");
+    }
+    // What may pass is tried by itself where the process lives on; elsewhere it holds for as long as the server says.
+    assert_eq!(after(http(503, Some(20)), MachinePolicy::one_shot()), Some(30));
+    assert_eq!(after(http(503, None), MachinePolicy::one_shot()), Some(12));
+    // Started again, it would lead back to itself.
+    assert_eq!(after(Outcome::SelfReference, MachinePolicy::long_lived()), Some(40));
+}
+
+#[test]
 fn the_latch_opens_at_once_when_a_person_acts() {
     for event in [Event::ReconnectAsked, Event::LoginDone, Event::ConfigChanged] {
         let mut machine = started(MachinePolicy::long_lived());

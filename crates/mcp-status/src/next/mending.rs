@@ -64,6 +64,8 @@ pub(super) fn of_refusal(evidence: Option<&Evidence>, transport: TransportKind) 
             // Not here, gone, for another host, over another protocol; and what no MCP endpoint says of an MCP request.
             405 | 406 | 410 | 414 | 415 | 421 | 426 => change(EntryPart::Url),
             431 => change(EntryPart::Headers),
+            // The entry has made the handshake; what is wrong is in the request, and what that takes can be looked at.
+            400 | 422 if is_of_session(evidence) => NextStep::ListTools,
             // What is asked for is a part of the address or of a header, and the body says which.
             400 | 422 | 428 => change(EntryPart::Named),
             _ => people(transport),
@@ -216,8 +218,13 @@ mod tests {
                 "{status}"
             );
         }
-        let refused = seen(Phase::Connect, Outcome::SessionRefused { status: 400 });
-        assert_eq!(step(TransportKind::Remote, &refused), NextStep::AskOperator);
+        for status in [400, 200] {
+            let refused = seen(Phase::Connect, Outcome::SessionRefused { status });
+            assert_eq!(step(TransportKind::Remote, &refused), NextStep::AskOperator);
+        }
+        for status in [400, 422] {
+            assert_eq!(step(TransportKind::Remote, &seen(Phase::Session, http(status))), NextStep::ListTools);
+        }
         // What stands on the way is named first.
         let proxy = seen(Phase::Connect, Outcome::Proxy { status: Some(403) });
         let proxy = proxy.with_proxy(Some("http://p:1 (HTTP_PROXY)".to_owned()));

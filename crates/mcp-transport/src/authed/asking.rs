@@ -1,13 +1,14 @@
 //! Asking a provider: for credentials, for a signature, and whether an answer is its server's.
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use mcp_auth::replay::Replay;
-use mcp_auth::{AuthError, Credentials};
+use mcp_auth::{AuthError, Credentials, Rejection};
 use url::Url;
 
 use super::{AuthedClient, Outbound};
-use crate::error::{TransportError, TransportErrorKind};
+use crate::error::{AuthContext, TransportError, TransportErrorKind};
 use crate::http::client::Answer;
+use crate::protocol::offer::RefusalTexts;
 use crate::waiting::WaitState;
 
 impl AuthedClient {
@@ -23,7 +24,9 @@ impl AuthedClient {
             TransportError::credentials(error, self.provider_name()).without_secrets(&self.secrets())
         })?;
         match &self.userinfo {
-            Some(Err(error)) => Err(TransportError::credentials(AuthError::clone(error), "url")),
+            Some(Err(error)) => {
+                Err(TransportError::credentials(AuthError::clone(error), mcp_auth::userinfo::NAME))
+            }
             _ => Ok(replay),
         }
     }
@@ -50,7 +53,62 @@ impl AuthedClient {
         })
     }
 
-    pub(super) fn provider_name(&self) -> &str {
-        self.provider.as_ref().map_or("url", |provider| provider.name())
+    /// `failure` of an attempt to connect, of which the provider is told where it asks for credentials in words that are no
+    /// challenge, and none were sent: so it finds out whether a person can sign in. What it says of others is not used: no
+    /// words of a server have a request sent again.
+    pub(crate) async fn asked_in_words(&self, failure: TransportError) -> TransportError {
+        let (Some(provider), Some(status)) = (&self.provider, asks_in_words(&failure)) else {
+            return failure;
+        };
+        if !provider.capabilities().login {
+            return failure;
+        }
+        let Some(context) = failure.auth_context().filter(|context| !context.sent).cloned() else {
+            return failure;
+        };
+        let used = Credentials::none();
+        let headers = HeaderMap::new();
+        let told = provider.on_rejected(Rejection::new(status, &[], &headers, &used));
+        if let Err(error) = self.waiting.for_credentials(told).await {
+            tracing::debug!(%error, "the provider does not tell whether a person can sign in");
+        }
+        let hindrance = provider.snapshot().login_hindrance;
+        failure.with_auth(AuthContext { hindrance, asked_in_words: true, ..context })
     }
+
+    pub(super) fn provider_name(&self) -> &str {
+        self.provider.as_ref().map_or(mcp_auth::userinfo::NAME, |provider| provider.name())
+    }
+}
+
+/// How servers ask for credentials that have no challenge for it, in lower case.
+const ASKING: [&str; 16] = [
+    "unauthorized",
+    "unauthorised",
+    "unauthenticated",
+    "not authenticated",
+    "not authorized",
+    "not logged in",
+    "not signed in",
+    "authentication required",
+    "authentication is required",
+    "authorization required",
+    "requires authentication",
+    "missing token",
+    "missing access token",
+    "missing authorization",
+    "authorization header",
+    "bearer token",
+];
+
+/// The status of an answer that asks for credentials by its words alone. What a busy server says is not among them.
+fn asks_in_words(failure: &TransportError) -> Option<StatusCode> {
+    let status = match failure.kind() {
+        TransportErrorKind::Http { status: status @ 400..=499, .. } => *status,
+        TransportErrorKind::Rpc { .. } => 200,
+        _ => return None,
+    };
+    let texts = RefusalTexts::of(failure);
+    let asks = !matches!(status, 404 | 408 | 425 | 429) && ASKING.into_iter().any(|words| texts.names(words));
+    StatusCode::from_u16(status).ok().filter(|_| asks)
 }

@@ -34,6 +34,8 @@ use crate::options::ClientOptions;
 
 /// How long what was found by a closer look holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How long it is looked whether a server that ends connections is reached by the other scheme.
+const SCHEME_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a socket that is not used is kept.
 const IDLE: Duration = Duration::from_secs(90);
 /// How often a request is sent again that a server of HTTP/2 has turned away unseen.
@@ -252,21 +254,31 @@ impl HttpClient {
 
     /// That what answers at `url` is reached by the other scheme.
     async fn other_scheme(&self, url: &Url) -> Option<String> {
-        let resolver = self.0.options.resolver.as_ref();
-        let is_other = match url.scheme() {
-            "https" => sounding::speaks_http(resolver, url).await,
-            _ => self.speaks_tls(&HttpEndpoint::new(url.clone())).await,
+        let look = async {
+            let resolver = self.0.options.resolver.as_ref();
+            let is_other = match url.scheme() {
+                "https" => sounding::speaks_http(resolver, url).await,
+                _ => self.speaks_tls(&HttpEndpoint::new(url.clone())).await,
+            };
+            is_other.then(|| crate::words::other_scheme(url.scheme()).to_owned())
         };
-        is_other.then(|| crate::words::other_scheme(url.scheme()).to_owned())
+        // What ends connections without a word may well say nothing to this either, and everyone waits for it.
+        let look = async { tokio::time::timeout(SCHEME_PATIENCE, look).await.ok().flatten() };
+        self.looked_closer(url, look).await
     }
 
-    /// What answers at `url`, which is no HTTP. It is asked once for all that one attempt finds out.
+    /// What answers at `url`, which is no HTTP.
     async fn what_answers(&self, url: &Url) -> Option<String> {
+        self.looked_closer(url, sounding::what_answers(self.0.options.resolver.as_ref(), url)).await
+    }
+
+    /// What `look` finds at `url`. It is asked once for all that one attempt finds out.
+    async fn looked_closer(&self, url: &Url, look: impl Future<Output = Option<String>>) -> Option<String> {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, _, said)) = seen.filter(|(at, when, _)| at == url && when.elapsed() < LOOK_AGAIN) {
             return said;
         }
-        let said = sounding::what_answers(self.0.options.resolver.as_ref(), url).await;
+        let said = look.await;
         let seen = Some((url.clone(), Instant::now(), said.clone()));
         *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         said

@@ -29,8 +29,17 @@ const GZIP_TRAILER: usize = 8;
 
 type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
 
-/// What turns the bytes of one answer into what they stand for.
+/// What turns the bytes of one answer into what they stand for. A server and a gateway before it may each have compressed it, and
+/// one of the two at most says so; what is compressed oftener than that is not read.
+#[derive(Debug)]
 pub(super) struct Decoder {
+    outer: Layer,
+    /// What decodes what comes out of that, where it may be compressed as well.
+    inner: Option<Box<Layer>>,
+}
+
+/// One way in which an answer is compressed.
+struct Layer {
     stage: Stage,
     /// What has arrived and is not decoded yet.
     input: Bytes,
@@ -57,14 +66,62 @@ enum ContentCoding {
     Gzip,
     Deflate,
     Brotli,
-    /// Several, or one that is not known.
+    /// One that is not known, or too many.
     Other(String),
 }
 
 impl Decoder {
     /// A decoder of the answer with these headers.
     pub(super) fn new(headers: &HeaderMap) -> Self {
-        Self { stage: Stage::Announced(ContentCoding::of(headers)), input: Bytes::new() }
+        // The last one was applied last (RFC 9110 section 8.4).
+        match <[ContentCoding; 2]>::try_from(ContentCoding::all(headers)) {
+            Ok([first, last]) => Self { outer: Layer::new(last), inner: Some(Box::new(Layer::new(first))) },
+            Err(mut codings) => {
+                let only = match codings.len() {
+                    0 | 1 => codings.pop().unwrap_or(ContentCoding::Nothing),
+                    _ => ContentCoding::Other("several codings".to_owned()),
+                };
+                Self { outer: Layer::new(only), inner: None }
+            }
+        }
+    }
+
+    /// Takes what has arrived. The pieces of what came before have been taken.
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        self.outer.push(chunk);
+    }
+
+    /// The next piece, never an empty one; `None` where more has to arrive first.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](TransportErrorKind::Protocol) where what arrived is not what the head says.
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, TransportError> {
+        loop {
+            if let Some(inner) = &mut self.inner
+                && let Some(piece) = inner.next()?
+            {
+                return Ok(Some(piece));
+            }
+            let Some(piece) = self.outer.next()? else { return Ok(None) };
+            match &mut self.inner {
+                None if matches!(self.outer.stage, Stage::Plain) => return Ok(Some(piece)),
+                inner => {
+                    inner.get_or_insert_with(|| Box::new(Layer::new(ContentCoding::Nothing))).push(piece);
+                }
+            }
+        }
+    }
+
+    /// Whether an answer that ends here has come to its end.
+    pub(super) fn is_complete(&self) -> bool {
+        self.outer.is_complete() && self.inner.as_ref().is_none_or(|inner| inner.is_complete())
+    }
+}
+
+impl Layer {
+    fn new(announced: ContentCoding) -> Self {
+        Self { stage: Stage::Announced(announced), input: Bytes::new() }
     }
 
     /// Takes what has arrived. The pieces of what came before have been taken.
@@ -150,7 +207,7 @@ impl Decoder {
     }
 }
 
-impl fmt::Debug for Decoder {
+impl fmt::Debug for Layer {
     /// Shows how it is compressed, never what it says.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.stage {
@@ -165,28 +222,20 @@ impl fmt::Debug for Decoder {
 }
 
 impl ContentCoding {
-    fn of(headers: &HeaderMap) -> Self {
+    /// All that the head names, in the order in which they were applied.
+    fn all(headers: &HeaderMap) -> Vec<Self> {
         let values = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-        let mut announced = Self::Nothing;
-        for coding in
-            values.flat_map(|value| value.split(',')).map(|coding| coding.trim().to_ascii_lowercase())
-        {
-            let next = match &*coding {
-                // What is no coding of the content is written there all the same.
-                "" | "identity" | "none" | "utf-8" | "utf8" | "chunked" | "aws-chunked" | "binary" => {
-                    continue;
-                }
-                "gzip" | "x-gzip" => Self::Gzip,
-                "deflate" => Self::Deflate,
-                "br" => Self::Brotli,
-                _ => Self::Other(coding),
-            };
-            announced = match announced {
-                Self::Nothing => next,
-                _ => Self::Other("several codings".to_owned()),
-            };
-        }
-        announced
+        let codings =
+            values.flat_map(|value| value.split(',')).map(|coding| coding.trim().to_ascii_lowercase());
+        let named = codings.filter_map(|coding| match &*coding {
+            // What is no coding of the content is written there all the same.
+            "" | "identity" | "none" | "utf-8" | "utf8" | "chunked" | "aws-chunked" | "binary" => None,
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            _ => Some(Self::Other(coding)),
+        });
+        named.collect()
     }
 
     /// How an answer that begins like this is decoded. What it is counts for more than what is said of it, where it can
@@ -208,6 +257,8 @@ impl ContentCoding {
                 Stage::Deflate(InflateState::new_boxed(DataFormat::Zlib))
             }
             Self::Deflate => Stage::Deflate(InflateState::new_boxed(DataFormat::Raw)),
+            // A gateway that has decompressed it, and left the header. What is compressed may begin with one of the two.
+            Self::Brotli if beginning.starts_with(b"{\"") => Stage::Plain,
             Self::Brotli => {
                 let alloc = StandardAlloc::default;
                 // Strict: no window larger than the RFC has.
@@ -384,9 +435,20 @@ mod tests {
             ("zstd", text.to_vec()),
             ("", gzip(0, b"", text)),
             ("br", gzip(0, b"", text)),
+            ("br", text.to_vec()),
+            // Compressed twice, and said so or not.
+            ("gzip, gzip", gzip(0, b"", &gzip(0, b"", text))),
+            ("gzip", gzip(0, b"", &gzip(0, b"", text))),
+            ("gzip, deflate", compress_to_vec_zlib(&gzip(0, b"", text), 6)),
+            ("deflate, gzip", gzip(0, b"", &compress_to_vec_zlib(text, 6))),
+            ("br, gzip", gzip(0, b"", &BROTLI)),
+            ("gzip, gzip", gzip(0, b"", text)),
+            ("gzip, gzip", text.to_vec()),
+            ("gzip, deflate, br", text.to_vec()),
         ] {
             // Of one byte, the magic number of gzip is not seen where something else is announced.
-            for size in if matches!(coding, "" | "br") { vec![2, 7, 4096] } else { vec![1, 2, 7, 4096] } {
+            let of_one_byte = !matches!(coding, "" | "br") && !coding.contains("deflate,");
+            for size in [1, 2, 7, 4096].into_iter().filter(|size| *size > 1 || of_one_byte) {
                 let (whole, complete) = decoded(coding, &body, size).unwrap();
                 assert_eq!(String::from_utf8_lossy(&whole), TEXT, "{coding} in chunks of {size}");
                 assert!(complete, "{coding} in chunks of {size}");
@@ -414,9 +476,9 @@ mod tests {
         );
         // Nor is it where the answer does not say so.
         assert_eq!(decoded("", b"\x28\xb5\x2f\xfd", 4).unwrap_err().said(), unknown.said());
-        let two = decoded("gzip, br", b"\x00\x01", 2).unwrap_err();
+        let three = decoded("gzip, br, gzip", b"\x00\x01", 2).unwrap_err();
         assert_eq!(
-            two.said(),
+            three.said(),
             Some("the answer is compressed with several codings, which was not asked for and is not read")
         );
         for (coding, body) in [

@@ -189,7 +189,7 @@ impl Service<Uri> for Link {
             }
             let mut tls = ClientConfig::clone(&dialer.tls);
             tls.alpn_protocols.clear();
-            secured(stream, &proxy, Arc::new(tls)).await
+            secured(stream, &proxy, Arc::new(tls)).await.map_err(|error| AtProxy(error).into())
         })
     }
 }
@@ -310,6 +310,22 @@ impl Service<Name> for Names {
             };
             Ok(found.into_iter())
         })
+    }
+}
+
+/// The TLS connection to a proxy itself failed.
+#[derive(Debug)]
+pub(super) struct AtProxy(BoxError);
+
+impl fmt::Display for AtProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the TLS connection to the proxy failed")
+    }
+}
+
+impl Error for AtProxy {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
     }
 }
 

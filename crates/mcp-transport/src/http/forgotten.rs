@@ -3,20 +3,74 @@
 //! The specification has one word for it, 404 (2025-11-25, session management, rule 4). Servers of the field answer 400,
 //! 401, 409, 410 or 500, a JSON-RPC error of any code inside a 200, or nothing at all, and say the same of a session that they
 //! know and of a request that is simply wrong. So a `ping` in that session decides: a server that knows the session answers it.
+//! Where it is refused with what a busy server says as well, and a gateway of a server that is no longer there (429, 502,
+//! 503), a handshake decides: a server that is busy refuses that, too.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use mcp_status::Phase;
+use tokio::time::Instant;
 
 use super::session::Session;
 use super::streamable::{Core, Limits, PostRequest};
-use crate::error::TransportError;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::revision::Era;
+use crate::protocol::agree::Ordinal as _;
 use crate::protocol::outgoing::encode_request;
-use crate::refusal::{may_be_about_the_session, of_every_request, refuses_a_ping};
+use crate::refusal::{may_be_about_the_session, may_hide_a_lost_session, of_every_request, refuses_a_ping};
+
+/// How often a server that seems to be busy is asked about a session: what it is asked is more load.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 impl Core {
+    /// Whether there is another session in place of `session`, which a server may have forgotten that answered `refusal` to
+    /// `call` as a busy one does. One request asks, and the others wait for what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// The server wants other credentials for a handshake, which says more.
+    pub(super) async fn replaced_in_doubt(
+        self: &Arc<Self>,
+        refusal: &TransportError,
+        call: &PostRequest<'_>,
+        session: &Session,
+    ) -> Result<bool, TransportError> {
+        let in_doubt = session.id.is_some()
+            && may_hide_a_lost_session(refusal)
+            && !self.refuses_pings.load(Ordering::Relaxed);
+        if !in_doubt {
+            return Ok(false);
+        }
+        let Some(_turn) = self.agreements.renew(session.number()).await else { return Ok(true) };
+        {
+            let mut asked = self.asked_in_doubt.lock().unwrap_or_else(PoisonError::into_inner);
+            if asked.is_some_and(|asked| asked.elapsed() < BUSY_PAUSE) {
+                return Ok(false);
+            }
+            *asked = Some(Instant::now());
+        }
+        if !self.refuses_ping(refusal, call, session).await {
+            return Ok(false);
+        }
+        match self.reinitialize().await {
+            Ok(()) => Ok(true),
+            Err(challenge)
+                if matches!(
+                    challenge.kind(),
+                    TransportErrorKind::Challenged { .. } | TransportErrorKind::Credentials
+                ) =>
+            {
+                Err(challenge)
+            }
+            Err(failure) => {
+                tracing::debug!(%failure, "the server is busy, and has not forgotten the session");
+                Ok(false)
+            }
+        }
+    }
+
     /// Whether the server that answered `refusal` to `call` no longer knows `session`, which may be `known` already.
     pub(super) async fn has_forgotten(
         self: &Arc<Self>,

@@ -49,6 +49,7 @@ mod tests {
             ("", "null"),
             ("", "{}"),
             ("", r#"{"type":"heartbeat","at":1}"#),
+            ("", r#"{"jsonrpc":"2.0"}"#),
             ("", "2026-11-28T08:00:00Z"),
             ("", "\"keep-alive\""),
             ("ping", "{broken"),

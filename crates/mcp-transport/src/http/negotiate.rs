@@ -88,7 +88,7 @@ async fn open_streamable(
         Ok(None) => Ok(OpenedWire::Streamable(Streamable(core))),
         Err(error) => {
             core.dismiss().await;
-            Err(error)
+            Err(core.http.asked_in_words(error).await)
         }
     }
 }
@@ -267,6 +267,10 @@ impl Exchange for HandshakeRequests<'_> {
         let response =
             self.ask("initialize", body, options.connect_timeout, Session::greeting(options)).await?;
         Ok((response.result, NewSession { id: response.session_id, took: asked.elapsed() }))
+    }
+
+    fn outlives_a_drop(&self) -> bool {
+        self.phase == Phase::Connect
     }
 
     fn give_up(&self, greeted: NewSession) {

@@ -1,14 +1,15 @@
 //! Streamable HTTP: one POST per message, in either era, with the session that the legacy era may have.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use mcp_status::{Phase, classify};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +30,7 @@ use crate::protocol::agree::{Agreements, Ordinal as _};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::legacy;
 use crate::protocol::offer::refuses_agreed;
-use crate::refusal::{may_be_repeated, no_new_session};
+use crate::refusal::{may_be_repeated, may_hide_a_lost_session, no_new_session};
 use crate::retry::RetryPolicy;
 use crate::waiting::WaitState;
 
@@ -95,6 +96,8 @@ pub(super) struct Core {
     pub(super) refuses_pings: AtomicBool,
     /// Whether the server has answered a request since it made its session, or since it was found to refuse everything.
     pub(super) has_answered: AtomicBool,
+    /// When a server that seems to be busy was last asked whether it knows the session.
+    pub(super) asked_in_doubt: Mutex<Option<Instant>>,
     /// The turns of requests: each may be a socket, of which a process has only so many.
     turns: Semaphore,
     /// The turns of cancellations: many requests may be given up at once.
@@ -115,6 +118,7 @@ impl Core {
             listening: AtomicBool::new(false),
             refuses_pings: AtomicBool::new(false),
             has_answered: AtomicBool::new(false),
+            asked_in_doubt: Mutex::new(None),
             turns,
             farewells: Semaphore::new(FAREWELLS),
             era: None,
@@ -393,6 +397,14 @@ impl Streamable {
                     let judged = Box::pin(core.judge_new_session(&error, call, &session));
                     core.closing.run_until_cancelled(judged).await;
                     return Err(core.refused_or(error, call.method));
+                }
+                _ if may_hide_a_lost_session(&error) => {
+                    renewed = true;
+                    let replaced = Box::pin(core.replaced_in_doubt(&error, call, &session));
+                    let replaced = core.closing.run_until_cancelled(replaced).await.transpose()?;
+                    if replaced != Some(true) || !may_be_repeated(&error, call.method) {
+                        return Err(error);
+                    }
                 }
                 _ => {
                     let forgotten = Box::pin(core.has_forgotten(&error, known, call, &session));

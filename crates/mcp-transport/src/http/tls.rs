@@ -210,7 +210,7 @@ impl LazyVerifier {
     fn named(&self) -> &Named {
         self.named.get_or_init(|| {
             let mut named = Named { certificates: self.own.clone(), unusable: Vec::new() };
-            for file in &self.extra {
+            for file in self.extra.iter().filter(|file| file.is_for_us) {
                 match certificates(file) {
                     Ok(certificates) => named.certificates.extend(certificates),
                     // One extra that cannot be used is no reason not to reach the others.
@@ -265,8 +265,42 @@ impl LazyVerifier {
         Some(right.map(|()| ServerCertVerified::assertion()))
     }
 
+    /// The files that are for other programs, and would vouch for a certificate.
+    fn vouched_elsewhere(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Vec<String> {
+        let vouches = |file: &&TrustFile| {
+            let Ok(named) = certificates(file) else { return false };
+            if named.iter().any(|named| named == certificate) {
+                return true;
+            }
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(named);
+            let builder = WebPkiServerVerifier::builder_with_provider(roots.into(), self.provider.clone());
+            let verifier = builder.build().ok();
+            verifier
+                .is_some_and(|it| it.verify_server_cert(certificate, intermediates, name, &[], now).is_ok())
+        };
+        let of_others = self.extra.iter().filter(|file| !file.is_for_us).filter(vouches);
+        let told = of_others.map(|TrustFile { path, from, .. }| {
+            let path = mcp_text::line(&path.display().to_string(), 200);
+            format!("{from} names {path}, which vouches for it and is not read here: NODE_EXTRA_CA_CERTS is")
+        });
+        told.collect()
+    }
+
     /// The same error, where it is that nothing vouches for the certificate, with what is known of that.
-    fn explained(&self, error: TlsError, certificate: &CertificateDer<'_>, is_alone: bool) -> TlsError {
+    fn explained(
+        &self,
+        error: TlsError,
+        certificate: &CertificateDer<'_>,
+        is_alone: bool,
+        vouched_elsewhere: impl FnOnce() -> Vec<String>,
+    ) -> TlsError {
         let untrusted = match &error {
             TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => true,
             // A certificate that is its own authority, given as that of a server, has no kind of its own there.
@@ -278,7 +312,9 @@ impl LazyVerifier {
         if !untrusted || (is_other && !self_signed) {
             return error;
         }
-        let why = UntrustedCertificate { self_signed, is_alone, unusable: self.named().unusable.clone() };
+        let mut unusable = self.named().unusable.clone();
+        unusable.extend(vouched_elsewhere());
+        let why = UntrustedCertificate { self_signed, is_alone, unusable };
         TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
     }
 }
@@ -301,7 +337,10 @@ impl ServerCertVerifier for LazyVerifier {
         }
         let verdict =
             self.loaded()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        verdict.map_err(|error| self.explained(error, end_entity, intermediates.is_empty()))
+        verdict.map_err(|error| {
+            let elsewhere = || self.vouched_elsewhere(end_entity, intermediates, server_name, now);
+            self.explained(error, end_entity, intermediates.is_empty(), elsewhere)
+        })
     }
 
     fn verify_tls12_signature(

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use mcp_status::TlsFault;
 use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
 
-use super::dial::LookedUpHere;
+use super::dial::{AtProxy, LookedUpHere};
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind, causes};
 use crate::words;
 
@@ -41,6 +41,8 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
     let text = |part: &str| causes(&*error).any(|cause| cause.to_string().contains(part));
     let (kind, message) = if stage.builder {
         (Is::Misconfigured, "the request cannot be sent as it is")
+    } else if has(|cause| cause.is::<AtProxy>()) {
+        (Is::Proxy { status: None }, "the TLS connection to the proxy failed")
     } else if has(|cause| cause.is::<TlsError>()) {
         (Is::Tls, "the TLS handshake failed")
     } else if stage.connect {
@@ -78,6 +80,7 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
                 words::plain(&*error).unwrap_or_else(|| "the name of the server is not known".to_owned());
             Some(format!("{why}, looked up here; a proxy of `socks5h://` looks names up itself"))
         }
+        Is::Proxy { .. } if has(|cause| cause.is::<AtProxy>()) => Some(words_at_proxy(&*error)),
         _ => words::plain(&*error).or_else(|| proxy_words(&*error)).or_else(|| Some(message.to_owned())),
     };
     TransportError::new(kind, message).with_said(said).with_source(error)
@@ -134,6 +137,15 @@ pub(super) fn has_no_way(error: &TransportError) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|io| kinds.contains(&io.kind()))
+}
+
+/// What is wrong with the TLS of a proxy itself: the words for a server, about the proxy.
+fn words_at_proxy(error: &(dyn Error + 'static)) -> String {
+    match causes(error).find_map(|cause| cause.downcast_ref::<TlsError>()) {
+        Some(TlsError::InvalidMessage(_)) => "it does not speak TLS: its URL begins with http://".to_owned(),
+        Some(error) => tls(error).replace("the server", "the proxy"),
+        None => words::plain(error).unwrap_or_else(|| "it broke the TLS handshake off".to_owned()),
+    }
 }
 
 /// What a proxy that is no HTTP server said, and what one did that is.

@@ -25,7 +25,7 @@ pub(crate) use read::parse;
 pub(crate) use read::{parse_of_host, pick, sole};
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::{parse_one, parse_text};
-pub(crate) use scan::elements;
+pub(crate) use scan::{elements, members};
 pub use write::{begin_result, encode_error, encode_notification, encode_request, encode_response};
 
 /// The receiver could not parse the JSON (JSON-RPC 2.0 section 5.1).
@@ -253,10 +253,14 @@ impl EnvelopeError {
         Self { kind, id: None }
     }
 
-    /// Whether it is JSON that does not claim to be JSON-RPC.
+    /// Whether it is JSON that does not claim to be JSON-RPC, or claims no more than that.
     #[cfg(feature = "http")]
     pub(crate) fn is_of_another_kind(&self) -> bool {
-        matches!(self.kind, EnvelopeErrorKind::Version | EnvelopeErrorKind::Batch)
+        match self.kind {
+            EnvelopeErrorKind::Version | EnvelopeErrorKind::Batch => true,
+            EnvelopeErrorKind::Shape => self.id.is_none(),
+            _ => false,
+        }
     }
 
     /// The code of the error that its sender is answered with (JSON-RPC 2.0 section 5.1).

@@ -12,6 +12,7 @@ impl ClientOptions {
     /// |---|---|
     /// | `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, or in small letters | [`proxy`](Self::proxy) |
     /// | `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` | [`extra_ca_files`](Self::extra_ca_files) |
+    /// | `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE` | the same, as [of other programs](TrustFile::of_others) |
     /// | `MCP_TIMEOUT` (ms) | [`connect_timeout`](Self::connect_timeout), [`startup_timeout`](Self::startup_timeout) |
     /// | `MCP_TOOL_TIMEOUT` (ms, from 1000) | [`request_timeout`](Self::request_timeout) |
     ///
@@ -45,8 +46,11 @@ impl ClientOptions {
             always: None,
         };
         let trusted = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
-        options.extra_ca_files =
-            trusted.iter().filter_map(|name| Some(TrustFile::new(text(name)?, *name))).collect();
+        let trusted = trusted.iter().filter_map(|name| Some(TrustFile::new(text(name)?, *name)));
+        // Those of Python and of curl are the whole of what these programs trust, and nothing in addition.
+        let of_others = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+        let of_others = of_others.iter().filter_map(|name| Some(TrustFile::of_others(text(name)?, *name)));
+        options.extra_ca_files = trusted.chain(of_others).collect();
         if let Some(limit) = milliseconds("MCP_TIMEOUT").filter(|limit| *limit >= Duration::from_millis(1)) {
             options.connect_timeout = limit;
             options.startup_timeout = limit;
@@ -101,5 +105,7 @@ mod tests {
         assert_eq!(ClientOptions::new(ClientInfo::new("t", "1")).limit_names, LimitNames::default());
         let files = options(&[("SSL_CERT_FILE", "/ca.pem")]).extra_ca_files;
         assert_eq!(files, [TrustFile::new("/ca.pem", "SSL_CERT_FILE")]);
+        let files = options(&[("CURL_CA_BUNDLE", "/c.pem"), ("REQUESTS_CA_BUNDLE", "")]).extra_ca_files;
+        assert_eq!(files, [TrustFile::of_others("/c.pem", "CURL_CA_BUNDLE")]);
     }
 }

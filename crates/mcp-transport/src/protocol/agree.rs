@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{MutexGuard, watch};
 
 use super::handshake::{Probe, ServerDescription, final_refusal, judge_probe, read_initialize};
-use super::offer::next_offer;
+use super::offer::{next_offer, offer_after_drop};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::message::{Era, Payload, ProtocolRevision};
 
@@ -28,6 +28,12 @@ pub(crate) trait Exchange: Sync {
         &self,
         revision: ProtocolRevision,
     ) -> impl Future<Output = Result<(Payload, Self::Session), TransportError>> + Send;
+
+    /// Whether another revision is offered where the connection ends instead of an answer: where nothing is agreed yet, and the
+    /// wire outlives that. A server that restarts ends connections as well, and is to be spoken to as before.
+    fn outlives_a_drop(&self) -> bool {
+        false
+    }
 
     /// Takes back what came beside an answer on which nothing is agreed.
     fn give_up(&self, session: Self::Session) {
@@ -113,10 +119,14 @@ pub(crate) async fn shake_hands_after<E: Exchange>(
         tracing::info!(asked = "initialize", %revision, tells, "era");
         match answer {
             Ok(answer) => break answer,
-            Err(refusal) => match next_offer(&refusal, offered) {
-                Some(next) => offered.push(next),
-                None => return Err(final_refusal(refusal)),
-            },
+            Err(refusal) => {
+                let after_drop =
+                    || exchange.outlives_a_drop().then(|| offer_after_drop(&refusal, offered))?;
+                match next_offer(&refusal, offered).or_else(after_drop) {
+                    Some(next) => offered.push(next),
+                    None => return Err(final_refusal(refusal)),
+                }
+            }
         }
     };
     match read_initialize(&answer) {

@@ -36,16 +36,28 @@ pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -
     if !refused || wants_modern(refusal) {
         return None;
     }
-    let left = || {
-        let legacy = |revision: &ProtocolRevision| revision.era() == Era::Legacy && !tried.contains(revision);
-        ProtocolRevision::ALL.into_iter().filter(legacy)
-    };
+    let left = || not_among(tried);
     if let Some(named) = left().filter(|revision| words.names(revision.as_str())).max() {
         return Some(named);
     }
     // Invalid parameters are what many servers call it, without another word.
     let invalid_params = refusal.rpc_error().is_some_and(|rpc| rpc.code == INVALID_PARAMS);
     left().max().filter(|_| invalid_params || of_itself || words.names("version"))
+}
+
+/// Which revision to offer next, after a handshake whose answer was the end of the connection: some servers fall over a version
+/// that they do not know, and say nothing.
+pub(crate) fn offer_after_drop(
+    failure: &TransportError,
+    tried: &[ProtocolRevision],
+) -> Option<ProtocolRevision> {
+    not_among(tried).max().filter(|_| *failure.kind() == TransportErrorKind::Dropped)
+}
+
+/// What is left to offer.
+fn not_among(tried: &[ProtocolRevision]) -> impl Iterator<Item = ProtocolRevision> {
+    let legacy = |revision: &ProtocolRevision| revision.era() == Era::Legacy && !tried.contains(revision);
+    ProtocolRevision::ALL.into_iter().filter(legacy)
 }
 
 /// Whether `refusal`, of a request after the handshake, is because of the revision that the handshake agreed on. It has to say
@@ -68,10 +80,10 @@ pub(crate) fn refuses_agreed(refusal: &TransportError) -> bool {
 }
 
 /// What a refusal says, wherever it says it.
-struct RefusalTexts<'a>([&'a str; 3]);
+pub(crate) struct RefusalTexts<'a>([&'a str; 3]);
 
 impl<'a> RefusalTexts<'a> {
-    fn of(refusal: &'a TransportError) -> Self {
+    pub(crate) fn of(refusal: &'a TransportError) -> Self {
         let rpc = refusal.rpc_error();
         let data = rpc.and_then(|rpc| rpc.data.as_deref()).map_or("", RawValue::get);
         Self([rpc.map_or("", |rpc| &rpc.message), data, refusal.said().unwrap_or_default()])
@@ -84,7 +96,8 @@ impl<'a> RefusalTexts<'a> {
             || ProtocolRevision::ALL.into_iter().any(ours)
     }
 
-    fn names(&self, word: &str) -> bool {
+    /// Whether it says `word`, which is in lower case.
+    pub(crate) fn names(&self, word: &str) -> bool {
         self.0.iter().any(|text| text.to_ascii_lowercase().contains(word))
     }
 }

@@ -23,6 +23,9 @@ use crate::supervisor::live::LiveConnection;
 use crate::supervisor::source::{NoContact, ServerSource, StartLimits, is_local};
 use crate::waiting::WaitState;
 
+/// How much later than another connection the one that fell silent may be heard, and still stands.
+const HEAD_START: Duration = Duration::from_secs(1);
+
 /// What an attempt waits for, for the callers that wait for it.
 #[derive(Debug, Default)]
 pub(super) struct AttemptProgress {
@@ -104,6 +107,7 @@ pub(super) struct Goal {
     list: Option<RetryPolicy>,
     background: Background,
     awaited: Arc<AttemptProgress>,
+    elsewhere: Option<Elsewhere>,
     /// Held as long as anything is tried.
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -112,6 +116,12 @@ pub(super) enum DialTarget {
     Server(Box<Server>),
     /// The connection that fell silent.
     Silent(Arc<LiveConnection>),
+}
+
+/// Where a server is found out, for a connection beside the one that fell silent.
+struct Elsewhere {
+    source: Arc<dyn ServerSource>,
+    limits: Option<StartLimits>,
 }
 
 impl Attempt {
@@ -123,7 +133,9 @@ impl Attempt {
         }
         let (dial, list, background, awaited) = (self.dial, self.list, self.background, self.awaited);
         if let Some(live) = self.silent {
-            return Ok(Goal { dial, to: DialTarget::Silent(live), list, background, awaited, _turn: None });
+            let elsewhere = Some(Elsewhere { source: self.source, limits: self.limits });
+            let to = DialTarget::Silent(live);
+            return Ok(Goal { dial, to, list, background, awaited, elsewhere, _turn: None });
         }
         let server = match self.kept {
             Some(server) => server,
@@ -137,7 +149,8 @@ impl Attempt {
             // Set once: an attempt has one server.
             let _ = awaited.provider.set(provider.name().to_owned());
         }
-        Ok(Goal { dial, to: DialTarget::Server(Box::new(server)), list, background, awaited, _turn })
+        let to = DialTarget::Server(Box::new(server));
+        Ok(Goal { dial, to, list, background, awaited, elsewhere: None, _turn })
     }
 }
 
@@ -150,6 +163,11 @@ impl Goal {
         }
     }
 
+    /// Whether it is about the connection that fell silent.
+    pub(super) fn is_of_silent(&self) -> bool {
+        matches!(self.to, DialTarget::Silent(_))
+    }
+
     /// The server that was contacted, for the retries.
     pub(super) fn server(&self) -> Option<Box<Server>> {
         match &self.to {
@@ -160,22 +178,64 @@ impl Goal {
 
     /// Tries once.
     pub(super) async fn attempt(self: Arc<Self>) -> Result<Box<FreshConnection>, Failure> {
+        match &self.to {
+            DialTarget::Server(server) => self.made(server).await,
+            DialTarget::Silent(live) if live.is_unanswered() => self.heard_or_made(live).await,
+            DialTarget::Silent(live) => self.heard(live).await,
+        }
+    }
+
+    /// Asks the connection that fell silent whether it works again.
+    async fn heard(&self, live: &Arc<LiveConnection>) -> Result<Box<FreshConnection>, Failure> {
         let began = Instant::now();
-        let server = match &self.to {
-            DialTarget::Server(server) => server,
-            DialTarget::Silent(live) => {
-                ask_again(live).await?;
-                let listed = list(&live.connection, self.list).await;
-                return Ok(Box::new(FreshConnection {
-                    connection: live.connection.clone(),
-                    notifications: None,
-                    listed,
-                    endpoint: live.endpoint.clone(),
-                    silent: Some(live.clone()),
-                    took: began.elapsed(),
-                }));
+        ask_again(live).await?;
+        let listed = list(&live.connection, self.list).await;
+        Ok(Box::new(FreshConnection {
+            connection: live.connection.clone(),
+            notifications: None,
+            listed,
+            endpoint: live.endpoint.clone(),
+            silent: Some(live.clone()),
+            took: began.elapsed(),
+        }))
+    }
+
+    /// The same, and beside it another connection: behind a gateway, what kept the session may be gone for good, and the server
+    /// there all the same. What answers first stands.
+    async fn heard_or_made(&self, live: &Arc<LiveConnection>) -> Result<Box<FreshConnection>, Failure> {
+        let (mut heard, mut made) = (std::pin::pin!(self.heard(live)), std::pin::pin!(self.made_elsewhere()));
+        tokio::select! {
+            outcome = &mut heard => match outcome {
+                Err(Failure::Error(_)) => made.await,
+                outcome => outcome,
+            },
+            outcome = &mut made => {
+                let Ok(fresh) = outcome else { return heard.await };
+                // Where it was the network, both answer now, and the session that there is has what the server keeps in it.
+                match tokio::time::timeout(HEAD_START, heard).await {
+                    Ok(Ok(heard)) => {
+                        self.background.spawn(async move { fresh.connection.close().await });
+                        Ok(heard)
+                    }
+                    _ => Ok(fresh),
+                }
             }
+        }
+    }
+
+    async fn made_elsewhere(&self) -> Result<Box<FreshConnection>, Failure> {
+        let Some(Elsewhere { source, limits }) = &self.elsewhere else { return Err(Failure::Gone) };
+        // Why there is nothing to contact is told by an attempt from scratch.
+        let server = source.server().await.map_err(|_| Failure::Gone)?;
+        let _turn = match limits {
+            Some(limits) => limits.turn(&server.endpoint).await,
+            None => None,
         };
+        self.made(&server).await
+    }
+
+    async fn made(&self, server: &Server) -> Result<Box<FreshConnection>, Failure> {
+        let began = Instant::now();
         let dialed = self.dial.dial(server, &self.awaited.waiting).await;
         let connection = dialed.map_err(|error| Failure::Error(error.in_phase(Phase::Connect)))?;
         let took = began.elapsed();

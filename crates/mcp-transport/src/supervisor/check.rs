@@ -72,6 +72,7 @@ pub(super) async fn ask_again(live: &LiveConnection) -> Result<(), Failure> {
         Err(error) if is_there(&error, live.connection.revision().era()) => Ok(()),
         Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
             live.give_up_calls_of_dead();
+            live.left_unanswered();
             Err(Failure::Error(error.in_phase(Phase::Connect)))
         }
         Err(_) => Err(Failure::Gone),

@@ -499,8 +499,10 @@ impl ConnectionTask {
         };
         self.described.place = ServerLocation::of(&endpoint);
         let live = Arc::new(live);
-        if silent.is_some() {
-            self.handover.silent = None;
+        match silent.is_some() {
+            true => self.handover.silent = None,
+            // This one is in its place.
+            false => self.give_up_silent(),
         }
         let event = self.attempt_event(listed.evidence);
         self.state = State::Standing(HeldConnection::new(live.clone()));

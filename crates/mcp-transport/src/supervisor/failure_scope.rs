@@ -81,7 +81,7 @@ impl FailureScope {
 /// Whether no source of credentials would be asked again because of one more refusal: none were sent, or fixed ones.
 fn is_asked_for_nothing(error: &TransportError) -> bool {
     let auth = error.evidence().auth;
-    !auth.sent || auth.supplied_by == Some(CredentialOrigin::Configuration)
+    !auth.sent || auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry)
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub(super) struct LiveConnection {
     lost: AtomicBool,
     /// Since when it has been set aside, because the server says nothing.
     silent: OnceLock<Instant>,
+    /// Whether it has left a question unanswered since, for as long as that is waited for.
+    unanswered: AtomicBool,
 }
 
 /// How a connection goes.
@@ -53,6 +55,7 @@ impl LiveConnection {
             requests,
             lost,
             silent: OnceLock::new(),
+            unanswered: AtomicBool::new(false),
         }
     }
 
@@ -90,6 +93,17 @@ impl LiveConnection {
     pub(super) fn fell_silent(&self) {
         self.mark_lost();
         let _ = self.silent.set(Instant::now());
+    }
+
+    /// It has left a question unanswered since it fell silent.
+    pub(super) fn left_unanswered(&self) {
+        self.unanswered.store(true, Ordering::Release);
+    }
+
+    /// Whether another connection is worth a try beside it: it is silent not for a moment only, and goes to no process of which
+    /// there would be two.
+    pub(super) fn is_unanswered(&self) -> bool {
+        !self.local && self.unanswered.load(Ordering::Acquire)
     }
 
     /// Since when the server has been silent, where that is long enough to think it dead: its calls have no limit of their own,

@@ -68,7 +68,10 @@ impl RunningTries {
             let due = (self.goal.may_be_raced() && is_wanted()).then(|| self.latest + stuck_after);
             tokio::select! {
                 outcome = &mut self.first => match (outcome, self.second.take()) {
-                    (Err(failure), Some(second)) if may_pass(&failure) => self.first = second,
+                    // What is silent is not asked again and again: another connection has its turn.
+                    (Err(failure), Some(second)) if may_pass(&failure) && !self.goal.is_of_silent() => {
+                        self.first = second;
+                    }
                     (outcome, _) => return self.attempted(outcome),
                 },
                 outcome = end_of(&mut self.second) => {

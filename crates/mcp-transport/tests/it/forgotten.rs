@@ -155,16 +155,91 @@ async fn fb_t5d_an_ordinary_error_of_one_call_starts_nothing() {
 
 #[tokio::test]
 async fn fb_x2_x3_trouble_on_the_way_is_not_a_forgotten_session() {
-    for answer in [Answer::status(503), Answer::status(504), Answer::status(429), Answer::Drop] {
+    for (answer, pings) in [
+        (Answer::status(503), 1),
+        (Answer::status(429), 1),
+        (Answer::retry_after(503, 30), 0),
+        (Answer::retry_after(429, 30), 0),
+        (Answer::status(504), 0),
+        (Answer::Drop, 0),
+    ] {
         let shown = format!("{answer:?}");
         let server = server();
         let connection = connect(&server).await;
         server.recorder().clear();
         server.next_answers_to("tools/call", [answer]);
         echo(&connection, "x").await.unwrap_err();
-        assert_eq!((server.count("tools/call"), server.count("ping")), (1, 0), "{shown}");
+        assert_eq!((server.count("tools/call"), server.count("ping")), (1, pings), "{shown}");
         assert_eq!(server.count("initialize"), 0, "{shown}");
     }
+}
+
+/// What stands in front of a server that is gone says so of its sessions, and lets a new one be made (behaviour of gateways
+/// that keep a session on one machine). Whether a call ran that is answered 5xx is not known.
+#[tokio::test]
+async fn fb_x2_a_session_that_is_answered_as_by_a_busy_server_is_renewed_where_a_handshake_is_answered() {
+    for (answer, replayed) in [
+        (text(503, "no such session"), false),
+        (HttpAnswer::new(502).body("text/html", "<h1>Bad Gateway</h1>"), false),
+        (rpc(503, -32000, "session not found"), false),
+        (text(503, "session lost").header("retry-after", "30"), false),
+        (text(429, "unknown session"), true),
+        (HttpAnswer::new(429), true),
+    ] {
+        let shown = format!("{answer:?}");
+        let server = server();
+        server.say_of_unknown_sessions(answer);
+        let connection = connect(&server).await;
+        server.expire_sessions();
+        server.recorder().clear();
+        assert_eq!(echo(&connection, "one").await.is_ok(), replayed, "{shown}");
+        assert_eq!(server.count("tools/call"), 1 + usize::from(replayed), "{shown}");
+        assert_eq!(echo(&connection, "two").await.unwrap(), "two", "{shown}");
+        assert_eq!((server.count("initialize"), server.count("ping")), (1, 1), "{shown}");
+        no_violations(&server);
+    }
+}
+
+/// A server that is busy with everything keeps its session, and is asked about it by one of many.
+#[tokio::test]
+async fn fb_x2_a_busy_server_is_asked_once_about_its_session_however_many_calls_it_refuses() {
+    let server = server();
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    for method in ["ping", "tools/call", "initialize"] {
+        server.always_to(method, Answer::status(503));
+    }
+    let calls = (0..10).map(|_| {
+        let connection = connection.clone();
+        tokio::spawn(async move { echo(&connection, "x").await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let error = call.await.unwrap().unwrap_err();
+        let kind = TransportErrorKind::Http { status: 503, retry_after: None };
+        assert_eq!(*error.kind(), kind, "the word of the server stands");
+    }
+    assert_eq!(["tools/call", "ping", "initialize"].map(|method| server.count(method)), [10, 1, 1]);
+    for method in ["ping", "tools/call", "initialize"] {
+        server.always_to(method, Answer::Honest);
+    }
+    assert_eq!(echo(&connection, "y").await.unwrap(), "y", "in the session that it knew all along");
+    assert_eq!(server.count("initialize"), 1);
+}
+
+/// A session is gone and no new one can be made: what keeps it from being made is what is told.
+#[tokio::test]
+async fn fb_t50_a_new_session_that_cannot_be_made_is_told_as_what_keeps_it_from_being_made() {
+    let server = server();
+    server.say_of_unknown_sessions(text(400, "Invalid session ID"));
+    let connection = connect(&server).await;
+    echo(&connection, "one").await.unwrap();
+    server.expire_sessions();
+    server.always_to("initialize", text(410, "no room").into());
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::SessionGone, "it was not run");
+    let evidence = error.evidence();
+    let outcome = mcp_status::Outcome::Http { status: 410, retry_after: None };
+    assert_eq!((evidence.outcome, evidence.detail.as_deref()), (outcome, Some("no room")));
 }
 
 /// A server that does not know `ping` has answered it; one that refuses it in every session is not asked twice.

@@ -58,8 +58,10 @@ fn event(data: &str) -> String {
 #[tokio::test]
 async fn fb_t10_t12_compressed_answers_are_read_whatever_was_asked_for() {
     type Compress = fn(&[u8]) -> Vec<u8>;
-    let codings: [(&str, Compress); 8] = [
+    let codings: [(&str, Compress); 10] = [
         ("gzip", gzip),
+        ("gzip, gzip", |text| gzip(&gzip(text))),
+        ("gzip", |text| gzip(&gzip(text))),
         ("x-gzip", gzip),
         ("GZIP", gzip),
         ("deflate", |text| compress_to_vec_zlib(text, 6)),
@@ -81,6 +83,35 @@ async fn fb_t10_t12_compressed_answers_are_read_whatever_was_asked_for() {
                 assert_eq!(asked.header("accept-encoding"), Some("identity"));
             }
         }
+    }
+}
+
+/// A list that was written as an object, whatever its keys are.
+#[tokio::test]
+async fn fb_r5_tools_that_are_the_members_of_an_object_are_listed() {
+    let echo = json!({ "description": "d", "inputSchema": { "type": "object" } });
+    let named = json!({ "name": "echo", "inputSchema": { "type": "object" } });
+    for tools in [
+        json!({ "echo": echo }),
+        json!({ "echo": named }),
+        json!({ "0": named }),
+        json!({ "2": named, "5": { "name": "other", "inputSchema": { "type": "object" } } }),
+        json!({ "any": named }),
+    ] {
+        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        server.always_to("tools/list", Answer::RpcResult(json!({ "tools": tools })));
+        let connection = connect(&server).await;
+        let listed = connection.list_tools(&RequestOptions::new()).await.expect("a list").tools;
+        assert_eq!(listed.len(), tools.as_object().unwrap().len(), "{tools}");
+        assert!(listed.iter().any(|tool| tool.name == "echo"), "{tools}");
+        assert!(listed.iter().all(|tool| tool.raw.get().contains("inputSchema")), "{tools}");
+    }
+    // Of what is something else it is told that it is no list.
+    for other in [json!({ "error": "later" }), json!({ "page": { "total": 1 } }), json!("echo"), json!(1)] {
+        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        server.always_to("tools/list", Answer::RpcResult(json!({ "tools": other })));
+        let error = connect(&server).await.list_tools(&RequestOptions::new()).await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Protocol, "{other}: {error}");
     }
 }
 

@@ -13,6 +13,7 @@ use mcp_transport::message::ProtocolRevision;
 use mcp_transport::options::{ProxyUrl, TrustFile};
 use mcp_transport::{ClientOptions, Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
 
+use crate::field_server::FieldServer;
 use crate::support::{connector, echo, options, target};
 use crate::tls_front::{fixture, is_whole, tls_in_front_of};
 
@@ -200,4 +201,29 @@ async fn a_json_answer_has_a_limit_too() {
     };
     assert_eq!(crate::support::text_of(&call(90_000).await.unwrap()).len(), 90_000);
     assert_eq!(*call(200_000).await.unwrap_err().kind(), TransportErrorKind::TooLarge);
+}
+
+/// A proxy that is said to speak TLS and does not, and one whose certificate is not trusted: nothing is wrong with the server.
+#[tokio::test]
+async fn fa_a86_what_fails_in_the_tls_of_a_proxy_is_told_of_the_proxy() {
+    let plain = FieldServer::raw(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    let server = FakeMcpServer::start().unwrap();
+    let untrusted = tls_in_front_of(server.address(), "self-signed");
+    for (address, said) in [
+        (plain.address, "it does not speak TLS: its URL begins with http://"),
+        (untrusted, "the certificate of the proxy is self-signed"),
+    ] {
+        let mut options = options();
+        options.proxy.http =
+            Some(ProxyUrl::new(format!("https://localhost:{}", address.port()), "HTTP_PROXY"));
+        options.proxy.https =
+            Some(ProxyUrl::new(format!("https://localhost:{}", address.port()), "HTTPS_PROXY"));
+        for url in ["http://mcp.test.example/mcp", "https://mcp.test.example/mcp"] {
+            let error = Connector::new(options.clone()).attempt(&at(url)).await.unwrap_err();
+            assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: None }, "{url}: {error:?}");
+            assert_eq!(error.said(), Some(said), "{url}");
+            assert!(error.evidence().proxy.is_some_and(|proxy| proxy.contains("_PROXY)")), "{url}");
+        }
+    }
+    assert!(server.requests().is_empty());
 }

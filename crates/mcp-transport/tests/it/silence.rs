@@ -11,6 +11,7 @@ use mcp_transport::supervisor::{RequestError, ServerSource, StatusSnapshot, Supe
 use mcp_transport::{Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle};
 use serde_json::json;
 
+use crate::field_server::{Bytes, FieldServer, http};
 use crate::support::{connector, raw, text_of};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -292,4 +293,45 @@ async fn who_looks_at_an_idle_connection_is_told_the_truth() {
         tokio::time::timeout(PATIENCE, back).await.unwrap();
         handle.close().await;
     }
+}
+
+/// A gateway whose machine for one session is gone keeps its requests, and has another machine for a new one.
+#[tokio::test]
+async fn fb_x8_a_session_that_is_silent_for_good_is_replaced_where_a_handshake_is_answered() {
+    static GONE: AtomicUsize = AtomicUsize::new(0);
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let server = FieldServer::start(|asked| {
+        let session = asked.header("mcp-session-id").and_then(|id| id.parse::<usize>().ok());
+        if session.is_some_and(|session| session <= GONE.load(Ordering::Relaxed)) {
+            return Some(Bytes::Hold(Vec::new()));
+        }
+        if asked.rpc() != "initialize" {
+            return None;
+        }
+        let made = MADE.fetch_add(1, Ordering::Relaxed) + 1;
+        let headers = format!("Content-Type: application/json\r\nMcp-Session-Id: {made}\r\n");
+        Some(Bytes::End(http("200 OK", &headers, asked.response()?.to_string().as_bytes())))
+    });
+    let target = server.target();
+    let mut config = SupervisorConfig::new("web", move || std::future::ready(Ok(target.clone())));
+    config.policy.list = None;
+    let mut options = crate::support::options();
+    options.first_byte_timeout = Duration::from_millis(500);
+    let handle = Supervisor::start(mcp_transport::Connector::new(options), config);
+    assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+    assert_eq!(echo(&handle, "one").await.unwrap(), "one");
+    let before = MADE.load(Ordering::Relaxed);
+    GONE.store(before, Ordering::Relaxed);
+    let lost = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.call_tool("echo", None, &RequestOptions::new()).await }
+    });
+    until(&handle, |snapshot| snapshot.status == ServerStatus::Pending).await;
+    assert_eq!(echo(&handle, "two").await.unwrap(), "two");
+    assert_eq!(MADE.load(Ordering::Relaxed), before + 1, "one new session");
+    let pings = server.asked().iter().filter(|asked| asked.rpc() == "ping").count();
+    assert!(pings <= 8, "what says nothing is not asked without end: {pings}");
+    let error = tokio::time::timeout(PATIENCE, lost).await.expect("it ends").unwrap().unwrap_err();
+    assert!(error.to_string().contains("stopped answering"), "{error}");
+    handle.close().await;
 }

@@ -281,8 +281,11 @@ async fn tls_failure(certificate: &str, trusted: &[(&str, &str)], host: &str) ->
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let address = tls_in_front_of(server.address(), certificate);
     let mut options = options();
-    options.extra_ca_files =
-        trusted.iter().map(|(file, from)| TrustFile::new(fixture(file), *from)).collect();
+    let file = |(file, from): &(&str, &str)| match *from {
+        "REQUESTS_CA_BUNDLE" | "CURL_CA_BUNDLE" => TrustFile::of_others(fixture(file), *from),
+        _ => TrustFile::new(fixture(file), *from),
+    };
+    options.extra_ca_files = trusted.iter().map(file).collect();
     options.resolver = Some(Arc::new(Names(Ok(vec!["127.0.0.1".parse().unwrap()]))));
     let error = failure(options, &format!("https://{host}:{}/mcp", address.port())).await;
     assert_eq!((error.kind(), code(&error)), (&TransportErrorKind::Tls, Some(ReasonCode::Tls)), "{error:?}");
@@ -342,6 +345,25 @@ async fn fa_a89_a91_fh_h14_a_certificate_that_nothing_vouches_for_says_why_and_w
             && message.contains("absent.pem, which cannot be read"),
         "{message}"
     );
+}
+
+/// What is for other programs is not trusted here, and named where it would have helped.
+#[tokio::test]
+async fn fa_a90_a_file_for_other_programs_that_vouches_for_a_certificate_is_named() {
+    for (certificate, file) in [("localhost", "authority.pem"), ("self-signed", "self-signed.pem")] {
+        for variable in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
+            let message = described(&tls_failure(certificate, &[(file, variable)], "localhost").await);
+            let told = format!("{file}, which vouches for it and is not read here: NODE_EXTRA_CA_CERTS is");
+            assert!(
+                message.contains(&format!("; {variable} names ")) && message.ends_with(&told),
+                "{message}"
+            );
+        }
+    }
+    for other in ["self-signed.pem", "absent.pem"] {
+        let message = described(&tls_failure("localhost", &[(other, "CURL_CA_BUNDLE")], "localhost").await);
+        assert!(!message.contains("CURL_CA_BUNDLE"), "it would not have helped: {message}");
+    }
 }
 
 #[tokio::test]

@@ -424,3 +424,42 @@ async fn fb_v0_a_session_of_a_handshake_that_is_given_up_is_ended() {
         assert_eq!((server.count("initialize"), server.deletes()), (1, 1), "{version}");
     }
 }
+
+/// Some fall over a version that they do not know, and end the connection without a word.
+#[tokio::test]
+async fn fb_v0_a_version_that_ends_the_connection_is_followed_by_an_older_one() {
+    for known in ["2025-06-18", "2025-03-26", "2024-11-05"] {
+        let server = FieldServer::start(move |asked| match asked.rpc() {
+            "server/discover" => Some(Bytes::Reset(Vec::new())),
+            "initialize" if asked.body["params"]["protocolVersion"] != known => Some(Bytes::End(Vec::new())),
+            _ => None,
+        });
+        let connection = connector().attempt(&server.target()).await.expect(known);
+        connection.list_tools(&RequestOptions::new()).await.expect(known);
+    }
+    // One that ends each connection is left alone after as many requests as there are versions.
+    let server = FieldServer::start(|_| Some(Bytes::End(Vec::new())));
+    let error = connector().attempt(&server.target()).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Dropped);
+    let offered: Vec<_> =
+        server.asked().iter().map(|asked| asked.body["params"]["protocolVersion"].clone()).collect();
+    let versions = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+    assert_eq!(offered[1..], versions, "the probe comes first");
+}
+
+/// A server that restarts ends connections as well, and is spoken to as before.
+#[tokio::test]
+async fn fb_v0_a_session_that_is_renewed_keeps_its_version_where_a_connection_ends() {
+    let server = start(Era::Legacy);
+    let connection = connect(&server).await;
+    server.expire_sessions();
+    server.recorder().clear();
+    server.next_answers_to("initialize", [Answer::Drop]);
+    echo(&connection, "again").await.unwrap();
+    let asked: Vec<_> = server.requests().iter().filter_map(|request| request.json()).collect();
+    let offered = asked.iter().filter(|asked| asked["method"] == "initialize");
+    for asked in offered {
+        assert_eq!(asked["params"]["protocolVersion"], "2025-11-25");
+    }
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
+}

@@ -5,7 +5,7 @@
 
 /// The members of the object that `text` is, in their order; `None` where it is no object, or `member` says so.
 /// `member` gets each name as it is spelled, quotes included, and each value.
-pub(super) fn members<'a>(
+pub(crate) fn members<'a>(
     text: &'a str,
     mut member: impl FnMut(&'a str, &'a str) -> Option<()>,
 ) -> Option<()> {
