@@ -76,6 +76,7 @@ struct Particulars {
     lacks: Option<LackingSecret>,
     login: Option<LoginRemedy>,
     unexecutable: Option<Arc<str>>,
+    is_of_machine: bool,
 }
 
 /// A secret of a person that is asked for by name, and is not kept.
@@ -144,6 +145,17 @@ impl AuthError {
     /// The file that was to be executed and may not be, where that is what is wrong.
     pub fn unexecutable(&self) -> Option<&str> {
         self.more.as_ref()?.unexecutable.as_deref()
+    }
+
+    /// Adds that what is wrong is a file or a variable of this machine: to look again asks no one for anything.
+    #[must_use]
+    pub fn of_this_machine(self) -> Self {
+        self.with(|more| more.is_of_machine = true)
+    }
+
+    /// Whether what is wrong is a file or a variable of this machine.
+    pub fn is_of_this_machine(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.is_of_machine)
     }
 
     /// Adds how long the source asks not to be asked again, as a wait from now.

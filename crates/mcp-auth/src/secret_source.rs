@@ -24,17 +24,18 @@ impl SecretSource {
             Self::Value(secret) => Ok(secret.clone()),
             Self::Variable { name, value: None } => {
                 let message = format!("read {what}: the variable {name} is not set");
-                Err(AuthError::new(AuthErrorKind::SourceFailed, message).with_hint(format!("set {name}")))
+                let error = AuthError::new(AuthErrorKind::SourceFailed, message).of_this_machine();
+                Err(error.with_hint(format!("set {name}")))
             }
             Self::Variable { name, value: Some(secret) } => {
                 stripped(secret.expose(), what, &format!("the variable {name}"))
-                    .map_err(|error| error.with_hint(format!("set {name} to the secret")))
+                    .map_err(|error| error.of_this_machine().with_hint(format!("set {name} to the secret")))
             }
             Self::File(path) => {
                 let place = format!("the file {}", path.display());
                 let cure = |error: AuthError| {
                     let place = path.display();
-                    error.with_hint(match path.is_dir() {
+                    error.of_this_machine().with_hint(match path.is_dir() {
                         true => format!("name a file: {place} is a directory"),
                         false => format!("write it to {place}"),
                     })
@@ -95,7 +96,8 @@ impl SourcedText {
 /// The text of a file that another program may be replacing.
 pub(crate) async fn text_of(path: &Path, what: &str) -> Result<String, AuthError> {
     let failed = |why: String| {
-        AuthError::new(AuthErrorKind::SourceFailed, format!("read {what}: {}: {why}", path.display()))
+        let message = format!("read {what}: {}: {why}", path.display());
+        AuthError::new(AuthErrorKind::SourceFailed, message).of_this_machine()
     };
     let file = path.to_owned();
     // Owned by this account or root: another owner could replace the identity that is used.

@@ -85,7 +85,7 @@ impl TokenFile {
         let text = text_of(&self.path, WHAT).await?;
         let failed = |why: String| {
             let message = format!("read {WHAT}: {}: {why}", self.path.display());
-            AuthError::new(AuthErrorKind::SourceFailed, message)
+            AuthError::new(AuthErrorKind::SourceFailed, message).of_this_machine()
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim();
         if text.starts_with('{') {

@@ -313,6 +313,9 @@ pub struct AuthFacts {
     /// What refused it says that it wants credentials, in words that are no challenge, and none were sent.
     #[serde(default)]
     pub asked_in_words: bool,
+    /// What their source lacks is a file or a variable of this machine: to look again asks no one for anything.
+    #[serde(default)]
+    pub of_this_machine: bool,
     /// What is known of the refused credentials: fragments that name headers and variables, and hold no value.
     pub doubts: Vec<String>,
     /// What their source says that a person can do, such as "run `corp login`": a stranger's words, on one line and without
@@ -383,6 +386,13 @@ impl AuthFacts {
     #[must_use]
     pub fn with_asked_in_words(mut self, asked_in_words: bool) -> Self {
         self.asked_in_words = asked_in_words;
+        self
+    }
+
+    /// With whether what their source lacks is of this machine.
+    #[must_use]
+    pub fn with_of_this_machine(mut self, of_this_machine: bool) -> Self {
+        self.of_this_machine = of_this_machine;
         self
     }
 

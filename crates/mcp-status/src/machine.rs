@@ -548,6 +548,7 @@ fn asks_no_one(evidence: &Evidence) -> bool {
     match evidence.outcome {
         Outcome::Spawn { .. } | Outcome::Misconfigured => true,
         // A secret by reference that is not there. What signs in may have asked its authorization server.
+        Outcome::CredentialsFailed | Outcome::CredentialSourceFailed if evidence.auth.of_this_machine => true,
         Outcome::CredentialsFailed => evidence.auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry),
         _ => false,
     }

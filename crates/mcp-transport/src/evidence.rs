@@ -48,7 +48,8 @@ impl TransportError {
             facts = facts
                 .with_exit_code(error.exit_code())
                 .with_hint(self.hint().map(str::to_owned))
-                .with_lacking_secret(lacks);
+                .with_lacking_secret(lacks)
+                .with_of_this_machine(error.is_of_this_machine());
         }
         let evidence = Evidence::new(self.phase(), self.outcome())
             .with_auth(facts)

@@ -218,6 +218,12 @@ fn what_is_missing_here_is_looked_for_again_a_second_later() {
     assert!(of(Outcome::CredentialsFailed, of_entry));
     assert!(of(Outcome::Spawn { cause: crate::SpawnCause::NotFound }, None));
     assert!(of(Outcome::Misconfigured, None));
+    // A token that another program keeps in a file, and that was away for a moment.
+    let away = AuthFacts::new(false, Some("token-file".into())).with_of_this_machine(true);
+    let mut machine = started(MachinePolicy::long_lived());
+    let away = Evidence::new(Phase::Connect, Outcome::CredentialSourceFailed).with_auth(away);
+    machine.on(Event::Attempt(away), at(10));
+    assert_eq!(machine.on(Event::Used, at(11)), Effect::Connect { attempt: 1 });
     // Here someone would be asked again.
     assert!(!of(Outcome::CredentialsFailed, Some(CredentialOrigin::SignIn)));
     assert!(!of(Outcome::CredentialSourceFailed, Some(CredentialOrigin::Command)));
