@@ -210,8 +210,8 @@ impl HttpClient {
         match proxy {
             Some(proxy) if trouble::refused_a_tunnel(&error) => {
                 match sounding::refusal(resolver, &proxy.url, url).await {
-                    Some((status, is_page)) => {
-                        let page = if is_page { ", with a page for people" } else { "" };
+                    Some((status, page)) => {
+                        let page = page.unwrap_or_default();
                         let host = url.host_str().unwrap_or_default();
                         let past =
                             self.0.routes.as_ref().map(|routes| routes.way_past(host)).unwrap_or_default();

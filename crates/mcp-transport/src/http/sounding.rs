@@ -53,7 +53,7 @@ async fn said(addresses: &[SocketAddr], words: &[u8]) -> Vec<u8> {
         let mut peer = TcpStream::connect(addresses).await.ok()?;
         peer.write_all(words).await.ok()?;
         let mut chunk = [0; 512];
-        while heard.len() < MAX_BYTES && !heard.ends_with(b"\n") {
+        while heard.len() < MAX_BYTES && !heard.ends_with(b"\n") && !is_whole_answer(&heard) {
             let read = peer.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
             heard.extend_from_slice(&chunk[..read]);
         }
@@ -62,6 +62,19 @@ async fn said(addresses: &[SocketAddr], words: &[u8]) -> Vec<u8> {
     // What came until then still says something.
     let _ = tokio::time::timeout(PATIENCE, looking).await;
     heard
+}
+
+/// Whether an answer of HTTP/1.1 is all there, as far as its head says how long it is.
+fn is_whole_answer(heard: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(heard);
+    let Some((head, _)) = text.split_once("\r\n\r\n").filter(|(head, _)| head.starts_with("HTTP/1.")) else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    length.is_some_and(|length| heard.len() >= (head.len() + 4).saturating_add(length))
 }
 
 /// Whether what answers at `url` speaks HTTP without TLS. Nothing of the request that failed is in the question.
@@ -96,12 +109,12 @@ pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url
     }
 }
 
-/// The status that a proxy answers to `CONNECT`, and whether a page comes with it.
+/// The status that a proxy answers to `CONNECT`, and what is said of the page that comes with it, where one does.
 pub(super) async fn refusal(
     resolver: Option<&Arc<dyn Resolver>>,
     proxy: &Url,
     url: &Url,
-) -> Option<(u16, bool)> {
+) -> Option<(u16, Option<String>)> {
     let (host, port) = (url.host_str()?, url.port_or_known_default()?);
     let mut question = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
     if let Some(Ok(basic)) = mcp_auth::userinfo::take_userinfo(&mut proxy.clone()) {
@@ -113,5 +126,10 @@ pub(super) async fn refusal(
     let text = String::from_utf8_lossy(&heard);
     let status = text.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
     let is_page = text.to_ascii_lowercase().contains("text/html");
-    (status != 200).then_some((status, is_page))
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let page = is_page.then(|| match super::page::titled(body.as_bytes()) {
+        Some(title) => format!(", with {title}"),
+        None => ", with a page for people".to_owned(),
+    });
+    (status != 200).then_some((status, page))
 }

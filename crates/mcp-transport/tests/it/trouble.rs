@@ -145,7 +145,7 @@ async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
     proxy.answer_with(forbidden.clone());
     let error = failure(options(), "https://mcp.test/mcp").await;
     let expected = format!(
-        "the proxy {} did not open the way to http://h (403): it answered 403, with a page for people; NO_PROXY=mcp.test goes past it",
+        "the proxy {} did not open the way to http://h (403): it answered 403, with a web page titled \"Sign in to the guest network\"; NO_PROXY=mcp.test goes past it",
         named("HTTPS_PROXY")
     );
     assert_eq!((described(&error), code(&error)), (expected, Some(ReasonCode::Rejected)));
