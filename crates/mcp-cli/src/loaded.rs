@@ -140,10 +140,10 @@ impl LoadedConfig {
     /// There is no such server; the nearest one is suggested. A pointer is none, and is told as what it is.
     pub(crate) fn unknown(&self, name: &str) -> CliError {
         if let Some((pointer, why)) = self.dead_end(name) {
-            let message = format!("{name:?} is how a host reaches a server, not a server");
+            let message = format!("{name:?} is a bridge to a server, and no server itself");
             let next = match self.config.entry(pointer.target()) {
                 Some(entry) => format!("mcplink get {}", mcp_text::shell_word(&entry.name)),
-                None => "mcplink validate".to_owned(),
+                None => format!("mcplink add {} URL", mcp_text::shell_word(pointer.target())),
             };
             return CliError::usage("self-reference", message).why(why).next(next);
         }
@@ -235,11 +235,11 @@ impl LoadedConfig {
         }
         let text = match self.config.pointers.len() {
             0 => crate::hosts::instead_of_nothing(app),
-            1 => "no servers are configured: the one entry is how a host reaches a server, and none says where \
+            1 => "no servers are configured: the one entry is a bridge to a server, and none says where \
                   that is; `mcplink validate` tells what to do\n"
                 .to_owned(),
             count => format!(
-                "no servers are configured: {count} entries are how a host reaches a server, and none says \
+                "no servers are configured: {count} entries are bridges to servers, and none says \
                  where that is; `mcplink validate` tells what to do\n"
             ),
         };

@@ -57,7 +57,7 @@ impl Pointer {
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "how a host reaches {:?}; not a server", self.target)
+        write!(f, "a bridge to {:?}, and no server itself", self.target)
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn problems(pointers: &[Pointer], servers: Option<&[ServerEntry]>, pr
         let problem = if ends {
             Problem::new(Severity::Note, ProblemCode::Pointer, pointer.to_string())
         } else {
-            let message = format!("{pointer}, and no entry says where {:?} is", pointer.target);
+            let message = format!("{pointer}; no entry named {:?} has a `url` or `command`", pointer.target);
             Problem::new(Severity::Warning, ProblemCode::Pointer, message).with_hint(HINT)
         };
         problems.push(problem.at(&pointer.entry.origin).of_server(&pointer.entry.name));

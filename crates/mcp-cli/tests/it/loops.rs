@@ -201,7 +201,7 @@ fn s_b2_list_get_and_validate_say_what_a_pointer_is_and_where() {
     let mut stage = stage_of_forms();
     stage.setting = stage.setting.project_file(json!({ "internal": http(&server) }));
     stage.write("internal", form(&stage, FORMS[0]));
-    let said = "how a host reaches \"internal\"; not a server";
+    let said = "a bridge to \"internal\", and no server itself";
     contains(&stage.run(&["list"], 0).stderr, said);
     contains(&stage.run(&["list"], 0).stderr, ".claude.json:3");
     let shown = stage.run(&["get", "internal"], 0).stdout;
@@ -232,7 +232,7 @@ fn s_b2_a_name_with_nothing_but_a_pointer_is_an_error_that_says_what_to_do() {
     }
     for args in [&["status"][..], &["list"], &["reconnect", "--all"]] {
         let said = stage.run(args, 0).stderr;
-        contains(&said, "the one entry is how a host reaches a server");
+        contains(&said, "the one entry is a bridge to a server");
         contains(&said, "mcplink validate");
     }
     for args in [
@@ -247,8 +247,8 @@ fn s_b2_a_name_with_nothing_but_a_pointer_is_an_error_that_says_what_to_do() {
         let output = stage.run(args, 2);
         assert!(output.stdout.is_empty(), "{output}");
         assert_eq!(output.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{output}");
-        contains(&output.stderr, ".claude.json:3 (mcpServers.internal) is how a host reaches \"internal\"");
-        contains(&output.stderr, "no entry says where \"internal\" is");
+        contains(&output.stderr, ".claude.json:3 (mcpServers.internal) is a bridge to \"internal\"");
+        contains(&output.stderr, "no entry named \"internal\" has a `url` or `command`");
         let leads = [
             "next: mcplink ",
             "next: correct the entry of internal in /",
@@ -282,7 +282,7 @@ fn s_b2_pointers_at_other_names_and_at_each_other_start_nothing() {
     let document = stage.run(&["status", "--json"], 0).json();
     assert_eq!(document["servers"].as_array().unwrap().len(), 1, "{document:#}");
     let alias = stage.run(&["call", "alias", "echo"], 2).stderr;
-    contains(&alias, "is how a host reaches \"internal\"; not a server");
+    contains(&alias, "is a bridge to \"internal\", and no server itself");
     contains(&stage.run(&["get", "alias"], 2).stderr, "next: mcplink get internal");
     contains(&stage.run(&["bridge", "a"], 2).stderr, "leads back to itself: a → b → a");
     assert_eq!(stage.starts(), Vec::<String>::new());

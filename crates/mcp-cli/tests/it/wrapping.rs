@@ -923,7 +923,7 @@ fn fh_h5_a_program_that_is_elsewhere_now_is_told_of_and_written_again() {
             let said = setting.mcplink(look).run().stderr;
             let told = said.matches("a starts /nowhere/mcplink, which is not there any more").count();
             assert_eq!(told, 1, "{host} {look:?}: {said}");
-            assert!(!said.contains("no entry says where"), "{host} {look:?}: {said}");
+            assert!(!said.contains("no entry named"), "{host} {look:?}: {said}");
         }
         let again = setting.run(&["wrap", host, "--all", "--yes", "--no-check"], 0);
         assert_eq!(fs::read_to_string(&path).unwrap(), wrapped, "{host}: {again}");

@@ -29,7 +29,12 @@ impl Config {
                 Some(_) if trail.len() > 2 => {
                     return Some(format!("{what}, and it leads back to itself: {}", trail.join(" → ")));
                 }
-                _ => return Some(format!("{what}, and no entry says where {:?} is", last.target)),
+                _ => {
+                    return Some(format!(
+                        "{what}; no entry named {:?} has a `url` or `command`",
+                        last.target
+                    ));
+                }
             }
         }
         Some(what)

@@ -125,7 +125,8 @@ async fn servers(app: &App, host: &'static KnownHost, read: &Config, own: &Confi
 
 /// The server that `pointer` leads to, which is in no file.
 async fn dead_end(app: &App, pointer: &Pointer, read: &Config) -> ConfiguredServer {
-    let why = format!("{} is {pointer}, and no entry says where that is", pointer.entry.origin);
+    let why =
+        format!("{} is {pointer}; no entry of that name has a `url` or `command`", pointer.entry.origin);
     ConfiguredServer::of_pointer(&app.host, pointer, &why, read).await
 }
 

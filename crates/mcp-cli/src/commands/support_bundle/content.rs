@@ -67,7 +67,7 @@ pub(super) async fn sections(
             loaded.problem_rows(),
         ),
         Section::new("servers", format!("{}, {with}", counted(servers.len(), "server", "servers")), servers),
-        Section::new("pointers", "entries that are how a host reaches a server", loaded.pointer_rows(&[])),
+        Section::new("pointers", "entries that start a bridge to a server", loaded.pointer_rows(&[])),
         Section::new(
             "accounts",
             format!("{}, without tokens", counted(kept.len(), "sign-in", "sign-ins")),

@@ -36,7 +36,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "bridge-to-itself",
         Some(SelfReference),
         "configuration",
-        "is how a host reaches",
+        "is a bridge to",
         "correct the entry of s in *",
     ),
     ("denied", Some(Policy), "configuration", "deniedMcpServers[0]", "change deniedMcpServers[0] in *"),
