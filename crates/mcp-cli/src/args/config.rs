@@ -104,7 +104,7 @@ pub(crate) struct WriteArgs {
     /// Exit as `status` does: not 0 unless it works
     #[arg(long, conflicts_with = "no_check")]
     pub(crate) check: bool,
-    /// Show what would be different, and write nothing
+    /// Show what would be different, write nothing and start no command
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Replace an entry of this name

@@ -67,7 +67,6 @@ pub(super) async fn run(app: &Arc<App>, args: &AddArgs) -> Result<ExitStatus, Cl
         return search::run(app, args).await;
     }
     let wanted = entry::registry_name(args)?;
-    let is_of_registry = wanted.is_some();
     let (new, mut notes) = match wanted {
         Some((name, wanted)) => registry::new(app, args, name, &wanted).await?,
         None => (New::of(args)?, Vec::new()),
@@ -76,11 +75,7 @@ pub(super) async fn run(app: &Arc<App>, args: &AddArgs) -> Result<ExitStatus, Cl
     if args.oauth.client_secret && client.is_none() && app.environment.text("MCP_CLIENT_SECRET").is_none() {
         notes.push("the secret of the client is read from MCP_CLIENT_SECRET, which is not set".to_owned());
     }
-    let mut write = args.write.clone();
-    // A command of a registry that was not agreed to does not run, not even to be looked at.
-    write.no_check |=
-        is_of_registry && write.dry_run && !args.registry.yes && new.entry.get("command").is_some();
-    let ended = add(app, new, &write, notes).await?;
+    let ended = add(app, new, &args.write, notes).await?;
     if let Some(client) = client {
         client.keep(app).await?;
     }
@@ -263,7 +258,9 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
     if !is_typed {
         new.entry.put_first("type", Value::from("http"));
     }
-    if write.no_check {
+    // A person who wants to see first what would be written has agreed to no command yet.
+    let runs = ["command", "headersHelper", "auth"].iter().any(|field| new.entry.get(field).is_some());
+    if write.no_check || write.dry_run && runs {
         return Ok(None);
     }
     let loaded = app.load_with(&new.as_file())?;

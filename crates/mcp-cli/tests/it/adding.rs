@@ -518,9 +518,23 @@ fn the_schema_that_is_printed_is_the_one_that_is_shipped() {
 #[test]
 fn fh_h5_no_step_leads_to_an_entry_that_was_only_shown() {
     let setting = Setting::new();
-    let shown = setting.run(&["add", "x", "--dry-run", "--", "no-such-command"], 0);
-    assert!(shown.stdout.contains("`no-such-command` is in no folder"), "{shown}");
-    assert!(!shown.stdout.contains("next: "), "there is no x yet: {shown}");
+    let shown = setting.run(&["add", "x", "http://127.0.0.1:9/mcp", "--dry-run"], 0);
+    assert!(
+        shown.stdout.contains("failed") && !shown.stdout.contains("next: "),
+        "there is no x yet: {shown}"
+    );
+    // A person who wants to see it first has agreed to no command.
+    let ran = setting.home.home().join("ran");
+    let touch = format!("touch {}", ran.display());
+    let json = json!({ "url": "http://127.0.0.1:9/mcp", "headersHelper": touch }).to_string();
+    for line in [
+        &["add", "x", "--dry-run", "--", "sh", "-c", &touch][..],
+        &["add", "x", "http://127.0.0.1:9/mcp", "--headers-helper", &touch, "--dry-run"],
+        &["add-json", "x", &json, "--dry-run"],
+    ] {
+        let shown = setting.run(line, 0).stdout;
+        assert!(shown.contains("the server was not asked") && !ran.exists(), "{line:?}: {shown}");
+    }
     let added = setting.run(&["add", "x", "--", "no-such-command"], 0);
     assert!(added.stdout.contains("next: correct `command` of x\n"), "{added}");
     for url in ["https://", "http://?x"] {
