@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::loaded::LoadedConfig;
+use crate::printed_step::PrintedStep;
 use crate::problems::{correct, problem_text};
 use crate::view::shown::name as shown_name;
 use crate::view::wrap::behind;
@@ -94,6 +95,12 @@ impl Trustable {
             && !helpers(&self.now).any(|entry| matches!(entry.approval, Approval::Changed(_)))
     }
 
+    /// Where the rest of it stands, where there is more than is shown.
+    pub(crate) fn rest(&self) -> Option<String> {
+        let is_cut = |entry: &&ServerEntry| !entry.terms().iter().all(mcp_config::consent::Term::is_whole);
+        self.agreed().find(is_cut).map(|entry| line(&entry.origin.to_string()))
+    }
+
     /// For programs.
     pub(crate) fn document(&self, app: &App, trusted: bool, changed: bool) -> TrustDocument<'_> {
         let Self { now, config } = self;
@@ -137,6 +144,18 @@ impl Trustable {
             text.push_str(&behind("  ", "nothing in it waits for trust", room));
         }
         text
+    }
+
+    /// The same for a question that a y answers; an error where it is more than can be shown.
+    #[cfg(feature = "menu")]
+    pub(crate) fn lines_to_ask(&self, app: &App) -> Result<String, CliError> {
+        let folder = line(&self.folder().display().to_string());
+        match self.rest() {
+            None => Ok(self.lines(app, None)),
+            Some(rest) => {
+                Err(too_long(&format!("{folder} is not trusted"), &rest, "mcplink trust", &self.digest()))
+            }
+        }
     }
 
     /// Of the folder and of everything that trust in it allows.
@@ -227,6 +246,19 @@ impl<'a> Approvable<'a> {
         self.allowed.lines(room)
     }
 
+    /// The same for a question that a y answers; an error where it is more than can be shown.
+    #[cfg(feature = "menu")]
+    pub(crate) fn lines_to_ask(&self) -> Result<String, CliError> {
+        let (name, word) = (shown_name(&self.entry.name), mcp_text::shell_word(&self.entry.name));
+        match self.allowed.rest() {
+            None => Ok(self.lines(None)),
+            Some(rest) => {
+                let command = format!("mcplink approve {word}");
+                Err(too_long(&format!("{name} is not approved"), &rest, &command, self.allowed.digest()))
+            }
+        }
+    }
+
     /// Keeps the decision about what was shown, whatever changed meanwhile; whether it is new.
     pub(crate) fn approve(&self) -> Result<bool, CliError> {
         self.store.approve(self.folder(), self.entry).map_err(|e| not_kept(&e))
@@ -237,6 +269,14 @@ impl<'a> Approvable<'a> {
     pub(crate) fn outcome(&self, changed: bool) -> String {
         is_decided(&self.entry.name, self.folder(), true, changed)
     }
+}
+
+/// Nothing is asked of what is longer than can be shown. Security: the part that decides may be the one that is not seen.
+pub(crate) fn too_long(refused: &str, rest: &str, command: &str, digest: &str) -> CliError {
+    let next = format!("read {rest}, and then {command} --yes={digest}");
+    CliError::unagreed("not-confirmed", refused)
+        .why("it is longer than can be shown, so nothing is asked")
+        .next(PrintedStep::Sentence(next))
 }
 
 /// How a decision is told.

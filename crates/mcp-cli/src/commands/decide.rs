@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::args::AgreedArg;
 use crate::confirmation::Answers;
 use crate::consent::{
-    Approvable, ApprovalView, TrustDocument, Trustable, is_decided, line, not_kept, store, unless, unneeded,
+    Approvable, ApprovalView, TrustDocument, Trustable, is_decided, line, not_kept, store, too_long, unless,
+    unneeded,
 };
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -58,6 +59,7 @@ pub(super) async fn trust(
             || "mcplink trust".to_owned(),
             |path| format!("mcplink trust {}", mcp_text::shell_word(&path.to_string_lossy())),
         ),
+        rest: offer.rest(),
     };
     if let Err(error) = question.ask(app, agreed, &offer.digest()).await {
         if app.json {
@@ -146,6 +148,7 @@ async fn approve_one<'a>(
             (false, false) => format!("{} is not approved", shown_name(name)),
         },
         command: format!("mcplink approve {}", mcp_text::shell_word(name)),
+        rest: offer.allowed.rest(),
     };
     // What is given already is told, and needs no other yes.
     let (agreement, changed) = match is_given && agreed.yes.is_none() {
@@ -289,6 +292,8 @@ struct Question {
     refused: String,
     /// What was run, without an agreement.
     command: String,
+    /// Where the rest of it stands, where not all was shown.
+    rest: Option<String>,
 }
 
 impl Question {
@@ -308,6 +313,10 @@ impl Question {
             };
             let next = format!("{} --yes={digest}", self.command);
             return Err(CliError::unagreed("not-confirmed", &*self.refused).why(why).next(next));
+        }
+        // Security: the part that decides may be the one that is not seen, and a y would be about it as well.
+        if let Some(rest) = &self.rest {
+            return Err(too_long(&self.refused, rest, &self.command, digest));
         }
         let mut answers = Answers::of_terminal();
         answers.forget_typed();

@@ -41,13 +41,15 @@ pub(crate) struct ApprovalView<'a> {
 /// The fields of an entry at this place and what they say, as a person would type it: what runs or is asked, and then with what;
 /// and what has to be known of them.
 fn labelled<'t>(terms: impl Iterator<Item = &'t Term>, file: &str, at: usize) -> Vec<(String, String)> {
-    let rank = |field: &str| match field {
+    // What is hidden is many a line, and what decides stands next to the question.
+    let rank = |term: &Term| match &*term.field {
         "command" | "url" => 0,
         "args" => 1,
-        _ => 2,
+        _ if term.shown == mcp_text::REDACTED => 2,
+        _ => 3,
     };
     let mut terms: Vec<_> = terms.collect();
-    terms.sort_by_key(|term| rank(&term.field));
+    terms.sort_by_key(|term| rank(term));
     let mut lines: Vec<_> = terms.iter().map(|term| (line(&term.field), term.shown.clone())).collect();
     if terms.iter().any(|term| hides_what_runs(term)) {
         lines.push(("not shown".to_owned(), hidden_in(file, at)));
@@ -113,6 +115,12 @@ impl<'a> ApprovalView<'a> {
             changes: entry.changes(),
             name: &entry.name,
         }
+    }
+
+    /// Where the rest of it stands, where there is more than is shown.
+    pub(crate) fn rest(&self) -> Option<String> {
+        let is_whole = self.allowed.iter().all(|term| term.is_whole());
+        (!is_whole).then(|| format!("{}:{}", line(&self.file), self.line))
     }
 
     /// What `--yes=` takes to agree to this, and to nothing that comes later.

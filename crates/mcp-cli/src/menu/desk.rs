@@ -324,7 +324,7 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
             Consent::Approve(name) => {
                 let loaded = reading.load()?;
                 let offer = Approvable::of(&reading, &loaded, &name)?;
-                if ask(offer.lines(None)) {
+                if ask(offer.lines_to_ask()?) {
                     offer.approve().map(|changed| Some(offer.outcome(changed)))
                 } else {
                     Ok(None)
@@ -332,7 +332,7 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
             }
             Consent::Trust => {
                 let offer = Trustable::of(&reading, &reading.folder()?)?;
-                if ask(offer.lines(&reading, None)) {
+                if ask(offer.lines_to_ask(&reading)?) {
                     offer.trust().map(|changed| Some(offer.outcome(changed)))
                 } else {
                     Ok(None)

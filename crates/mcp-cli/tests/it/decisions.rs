@@ -258,6 +258,31 @@ fn s_k4_a_name_with_what_is_not_seen_is_shown_and_run_as_another_name() {
     }
 }
 
+/// What is cut is not agreed to by a y: the part that decides may be in it.
+#[test]
+fn s_p1_what_is_too_long_to_show_is_not_asked_about() {
+    let setting = Setting::new();
+    let mut args = vec!["x".repeat(50); 100];
+    args.push("--require=./evil.js".to_owned());
+    pull(&setting, "{}", json!({ "command": "node", "args": args }));
+    let Some(asking) = setting.on_a_terminal(&["approve", "db"]) else { return };
+    let said = asking.run().stdout.replace("\r\n", " ");
+    assert!(said.contains("longer than can be shown") && !said.contains("[y/N]"), "{said}");
+    let read = said.split_once("next: read ").expect("where to read it").1;
+    assert!(read.contains(".mcp.json") && read.contains("mcplink approve db --yes=sha256:"), "{read}");
+    assert_eq!(setting.status("db")["reason"]["code"], "awaiting-approval");
+    // A person who has read it says so.
+    setting.run(&["approve", "db", "--yes"], 0);
+    // What decides stands last, next to the question, and what is hidden before it.
+    let mut env = serde_json::Map::new();
+    (0..20).for_each(|number| drop(env.insert(format!("Z{number}"), json!("canary"))));
+    env.insert("LD_PRELOAD".to_owned(), json!("./evil.so"));
+    pull(&setting, "{}", json!({ "command": "node", "env": env }));
+    let shown = setting.run(&["approve", "db"], 3).stdout;
+    let at = |word: &str| shown.find(word).unwrap_or_else(|| panic!("{word}: {shown}"));
+    assert!(at("env.LD_PRELOAD") > at("env.Z19") && !shown.contains("canary"), "{shown}");
+}
+
 /// A script, or a model that runs a command to see what comes, agrees to nothing by the way.
 #[test]
 fn s_n14_without_a_person_only_a_yes_of_the_command_line_agrees() {

@@ -13,6 +13,8 @@ use crate::json::{Node, Value};
 
 /// The longest that a field is shown, in columns. What is left out is said, or an end could hide behind a long start.
 const LIMIT: usize = 4_000;
+/// How the rest of one is told that is longer.
+const CUT: &str = "more columns are not shown: read them in the file]";
 /// How much is kept of a field, in columns, and so in words.
 const KEPT: usize = 200;
 
@@ -160,7 +162,12 @@ fn bounded(text: &str) -> String {
         return mcp_text::line(&text, LIMIT);
     }
     let start = mcp_text::line(&text, LIMIT);
-    format!("{start} [{} more columns are not shown: read them in the file]", whole - LIMIT)
+    format!("{start} [{} {CUT}", whole - LIMIT)
+}
+
+/// Whether `shown` is all that there is. One that merely ends so is not believed.
+pub(super) fn is_whole(shown: &str) -> bool {
+    !shown.ends_with(CUT)
 }
 
 /// The fields as any view of the entry shows them, by name; the elements of an array under the name of the array.

@@ -181,6 +181,11 @@ impl Terms {
 }
 
 impl Term {
+    /// Whether [`shown`](Self::shown) is all that it says, but for secrets: what is longer than a person reads is cut.
+    pub fn is_whole(&self) -> bool {
+        line::is_whole(&self.shown)
+    }
+
     /// A term of something that is no entry.
     pub(crate) fn new(field: String, shown: String, kept: String, canonical: String) -> Self {
         Self { field, shown, variables: Vec::new(), kept, canonical }
