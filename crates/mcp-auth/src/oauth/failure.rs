@@ -104,6 +104,8 @@ pub(crate) enum Answer {
     Unreadable { status: StatusCode, kind: String },
     /// An answer that breaks a rule; the text says which.
     Invalid(String),
+    /// An answer by way of the browser that breaks a rule, and that nothing which is configured here would change.
+    Breach(String),
     /// Not usable as configured; the text says what to configure.
     Misconfigured(String),
     /// There is no client to present, and none registers itself; the text says what to configure.
@@ -177,9 +179,11 @@ impl Failure {
                     || (code.is_none() && self.step == Step::Refresh && *status != StatusCode::BAD_REQUEST)
             }
             Answer::Redirect { .. } | Answer::Invalid(_) => self.step == Step::Refresh,
-            Answer::Unreadable { .. } | Answer::Misconfigured(_) | Answer::NoClient(_) | Answer::Other(_) => {
-                false
-            }
+            Answer::Unreadable { .. }
+            | Answer::Breach(_)
+            | Answer::Misconfigured(_)
+            | Answer::NoClient(_)
+            | Answer::Other(_) => false,
         }
     }
 
@@ -187,7 +191,10 @@ impl Failure {
     pub(crate) fn answered(&self) -> String {
         let (status, code, description) = match &self.answer {
             Answer::Refused { status, code, description } => (status, code, description),
-            Answer::Invalid(why) | Answer::Misconfigured(why) | Answer::NoClient(why) => return why.clone(),
+            Answer::Invalid(why)
+            | Answer::Breach(why)
+            | Answer::Misconfigured(why)
+            | Answer::NoClient(why) => return why.clone(),
             _ => return self.to_string(),
         };
         let code = code.iter().map(|code| format!(" {code}"));
@@ -209,8 +216,10 @@ impl Failure {
     pub(crate) fn lacks_client(&self) -> bool {
         match &self.answer {
             Answer::NoClient(_) => true,
-            // It takes none that registers itself.
-            Answer::Refused { .. } => self.step == Step::Registration && !self.is_transient(),
+            // It takes none that registers itself, or what it gives it is none.
+            Answer::Refused { .. } | Answer::Invalid(_) => {
+                self.step == Step::Registration && !self.is_transient()
+            }
             _ => false,
         }
     }
@@ -218,7 +227,12 @@ impl Failure {
     /// Whether nothing that is configured here would change it.
     pub(crate) fn is_of_operator(&self) -> bool {
         match &self.answer {
-            Answer::Redirect { .. } | Answer::Unreadable { .. } => true,
+            Answer::Redirect { .. } | Answer::Unreadable { .. } | Answer::Breach(_) => true,
+            // OpenID Connect Core section 3.1.2.6: who signed in may not, whatever is asked for.
+            Answer::Refused { code: Some(code), .. } if self.step == Step::Authorization => matches!(
+                &**code,
+                "consent_required" | "interaction_required" | "login_required" | "account_selection_required"
+            ),
             // No error of OAuth, so nothing that it has against this client (RFC 6749 section 5.2).
             Answer::Refused { code: None, .. } if self.step.gives_tokens() => true,
             _ => self.is_transient(),
@@ -329,7 +343,10 @@ impl fmt::Display for Failure {
             Answer::Redirect { status } => {
                 write!(f, "{step}: {url} answered {} with a redirect, which is not followed", status.as_u16())
             }
-            Answer::Invalid(why) | Answer::Misconfigured(why) | Answer::NoClient(why) => {
+            Answer::Invalid(why)
+            | Answer::Breach(why)
+            | Answer::Misconfigured(why)
+            | Answer::NoClient(why) => {
                 write!(f, "{step}: {url}: {why}")
             }
             Answer::Other(error) => write!(f, "{error}"),
@@ -463,6 +480,8 @@ mod tests {
             (Step::CodeExchange, 400, Some("invalid_client"), None),
             (Step::CodeExchange, 400, Some("invalid_grant"), None),
             (Step::Authorization, 302, Some("access_denied"), None),
+            (Step::Authorization, 302, Some("consent_required"), operator()),
+            (Step::Authorization, 302, Some("invalid_scope"), None),
             // The sign-in is kept, and is tried again by itself.
             (Step::Refresh, 503, None, None),
         ] {

@@ -106,6 +106,7 @@ impl AuthorizationRequest {
     /// Nothing of an answer that fails the first two checks is shown or acted on (RFC 9207 section 2.4).
     pub(crate) fn check(&self, answer: &CallbackParams) -> Result<Secret, Failure> {
         let invalid = |why: &str| Failure::invalid(Step::Authorization, &self.endpoint, why);
+        let breach = |why: String| Failure::new(Step::Authorization, &self.endpoint, Answer::Breach(why));
         // A pasted code comes without a state; the person who pasted it is the proof that it belongs here.
         let unproven = answer.is_error_without_state();
         if !answer.pasted_code && !unproven && answer.state.as_ref() != Some(&self.state) {
@@ -113,7 +114,11 @@ impl AuthorizationRequest {
         }
         match &answer.iss {
             Some(iss) if *iss != self.issuer => {
-                return Err(invalid("issuer mismatch in the authorization response"));
+                // Security: what it says itself is not repeated.
+                return Err(breach(format!(
+                    "issuer mismatch in the authorization response: it is not of {}",
+                    mcp_text::sentence(&self.issuer)
+                )));
             }
             // There is no code in it that could go to the wrong place.
             None if unproven => {}
@@ -121,7 +126,7 @@ impl AuthorizationRequest {
                 return Err(invalid("this server needs the whole redirect URL, not the code alone"));
             }
             None if self.iss_required => {
-                return Err(invalid("issuer missing in the authorization response"));
+                return Err(breach("issuer missing in the authorization response".to_owned()));
             }
             _ => {}
         }
@@ -140,7 +145,7 @@ impl AuthorizationRequest {
             let refused = Answer::Refused { status: StatusCode::FOUND, code: error_code(error), description };
             return Err(Failure::new(Step::Authorization, &self.endpoint, refused));
         }
-        answer.code.clone().ok_or_else(|| invalid("the answer has neither a code nor an error"))
+        answer.code.clone().ok_or_else(|| breach("the answer has neither a code nor an error".to_owned()))
     }
 }
 
