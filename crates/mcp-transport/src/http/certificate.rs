@@ -68,6 +68,12 @@ impl<'a> Fields<'a> {
         attribute(self.subject, COMMON_NAME).or_else(|| attribute(self.subject, ORGANIZATION))
     }
 
+    /// The one name that it has where it has none for hosts, as plain tools make certificates: in place of one by common
+    /// practice before RFC 9110 (section 4.3.4).
+    pub(super) fn only_name(&self) -> Option<String> {
+        attribute(self.subject, COMMON_NAME).filter(|_| self.names().is_empty())
+    }
+
     /// The hosts that it is for, names and addresses, as they stand in it.
     pub(super) fn names(&self) -> Vec<String> {
         self.alternative_names().unwrap_or_default()

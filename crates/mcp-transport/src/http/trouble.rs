@@ -349,6 +349,11 @@ fn certificate(error: &CertificateError) -> String {
         }
         CertificateError::Other(other) => match other.0.downcast_ref::<UntrustedCertificate>() {
             Some(untrusted) => untrusted.to_string(),
+            // The library wraps another one's error, whose only text is its name.
+            None if other.0.to_string() == "UnsupportedCertVersion" => {
+                "the certificate of the server is of version 1 of X.509, and only version 3 is read"
+                    .to_owned()
+            }
             None => "the certificate of the server cannot be used".to_owned(),
         },
         _ => "the certificate of the server is damaged, or of a kind that is not supported".to_owned(),

@@ -296,9 +296,12 @@ async fn tls_failure(certificate: &str, trusted: &[(&str, &str)], host: &str) ->
 #[tokio::test]
 async fn fa_a90_a_certificate_that_a_person_named_is_trusted_self_signed_or_not() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    for (certificate, hosts) in
-        [("self-signed", vec!["localhost", "127.0.0.1"]), ("localhost", vec!["localhost"])]
-    {
+    for (certificate, hosts) in [
+        ("self-signed", vec!["localhost", "127.0.0.1"]),
+        ("localhost", vec!["localhost"]),
+        // As `openssl req -x509` makes one: its subject is the only name in it.
+        ("common-name", vec!["localhost"]),
+    ] {
         let address = tls_in_front_of(server.address(), certificate);
         for host in hosts {
             let mut options = options();
@@ -320,6 +323,9 @@ async fn fa_a90_a_certificate_that_a_person_named_is_trusted_self_signed_or_not(
         described(&tls_failure("self-signed", &trusted, "elsewhere.test").await),
         "the TLS connection to http://h failed: the certificate of the server is for localhost, mcp.test, 127.0.0.1, not for elsewhere.test"
     );
+    let trusted_by_name = [("common-name.pem", "SSL_CERT_FILE")];
+    let other = described(&tls_failure("common-name", &trusted_by_name, "elsewhere.test").await);
+    assert!(other.ends_with("names no host (no subjectAltName), so not elsewhere.test"), "{other}");
     assert_eq!(
         described(&tls_failure("expired", &[("expired.pem", "SSL_CERT_FILE")], "localhost").await),
         "the TLS connection to http://h failed: the certificate of the server has expired"
