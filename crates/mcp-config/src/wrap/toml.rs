@@ -1,13 +1,20 @@
 //! Entries in TOML, as text: `[mcp_servers.NAME]` with the tables below it, a value in `[mcp_servers]`, or lines that begin
-//! with `mcp_servers.NAME.`, where what the host says for itself stays where it is.
+//! with `mcp_servers.NAME.`, where what the host says for itself stays where it is; and the same on one line, within
+//! `mcp_servers = { … }`.
 //!
 //! The library says where tables and values begin, and the rest is splices, so that what is not named is not touched.
 
-use std::fmt;
+mod inline;
+#[cfg(test)]
+mod tests;
+mod written;
+
 use std::ops::Range;
 
 use toml_edit::{Document, DocumentMut, Item, Key, Table};
 
+pub(super) use self::written::block;
+use self::written::{body, fields, key, quoted};
 use super::meanwhile::{self, is_of_host, is_way};
 use super::{BridgeCommand, WrapEdit, WrapError};
 use crate::edit::Value;
@@ -18,41 +25,6 @@ const SERVERS: &str = "mcp_servers";
 
 const OTHER_FORM: WrapError =
     WrapError::NotEdited("its entry is written in a form of TOML that is not edited here");
-
-/// `[mcp_servers.NAME]` with what `through` does.
-pub(super) fn block(keys: &[&str], name: &str, through: &BridgeCommand, end: &str) -> String {
-    format!("[{}.{}]{end}{}", keys.join("."), key(name), body(&fields(through), end))
-}
-
-fn key(name: &str) -> String {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { quoted(name) }
-}
-
-/// Every string of JSON that has no `\/` and no surrogates is one of TOML.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
-}
-
-fn fields(through: &BridgeCommand) -> Vec<(&'static str, String)> {
-    let list = |words: &[String]| {
-        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        format!("[{}]", words.join(", "))
-    };
-    let mut fields = vec![("command", quoted(&through.program)), ("args", list(&through.args))];
-    if !through.env.is_empty() {
-        let env = through.env.iter().map(|(name, value)| format!("{} = {}", key(name), quoted(value)));
-        fields.push(("env", format!("{{ {} }}", env.collect::<Vec<_>>().join(", "))));
-    }
-    if !through.env_vars.is_empty() {
-        fields.push(("env_vars", list(&through.env_vars)));
-    }
-    fields
-}
-
-fn body(fields: &[(impl fmt::Display, String)], end: &str) -> String {
-    fields.iter().map(|(key, value)| format!("{key} = {value}{end}")).collect()
-}
 
 /// What `through` does, and what the host says of the entry for itself, as it is written.
 fn replacing(host: &KnownHost, text: &str, name: &str, through: &BridgeCommand) -> Vec<(String, String)> {
@@ -137,6 +109,7 @@ pub(super) fn entry(text: &str, name: &str) -> Option<Value> {
 fn with_said(
     host: &KnownHost,
     original: &str,
+    is_inner: bool,
     text: &str,
     name: &str,
     through: &BridgeCommand,
@@ -144,6 +117,7 @@ fn with_said(
     let is_value = original.starts_with('{');
     let whole = match is_value {
         true => format!("[{SERVERS}]\n{} = {original}\n", key(name)),
+        false if is_inner => format!("{SERVERS} = {{ {original} }}\n"),
         false => original.to_owned(),
     };
     let kept = meanwhile::of_host(host, entry(&whole, name)?);
@@ -172,6 +146,10 @@ fn with_said(
     if is_value {
         return Some(entry.to_string().trim().to_owned());
     }
+    if is_inner {
+        let servers = document.get(SERVERS)?.to_string();
+        return Some(servers.trim().strip_prefix('{')?.strip_suffix('}')?.trim().to_owned());
+    }
     let block = document.to_string().replace("\r\n", "\n");
     Some(block.replace('\n', line_end(original)))
 }
@@ -184,7 +162,11 @@ enum TablePlace {
     Value(Range<usize>),
     /// The lines of keys with dots, and what stands in each before the field.
     Lines(Vec<Range<usize>>, String),
+    /// The members of a table on one line, whose keys have dots.
+    Members(Range<usize>),
     Nowhere,
+    /// Nowhere in the servers, which are a table on one line.
+    NowhereIn(Range<usize>),
 }
 
 /// `is_taken` says which fields go, where an entry is lines that can stay one by one.
@@ -228,11 +210,18 @@ fn at(text: &str, name: &str, is_taken: impl Fn(&str) -> bool) -> Result<TablePl
         return if has_own { Ok(TablePlace::Tables(blocks)) } else { Err(OTHER_FORM) };
     }
     match servers.and_then(|servers| servers.get(name)) {
-        None | Some(Item::None) => Ok(TablePlace::Nowhere),
-        Some(Item::Value(value)) if value.is_inline_table() => {
+        None | Some(Item::None) => {
+            let inline = servers.and_then(|servers| inline::span(text, servers));
+            Ok(inline.map_or(TablePlace::Nowhere, TablePlace::NowhereIn))
+        }
+        Some(Item::Value(toml_edit::Value::InlineTable(table))) => {
             // One that is made of dotted keys has no place of its own.
-            let span = value.span().filter(|span| text[span.clone()].starts_with('{')).ok_or(OTHER_FORM)?;
-            Ok(TablePlace::Value(span))
+            match table.span().filter(|span| text[span.clone()].starts_with('{')) {
+                Some(span) => Ok(TablePlace::Value(span)),
+                // In a name with these signs they part nothing.
+                None if name.contains(['{', ',']) => Err(OTHER_FORM),
+                None => inline::members(text, table).map(TablePlace::Members).ok_or(OTHER_FORM),
+            }
         }
         Some(_) => Err(OTHER_FORM),
     }
@@ -337,6 +326,20 @@ pub(super) fn wrapped(
             let put: String = put.map(|(key, value)| format!("{before}.{key} = {value}{end}")).collect();
             (replaced(text, &lines, &put), Some(original))
         }
+        TablePlace::Members(range) => {
+            let fields = replacing(host, text, name, through);
+            let name = key(name);
+            let put: Vec<String> =
+                fields.iter().map(|(key, value)| format!("{name}.{key} = {value}")).collect();
+            let original = text[range.clone()].to_owned();
+            (replaced(text, &[range], &put.join(", ")), Some(original))
+        }
+        TablePlace::NowhereIn(servers) => {
+            let fields: Vec<String> =
+                fields(through).iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            let member = format!("{} = {{ {} }}", key(name), fields.join(", "));
+            (inline::put_in(text, servers, &member), None)
+        }
         TablePlace::Nowhere => {
             let mut new = text.to_owned();
             if !new.is_empty() && !new.ends_with('\n') {
@@ -404,7 +407,10 @@ pub(super) fn unwrapped(
     let original = match (original, &place) {
         // What was said meanwhile is in lines of its own, which stay.
         (Some(original), TablePlace::Lines(..)) => Some(original.to_owned()),
-        (Some(original), _) => Some(with_said(host, original, text, name, through).ok_or(OTHER_FORM)?),
+        (Some(original), place) => {
+            let is_inner = matches!(place, TablePlace::Members(_));
+            Some(with_said(host, original, is_inner, text, name, through).ok_or(OTHER_FORM)?)
+        }
         (None, _) => None,
     };
     let new = match (place, original.as_deref()) {
@@ -414,8 +420,14 @@ pub(super) fn unwrapped(
             let gap = if is_within && !original.ends_with('\n') { line_end(text) } else { "" };
             replaced(text, &blocks, &format!("{original}{gap}"))
         }
-        (TablePlace::Value(span), Some(original)) => {
+        (TablePlace::Value(span) | TablePlace::Members(span), Some(original)) => {
             format!("{}{original}{}", &text[..span.start], &text[span.end..])
+        }
+        (TablePlace::Value(span), None) => {
+            let document = Document::parse(text).map_err(|_| WrapError::Changed)?;
+            let servers = document.as_table().get(SERVERS).and_then(Item::as_inline_table);
+            let key = servers.and_then(|servers| servers.key(name)?.span()).ok_or(WrapError::Changed)?;
+            inline::taken_out(text, key.start, &span)
         }
         (TablePlace::Tables(mut blocks), None) => {
             // With the blank line that was put before it.
@@ -455,8 +467,8 @@ fn others(text: &str, name: &str) -> Option<Value> {
 pub(super) fn has(host: &KnownHost, text: &str, name: &str, original: Option<&str>) -> bool {
     let (_, text) = marked(text);
     match (at(text, name, |word| !is_of_host(host, word)), original) {
-        (Ok(TablePlace::Nowhere), None) => true,
-        (Ok(TablePlace::Value(span)), Some(original)) => text[span] == *original,
+        (Ok(TablePlace::Nowhere | TablePlace::NowhereIn(_)), None) => true,
+        (Ok(TablePlace::Value(span) | TablePlace::Members(span)), Some(original)) => text[span] == *original,
         (Ok(TablePlace::Tables(blocks) | TablePlace::Lines(blocks, _)), Some(original)) => {
             blocks.iter().map(|range| &text[range.clone()]).collect::<String>() == original
         }
