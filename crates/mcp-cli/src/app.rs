@@ -25,6 +25,7 @@ use crate::loaded::LoadedConfig;
 use crate::output::Output;
 use crate::printed_step::PrintedStep;
 use crate::problems::{correct, problem_text};
+use crate::runner::Runner;
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
 use crate::view::text::Style;
@@ -136,7 +137,9 @@ impl App {
             non_interactive: global.non_interactive,
             interactive,
             telemetry,
-            steps: Arc::new(Steps::of(cli).with_addresses(addresses.clone())),
+            steps: Arc::new(
+                Steps::of(cli).with_addresses(addresses.clone()).run_by(Runner::of_this(&environment)),
+            ),
             broken: BrokenFiles::default(),
             above: OnceLock::new(),
             environment_problems: OnceLock::new(),

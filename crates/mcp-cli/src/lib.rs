@@ -22,6 +22,7 @@
 //! | the screen of `menu`, with the feature `menu` | `menu` |
 //! | the next step as it is printed | `steps` |
 //! | a command that can be pasted, whatever its names are | `written` |
+//! | which runner of packages started the program | `runner` |
 //! | traces and metrics, with the feature `otel` | `telemetry` |
 
 #[cfg(target_os = "linux")]
@@ -55,6 +56,7 @@ mod mistake;
 mod output;
 mod printed_step;
 mod problems;
+mod runner;
 mod secret_name;
 mod session_log;
 mod shared_store;

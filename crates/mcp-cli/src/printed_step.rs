@@ -68,7 +68,11 @@ impl From<&str> for PrintedStep {
 
 impl From<String> for PrintedStep {
     fn from(text: String) -> Self {
-        if text.starts_with("mcplink ") { Self::Command(text) } else { Self::Sentence(text) }
+        // By itself, or by what runs it (`crate::runner`).
+        let runners = ["", "npx ", "pnpm dlx ", "bunx ", "uvx ", "pipx run "];
+        let own = runners.iter().filter_map(|runner| text.strip_prefix(runner));
+        let is_command = own.into_iter().any(|rest| rest.starts_with("mcplink "));
+        if is_command { Self::Command(text) } else { Self::Sentence(text) }
     }
 }
 

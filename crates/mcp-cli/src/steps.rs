@@ -19,6 +19,7 @@ use self::places::Places;
 use self::repeated::repeated;
 use crate::args::{Cli, Command};
 use crate::printed_step::{AND, CURED, PrintedStep};
+use crate::runner::Runner;
 use crate::secret_name::{self, is_plain};
 use crate::two_names;
 use crate::written::{has_option, valued, written};
@@ -80,6 +81,8 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
 pub(crate) struct Steps {
     /// The command that was just run; empty for one that no step names.
     verb: &'static str,
+    /// What runs this program, where that is no file on the `PATH`; with a blank behind it.
+    runner: &'static str,
     /// With a blank before each.
     options: String,
     /// The one among them that has a host's files read in place.
@@ -132,6 +135,7 @@ impl Steps {
         };
         Self {
             verb,
+            runner: "",
             options,
             from,
             first,
@@ -145,6 +149,11 @@ impl Steps {
     #[cfg(test)]
     pub(crate) fn options(&self) -> &str {
         &self.options
+    }
+
+    /// The program is run by this.
+    pub(crate) fn run_by(self, runner: Option<Runner>) -> Self {
+        Self { runner: runner.map_or("", |runner| runner.run), ..self }
     }
 
     pub(crate) fn with_addresses(self, addresses: Arc<[Address]>) -> Self {
@@ -294,6 +303,7 @@ impl Steps {
             self.of_address(arguments).filter(|own| !next.contains(&**own)).unwrap_or_default() + options;
         let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
         let command = written(&format!("mcplink {verb}{arguments}{options}"));
+        let command = format!("{}{command}", self.runner);
         match self.first {
             Some(first) if sees_entries => PrintedStep::Sentence(format!("{first}, then {command}")),
             // What was typed is not shown again, and so is for the person to put there.

@@ -1207,7 +1207,7 @@ fn fh_h5_a_project_s_command_runs_in_the_folder_of_its_file_when_it_is_wrapped()
 fn fh_h5_a_host_is_told_of_a_file_of_this_program_that_stays() {
     let program = env!("CARGO_BIN_EXE_mcplink");
     for (folder, works) in [("cellar/bin", true), (".npm/_npx/c37e/node_modules/.bin", false)] {
-        let setting = Setting::of("t", json!({"type": "http", "url": "https://t.example/mcp"}));
+        let setting = Setting::of("t", json!({"type": "http", "url": "http://127.0.0.1:1/mcp"}));
         let real = setting.home.home().join(folder).join("mcplink");
         fs::create_dir_all(real.parent().unwrap()).unwrap();
         fs::hard_link(program, &real).or_else(|_| fs::copy(program, &real).map(drop)).unwrap();
@@ -1228,5 +1228,11 @@ fn fh_h5_a_host_is_told_of_a_file_of_this_program_that_stays() {
             assert!(output.stderr.contains("install it first: npm install -g mcplink"), "{output}");
             assert!(!setting.home.home().join(CURSOR).exists(), "{output}");
         }
+        // A command that is printed runs as it is printed: one that is installed by its name, another one by what runs it.
+        let command = mcp_harness::Mcplink::new(&real, &setting.home).args(["status", "t"]);
+        let output = command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).run();
+        let step = crate::reasons::step_of(&output).unwrap();
+        let begin = if works { "mcplink " } else { "npx mcplink " };
+        assert!(step.starts_with(begin), "{step}: {output}");
     }
 }

@@ -10,6 +10,7 @@ use super::WrapContext;
 use super::own::EntryMove;
 use crate::app::App;
 use crate::error::CliError;
+use crate::runner::{self, Runner};
 use crate::surroundings::{OF_THIS_PROGRAM, PINNED};
 use crate::view::shown;
 
@@ -18,44 +19,23 @@ use crate::view::shown;
 pub(super) fn program(app: &App) -> Result<PathBuf, String> {
     let program = app.environment.program().map_err(ToString::to_string)?;
     let real = program.canonicalize().unwrap_or_else(|_| program.clone());
-    let path = app.environment.text("PATH").unwrap_or_default();
     let name = program.file_name().unwrap_or_default();
-    let links = path
-        .split(if cfg!(windows) { ';' } else { ':' })
-        .map(Path::new)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name));
+    let links = runner::folders(&app.environment).map(|folder| folder.join(name));
     let leads_here = |link: &PathBuf| link.canonicalize().is_ok_and(|link| link == real);
-    Ok(links
-        .filter(|link| install_of_a_cache(link).is_none())
-        .find(leads_here)
-        .unwrap_or_else(|| program.clone()))
-}
-
-/// How a program is installed that stands in the cache of a package runner now.
-pub(super) fn install_of_a_cache(program: &Path) -> Option<&'static str> {
-    let folders: Vec<_> = program.iter().filter_map(|folder| folder.to_str()).collect();
-    let has = |names: &[&str]| names.iter().any(|name| folders.contains(name));
-    let below = |outer: &str, inner: &str| folders.windows(2).any(|pair| pair == [outer, inner]);
-    let is_of = |start: &str| folders.iter().any(|folder| folder.starts_with(start));
-    if has(&["_npx", "dlx"]) || is_of("dlx-") || is_of("bunx-") {
-        return Some("npm install -g mcplink");
-    }
-    (has(&["archive-v0"]) || below("uv", "cache") || below("pipx", ".cache"))
-        .then_some("uv tool install mcplink")
+    Ok(links.filter(|link| Runner::of(link).is_none()).find(leads_here).unwrap_or_else(|| program.clone()))
 }
 
 impl WrapContext<'_> {
     /// A file that a package runner keeps for as long as it likes is none that a host can start.
     pub(super) fn refuse_a_cache(&self) -> Result<(), CliError> {
         let program = self.program()?;
-        let Some(install) = install_of_a_cache(program) else { return Ok(()) };
+        let Some(runner) = Runner::of(program) else { return Ok(()) };
         Err(CliError::usage(
             "no-program",
             "this mcplink is in the cache of a package runner, which clears it",
         )
         .why(shown::line(&format!("a host would be told to start {}", program.display())))
-        .next(format!("install it first: {install}")))
+        .next(format!("install it first: {}", runner.install)))
     }
 
     /// The variables that the bridge needs of the host's environment, where the host hands on what is named alone.
@@ -100,26 +80,5 @@ impl WrapContext<'_> {
             (!is_usual).then(|| (name.to_owned(), value.to_owned()))
         });
         set.collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fh_h5_a_file_of_a_runner_of_packages_is_known_by_where_it_is() {
-        for (path, is_cache) in [
-            ("/h/.npm/_npx/c37e/node_modules/@mcplink/linux-x64/bin/mcplink", true),
-            ("/h/.cache/pnpm/dlx/x/node_modules/.bin/mcplink", true),
-            ("/tmp/bunx-0-mcplink@latest/node_modules/.bin/mcplink", true),
-            ("/h/.cache/uv/archive-v0/abc/bin/mcplink", true),
-            ("/usr/local/lib/node_modules/mcplink/bin/mcplink", false),
-            ("/h/.local/share/uv/tools/mcplink/bin/mcplink", false),
-            ("/opt/homebrew/bin/mcplink", false),
-            ("/h/.cargo/bin/mcplink", false),
-        ] {
-            assert_eq!(install_of_a_cache(Path::new(path)).is_some(), is_cache, "{path}");
-        }
     }
 }
