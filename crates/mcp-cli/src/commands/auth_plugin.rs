@@ -34,6 +34,16 @@ pub(super) async fn run(app: &App, args: &AuthPluginArgs) -> Result<ExitStatus, 
     let AuthPluginAction::Check = args.action;
     let (spec, target) = (spec(app, args)?, target(args)?);
     let called = spec.called();
+    if !is_there(&spec) {
+        let error = CliError::usage("no-plugin", format!("there is no plug-in {}", shown::name(&called)));
+        let program = shown::line(&spec.command.command);
+        return Err(match args.program.contains(['/', '\\']) {
+            true => error.why(format!("{program} is no file")).next("give the path of the program"),
+            false => {
+                error.why(format!("{program} is in no folder of PATH")).next("put it there, or give its path")
+            }
+        });
+    }
     let findings = check_plugin(&spec, &target).await;
     let kept = findings.iter().all(|finding| finding.broken.is_none());
     // It breaks a protocol.
@@ -51,9 +61,18 @@ pub(super) async fn run(app: &App, args: &AuthPluginArgs) -> Result<ExitStatus, 
         }
     }
     if !kept {
-        app.output.note("the rules are in docs/auth-plugins.md\n");
+        app.output.note("the rules: https://github.com/mcplink/mcplink/blob/main/docs/auth-plugins.md\n");
     }
     Ok(status)
+}
+
+/// Whether there is a program that could keep or break a rule.
+fn is_there(spec: &PluginSpec) -> bool {
+    let command = &spec.command;
+    match command.command.contains(['/', '\\']) {
+        true => std::path::Path::new(&command.command).is_file(),
+        false => command.program_file().is_some(),
+    }
 }
 
 fn row(finding: PluginFinding) -> RuleRow {

@@ -204,6 +204,12 @@ fn the_examples_keep_the_rules_of_their_protocol() {
         assert_eq!(document["kept"], true, "{document:#}");
         assert!(document["rules"].as_array().unwrap().len() >= 4, "{document:#}");
     }
-    setting.run(&["auth-plugin", "check", "/nowhere/plugin"], 6);
+    // What is not there breaks no rule.
+    for (program, why) in
+        [("/nowhere/plugin", "is no file"), ("nowhere", "mcplink-auth-nowhere is in no folder")]
+    {
+        let refused = setting.run(&["auth-plugin", "check", program], 2);
+        assert!(refused.stderr.contains(why) && refused.stdout.is_empty(), "{program}: {refused}");
+    }
     setting.run(&["auth-plugin", "check", "x", "--settings", "[]"], 2);
 }
