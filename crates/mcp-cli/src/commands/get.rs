@@ -3,7 +3,7 @@
 
 use mcp_config::entry::Field;
 use mcp_config::explain::Explanation;
-use mcp_config::{Pointer, ProblemCode};
+use mcp_config::{ConfigSource, Pointer, ProblemCode};
 use mcp_connect::ConfiguredServer;
 use mcp_status::Action;
 use mcp_transport::Endpoint;
@@ -118,7 +118,14 @@ fn text(
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut line = |label: &str, value: &str| lines.push((shown::cell(label), shown::line(value)));
     line("scope", entry.scope.as_str());
-    line("defined in", &format!("{} ({})", entry.origin, entry.origin.field));
+    line(
+        "defined in",
+        &match entry.origin.place {
+            // It has no field there.
+            ConfigSource::Url => entry.origin.to_string(),
+            _ => format!("{} ({})", entry.origin, entry.origin.field),
+        },
+    );
     if let Some(detail) = &entry.gate_detail {
         line("held back", detail);
     }

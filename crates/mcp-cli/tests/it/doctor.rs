@@ -242,7 +242,9 @@ fn doctor_of_a_url_and_of_no_server() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::new();
     let url = server.url().to_string();
-    assert!(setting.run(&["doctor", &url], 0).stdout.contains("cause  none: it is connected"));
+    let said = setting.run(&["doctor", &url], 0).stdout;
+    assert!(said.contains("cause  none: it is connected"), "{said}");
+    assert!(said.contains("you gave its address") && !said.contains("a file of your own"), "{said}");
     setting.run(&["doctor", "nothing"], 2);
     // Whichever command comes first tells how a person comes to a server.
     for first in ["", "list", "status", "doctor", "hosts", "menu"] {

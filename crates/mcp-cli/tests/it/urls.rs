@@ -258,6 +258,11 @@ fn fh_h14_what_is_wrong_with_what_was_typed_is_told_by_its_option() {
             assert!(!format!("{output}").contains(word), "{command:?}: {word}: {output}");
         }
     }
+    let got = setting.mcplink(&["get", &url, "-H", header]).run().stdout;
+    assert!(
+        got.contains("the command line\n") && !got.contains("mcpServers") && !got.contains("line 1"),
+        "{got}"
+    );
     let proxied =
         setting.mcplink(&["status", "http://h.example/mcp", "--proxy", gone, "--json"]).run().json();
     let reason = &proxied["servers"][0]["reason"];

@@ -307,6 +307,9 @@ impl Findings<'_> {
         match (self.entry.gate(), &self.entry.approval) {
             (Gate::Disabled, _) => Check::skipped(topic, "not looked at: it is switched off"),
             (_, Approval::Approved(place)) => Check::good(topic, format!("approved in {place}")),
+            (_, Approval::NotNeeded) if self.entry.origin.place == mcp_config::ConfigSource::Url => {
+                Check::good(topic, "you gave its address, which needs none")
+            }
             (_, Approval::NotNeeded) => Check::good(topic, "a file of your own needs none"),
             _ if self.entry.is_approved_by_trust() => Check::good(topic, "the folder is trusted"),
             _ => Check::skipped(topic, "not decided"),
