@@ -79,6 +79,8 @@ pub struct KnownHost {
     /// The variables of its own that it hands to a local server, where those are not all: any other one has to be named in
     /// `env_vars` of the entry.
     pub(crate) hands_on: Option<&'static [&'static str]>,
+    /// It starts local servers, and connects to no address that its file has.
+    pub(crate) is_local_only: bool,
 }
 
 /// How a local server is written.
@@ -130,6 +132,7 @@ const PLAIN: KnownHost = KnownHost {
     local: LocalForm::Command(&[]),
     of_desktop: false,
     hands_on: None,
+    is_local_only: false,
 };
 
 /// The key that most hosts have.
@@ -184,6 +187,11 @@ impl KnownHost {
     /// The variables of its own environment that a local server gets, where those are not all. Others are named in the entry.
     pub fn hands_on(&self) -> Option<&'static [&'static str]> {
         self.hands_on
+    }
+
+    /// Whether it starts local servers alone, so that an address in its file is of no use to it.
+    pub fn is_local_only(&self) -> bool {
+        self.is_local_only
     }
 
     /// Whether a desktop starts it, whose `PATH` is not that of a terminal.

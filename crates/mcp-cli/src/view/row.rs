@@ -146,6 +146,9 @@ pub(crate) struct HostPlace {
     /// The program that it starts, where that is not there any more: for this host the server is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) missing: Option<String>,
+    /// Why the host cannot use the entry, however well the server is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unusable: Option<String>,
     /// Whether a command without `--from` knows the server.
     #[serde(skip)]
     pub(crate) is_ours: bool,

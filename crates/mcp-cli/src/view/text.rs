@@ -205,7 +205,8 @@ pub(crate) fn lines_below(row: &Row, style: Style) -> String {
             .missing
             .as_ref()
             .map(|program| format!(", but starts {}, which is not there", shown::line(program)));
-        let missing = missing.unwrap_or_default();
+        let unusable = place.unusable.as_ref().map(|why| format!(", but {}", shown::line(why)));
+        let missing = missing.or(unusable).unwrap_or_default();
         lines.push_str(&format!("{indent}in {title}{named}{through}: {file}:{}{missing}\n", place.line));
     }
     match &row.reconnected {

@@ -229,6 +229,29 @@ fn fh_h5_hosts_lists_what_is_found() {
     assert!(nothing.stderr.contains("no other host has servers here"), "{nothing}");
 }
 
+/// A server that works is of no use to a host that cannot reach it.
+#[test]
+fn fh_h5_status_of_hosts_says_which_host_cannot_use_what_it_has() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let file = ".config/Claude/claude_desktop_config.json";
+    let entries = json!({ "mcpServers": { "web": http(&server) } }).to_string();
+    setting.home.write(file, &entries).unwrap();
+    let output = setting.run(&["status", "--hosts"], 4);
+    let said =
+        "claude_desktop_config.json:1, but it starts local servers alone (mcplink wrap claude-desktop web)";
+    assert!(output.stdout.contains("connected") && output.stdout.contains(said), "{output}");
+    let document = setting.run(&["status", "--hosts", "--json"], 4).json();
+    let place = &row(&document, "web")["hosts"][0];
+    assert!(place["unusable"].as_str().unwrap().contains("local servers alone"), "{place:#}");
+    // Cursor can.
+    setting.home.write(".cursor/mcp.json", &entries).unwrap();
+    let document = setting.run(&["status", "--hosts", "--json"], 4).json();
+    let places = row(&document, "web")["hosts"].clone();
+    let unusable = places.as_array().unwrap().iter().filter(|place| place["unusable"].is_string());
+    assert_eq!(unusable.count(), 1, "{places:#}");
+}
+
 #[test]
 fn fh_h5_status_of_hosts_asks_each_server_once_and_says_who_has_it() {
     let server = FakeMcpServer::start().unwrap();

@@ -48,7 +48,7 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
                 .note("no host has servers in its files; `mcplink paths` shows where ours are looked for\n");
         }
     }
-    let is_missing = places.iter().flatten().any(|place| place.missing.is_some());
+    let is_missing = places.iter().flatten().any(|place| place.missing.is_some() || place.unusable.is_some());
     let checked_at = SystemTime::now();
     let rows = look(app, args, &servers, &places).await;
     if app.json {
@@ -60,7 +60,7 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         _ if is_broken => ExitStatus::Usage,
         true => offline_exit(&rows),
         false => match combined(&rows) {
-            // A host that cannot start the bridge has not the server, however well that is.
+            // A host that cannot start the bridge, or use the entry, has not the server, however well that is.
             ExitStatus::Success if is_missing => ExitStatus::Failed,
             exit => exit,
         },
@@ -142,6 +142,10 @@ fn place(app: &App, host: &'static KnownHost, entry: &ServerEntry, bridged: Opti
         line: entry.origin.line,
         bridged: bridged.is_some(),
         missing: bridged.and_then(|_| missing(entry)),
+        unusable: (host.is_local_only() && entry.remote().is_some()).then(|| {
+            let word = mcp_text::shell_word(&entry.name);
+            format!("it starts local servers alone (mcplink wrap {} {word})", host.name)
+        }),
         is_ours: bridged.unwrap_or(host.is_read_anyway()),
     }
 }

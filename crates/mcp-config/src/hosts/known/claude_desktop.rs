@@ -10,5 +10,6 @@ pub(super) static HOST: KnownHost = KnownHost {
     files: FILES,
     expands: false,
     of_desktop: true,
+    is_local_only: true,
     ..PLAIN
 };
