@@ -556,7 +556,7 @@ fn fh_h3_a_server_that_asks_for_credentials_in_words_of_its_own_leads_to_the_sig
 
 /// User and password of the URL are a header on the wire, and not where a person has written them.
 #[test]
-fn fb_a63_refused_user_and_password_of_the_url_are_told_as_those() {
+fn refused_user_and_password_of_the_url_are_told_as_those() {
     let server = FakeMcpServer::builder()
         .accept(Accept::header("authorization", "Basic YW5uOnJpZ2h0"))
         .start()

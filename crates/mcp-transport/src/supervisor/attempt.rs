@@ -203,21 +203,26 @@ impl Goal {
     /// The same, and beside it another connection: behind a gateway, what kept the session may be gone for good, and the server
     /// there all the same. What answers first stands.
     async fn heard_or_made(&self, live: &Arc<LiveConnection>) -> Result<Box<FreshConnection>, Failure> {
-        let (mut heard, mut made) = (std::pin::pin!(self.heard(live)), std::pin::pin!(self.made_elsewhere()));
-        tokio::select! {
-            outcome = &mut heard => match outcome {
-                Err(Failure::Error(_)) => made.await,
-                outcome => outcome,
-            },
-            outcome = &mut made => {
-                let Ok(fresh) = outcome else { return heard.await };
-                // Where it was the network, both answer now, and the session that there is has what the server keeps in it.
-                match tokio::time::timeout(HEAD_START, heard).await {
-                    Ok(Ok(heard)) => {
-                        self.background.spawn(async move { fresh.connection.close().await });
-                        Ok(heard)
-                    }
-                    _ => Ok(fresh),
+        let mut made = std::pin::pin!(self.made_elsewhere());
+        loop {
+            let mut heard = std::pin::pin!(self.heard(live));
+            tokio::select! {
+                outcome = &mut heard => match outcome {
+                    // Asked again for as long as the other one is under way, which takes longer.
+                    Err(Failure::Error(_)) => {}
+                    outcome => return outcome,
+                },
+                outcome = &mut made => {
+                    let Ok(fresh) = outcome else { return heard.await };
+                    // Where it was the network, both answer now, and the session that there is has what the server keeps in
+                    // it. What was asked before may be lost on the way.
+                    return match tokio::time::timeout(HEAD_START, self.heard(live)).await {
+                        Ok(Ok(heard)) => {
+                            self.background.spawn(async move { fresh.connection.close().await });
+                            Ok(heard)
+                        }
+                        _ => Ok(fresh),
+                    };
                 }
             }
         }

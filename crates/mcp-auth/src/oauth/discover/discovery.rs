@@ -6,6 +6,8 @@
 //!
 //! Longer than 500 lines because each step of the search hands the next one who named what it found.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use url::Url;
@@ -18,6 +20,9 @@ use super::metadata::{ResourceMetadata, ServerMetadata, document};
 use crate::url_policy::UrlSource;
 use crate::{Challenge, HttpExchange};
 
+/// How long it is looked for what the server itself publishes, where it has failed to say who issues its tokens: one that is silent
+/// would be waited for at each place.
+const ORIGIN_PATIENCE: Duration = Duration::from_secs(10);
 /// Redirects that a request follows; only within the origin that was asked.
 pub(crate) const REDIRECT_LIMIT: usize = 3;
 
@@ -85,8 +90,9 @@ pub(crate) async fn discover(
         Err(failure) if failure.is_transient() && pins.issuer.is_some() => (None, UrlSource::server(server)),
         // Some gateways answer like that where they have nothing; one that is down has nothing of the other kind either.
         Err(failure) if failure.is_transient() => {
-            return match at_origin(http, server, None, needs).await {
-                Ok(own) if own.found == DiscoverySource::Origin => Ok(own),
+            let own = tokio::time::timeout(ORIGIN_PATIENCE, at_origin(http, server, None, needs)).await;
+            return match own {
+                Ok(Ok(own)) if own.found == DiscoverySource::Origin => Ok(own),
                 _ => Err(failure),
             };
         }
