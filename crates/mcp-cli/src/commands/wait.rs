@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use mcp_status::{ReasonCode, ServerStatus, wants_a_person};
+use mcp_status::{EntryPart, NextStep, ReasonCode, ServerStatus, wants_a_person};
 
 use crate::app::App;
 use crate::args::{StatusArg, WaitArgs};
@@ -154,16 +154,26 @@ fn ended(app: &App, all: &[Row], rows: &[&Row], error: CliError) -> CliError {
     let error = if why.is_empty() { error } else { error.why(why.join("; ")) };
     let Some(first) = rows.first() else { return error };
     let name = mcp_text::shell_word(&first.name);
-    // To wait was not enough: what it is waited for is looked at.
-    let is_connecting = first.reason().is_some_and(|reason| reason.code == ReasonCode::Connecting);
-    let next = first.reason().and_then(|reason| reason.next.clone()).filter(|_| !is_connecting);
+    let waited_for =
+        waited_for(first).map(|part| app.steps.words(&NextStep::ChangeEntry { part }, &first.name));
+    let next = waited_for.or_else(|| first.reason().and_then(|reason| reason.next.clone()));
     let switched_on = || {
         let is_off = first.status == Some(ServerStatus::Disabled);
         is_off.then(|| app.load().ok().map(|loaded| loaded.switched_on_by(&first.name))).flatten()
     };
     // Not `status`, whose next step is to wait.
-    let look = if is_connecting { "doctor" } else { "get" };
-    error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink {look} {name}").into()))
+    error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink get {name}").into()))
+}
+
+/// What of the entry the first attempt still waited for, where that is a program of this machine: it is started, and there is no
+/// server to start.
+fn waited_for(row: &Row) -> Option<EntryPart> {
+    let reason = row.reason().filter(|reason| reason.code == ReasonCode::Connecting)?;
+    let is_helper = reason.phase.is_none() && reason.message.starts_with("its headersHelper");
+    match row.command.is_some() {
+        true => Some(EntryPart::Process),
+        false => is_helper.then_some(EntryPart::Helper),
+    }
 }
 
 fn list(rows: &[&Row], each: impl Fn(&Row) -> String) -> String {

@@ -204,6 +204,21 @@ fn fh_h12_a_wait_holds_its_connections_and_starts_nothing_twice() {
     assert_eq!(pids(&setting).len(), 1, "what was there was not started again");
 }
 
+/// What is started and has not ended is no server that is to be started.
+#[test]
+fn fh_h12_a_wait_that_is_over_says_what_it_waited_for() {
+    let server = FakeMcpServer::start().unwrap();
+    let mut helped = http(&server);
+    helped["headersHelper"] = json!("sleep 20");
+    let local = json!({ "command": "sleep", "args": ["20"] });
+    let setting = Setting::of("helped", helped).with("local", local);
+    let output = setting.run(&["wait", "helped", "--timeout", "1s"], 7).stderr;
+    assert!(output.contains("its headersHelper has not ended yet"), "{output}");
+    assert!(output.contains("next: correct `headersHelper` of helped in "), "{output}");
+    let output = setting.run(&["wait", "local", "--timeout", "1s"], 7).stderr;
+    assert!(output.contains("next: correct `command`") && !output.contains("start it"), "{output}");
+}
+
 #[test]
 fn fh_h12_fh_h8_a_wait_for_several_ends_at_once_where_one_wants_a_person() {
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
