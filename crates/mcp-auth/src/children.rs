@@ -2,12 +2,13 @@
 //!
 //! | child | gets | does not get |
 //! |---|---|---|
-//! | a local (stdio) server (`mcp-config::launch`) | everything, and the `env` of its entry on top | `MCP_CLIENT_SECRET`, `OTEL_*` |
-//! | a `headersHelper` of a person | everything, and who it mints for | `MCP_CLIENT_SECRET` |
+//! | a local (stdio) server (`mcp-config::launch`) | everything, and the `env` of its entry on top | [`OWN_SECRETS`], `OTEL_*` |
+//! | a `headersHelper` of a person | everything, and who it mints for | [`OWN_SECRETS`] |
 //! | a `headersHelper` that a repository brought along | what is plainly a setting, and what its command names | all else, and what is named or looks like a credential |
-//! | the browser, `secret-tool` | everything | `MCP_CLIENT_SECRET` |
+//! | the browser, `secret-tool` | everything | [`OWN_SECRETS`] |
 //!
-//! The client secret is this program's own, for authorization servers: no child has a use for it. A repository's helper is
+//! The client secret is this program's own, for authorization servers, and the token store is its own database: no child has a
+//! use for them. A repository's helper is
 //! a stranger's program that a person allowed to run, not to look around. It gets what every program needs and what
 //! cannot be a secret (`settings`), and of the rest what its command names, because the person who allowed the command
 //! has read that. Even so a variable goes by its name ([`mcp_text::is_credential_name`]), by its value (a URL with a
@@ -26,8 +27,13 @@ use crate::settings::EnvPolicy;
 
 mod settings;
 
+/// Names the database in which machines share sign-ins, with its password.
+pub const TOKEN_STORE: &str = "MCPLINK_TOKEN_STORE";
+/// Names the file of the keys that its records are sealed with.
+pub const TOKEN_STORE_KEY_FILE: &str = "MCPLINK_TOKEN_STORE_KEY_FILE";
+
 /// Variables that are for this program alone.
-pub const OWN_SECRETS: [&str; 1] = ["MCP_CLIENT_SECRET"];
+pub const OWN_SECRETS: [&str; 3] = ["MCP_CLIENT_SECRET", TOKEN_STORE, TOKEN_STORE_KEY_FILE];
 
 /// What this program tells itself through its children (the chain that ends loops) holds digests, and no secret.
 const OWN_PREFIX: &str = "MCPLINK_";
@@ -231,7 +237,8 @@ mod tests {
     #[test]
     fn s_n19_no_child_gets_the_secret_of_this_program() {
         for policy in [EnvPolicy::Inherit, EnvPolicy::Scrubbed] {
-            for name in ["MCP_CLIENT_SECRET", "mcp_client_secret", "Mcp_Client_Secret"] {
+            let spellings = ["MCP_CLIENT_SECRET", "mcp_client_secret", "Mcp_Client_Secret"];
+            for name in spellings.into_iter().chain([TOKEN_STORE, TOKEN_STORE_KEY_FILE]) {
                 assert!(left(policy, &[(name, "canary"), ("A", "b")]) == ["A=b"], "{name}");
             }
         }
