@@ -58,6 +58,8 @@ pub(crate) struct App {
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
     environment_problems: OnceLock<Vec<Problem>>,
+    /// What is wrong with the file of the keys of the shared token store; its variables are not kept.
+    key_problem: Option<Problem>,
     /// Whether the command may make the file of our own servers.
     writes_servers: bool,
     /// The folder whose configuration counts, where that is another one than this process is in.
@@ -105,6 +107,7 @@ impl App {
             None => environment,
         };
         let shared_store = crate::shared_store::named_in(&environment)?;
+        let key_problem = shared_store.as_ref().and_then(|_| crate::shared_store::problem(&environment));
         let environment = environment.without(&crate::shared_store::VARIABLES);
         let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
         let project = global.project.as_ref().map(|folder| directory.join(folder));
@@ -143,6 +146,7 @@ impl App {
             broken: BrokenFiles::default(),
             above: OnceLock::new(),
             environment_problems: OnceLock::new(),
+            key_problem,
             folder: project.map(OnceLock::from).unwrap_or_default(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
             pipes: environment.directory().map(|cwd| Pipes::read(&mcp_config, cwd)).unwrap_or_default(),
@@ -236,6 +240,15 @@ impl App {
                 Some(Problem::of_variable(&file.from, message, hint))
             };
             let mut problems: Vec<Problem> = looked_at.into_iter().filter_map(unusable).collect();
+            problems.extend(self.key_problem.clone());
+            let document = self.environment.text(HostOptions::CLIENT_METADATA_URL);
+            if let Some(Err(why)) = document.map(mcp_config::client_metadata::url) {
+                problems.push(Problem::of_variable(
+                    HostOptions::CLIENT_METADATA_URL,
+                    format!("{why}, and is not used"),
+                    "name the https URL of a document, or unset it",
+                ));
+            }
             let places = Locations::new(self.environment.variables(), Path::new("."), Platform::CURRENT);
             // Else it looks as if there were none.
             if places.user_file.is_none() || places.own_file.is_none() {
@@ -256,6 +269,36 @@ impl App {
         let mut mcp_config = self.mcp_config.clone();
         mcp_config.push(servers.to_owned());
         Ok(LoadedConfig { config: self.read(&mcp_config)?, scope: None, addresses: self.addresses.clone() })
+    }
+
+    /// The configuration for a command that ends what is kept of `names`, and those of them that have no entry any more: an entry
+    /// that was renamed or taken out in its file leaves its sign-in behind, and stands in for itself here.
+    pub(crate) async fn load_with_kept(
+        &self,
+        names: &[String],
+    ) -> Result<(LoadedConfig, Vec<String>), CliError> {
+        let loaded = self.load()?;
+        let is_known = |name: &str| loaded.config.entry(name).is_some() || loaded.is_address(name);
+        let unknown: Vec<&String> = names.iter().filter(|name| !is_known(name)).collect();
+        if unknown.is_empty() {
+            return Ok((loaded, Vec::new()));
+        }
+        // Where they cannot be listed, the name is what is told.
+        let kept = self.host.sign_ins().await.unwrap_or_default();
+        let of_unknown = kept
+            .iter()
+            .flatten()
+            .filter(|record| unknown.iter().any(|name| name.as_str() == record.key.server_name()));
+        let entry = |url: &str| serde_json::json!({ "type": "http", "url": url });
+        let servers: serde_json::Map<String, serde_json::Value> = of_unknown
+            .map(|record| (record.key.server_name().to_owned(), entry(record.key.resource())))
+            .collect();
+        if servers.is_empty() {
+            return Ok((loaded, Vec::new()));
+        }
+        let names = servers.keys().cloned().collect();
+        let servers = serde_json::json!({ "mcpServers": servers });
+        Ok((self.load_with(&servers.to_string())?, names))
     }
 
     /// The `--mcp-config`s that are texts, which no command that is shown carries: one may hold a secret.

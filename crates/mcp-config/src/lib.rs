@@ -43,6 +43,7 @@ pub mod address;
 mod administrator;
 pub mod bundle;
 mod chain;
+pub mod client_metadata;
 mod config;
 pub mod consent;
 mod control;

@@ -11,9 +11,6 @@ use url::Url;
 
 use crate::Providers;
 
-/// Names where the client metadata document is hosted.
-const CLIENT_METADATA_URL: &str = "MCPLINK_CLIENT_METADATA_URL";
-
 /// What a program sets once for all its servers.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -45,6 +42,9 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
+    /// Names the metadata document of this client, for all entries that name none.
+    pub const CLIENT_METADATA_URL: &str = "MCPLINK_CLIENT_METADATA_URL";
+
     /// What `env` asks for ([`ClientOptions::from_env`]), for a program of this name and version in `directory`.
     ///
     /// Sign-ins are kept where [`Locations::state_dir`] says, which all programs on this crate have in common: a person who
@@ -63,9 +63,8 @@ impl HostOptions {
             directory: directory.to_owned(),
             account: None,
             client_metadata_url: env
-                .var(CLIENT_METADATA_URL)
-                .and_then(|text| Url::parse(text).ok())
-                .filter(|url| url.scheme() == "https"),
+                .var(Self::CLIENT_METADATA_URL)
+                .and_then(|text| mcp_config::client_metadata::url(text).ok()),
             handler: None,
             lives_on: false,
             providers: Providers::default(),

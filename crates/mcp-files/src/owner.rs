@@ -69,6 +69,24 @@ pub fn is_withheld_from_owner(path: &Path) -> bool {
     }
 }
 
+/// Whether every account of the machine may read a file of this one. A link is one of those who mount secrets, and says nothing
+/// of who comes as far as what it leads to. For what is told of it, and to decide nothing.
+#[must_use]
+pub fn is_readable_by_all(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        const ALL_READ: u32 = 0o004;
+        let is_open = |file: Metadata| account() == Some(file.uid()) && file.mode() & ALL_READ != 0;
+        std::fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && is_open(file))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 #[cfg(all(unix, test))]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -85,5 +103,21 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(is_withheld_from_owner(&path), expected, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_file_of_this_account_is_readable_by_all_by_its_permissions_and_a_link_says_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("file"), dir.path().join("link"));
+        assert!(!is_readable_by_all(&path), "there is none");
+        std::fs::write(&path, "x").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for (mode, expected) in [(0o644, true), (0o444, true), (0o604, true), (0o640, false), (0o600, false)]
+        {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_readable_by_all(&path), expected, "{mode:o}");
+            assert!(!is_readable_by_all(&link), "{mode:o}");
+        }
+        assert!(!is_readable_by_all(dir.path()), "a folder");
     }
 }

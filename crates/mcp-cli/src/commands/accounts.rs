@@ -1,6 +1,7 @@
 //! `mcplink accounts [NAME|URL]`: the sign-ins that are kept. It reads their files, or the database that machines share:
 //! no server is contacted, no keyring is asked, and no token is decoded.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use mcp_auth::AuthErrorKind;
@@ -76,10 +77,14 @@ pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, Cl
         CliError::new(exit, "store", "the sign-ins cannot be read").why(error.to_string()).next(next)
     })?;
     let (mut kept, mut unreadable) = (Vec::new(), Vec::new());
+    let mut cures = BTreeSet::new();
     for record in survey {
         match record {
             Ok(record) => kept.push(record),
-            Err(error) => unreadable.push(shown::line(&error.to_string())),
+            Err(error) => {
+                unreadable.push(shown::line(&error.to_string()));
+                cures.extend(error.hint().map(shown::line));
+            }
         }
     }
     let account = app.host.options().account.as_deref();
@@ -102,7 +107,10 @@ pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, Cl
     for error in &unreadable {
         app.output.note(&format!("warning: a sign-in is passed over: {error}\n"));
     }
-    match (kept.is_empty(), name) {
+    for cure in &cures {
+        app.output.note(&format!("next: {cure}\n"));
+    }
+    match (kept.is_empty() && unreadable.is_empty(), name) {
         (true, None) => app.output.note("no sign-in is kept; `mcplink login NAME` makes one\n"),
         (true, Some(name)) => app.output.note(&format!(
             "no sign-in of {} is kept; `{}` makes one\n",

@@ -16,7 +16,7 @@ use crate::view::shown;
 
 pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliError> {
     let name = &args.name;
-    let loaded = app.load()?;
+    let (loaded, without_entry) = app.load_with_kept(std::slice::from_ref(name)).await?;
     let wired = loaded.wired(app, name).await?;
     let Some(auth) = &wired.auth else {
         return Err(CliError::usage(
@@ -41,7 +41,8 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         return Ok(ExitStatus::Success);
     }
     let login = auth.sign_in(&app.host);
-    let done = match (args.no_revoke, args.all) {
+    // Of what has no entry, no account is meant more than another.
+    let done = match (args.no_revoke, args.all || without_entry.contains(name)) {
         (true, true) => login.forget_all().await,
         (true, false) => login.forget().await,
         (false, true) => login.logout_all().await,
@@ -55,6 +56,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
             let text = match outcome {
                 Revocation::Revoked => "revoked".to_owned(),
                 Revocation::NotOffered => "not-offered".to_owned(),
+                Revocation::OfAnother => "of-another-sign-in".to_owned(),
                 Revocation::Failed(error) => format!("failed: {error}"),
                 _ => "unknown".to_owned(),
             };
@@ -86,6 +88,10 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
     for (issuer, outcome) in &outcomes {
         match outcome.as_str() {
             "revoked" => {}
+            "of-another-sign-in" => app.output.note(&note_of(&format!(
+                "note: the access token is one of a sign-in of another server at {issuer}, which a revocation would end; it \
+                 works until it expires"
+            ))),
             "not-offered" => app.output.note(&note_of(&format!(
                 "note: {issuer} offers no revocation; the access token works until it expires"
             ))),

@@ -11,7 +11,7 @@ use crate::live::description::DescriptionFile;
 use crate::view::shown;
 
 pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliError> {
-    let loaded = app.load()?;
+    let (loaded, _) = app.load_with_kept(&args.names).await?;
     let wired = loaded.wired_named(app, &args.names).await?;
     if args.names.is_empty() && !app.json {
         loaded.note_broken(app);

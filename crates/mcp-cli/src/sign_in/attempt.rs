@@ -170,25 +170,31 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
         source = cause.source();
     }
     let word = mcp_text::shell_word(name);
-    let next = match error.kind() {
+    let next = match (error.kind(), error.hint()) {
+        // What failed says itself what mends it.
+        (_, Some(hint)) => PrintedStep::Sentence(shown::line(hint)),
         // The same again would end as this did.
         _ if error.login_remedy().is_some() && verb == "login" => app.steps.words(&remedy(error), name),
         // Nothing is wrong with the entry where a person declined, or took too long.
-        AuthErrorKind::Cancelled if verb == "login" => {
+        (AuthErrorKind::Cancelled, _) if verb == "login" => {
             PrintedStep::Sentence("begin the sign-in once more, and finish it on the page".to_owned())
         }
+        // The entry is right, and the person was another one.
+        (AuthErrorKind::WrongAccount, _) if verb == "login" => PrintedStep::Sentence(
+            "begin the sign-in once more, and choose the account that is expected on the page".to_owned(),
+        ),
         // The disk is full, read-only, or another account's: the same command alone would fail again.
-        AuthErrorKind::Store => format!("{SEE_TO_PLACE}, then mcplink {verb} {word}").into(),
-        AuthErrorKind::Unavailable if verb == "login" && error.retry_after().is_some() => {
+        (AuthErrorKind::Store, _) => format!("{SEE_TO_PLACE}, then mcplink {verb} {word}").into(),
+        (AuthErrorKind::Unavailable, _) if verb == "login" && error.retry_after().is_some() => {
             let after = error.retry_after().unwrap_or_default();
             app.steps.words(&NextStep::ComeBack { after }, name)
         }
         // The same command is no step, and nothing in the entry is wrong.
-        AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable if verb == "login" => {
+        (AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable, _) if verb == "login" => {
             PrintedStep::Sentence("begin the sign-in once more in a moment".to_owned())
         }
         // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
-        AuthErrorKind::Cancelled | AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable => {
+        (AuthErrorKind::Cancelled | AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable, _) => {
             format!("mcplink {verb} {word}").into()
         }
         _ => entry_to_change(app, name),

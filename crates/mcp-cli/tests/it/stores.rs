@@ -8,6 +8,7 @@ use crate::bridge::{INITIALIZE, response, say};
 use crate::setting::{Setting, http};
 
 const KEY: &str = "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZXk=";
+const OTHER_KEY: &str = "b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktb2s=";
 
 /// What both machines are told of the database.
 struct Shared {
@@ -96,6 +97,65 @@ fn a_sign_in_on_one_machine_serves_on_another_until_the_database_is_down() {
     shared.run(&machines[1], &["logout", "s"], 0);
     bridge.close_stdin();
     drop(bridge.wait());
+}
+
+/// A record that another key sealed is not mended by a sign-in: each command names where the right key belongs.
+#[test]
+fn a_wrong_key_is_named_and_leads_to_no_sign_in() {
+    let Some(database) = real_or_skip(RealDatabase::redis()) else { return };
+    let (server, auth) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    auth.protect(&server);
+    let machines = [Setting::of("s", http(&server)), Setting::of("s", http(&server))];
+    let shared = Shared { url: database.url(), browser: FakeBrowser::new().unwrap() };
+    for (machine, key) in machines.iter().zip([KEY, OTHER_KEY]) {
+        machine.home.write_project("store.key", key).unwrap();
+        std::fs::set_permissions(machine.home.project().join("store.key"), private()).unwrap();
+    }
+    shared.run(&machines[0], &["login", "s"], 0);
+
+    let place = "store.key (MCPLINK_TOKEN_STORE_KEY_FILE)";
+    let report = shared.run(&machines[1], &["status", "s", "--json"], 3).json();
+    let next = report["servers"][0]["next"].as_str().unwrap();
+    assert!(next.contains(place) && !next.contains("login"), "{report:#}");
+    for (command, code) in [("login", 1), ("logout", 1)] {
+        let output = shared.run(&machines[1], &[command, "s"], code);
+        let next = output.stderr.split("next:").nth(1).unwrap_or_default();
+        assert!(next.contains(place) && !next.contains(command), "{output}");
+    }
+    let accounts = shared.run(&machines[1], &["accounts"], 0).stderr;
+    assert!(accounts.contains(place) && !accounts.contains("no sign-in is kept"), "{accounts}");
+    // Where the key is right, nothing was lost.
+    shared.run(&machines[0], &["status", "s"], 0);
+}
+
+/// An orchestrator mounts a secret as a link, often readable by every account of the container; a person is told of a key that
+/// everyone may read, and its mode is theirs to change.
+#[cfg(unix)]
+#[test]
+fn a_key_file_is_read_as_it_is_mounted() {
+    let setting = Setting::new();
+    let folder = setting.home.project().to_owned();
+    setting.home.write_project("data/key", KEY).unwrap();
+    std::os::unix::fs::symlink("data/key", folder.join("store.key")).unwrap();
+    let run = |mode: u32, named: &str| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(folder.join("data/key"), mode).unwrap();
+        let command = setting.mcplink(&["status"]).env("MCPLINK_TOKEN_STORE", "redis://127.0.0.1:1/0");
+        let command = command.env("MCPLINK_TOKEN_STORE_KEY_FILE", named).may_hold_secrets("project/data/key");
+        command.run().expect_code(0).stderr
+    };
+    let warning = "data/key, which every account of this machine may read";
+    for (mode, named, is_told) in [
+        (0o644, "store.key", false),
+        (0o640, "data/key", false),
+        (0o600, "data/key", false),
+        (0o644, "data/key", true),
+    ] {
+        let stderr = run(mode, named);
+        assert_eq!(stderr.contains(warning), is_told, "{mode:o} {named}: {stderr}");
+        let kept = std::fs::metadata(folder.join("data/key")).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&kept) & 0o777, mode, "{named}");
+    }
 }
 
 #[cfg(unix)]

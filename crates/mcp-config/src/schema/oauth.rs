@@ -11,7 +11,7 @@ use super::shape::Shape;
 use crate::entry::{OAuth, Scope};
 use crate::json::{Node, Object};
 use crate::reference::{self, SecretReference};
-use crate::{ProblemCode, display, suggest};
+use crate::{ProblemCode, client_metadata, display, suggest};
 
 /// Each field of the block, and what it is.
 pub(super) const FIELDS: [(&str, Shape, &str); 17] = [
@@ -70,7 +70,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, scope: Scope) -> (Option<OAuth>,
         scopes: scopes(reader, object),
         auth_server_metadata_url: https_url(reader, object, "authServerMetadataUrl"),
         resource: string(reader, object, "resource"),
-        client_metadata_url: https_url(reader, object, "clientMetadataUrl"),
+        client_metadata_url: client_metadata_url(reader, object),
         assume_pkce: assume_pkce(reader, object),
         metadata_issuer: string(reader, object, "metadataIssuer"),
         authorize_params: authorize_params(reader, object),
@@ -325,6 +325,13 @@ fn issuer(reader: &mut Reader<'_, '_>, object: &Object) -> Option<String> {
             None
         }
     }
+}
+
+fn client_metadata_url(reader: &mut Reader<'_, '_>, object: &Object) -> Option<Url> {
+    const KEY: &str = "clientMetadataUrl";
+    let value = string(reader, object, KEY)?;
+    let node = get(object, KEY)?;
+    client_metadata::url(&value).map_err(|why| wrong(reader, KEY, node, why)).ok()
 }
 
 /// What is fetched from here decides where a person signs in, so it is https or nothing.

@@ -180,7 +180,13 @@ impl SharedTokenStore {
         sealed: Vec<u8>,
         decode: Decoder<T>,
     ) -> Result<T, AuthError> {
-        let text = self.0.keys.open(&place(kind, name), sealed).map_err(|why| unreadable(kind, name, why))?;
+        let text = self.0.keys.open(&place(kind, name), sealed).map_err(|why| {
+            let error = unreadable(kind, name, why);
+            match self.0.keys.cure(why) {
+                Some(cure) => error.with_hint(cure),
+                None => error,
+            }
+        })?;
         let decoded = decode(&text).map_err(|why| unreadable(kind, name, why))?;
         if !decoded.ignored.is_empty() {
             tracing::warn!(kind = kind.as_str(), name, fields = ?decoded.ignored, "fields of a bad type are ignored");

@@ -40,6 +40,9 @@ pub enum Revocation {
     Revoked,
     /// The server offers no revocation: the access token works until it expires.
     NotOffered,
+    /// The access token is one of another server's sign-in (`share: "issuer"`), which a revocation would end as well (RFC 7009
+    /// section 2.1): it works until it expires.
+    OfAnother,
     /// The server did not do it.
     Failed(AuthError),
 }
@@ -128,7 +131,10 @@ impl OAuthLogin {
 
     async fn revoke(&self, key: &TokenKey, tokens: &StoredTokens) -> Revocation {
         let ctx = &self.ctx;
-        let Some(url) = &tokens.revocation_endpoint else { return Revocation::NotOffered };
+        let Some(url) = &tokens.revocation_endpoint else {
+            let is_of_another = ctx.settings.spec.shares_issuer && tokens.refresh_token.is_none();
+            return if is_of_another { Revocation::OfAnother } else { Revocation::NotOffered };
+        };
         let client = match ctx.identity_of(key, tokens).await {
             Ok(client) => client,
             Err(error) => return Revocation::Failed(error),

@@ -21,10 +21,14 @@ const HEAD_LEN: usize = 1 + KEY_ID_LEN + NONCE_LEN;
 
 /// The keys of a shared store: the first seals, and each of them opens.
 ///
-/// A key is changed by putting the new one in front of the old one everywhere; each record is sealed with the new one when it
-/// is written next.
+/// A key is changed by putting the new one behind the old one everywhere, so that every machine opens what it seals, and then in
+/// front of it; each record is sealed with the new one when it is written next.
 #[derive(Clone)]
-pub struct SealingKeys(Arc<[SealingKey]>);
+pub struct SealingKeys {
+    keys: Arc<[SealingKey]>,
+    /// Where a person finds them.
+    place: Option<Arc<str>>,
+}
 
 struct SealingKey {
     id: [u8; KEY_ID_LEN],
@@ -89,13 +93,33 @@ impl SealingKeys {
         let keys: Result<Vec<_>, _> =
             text.split_whitespace().enumerate().map(|(i, key)| SealingKey::parse(key, i + 1)).collect();
         let keys = keys?;
-        if keys.is_empty() { Err(UnusableKey::Empty) } else { Ok(Self(keys.into())) }
+        if keys.is_empty() { Err(UnusableKey::Empty) } else { Ok(Self { keys: keys.into(), place: None }) }
+    }
+
+    /// The same, which a person finds at `place`: a record that none of them opens says that the right one belongs there.
+    #[must_use]
+    pub fn at(self, place: impl Into<Arc<str>>) -> Self {
+        Self { place: Some(place.into()), ..self }
+    }
+
+    /// What a person does about a record that could not be opened for this reason, where signing in does not help.
+    pub(super) fn cure(&self, why: SealError) -> Option<String> {
+        match why {
+            SealError::Damaged => None,
+            SealError::OtherKey => Some(match &self.place {
+                Some(place) => format!("put the key that the other machines have into {place}"),
+                None => "give this machine the key that the others have".to_owned(),
+            }),
+            SealError::NewerLayout(_) => {
+                Some("update this program to the version that the other machines have".to_owned())
+            }
+        }
     }
 
     /// `plain` as it is kept at `place`.
     pub(super) fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, AuthError> {
         let failed = || AuthError::new(AuthErrorKind::Store, "encrypt a record of the shared token store");
-        let sealing = self.0.first().ok_or_else(failed)?;
+        let sealing = self.keys.first().ok_or_else(failed)?;
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).map_err(|_| failed())?;
         let mut body = plain.to_vec();
@@ -121,7 +145,7 @@ impl SealingKeys {
         let (id, nonce) =
             head.get(1..).and_then(|rest| rest.split_at_checked(KEY_ID_LEN)).ok_or(SealError::Damaged)?;
         let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| SealError::Damaged)?;
-        let mut known = self.0.iter().filter(|key| key.id == id).peekable();
+        let mut known = self.keys.iter().filter(|key| key.id == id).peekable();
         if known.peek().is_none() {
             return Err(SealError::OtherKey);
         }
@@ -138,7 +162,7 @@ impl SealingKeys {
 
 impl fmt::Debug for SealingKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SealingKeys({})", self.0.len())
+        write!(f, "SealingKeys({})", self.keys.len())
     }
 }
 
