@@ -44,7 +44,11 @@ impl SecretSource {
                 stripped(&text, what, &place).map_err(cure)
             }
             Self::Command(spec) => {
-                let printed = helper::printed(spec, target, what).await?;
+                let printed = helper::printed(spec, target, what).await;
+                let printed = printed.map_err(|error| match error.hint() {
+                    Some(_) => error,
+                    None => error.with_hint(format!("correct the command for {what}")),
+                })?;
                 let text = stripped(&printed, what, "");
                 text.map_err(|_| {
                     let message = format!("read {what}: its command ended well and printed nothing");
@@ -66,7 +70,10 @@ impl SecretSource {
                         shown(&item.service)
                     )))),
                     Err(error) if error.lacking_secret().is_some() => Err(lacking(failed(error.to_string()))),
-                    Err(error) => Err(failed(error.to_string())),
+                    Err(error) => Err(match error.hint() {
+                        Some(hint) => failed(error.to_string()).with_hint(hint),
+                        None => failed(error.to_string()),
+                    }),
                 }
             }
         }

@@ -21,8 +21,11 @@ pub const MAX_BYTES: usize = 64 * 1024;
 
 const FILE: &str = "secrets.json";
 const MAX_FILE: u64 = 4 * 1024 * 1024;
-/// How long the keyring may take: long enough for a person to unlock it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the keyring may take: long enough for a person to unlock it, and shorter than a connection may take, which would
+/// name no secret.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What a person does about a keyring that holds a secret and does not give it.
+const UNLOCK: &str = "unlock the keyring of the system, or see to what it says";
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where a secret is kept.
@@ -57,6 +60,8 @@ pub struct SecretPlacement {
     pub why_not_keyring: Option<String>,
     /// There was another one of this name.
     pub replaced: bool,
+    /// Others are in the file already, and a person was told of it.
+    pub beside_others: bool,
 }
 
 /// The secrets of this person. Nothing is read or made before it is asked for something.
@@ -126,7 +131,7 @@ impl SecretStore {
             }
             match (this.keyring)(&service) {
                 Some(keyring) => keyring.read(&name).map_err(|why| match is_known {
-                    true => failed("read the keyring", why),
+                    true => failed("read the keyring", why).with_hint(UNLOCK),
                     // A machine without a keyring: what was never kept is missing, and the keyring is not to blame.
                     false => {
                         let message =
@@ -160,15 +165,16 @@ impl SecretStore {
             };
             let value = kept.is_err().then(|| secret.expose().to_owned());
             let keeper = if value.is_some() { SecretKeeper::File } else { SecretKeeper::Keyring };
-            let replaced = this.change(|document| {
+            let (replaced, beside_others) = this.change(|document| {
                 let before = document.secrets.len();
+                let beside_others = document.secrets.iter().any(|kept| kept.value.is_some());
                 document.secrets.retain(|kept| !kept.is(&service, &name));
                 let replaced = document.secrets.len() < before;
                 document.secrets.push(StoredSecret { service: service.clone(), name: name.clone(), value });
                 document.secrets.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
-                replaced
+                (replaced, beside_others)
             })?;
-            Ok(SecretPlacement { keeper, why_not_keyring: kept.err(), replaced })
+            Ok(SecretPlacement { keeper, why_not_keyring: kept.err(), replaced, beside_others })
         })
         .await
     }
@@ -232,8 +238,12 @@ impl SecretStore {
             mcp_files::read_private(&path, MAX_FILE)
         };
         match read() {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|_| failed("read the secrets", format!("{} is no such file", path.display()))),
+            // Security: the library's words may quote what stands there.
+            Ok(text) => serde_json::from_slice(&text).map_err(|error: serde_json::Error| {
+                let place = path.display();
+                failed("read the secrets", format!("{place} is damaged, at line {}", error.line()))
+                    .with_hint(format!("mend {place}, or remove it and keep the secrets again"))
+            }),
             Err(error) if error.is_absent() => Ok(Document::default()),
             Err(error) => Err(in_file("read the secrets", &path, &error)),
         }
@@ -283,7 +293,10 @@ async fn blocking<T: Send + 'static>(
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err(failed(TASK, "asking it failed".to_owned())),
-        Err(_) => Err(failed(TASK, "it did not answer".to_owned())),
+        Err(_) => {
+            let limit = mcp_text::time_limit(PATIENCE);
+            Err(failed(TASK, format!("it did not answer within {limit}")).with_hint(UNLOCK))
+        }
     }
 }
 
@@ -405,7 +418,8 @@ mod tests {
             store.read("mcp", "a").await.unwrap_err(),
             store.write("mcp", "a", &Secret::new("canary")).await.unwrap_err(),
         ] {
-            assert!(error.to_string().contains("secrets.json is no such file"), "{error}");
+            assert!(error.to_string().ends_with("secrets.json is damaged, at line 1"), "{error}");
+            assert!(error.hint().unwrap().starts_with("mend "), "{error}");
         }
         assert_eq!(std::fs::read_to_string(home.path().join(FILE)).unwrap(), "{");
     }

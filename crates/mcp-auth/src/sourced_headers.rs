@@ -8,7 +8,8 @@ use http::{HeaderName, HeaderValue};
 use crate::settings::SourcedText;
 use crate::static_headers::{NAME, parse};
 use crate::{
-    AuthError, AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, SingleFlight, Target,
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason,
+    SingleFlight, Target,
 };
 
 /// Beyond the limit of each command: a person may have to unlock a keyring.
@@ -33,10 +34,20 @@ impl SourcedHeaders {
     async fn read(&self) -> Result<Credentials, AuthError> {
         let mut read: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(self.headers.len());
         for (name, value) in &self.headers {
-            read.push(parse(name, &value.read(&self.target).await?)?);
+            let secret = value.read(&self.target).await?;
+            read.push(parse(name, &secret).map_err(|error| of_source(name, value, &error))?);
         }
         Ok(Credentials::new(NAME, read))
     }
+}
+
+/// The entry is right, and what it refers to is not: a file of two lines, most often.
+fn of_source(name: &str, value: &SourcedText, error: &AuthError) -> AuthError {
+    let Some(called) = value.called().next() else { return error.clone() };
+    let message =
+        format!("send {called} in the header `{name}`: it has characters that a header cannot carry");
+    AuthError::new(AuthErrorKind::SourceFailed, message)
+        .with_hint(format!("have {called} be one line of printable characters"))
 }
 
 impl CredentialSource for SourcedHeaders {
@@ -99,6 +110,7 @@ mod tests {
             provider.invalidate();
             let error = provider.credentials().await.unwrap_err().to_string();
             assert!(error.contains(name) && !error.contains("three"), "{error}");
+            assert!(error.contains("${file:token} of headers.Authorization (mcp.json:4)"), "{error}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use mcp_auth::secret_store::SERVICE;
 
-const MAX: usize = 200;
+/// The longest name, in bytes.
+pub(crate) const MAX: usize = 200;
 
 /// Whether it is a service, or a name in one: a reference and a shell take it as it is.
 pub(crate) fn is_plain(text: &str) -> bool {

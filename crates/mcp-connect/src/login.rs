@@ -120,7 +120,11 @@ impl Host {
                 connection.close().await;
                 None
             }
-            Err(error) => Some(error.evidence()),
+            Err(error) => match lacking_beside_sign_in(auth, &error) {
+                // A person would sign in for nothing: what else the server is to get is not there.
+                Some(lacking) => return Err(lacking.into()),
+                None => Some(error.evidence()),
+            },
         };
         let login = self.oauth_login(auth, scopes);
         let challenges = oauth.challenges();
@@ -220,8 +224,20 @@ fn asks_for_a_sign_in(seen: &Evidence) -> bool {
     )
 }
 
+/// The failure of a source that stands beside the sign-in, such as a secret by reference in a header: the server was not asked.
+/// A helper is another matter, as a sign-in serves in its place.
+fn lacking_beside_sign_in(auth: &ServerAuth, error: &TransportError) -> Option<AuthError> {
+    let failed =
+        |error: &&AuthError| matches!(error.kind(), AuthErrorKind::SourceFailed | AuthErrorKind::TimedOut);
+    let own = error.auth_error().filter(failed)?;
+    auth.plan.settings().helper.is_none().then(|| own.clone())
+}
+
 /// The server did not accept what a sign-in has brought.
 fn not_accepted(auth: &ServerAuth, error: &TransportError) -> AuthError {
+    if let Some(lacking) = lacking_beside_sign_in(auth, error) {
+        return lacking;
+    }
     let evidence = error.evidence();
     let kind = match classify(&evidence) {
         Verdict::Transient { .. } => AuthErrorKind::Unavailable,

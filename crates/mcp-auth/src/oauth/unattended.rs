@@ -9,8 +9,9 @@ use crate::secret_source::SourcedSecret;
 use crate::settings::{GrantKind, GrantSpec, SecretSource, TokenSpec};
 use crate::{AuthError, AuthErrorKind, HttpExchange, Renewals, Target};
 
-const CLIENT_SECRET: &str = "the client's secret";
-const KEY: &str = "the client's private key";
+/// What each secret is called where it cannot be read: with its field, for a person who looks for it.
+const CLIENT_SECRET: &str = "the client's secret (`auth.clientSecret`)";
+const KEY: &str = "the client's private key (`auth.key`)";
 
 impl OAuthProvider {
     /// The provider of a grant that an entry configures. Its secrets are read when the authorization server is to get them,
@@ -58,26 +59,30 @@ fn settings(target: &Target, spec: &GrantSpec) -> Result<OAuthSettings, AuthErro
             spec.key.as_ref().ok_or_else(|| lacks(spec.kind, KEY))?;
             Grant::ClientCredentials
         }
-        GrantKind::JwtBearer => Grant::JwtBearer(token("the assertion")?),
-        GrantKind::WorkloadIdentity => Grant::JwtBearer(token("the token of the workload")?),
+        GrantKind::JwtBearer => Grant::JwtBearer(token("the assertion (`auth.assertion`)")?),
+        GrantKind::WorkloadIdentity => Grant::JwtBearer(token("the token of the workload (`auth.token`)")?),
         GrantKind::TokenExchange => {
             let kind = |token: &Option<TokenSpec>| token.as_ref().and_then(|token| token.kind.clone());
-            let mut exchange = TokenExchange::new(token("the subject token")?);
+            let mut exchange = TokenExchange::new(token("the subject token (`auth.subjectToken`)")?);
             exchange.subject_type = kind(&spec.token).unwrap_or(exchange.subject_type);
             exchange.actor_type = kind(&spec.actor).unwrap_or(exchange.actor_type);
-            exchange.actor = spec.actor.as_ref().map(|actor| sourced(&actor.source, "the actor token"));
+            exchange.actor = spec
+                .actor
+                .as_ref()
+                .map(|actor| sourced(&actor.source, "the actor token (`auth.actorToken`)"));
             exchange.requested_type.clone_from(&spec.requested_token_type);
             Grant::TokenExchange(exchange)
         }
         GrantKind::EnterpriseManaged => {
-            let id_token = token("the ID token")?;
+            let id_token = token("the ID token (`auth.idToken`)")?;
             let at = spec.identity_provider.as_ref();
             let at = at.ok_or_else(|| lacks(spec.kind, "the identity provider"))?;
             let mut provider = IdentityProvider::new(at.token_endpoint.as_str(), &at.client_id, id_token);
             provider.subject_type = spec.token.as_ref().and_then(|token| token.kind.clone());
             let secret = at.client_secret.as_ref();
-            provider.secret_source =
-                secret.map(|source| sourced(source, "the client's secret at the identity provider"));
+            provider.secret_source = secret.map(|source| {
+                sourced(source, "the client's secret at the identity provider (`auth.idpClientSecret`)")
+            });
             Grant::EnterpriseManaged(provider)
         }
     };

@@ -341,6 +341,14 @@ impl SourcedText {
         Self { parts }
     }
 
+    /// What each secret in it is called: its reference, with field, file and line.
+    pub fn called(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            TextPart::Read { called, .. } => Some(&**called),
+            TextPart::Fixed(_) => None,
+        })
+    }
+
     /// The files that it is read from, and those that its commands name.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
         self.parts.iter().flat_map(|part| match part {

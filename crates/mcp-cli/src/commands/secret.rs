@@ -12,6 +12,7 @@ use crate::args::{SecretAction, SecretArgs};
 use crate::confirmation::Answers;
 use crate::error::{CliError, SEE_TO_PLACE};
 use crate::exit::ExitStatus;
+use crate::printed_step::PrintedStep;
 use crate::secret_name::{self, is_plain};
 use crate::view::shown;
 use crate::view::text::columns;
@@ -91,7 +92,10 @@ impl Item {
                 "invalid-name",
                 format!("{} is no name of a secret", mcp_text::shell_word(&shown::name(text))),
             )
-            .why("a name has no blanks, braces or `$`: NAME, or SERVICE/NAME")
+            .why(match text.len() > secret_name::MAX {
+                true => format!("a name has at most {} bytes", secret_name::MAX),
+                false => "a name has no blanks, braces or `$`: NAME, or SERVICE/NAME".to_owned(),
+            })
             .next("mcplink secret list"));
         }
         if service == mcp_config::Locations::NAME {
@@ -133,8 +137,8 @@ async fn set(app: &App, store: &SecretStore, item: &Item) -> Result<ExitStatus, 
         app.print_json(&SetDocument { schema_version: 1, secret, replaced: kept.replaced, why_not_keyring });
         return Ok(ExitStatus::Success);
     }
-    if let Some(why) = &kept.why_not_keyring {
-        // Once, when it is kept: its later readers cannot change it.
+    if let Some(why) = kept.why_not_keyring.as_ref().filter(|_| !kept.beside_others) {
+        // Once, with the first one that is kept there: its later readers cannot change it.
         app.output.note(&format!(
             "note: the keyring did not take it ({}), so it is in {}, which only you can read\n",
             shown::line(why),
@@ -233,7 +237,11 @@ pub(super) async fn names(app: &App) -> Vec<(String, String)> {
 fn unreadable(error: &mcp_auth::AuthError) -> CliError {
     CliError::new(ExitStatus::Internal, "store", "the secrets cannot be read")
         .why(shown::line(&error.to_string()))
-        .next("mcplink paths")
+        .next(
+            error
+                .hint()
+                .map_or_else(|| "mcplink paths".into(), |hint| PrintedStep::Sentence(shown::line(hint))),
+        )
 }
 
 fn not_kept(error: &mcp_auth::AuthError, item: &Item) -> CliError {
@@ -243,5 +251,8 @@ fn not_kept(error: &mcp_auth::AuthError, item: &Item) -> CliError {
         format!("the secret {} is as it was", shown::name(&item.name)),
     )
     .why(shown::line(&error.to_string()))
-    .next(format!("{SEE_TO_PLACE}, then repeat it"))
+    .next(match error.hint() {
+        Some(hint) => PrintedStep::Sentence(shown::line(hint)),
+        None => format!("{SEE_TO_PLACE}, then repeat it").into(),
+    })
 }

@@ -105,7 +105,7 @@ fn what_a_reference_does_not_lead_to_is_told_with_its_place_and_nothing_is_conta
         (
             "${cmd:echo canary; echo 'vault is sealed' >&2; exit 7}",
             "vault is sealed",
-            "correct the entry of NAME in /*",
+            "correct the command for ${cmd:*",
         ),
         ("${file:/usr}", "directory", "name a file: /usr is a directory"),
         ("${cmd:true}", "printed nothing", "have it print the secret, and nothing else, to stdout"),
