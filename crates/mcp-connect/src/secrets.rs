@@ -146,7 +146,7 @@ fn refers(text: &Text) -> bool {
 /// What is said to a provider of the program's own: members that are named like a secret, or look like one.
 fn of_settings(name: &str, value: &Value, secrets: &mut Secrets) {
     match value {
-        Value::String(text) => secrets.insert_named(name, text),
+        Value::String(text) => secrets.insert_credential_of(name, text),
         Value::Array(items) => items.iter().for_each(|item| of_settings(name, item, secrets)),
         Value::Object(members) => {
             for (name, value) in members.iter().filter(|(name, _)| *name != "type") {

@@ -100,6 +100,18 @@ impl Secrets {
         self.add(value, if is_credential { Grade::Credential } else { Grade::Setting });
     }
 
+    /// The same where names and addresses are what a person has to read: a value that is no credential stays, but for what in it
+    /// is one.
+    pub fn insert_credential_of(&mut self, name: &str, value: &str) {
+        match names::is_credential_name(name) || names::looks_like_token(value) {
+            true => self.insert(value),
+            false => {
+                self.insert_found_in(value);
+                self.insert_url(value);
+            }
+        }
+    }
+
     /// Adds what is secret in a URL: user, password, parameters, and the segments of its path that look like it.
     pub fn insert_url(&mut self, url: &str) {
         self.add_all(parts::of_url(&variables::without_references(url)));

@@ -17,7 +17,7 @@ mod process;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -58,12 +58,15 @@ struct Inner {
     running: Arc<Mutex<Option<Process>>>,
     /// How many refusals of one request it answers.
     legs: AtomicU32,
+    /// Whether it can sign a person in.
+    has_login: AtomicBool,
 }
 
 impl Link {
     fn new(spec: &PluginSpec, target: &Target) -> Self {
         let running = Arc::default();
-        Self(Arc::new(Inner { spec: spec.clone(), target: target.clone(), running, legs: AtomicU32::new(1) }))
+        let (legs, has_login) = (AtomicU32::new(1), AtomicBool::new(false));
+        Self(Arc::new(Inner { spec: spec.clone(), target: target.clone(), running, legs, has_login }))
     }
 
     fn legs(&self) -> u32 {
@@ -92,6 +95,7 @@ impl Link {
             let legs = hello.get("legs").and_then(Value::as_u64).unwrap_or(1).clamp(1, u64::from(u32::MAX));
             // How many of them a request gets at most is for `Capabilities` to say.
             self.0.legs.store(u32::try_from(legs).unwrap_or(1), Ordering::Release);
+            self.0.has_login.store(offers(&hello, "login"), Ordering::Release);
             *running = Some(process);
         }
         let Some(process) = running.as_mut() else {
@@ -100,7 +104,14 @@ impl Link {
         match process.ask(method, params).await {
             Ok(answer) => Ok(answer),
             // An error is an answer too: the program goes on.
-            Err(Failure::Reported(said)) => Err(said.into_error(spec, method)),
+            Err(Failure::Reported(said)) => {
+                let error = said.into_error(spec, method);
+                let is_for_a_person = error.kind() == AuthErrorKind::SignInExpired && error.hint().is_none();
+                Err(match is_for_a_person && !self.0.has_login.load(Ordering::Acquire) {
+                    true => error.with_hint(elsewhere(spec)),
+                    false => error,
+                })
+            }
             Err(failure) => match running.take() {
                 Some(process) => Err(process.end(spec, method, failure).await),
                 None => Err(this_failed(spec, method, "it is not there")),
@@ -148,6 +159,16 @@ async fn started(spec: &PluginSpec, target: &Target) -> Result<(Process, Map<Str
         return Err(process.end(spec, "hello", Failure::Broken(why)).await);
     }
     Ok((process, hello))
+}
+
+/// Whether its `hello` says that it has this.
+fn offers(hello: &Map<String, Value>, method: &str) -> bool {
+    hello.get(method).and_then(Value::as_bool) == Some(true)
+}
+
+/// What a person does about a sign-in that has ended, where the plug-in has no `login`.
+fn elsewhere(spec: &PluginSpec) -> String {
+    format!("renew the sign-in in the program that {} takes it from", spec.called())
 }
 
 /// What lets a plug-in start that did not, for `why`.

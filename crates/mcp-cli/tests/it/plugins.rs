@@ -88,6 +88,9 @@ fn what_a_plugin_does_wrong_is_told_as_its_own_failure_and_nothing_is_sent() {
     let mut entry = http(&server);
     entry["auth"] = json!({ "provider": script(&setting, "ended", code) });
     setting.write("web", entry);
+    // It has no `login`.
+    let next = setting.status("web")["reason"]["next"].to_string();
+    assert!(next.contains("renew the sign-in in the program that ended takes it from"), "{next}");
     let seen = crate::setting::row(&setting.run(&["doctor", "web", "--json"], 3).json(), "web");
     let checks = seen["checks"].as_array().unwrap();
     let run = checks.iter().find(|check| check["topic"] == "grant-run").unwrap();
@@ -174,6 +177,11 @@ fn a_plugin_signs_a_person_in_and_out_in_its_own_way() {
     for verb in ["login", "logout"] {
         let none = of(&setting, &[verb, "web"], 2);
         assert!(none.stderr.contains(&format!("for a {verb}: it has none")), "{none}");
+        // Nothing in the entry is wrong.
+        assert!(
+            none.stderr.contains("next: renew the sign-in in the program that has-none takes it from"),
+            "{none}"
+        );
     }
     // Where the server may not be used, its plug-in is not started.
     let started = setting.home.home().join("started").display().to_string();
@@ -212,4 +220,31 @@ fn the_examples_keep_the_rules_of_their_protocol() {
         assert!(refused.stderr.contains(why) && refused.stdout.is_empty(), "{program}: {refused}");
     }
     setting.run(&["auth-plugin", "check", "x", "--settings", "[]"], 2);
+}
+
+/// What it is told by the entry is no secret, and stands in what it says to people.
+#[test]
+fn what_a_plugin_says_is_shown_with_the_words_of_its_settings() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let mut setting = Setting::new();
+    let said = r#"{"message":"no ticket in realm CORP for alice with canary-5e1f0c","hint":"kinit alice@CORP","kind":"sign-in-expired"}"#;
+    let code = format!(r#"printf '{{"id":%s,"error":{said}}}\n' "$id""#);
+    let mut entry = http(&server);
+    entry["auth"] = json!({
+        "provider": script(&setting, "krb", &code),
+        "settings": { "realm": "CORP", "user": "alice", "mode": "plug-in", "password": "canary-5e1f0c" },
+    });
+    setting.home.canaries().add("settings", "canary-5e1f0c");
+    setting.write("web", entry);
+    let run = |args: &[&str], code| setting.mcplink(args).may_hold_secrets("home").run().expect_code(code);
+    let reason = &run(&["status", "web", "--json"], 3).json()["servers"][0]["reason"];
+    let message = reason["message"].as_str().unwrap();
+    assert!(
+        message.contains("the plug-in krb") && message.contains("no ticket in realm CORP for alice"),
+        "{message}"
+    );
+    assert!(!message.contains("5e1f0c"), "{message}");
+    assert_eq!(reason["next"], "kinit alice@CORP");
+    let login = run(&["login", "web"], 2);
+    assert!(login.stderr.contains("it has none"), "{login}");
 }

@@ -13,6 +13,9 @@ use crate::reserved::{ReservedReason, reserved};
 use crate::settings::PluginSpec;
 use crate::{AuthError, AuthErrorKind};
 
+/// What is told of an error without words.
+pub(super) const SAYS_NO_MORE: &str = "it says no more";
+
 /// What it gives.
 #[derive(Debug)]
 pub(super) struct PluginCredentials {
@@ -56,6 +59,7 @@ fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String
         .map_err(|_| format!("the value of `{shown}` has characters that a header cannot carry"))?;
     let name =
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{shown}` is not a header name"))?;
+    // As for a helper: what holds no credential is what is left of a failure that was not noticed.
     if let Some(void) = void(&name, &value) {
         return Err(format!("the value of `{shown}` {void}"));
     }
@@ -116,7 +120,7 @@ impl PluginFailure {
             _ => AuthErrorKind::SourceFailed,
         };
         let message = text("message").filter(|text| !text.is_empty());
-        Self { kind, message: message.unwrap_or_else(|| "it says no more".to_owned()), hint: text("hint") }
+        Self { kind, message: message.unwrap_or_else(|| SAYS_NO_MORE.to_owned()), hint: text("hint") }
     }
 
     pub(super) fn into_error(self, spec: &PluginSpec, method: &str) -> AuthError {

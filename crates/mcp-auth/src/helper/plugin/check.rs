@@ -1,11 +1,17 @@
 //! The rules that a plug-in keeps, tried on one: for its author.
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use serde_json::json;
+use std::time::SystemTime;
 
-use super::{Link, PluginSource};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::answer::SAYS_NO_MORE;
+use super::{Link, PluginSource, started};
 use crate::settings::PluginSpec;
-use crate::{AuthError, AuthErrorKind, CredentialSource as _, Credentials, FetchReason, Rejection, Target};
+use crate::{
+    AuthError, AuthErrorKind, Capabilities, CredentialSource as _, Credentials, FetchReason, Rejection,
+    Target,
+};
 
 /// One rule, and what was seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +31,16 @@ pub async fn check_plugin(spec: &PluginSpec, target: &Target) -> Vec<PluginFindi
         findings.push(PluginFinding { rule, broken: outcome.err() });
         kept
     };
+    let hello = match started(spec, target).await {
+        Ok((process, hello)) => {
+            process.stop().await;
+            of_hello(&hello)
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if !found("its `hello` says what it can do, in members of their types", hello) {
+        return findings;
+    }
     let source = PluginSource { link: Link::new(spec, target) };
     let first = source.fetch(FetchReason::First).await;
     let words = |error: &AuthError| error.to_string();
@@ -68,10 +84,28 @@ pub async fn check_plugin(spec: &PluginSpec, target: &Target) -> Vec<PluginFindi
     findings
 }
 
+/// What is passed over, or cut, where it works for a server.
+fn of_hello(hello: &Map<String, Value>) -> Result<(), String> {
+    let most = u64::from(Capabilities::MOST_RECOVERIES);
+    let fits = |legs: &Value| legs.as_u64().is_some_and(|legs| (1..=most).contains(&legs));
+    if hello.get("legs").is_some_and(|legs| !fits(legs)) {
+        return Err(format!("its `legs` are no number from 1 to {most}"));
+    }
+    let odd =
+        ["login", "logout"].into_iter().find(|name| hello.get(*name).is_some_and(|flag| !flag.is_boolean()));
+    odd.map_or(Ok(()), |name| Err(format!("its `{name}` is neither true nor false")))
+}
+
 /// Whether it is an answer of the protocol: an error in words of its own is one.
 fn usable(outcome: &Result<Credentials, AuthError>) -> Result<(), String> {
     match outcome {
         Err(error) if is_broken(error) => Err(error.to_string()),
+        Err(error) if error.to_string().ends_with(SAYS_NO_MORE) => {
+            Err("its error has no `message`, which is all that a person reads".to_owned())
+        }
+        Ok(given) if given.expires_at().is_some_and(|end| end <= SystemTime::now()) => {
+            Err("its `expiresAt` is in the past".to_owned())
+        }
         _ => Ok(()),
     }
 }

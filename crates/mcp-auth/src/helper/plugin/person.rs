@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{AuthError, AuthErrorKind, PluginPrompt, PluginSpec, Target, started};
+use super::{AuthError, AuthErrorKind, PluginPrompt, PluginSpec, Target, elsewhere, offers, started};
 
 /// How long a person has.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -41,10 +41,10 @@ async fn asked(
     show: &(dyn Fn(PluginPrompt) + Send + Sync),
 ) -> Result<Map<String, Value>, AuthError> {
     let (mut process, hello) = started(spec, target).await?;
-    if hello.get(method).and_then(Value::as_bool) != Some(true) {
+    if !offers(&hello, method) {
         process.stop().await;
         let message = format!("ask the plug-in {} for a {method}: it has none", spec.called());
-        return Err(AuthError::new(AuthErrorKind::Misconfigured, message));
+        return Err(AuthError::new(AuthErrorKind::Misconfigured, message).with_hint(elsewhere(spec)));
     }
     match process.ask_within(limit, method, json!({}), show).await {
         Ok(answer) => {

@@ -210,7 +210,10 @@ impl Process {
 
 fn result_of(answer: &Value) -> Result<Map<String, Value>, Failure> {
     match (answer.get("result"), answer.get("error")) {
-        (Some(Value::Object(result)), _) => Ok(result.clone()),
+        (Some(Value::Object(result)), None | Some(Value::Null)) => Ok(result.clone()),
+        (Some(Value::Object(_)), Some(_)) => {
+            Err(Failure::Broken("its answer has both `result` and `error`".to_owned()))
+        }
         (None, Some(error)) => Err(Failure::Reported(PluginFailure::of(error))),
         _ => Err(Failure::Broken("its answer has neither `result`, an object, nor `error`".to_owned())),
     }

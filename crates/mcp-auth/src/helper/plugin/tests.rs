@@ -268,6 +268,15 @@ async fn the_check_of_a_plugin_names_the_rules_that_it_breaks() {
         ("    *'\"hello\"'*) echo hi ;;", 1),
         ("    *'\"hello\"'*) say '{\"protocol\":1,\"legs\":3,\"login\":true}' ;;", 0),
         ("    *'\"hello\"'*) say '{\"protocol\":2}' ;;", 1),
+        ("    *'\"hello\"'*) say '{\"protocol\":1,\"legs\":99}' ;;", 1),
+        ("    *'\"hello\"'*) say '{\"protocol\":1,\"login\":\"yes\"}' ;;", 1),
+        ("    *'\"get\"'*) say '{\"headers\":{\"Authorization\":\"Bearer \"}}' ;;", 1),
+        ("    *'\"get\"'*) say '{\"headers\":{\"X-A\":\"1\"},\"expiresAt\":100}' ;;", 1),
+        ("    *'\"get\"'*) printf '{\"id\":%s,\"error\":{}}\\n' \"$id\" ;;", 1),
+        (
+            "    *'\"get\"'*) printf '{\"id\":%s,\"result\":{},\"error\":{\"message\":\"x\"}}\\n' \"$id\" ;;",
+            1,
+        ),
         (
             "    *'\"get\"'*) say '{\"signs\":true}' ;;\n    *'\"sign\"'*) say '{\"headers\":{\"X-S\":\"1\"}}' ;;",
             0,
