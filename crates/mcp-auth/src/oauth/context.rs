@@ -49,7 +49,8 @@ impl Context {
         let person = self.settings.grant.needs_person();
         let spec = &self.settings.spec;
         let registration = person && spec.client_id.is_none();
-        MetadataNeeds { person, registration, metadata_issuer: spec.metadata_issuer.as_deref() }
+        let metadata_issuer = spec.metadata_issuer.as_deref();
+        MetadataNeeds { person, registration, metadata_issuer, grant: !person }
     }
 
     /// Who named `issuer`: a person, where the entry does, else the server.

@@ -238,6 +238,8 @@ fn a_sign_in_of_another_person_tenant_or_issuer_is_refused_before_anything_is_se
     setting.write("s", oauth(json!({ "expectSubject": "ann@corp.example" })));
     let refused = desk.run(&setting, &["login", "s", "--json"], 3);
     assert!(refused.stderr.contains("\"wrong-account\"") && refused.stderr.contains("bob@corp"), "{refused}");
+    // The entry is right.
+    assert!(refused.stderr.contains("choose the account that is expected"), "{refused}");
     let asked = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Authorize);
     assert!(
         asked.last().unwrap().query.as_deref().unwrap_or_default().contains("login_hint=ann%40corp.example"),
@@ -303,6 +305,7 @@ fn a_sign_in_made_elsewhere_is_taken_from_a_pipe_without_a_person() {
     // One that the server refuses is not kept, and is the credentials' fault: not that of a protocol.
     let refused = seed(&setting, r#"{"access_token":"canary"}"#, 3);
     assert!(refused.stderr.contains("sign-in-refused") && !refused.stderr.contains("canary"), "{refused}");
+    assert!(refused.stderr.contains("hand over a sign-in that is fresh"), "{refused}");
     assert!(seed(&setting, "", 2).stderr.contains("mcplink login --help"));
     // A refresh token goes to no authorization server that the server alone names.
     setting.write("s", http(&desk.server));
@@ -312,6 +315,24 @@ fn a_sign_in_made_elsewhere_is_taken_from_a_pipe_without_a_person() {
     let no_client = seed(&setting, "canary", 2);
     assert!(no_client.stderr.contains("clientId"), "{no_client}");
     assert_eq!(desk.auth.requests_to(mcp_testkit::AuthEndpoint::Token).len(), before);
+}
+
+/// An entry that was renamed, or taken out in its file, leaves its sign-in behind, and a person can still end it.
+#[test]
+fn a_sign_in_without_an_entry_can_be_ended() {
+    let desk = Desk::new();
+    for verb in ["logout", "reset"] {
+        let setting = Setting::of("s", http(&desk.server));
+        desk.run(&setting, &["login", "s"], 0);
+        setting.home.write(".claude.json", "{}").unwrap();
+        assert!(desk.run(&setting, &["accounts"], 0).stdout.contains("no entry of this name"), "{verb}");
+        let revoked = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Revoke).len();
+        desk.run(&setting, &[verb, "s"], 0);
+        assert!(setting.home.sign_ins().is_empty(), "{verb}");
+        let since = desk.auth.requests_to(mcp_testkit::AuthEndpoint::Revoke).len() - revoked;
+        assert_eq!(since > 0, verb == "logout");
+        desk.run(&setting, &[verb, "s"], 2);
+    }
 }
 
 #[test]

@@ -165,9 +165,46 @@ fn a_secret_that_cannot_be_read_is_named_by_its_place() {
         let status = world.setting.status("web");
         assert_eq!(status["reason"]["code"], "credentials-failed", "{secret}: {status:#}");
         let message = status["reason"]["message"].as_str().unwrap();
-        assert!(message.contains(said), "{secret}: {message}");
+        assert!(message.contains(said) && message.contains("`auth.clientSecret`"), "{secret}: {message}");
+        assert!(!status["reason"]["next"].to_string().contains("login"), "{secret}: {status:#}");
         assert_eq!(world.token_requests(), 0, "{secret}");
     }
+}
+
+/// RFC 6749 section 7.1: a token of a type that is not understood must not be used.
+#[test]
+fn an_answer_without_a_token_that_can_be_sent_is_the_grants_failure() {
+    for (answer, said) in [
+        (json!({ "access_token": "canary-mac-1", "token_type": "MAC" }), "a token of the type MAC"),
+        (json!({ "access_token": "canary-dpop-1", "token_type": "DPoP" }), "a token of the type DPoP"),
+        (json!({ "access_token": "", "token_type": "Bearer" }), "its access token is empty"),
+    ] {
+        let world = World::new();
+        world.issuer.add_secret_client("robot", "client-s3cret", "client_secret_basic");
+        let secret = world.secret_file("secret", "client-s3cret");
+        let world = world.auth(json!({ "grant": "client_credentials", "clientSecret": secret }));
+        world.issuer.always_to(AuthEndpoint::Token, mcp_testkit::Answer::json(answer.clone()));
+        let status = world.setting.status("web");
+        assert_eq!(status["reason"]["code"], "credentials-failed", "{status:#}");
+        let message = status["reason"]["message"].as_str().unwrap();
+        assert!(message.contains(said) && !message.contains("canary"), "{message}");
+        assert!(world.server.requests().iter().all(|request| request.path != "/mcp"), "{answer}");
+    }
+}
+
+/// `auth` has no `authServerMetadataUrl`.
+#[test]
+fn a_grant_whose_issuer_publishes_nothing_is_told_of_its_own_field() {
+    let world = World::new();
+    let secret = world.secret_file("secret", "client-s3cret");
+    let nowhere = FakeMcpServer::start().unwrap();
+    let issuer = nowhere.url().origin().ascii_serialization();
+    let world =
+        world.auth(json!({ "grant": "client_credentials", "clientSecret": secret, "issuer": issuer }));
+    let status = world.setting.status("web");
+    let message = status["reason"]["message"].as_str().unwrap();
+    assert!(message.contains("`tokenEndpoint` of `auth`"), "{message}");
+    assert!(!message.contains("authServerMetadataUrl"), "{message}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mcp_text::OWN_CLIENT_METADATA;
 use serde_json::{Value, json};
 
@@ -89,6 +91,19 @@ pub(super) fn add_metadata(body: &mut Value, said: &BTreeMap<String, String>) {
             body[name] = value;
         }
     }
+}
+
+/// What the entry says of this client, as a value to compare; `None` where it says nothing.
+pub(super) fn digest_of_metadata(said: &BTreeMap<String, String>) -> Option<String> {
+    if said.is_empty() {
+        return None;
+    }
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for text in said.iter().flat_map(|(name, text)| [name, text]) {
+        context.update(&(text.len() as u64).to_be_bytes());
+        context.update(text.as_bytes());
+    }
+    Some(URL_SAFE_NO_PAD.encode(context.finish()))
 }
 
 #[cfg(test)]

@@ -308,11 +308,22 @@ pub(crate) struct MetadataNeeds<'a> {
     pub(crate) registration: bool,
     /// What the entry says that the metadata names as its issuer.
     pub(crate) metadata_issuer: Option<&'a str>,
+    /// The settings are those of a grant without a person, which have names of their own.
+    pub(crate) grant: bool,
 }
 
 impl MetadataNeeds<'_> {
     /// A token endpoint is enough.
-    pub(crate) const TOKENS: Self = Self { person: false, registration: false, metadata_issuer: None };
+    pub(crate) const TOKENS: Self =
+        Self { person: false, registration: false, metadata_issuer: None, grant: false };
+
+    /// What a person writes who knows better than what was found.
+    fn named_otherwise(self) -> &'static str {
+        match self.grant {
+            true => "name its token endpoint in `tokenEndpoint` of `auth`",
+            false => "name the document in `oauth.authServerMetadataUrl`",
+        }
+    }
 
     fn are_met_by(self, server: &ServerMetadata) -> bool {
         let authorizes = server.authorization_endpoint.is_some() && server.supports_s256();
@@ -340,15 +351,16 @@ pub(crate) async fn server_metadata(
     let accept = |url: &str, metadata: &ServerMetadata| match metadata.issuer.as_deref() {
         // Security: a deliberate opt-in of the entry, of exactly this text. Where it was found stays what it is.
         Some(named) if needs.metadata_issuer == Some(named) => Ok(()),
-        named => check_issuer(url, issuer, named),
+        named => check_issuer(url, issuer, named, needs),
     };
     let places = metadata_places(&base);
     let outcome = search(http, &places, &own, needs, accept).await;
     outcome.found.map(|found| (found, own)).ok_or_else(|| {
         outcome.trouble.into_failure().unwrap_or_else(|| {
             let asked = places.first().map_or(issuer, String::as_str);
-            Failure::invalid(Step::ServerMetadata, asked, "the authorization server publishes no metadata here, nor elsewhere where the specifications have it; if \
-                 you know where it is, name the document in `oauth.authServerMetadataUrl`")
+            let why = "the authorization server publishes no metadata here, nor elsewhere where the specifications have it; \
+                       if you know where it is";
+            Failure::invalid(Step::ServerMetadata, asked, format!("{why}, {}", needs.named_otherwise()))
         })
     })
 }
@@ -426,22 +438,26 @@ async fn search(
 }
 
 /// RFC 8414 section 3.3, as strings: no case folding; only the slash that stands for an empty path is none.
-fn check_issuer(url: &str, expected: &str, found: Option<&str>) -> Result<(), Failure> {
+fn check_issuer(
+    url: &str,
+    expected: &str,
+    found: Option<&str>,
+    needs: MetadataNeeds<'_>,
+) -> Result<(), Failure> {
     match found {
         Some(found) if same_issuer(found, expected) => Ok(()),
         Some(found) => {
             // A template is no issuer at all; some services publish one. Another issuer may be an attack (RFC 9207
             // section 1), so only a person who names the document can mean it.
-            let hint = if found.contains('{') {
-                "; `oauth.metadataIssuer` accepts exactly that"
-            } else {
-                "; if you know that this is right, name the document in `oauth.authServerMetadataUrl`"
+            let hint = match found.contains('{') && !needs.grant {
+                true => "`oauth.metadataIssuer` accepts exactly that".to_owned(),
+                false => format!("if you know that this is right, {}", needs.named_otherwise()),
             };
             let found = mcp_text::sentence(found);
             Err(Failure::invalid(
                 Step::ServerMetadata,
                 url,
-                format!("issuer mismatch: expected {expected:?}, the metadata says {found:?}{hint}"),
+                format!("issuer mismatch: expected {expected:?}, the metadata says {found:?}; {hint}"),
             ))
         }
         None => Err(Failure::invalid(Step::ServerMetadata, url, "the metadata names no issuer")),
@@ -509,7 +525,7 @@ pub(crate) async fn at_origin(
     // lead to the same places (RFC 8414 section 3.1).
     let accept = |url: &str, metadata: &ServerMetadata| match metadata.issuer.as_deref() {
         Some(issuer) if same_issuer(issuer, &own) => Ok(()),
-        Some(issuer) => check_issuer(url, &base, Some(issuer)),
+        Some(issuer) => check_issuer(url, &base, Some(issuer), needs),
         None => Ok(()),
     };
     let searched = search(http, &places, &named_by, needs, accept).await;

@@ -15,7 +15,7 @@ use super::super::endpoint::OAuthEndpoint;
 use super::super::failure::{Answer, Failure, Step};
 use super::super::store::{ClientKey, StoredClient};
 use super::super::urls::same_issuer;
-use super::client_metadata::{RegistrationAttempt, add_metadata, attempts, request_body};
+use super::client_metadata::{RegistrationAttempt, add_metadata, attempts, digest_of_metadata, request_body};
 use super::discovery::{Discovery, DiscoverySource};
 use super::metadata::ServerMetadata;
 use crate::url_policy::is_loopback;
@@ -185,7 +185,8 @@ fn nothing_to_present(discovery: &Discovery) -> Failure {
     Failure::new(Step::Registration, &discovery.issuer, Answer::NoClient(why.to_owned()))
 }
 
-/// The kept registration, if it is good for this redirect URI and its secret has not ended.
+/// The kept registration, if it is good for this redirect URI, says what this entry wants it to say, and its secret has not
+/// ended.
 async fn reusable(
     ctx: &Context,
     discovery: &Discovery,
@@ -196,6 +197,7 @@ async fn reusable(
     Ok(stored.filter(|client| {
         client.redirect_uris.iter().any(|registered| registered == redirect_uri)
             && client.client_secret_expires_at.is_none_or(|end| now < end)
+            && client.registered_as == digest_of_metadata(&ctx.settings.spec.client_metadata)
     }))
 }
 
@@ -335,6 +337,7 @@ async fn register_as(
     scopes.sort();
     scopes.dedup();
     client.scopes = Some(scopes).filter(|_| !attempt.scopes.is_empty());
+    client.registered_as = digest_of_metadata(&ctx.settings.spec.client_metadata);
     client.issuer = Some(discovery.issuer.clone());
     Ok(client)
 }

@@ -93,7 +93,7 @@ impl<'a> Grants<'a> {
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .set_pkce_verifier(verifier);
         let answer = with_extras!(self, request).request_async(&endpoint).await;
-        answer.map_err(|error| unwrap(&endpoint, error))
+        self.usable(&endpoint, answer.map_err(|error| unwrap(&endpoint, error))?)
     }
 
     /// RFC 6749 section 6. Without scopes the server keeps those that were granted.
@@ -104,7 +104,7 @@ impl<'a> Grants<'a> {
         let request =
             client.exchange_refresh_token(&token).add_scopes(scopes.iter().cloned().map(Scope::new));
         let answer = with_extras!(self, request).request_async(&endpoint).await;
-        answer.map_err(|error| unwrap(&endpoint, error))
+        self.usable(&endpoint, answer.map_err(|error| unwrap(&endpoint, error))?)
     }
 
     /// RFC 6749 section 4.4.
@@ -117,7 +117,7 @@ impl<'a> Grants<'a> {
             request = request.add_extra_param("audience", audience);
         }
         let answer = with_extras!(self, request).request_async(&endpoint).await;
-        answer.map_err(|error| unwrap(&endpoint, error))
+        self.usable(&endpoint, answer.map_err(|error| unwrap(&endpoint, error))?)
     }
 
     /// RFC 8628 section 3.1.
@@ -148,7 +148,7 @@ impl<'a> Grants<'a> {
         let polling = with_extras!(self, request).request_async(&endpoint, sleep, None);
         // By a clock that cannot be set back, and also while an answer is waited for.
         match tokio::time::timeout(device.expires_in(), polling).await {
-            Ok(answer) => answer.map_err(|error| unwrap(&endpoint, error)),
+            Ok(answer) => self.usable(&endpoint, answer.map_err(|error| unwrap(&endpoint, error))?),
             Err(_) => Err(AuthError::new(
                 AuthErrorKind::Cancelled,
                 format!(
@@ -170,7 +170,7 @@ impl<'a> Grants<'a> {
         let mut pairs = vec![("grant_type", JWT_BEARER), ("assertion", assertion.expose())];
         pairs.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
         pairs.extend(self.audience.map(|audience| ("audience", audience)));
-        self.form(Step::JwtBearer, pairs).await
+        self.usable(&self.endpoint(Step::JwtBearer)?, self.form(Step::JwtBearer, pairs).await?)
     }
 
     /// RFC 8693 section 2.1. `subject` and `actor` are tokens with their types.
@@ -193,7 +193,7 @@ impl<'a> Grants<'a> {
         pairs.extend(requested.map(|kind| ("requested_token_type", kind)));
         pairs.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
         pairs.extend(self.audience.map(|audience| ("audience", audience)));
-        self.form(Step::TokenExchange, pairs).await
+        self.usable(&self.endpoint(Step::TokenExchange)?, self.form(Step::TokenExchange, pairs).await?)
     }
 
     /// RFC 8693 as enterprise-managed authorization uses it: an ID token, or a refresh token of the identity
@@ -231,6 +231,20 @@ impl<'a> Grants<'a> {
         // The parser's error is dropped on purpose: it may quote the body.
         serde_json::from_slice(response.body())
             .map_err(|_| endpoint.invalid("the answer is not a token response"))
+    }
+
+    /// `answer`, if what it gives can be sent to a server: a type that is not understood must not be used (RFC 6749 section 7.1).
+    fn usable(&self, endpoint: &OAuthEndpoint<'_>, answer: TokenAnswer) -> Result<TokenAnswer, Failure> {
+        if answer.is_empty() {
+            return Err(endpoint.invalid("the answer is not a token response: its access token is empty"));
+        }
+        match answer.unspoken_type(self.dpop.is_some()) {
+            Some(kind) => {
+                Err(endpoint
+                    .invalid(&format!("it gave a token of the type {kind}, which is not spoken here")))
+            }
+            None => Ok(answer),
+        }
     }
 
     fn endpoint(&self, step: Step) -> Result<OAuthEndpoint<'a>, Failure> {

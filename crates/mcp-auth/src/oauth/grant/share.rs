@@ -64,6 +64,10 @@ async fn minted(
 ) -> Result<Option<StoredTokens>, Failure> {
     let _guard = ctx.store.lock(holder).await?;
     let Some(kept) = ctx.store.load(holder).await? else { return Ok(None) };
+    // An entry that names its client is not served as another one.
+    if ctx.settings.spec.client_id.as_ref().is_some_and(|own| *own != kept.client_id) {
+        return Ok(None);
+    }
     // Bound tokens are bound to what signs for the other server.
     let Some(refresh_token) = kept.refresh_token.clone().filter(|_| kept.dpop_key.is_none()) else {
         return Ok(None);

@@ -98,6 +98,24 @@ impl TokenAnswer {
         !refreshable && listed.is_some_and(|scopes| scopes.iter().all(|granted| granted.as_str() != scope))
     }
 
+    /// Whether there is no token in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.access_token.secret().trim().is_empty() && self.id_token().is_none_or(str::is_empty)
+    }
+
+    /// Its `token_type`, as it may be shown, where a request carries tokens of that type otherwise than as a bearer token
+    /// does. Any other word is taken for one: services write `bot`, `user` or `jwt`. `has_proof` says that a proof (RFC 9449)
+    /// was sent.
+    pub(crate) fn unspoken_type(&self, has_proof: bool) -> Option<String> {
+        let TokenKind(kind) = &self.token_type;
+        let is_unspoken = match kind.trim().to_ascii_lowercase().as_str() {
+            "mac" | "pop" | "hoba" => true,
+            "dpop" => !has_proof,
+            _ => false,
+        };
+        is_unspoken.then(|| mcp_text::line(kind, 20))
+    }
+
     /// What kind of token a token exchange gave (RFC 8693 section 2.2.1).
     pub(crate) fn issued_token_type(&self) -> Option<&str> {
         self.issued_token_type.as_deref()
@@ -182,6 +200,35 @@ mod tests {
     fn stored(json: &str) -> StoredTokens {
         let answer: TokenAnswer = serde_json::from_str(json).unwrap();
         answer.into_stored("me", "https://as", &["asked".to_owned()], UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_type_that_is_sent_otherwise_is_not_sent_as_a_bearer_token() {
+        let unspoken = |kind: &str, has_proof| {
+            let text = serde_json::json!({ "access_token": "t", "token_type": kind }).to_string();
+            serde_json::from_str::<TokenAnswer>(&text).unwrap().unspoken_type(has_proof)
+        };
+        for (kind, expected) in [("MAC", Some("MAC")), ("pop", Some("pop")), ("DPoP", Some("DPoP"))] {
+            assert_eq!(unspoken(kind, false).as_deref(), expected);
+        }
+        for (kind, has_proof) in [
+            ("Bearer", false),
+            ("bearer ", false),
+            ("bot", false),
+            ("N_A", false),
+            ("", false),
+            ("dpop", true),
+        ] {
+            assert_eq!(unspoken(kind, has_proof), None, "{kind}");
+        }
+        for (text, expected) in [
+            (r#"{"access_token":""}"#, true),
+            (r#"{"access_token":" ","id_token":""}"#, true),
+            (r#"{"access_token":"","id_token":"a.b.c"}"#, false),
+            (r#"{"access_token":"t"}"#, false),
+        ] {
+            assert_eq!(serde_json::from_str::<TokenAnswer>(text).unwrap().is_empty(), expected, "{text}");
+        }
     }
 
     #[test]

@@ -106,6 +106,7 @@ struct ClientRecord {
     token_endpoint_auth_method: Field<String>,
     redirect_uris: Field<Scopes>,
     scopes: Field<Scopes>,
+    registered_as: Field<String>,
     issuer: Field<String>,
     server_name: Field<String>,
     #[serde(flatten, skip_serializing)]
@@ -268,6 +269,7 @@ pub(super) fn encode_client(key: &ClientKey, client: &StoredClient) -> String {
         token_endpoint_auth_method: Field::some(client.token_endpoint_auth_method.clone()),
         redirect_uris: Scopes(client.redirect_uris.clone()).into(),
         scopes: client.scopes.clone().map_or(Field::Absent, |scopes| Scopes(scopes).into()),
+        registered_as: Field::some(client.registered_as.clone()),
         issuer: Field::some(client.issuer.clone()),
         server_name: client.server_name.clone().into(),
         ..ClientRecord::default()
@@ -292,6 +294,7 @@ pub(super) fn decode_client(text: &[u8]) -> Result<DecodedRecord<(ClientKey, Sto
         token_endpoint_auth_method: take!(ignored, record.token_endpoint_auth_method),
         redirect_uris: take!(ignored, record.redirect_uris).map(|Scopes(list)| list).unwrap_or_default(),
         scopes: take!(ignored, record.scopes).map(|Scopes(list)| list).filter(|list| !list.is_empty()),
+        registered_as: take!(ignored, record.registered_as),
         issuer: take!(ignored, record.issuer),
         server_name: take!(ignored, record.server_name).unwrap_or_default(),
         unknown: UnknownFields(record.unknown),

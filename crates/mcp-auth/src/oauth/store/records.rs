@@ -251,6 +251,9 @@ pub struct StoredClient {
     pub redirect_uris: Vec<String>,
     /// The scopes that it may ask for (`scope`, RFC 7591 section 2), as far as that is known.
     pub scopes: Option<Vec<String>>,
+    /// What an entry had the registration say beside what every one says, as a digest; another entry, or another text, needs
+    /// another registration.
+    pub registered_as: Option<String>,
     /// The issuer it is registered with, where that is known.
     pub issuer: Option<String>,
     /// The server entry that brought it along; `reset` of that entry forgets it.
@@ -269,6 +272,7 @@ impl StoredClient {
             token_endpoint_auth_method: None,
             redirect_uris: Vec::new(),
             scopes: None,
+            registered_as: None,
             issuer: None,
             server_name: server_name.into(),
             unknown: UnknownFields::default(),

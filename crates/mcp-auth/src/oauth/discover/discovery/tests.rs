@@ -8,7 +8,8 @@ use super::super::super::fake::{FakeNet, SERVER, answer, challenges, metadata, r
 use super::*;
 use crate::AuthError;
 
-const NEEDS: MetadataNeeds<'_> = MetadataNeeds { person: true, registration: true, metadata_issuer: None };
+const NEEDS: MetadataNeeds<'_> =
+    MetadataNeeds { person: true, registration: true, metadata_issuer: None, grant: false };
 const PRM_PATH: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
 const PRM_ROOT: &str = "GET https://mcp.example/.well-known/oauth-protected-resource";
 const AS: &str = "https://as.example";

@@ -41,7 +41,10 @@ impl SignInSeed {
             return Err(wrong("it is longer than 64 KiB"));
         }
         if !text.starts_with('{') {
-            let is_token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+            // What begins as another value of JSON is no token (RFC 6749 appendix A.17 would allow it, and no server writes it).
+            let is_token = !text.is_empty()
+                && !text.starts_with(['[', '"'])
+                && text.bytes().all(|byte| byte.is_ascii_graphic());
             return match is_token {
                 true => Ok(Self {
                     answer: None,
@@ -61,7 +64,11 @@ impl SignInSeed {
         };
         let refresh_token = member("refresh_token").map(Secret::from);
         let (client_id, issuer) = (member("client_id"), member("issuer"));
-        let has_access_token = member("access_token").is_some();
+        let access_token = member("access_token");
+        if access_token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(wrong("its `access_token` has characters that no header can carry"));
+        }
+        let has_access_token = access_token.is_some();
         if !has_access_token && refresh_token.is_none() {
             return Err(wrong("it has neither `access_token` nor `refresh_token`"));
         }
@@ -99,7 +106,20 @@ impl PendingLogin {
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, AuthError> {
         self.check_confirmed()?;
-        Ok(self.seeded(seed, probe).await?)
+        self.seeded(seed, probe).await.map_err(|failure| {
+            let error = AuthError::from(failure);
+            // It is the tokens that were refused, and neither the entry nor who runs the server can change them.
+            let is_refused = matches!(
+                error.kind(),
+                AuthErrorKind::Refused | AuthErrorKind::SignInExpired | AuthErrorKind::SourceFailed
+            );
+            match is_refused && error.hint().is_none() {
+                true => {
+                    error.with_hint("hand over a sign-in that is fresh: the one that was given is not taken")
+                }
+                false => error,
+            }
+        })
     }
 
     async fn seeded(&self, seed: SignInSeed, probe: &dyn LoginProbe) -> Result<SignedIn, Failure> {
@@ -186,6 +206,9 @@ mod tests {
             r#"{"access_token":7}"#,
             r#"{"access_token":"x","token_type":["canary"]}"#,
             "[\"canary\"]x y",
+            "[\"canary\"]",
+            "\"canary\"",
+            "{\"access_token\":\"canary\\nline\"}",
             &"canary".repeat(20_000),
         ] {
             let error = of(bad).unwrap_err();
