@@ -41,6 +41,9 @@ pub enum ProviderKind {
     Custom(Arc<str>),
 }
 
+/// The name of a provider that has nothing to give: what came of a request without credentials was not its doing.
+pub const ANONYMOUS: &str = "anonymous";
+
 impl ProviderKind {
     /// The one of this name, which is none of a program's own providers.
     pub fn named(name: &str) -> Option<Self> {

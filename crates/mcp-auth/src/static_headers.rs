@@ -5,6 +5,7 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
+use crate::plan::ANONYMOUS;
 use crate::reserved::{ReservedReason, reserved};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection,
@@ -106,7 +107,7 @@ pub(crate) fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderVal
 
 impl AuthProvider for StaticHeaders {
     fn name(&self) -> &str {
-        if self.credentials.is_empty() { "anonymous" } else { NAME }
+        if self.credentials.is_empty() { ANONYMOUS } else { NAME }
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use mcp_auth::plan::ANONYMOUS;
 use mcp_auth::replay::{AfterRefusal, RefusalKind, Replay};
 use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials};
 use mcp_status::{ChallengeKind, Limit, LimitSubject, Phase};
@@ -300,13 +301,14 @@ impl AuthedClient {
             .find(|(name, _)| **name == header::AUTHORIZATION)
             .or_else(|| used.names().next())
             .map(|(_, provider)| provider.to_owned());
+        let asked = self.provider.as_ref().map(|provider| provider.name()).filter(|name| *name != ANONYMOUS);
         let challenges = refusal.map(|refusal| &refusal.challenges[..]).unwrap_or_default();
         let mut doubts = refusal.map(|_| mcp_auth::doubts(used, SystemTime::now())).unwrap_or_default();
         doubts.extend(refusal.and_then(|_| mcp_auth::doubts::other_audience(used, &self.endpoint)));
         let known = self.provider.as_ref().map(|provider| provider.snapshot()).unwrap_or_default();
         AuthContext {
             sent: used.prove_something(),
-            provider: supplier.or_else(|| self.provider.as_ref().map(|provider| provider.name().to_owned())),
+            provider: supplier.or_else(|| asked.map(str::to_owned)),
             withheld: known.withheld,
             scheme: challenges.first().map(|challenge| challenge.scheme().to_owned()),
             sign_in: challenges.iter().any(|challenge| challenge.resource_metadata().is_some()),
@@ -381,7 +383,7 @@ impl AuthedClient {
                 }
                 Some(target) if target.origin() == url.origin() => url = Cow::Owned(target),
                 Some(target) if has_moved(&url, &target, answer.status) => {
-                    return Err(moved(&target, answer.status, &self.secrets()));
+                    return Err(moved(&url, &target, answer.status, &self.secrets()));
                 }
                 Some(target) => {
                     let challenges = Challenge::parse_all(&answer.headers);
@@ -457,13 +459,23 @@ fn refusal(kind: ChallengeKind, challenges: Vec<Challenge>, answer: Answer) -> R
 /// (RFC 9110 sections 15.4.8 and 15.4.9), which no sign-in page can take; and who only adds TLS is the same server.
 fn has_moved(from: &Url, to: &Url, status: StatusCode) -> bool {
     let adds_tls = from.scheme() == "http" && to.scheme() == "https" && from.host() == to.host();
-    adds_tls || matches!(status.as_u16(), 307 | 308)
+    // `javascript:`, `file:` and the like are of no server.
+    let is_server = matches!(to.scheme(), "http" | "https");
+    adds_tls || is_server && matches!(status.as_u16(), 307 | 308)
 }
 
 /// It is not followed: what goes there is for a person to decide.
-fn moved(to: &Url, status: StatusCode, secrets: &Secrets) -> TransportError {
+fn moved(from: &Url, to: &Url, status: StatusCode, secrets: &Secrets) -> TransportError {
     let kind = TransportErrorKind::Moved { status: status.as_u16() };
-    let words = format!("the server has moved to {}; change `url`", facts::shown(to, secrets));
+    let shown = facts::shown(to, secrets);
+    let words = match from.host() == to.host() {
+        true => format!("the server has moved to {shown}; change `url`"),
+        // Security: an answer may come of another party, and what the entry sends would go wherever it says.
+        false => format!(
+            "the server says that it has moved to {shown}, another host; change `url` if that is right: what the entry sends \
+             goes there then"
+        ),
+    };
     TransportError::new(kind, "the server is somewhere else").with_said(Some(words))
 }
 

@@ -464,6 +464,18 @@ fn follow(setting: &Setting, next: &str) -> (String, i32) {
     (format!("{}{}", output.stdout, output.stderr), output.code.unwrap_or_default())
 }
 
+/// Without a sign-in and without headers, no source of credentials acted, and the entry gets what it lacks.
+#[test]
+fn a_refusal_of_an_entry_without_a_sign_in_leads_to_headers() {
+    let refused = refusing();
+    let mut entry = http(&refused);
+    entry["oauth"] = json!(false);
+    let reason = &Setting::of("off", entry).status("off")["reason"];
+    assert_eq!((&reason["code"], &reason["provider"]), (&json!("unauthorized"), &json!(null)), "{reason:#}");
+    let next = reason["next"].as_str().unwrap();
+    assert!(next.starts_with("add `headers` or a `headersHelper` to off in "), "{next}");
+}
+
 #[test]
 fn fh_h3_fh_h4_every_step_runs_as_printed_and_brings_something_new() {
     let (refused, gone) = (refusing(), FakeMcpServer::start().unwrap());

@@ -115,14 +115,19 @@ impl HttpExchange for HttpClient {
             let url = Url::parse(&request.uri().to_string()).map_err(|error| {
                 AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
             })?;
+            // It may be a part of an attempt to connect, whose limit would name no one: this one comes first.
+            let limit = self.options().connect_timeout * 5 / 6;
+            let fetched = tokio::time::timeout(limit, self.fetch(request)).await.unwrap_or_else(|_| {
+                let silent = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
+                Err(TransportError::new(silent, "the authorization server is silent"))
+            });
             // In our words alone: a sign-in tells every cause in the chain.
-            self.fetch(request).await.map_err(|error| {
+            fetched.map_err(|error| {
                 let message = match error.kind() {
                     TransportErrorKind::Timeout { stage: TimeoutStage::Total } => {
-                        let options = self.options();
-                        let waited = mcp_text::time_limit(options.connect_timeout);
+                        let waited = mcp_text::time_limit(limit);
                         let mut said = format!("the authorization server did not answer within {waited}");
-                        if let Some(setting) = &options.limit_names.attempt {
+                        if let Some(setting) = &self.options().limit_names.attempt {
                             said.push_str(&format!(" ({setting} allows more)"));
                         }
                         said

@@ -24,6 +24,8 @@ use crate::options::{ClientIdentity, Material, Pem, TlsOptions, TrustFile};
 
 /// The authorities of a system have about 250 KiB.
 const MAX_CA_BYTES: u64 = 16 * 1024 * 1024;
+/// Those of a system are about 150.
+const MAX_CERTIFICATES: usize = 20_000;
 /// A chain of ten has about 20 KiB.
 const MAX_IDENTITY_BYTES: u64 = 1024 * 1024;
 
@@ -99,7 +101,8 @@ impl TrustFile {
     ///
     /// [`Misconfigured`](TransportErrorKind::Misconfigured), with what named the file, its path, and what is wrong.
     pub fn check(&self) -> Result<(), TransportError> {
-        certificates(self).map(drop)
+        // The first is enough: a system has hundreds, and each program that starts asks.
+        certificates_at_most(self, 1).map(drop)
     }
 }
 
@@ -159,29 +162,43 @@ impl ClientIdentity {
 }
 
 fn certificates(file: &TrustFile) -> Result<Vec<CertificateDer<'static>>, TransportError> {
+    certificates_at_most(file, MAX_CERTIFICATES)
+}
+
+/// The first `most` that can be read. One of many that cannot takes the others nothing; the verifier would take none then.
+fn certificates_at_most(
+    file: &TrustFile,
+    most: usize,
+) -> Result<Vec<CertificateDer<'static>>, TransportError> {
     let unusable = |what: &str| {
         let path = mcp_text::line(&file.path.display().to_string(), 200);
         misconfigured(format!("{} names {path}, which {what}", file.from))
     };
     let text = mcp_files::read(&file.path, &Policy::surroundings(MAX_CA_BYTES))
         .map_err(|error| unusable(&format!("cannot be read: {error}")))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|_| unusable("is not valid PEM"))?;
-    if found.is_empty() {
+    let (mut readable, mut malformed, mut others) = (Vec::new(), false, false);
+    for section in CertificateDer::pem_slice_iter(&text).take(MAX_CERTIFICATES) {
+        match section {
+            Ok(certificate) if RootCertStore::empty().add(certificate.clone()).is_ok() => {
+                readable.push(certificate);
+                if readable.len() == most {
+                    break;
+                }
+            }
+            Ok(_) => others = true,
+            Err(_) => malformed = true,
+        }
+    }
+    match readable.is_empty() {
+        false => Ok(readable),
+        true if others => Err(unusable("holds nothing that is a certificate (X.509) between its PEM lines")),
+        true if malformed => Err(unusable("is not valid PEM")),
         // A SEQUENCE of more than 255 bytes (X.690): how every certificate begins that is not in PEM.
-        return Err(unusable(match text.starts_with(&[0x30, 0x82]) {
-            true => "is in DER, and PEM is read: `openssl x509 -inform der` converts it",
-            false => "holds no certificate",
-        }));
+        true if text.starts_with(&[0x30, 0x82]) => {
+            Err(unusable("is in DER, and PEM is read: `openssl x509 -inform der` converts it"))
+        }
+        true => Err(unusable("holds no certificate")),
     }
-    // One of many that cannot be read takes the others nothing; the verifier would take none then.
-    let readable =
-        |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
-    let found: Vec<_> = found.into_iter().filter(readable).collect();
-    if found.is_empty() {
-        return Err(unusable("holds nothing that is a certificate (X.509) between its PEM lines"));
-    }
-    Ok(found)
 }
 
 /// Whether the name of a certificate is this host.
@@ -416,6 +433,27 @@ mod tests {
         std::fs::write(&empty, b"\x30\x82\x01\x02der").unwrap();
         assert!(check(&empty).contains("is in DER"));
         assert!(!check(&absent).contains("os error"));
+    }
+
+    #[test]
+    fn what_is_damaged_in_a_bundle_takes_nothing_from_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let good =
+            [env!("CARGO_MANIFEST_DIR"), "tests/it/tls/authority.pem"].iter().collect::<std::path::PathBuf>();
+        let good = std::fs::read_to_string(good).unwrap();
+        let damaged = "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n";
+        let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let path = dir.path().join("bundle.pem");
+        for (text, expected) in [
+            (format!("{damaged}{other}{good}"), 1),
+            (format!("{good}{damaged}{good}{other}"), 2),
+            (format!("# words\n{good}-----BEGIN CERTIFICATE-----\n"), 1),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let file = TrustFile::new(&path, "SSL_CERT_FILE");
+            assert_eq!(certificates(&file).unwrap().len(), expected, "{text}");
+            file.check().unwrap();
+        }
     }
 
     #[test]

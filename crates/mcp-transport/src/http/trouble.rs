@@ -34,6 +34,10 @@ pub(super) enum Kind {
 
 const NO_TUNNEL: &str = "tunnel error";
 
+/// What a SOCKS proxy answers that is well, of a server that is not (RFC 1928 section 6).
+const OF_THE_SERVER: [&str; 3] =
+    ["SOCKS error: network unreachable", "SOCKS error: host unreachable", "SOCKS error: connection refused"];
+
 /// What a failed exchange was, from the types in its chain of causes.
 pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> TransportError {
     use TransportErrorKind as Is;
@@ -56,6 +60,8 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
         } else if has(|cause| cause.is::<LookedUpHere>()) {
             // The proxy was not asked for anything.
             (Is::Unreachable, "the name of the server is not known")
+        } else if OF_THE_SERVER.iter().any(|reply| text(reply)) {
+            (Is::Unreachable, "the proxy does not reach the server")
         } else if stage.proxy.is_some() && !stage.timeout {
             (Is::Proxy { status: None }, "the proxy cannot be reached, or does not let the request through")
         } else if stage.timeout {
@@ -163,9 +169,9 @@ fn proxy_words(error: &(dyn Error + 'static)) -> Option<String> {
             // RFC 1928 section 6.
             "general server failure" => "it failed, and does not say at what".to_owned(),
             "connection not allowed" => "its rules do not allow this connection".to_owned(),
-            "network unreachable" => "it has no way to the network of the server".to_owned(),
-            "host unreachable" => "it has no way to the host of the server".to_owned(),
-            "connection refused" => "the server refused its connection".to_owned(),
+            "network unreachable" => "the proxy has no way to the network of the server".to_owned(),
+            "host unreachable" => "the proxy has no way to the host of the server".to_owned(),
+            "connection refused" => "the server refused the connection of the proxy".to_owned(),
             "server failed to execute command" => "it refused, or does not reach the server".to_owned(),
             said => format!("it says: {said}"),
         });
@@ -585,6 +591,7 @@ mod tests {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let no_proxy = TransportErrorKind::Proxy { status: None };
         let credentials = TransportErrorKind::Proxy { status: Some(407) };
+        let no_server = TransportErrorKind::Unreachable;
         assert_eq!(explained(refused(), by(Kind::Http)), (no_proxy.clone(), "connection refused".to_owned()));
         for (text, kind, said) in [
             ("tunnel error: proxy authorization required", &credentials, ""),
@@ -595,6 +602,13 @@ mod tests {
             ("SOCKS error: io error during SOCKS handshake", &no_proxy, "it does not speak SOCKS"),
             ("SOCKS error: connection not allowed", &no_proxy, "its rules do not allow this connection"),
             ("SOCKS error: ttl expired", &no_proxy, "it says: ttl expired"),
+            ("SOCKS error: connection refused", &no_server, "the server refused the connection of the proxy"),
+            ("SOCKS error: host unreachable", &no_server, "the proxy has no way to the host of the server"),
+            (
+                "SOCKS error: network unreachable",
+                &no_server,
+                "the proxy has no way to the network of the server",
+            ),
         ] {
             assert_eq!(
                 explained(io::Error::other(text), by(Kind::Socks)),

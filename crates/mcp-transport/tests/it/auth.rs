@@ -259,8 +259,13 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
         let error = refused(&server, Some(static_token("A"))).await;
         assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Moved), "{status} {to}");
         // Written into the entry as it stands here, it works.
-        let words = format!("the server has moved to {to}; change `url`");
-        assert!(described(&error).ends_with(&words), "{status} {to}: {}", described(&error));
+        let words = match to.contains("//127.0.0.1") {
+            true => format!("the server has moved to {to}; change `url`"),
+            false => format!(
+                "the server says that it has moved to {to}, another host; change `url` if that is right"
+            ),
+        };
+        assert!(described(&error).contains(&words), "{status} {to}: {}", described(&error));
     }
     // Not what of it may be the key to it, or what the entry says itself.
     for secret in
@@ -280,10 +285,13 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
     assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect));
     assert!(described(&error).ends_with(": it leads to https://sso.example"), "{}", described(&error));
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
-    for (to, scheme) in [("javascript:alert(1)", "javascript"), ("file:///etc/passwd", "file")] {
-        let error =
-            refused(&FakeMcpServer::builder().always(Answer::redirect(302, to)).start().unwrap(), None).await;
-        let report = described(&error);
+    for (status, to, scheme) in [
+        (302, "javascript:alert(1)", "javascript"),
+        (307, "javascript:alert(1)", "javascript"),
+        (308, "file:///etc/passwd", "file"),
+    ] {
+        let server = FakeMcpServer::builder().always(Answer::redirect(status, to)).start().unwrap();
+        let report = described(&refused(&server, None).await);
         assert!(report.ends_with(&format!("it leads to no server, but to `{scheme}:`")), "{report}");
     }
 }
