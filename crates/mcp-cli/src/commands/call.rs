@@ -173,7 +173,7 @@ fn fitted(args: &CallRequest, listed: &ToolList<'_>, arguments: &mut Arguments) 
             Err(CliError { why: Some(format!("{near}nothing was sent; {ALL_THE_SAME}")), ..unknown })
         });
     };
-    let Some(schema) = tool.view().input_schema else { return Ok(()) };
+    let Some(schema) = signature::schema(tool) else { return Ok(()) };
     arguments.coerce(schema);
     if let Some(mismatch) = arguments.mismatch(schema) {
         return Err(of_another_type(args, &mismatch));
@@ -395,7 +395,7 @@ fn doubt(listed: &[Tool], args: &CallRequest, arguments: &Arguments) -> Option<(
 /// another type.
 fn lacking(listed: &[Tool], args: &CallRequest, arguments: &Arguments) -> Option<String> {
     let tool = listed.iter().find(|tool| tool.name == args.tool)?;
-    let schema = tool.view().input_schema?;
+    let schema = signature::schema(tool)?;
     let wanted = signature::arguments(schema.get());
     let missing = signature::missing(&wanted, |name| arguments.has(name));
     let missing: Vec<String> = missing.iter().map(|one| one.wanted()).collect();

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::args::{CandidatesArgs, ShellArg, command_line};
-use crate::completion::names::{ListedName, ListedNames};
+use crate::completion::names::{ListedArgument, ListedName, ListedNames};
 use crate::completion::{CandidateKind, Position, bash_word, keys, position, split};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -11,24 +11,24 @@ use crate::loaded::LoadedConfig;
 use crate::two_names;
 use crate::view::shown;
 
-/// What stands at the cursor, and whether in a quotation that is open.
+/// What stands at the cursor, and the mark of the quotation that it stands in, if one is open.
 struct Cursor {
     position: Position,
     current: String,
-    in_quotes: bool,
+    quotation: Option<char>,
 }
 
 impl CandidatesArgs {
     fn cursor(&self) -> Cursor {
-        let (mut words, in_quotes) = match self.shell {
+        let (mut words, quotation) = match self.shell {
             ShellArg::Bash => split(self.words.first().map_or("", String::as_str)),
-            ShellArg::Zsh | ShellArg::Fish => (self.words.clone(), false),
+            ShellArg::Zsh | ShellArg::Fish => (self.words.clone(), None),
         };
         let current = words.pop().unwrap_or_default();
         let mut program = command_line();
         program.build();
         let position = position(&program, words.get(1..).unwrap_or_default(), &current);
-        Cursor { position, current, in_quotes }
+        Cursor { position, current, quotation }
     }
 
     /// The options of the line that decide which entries are seen.
@@ -38,7 +38,7 @@ impl CandidatesArgs {
 }
 
 pub(super) async fn run(app: &App, args: &CandidatesArgs) -> Result<ExitStatus, CliError> {
-    let Cursor { position, current, in_quotes } = args.cursor();
+    let Cursor { position, current, quotation } = args.cursor();
     if position.wanted == CandidateKind::Files {
         app.output.out(":files\n");
         return Ok(ExitStatus::Success);
@@ -49,7 +49,10 @@ pub(super) async fn run(app: &App, args: &CandidatesArgs) -> Result<ExitStatus, 
             continue;
         }
         let line = match args.shell {
-            ShellArg::Bash => bash_word(&word, &current, in_quotes),
+            ShellArg::Bash => match bash_word(&word, &current, quotation) {
+                Some(word) => word,
+                None => continue,
+            },
             ShellArg::Zsh | ShellArg::Fish => format!("{word}\t{}", shown::cell(&about)),
         };
         app.output.out(&format!("{line}\n"));
@@ -151,7 +154,11 @@ async fn listed(app: &App, loaded: &LoadedConfig, server: &str) -> ListedNames {
 fn arguments(listed: &[ListedName], name: &str, given: &[String], current: &str) -> Vec<(String, String)> {
     let Some(of) = listed.iter().find(|listed| listed.name == name) else { return Vec::new() };
     let mut found = Vec::new();
-    for argument in of.arguments.iter().filter(|argument| !given.contains(&argument.name)) {
+    // Security: a name that ends in `:` would have what follows read as JSON, and one with `=` as the value of another.
+    let is_meant = |argument: &&ListedArgument| {
+        !given.contains(&argument.name) && !argument.name.contains('=') && !argument.name.ends_with(':')
+    };
+    for argument in of.arguments.iter().filter(is_meant) {
         let key = format!("{}=", argument.name);
         if current.starts_with(&key) {
             found.extend(argument.choices.iter().map(|choice| (format!("{key}{choice}"), String::new())));

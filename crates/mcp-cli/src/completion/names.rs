@@ -61,6 +61,8 @@ impl ListedNames {
 
     /// Keeps its tools. What it was given it may repeat in them, and that is not kept.
     pub(crate) fn keep_tools(app: &App, wired: &ConfiguredServer, tools: &ToolList, secrets: &Secrets) {
+        // Nothing is made of a list for which there is no place.
+        let Some(file) = Self::place(app, wired) else { return };
         let redacted = |text: &str| plain(text, secrets);
         let of = |tool: &mcp_transport::tools::Tool| {
             let name = whole(&tool.name, secrets)?;
@@ -77,7 +79,7 @@ impl ListedNames {
             Some(ListedName { name, about: redacted(about), arguments: arguments.collect() })
         };
         let tools = tools.tools.iter().take(MOST).filter_map(of).collect();
-        Self::change(app, wired, |names| names.tools = tools);
+        Self::change(&file, |names| names.tools = tools);
     }
 
     /// Keeps its prompts.
@@ -87,6 +89,7 @@ impl ListedNames {
         prompts: Vec<ListedName>,
         secrets: &Secrets,
     ) {
+        let Some(file) = Self::place(app, wired) else { return };
         let redacted = |text: &str| plain(text, secrets);
         let argument = |argument: ListedArgument| {
             Some(ListedArgument { name: whole(&argument.name, secrets)?, ..ListedArgument::default() })
@@ -99,14 +102,15 @@ impl ListedNames {
             })
         };
         let prompts = prompts.into_iter().take(MOST).filter_map(of).collect();
-        Self::change(app, wired, |names| names.prompts = prompts);
+        Self::change(&file, |names| names.prompts = prompts);
     }
 
-    fn change(app: &App, wired: &ConfiguredServer, change: impl FnOnce(&mut Self)) {
-        let Some(file) = DescriptionFile::of_names(app, wired).filter(DescriptionFile::has_folder) else {
-            return;
-        };
-        let before = Self::kept(&file);
+    fn place(app: &App, wired: &ConfiguredServer) -> Option<DescriptionFile> {
+        DescriptionFile::of_names(app, wired).filter(DescriptionFile::has_folder)
+    }
+
+    fn change(file: &DescriptionFile, change: impl FnOnce(&mut Self)) {
+        let before = Self::kept(file);
         let mut names = before.clone();
         change(&mut names);
         if names != before {

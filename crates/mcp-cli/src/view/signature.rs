@@ -2,8 +2,11 @@
 //!
 //! The schema (JSON Schema 2020-12) is a stranger's: what is not understood is shown as `any`, and nothing decides here.
 
+use std::collections::HashSet;
+
 use mcp_transport::tools::Tool;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::shown;
 use super::text::Style;
@@ -11,6 +14,20 @@ use super::wrap::{behind, wrap};
 
 /// How many values of an enumeration are shown.
 const CHOICES: usize = 8;
+
+/// The longest schema of a tool that is looked at, in bytes: those that people call by hand have a few KiB, and the values that
+/// are made of one take up to seventy times its length.
+const MAX_SCHEMA: usize = 256 * 1024;
+
+/// Whether a schema is one that is looked at. Of another one nothing is known, and nothing is checked.
+fn is_looked_at(schema: &str) -> bool {
+    schema.len() <= MAX_SCHEMA
+}
+
+/// The schema of the arguments of `tool`, where it has one that is looked at.
+pub(crate) fn schema(tool: &Tool) -> Option<&RawValue> {
+    tool.view().input_schema.filter(|schema| is_looked_at(schema.get()))
+}
 
 /// One argument of a tool.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,34 +41,95 @@ pub(crate) struct Argument {
     choices: Vec<Value>,
 }
 
-/// The arguments of a tool: the required ones first, each group as the schema orders them.
+/// The arguments of a tool: the required ones first, each group as the schema orders them. None of a schema that is too long.
 pub(crate) fn arguments(schema: &str) -> Vec<Argument> {
-    let schema: Value = serde_json::from_str(schema).unwrap_or_default();
-    let required = |name: &str| {
-        let names = schema["required"].as_array();
-        names.is_some_and(|names| names.iter().any(|required| required == name))
-    };
-    let properties = schema["properties"].as_object();
+    if !is_looked_at(schema) {
+        return Vec::new();
+    }
+    let whole: Value = serde_json::from_str(schema).unwrap_or_default();
+    let objects = objects(&whole);
+    let required: HashSet<&str> = objects
+        .iter()
+        .flat_map(|object| object["required"].as_array().into_iter().flatten().filter_map(Value::as_str))
+        .collect();
+    let properties = objects.iter().filter_map(|object| object["properties"].as_object()).flatten();
+    let mut known = HashSet::new();
     let mut arguments: Vec<Argument> = properties
-        .into_iter()
-        .flatten()
-        .map(|(name, property)| Argument {
-            name: name.clone(),
-            kind: kind(property),
-            required: required(name),
-            description: property["description"].as_str().unwrap_or_default().to_owned(),
-            default: property.get("default").cloned(),
-            choices: property["enum"].as_array().cloned().unwrap_or_default(),
+        .filter(|(name, _)| known.insert(name.as_str()))
+        .map(|(name, property)| {
+            let meant = meant(&whole, property);
+            let said = property["description"].as_str().or(meant["description"].as_str());
+            Argument {
+                name: name.clone(),
+                kind: kind(&whole, property),
+                required: required.contains(name.as_str()),
+                description: said.unwrap_or_default().to_owned(),
+                default: property.get("default").or(meant.get("default")).cloned(),
+                choices: unless_null(&whole, meant)["enum"].as_array().cloned().unwrap_or_default(),
+            }
         })
         .collect();
     arguments.sort_by_key(|argument| !argument.required);
     arguments
 }
 
-fn kind(property: &Value) -> String {
+/// How many references are followed from one to the next.
+const MOST_STEPS: usize = 8;
+
+/// What `schema` means, a part of `whole`: what pydantic and zod write as a reference within the schema, or as a list of one.
+fn meant<'s>(whole: &'s Value, schema: &'s Value) -> &'s Value {
+    let mut meant = schema;
+    for _ in 0..MOST_STEPS {
+        let next = match (meant["$ref"].as_str(), meant["allOf"].as_array().map(Vec::as_slice)) {
+            (Some(reference), _) => reference.strip_prefix('#').and_then(|pointer| whole.pointer(pointer)),
+            (None, Some([only])) => Some(only),
+            _ => None,
+        };
+        match next {
+            Some(next) => meant = next,
+            None => break,
+        }
+    }
+    meant
+}
+
+/// The one schema of several that is not for `null`, where there is one.
+fn unless_null<'s>(whole: &'s Value, schema: &'s Value) -> &'s Value {
+    let several = schema["anyOf"].as_array().or(schema["oneOf"].as_array());
+    let mut others = several.into_iter().flatten().filter(|one| one["type"] != "null");
+    match (others.next(), others.next()) {
+        (Some(only), None) => meant(whole, only),
+        _ => schema,
+    }
+}
+
+/// The schemas whose properties are the arguments, all of which count: the whole one, and those that it is all of.
+fn objects(whole: &Value) -> Vec<&Value> {
+    let root = meant(whole, whole);
+    let parts = root["allOf"].as_array().into_iter().flatten().map(|part| meant(whole, part));
+    std::iter::once(root).chain(parts).collect()
+}
+
+/// Whether a schema lets in what it does not list by name.
+fn lets_others_in(schema: &str) -> bool {
+    let whole: Value = serde_json::from_str(schema).unwrap_or_default();
+    objects(&whole).into_iter().any(|object| {
+        let open = |name: &str| object.get(name).is_some_and(|value| *value != Value::Bool(false));
+        ["oneOf", "anyOf", "patternProperties", "additionalProperties", "$ref", "$dynamicRef"]
+            .into_iter()
+            .any(open)
+    })
+}
+
+fn kind(whole: &Value, property: &Value) -> String {
+    kind_within(whole, property, MOST_STEPS)
+}
+
+fn kind_within(whole: &Value, property: &Value, steps: usize) -> String {
+    let property = meant(whole, property);
     if let Some(kind) = property["type"].as_str() {
         if kind == "array" && property["items"].is_object() {
-            return format!("array of {}", kind_of_items(&property["items"]));
+            return format!("array of {}", kind_of_items(meant(whole, &property["items"])));
         }
         return kind.to_owned();
     }
@@ -64,7 +142,11 @@ fn kind(property: &Value) -> String {
     let mut kinds: Vec<String> = several
         .into_iter()
         .flatten()
-        .map(|one| one.as_str().map_or_else(|| kind(one), str::to_owned))
+        .map(|one| match one.as_str() {
+            Some(kind) => kind.to_owned(),
+            None if steps == 0 => "any".to_owned(),
+            None => kind_within(whole, one, steps - 1),
+        })
         .collect();
     kinds.dedup();
     if kinds.is_empty() || kinds.iter().any(|kind| kind == "any") {
@@ -123,14 +205,15 @@ impl Argument {
         match value {
             value if is_json => format!("{name}:={value}"),
             // It is the text, and not the name of a file.
-            value if value.starts_with('@') => format!("{name}:={}", Value::from(value)),
+            value if names_file(value) => format!("{name}:={}", Value::from(value)),
             value => format!("{name}={value}"),
         }
     }
 
-    /// The values that it may have, where these are words.
+    /// The values that it may have, where these are words that are typed as they are.
     pub(crate) fn choices(&self) -> impl Iterator<Item = String> {
-        self.choices.iter().filter_map(|choice| choice.as_str().map(str::to_owned))
+        let words = self.choices.iter().filter_map(Value::as_str);
+        words.filter(|word| !names_file(word)).map(str::to_owned)
     }
 
     /// As it would be typed, with a value that fits its type.
@@ -151,6 +234,8 @@ impl Argument {
         };
         match text {
             Some(text) if has_odd_name => plain(&member(name, text.into())),
+            // Security: a server would get whatever file of the person it names.
+            Some(text) if names_file(&text) => plain(&format!("{name}:={}", Value::from(text))),
             Some(text) => plain(&format!("{name}={text}")),
             None if has_odd_name => plain(&member(name, serde_json::from_str(&json).unwrap_or_default())),
             // Numbers and truth values are told by the schema; anything else is written as JSON.
@@ -182,6 +267,11 @@ impl Argument {
     pub(crate) fn wanted(&self) -> String {
         shown::line(&format!("`{}` ({})", self.name, self.kind))
     }
+}
+
+/// Whether a value is read as the name of a file, whose text is sent in its place.
+pub(crate) fn names_file(value: &str) -> bool {
+    value.starts_with('@')
 }
 
 /// Whether a name would be read as something else, and goes into an object of its own.
@@ -217,6 +307,22 @@ pub(crate) fn example(server: &str, tool: &str, arguments: &[Argument]) -> Strin
     call
 }
 
+/// Whether a tool takes arguments of which none is known by name.
+fn takes_others(schema: &str, arguments: &[Argument]) -> bool {
+    arguments.is_empty() && (!is_looked_at(schema) || lets_others_in(schema))
+}
+
+/// What is said of the arguments where none has a name.
+fn unnamed(schema: &str, arguments: &[Argument]) -> Option<String> {
+    arguments.is_empty().then(|| match takes_others(schema, arguments) {
+        true if !is_looked_at(schema) => {
+            format!("  has a schema of {} KiB, which is not shown; --json has it\n", schema.len() >> 10)
+        }
+        true => "  takes arguments that its schema does not list by name; --json has it\n".to_owned(),
+        false => "  takes no arguments\n".to_owned(),
+    })
+}
+
 /// The tool in full.
 pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, style: Style) -> String {
     let view = tool.view();
@@ -235,7 +341,7 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
     }
     let names: Vec<String> = arguments.iter().map(|argument| shown::name(&argument.name)).collect();
     let width = shown::widest(names.iter().map(String::as_str));
-    text.push_str(if arguments.is_empty() { "  takes no arguments\n" } else { "\n" });
+    text.push_str(&unnamed(schema, &arguments).unwrap_or_else(|| "\n".to_owned()));
     for (argument, name) in arguments.iter().zip(&names) {
         let name = shown::pad(name, width);
         let summary = behind(&format!("  {name}  "), &argument.summary(), style.room());
@@ -246,13 +352,20 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
             text.push('\n');
         }
     }
-    text.push_str(&format!("\n  {}\n", step(&example(server, &tool.name, &arguments))));
+    let mut call = example(server, &tool.name, &arguments);
+    if takes_others(schema, &arguments) {
+        call.push_str(" '{}'");
+    }
+    text.push_str(&format!("\n  {}\n", step(&call)));
     text
 }
 
 /// The required arguments that are not given, where the schema leaves no doubt that they must be: nothing fills them in, and
 /// it is no reference to another schema, beside which older drafts of JSON Schema let nothing count.
 pub(crate) fn surely_missing(schema: &str, is_given: impl Fn(&str) -> bool) -> Vec<Argument> {
+    if !is_looked_at(schema) {
+        return Vec::new();
+    }
     let is_reference = |schema: &Value| schema.get("$ref").is_some() || schema.get("$dynamicRef").is_some();
     if serde_json::from_str(schema).is_ok_and(|schema: Value| is_reference(&schema)) {
         return Vec::new();
@@ -320,6 +433,78 @@ mod tests {
             let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
             assert_eq!(names.join(" "), missing, "{schema}");
         }
+    }
+
+    /// Security: a server says what the values of an argument are, and a person copies the call.
+    #[test]
+    fn a_value_that_a_server_names_is_no_file_of_the_person() {
+        for schema in [
+            r#"{"required": ["o"], "properties": {"o": {"enum": ["@/etc/hostname", "plain"]}}}"#,
+            r#"{"required": ["o"], "properties": {"o": {"type": "string", "default": "@/etc/hostname"}}}"#,
+        ] {
+            let arguments = arguments(schema);
+            assert_eq!(example("s", "t", &arguments), r#"mcplink call s t o:='"@/etc/hostname"'"#);
+            assert!(arguments[0].choices().all(|choice| choice == "plain"));
+        }
+    }
+
+    #[test]
+    fn what_a_schema_requires_is_looked_up_once_and_a_long_one_is_not_looked_at() {
+        let names: Vec<String> = (0..9_000).map(|number| format!("{number:x}")).collect();
+        let properties = names.iter().map(|name| (name.clone(), Value::Null)).collect();
+        let schema = serde_json::json!({ "required": names, "properties": Value::Object(properties) });
+        let schema = schema.to_string();
+        assert!(arguments(&schema).len() == names.len() && arguments(&schema).iter().all(|one| one.required));
+        let long = format!("{schema}{}", " ".repeat(MAX_SCHEMA));
+        assert!(arguments(&long).is_empty() && surely_missing(&long, |_| false).is_empty());
+        let said = unnamed(&long, &[]).unwrap();
+        assert!(said.contains("KiB, which is not shown; --json has it"), "{said}");
+    }
+
+    #[test]
+    fn what_a_schema_refers_to_within_itself_is_followed() {
+        let schema = r##"{"required": ["p", "color"], "properties": {
+            "p": {"$ref": "#/$defs/P", "description": "Where."},
+            "color": {"allOf": [{"$ref": "#/$defs/Color"}], "default": "red"},
+            "maybe": {"anyOf": [{"$ref": "#/$defs/Color"}, {"type": "null"}]},
+            "list": {"type": "array", "items": {"$ref": "#/$defs/P"}},
+            "loop": {"$ref": "#/$defs/Loop"}, "gone": {"$ref": "#/$defs/None"}},
+            "$defs": {"P": {"type": "object"}, "Color": {"type": "string", "enum": ["red", "green"]},
+                "Loop": {"anyOf": [{"$ref": "#/$defs/Loop"}]}}}"##;
+        let lines: Vec<String> =
+            arguments(schema).iter().map(|one| format!("{}: {}", one.name, one.summary())).collect();
+        assert_eq!(
+            lines,
+            [
+                "color: string, required, one of red, green, default red",
+                "p: object, required",
+                "gone: any, optional",
+                "list: array of object, optional",
+                "loop: any, optional",
+                "maybe: string|null, optional, one of red, green",
+            ]
+        );
+        assert_eq!(example("s", "t", &arguments(schema)), "mcplink call s t color=red p:='{}'");
+        let merged = r##"{"allOf": [{"properties": {"a": {}}, "required": ["a"]}, {"$ref": "#/$defs/B"}],
+            "$defs": {"B": {"properties": {"b": {"type": "integer"}}}}}"##;
+        let names: Vec<String> = arguments(merged).iter().map(Argument::short).collect();
+        assert_eq!(names, ["a", "[b]"]);
+    }
+
+    #[test]
+    fn a_tool_whose_schema_lists_no_name_is_not_said_to_take_none() {
+        for open in [
+            r#"{"type": "object", "oneOf": [{"properties": {"a": {}}}]}"#,
+            r#"{"type": "object", "additionalProperties": true}"#,
+            r#"{"type": "object", "patternProperties": {"^x-": {}}}"#,
+        ] {
+            let said = unnamed(open, &arguments(open)).unwrap();
+            assert!(said.contains("does not list by name") && takes_others(open, &[]), "{said}");
+        }
+        for closed in [r#"{"type": "object"}"#, r#"{"type": "object", "additionalProperties": false}"#, ""] {
+            assert_eq!(unnamed(closed, &arguments(closed)).unwrap(), "  takes no arguments\n", "{closed}");
+        }
+        assert_eq!(unnamed(SCHEMA, &arguments(SCHEMA)), None);
     }
 
     #[test]
