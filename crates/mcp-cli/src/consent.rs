@@ -161,7 +161,7 @@ impl Trustable {
     /// Of the folder and of everything that trust in it allows.
     pub(crate) fn digest(&self) -> String {
         let mut parts = vec![self.folder().to_string_lossy().into_owned()];
-        for entry in self.agreed() {
+        for entry in helpers(&self.config).chain(servers(&self.config, &self.now)) {
             parts.extend([entry.name.clone(), entry.origin.place.to_string(), entry.terms().digest()]);
         }
         parts.extend(settings(&self.now));
@@ -175,8 +175,10 @@ impl Trustable {
         format!("sha256:{hex}")
     }
 
+    /// What is kept word by word. An entry in a file of the person's own changes by their hand alone.
     fn agreed(&self) -> impl Iterator<Item = &ServerEntry> {
-        helpers(&self.config).chain(servers(&self.config, &self.now))
+        let of_project = helpers(&self.config).filter(|entry| entry.scope.is_of_project());
+        of_project.chain(servers(&self.config, &self.now))
     }
 
     /// Keeps the decision about what was shown, whatever changed meanwhile; whether it is new.
@@ -306,7 +308,7 @@ pub(crate) fn unneeded(loaded: &LoadedConfig, name: &str) -> CliError {
 fn helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
     definitions(config)
         .filter(|entry| entry.mints_by_command() || entry.has_secrets_of_trust())
-        .filter(|entry| entry.scope.is_of_project())
+        .filter(|entry| entry.scope.is_of_project() || entry.has_auth_of_trust())
 }
 
 /// The entries of the project that would be used once it is trusted, and are not `now`, or not yet agreed to.

@@ -354,6 +354,10 @@ mod tests {
                 SecretReference::File(RedactedText::new("/base/t".into())),
             ]
         );
+        // What begins with a digit or a parenthesis is a name like any other.
+        for written in ["${file:2fa.txt}", "${keyring:1password/x}", "${cmd:(echo a)}", "${cmd:7z l a}"] {
+            assert_eq!(expand(written).references().count(), 1, "{written}");
+        }
         for written in [
             "${file:0}",
             "${file:1:2}",

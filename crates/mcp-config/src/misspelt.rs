@@ -6,7 +6,7 @@
 
 use crate::expand::Text;
 use crate::expand::{HOST_WORDS, Piece, VariableSource};
-use crate::reference::{self, KINDS, of_a_shell};
+use crate::reference::{self, KINDS, is_of_a_shell};
 use crate::suggest;
 
 /// Who may read a text after this program.
@@ -55,21 +55,25 @@ fn of_piece(piece: &Piece, readers: Readers) -> Vec<Misspelt> {
     match piece {
         Piece::Literal(text) => inner(text).filter_map(|inner| of(inner, readers)).collect(),
         Piece::Secret(_) => Vec::new(),
-        Piece::Variable(variable) if variable.from == VariableSource::Default => {
+        Piece::Variable(variable) => {
             let default = variable.default.as_deref().unwrap_or_default();
             match reference::in_text(default) {
+                // Also where the variable is set: a file is right on all machines or on none.
                 Some(_) => vec![Misspelt {
                     message: format!(
                         "the default of {} has a reference in it, and a default is taken as it is written",
                         variable.name
                     ),
-                    hint: format!("set {}, or write the reference in its place", variable.name),
+                    hint: format!(
+                        "write the reference in its place, or ${{{}}} without a default",
+                        variable.name
+                    ),
                     certain: true,
                 }],
+                None if variable.from != VariableSource::Default => Vec::new(),
                 None => inner(default).filter_map(|inner| of(inner, readers)).collect(),
             }
         }
-        Piece::Variable(_) => Vec::new(),
     }
 }
 
@@ -82,23 +86,28 @@ fn inner(text: &str) -> impl Iterator<Item = &str> {
 fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
     let (word, rest) = inner.split_once(':')?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if readers == Readers::Server && word != word.trim() && KINDS.contains(&word.trim()) {
+        let word = word.trim();
+        let message = format!("${{ {word}:…}} has a blank before its kind");
+        return Some(Misspelt { message, hint: format!("write ${{{word}:…}}"), certain: true });
+    }
     if word.is_empty() || word.len() > MAX_WORD || !word.chars().all(is_word) {
         return None;
     }
     // A name that the hosts which have it would replace is told as theirs, and so is what a shell cuts out of a variable.
     let of_a_host = HOST_WORDS.contains(&word) || word == "env" && crate::expand::is_foreign_name(rest);
     let is_kind = KINDS.contains(&word);
-    if of_a_host || rest.starts_with(of_a_shell) && !(is_kind && readers == Readers::Server) {
+    if of_a_host || is_of_a_shell(rest) && !(is_kind && readers == Readers::Server) {
         return None;
     }
     if is_kind {
-        return Some(match rest.starts_with(of_a_shell) && !rest.trim().is_empty() {
+        return Some(match is_of_a_shell(rest) && !rest.trim().is_empty() {
             // No shell reads what goes to a server, and nothing else has a blank there.
             true if rest.starts_with(char::is_whitespace) => of_blank(word),
             true => {
                 let message =
                     format!("${{{word}:…}} is how a shell cuts its variable {word}, and no shell reads this");
-                Misspelt { message, hint: format!("write {FORMS}"), certain: false }
+                Misspelt { message, hint: format!("write {FORMS}"), certain: true }
             }
             false => of_kind(word, rest),
         });
@@ -190,6 +199,7 @@ mod tests {
             ("${secret:t}", BOTH, "did you mean ${keyring:SERVICE/NAME}?"),
             ("${exec:pass show t}", BOTH, "did you mean ${cmd:COMMAND}?"),
             ("${B:-${keyring:mcp/t}}", BOTH, "the default of B has a reference in it"),
+            ("${A:-${keyring:mcp/t}}", BOTH, "the default of A has a reference in it"),
             ("${B:-${vault:t}}", BOTH, "`vault`"),
             // What nothing but a shell means is not meant in a header.
             (
@@ -203,6 +213,8 @@ mod tests {
             ("${keyring: mcp/t}", IN_A_HEADER, "has a blank behind its colon"),
             ("${env: TOKEN}", IN_A_HEADER, "has a blank behind its colon"),
             ("${cmd:\tmint}", IN_A_HEADER, "has a blank behind its colon"),
+            ("${ cmd:echo x}", IN_A_HEADER, "has a blank before its kind; write ${cmd:…}"),
+            ("${keyring:1:2}", IN_A_HEADER, "no shell reads this"),
             ("${vault:0:3} ${x:1}", &[], ""),
             // Of a shell, of another host, of none; and what leads somewhere.
             ("${x:=1}", &[], ""),
@@ -227,13 +239,18 @@ mod tests {
             let found = misspelt(&Text::expand(written, &Env::new()), Readers::Server);
             found.first().map(|found| found.certain)
         };
-        for written in ["${keyring:tok}", "${vault:x}", "${keyring: mcp/t}", "${env: TOKEN}", "${cmd: mint}"]
-        {
+        for written in [
+            "${keyring:tok}",
+            "${vault:x}",
+            "${keyring: mcp/t}",
+            "${env: TOKEN}",
+            "${cmd: mint}",
+            "${file:1:2}",
+            "${env:1}",
+        ] {
             assert_eq!(certain(written), Some(true), "{written}");
         }
-        for written in ["${corp-store:t}", "${file:1:2}"] {
-            assert_eq!(certain(written), Some(false), "{written}");
-        }
+        assert_eq!(certain("${corp-store:t}"), Some(false));
     }
 
     #[test]

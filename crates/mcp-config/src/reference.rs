@@ -67,9 +67,13 @@ impl ReferenceText<'_> {
 /// The words that a reference begins with.
 pub(crate) const KINDS: [&str; 4] = ["env", "file", "cmd", "keyring"];
 
-/// What stands behind the colon where a shell cuts one of its own variables.
-pub(crate) fn of_a_shell(c: char) -> bool {
-    c.is_ascii_digit() || c.is_whitespace() || "-+=?(".contains(c)
+/// Whether `rest`, which stands behind the colon, is what a shell cuts one of its own variables by: a default, or the numbers of
+/// a part (`1:2`, ` -3`, `(1+2)`). A file `2fa.txt`, a service `1password/x` and a command in parentheses are none.
+pub(crate) fn is_of_a_shell(rest: &str) -> bool {
+    let counts = |c: char| c.is_ascii_digit() || c.is_whitespace() || "+-*/%():".contains(c);
+    rest.starts_with(['-', '+', '=', '?'])
+        || rest.starts_with(char::is_whitespace)
+        || !rest.is_empty() && rest.chars().all(counts)
 }
 
 /// The first reference to a secret in `text` that is no variable.
@@ -85,8 +89,8 @@ pub(crate) fn in_text(text: &str) -> Option<ReferenceText<'_>> {
 pub(crate) fn leading(text: &str) -> Option<(usize, ReferenceText<'_>)> {
     let inner = text.strip_prefix("${")?;
     let length = 2 + closing_brace(inner)? + 1;
-    let (word, rest) = text[2..length].split_once(':')?;
-    if !KINDS.contains(&word) || rest.starts_with(of_a_shell) {
+    let (word, rest) = text[2..length - 1].split_once(':')?;
+    if !KINDS.contains(&word) || is_of_a_shell(rest) {
         return None;
     }
     reference(&text[..length]).map(|written| (length, written))
@@ -109,11 +113,16 @@ pub(crate) fn reference(text: &str) -> Option<ReferenceText<'_>> {
     }
 }
 
+/// How many braces may stand in each other: what a person writes has a few. Security: each `${` of a text begins a search, so
+/// that without an end to it a repository's text of 100 KiB took minutes.
+const MAX_BRACES: usize = 32;
+
 /// The brace that ends a default; braces inside it (JSON, another reference) come in pairs.
 pub(crate) fn closing_brace(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     for (at, byte) in text.bytes().enumerate() {
         match byte {
+            b'{' if open == MAX_BRACES => return None,
             b'{' => open += 1,
             b'}' if open == 0 => return Some(at),
             b'}' => open -= 1,
@@ -126,6 +135,16 @@ pub(crate) fn closing_brace(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn braces_in_braces_are_followed_as_far_as_a_person_writes_them() {
+        let nested = |depth: usize| format!("{}{}}}", "{".repeat(depth), "}".repeat(depth));
+        assert_eq!(closing_brace(&nested(MAX_BRACES)), Some(2 * MAX_BRACES));
+        assert_eq!(closing_brace(&nested(MAX_BRACES + 1)), None);
+        // Each of these begins a search, and each ends after a few steps.
+        let text = crate::expand::Text::expand(&"${A:-".repeat(200_000), &crate::Env::new());
+        assert_eq!(text.expose().len(), 1_000_000);
+    }
 
     #[test]
     fn a_reference_is_a_whole_text() {

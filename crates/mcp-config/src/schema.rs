@@ -190,7 +190,11 @@ fn server(
         Kind::Stdio => {
             stdio::read(&mut reader, scope, context, base(document, scope, context)).map(EntryServer::Stdio)
         }
-        Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context, base(document, scope, context)),
+        Kind::Remote(kind) => {
+            let base = base_of_remote(document, scope, context);
+            reader.base = base;
+            remote::read(&mut reader, kind, scope, context, base)
+        }
         Kind::InProcess => {
             let hint = "take the entry out, or write how it is reached from outside: `url` or `command`";
             let message = "lives inside a host program, and nothing outside can reach it";
@@ -233,6 +237,14 @@ fn base<'a>(document: &'a Document<'_>, scope: Scope, context: Context<'a>) -> &
     let own = || document.place.path().and_then(Path::parent);
     let folder = document.folder.as_deref().or_else(own).filter(|_| scope == Scope::Project);
     folder.unwrap_or(context.launch_dir)
+}
+
+/// Where the files of an entry for a remote server begin. Security: of one for everywhere, a relative path would be one of
+/// whatever folder a person stands in.
+fn base_of_remote<'a>(document: &'a Document<'_>, scope: Scope, context: Context<'a>) -> &'a Path {
+    let is_for_everywhere = matches!(scope, Scope::Mcplink | Scope::User) && !context.for_project;
+    let folder = document.place.path().and_then(Path::parent).filter(|_| is_for_everywhere);
+    folder.unwrap_or_else(|| base(document, scope, context))
 }
 
 /// Reports names that are written twice in `object`; the last one wins.

@@ -190,7 +190,9 @@ impl<'a> Helper<'a> {
         let helper = entry.remote().and_then(|remote| remote.helper.as_ref());
         let command = entry.terms().iter().find(|term| term.field == "headersHelper");
         let referring = || {
-            let terms = entry.terms().referring().map(|term| format!("{} {}", line(&term.field), term.shown));
+            let runs = |term: &&Term| term.field == "auth.provider";
+            let terms = entry.terms().referring().chain(entry.terms().iter().filter(runs));
+            let terms = terms.map(|term| format!("{} {}", line(&term.field), term.shown));
             terms.collect::<Vec<_>>().join(", ")
         };
         let (place, scrubbed) = entry.lookup_place();

@@ -78,7 +78,9 @@ impl fmt::Display for DraftError {
             Self::NamesVariable(place) => {
                 write!(f, "its {place} refers to a variable of this machine, which no registry may")
             }
-            Self::Elsewhere(place) => write!(f, "an answer in its {place} holds one of / ? # @ \\"),
+            Self::Elsewhere(place) => {
+                write!(f, "an answer or a default in its {place} holds one of / ? # @ \\")
+            }
         }
     }
 }
@@ -247,9 +249,10 @@ impl Offer {
         let begin = url.text.find("://").map_or(0, |at| at + 3);
         let end = url.text[begin..].find(['/', '?', '#', '\\']).map_or(url.text.len(), |at| begin + at);
         // What stands behind the scheme that the registry wrote is a part of a name, and no more than that.
+        let ends_a_name = |word: &str| word.contains(['/', '?', '#', '@', '\\']);
         if begin > 0
             && !url.is_typed_before(begin)
-            && url.typed_in(begin, end).any(|word| word.contains(['/', '?', '#', '@', '\\']))
+            && (url.typed_in(begin, end).any(ends_a_name) || url.defaults_within(begin, end).any(ends_a_name))
         {
             return Err(DraftError::Elsewhere("url".to_owned()));
         }

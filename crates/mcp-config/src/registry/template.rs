@@ -319,7 +319,11 @@ impl Template {
                             filled.text.push_str(answer);
                             filled.typed.push(start..filled.text.len());
                         }
-                        (None, Some(default)) => filled.text.push_str(default),
+                        (None, Some(default)) => {
+                            let start = filled.text.len();
+                            filled.text.push_str(default);
+                            filled.defaults.push(start..filled.text.len());
+                        }
                         (None, None) => return None,
                     }
                 }
@@ -335,6 +339,8 @@ pub(super) struct TemplateText {
     pub(super) text: String,
     /// Where a person's words stand in it.
     typed: Vec<Range<usize>>,
+    /// Where a registry's words stand in it in the place of an answer.
+    defaults: Vec<Range<usize>>,
 }
 
 impl TemplateText {
@@ -348,6 +354,16 @@ impl TemplateText {
     /// Whether any of the first `end` bytes is a person's.
     pub(super) fn is_typed_before(&self, end: usize) -> bool {
         self.typed.iter().any(|typed| typed.start < end)
+    }
+
+    /// The defaults that begin at `from` or behind it and before `to`, in front of more of the same word: what ends in one of
+    /// them was shown as a part of something else.
+    pub(super) fn defaults_within(&self, from: usize, to: usize) -> impl Iterator<Item = &str> {
+        let within = move |default: &&Range<usize>| {
+            let behind = self.text[default.end..].chars().next();
+            default.start >= from && default.start < to && !matches!(behind, None | Some('/' | '?' | '#'))
+        };
+        self.defaults.iter().filter(within).map(|default| &self.text[default.clone()])
     }
 
     /// The words of a person that begin at `from` or behind it, and before `to`.

@@ -468,6 +468,20 @@ fn s_r4_an_answer_leads_an_address_nowhere_else() {
         // Behind the host it is a part of a path, which may be anything.
         assert!(draft("https://h.example/{a}", answer).is_ok());
     }
+    // Nor does what the registry has for one that is not given: the address is shown with the name of the input in it.
+    for (default, refused) in [("evil.example/#", true), ("evil.example?", true), ("eu", false)] {
+        let of = |url: &str| {
+            let variables = json!({ "h": { "default": default } });
+            let remote = json!({ "type": "sse", "url": url, "variables": variables });
+            server(&json!({ "remotes": [remote] })).offers.remove(0).draft(&Answers::default())
+        };
+        assert_eq!(
+            matches!(of("https://{h}.acme.example/mcp"), Err(DraftError::Elsewhere(_))),
+            refused,
+            "{default}"
+        );
+        assert!(of("https://{h}/mcp").is_ok() && of("https://h.example/{h}").is_ok(), "{default}");
+    }
     for (url, answer, typed) in [
         ("https://{a}.acme.example/mcp", "eu", true),
         ("https://{b}.acme.example/{a}", "eu", false),

@@ -165,9 +165,6 @@ pub(super) fn read(
         }
         return None;
     }
-    // Security: of an entry for everywhere, a relative path would be one of whatever folder a person stands in.
-    let everywhere = matches!(scope, Scope::Mcplink | Scope::User) && !context.for_project;
-    let base = reader.folder_of_file().filter(|_| everywhere).unwrap_or(base);
     let mut block = Block { reader, object, context, base };
     let kinds = ["grant", "file", "provider", "sign"].map(|name| get(object, name));
     let supply = match kinds {

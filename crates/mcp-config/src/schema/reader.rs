@@ -11,6 +11,9 @@ use crate::json::{Member, Node, Object, Pointer, Span, Value};
 use crate::misspelt::{Readers, misspelt};
 use crate::{Env, Origin, Problem, ProblemCode, Severity};
 
+/// How many headers or variables an entry may have: each costs what is made of it.
+const MAX_MEMBERS: usize = 10_000;
+
 pub(super) struct Reader<'a, 'p> {
     document: &'a Document<'a>,
     /// Where the name of the entry stands.
@@ -18,8 +21,8 @@ pub(super) struct Reader<'a, 'p> {
     object: &'a Object,
     path: &'a Pointer,
     env: &'a Env,
-    /// Where the relative path of a secret begins.
-    base: &'a Path,
+    /// Where relative paths of the entry begin.
+    pub(super) base: &'a Path,
     pub(super) problems: &'p mut Vec<Problem>,
     /// The file is that of a project.
     pub(super) of_project: bool,
@@ -33,11 +36,6 @@ pub(super) struct Reader<'a, 'p> {
 pub(super) type Steps<'s> = &'s [&'s str];
 
 impl<'a, 'p> Reader<'a, 'p> {
-    /// The folder of the file that the entry stands in.
-    pub(super) fn folder_of_file(&self) -> Option<&'a Path> {
-        self.document.place.path().and_then(Path::parent)
-    }
-
     pub(super) fn new(
         document: &'a Document<'a>,
         member: &Member,
@@ -66,7 +64,6 @@ impl<'a, 'p> Reader<'a, 'p> {
         self.object.get(key).filter(|node| !node.is_null())
     }
 
-    /// Where the relative path of a secret begins.
     pub(super) fn base(&self) -> &'a Path {
         self.base
     }
@@ -310,6 +307,12 @@ impl<'a, 'p> Reader<'a, 'p> {
             self.misshapen(key, node, "an object of strings", Some(hint));
             return Vec::new();
         };
+        if object.iter().count() > MAX_MEMBERS {
+            let message = format!("has more than {MAX_MEMBERS} members");
+            let hint = Some("take out what is too much");
+            self.error(ProblemCode::InvalidConfig, &[key], node.span, &message, hint);
+            return Vec::new();
+        }
         let path = self.pointer(&[key]);
         super::duplicates(self.document, object, &path, self.problems);
         let mut texts = Vec::new();

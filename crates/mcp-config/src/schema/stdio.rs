@@ -133,6 +133,9 @@ fn env_file(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> O
     Some(file)
 }
 
+/// More than any command line of a person has; each word costs what is made of it.
+const MAX_ARGS: usize = 10_000;
+
 fn args(reader: &mut Reader<'_, '_>, program: &str) -> Vec<Text> {
     let Some(node) = reader.get("args") else { return Vec::new() };
     let Some(items) = node.as_array() else {
@@ -140,6 +143,12 @@ fn args(reader: &mut Reader<'_, '_>, program: &str) -> Vec<Text> {
         reader.misshapen("args", node, "an array of strings", Some(hint));
         return Vec::new();
     };
+    if items.len() > MAX_ARGS {
+        let message = format!("has {} words; a process is given at most {MAX_ARGS}", items.len());
+        let hint = Some("take out what is too much");
+        reader.error(ProblemCode::InvalidConfig, &["args"], node.span, &message, hint);
+        return Vec::new();
+    }
     let read =
         |(index, item): (usize, &Node)| reader.text_with_secrets(item, &["args", &format!("[{index}]")]);
     let args: Vec<Text> = items.iter().enumerate().filter_map(read).collect();
