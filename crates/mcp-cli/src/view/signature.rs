@@ -476,15 +476,15 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "color: string, required, one of red, green, default red",
                 "p: object, required",
-                "gone: any, optional",
+                "color: string, required, one of red, green, default red",
+                "maybe: string|null, optional, one of red, green",
                 "list: array of object, optional",
                 "loop: any, optional",
-                "maybe: string|null, optional, one of red, green",
+                "gone: any, optional",
             ]
         );
-        assert_eq!(example("s", "t", &arguments(schema)), "mcplink call s t color=red p:='{}'");
+        assert_eq!(example("s", "t", &arguments(schema)), "mcplink call s t p:='{}' color=red");
         let merged = r##"{"allOf": [{"properties": {"a": {}}, "required": ["a"]}, {"$ref": "#/$defs/B"}],
             "$defs": {"B": {"properties": {"b": {"type": "integer"}}}}}"##;
         let names: Vec<String> = arguments(merged).iter().map(Argument::short).collect();

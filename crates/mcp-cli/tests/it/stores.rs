@@ -115,7 +115,7 @@ fn a_wrong_key_is_named_and_leads_to_no_sign_in() {
 
     let place = "store.key (MCPLINK_TOKEN_STORE_KEY_FILE)";
     let report = shared.run(&machines[1], &["status", "s", "--json"], 3).json();
-    let next = report["servers"][0]["next"].as_str().unwrap();
+    let next = report["servers"][0]["reason"]["next"].as_str().unwrap();
     assert!(next.contains(place) && !next.contains("login"), "{report:#}");
     for (command, code) in [("login", 1), ("logout", 1)] {
         let output = shared.run(&machines[1], &[command, "s"], code);

@@ -195,13 +195,15 @@ fn an_answer_without_a_token_that_can_be_sent_is_the_grants_failure() {
 /// `auth` has no `authServerMetadataUrl`.
 #[test]
 fn a_grant_whose_issuer_publishes_nothing_is_told_of_its_own_field() {
-    let world = World::new();
-    let secret = world.secret_file("secret", "client-s3cret");
-    let nowhere = FakeMcpServer::start().unwrap();
-    let issuer = nowhere.url().origin().ascii_serialization();
-    let world =
-        world.auth(json!({ "grant": "client_credentials", "clientSecret": secret, "issuer": issuer }));
-    let status = world.setting.status("web");
+    let (server, nowhere) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    let mut entry = http(&server);
+    entry["auth"] = json!({
+        "grant": "client_credentials",
+        "clientId": "robot",
+        "clientSecret": "${env:PATH}",
+        "issuer": nowhere.url().origin().ascii_serialization(),
+    });
+    let status = Setting::of("web", entry).status("web");
     let message = status["reason"]["message"].as_str().unwrap();
     assert!(message.contains("`tokenEndpoint` of `auth`"), "{message}");
     assert!(!message.contains("authServerMetadataUrl"), "{message}");
