@@ -124,10 +124,6 @@ async fn add(
     if let Some(account) = &app.account {
         new.use_account(account)?;
     }
-    let mut write = write.clone();
-    // Who looks first has no command run for that.
-    write.no_check |= write.dry_run && new.entry.get("command").is_some();
-    let write = &write;
     let config = app.load_as_is()?.config;
     let scope = app.scope().unwrap_or(Scope::Mcplink);
     let place = change::place_for(&config, app.scope(), write.only_here)?;
