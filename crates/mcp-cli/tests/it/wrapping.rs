@@ -1141,6 +1141,42 @@ fn fh_h5_the_switch_of_a_host_stays_with_the_host() {
     }
 }
 
+/// A state folder that was cleared, or another machine's file: what stood there is not guessed, and what is there is named.
+#[test]
+fn fh_h5_an_entry_without_a_record_is_told_with_what_is_left_of_it() {
+    let text = "{\"mcpServers\": {\"a\": {\"url\": \"https://a.example/mcp\"}}}\n";
+    let wrapped = || {
+        let setting = Setting::new();
+        let path = setting.home.write(CURSOR, text).unwrap();
+        let _ = setting.run(&["wrap", "cursor", "a", "--yes", "--no-check"], 0);
+        let record = setting.home.state_dir().join("wrapped.json");
+        fs::remove_file(&record).unwrap();
+        (setting, path)
+    };
+    // The file as it was is kept.
+    let (setting, path) = wrapped();
+    let before = fs::read_to_string(&path).unwrap();
+    let told = setting.run(&["unwrap", "cursor", "a"], 2);
+    let named = told.stderr.split_once("put back its entry of ").unwrap().1;
+    let backup = named.split(", where").next().unwrap().replace('\n', " ");
+    assert_eq!(fs::read_to_string(backup.trim()).unwrap(), text, "{told}");
+    assert!(told.stderr.contains(".cursor/mcp.json:") && told.stderr.contains("no record"), "{told}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), before, "{told}");
+    // Its server alone is left, in our own file.
+    let (setting, _) = wrapped();
+    fs::remove_dir_all(setting.home.state_dir().join("backups")).unwrap();
+    let told = setting.run(&["unwrap", "cursor", "a"], 2);
+    let next = told.stderr.split_once("next: ").unwrap().1;
+    assert!(next.contains(".config/mcplink/mcp.json:") && next.contains("in the words of Cursor"), "{told}");
+    // Neither.
+    fs::remove_file(setting.home.home().join(".config/mcplink/mcp.json")).unwrap();
+    let told = setting.run(&["unwrap", "cursor", "a"], 2);
+    assert!(told.stderr.contains("no server of that name") && told.stderr.contains("take it out"), "{told}");
+    // What was never wrapped is told as that.
+    let told = Setting::new().run(&["unwrap", "cursor", "a"], 2);
+    assert!(told.stderr.contains("a is not wrapped in Cursor"), "{told}");
+}
+
 /// Whatever says that it is off: the entry, a list beside it, a rule. Its command is not started to be looked at.
 #[test]
 fn fh_h5_what_a_host_has_switched_off_is_wrapped_and_not_asked() {

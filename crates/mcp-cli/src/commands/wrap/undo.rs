@@ -3,7 +3,7 @@
 use mcp_config::Scope;
 use mcp_config::edit::Value;
 use mcp_config::editor::EntryPlace;
-use mcp_config::wrap::{BridgeRemark, HostTarget, KeptNames, WrappedEntry};
+use mcp_config::wrap::{BridgeRemark, HostTarget, KeptNames, WrapRecord, WrappedEntry};
 use serde::Serialize;
 
 use super::WrapContext;
@@ -73,6 +73,12 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
     }
     for name in &args.names {
         let of_name: Vec<_> = all.iter().filter(|(_, known)| known == name).cloned().collect();
+        if of_name.is_empty()
+            && let Some(error) = around.without_record(name)
+        {
+            failed.push((name.clone(), error));
+            continue;
+        }
         if of_name.is_empty() {
             let message = format!("{} is not wrapped in {}", shown::name(name), around.host.title);
             let error = CliError::usage("not-wrapped", message);
@@ -152,6 +158,38 @@ fn told(remark: &BridgeRemark, dry_run: bool) -> String {
 }
 
 impl WrapContext<'_> {
+    /// What to do about an entry that leads through this program, of which no record says what stood there: it is lost, or a person wrote
+    /// the entry. Nothing is guessed; what is there is named.
+    fn without_record(&self, name: &str) -> Option<CliError> {
+        let read = if self.host.is_read_anyway() { None } else { self.app.config_of(self.host).ok() };
+        let read = read.as_ref().unwrap_or(&self.config);
+        let pointer = read.pointers_of(name).next()?;
+        let at = pointer.entry.origin.to_string();
+        let file = pointer.entry.origin.place.path();
+        let backup =
+            file.map(|file| WrapRecord::backup(&self.state_dir(), file)).filter(|file| file.exists());
+        let server = self.config.entry(pointer.target()).map(|entry| entry.origin.to_string());
+        let message = format!("no record says what stood in the place of {} in {at}", shown::name(name));
+        let why = match &server {
+            Some(server) => format!("it leads through mcplink to the server in {server}"),
+            None => "it leads through mcplink, which has no server of that name".to_owned(),
+        };
+        let next = match (backup, &server) {
+            (Some(backup), _) => {
+                format!("put back its entry of {}, where the file is as it was", backup.display())
+            }
+            (None, Some(server)) => {
+                format!("write the entry of {server} there, in the words of {}", self.host.title)
+            }
+            (None, None) => "take it out there".to_owned(),
+        };
+        Some(
+            CliError::usage("no-record", shown::line(&message))
+                .why(shown::line(&why))
+                .next(shown::line(&next)),
+        )
+    }
+
     /// Where an entry was put; none where it is of another folder than this one.
     fn target_of(&self, kept: &KeptNames) -> Option<HostTarget> {
         HostTarget::kept(self.host, kept, &self.config, &self.request)
