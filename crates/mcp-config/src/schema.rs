@@ -9,6 +9,7 @@ mod fields;
 mod headers_file;
 mod json_schema;
 mod limits;
+mod missing;
 mod network;
 mod oauth;
 mod placeholder;
@@ -23,7 +24,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::consent::Terms;
-use crate::display::display_key;
 use crate::document::Document;
 use crate::entry::RemoteKind;
 use crate::entry::{Approval, EntryServer, Limits, Lookups, Scope, ServerEntry, Stdio, Switch};
@@ -320,21 +320,13 @@ fn kind(reader: &mut Reader<'_, '_>, scope: Scope) -> Option<Kind> {
             };
             reader.entry_error(ProblemCode::UrlMissingType, &["type"], message, hint);
         } else {
-            let found = crate::foreign::url(reader.object());
-            let hint = match found {
-                Some((word, instead)) => {
-                    let instead = instead.strip_prefix("it ").unwrap_or(instead);
-                    format!("`{}` {instead}", display_key(word))
-                }
-                None if is_of_servers(reader.object()) => {
+            let object = reader.object();
+            let hint = match missing::in_another_word(object, "") {
+                Some(found) => found,
+                None if is_of_servers(object) => {
                     "it holds entries: put them where it stands, without this object around them".to_owned()
                 }
-                None => match misspelt_way(reader.object()) {
-                    Some((word, meant)) => format!("`{}` is written `{meant}`", display_key(word)),
-                    None => {
-                        "a local server has a `command`; a remote one has a `type` and a `url`".to_owned()
-                    }
-                },
+                None => "a local server has a `command`; a remote one has a `type` and a `url`".to_owned(),
             };
             reader.entry_error(ProblemCode::InvalidConfig, &[], "has neither `command` nor `url`", &hint);
         }
@@ -398,17 +390,6 @@ fn is_of_servers(entry: &Object) -> bool {
         node.as_object().is_some_and(|inner| inner.get("command").is_some() || inner.get("url").is_some())
     };
     entry.iter().any(|member| is_entry(&member.node))
-}
-
-/// A field that is nearly one of those that say where a server is, and which.
-fn misspelt_way(entry: &Object) -> Option<(&str, &'static str)> {
-    const OTHER: [(&[&str], &str); 2] = [
-        (&["cmd", "executable", "program", "binary", "exec"], "command"),
-        (&["server_url", "serverURL", "endpoint", "uri", "address", "base_url", "baseUrl"], "url"),
-    ];
-    let other = |key: &str| OTHER.iter().find(|(words, _)| words.contains(&key)).map(|(_, meant)| *meant);
-    let meant = |key: &str| other(key).or_else(|| crate::suggest::nearest(key, ["url", "command"]));
-    entry.iter().find_map(|member| Some((&*member.key, meant(&member.key)?)))
 }
 
 /// The start of a word that stands where only short words belong.

@@ -294,6 +294,14 @@ fn hint(key: &str, kind: Kind) -> Option<String> {
     if let Some(instead) = crate::foreign::field(key) {
         return Some(instead);
     }
+    // The nearest word may be its opposite.
+    let lower = key.to_ascii_lowercase();
+    let bans = [
+        "deny", "denied", "block", "ban", "exclu", "disallow", "disab", "forbid", "reject", "hide", "hidden",
+    ];
+    if lower.contains("tool") && bans.iter().any(|word| lower.contains(word)) {
+        return Some("use `blockedTools`: a list of names, with * for any characters".to_owned());
+    }
     let fields = FIELDS.iter().filter(|field| field.is_of(kind)).map(|field| field.name);
     crate::suggest::nearest(key, fields).map(|near| format!("did you mean `{near}`?"))
 }

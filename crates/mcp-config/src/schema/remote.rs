@@ -32,8 +32,9 @@ pub(super) fn read(
     base: &Path,
 ) -> Option<EntryServer> {
     let Some(node) = reader.get("url") else {
-        let hint = "add the address of the MCP endpoint as `url`";
-        reader.entry_error(ProblemCode::InvalidConfig, &["url"], "is missing", hint);
+        let usual = "add the address of the MCP endpoint as `url`";
+        let hint = super::missing::instead(reader.object(), "url", usual);
+        reader.entry_error(ProblemCode::InvalidConfig, &["url"], "is missing", &hint);
         return None;
     };
     let text = reader.text_with_secrets(node, &["url"])?;
@@ -188,6 +189,10 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
         let why = "has a secret in its scheme, user, host or port: only path and query may have one";
         let next = "use `headers` for a user and a password, and ${NAME} for a host";
         return Err(AddressFault { why: why.to_owned(), next: Some(next.to_owned()) });
+    }
+    if written.trim_start().starts_with(['“', '”', '„', '‘', '’', '«', '»', '\'', '"', '`']) {
+        let why = "has quotation marks around it, which are a part of it";
+        return Err(AddressFault { why: why.to_owned(), next: Some("write the address alone".to_owned()) });
     }
     if let Some(found) = placeholder::in_url(&written).filter(|found| found.certain) {
         return Err(AddressFault::placeholder(&found));

@@ -25,8 +25,9 @@ pub(super) fn read(
     base: &Path,
 ) -> Option<Stdio> {
     let Some(node) = reader.get("command") else {
-        let hint = "add the program to run as `command`";
-        reader.entry_error(ProblemCode::InvalidConfig, &["command"], "is missing", hint);
+        let usual = "add the program to run as `command`";
+        let hint = super::missing::instead(reader.object(), "command", usual);
+        reader.entry_error(ProblemCode::InvalidConfig, &["command"], "is missing", &hint);
         return None;
     };
     if node.as_array().is_some() {

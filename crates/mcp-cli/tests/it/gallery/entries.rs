@@ -15,8 +15,11 @@ use crate::setting::{Setting, http, with_helper};
 const EDIT: &str = "correct the entry of s in *";
 
 pub(super) const EXPECTED: &[Expected] = &[
-    ("no-endpoint", Some(Config), "configuration", "mcpServers.s.url: is missing", EDIT),
+    ("no-endpoint", Some(Config), "configuration", "mcpServers.s.url: is missing (add the address", EDIT),
     ("foreign-word", Some(Config), "configuration", "`serverUrl` is Windsurf's word", EDIT),
+    ("foreign-word-beside-type", Some(Config), "configuration", "s.url: is missing (`httpUrl` is", EDIT),
+    ("type-against-url", Some(Config), "configuration", "local server, and it has a `url`", EDIT),
+    ("quoted-url", Some(Config), "configuration", "has quotation marks around it", EDIT),
     ("foreign-type", Some(Config), "configuration", "another host's word for it", EDIT),
     ("unknown-type", Some(Config), "configuration", "unknown type \"grpc\"", EDIT),
     ("websocket", Some(Config), "configuration", "WebSocket is not supported", EDIT),
@@ -74,6 +77,13 @@ fn bring_about(name: &str) -> Broken {
             Field::told("type", "http"),
             Field::set("url", url()),
         ]),
+        "foreign-word-beside-type" => Broken::of(json!({ "type": "http", "httpUrl": url() }))
+            .fields([Field::gone("httpUrl"), Field::set("url", url())]),
+        "type-against-url" => {
+            Broken::of(json!({ "type": "stdio", "url": url() })).fields([Field::told("type", "http")])
+        }
+        "quoted-url" => Broken::of(json!({ "type": "http", "url": format!("\u{201c}{}\u{201d}", url()) }))
+            .fields([Field::set("url", url())]),
         "foreign-type" => {
             Broken::of(json!({ "type": "remote", "url": url() })).fields([Field::told("type", "http")])
         }
