@@ -53,7 +53,7 @@ async fn said(addresses: &[SocketAddr], words: &[u8]) -> Vec<u8> {
         let mut peer = TcpStream::connect(addresses).await.ok()?;
         peer.write_all(words).await.ok()?;
         let mut chunk = [0; 512];
-        while heard.len() < MAX_BYTES && !heard.ends_with(b"\n") && !is_whole_answer(&heard) {
+        while heard.len() < MAX_BYTES && !is_enough(&heard) {
             let read = peer.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
             heard.extend_from_slice(&chunk[..read]);
         }
@@ -64,17 +64,22 @@ async fn said(addresses: &[SocketAddr], words: &[u8]) -> Vec<u8> {
     heard
 }
 
-/// Whether an answer of HTTP/1.1 is all there, as far as its head says how long it is.
-fn is_whole_answer(heard: &[u8]) -> bool {
+/// Whether nothing more is to be expected of what came: an answer of HTTP/1.1 says in its head how long it is, and anything else
+/// ends with its line.
+fn is_enough(heard: &[u8]) -> bool {
     let text = String::from_utf8_lossy(heard);
-    let Some((head, _)) = text.split_once("\r\n\r\n").filter(|(head, _)| head.starts_with("HTTP/1.")) else {
-        return false;
-    };
+    if !text.starts_with("HTTP/1.") {
+        return heard.ends_with(b"\n");
+    }
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     });
-    length.is_some_and(|length| heard.len() >= (head.len() + 4).saturating_add(length))
+    match length {
+        Some(length) => body.len() >= length,
+        None => heard.ends_with(b"\n"),
+    }
 }
 
 /// Whether what answers at `url` speaks HTTP without TLS. Nothing of the request that failed is in the question.

@@ -24,7 +24,7 @@ use crate::supervisor::source::{NoContact, ServerSource, StartLimits, is_local};
 use crate::waiting::WaitState;
 
 /// How much later than another connection the one that fell silent may be heard, and still stands.
-const HEAD_START: Duration = Duration::from_secs(1);
+const HEAD_START: Duration = Duration::from_millis(500);
 
 /// What an attempt waits for, for the callers that wait for it.
 #[derive(Debug, Default)]
