@@ -86,11 +86,11 @@ mod tests {
             ("add --search y --registry http://127.0.0.1:1", "mcplink add new --registry http://127.0.0.1:1"),
             (
                 "add my io.x/y --registry https://r.example --only-here --yes --no-check --input dir=/x --choose 2",
-                "mcplink add new --registry https://r.example --choose 2 --only-here --no-check --yes --input dir=/x",
+                "mcplink add new --registry https://r.example --choose 2 --only-here --no-check --yes --input 'dir=/x'",
             ),
             (
                 "add io.x/y -H X-Mine:canary -e TOKEN=canary -e A=${B} --headers-helper canary --replace",
-                "mcplink add new -H 'X-Mine: VALUE' -e TOKEN=VALUE -e 'A=${B}' --headers-helper COMMAND --replace",
+                "mcplink add new -H 'X-Mine: VALUE' -e 'TOKEN=VALUE' -e 'A=${B}' --headers-helper COMMAND --replace",
             ),
             ("add io.x/y --registry https://r.example/?key=canary --check", "mcplink add new --check"),
             (
