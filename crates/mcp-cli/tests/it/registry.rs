@@ -102,12 +102,12 @@ fn what_is_asked_for_is_said_by_options_and_what_is_missing_is_named() {
     let missing = add(&setting, &registry, &["io.ledgerly/mcp"]).expect_code(2);
     assert!(missing.stderr.contains("error: ledgerly needs tenant, workspace, api_key\n"), "{missing}");
     assert!(missing.stderr.contains("tenant: The name of your company in its address"), "{missing}");
-    let next = "mcplink add io.ledgerly/mcp --input 'tenant=VALUE' --input 'workspace=VALUE' \
+    let next = "mcplink add io.ledgerly/mcp --no-check --input 'tenant=VALUE' --input 'workspace=VALUE' \
                 --input 'api_key=${MCPLINK_LEDGERLY__API_KEY}'";
     assert!(missing.stderr.contains(next), "{missing}");
     let rest =
         add(&setting, &registry, &["io.ledgerly/mcp", "--input", "tenant=a", "--choose", "1"]).expect_code(2);
-    let next = "mcplink add io.ledgerly/mcp --choose 1 --input 'tenant=a' --input 'workspace=VALUE' --input 'api_key=";
+    let next = "mcplink add io.ledgerly/mcp --choose 1 --no-check --input 'tenant=a' --input 'workspace=VALUE' --input 'api_key=";
     assert!(rest.stderr.contains(next), "{rest}");
     let json = add(&setting, &registry, &["io.ledgerly/mcp", "--json"]).expect_code(2);
     assert!(json.stderr.contains("\"code\":\"missing-input\""), "{json}");
