@@ -5,6 +5,7 @@ pub(crate) mod names;
 mod words;
 
 use clap::{Arg, ArgAction, Command};
+use mcp_status::ReasonCode;
 
 pub(crate) use self::words::{bash_word, split};
 
@@ -31,6 +32,12 @@ pub(crate) enum CandidateKind {
     Secrets,
     /// Live sessions, by process, and names of servers.
     Sessions,
+    /// Live sessions, by process and by the names of their servers.
+    Live,
+    /// Servers that a host has in its files, or every host where none is named; and ours, where those are meant as well.
+    HostServers { host: Option<String>, and_ours: bool },
+    /// Servers that were put behind this program in the files of a host.
+    Wrapped { host: String },
     /// Tools of a server.
     Tools { server: String },
     /// Names of servers, and of the tools of one: `NAME/TOOL` and `NAME.TOOL` say both.
@@ -174,6 +181,15 @@ impl<'a> Walk<'a> {
         CandidateKind::Words(verbs.map(shown).collect())
     }
 
+    /// What `help` has a page of: commands, topics and reasons.
+    fn pages(&self) -> CandidateKind {
+        let CandidateKind::Words(mut words) = self.verbs() else { return CandidateKind::Nothing };
+        let topic = |(word, about): (&str, &str)| (word.to_owned(), about.to_owned());
+        words.extend(crate::args::TOPICS.map(topic));
+        words.extend(ReasonCode::ALL.into_iter().map(|code| (code.to_string(), code.status().to_string())));
+        CandidateKind::Words(words)
+    }
+
     fn of_positional(&self) -> CandidateKind {
         let Some(verb) = self.verb else { return self.verbs() };
         let places: Vec<&Arg> = verb.get_positionals().collect();
@@ -204,8 +220,12 @@ impl<'a> Walk<'a> {
             },
             ("accounts" | "logout", _) => CandidateKind::Accounts,
             ("secret", "name") => CandidateKind::Secrets,
-            ("stop" | "logs", _) => CandidateKind::Sessions,
-            ("man" | "help", _) => self.verbs(),
+            ("stop", _) => CandidateKind::Live,
+            ("logs", _) => CandidateKind::Sessions,
+            ("wrap", "names") => CandidateKind::HostServers { host: Some(self.server()), and_ours: true },
+            ("unwrap", "names") => CandidateKind::Wrapped { host: self.server() },
+            ("man", _) => self.verbs(),
+            ("help", _) => self.pages(),
             ("add" | "add-json", _) => CandidateKind::Nothing,
             _ => self.of_value(place),
         }
@@ -224,6 +244,10 @@ impl<'a> Walk<'a> {
             .collect();
         if !values.is_empty() {
             return CandidateKind::Words(values);
+        }
+        if arg.get_id() == "names" && self.verb.is_some_and(|verb| verb.get_name() == "import") {
+            let host = self.positional.first().cloned();
+            return CandidateKind::HostServers { host, and_ours: false };
         }
         if arg.get_id() == "prompt" {
             return CandidateKind::Prompts { server: self.server() };
@@ -294,10 +318,19 @@ mod tests {
             ("mcplink logout ", CandidateKind::Accounts),
             ("mcplink accounts ", CandidateKind::Accounts),
             ("mcplink secret delete ", CandidateKind::Secrets),
-            ("mcplink stop ", CandidateKind::Sessions),
+            ("mcplink stop ", CandidateKind::Live),
             ("mcplink logs ", CandidateKind::Sessions),
             ("mcplink wrap ", CandidateKind::Hosts),
-            ("mcplink wrap cursor ", CandidateKind::Servers),
+            (
+                "mcplink wrap cursor ",
+                CandidateKind::HostServers { host: Some("cursor".into()), and_ours: true },
+            ),
+            (
+                "mcplink import cursor --name ",
+                CandidateKind::HostServers { host: Some("cursor".into()), and_ours: false },
+            ),
+            ("mcplink import --name ", CandidateKind::HostServers { host: None, and_ours: false }),
+            ("mcplink unwrap cursor ", CandidateKind::Wrapped { host: "cursor".into() }),
             ("mcplink --from ", CandidateKind::Hosts),
             ("mcplink status --mcp-config ", CandidateKind::Files),
             ("mcplink validate ", CandidateKind::Files),
@@ -316,7 +349,9 @@ mod tests {
         assert!(words("mcplink wait x --until ").contains(&"connected".to_owned()));
         assert!(words("mcplink list --scope=").contains(&"project".to_owned()));
         assert_eq!(at("mcplink list --scope=p").prefix, "--scope=");
-        assert!(words("mcplink help st").contains(&"status".to_owned()));
+        for page in ["status", "url", "not-found"] {
+            assert!(words("mcplink help ").contains(&page.to_owned()), "{page}");
+        }
     }
 
     #[test]

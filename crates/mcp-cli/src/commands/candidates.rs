@@ -1,5 +1,7 @@
 //! What a shell is offered at the cursor. Reads files and asks live sessions; contacts no server and runs no helper.
 
+use mcp_config::hosts::KnownHost;
+
 use crate::app::App;
 use crate::args::{CandidatesArgs, ShellArg, command_line};
 use crate::completion::names::{ListedArgument, ListedName, ListedNames};
@@ -84,9 +86,20 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
                 sessions.iter().map(|session| (session.session.to_string(), session.name.clone()));
             processes.chain(servers(&loaded)).collect()
         }
-        CandidateKind::Hosts => {
-            mcp_config::hosts::KnownHost::all().map(|host| (host.name.to_owned(), String::new())).collect()
+        CandidateKind::Live => {
+            let sessions = live::all(&app.environment).await;
+            let of = |session: &crate::view::row::Session| {
+                [(session.session.to_string(), session.name.clone()), (session.name.clone(), String::new())]
+            };
+            sessions.iter().flat_map(of).collect()
         }
+        CandidateKind::HostServers { host, and_ours } => {
+            let mut found = host_servers(app, &loaded, host.as_deref());
+            found.extend(and_ours.then(|| servers(&loaded)).unwrap_or_default());
+            found
+        }
+        CandidateKind::Wrapped { host } => wrapped(&loaded, &host),
+        CandidateKind::Hosts => KnownHost::all().map(|host| (host.name.to_owned(), String::new())).collect(),
         CandidateKind::ServersAndTools => servers_and_tools(app, &loaded, current).await,
         CandidateKind::Tools { server } => tools(app, &loaded, &server, "").await,
         CandidateKind::CallWords { words } => behind_call(app, &loaded, &words, current).await,
@@ -110,6 +123,28 @@ fn servers(loaded: &LoadedConfig) -> Vec<(String, String)> {
             .unwrap_or_default()
     };
     entries.map(|entry| (entry.name.clone(), about(entry))).collect()
+}
+
+/// The servers that `host` has in its files, or every host where none is named.
+fn host_servers(app: &App, loaded: &LoadedConfig, host: Option<&str>) -> Vec<(String, String)> {
+    let only = match host.map(KnownHost::named) {
+        // Its files are those that are read anyway.
+        Some(Some(host)) if host.is_read_anyway() => return servers(loaded),
+        Some(None) => return Vec::new(),
+        only => only.flatten(),
+    };
+    let listings = app.found_in_hosts(only).unwrap_or_default();
+    let found = listings.iter().flat_map(|listing| {
+        listing.servers.iter().map(|server| (server.entry.name.clone(), listing.host.title.to_owned()))
+    });
+    found.collect()
+}
+
+/// The servers that `wrap` put behind this program in the files of `host`.
+fn wrapped(loaded: &LoadedConfig, host: &str) -> Vec<(String, String)> {
+    let record = super::change::editor(&loaded.config).ok().and_then(|editor| editor.wrap_record().ok());
+    let names = record.iter().flat_map(|record| record.names_of(host)).flat_map(|kept| kept.names);
+    names.map(|name| (name, String::new())).collect()
 }
 
 /// The tools of `server`, each behind `before`.

@@ -78,6 +78,17 @@ fn fh_h15_names_of_every_kind_are_offered_and_no_server_is_contacted() {
     }
     let prompts = offered(&setting, &["prompt", "web", ""]);
     assert!(!prompts.is_empty());
+    // What the command can take: servers of that host, those that were put behind this program, sessions that live, pages.
+    let cursor = json!({ "mcpServers": { "theirs": http(&server), "left": { "command": "x" } } }).to_string();
+    setting.home.write(".cursor/mcp.json", cursor).unwrap();
+    assert_eq!(offered(&setting, &["import", "cursor", "--name", ""]), ["theirs", "left"]);
+    assert_eq!(offered(&setting, &["import", "codex", "--name", ""]), [""; 0]);
+    assert_eq!(offered(&setting, &["wrap", "cursor", "t"]), ["theirs"]);
+    assert_eq!(offered(&setting, &["unwrap", "cursor", ""]), [""; 0]);
+    setting.run(&["wrap", "cursor", "theirs", "--yes", "--no-check"], 0);
+    assert_eq!(offered(&setting, &["unwrap", "cursor", ""]), ["theirs"]);
+    assert_eq!(offered(&setting, &["stop", ""]), [""; 0]);
+    assert_eq!(offered(&setting, &["help", "not-f"]), ["not-found"]);
     // The entries that the line would see.
     let inline = json!({ "mcpServers": { "mine": http(&server) } }).to_string();
     let option = format!("--mcp-config={inline}");
