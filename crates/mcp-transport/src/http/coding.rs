@@ -43,6 +43,8 @@ struct Layer {
     stage: Stage,
     /// What has arrived and is not decoded yet.
     input: Bytes,
+    /// The first byte, where it does not tell by itself what begins with it.
+    first: Option<u8>,
 }
 
 enum Stage {
@@ -121,13 +123,16 @@ impl Decoder {
 
 impl Layer {
     fn new(announced: ContentCoding) -> Self {
-        Self { stage: Stage::Announced(announced), input: Bytes::new() }
+        Self { stage: Stage::Announced(announced), input: Bytes::new(), first: None }
     }
 
     /// Takes what has arrived. The pieces of what came before have been taken.
     pub(super) fn push(&mut self, chunk: Bytes) {
         debug_assert!(self.input.is_empty(), "all pieces are taken before more arrives");
-        self.input = chunk;
+        self.input = match self.first.take() {
+            Some(first) => [&[first], &*chunk].concat().into(),
+            None => chunk,
+        };
     }
 
     /// The next piece, never an empty one; `None` where more has to arrive first.
@@ -141,6 +146,11 @@ impl Layer {
             match &mut self.stage {
                 Stage::Announced(announced) => match self.input.first() {
                     None => return Ok(None),
+                    Some(first) if self.input.len() == 1 && *first == GZIP[0] => {
+                        self.first = Some(*first);
+                        self.input.clear();
+                        return Ok(None);
+                    }
                     Some(_) => self.stage = announced.stage(&self.input)?,
                 },
                 Stage::Plain => {

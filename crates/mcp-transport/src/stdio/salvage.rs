@@ -58,7 +58,7 @@ impl Salvage {
     }
 
     /// Takes a line that is no message by itself; of one that is not `whole`, only its beginning is known. Until the command
-    /// `has_spoken` nothing is said of its requests: what it is instead decides.
+    /// `has_spoken`, no more than such a line is read: what it is instead decides.
     pub(super) fn take(
         &mut self,
         line: &[u8],
@@ -110,6 +110,8 @@ impl Salvage {
                 Ok(()) => Salvaged::Message,
                 Err(_) => Salvaged::Nothing,
             },
+            // What it speaks until then in place of MCP is told as that.
+            _ if !has_spoken => Salvaged::Nothing,
             // A log may quote what was sent to the command, and what it is about to send: that is read once.
             Leading::Value(value, _) => match duplex.deliver_answer(value) {
                 true => Salvaged::Message,
