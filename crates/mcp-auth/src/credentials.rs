@@ -14,6 +14,9 @@ use crate::reserved::reserved;
 use crate::signing::RequestSigner;
 use crate::{AuthError, signing};
 
+/// The name of a provider that has nothing to give: what came of a request without credentials was not its doing.
+pub const ANONYMOUS: &str = "anonymous";
+
 /// The provider whose headers may be no credentials, but route: those that a configuration fixes.
 pub(crate) const STATIC_HEADERS: &str = "static-headers";
 

@@ -14,6 +14,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+pub use crate::credentials::ANONYMOUS;
 use crate::settings::unattended::{AWS_NAME, FILE_NAME, PLUGIN_NAME};
 use crate::settings::{GrantKind, WithholdReason};
 use crate::{AuthSettings, static_headers, userinfo};
@@ -40,9 +41,6 @@ pub enum ProviderKind {
     /// A provider of the program's own, by the name that it has for people and JSON.
     Custom(Arc<str>),
 }
-
-/// The name of a provider that has nothing to give: what came of a request without credentials was not its doing.
-pub const ANONYMOUS: &str = "anonymous";
 
 impl ProviderKind {
     /// The one of this name, which is none of a program's own providers.

@@ -5,13 +5,13 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
-use crate::plan::ANONYMOUS;
 use crate::reserved::{ReservedReason, reserved};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection,
     Secret, userinfo,
 };
 
+use crate::credentials::ANONYMOUS;
 /// The name of this provider.
 pub(crate) use crate::credentials::STATIC_HEADERS as NAME;
 

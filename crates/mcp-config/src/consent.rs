@@ -12,7 +12,7 @@ mod line;
 mod record;
 mod terms;
 
-pub(crate) use line::{helper as helper_line, variables_of};
+pub(crate) use line::variables_of;
 pub use record::Change;
 pub(crate) use record::{Record, Slot};
 pub use terms::{Term, Terms};

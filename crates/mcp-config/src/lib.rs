@@ -106,6 +106,7 @@ pub mod tool_pins;
 pub mod tool_policy;
 mod transport;
 mod trust;
+mod typed;
 pub mod unattended;
 pub mod validate;
 mod variables;

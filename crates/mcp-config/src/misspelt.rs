@@ -246,7 +246,6 @@ mod tests {
             "${env: TOKEN}",
             "${cmd: mint}",
             "${file:1:2}",
-            "${env:1}",
         ] {
             assert_eq!(certain(written), Some(true), "{written}");
         }

@@ -64,7 +64,7 @@ impl Origin {
     /// Place and field, for people: `FILE:LINE: mcpServers.x.proxy`, or the option that was typed with a URL.
     pub fn with_field(&self) -> String {
         match self.place {
-            ConfigSource::Url => crate::address::typed(&self.pointer),
+            ConfigSource::Url => crate::typed::option(&self.pointer),
             _ => format!("{self}: {}", self.field),
         }
     }

@@ -176,9 +176,9 @@ impl Problem {
             && let Some(pointer) = self.pointer.take()
         {
             (self.line, self.column) = (None, None);
-            self.field = Some(crate::address::typed(&pointer));
-            self.message = crate::address::in_options(&self.message);
-            self.hint = self.hint.as_deref().map(crate::address::in_options);
+            self.field = Some(crate::typed::option(&pointer));
+            self.message = crate::typed::in_options(&self.message);
+            self.hint = self.hint.as_deref().map(crate::typed::in_options);
         }
         self
     }

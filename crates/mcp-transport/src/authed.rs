@@ -3,6 +3,8 @@
 //! What a refusal is by status and challenge, and how often a request is sent again because of one, is decided in
 //! [`mcp_auth::replay`]. Here is what else on this wire says "not with these credentials": a page to sign in at, a firewall's page,
 //! a redirect elsewhere. A caller gets either an answer that concerns the request itself, or an error that says why there is none.
+//!
+//! Longer than 500 lines because one request and everything that may come of it stand together.
 
 mod asking;
 

@@ -15,8 +15,8 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{elements, sole};
 use crate::message::{INVALID_PARAMS, Payload, RpcError};
 use crate::offered::ToolName;
-use crate::tools::as_list;
 use crate::tools::definition::Tool;
+use crate::tools::list::as_list;
 
 /// Says which tools of one server may be used. Reasons are fragments for people, and name where that was decided.
 pub trait ToolFilter: fmt::Debug + Send + Sync + 'static {

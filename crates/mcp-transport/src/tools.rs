@@ -1,6 +1,7 @@
 //! Typed views of the common requests. Payloads stay as they were sent; a view reads the members it knows.
 
 pub(crate) mod definition;
+pub(crate) mod list;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -21,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::lease::Lease;
 use crate::limits::{ITEM_BYTES, Purpose};
-use crate::message::envelope::{elements, members, pick};
+use crate::message::envelope::{elements, pick};
 use crate::message::object::write_string;
 use crate::message::{HEADER_MISMATCH, Payload};
 use crate::offered::{self, ToolName, mirrored_parameters};
@@ -29,6 +30,7 @@ use crate::options::RequestOptions;
 use crate::protocol::lenient;
 
 pub use self::definition::{Tool, ToolView};
+use self::list::as_list;
 
 /// The answer to `tools/list`, all pages of it.
 #[derive(Clone, Debug, Default)]
@@ -129,30 +131,6 @@ fn is_empty(of_page: &str) -> bool {
     let within = |open, close| of_page.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
     of_page == "null"
         || within('[', ']').or_else(|| within('{', '}')).is_some_and(|inside| inside.trim_ascii().is_empty())
-}
-
-/// A list that a server has written as an object: PHP does that with an array whose numbers have gaps, and others have the name of
-/// each item for its key. Anything else is what it is.
-pub(crate) fn as_list(of_page: &str) -> Cow<'_, str> {
-    const TELLING: [&str; 5] = ["name", "uri", "uriTemplate", "description", "inputSchema"];
-    let mut list = "[".to_owned();
-    let read = members(of_page, |key, value| {
-        let [name, rest @ ..] = pick(value, TELLING)?;
-        name.or_else(|| rest.into_iter().flatten().next())?;
-        if list.len() > 1 {
-            list.push(',');
-        }
-        let is_number = key.trim_matches('"').bytes().all(|byte| byte.is_ascii_digit());
-        match value.strip_prefix('{').filter(|_| name.is_none() && !is_number) {
-            Some(rest) => list.extend(["{\"name\":", key, ",", rest]),
-            None => list.push_str(value),
-        }
-        Some(())
-    });
-    match read {
-        Some(()) => Cow::Owned(list + "]"),
-        None => Cow::Borrowed(of_page),
-    }
 }
 
 fn hash_of(of_page: &str) -> u64 {

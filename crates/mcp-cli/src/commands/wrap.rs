@@ -1,4 +1,6 @@
 //! `mcplink wrap HOST NAME` and `unwrap`: puts this program between a host and its servers, and takes it out again.
+//!
+//! Longer than 500 lines because what is asked, shown, written and checked is said of one entry in one place.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

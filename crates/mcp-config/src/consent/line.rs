@@ -297,25 +297,6 @@ fn arguments(items: &[Node]) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-/// The command of a helper as every view shows it and as it is kept, so that a person sees what became of it: whole, but for
-/// words that look like secrets. Of one with quotes, braces or a variable before it, only the program.
-///
-/// Security: a helper that has its token in it prints it, and so in quotes as JSON, or gives it to a program as a variable.
-pub(crate) fn helper(command: &str) -> String {
-    let is_given = command.split_whitespace().next().is_some_and(|first| first.contains('='));
-    let is_quoted = command.replace("${", "").contains(['"', '\'', '{', '\\']) || command.contains("<<");
-    if is_given || is_quoted || command.trim().is_empty() || command.contains(char::is_control) {
-        return display::display_command(command);
-    }
-    let (behind_letters, mut at) = (mcp_text::short_option_words(command), 0);
-    let without = |part: &str| {
-        let is_hidden = !part.is_empty() && behind_letters.contains(&at);
-        at += usize::from(!part.is_empty());
-        if is_hidden { REDACTED.to_owned() } else { part.to_owned() }
-    };
-    words(&command.split(' ').map(without).collect::<Vec<_>>().join(" "))
-}
-
 /// A command line, with the words hidden that can be nothing but a secret.
 fn words(text: &str) -> String {
     let mut after_credential = false;
@@ -380,32 +361,5 @@ fn without_userinfo(word: &str) -> String {
     match rest[..end].rfind('@') {
         Some(at) if is_value(&rest[..at]) => format!("{before}://{REDACTED}{}", &rest[at..]),
         _ => word.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::helper;
-
-    #[test]
-    fn s_k1_what_a_helper_runs_is_shown_and_what_may_be_its_secret_is_not() {
-        for (command, shown) in [
-            ("my-sso headers", "my-sso headers"),
-            ("my-sso  headers | sh evil.sh", "my-sso  headers | sh evil.sh"),
-            ("gcloud auth print-identity-token", "gcloud auth print-identity-token"),
-            ("${CLAUDE_PROJECT_DIR}/h.sh --fast", "${CLAUDE_PROJECT_DIR}/h.sh --fast"),
-            ("./mint --token canary --fast", "./mint --token [redacted] --fast"),
-            ("./mint --api-key=canary", "./mint --api-key=[redacted]"),
-            ("curl -u me:canary https://h.example/", "curl -u [redacted] https://h.example/"),
-            ("curl https://me:canary@h.example/", "curl https://[redacted]@h.example/"),
-            ("echo Authorization: canary", "echo Authorization: [redacted]"),
-            ("echo sk-canary0123456789abcdef0123", "echo [redacted]"),
-            ("echo '{\"X-Tenant\": \"canary\"}'", "echo [redacted]"),
-            ("cat<<<canary", "cat [redacted]"),
-            ("KEY=canary cmd", "KEY=[redacted]"),
-            ("printf {X-A:canary}", "printf [redacted]"),
-        ] {
-            assert_eq!(helper(command), shown, "{command}");
-        }
     }
 }

@@ -3,7 +3,8 @@
 use super::Value;
 use crate::Env;
 use crate::display::{
-    REDACTED, display_args, display_name, display_program, display_secret_text, display_url_text,
+    REDACTED, display_args, display_command, display_name, display_program, display_secret_text,
+    display_url_text,
 };
 use crate::expand::Text;
 
@@ -39,7 +40,7 @@ fn shown_member(key: &str, value: &Value, program: &str) -> Value {
             None => Value::Array(Vec::new()),
         },
         ("command", Value::String(written)) => Value::String(display_program(&text(written))),
-        ("headersHelper", Value::String(command)) => Value::String(crate::consent::helper_line(command)),
+        ("headersHelper", Value::String(command)) => Value::String(display_command(command)),
         (_, Value::String(written)) if mcp_text::is_credential_name(key) => {
             shown_secret(&Value::from(&**written))
         }

@@ -12,7 +12,6 @@ mod table;
 pub use table::AddressOption;
 pub(crate) use table::OptionMeaning;
 
-use around::BY_PROXY;
 use robot::Robot;
 pub(super) use table::SetVariable;
 

@@ -186,7 +186,6 @@ fn fh_h5_what_codex_says_for_itself_stays_in_its_table() {
     }
     // An entry without a place of its own is left to its owner.
     for text in [
-        "mcp_servers = { s.url = 'https://h.example' }\nmodel = 'x'\n",
         "mcp_servers.s.url = 'https://h.example'\n[mcp_servers.s.http_headers]\nX = '1'\n",
         "[mcp_servers.s.http_headers]\nX = '1'\n",
     ] {

@@ -260,7 +260,7 @@ fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Op
     let ttl = reader.milliseconds("headersHelperTtlMs").map(Duration::from_millis);
     let node = reader.get("headersHelper")?;
     let command = reader.string("headersHelper")?;
-    reader.show("headersHelper", node, crate::consent::helper_line(command));
+    reader.show("headersHelper", node, display::display_command(command));
     if command.trim().is_empty() {
         reader.error(ProblemCode::InvalidConfig, &["headersHelper"], node.span, "is empty", None);
         return None;

@@ -544,7 +544,7 @@ fn s_b1_trust_is_of_the_helpers_that_it_was_given_for() {
     let config = home.load();
     let entry = config.entry("api").unwrap();
     assert_eq!((entry.gate(), may_run(&config)), (Gate::ChangedSinceApproval, false));
-    assert_eq!(changes(entry), ["headersHelper: ./mint → ./mint --evil"]);
+    assert_eq!(changes(entry), ["headersHelper: ./mint → ./mint [redacted]"]);
     home.approve("api");
     assert!(may_run(&home.load()));
     // Trust that is taken back is forgotten as a whole.

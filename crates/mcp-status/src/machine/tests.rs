@@ -1,3 +1,5 @@
+//! Longer than 500 lines because it is one table of what may happen to a connection.
+
 use super::*;
 use crate::{AuthFacts, ChallengeKind, Outcome, Phase};
 

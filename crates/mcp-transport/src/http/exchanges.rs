@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
+use mcp_text::Secrets;
 use url::{Origin, Url};
 
 use super::body::CollectedBody;
@@ -30,6 +31,8 @@ struct SignInExchanges {
     origin: Origin,
     own: HttpClient,
     others: HttpClient,
+    /// What is secret in the address of the server, which it may repeat wherever it is asked.
+    secrets: Secrets,
 }
 
 impl HttpClient {
@@ -41,8 +44,11 @@ impl HttpClient {
             tls.server_name = None;
             tls.takes_any_certificate = false;
         }
+        let mut secrets = Secrets::default();
+        secrets.insert_url(endpoint.url.as_str());
         Arc::new(SignInExchanges {
             origin: endpoint.url.origin(),
+            secrets,
             own: self.for_endpoint(endpoint),
             others: self.for_endpoint(&other),
         })
@@ -53,7 +59,8 @@ impl HttpExchange for SignInExchanges {
     fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>> {
         let url = Url::parse(&request.uri().to_string());
         let is_own = url.is_ok_and(|url| url.origin() == self.origin);
-        if is_own { self.own.exchange(request) } else { self.others.exchange(request) }
+        let client = if is_own { &self.own } else { &self.others };
+        Box::pin(client.exchange_beside(request, &self.secrets))
     }
 }
 
@@ -69,6 +76,15 @@ impl HttpClient {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
+        self.fetch_beside(request, &Secrets::default()).await
+    }
+
+    /// The same, of which nothing that is told repeats these secrets.
+    async fn fetch_beside(
+        &self,
+        request: http::Request<Bytes>,
+        beside: &Secrets,
+    ) -> Result<http::Response<Bytes>, TransportError> {
         let (mut parts, body) = request.into_parts();
         if let Ok(agent) = HeaderValue::from_str(&self.options().user_agent) {
             parts.headers.insert(header::USER_AGENT, agent);
@@ -79,7 +95,9 @@ impl HttpClient {
         let answer = async {
             let observed = facts::are_observed(self).then(|| {
                 let proofs = facts::proofs_in(&parts.headers);
-                (parts.method.clone(), facts::sent_in(&url, &parts.headers), proofs, SystemTime::now())
+                let mut secrets = facts::sent_in(&url, &parts.headers);
+                secrets.include(beside);
+                (parts.method.clone(), secrets, proofs, SystemTime::now())
             });
             let outcome = self.send_and_keep(parts.method, &url, parts.headers, body, Some(MOST_IDLE)).await;
             if let Some((method, secrets, credentials, began)) = observed {
@@ -111,37 +129,46 @@ impl HttpClient {
 
 impl HttpExchange for HttpClient {
     fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>> {
-        Box::pin(async move {
-            let url = Url::parse(&request.uri().to_string()).map_err(|error| {
-                AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
-            })?;
-            // It may be a part of an attempt to connect, whose limit would name no one: this one comes first.
-            let limit = self.options().connect_timeout * 5 / 6;
-            let fetched = tokio::time::timeout(limit, self.fetch(request)).await.unwrap_or_else(|_| {
+        Box::pin(async move { self.exchange_beside(request, &Secrets::default()).await })
+    }
+}
+
+impl HttpClient {
+    async fn exchange_beside(
+        &self,
+        request: http::Request<Bytes>,
+        beside: &Secrets,
+    ) -> Result<http::Response<Bytes>, AuthError> {
+        let url = Url::parse(&request.uri().to_string()).map_err(|error| {
+            AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
+        })?;
+        // It may be a part of an attempt to connect, whose limit would name no one: this one comes first.
+        let limit = self.options().connect_timeout * 5 / 6;
+        let fetched =
+            tokio::time::timeout(limit, self.fetch_beside(request, beside)).await.unwrap_or_else(|_| {
                 let silent = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
                 Err(TransportError::new(silent, "the authorization server is silent"))
             });
-            // In our words alone: a sign-in tells every cause in the chain.
-            fetched.map_err(|error| {
-                let message = match error.kind() {
-                    TransportErrorKind::Timeout { stage: TimeoutStage::Total } => {
-                        let waited = mcp_text::time_limit(limit);
-                        let mut said = format!("the authorization server did not answer within {waited}");
-                        if let Some(setting) = &self.options().limit_names.attempt {
-                            said.push_str(&format!(" ({setting} allows more)"));
-                        }
-                        said
+        // In our words alone: a sign-in tells every cause in the chain.
+        fetched.map_err(|error| {
+            let message = match error.kind() {
+                TransportErrorKind::Timeout { stage: TimeoutStage::Total } => {
+                    let waited = mcp_text::time_limit(limit);
+                    let mut said = format!("the authorization server did not answer within {waited}");
+                    if let Some(setting) = &self.options().limit_names.attempt {
+                        said.push_str(&format!(" ({setting} allows more)"));
                     }
-                    _ => {
-                        let way = self
-                            .proxy_of(&url)
-                            .map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"));
-                        let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
-                        format!("the authorization server could not be reached{way}: {said}")
-                    }
-                };
-                AuthError::new(AuthErrorKind::Unavailable, message)
-            })
+                    said
+                }
+                _ => {
+                    let way = self
+                        .proxy_of(&url)
+                        .map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"));
+                    let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
+                    format!("the authorization server could not be reached{way}: {said}")
+                }
+            };
+            AuthError::new(AuthErrorKind::Unavailable, message)
         })
     }
 }

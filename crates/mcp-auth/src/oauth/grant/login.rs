@@ -2,6 +2,8 @@
 //!
 //! Until the new tokens have been proven against the server, everything that was there before stays in place: an
 //! interrupted or failed sign-in changes nothing.
+//!
+//! Longer than 500 lines because each step of one sign-in hands on what the next one needs.
 
 mod seed;
 mod sign_out;

@@ -2,7 +2,6 @@
 
 use clap::ValueEnum as _;
 
-use super::answers::may_be_secret;
 use crate::args::AddArgs;
 
 /// `mcplink add WORDS` with what this invocation says of the registry, of the entry and of how it is written. What may hold a secret is
@@ -70,6 +69,12 @@ fn told(value: &str) -> &str {
     let is_reference = mcp_text::variable(value).is_some()
         || value.strip_prefix("Bearer ").is_some_and(|rest| mcp_text::variable(rest).is_some());
     if is_reference { value } else { "VALUE" }
+}
+
+/// Whether `NAME=VALUE` may hold a secret that was not declared as one.
+fn may_be_secret(given: &str) -> bool {
+    let (id, value) = given.split_once('=').unwrap_or(("", given));
+    !value.starts_with("${") && (mcp_text::is_credential_name(id) || mcp_text::looks_like_token(value))
 }
 
 #[cfg(test)]

@@ -127,12 +127,6 @@ fn missing(inputs: &[RegistryInput], server: &str, args: &AddArgs) -> CliError {
     error.next(format!("{}{options}", again(args, args.words.iter().map(String::as_str))))
 }
 
-/// Whether `NAME=VALUE` may hold a secret that was not declared as one.
-pub(super) fn may_be_secret(given: &str) -> bool {
-    let (id, value) = given.split_once('=').unwrap_or(("", given));
-    !value.starts_with("${") && (mcp_text::is_credential_name(id) || mcp_text::looks_like_token(value))
-}
-
 /// Asks for one input until there is an answer that holds; nothing where it is left out.
 async fn ask(
     app: &App,

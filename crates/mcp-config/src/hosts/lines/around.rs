@@ -1,11 +1,8 @@
 //! What the environment of such a program says of the way to its server, and what of it has no place where the server is
 //! reached directly: a person had reasons to set it.
 
-use super::table::{Bridge, ByProxy, SetVariable};
+use super::table::{BY_PROXY, Bridge, ByProxy, SetVariable};
 use super::{CommandLine, LineField, Setting};
-
-/// What says that the environment names the proxy.
-pub(super) const BY_PROXY: &str = "by proxy";
 
 const PROXIES: [(&str, &str); 3] =
     [("https_proxy", "https://"), ("http_proxy", "http://"), ("all_proxy", "")];

@@ -3,6 +3,9 @@
 
 use super::{CommandLine, LineField, Setting};
 
+/// What says that the environment names the proxy.
+pub(super) const BY_PROXY: &str = "by proxy";
+
 /// A program that is a bridge.
 #[derive(Debug)]
 pub(super) struct Bridge {
@@ -505,7 +508,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--allow-http", OptionMeaning::Flag),
             ("--debug", OptionMeaning::Flag),
             ("--silent", OptionMeaning::Flag),
-            ("--enable-proxy", OptionMeaning::Is(super::BY_PROXY, &TRUE)),
+            ("--enable-proxy", OptionMeaning::Is(BY_PROXY, &TRUE)),
             ("--ignore-tool", OptionMeaning::Item("blockedTools")),
             (
                 "--auth-timeout",
