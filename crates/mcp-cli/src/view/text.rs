@@ -466,12 +466,12 @@ mod tests {
         let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
         assert_eq!(
             status_lines(&refused, 3, Style { columns: 50, ..TERMINAL }),
-            "! web  needs-auth  the server refused the headers\n                   of the configuration (401)\n\
+            "! web  needs-auth  the server refused the headers\n                   that are set for it (401)\n\
              \x20      try         correct `headers` of web\n"
         );
         assert_eq!(
             status_lines(&refused, 3, Style { columns: 39, ..TERMINAL }),
-            "! web  needs-auth\n    the server refused the headers of\n    the configuration (401)\n    \
+            "! web  needs-auth\n    the server refused the headers that\n    are set for it (401)\n    \
              try  correct `headers` of web\n"
         );
     }

@@ -266,7 +266,7 @@ fn s_p1_what_is_too_long_to_show_is_not_asked_about() {
     args.push("--require=./evil.js".to_owned());
     pull(&setting, "{}", json!({ "command": "node", "args": args }));
     let Some(asking) = setting.on_a_terminal(&["approve", "db"]) else { return };
-    let said = asking.run().stdout.replace("\r\n", " ");
+    let said = asking.run().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("longer than can be shown") && !said.contains("[y/N]"), "{said}");
     let read = said.split_once("next: read ").expect("where to read it").1;
     assert!(read.contains(".mcp.json") && read.contains("mcplink approve db --yes=sha256:"), "{read}");

@@ -162,7 +162,7 @@ fn doctor_says_which_way_was_taken_and_why() {
     assert!(found["dns"].contains("localhost is ") && found["tcp"].contains("reached in"), "{found:#?}");
     assert!(!format!("{found:?}").contains("canary"), "{found:#?}");
     let found = seen(here(), Some("none"), &[dead]);
-    assert!(found["proxy"].contains("in its entry"), "{found:#?}");
+    assert!(found["proxy"].contains("as is set for this server"), "{found:#?}");
     let elsewhere = || "http://mcp.invalid/mcp".to_owned();
     let found = seen(elsewhere(), None, &[dead, ("NO_PROXY", "x, .invalid")]);
     assert!(found["proxy"].contains("NO_PROXY has `.invalid`"), "{found:#?}");

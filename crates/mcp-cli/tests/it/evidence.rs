@@ -543,10 +543,12 @@ fn fh_h3_a_server_that_asks_for_credentials_in_words_of_its_own_leads_to_the_sig
         (http_of(400, r#"{"error":"unknown tenant"}"#), "rejected", false),
     ] {
         for publishes in [true, false] {
+            let issuer = FakeAuthServer::start().unwrap();
             let server = FakeMcpServer::builder().always_to("server/discover", answer.clone());
             let server = server.always_to("initialize", answer.clone()).start().unwrap();
             if publishes {
-                let issuers = json!({ "resource": server.url().as_str(), "authorization_servers": ["https://as.example"] });
+                let issuers =
+                    json!({ "resource": server.url().as_str(), "authorization_servers": [issuer.issuer()] });
                 server.route("/.well-known/oauth-protected-resource/mcp", Answer::json(issuers));
             }
             let setting = Setting::of("s", http(&server));

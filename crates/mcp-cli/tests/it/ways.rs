@@ -77,7 +77,12 @@ fn fa_a44_certificates_that_are_not_checked_are_told_at_each_use_and_never_by_a_
     let problems = setting.run(&["status", "web", "--json"], 0).json()["problems"].to_string();
     assert!(problems.contains("insecureSkipVerify"), "{problems}");
     let url = format!("https://localhost:{port}/mcp");
-    assert!(is_loud(&setting.run(&["ping", &url, "--insecure-skip-verify"], 0)));
+    // What was typed is told as it was typed.
+    let output = setting.run(&["ping", &url, "--insecure-skip-verify"], 0);
+    assert!(
+        output.stderr.contains("--insecure-skip-verify") && output.stderr.contains("not checked"),
+        "{output}"
+    );
     // A repository does not say it for the person.
     let cloned = Setting::new().project_file(json!({ "web": entry }));
     let asked = server.requests().len();

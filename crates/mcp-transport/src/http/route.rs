@@ -346,7 +346,8 @@ mod tests {
             assert_eq!(proxy.to_string(), "socks5h://own.example:1080 (/f.json:3: mcpServers.x.proxy)");
         }
         assert!(
-            routes.way_past("h.example").contains("none in its place") && !format!("{routes:?}").contains("canary")
+            routes.way_past("h.example").contains("none in its place")
+                && !format!("{routes:?}").contains("canary")
         );
         assert_eq!(self::routes("").way_past("h.example"), "NO_PROXY=h.example goes past it");
     }

@@ -315,7 +315,7 @@ fn fh_h13_the_row_of_a_broken_file_says_what_is_wrong_however_long_its_path_is()
             let (lines, _) = drawn(&menu, &look(), columns, 24);
             let text: String = lines
                 .iter()
-                .map(|line| line.split('│').nth(usize::from(columns > 70)).unwrap_or(line).trim())
+                .map(|line| line.split('│').nth(1).unwrap_or(line).trim())
                 .collect::<Vec<_>>()
                 .join(" ");
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
