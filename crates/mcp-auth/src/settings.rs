@@ -214,7 +214,7 @@ pub enum EnvPolicy {
 }
 
 /// The `oauth` block of an entry (MCP authorization; field names as in the config files).
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct OAuthSpec {
     /// A client registered beforehand (RFC 6749 section 2.2).
@@ -264,4 +264,11 @@ pub struct OAuthSpec {
     pub expect_organization: Option<String>,
     /// The ID token of a sign-in is sent in the place of its access token, as some gateways want it.
     pub use_id_token: bool,
+}
+
+// Security: what a variable of an entry holds is not for a log, whatever it is for.
+impl fmt::Debug for OAuthSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthSpec").finish_non_exhaustive()
+    }
 }

@@ -185,8 +185,8 @@ pub struct Helper {
     pub ttl: Option<Duration>,
 }
 
-/// An `oauth` block. Its fields are used as written: none is expanded, and none is a secret.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// An `oauth` block. None of its fields is a secret; in a person's own file they may name variables, and are what these hold then.
+#[derive(Clone, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OAuth {
     /// A client registered beforehand.
@@ -223,6 +223,13 @@ pub struct OAuth {
     pub expect_subject: Option<String>,
     /// `expectOrganization`: the one organisation whose sign-ins are used.
     pub expect_organization: Option<String>,
+}
+
+// Security: what a variable holds is not for a log, whatever it is for.
+impl fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuth").finish_non_exhaustive()
+    }
 }
 
 /// Whether a person switched an entry off.
