@@ -220,7 +220,7 @@ fn shown_option(option: &AddressOption, value: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, AddressOption, checked};
+    use super::{Address, checked};
 
     #[test]
     fn fh_h14_an_address_with_a_slip_is_taken_for_what_was_meant_and_told_in_plain_words() {

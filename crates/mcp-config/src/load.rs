@@ -166,7 +166,7 @@ impl Config {
         never_read::check(&files, &sources.locations, &sources.project, &mut problems);
         variables::check(&sources.env, &mut problems);
         variables::check_certificates(&sources.env, &sources.project.cwd, &mut problems);
-        let problems: Vec<Problem> = problems.into_iter().map(Problem::as_typed).collect();
+        let problems: Vec<Problem> = problems.into_iter().map(Problem::told_by_option).collect();
         let mut problems_of: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, problem) in problems.iter().enumerate() {
             if let Some(server) = &problem.server {

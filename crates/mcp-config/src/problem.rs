@@ -171,7 +171,7 @@ impl Problem {
     }
 
     /// The same where it is about what was typed with a URL: its option in the place of a line, a column and a field.
-    pub(crate) fn as_typed(mut self) -> Self {
+    pub(crate) fn told_by_option(mut self) -> Self {
         if self.file == Some(ConfigSource::Url)
             && let Some(pointer) = self.pointer.take()
         {

@@ -95,7 +95,9 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
         }
         CandidateKind::HostServers { host, and_ours } => {
             let mut found = host_servers(app, &loaded, host.as_deref());
-            found.extend(and_ours.then(|| servers(&loaded)).unwrap_or_default());
+            if and_ours {
+                found.extend(servers(&loaded));
+            }
             found
         }
         CandidateKind::Wrapped { host } => wrapped(&loaded, &host),

@@ -92,7 +92,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
 
 /// What switches a server on, by where it was switched off.
 fn switched_on_by(app: &App, name: &str) -> Option<PrintedStep> {
-    app.load().ok().map(|loaded| loaded.switched_on_by(name).into())
+    app.load().ok().map(|loaded| loaded.switched_on_by(name))
 }
 
 /// Nothing says that there is a sign-in, and no person is there to find out.

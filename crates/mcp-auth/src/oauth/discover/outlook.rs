@@ -24,7 +24,8 @@ fn of_nothing(challenges: &[Challenge], found: &Discovery) -> Option<LoginHindra
         return None;
     }
     let mut named = url::Url::parse(challenge_param(challenges, "resource_metadata")?).ok()?;
-    (named.set_query(None), named.set_fragment(None));
+    named.set_query(None);
+    named.set_fragment(None);
     let why = format!(
         "the challenge names {}, and neither that nor the origin of the server publishes where to sign in",
         mcp_text::line(named.as_str(), 200)

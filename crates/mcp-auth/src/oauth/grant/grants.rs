@@ -240,8 +240,7 @@ impl<'a> Grants<'a> {
         }
         match answer.unspoken_type(self.dpop.is_some()) {
             Some(kind) => {
-                Err(endpoint
-                    .invalid(&format!("it gave a token of the type {kind}, which is not spoken here")))
+                Err(endpoint.invalid(format!("it gave a token of the type {kind}, which is not spoken here")))
             }
             None => Ok(answer),
         }

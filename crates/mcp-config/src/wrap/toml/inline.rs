@@ -11,7 +11,7 @@ pub(super) fn members(text: &str, table: &InlineTable) -> Option<Range<usize>> {
     found.sort_by_key(|member| member.start);
     let is_beside = found.windows(2).all(|pair| text[pair[0].end..pair[1].start].trim() == ",");
     let (first, last) = (found.first()?, found.last()?);
-    is_beside.then(|| first.start..last.end)
+    is_beside.then_some(first.start..last.end)
 }
 
 fn look(text: &str, table: &InlineTable, found: &mut Vec<Range<usize>>) -> Option<()> {
