@@ -158,6 +158,7 @@ impl Duplex {
     ///
     /// # Errors
     /// As [`deliver`](Self::deliver).
+    #[cfg(any(feature = "http", feature = "stdio", test))]
     pub(crate) fn deliver_text(&self, frame: String, lease: Option<Arc<Lease>>) -> Result<(), EnvelopeError> {
         self.take_in(envelope::parse_text(frame), lease)
     }

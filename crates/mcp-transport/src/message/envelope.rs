@@ -22,9 +22,11 @@ use super::payload::Payload;
 pub(crate) use lost::LineEnds;
 #[cfg(any(feature = "http", feature = "stdio", test))]
 pub(crate) use read::parse;
-pub(crate) use read::{parse_of_host, pick, sole};
 #[cfg(any(feature = "http", test))]
-pub(crate) use read::{parse_one, parse_text};
+pub(crate) use read::parse_one;
+#[cfg(any(feature = "http", feature = "stdio", test))]
+pub(crate) use read::parse_text;
+pub(crate) use read::{parse_of_host, pick, sole};
 pub(crate) use scan::{elements, members};
 pub use write::{begin_result, encode_error, encode_notification, encode_request, encode_response};
 
