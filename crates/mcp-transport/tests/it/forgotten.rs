@@ -5,7 +5,7 @@ use std::time::Duration;
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Refusal};
 use mcp_transport::supervisor::SupervisorConfig;
-use mcp_transport::{RequestOptions, Supervisor, TransportErrorKind};
+use mcp_transport::{Connection, RequestOptions, Supervisor, TransportErrorKind};
 use serde_json::json;
 
 use crate::auth::quick;
@@ -32,6 +32,16 @@ fn text(status: u16, text: &str) -> HttpAnswer {
 
 fn server() -> FakeMcpServer {
     FakeMcpServer::builder().era(Era::Legacy).start().unwrap()
+}
+
+/// A connection whose session its server has forgotten, which says so like this.
+async fn forgotten(answer: HttpAnswer) -> (FakeMcpServer, Connection) {
+    let server = server();
+    server.say_of_unknown_sessions(answer);
+    let connection = connect(&server).await;
+    server.expire_sessions();
+    server.recorder().clear();
+    (server, connection)
 }
 
 #[tokio::test]
@@ -89,11 +99,7 @@ async fn fb_t55_an_error_that_may_come_after_the_fact_renews_the_session_and_is_
         (HttpAnswer::new(200).body("application/json", "{}"), Protocol),
     ] {
         let shown = format!("{answer:?}");
-        let server = server();
-        server.say_of_unknown_sessions(answer);
-        let connection = connect(&server).await;
-        server.expire_sessions();
-        server.recorder().clear();
+        let (server, connection) = forgotten(answer).await;
         let error = echo(&connection, "one").await.unwrap_err();
         assert_eq!((error.kind(), error.may_have_been_sent()), (&kind, true), "{shown}");
         assert_eq!(server.count("tools/call"), 1, "sent once: {shown}");
@@ -187,11 +193,7 @@ async fn fb_x2_a_session_that_is_answered_as_by_a_busy_server_is_renewed_where_a
         (HttpAnswer::new(429), true),
     ] {
         let shown = format!("{answer:?}");
-        let server = server();
-        server.say_of_unknown_sessions(answer);
-        let connection = connect(&server).await;
-        server.expire_sessions();
-        server.recorder().clear();
+        let (server, connection) = forgotten(answer).await;
         assert_eq!(echo(&connection, "one").await.is_ok(), replayed, "{shown}");
         assert_eq!(server.count("tools/call"), 1 + usize::from(replayed), "{shown}");
         assert_eq!(echo(&connection, "two").await.unwrap(), "two", "{shown}");
@@ -292,11 +294,7 @@ async fn fb_t49_t59_a_404_is_believed_whatever_its_body() {
         ("T59: JSON that is no JSON-RPC", HttpAnswer::new(404).body("application/json", "{\"detail\":[]}")),
         ("T59: JSON that is none", HttpAnswer::new(404).body("application/json", "{")),
     ] {
-        let server = server();
-        server.say_of_unknown_sessions(answer);
-        let connection = connect(&server).await;
-        server.expire_sessions();
-        server.recorder().clear();
+        let (server, connection) = forgotten(answer).await;
         assert_eq!(echo(&connection, "two").await.unwrap(), "two", "{name}");
         let counts = ["initialize", "tools/call", "ping"].map(|method| server.count(method));
         assert_eq!(counts, [1, 2, 0], "{name}");

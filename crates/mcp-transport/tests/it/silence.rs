@@ -161,17 +161,23 @@ async fn a_server_that_refuses_after_a_silence_is_connected_to_from_scratch() {
     handle.close().await;
 }
 
-/// A supervisor whose server was connected, and is behind a network now that swallows everything.
-async fn stalled() -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let proxy = FlakyProxy::start(server.address()).unwrap();
-    let target = through(&proxy, &server);
+/// A supervised session that is asked after half a second of silence.
+async fn watched(target: Server) -> SupervisorHandle {
     let mut config = SupervisorConfig::new("web", move || std::future::ready(Ok(target.clone())));
     config.policy.list = None;
     let mut options = crate::support::options();
     options.first_byte_timeout = Duration::from_millis(500);
     let handle = Supervisor::start(mcp_transport::Connector::new(options), config);
     assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+    handle
+}
+
+/// A supervisor whose server was connected, and is behind a network now that swallows everything.
+async fn stalled() -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let proxy = FlakyProxy::start(server.address()).unwrap();
+    let target = through(&proxy, &server);
+    let handle = watched(target).await;
     proxy.fault(Fault::StallAfter(0));
     proxy.drop_connections();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -313,12 +319,7 @@ async fn fb_x8_a_session_that_is_silent_for_good_is_replaced_where_a_handshake_i
         Some(Bytes::End(http("200 OK", &headers, asked.response()?.to_string().as_bytes())))
     });
     let target = server.target();
-    let mut config = SupervisorConfig::new("web", move || std::future::ready(Ok(target.clone())));
-    config.policy.list = None;
-    let mut options = crate::support::options();
-    options.first_byte_timeout = Duration::from_millis(500);
-    let handle = Supervisor::start(mcp_transport::Connector::new(options), config);
-    assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+    let handle = watched(target).await;
     assert_eq!(echo(&handle, "one").await.unwrap(), "one");
     let before = MADE.load(Ordering::Relaxed);
     GONE.store(before, Ordering::Relaxed);
