@@ -94,12 +94,13 @@ impl Parts<'_> {
         } = options;
         client.identify(&mut digest);
         // A helper and a child process run there, and a relative path in an entry begins there; and whose sign-ins are used.
-        // A shared store is shown as the place of its database.
-        let shared_store = shared_store.as_ref().map(|shared| format!("{shared:?}"));
-        (directory, state_dir, shared_store, client_metadata_url).hash(&mut digest);
+        (directory, state_dir, client_metadata_url, shared_store.is_some(), state.is_ok()).hash(&mut digest);
+        if let Some(shared) = shared_store {
+            shared.identify(&mut digest);
+        }
         match state {
             Ok(server) => without_terminal(server).identify(&mut digest),
-            Err(withheld) => format!("{withheld:?}").hash(&mut digest),
+            Err(withheld) => withheld.hash(&mut digest),
         }
         let settings = settings.cloned().map(|mut settings| {
             if let Some(helper) = &mut settings.helper {
@@ -151,11 +152,13 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use mcp_auth::Secret;
+    use mcp_auth::oauth::store::shared::{RecordKind, SealingKeys, SharedRecords, SharedTokenStore};
     use mcp_auth::settings::{CustomSpec, EnvPolicy, HelperSpec, OAuthSpec};
+    use mcp_auth::{AuthFuture, Secret};
     use mcp_config::entry::RemoteKind;
     use mcp_config::{EntryTransport, Env};
     use mcp_status::Reason;
+    use mcp_transport::options::{ResolveRequest, Resolver, ResolverFuture};
     use mcp_transport::{ClientInfo, HttpEndpoint, StdioEndpoint};
 
     use super::*;
@@ -228,6 +231,71 @@ mod tests {
         entry(Endpoint::Stdio(stdio))
     }
 
+    const OLD_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const NEW_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+    /// A database that says the same of itself wherever it is, as a person should see it, and is never asked.
+    struct NamedDatabase(&'static str);
+
+    impl fmt::Debug for NamedDatabase {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a database")
+        }
+    }
+
+    impl SharedRecords for NamedDatabase {
+        fn get<'a>(&'a self, _: RecordKind, _: &'a str) -> AuthFuture<'a, Option<Vec<u8>>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn put<'a>(&'a self, _: RecordKind, _: &'a str, _: Vec<u8>) -> AuthFuture<'a, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn delete<'a>(&'a self, _: RecordKind, _: &'a str) -> AuthFuture<'a, bool> {
+            Box::pin(async { Ok(false) })
+        }
+
+        fn scan<'a>(&'a self, _: RecordKind, _: &'a str) -> AuthFuture<'a, Vec<(String, Vec<u8>)>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn lease<'a>(&'a self, _: &'a str, _: &'a str, _: Duration) -> AuthFuture<'a, bool> {
+            Box::pin(async { Ok(false) })
+        }
+
+        fn release<'a>(&'a self, _: &'a str, _: &'a str) -> AuthFuture<'a, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn identify(&self, mut state: &mut dyn Hasher) {
+            self.0.hash(&mut state);
+        }
+    }
+
+    fn shared_store(url: &'static str, keys: &str) -> Option<SharedTokenStore> {
+        Some(SharedTokenStore::new(NamedDatabase(url), SealingKeys::parse(keys).unwrap()))
+    }
+
+    /// A name server that says the same of itself wherever it is.
+    struct NamedResolver(&'static str);
+
+    impl fmt::Debug for NamedResolver {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a resolver")
+        }
+    }
+
+    impl Resolver for NamedResolver {
+        fn resolve(&self, _: ResolveRequest<'_>) -> ResolverFuture {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn identify(&self, mut state: &mut dyn Hasher) {
+            self.0.hash(&mut state);
+        }
+    }
+
     type Change = (&'static str, fn(&mut OwnedParts));
 
     #[test]
@@ -255,6 +323,9 @@ mod tests {
             }),
             ("switched off", |entry| entry.state = Err(NoContact::SwitchedOff)),
             ("not approved", |entry| entry.state = Err(NoContact::Because(Reason::awaiting_approval()))),
+            ("another reason", |entry| entry.state = Err(NoContact::Because(Reason::config("one")))),
+            ("shared store", |entry| entry.options.shared_store = shared_store("postgres://db", OLD_KEY)),
+            ("resolver", |entry| entry.options.client.resolver = Some(Arc::new(NamedResolver("one")))),
             ("limits of all", |entry| entry.options.client.connect_timeout = Duration::from_secs(9)),
             ("version", |entry| entry.options.client.user_agent = "mcplink/2".to_owned()),
             ("authority", |entry| {
@@ -309,6 +380,42 @@ mod tests {
                 ("directory", |entry| entry.stdio().cwd = Some("/elsewhere".into())),
             ],
         );
+    }
+
+    #[test]
+    fn what_debug_shows_of_a_part_is_not_what_it_is_compared_by() {
+        let mut entry = remote();
+        entry.options.shared_store = shared_store("postgres://ann:one@db/mcp?options=-csearch_path%3Da", OLD_KEY);
+        entry.options.client.resolver = Some(Arc::new(NamedResolver("one")));
+        differ(
+            &entry,
+            &[
+                ("database user", |entry| {
+                    let url = "postgres://bob:one@db/mcp?options=-csearch_path%3Da";
+                    entry.options.shared_store = shared_store(url, OLD_KEY);
+                }),
+                ("sealing key", |entry| {
+                    let url = "postgres://ann:one@db/mcp?options=-csearch_path%3Da";
+                    entry.options.shared_store = shared_store(url, NEW_KEY);
+                }),
+                ("resolver", |entry| entry.options.client.resolver = Some(Arc::new(NamedResolver("two")))),
+                ("no shared store", |entry| entry.options.shared_store = None),
+            ],
+        );
+        let mut withheld = remote();
+        withheld.state = Err(NoContact::Because(Reason::config("one")));
+        differ(
+            &withheld,
+            &[
+                ("message", |entry| entry.state = Err(NoContact::Because(Reason::config("two")))),
+                ("code", |entry| entry.state = Err(NoContact::Because(Reason::awaiting_approval()))),
+            ],
+        );
+        // Another process opens the same database with the same keys, by a holder of its own.
+        let mut again = entry.clone();
+        again.options.shared_store = shared_store("postgres://ann:one@db/mcp?options=-csearch_path%3Da", OLD_KEY);
+        again.options.client.resolver = Some(Arc::new(NamedResolver("one")));
+        assert_eq!(again.fingerprint(), entry.fingerprint());
     }
 
     #[track_caller]

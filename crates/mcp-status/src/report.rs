@@ -17,7 +17,7 @@ use crate::{
 ///
 /// `N` is what to do next: a [`NextStep`], or what the program that shows it [makes of one](StatusReport::worded). Only that can
 /// be serialised.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Reason<N = NextStep> {

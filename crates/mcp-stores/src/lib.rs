@@ -98,6 +98,48 @@ fn of_redis(_: &str, _: SealingKeys) -> Result<SharedTokenStore, UnusableStore> 
     Err(UnusableStore::NotBuilt("Redis"))
 }
 
+#[cfg(all(test, feature = "postgres", feature = "redis"))]
+mod tests {
+    use std::hash::{DefaultHasher, Hasher as _};
+
+    use super::*;
+
+    const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn identity(url: &str) -> u64 {
+        let store = open(url, SealingKeys::parse(KEY).unwrap()).unwrap();
+        assert!(!format!("{store:?}").contains("canary"), "{store:?}");
+        let mut hasher = DefaultHasher::new();
+        store.identify(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn a_store_is_another_one_where_anything_in_its_address_is() {
+        for (url, others) in [
+            (
+                "postgres://ann:canary@db/mcp?options=-csearch_path%3Dteam",
+                [
+                    "postgres://bob:canary@db/mcp?options=-csearch_path%3Dteam",
+                    "postgres://ann:canary2@db/mcp?options=-csearch_path%3Dteam",
+                    "postgres://ann:canary@db/mcp?options=-csearch_path%3Dother",
+                    "postgres://ann:canary@db/mcp?options=-csearch_path%3Dteam&sslmode=require",
+                ]
+                .as_slice(),
+            ),
+            (
+                "redis://ann:canary@db/0",
+                &["redis://bob:canary@db/0", "redis://ann:canary2@db/0", "rediss://ann:canary@db/0"],
+            ),
+        ] {
+            assert_eq!(identity(url), identity(url));
+            for other in others {
+                assert_ne!(identity(other), identity(url), "{other}");
+            }
+        }
+    }
+}
+
 /// The example of the README compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

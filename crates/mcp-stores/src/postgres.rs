@@ -1,11 +1,12 @@
 //! PostgreSQL 12 or later.
 
 use std::fmt;
+use std::hash::{Hash as _, Hasher};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_auth::AuthFuture;
+use mcp_auth::{AuthFuture, Secret};
 use mcp_auth::oauth::store::shared::{RecordKind, SharedRecords};
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
@@ -38,6 +39,7 @@ const MAKING_TABLES: i64 = 0x6d63_7020_7369_676e;
 #[derive(Debug)]
 pub struct PostgresRecords {
     link: Link<Postgres>,
+    url: Secret,
 }
 
 impl PostgresRecords {
@@ -50,7 +52,7 @@ impl PostgresRecords {
     pub fn new(url: &str) -> Result<Self, UnusableStore> {
         let config = Config::from_str(url).map_err(|error| UnusableStore::Url(cause(&error)))?;
         let shown = shown(&config);
-        Ok(Self { link: Link::new(Postgres { config, shown }) })
+        Ok(Self { link: Link::new(Postgres { config, shown }), url: Secret::new(url) })
     }
 }
 
@@ -181,6 +183,11 @@ impl SharedRecords for PostgresRecords {
                 Ok(client.execute(take, &[&name, &holder, &milliseconds]).await? > 0)
             })
         }))
+    }
+
+    fn identify(&self, mut state: &mut dyn Hasher) {
+        // The whole address: where it is, the account, its options and TLS.
+        self.url.hash(&mut state);
     }
 
     fn release<'a>(&'a self, name: &'a str, holder: &'a str) -> AuthFuture<'a, ()> {

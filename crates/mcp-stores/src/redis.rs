@@ -1,9 +1,10 @@
 //! Redis 5 or later, and what speaks its protocol.
 
 use std::fmt;
+use std::hash::{Hash as _, Hasher};
 use std::time::Duration;
 
-use mcp_auth::AuthFuture;
+use mcp_auth::{AuthFuture, Secret};
 use mcp_auth::oauth::store::shared::{RecordKind, SharedRecords};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, RedisError, cmd};
@@ -30,6 +31,7 @@ const RELEASE: &str =
 #[derive(Debug)]
 pub struct RedisRecords {
     link: Link<Redis>,
+    url: Secret,
 }
 
 impl RedisRecords {
@@ -50,7 +52,7 @@ impl RedisRecords {
             _ => "Redis".to_owned(),
         };
         let client = Client::open(info).map_err(unusable)?;
-        Ok(Self { link: Link::new(Redis { client, shown }) })
+        Ok(Self { link: Link::new(Redis { client, shown }), url: Secret::new(url) })
     }
 }
 
@@ -159,6 +161,11 @@ impl SharedRecords for RedisRecords {
             take.arg(LEASE).arg(1).arg(lease_key(name)).arg(holder).arg(milliseconds);
             Box::pin(async move { take.query_async(&mut connection).await })
         }))
+    }
+
+    fn identify(&self, mut state: &mut dyn Hasher) {
+        // The whole address: where it is, the account, its options and TLS.
+        self.url.hash(&mut state);
     }
 
     fn release<'a>(&'a self, name: &'a str, holder: &'a str) -> AuthFuture<'a, ()> {

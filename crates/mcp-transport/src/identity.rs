@@ -59,8 +59,10 @@ impl ClientOptions {
         (client_info, user_agent, connect_timeout, startup_timeout, first_byte_timeout).hash(state);
         (idle_timeout, stdio_idle_timeout, request_timeout, limits, proxy, extra_ca_files, tls, ipv4_only)
             .hash(state);
-        // All that is known of a stranger's type.
-        resolver.as_ref().map(|resolver| format!("{resolver:?}")).hash(state);
+        resolver.is_some().hash(state);
+        if let Some(resolver) = resolver {
+            resolver.identify(state);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a host name leads, for a program that knows better than the platform.
 
 use std::fmt;
+use std::hash::Hasher;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -21,6 +22,9 @@ pub trait Resolver: fmt::Debug + Send + Sync + 'static {
     ///
     /// It has none, or they cannot be obtained now.
     fn resolve(&self, request: ResolveRequest<'_>) -> ResolverFuture;
+
+    /// Feeds `state` with what decides about its answers: two that are equal know the same addresses.
+    fn identify(&self, state: &mut dyn Hasher);
 }
 
 /// What a [`Resolver`] is asked for.

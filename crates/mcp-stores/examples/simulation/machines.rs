@@ -1,5 +1,6 @@
 //! Machines that call servers, renew tokens ahead of time, and die.
 
+use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -88,6 +89,10 @@ impl SharedRecords for Access {
             report.lease_refusals += u64::from(!is_given);
             is_given
         }))
+    }
+
+    fn identify(&self, mut state: &mut dyn Hasher) {
+        Arc::as_ptr(&self.world).hash(&mut state);
     }
 
     fn release<'a>(&'a self, name: &'a str, holder: &'a str) -> AuthFuture<'a, ()> {

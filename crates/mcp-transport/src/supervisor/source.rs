@@ -36,7 +36,7 @@ where
 }
 
 /// Why a server is not contacted at all.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum NoContact {
     /// The entry is switched off.

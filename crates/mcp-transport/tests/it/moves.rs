@@ -1,5 +1,6 @@
 //! Servers that move: another address behind the name, another family of addresses.
 
+use std::hash::{Hash as _, Hasher};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -50,6 +51,10 @@ impl Resolver for Names {
         assert_eq!(request.host, "mcp.test");
         let found = self.0.lock().unwrap().clone();
         Box::pin(async move { Ok(found) })
+    }
+
+    fn identify(&self, mut state: &mut dyn Hasher) {
+        self.0.lock().unwrap().hash(&mut state);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A test is named by its report (`fa_…`, `fh_…`: docs/field-failures.md).
 
+use std::hash::{Hash as _, Hasher};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,6 +58,10 @@ impl Resolver for Names {
     fn resolve(&self, _: ResolveRequest<'_>) -> ResolverFuture {
         let found = self.0.clone();
         Box::pin(async move { found.map_err(|text| io::Error::other(text.to_owned())) })
+    }
+
+    fn identify(&self, mut state: &mut dyn Hasher) {
+        self.0.hash(&mut state);
     }
 }
 

@@ -7,6 +7,7 @@
 //! ([`StoreGuard::is_held`]).
 
 use std::fmt;
+use std::hash::{Hash as _, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +72,10 @@ pub trait SharedRecords: fmt::Debug + Send + Sync + 'static {
 
     /// Ends the lease `name`, if `holder` has it.
     fn release<'a>(&'a self, name: &'a str, holder: &'a str) -> AuthFuture<'a, ()>;
+
+    /// Feeds `state` with what decides which database it is and as which account it is used, a password included: two that are
+    /// equal hold the same records, for the same account.
+    fn identify(&self, state: &mut dyn Hasher);
 }
 
 /// Keeps sign-ins in a database, encrypted. Cheap to clone; clones share everything.
@@ -131,6 +136,16 @@ impl SharedTokenStore {
 
     fn assemble(records: impl SharedRecords, keys: SealingKeys, times: LeaseTimes, holder: Holder) -> Self {
         Self(Arc::new(Inner { records: Arc::new(records), keys, times, holder, local: Locks::default() }))
+    }
+
+    /// Feeds `state` with what decides which sign-ins these are and who reads them: the database, the account there, and which
+    /// keys open its records, as their digests.
+    pub fn identify(&self, state: &mut dyn Hasher) {
+        // Each process has a holder and locks of its own.
+        let Inner { records, keys, times, holder: _, local: _ } = &*self.0;
+        records.identify(state);
+        let mut state = state;
+        (keys, times).hash(&mut state);
     }
 
     /// What the records tell of every sign-in, in a stable order. One that cannot be read is an element of its own.

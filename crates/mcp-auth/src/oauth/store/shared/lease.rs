@@ -17,7 +17,7 @@ use crate::oauth::store::memory::LocalGuard;
 use crate::{AuthError, AuthErrorKind};
 
 /// How long leases are, and how long one is waited for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct LeaseTimes {
     /// For how long a holder who died keeps others waiting: 15 s unless set. One who lives asks again after a third of it.

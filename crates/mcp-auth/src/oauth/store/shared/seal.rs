@@ -4,12 +4,13 @@
 //! 12 bytes, and the ciphertext with its tag. Its place in the database is authenticated with it.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::digest::{SHA256, digest};
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::{AuthError, AuthErrorKind};
@@ -31,7 +32,8 @@ pub struct SealingKeys {
 }
 
 struct SealingKey {
-    id: [u8; KEY_ID_LEN],
+    /// SHA-256 of the key, which is how a record names it (by the first bytes) and how two are told apart.
+    digest: [u8; SHA256_OUTPUT_LEN],
     key: LessSafeKey,
 }
 
@@ -128,7 +130,7 @@ impl SealingKeys {
         sealing.key.seal_in_place_append_tag(nonce_once, aad, &mut body).map_err(|_| failed())?;
         let mut sealed = Vec::with_capacity(HEAD_LEN + body.len());
         sealed.push(LAYOUT);
-        sealed.extend_from_slice(&sealing.id);
+        sealed.extend_from_slice(sealing.id());
         sealed.extend_from_slice(&nonce);
         sealed.append(&mut body);
         Ok(sealed)
@@ -145,7 +147,7 @@ impl SealingKeys {
         let (id, nonce) =
             head.get(1..).and_then(|rest| rest.split_at_checked(KEY_ID_LEN)).ok_or(SealError::Damaged)?;
         let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| SealError::Damaged)?;
-        let mut known = self.keys.iter().filter(|key| key.id == id).peekable();
+        let mut known = self.keys.iter().filter(|key| key.id() == id).peekable();
         if known.peek().is_none() {
             return Err(SealError::OtherKey);
         }
@@ -157,6 +159,15 @@ impl SealingKeys {
             }
         }
         Err(SealError::Damaged)
+    }
+}
+
+/// By the digests of the keys in their order, since the first one seals. Where a person finds them makes no difference.
+impl Hash for SealingKeys {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { keys, place: _ } = self;
+        keys.len().hash(state);
+        keys.iter().for_each(|key| key.digest.hash(state));
     }
 }
 
@@ -173,10 +184,14 @@ impl SealingKey {
         if bytes.len() != KEY_LEN {
             return Err(malformed);
         }
-        let hash = digest(&SHA256, &bytes);
-        let id = hash.as_ref().first_chunk().copied().ok_or(malformed)?;
+        let digest = digest(&SHA256, &bytes).as_ref().try_into().map_err(|_| malformed)?;
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| malformed)?;
-        Ok(Self { id, key: LessSafeKey::new(key) })
+        Ok(Self { digest, key: LessSafeKey::new(key) })
+    }
+
+    /// How a sealed record names it.
+    fn id(&self) -> &[u8] {
+        self.digest.split_at(KEY_ID_LEN).0
     }
 }
 
@@ -226,6 +241,22 @@ mod tests {
             assert!(!error.to_string().contains("canary"));
         }
         assert_eq!(format!("{:?}", keys(OLD)), "SealingKeys(1)");
+    }
+
+    #[test]
+    fn keys_are_told_apart_by_what_they_are_and_not_by_where_they_are_found() {
+        fn hash(keys: &SealingKeys) -> u64 {
+            let mut hasher = std::hash::DefaultHasher::new();
+            keys.hash(&mut hasher);
+            hasher.finish()
+        }
+        let both = keys(&format!("{OLD}\n{NEW}"));
+        let turned = keys(&format!("{NEW}\n{OLD}"));
+        let all = [keys(OLD), keys(NEW), both, turned].map(|keys| hash(&keys));
+        for (i, one) in all.iter().enumerate() {
+            assert!(!all[..i].contains(one), "{i}");
+        }
+        assert_eq!(hash(&keys(OLD).at("/etc/key")), hash(&keys(OLD)));
     }
 
     #[test]

@@ -75,6 +75,10 @@ impl SharedRecords for Database {
         })
     }
 
+    fn identify(&self, mut state: &mut dyn Hasher) {
+        Arc::as_ptr(&self.0).hash(&mut state);
+    }
+
     fn release<'a>(&'a self, name: &'a str, holder: &'a str) -> AuthFuture<'a, ()> {
         Box::pin(async move {
             self.answer(|all| {
