@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use mcp_text::{is_scheme, unexpanded, variable};
+use mcp_text::{is_scheme, scheme_of, unexpanded, variable};
 use url::Url;
 
 use crate::Credentials;
@@ -162,7 +162,7 @@ fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<
         });
     };
     let token = token.trim();
-    if token.split_once(' ').is_some_and(|(again, _)| is_scheme(again)) {
+    if scheme_of(token).is_some() {
         return Some("has its scheme twice".to_owned());
     }
     if scheme.eq_ignore_ascii_case("basic") && token.contains(':') {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
-use mcp_text::is_scheme;
+use mcp_text::scheme_of;
 
 use crate::Credentials;
 
@@ -29,12 +29,10 @@ pub fn outline(credentials: &Credentials, name: &HeaderName, now: SystemTime) ->
         1 => "1 character".to_owned(),
         bytes => format!("{bytes} characters"),
     };
-    let Some((scheme, rest)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
+    let text = value.to_str().ok().filter(|_| *name == AUTHORIZATION);
+    let Some((scheme, rest)) = text.and_then(scheme_of) else {
         return Some(format!("{} ({})", mcp_text::REDACTED, length(value.len())));
     };
-    if *name != AUTHORIZATION || !is_scheme(scheme) {
-        return Some(format!("{} ({})", mcp_text::REDACTED, length(value.len())));
-    }
     let form = match validity(value, now) {
         Some(validity) => format!("{}, {validity}", length(rest.trim().len())),
         None => length(rest.trim().len()),

@@ -176,10 +176,7 @@ impl Bundle {
         let about = format!("the header {header} for {}", self.name);
         let value = match display_secret_text(&text) {
             shown if !shown.contains(REDACTED) => self.references(&text, header, &about, true),
-            shown => {
-                let scheme = shown.split_once(' ').map(|(scheme, _)| scheme);
-                self.asked(header, &about, scheme.filter(|scheme| mcp_text::is_scheme(scheme)))
-            }
+            shown => self.asked(header, &about, mcp_text::scheme_of(&shown).map(|(scheme, _)| scheme)),
         };
         self.words.extend(["-H".to_owned(), format!("{header}: {value}")]);
     }

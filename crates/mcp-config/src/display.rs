@@ -17,9 +17,6 @@ use crate::reference::{self, ReferenceText};
 
 pub(crate) use mcp_text::REDACTED;
 
-/// Authorization schemes that may stand before a credential (RFC 9110 section 11.1): no secret by themselves.
-const SCHEMES: [&str; 8] = ["Bearer", "Basic", "Digest", "Token", "ApiKey", "DPoP", "Negotiate", "Key"];
-
 /// A URL with the values of its userinfo, query and fragment replaced.
 ///
 /// Works on the text, so that it also serves for a URL that cannot be parsed.
@@ -50,27 +47,19 @@ pub(crate) fn display_secret_text_by(value: &Text, command: impl Fn(&str) -> Str
                 _ => shown.push_str(&display_referred(secret)),
             },
             Piece::Literal(text) => {
-                let scheme = if index == 0 { scheme_of(text) } else { "" };
-                shown.push_str(scheme);
-                if !text[scheme.len()..].is_empty() {
+                // A scheme is no secret by itself.
+                let hidden = match mcp_text::scheme_of(text) {
+                    Some((_, rest)) if index == 0 => rest,
+                    _ => text,
+                };
+                shown.push_str(&text[..text.len() - hidden.len()]);
+                if !hidden.is_empty() {
                     shown.push_str(REDACTED);
                 }
             }
         }
     }
     shown
-}
-
-/// `Bearer ` at the start of a header value, with its spaces.
-fn scheme_of(text: &str) -> &str {
-    let Some(scheme) = SCHEMES.iter().find_map(|scheme| {
-        let head = text.get(..scheme.len())?;
-        (head.eq_ignore_ascii_case(scheme) && text[scheme.len()..].starts_with(' ')).then_some(head)
-    }) else {
-        return "";
-    };
-    let spaces = text[scheme.len()..].bytes().take_while(|byte| *byte == b' ').count();
-    &text[..scheme.len() + spaces]
 }
 
 /// A secret by reference, with what may be shown of where it leads.
@@ -241,8 +230,7 @@ fn is_misspelt(name: &str) -> bool {
     };
     let is_between = |c: char| c.is_whitespace() || c.is_control();
     let mut words = name.split(is_between).filter(|word| !word.is_empty());
-    let scheme = ["bearer", "basic", "token", "digest", "apikey", "negotiate", "dpop"];
-    let begins = words.clone().next().is_some_and(|word| scheme.contains(&&*word.to_ascii_lowercase()));
+    let begins = words.clone().next().is_some_and(mcp_text::is_scheme);
     name.len() <= 64
         && !begins
         && words.all(is_word)
@@ -511,6 +499,11 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(display_secret_text(&text(value)), shown);
+        }
+        for scheme in mcp_text::SCHEMES {
+            let value = text(&format!("{scheme}  canary"));
+            assert_eq!(display_secret_text(&value), format!("{scheme}  [redacted]"));
+            assert_eq!(display_name(&format!("{scheme} canary")), format!("{scheme}[redacted]"));
         }
     }
 

@@ -385,7 +385,8 @@ mod tests {
     #[test]
     fn what_debug_shows_of_a_part_is_not_what_it_is_compared_by() {
         let mut entry = remote();
-        entry.options.shared_store = shared_store("postgres://ann:one@db/mcp?options=-csearch_path%3Da", OLD_KEY);
+        entry.options.shared_store =
+            shared_store("postgres://ann:one@db/mcp?options=-csearch_path%3Da", OLD_KEY);
         entry.options.client.resolver = Some(Arc::new(NamedResolver("one")));
         differ(
             &entry,
@@ -413,7 +414,8 @@ mod tests {
         );
         // Another process opens the same database with the same keys, by a holder of its own.
         let mut again = entry.clone();
-        again.options.shared_store = shared_store("postgres://ann:one@db/mcp?options=-csearch_path%3Da", OLD_KEY);
+        again.options.shared_store =
+            shared_store("postgres://ann:one@db/mcp?options=-csearch_path%3Da", OLD_KEY);
         again.options.client.resolver = Some(Arc::new(NamedResolver("one")));
         assert_eq!(again.fingerprint(), entry.fingerprint());
     }

@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_auth::{AuthFuture, Secret};
 use mcp_auth::oauth::store::shared::{RecordKind, SharedRecords};
+use mcp_auth::{AuthFuture, Secret};
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error};

@@ -4,8 +4,8 @@ use std::fmt;
 use std::hash::{Hash as _, Hasher};
 use std::time::Duration;
 
-use mcp_auth::{AuthFuture, Secret};
 use mcp_auth::oauth::store::shared::{RecordKind, SharedRecords};
+use mcp_auth::{AuthFuture, Secret};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, RedisError, cmd};
 

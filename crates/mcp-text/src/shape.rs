@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::names;
+use crate::scheme::{is_scheme, is_telling_scheme};
 
 /// What a sentence says about a credential instead of saying the credential.
 const REMARKS: &str = "a absent already an and are at auth authentication bad be blacklisted blocked cannot corrupt \
@@ -102,7 +103,7 @@ fn words(line: &str, marks: &mut Vec<Range<usize>>) {
             if names::is_credential_name(flag) && !next.text.starts_with('-') {
                 marks.push(value(line, next.start));
             }
-        } else if is_scheme(word.bare()) {
+        } else if is_telling_scheme(word.bare()) {
             let parameter = next.text.split_once('=').is_some_and(|(name, value)| {
                 !value.trim_matches('=').is_empty()
                     && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
@@ -114,10 +115,6 @@ fn words(line: &str, marks: &mut Vec<Range<usize>>) {
             sentence(line, &words[index + 1..], marks);
         }
     }
-}
-
-fn is_scheme(word: &str) -> bool {
-    ["bearer", "basic", "dpop", "negotiate"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 /// The words of a sentence that name a credential. `key` and `auth` name too much else.
@@ -239,15 +236,16 @@ fn assignments(line: &str, marks: &mut Vec<Range<usize>>) {
             let found = value(line, start);
             let shown = &line[found.clone()];
             let is_remark = blank && is_remark(shown) || shown.starts_with("${") || shown.starts_with('<');
-            if !is_remark && (delimiter == ":" || !blank) {
-                if is_scheme(shown) {
-                    let next = found.end + (line[found.end..].len() - line[found.end..].trim_start().len());
-                    let found = value(line, next);
+            if delimiter == ":" || !blank {
+                let behind = behind_scheme(line, &found, delimiter == ":" && blank);
+                // What may be the credential itself is hidden whatever follows.
+                if !is_remark && !(behind.is_some() && is_telling_scheme(shown)) {
                     until = found.end;
                     marks.push(found);
-                } else {
-                    until = found.end;
-                    marks.push(found);
+                }
+                if let Some(behind) = behind {
+                    until = behind.end;
+                    marks.push(behind);
                 }
             }
         } else if names::is_pair_flag(name) && delimiter == "=" {
@@ -257,6 +255,16 @@ fn assignments(line: &str, marks: &mut Vec<Range<usize>>) {
             }
         }
     }
+}
+
+/// The credential behind a scheme. A word that is in other sentences as well is a scheme in a header alone, and where no
+/// remark follows: `X-Api-Key: Key abc`.
+fn behind_scheme(line: &str, scheme: &Range<usize>, is_header: bool) -> Option<Range<usize>> {
+    let word = &line[scheme.clone()];
+    let behind = &line[scheme.end..];
+    let found = value(line, scheme.end + (behind.len() - behind.trim_start().len()));
+    let is_credential = is_header && is_scheme(word) && !is_remark(&line[found.clone()]);
+    (is_credential || is_telling_scheme(word)).then_some(found)
 }
 
 fn is_secret_header(name: &str) -> bool {

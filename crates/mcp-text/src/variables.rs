@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::names;
+use crate::scheme::is_scheme;
 
 /// The longest name.
 const MAX_NAME: usize = 64;
@@ -69,14 +70,6 @@ pub fn unexpanded(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("${")?;
     let (name, _) = rest.split_once('}')?;
     is_variable_name(name).then_some(name)
-}
-
-/// Whether this is the name of an authorization scheme (RFC 9110 section 11.1) that stands before a token.
-#[must_use]
-pub fn is_scheme(word: &str) -> bool {
-    ["bearer", "basic", "token", "digest", "dpop", "apikey"]
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// What languages write where there is no value.

@@ -134,18 +134,15 @@ fn is_secret(header: &str, value: &Value) -> bool {
 
 /// `Bearer abc` is `Bearer` and the reference.
 fn reference(value: &str, reference: &str) -> String {
-    match value.split_once(' ') {
-        Some((scheme, _)) if mcp_text::is_scheme(scheme) => format!("{scheme} {reference}"),
-        _ => reference.to_owned(),
+    match mcp_text::scheme_of(value) {
+        Some((scheme, _)) => format!("{scheme} {reference}"),
+        None => reference.to_owned(),
     }
 }
 
 /// What of `Bearer abc` is the secret.
 fn secret_of(value: &str) -> &str {
-    match value.split_once(' ') {
-        Some((scheme, secret)) if mcp_text::is_scheme(scheme) => secret.trim_start(),
-        _ => value,
-    }
+    mcp_text::scheme_of(value).map_or(value, |(_, secret)| secret)
 }
 
 fn variable_name(text: &str) -> String {
@@ -211,6 +208,13 @@ mod tests {
             ("a b", "2", "${_2_TOKEN}"),
         ] {
             assert_eq!(reference(value, &format!("${{{}_TOKEN}}", variable_name(name))), expected);
+        }
+        for scheme in mcp_text::SCHEMES {
+            let value = format!("{scheme} abc");
+            assert_eq!(
+                (&*reference(&value, "${T}"), secret_of(&value)),
+                (&*format!("{scheme} ${{T}}"), "abc")
+            );
         }
         assert_eq!([secret_of("Bearer abc"), secret_of("abc"), secret_of("a b")], ["abc", "abc", "a b"]);
         for (header, value, secret) in [

@@ -303,7 +303,7 @@ fn words(text: &str) -> String {
     let word = |word: &str| {
         let bare = word.trim_matches(['"', '\'']);
         let hide = std::mem::take(&mut after_credential) && is_value(bare);
-        let scheme = ["bearer", "basic", "token"].contains(&bare.to_ascii_lowercase().as_str());
+        let scheme = mcp_text::is_scheme(bare);
         after_credential = (bare.starts_with('-') && !bare.contains('=') || bare.ends_with(':') || scheme)
             && (scheme || mcp_text::is_credential_name(bare));
         if hide && !scheme {
@@ -361,5 +361,17 @@ fn without_userinfo(word: &str) -> String {
     match rest[..end].rfind('@') {
         Some(at) if is_value(&rest[..at]) => format!("{before}://{REDACTED}{}", &rest[at..]),
         _ => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_any_scheme_in_a_command_line_is_hidden() {
+        for scheme in mcp_text::SCHEMES {
+            assert_eq!(words(&format!("call -H {scheme} canary")), format!("call -H {scheme} {REDACTED}"));
+        }
     }
 }

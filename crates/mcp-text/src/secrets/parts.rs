@@ -2,7 +2,8 @@
 
 use super::Grade;
 use super::view::View;
-use crate::{names, variables};
+use crate::names;
+use crate::scheme::is_scheme;
 
 /// `value` and its parts, each as it is spelled and as it is meant.
 pub(super) fn of(value: &str, grade: Grade) -> Vec<(String, Grade)> {
@@ -10,7 +11,7 @@ pub(super) fn of(value: &str, grade: Grade) -> Vec<(String, Grade)> {
     let mut parts = Parts(Vec::new());
     let scheme = value.split_once(' ').map_or("", |(word, _)| word);
     // A scheme is no secret: a piece of the whole may be little more than that, as in a challenge (`Bearer error=..`).
-    let whole = if variables::is_scheme(scheme) { Grade::Setting } else { grade };
+    let whole = if is_scheme(scheme) { Grade::Setting } else { grade };
     parts.push(value, whole);
     if let Some((scheme, rest)) = value.split_once(' ')
         && grade == Grade::Credential

@@ -66,9 +66,8 @@ pub(super) fn again<'w>(args: &AddArgs, words: impl IntoIterator<Item = &'w str>
 
 /// A reference says where a value is; any other one is the person's to say again.
 fn told(value: &str) -> &str {
-    let is_reference = mcp_text::variable(value).is_some()
-        || value.strip_prefix("Bearer ").is_some_and(|rest| mcp_text::variable(rest).is_some());
-    if is_reference { value } else { "VALUE" }
+    let (_, secret) = mcp_text::scheme_of(value).unwrap_or(("", value));
+    if mcp_text::variable(secret).is_some() { value } else { "VALUE" }
 }
 
 /// Whether `NAME=VALUE` may hold a secret that was not declared as one.
