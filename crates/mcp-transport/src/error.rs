@@ -163,7 +163,7 @@ struct Inner {
     auth: Option<AuthContext>,
     rpc: Option<RpcError>,
     /// What the server said beside its status, on one line and bounded.
-    said: Option<String>,
+    said: Option<ServerWords>,
     attempts: u32,
     /// The proxy that the request went by, without its credentials.
     proxy: Option<String>,
@@ -293,7 +293,7 @@ impl TransportError {
 
     #[must_use]
     pub(crate) fn with_said(mut self, said: Option<String>) -> Self {
-        self.0.said = said;
+        self.0.said = said.map(ServerWords);
         self
     }
 
@@ -301,7 +301,7 @@ impl TransportError {
     #[must_use]
     pub(crate) fn without_secrets(mut self, secrets: &Secrets) -> Self {
         let hide = |text: &str| secrets.hide(text).into_owned();
-        self.0.said = self.0.said.as_deref().map(hide);
+        self.0.said = self.said().map(hide).map(ServerWords);
         self.0.hint = self.0.hint.as_deref().map(hide);
         if let Some(rpc) = &mut self.0.rpc {
             rpc.message = hide(&rpc.message);
@@ -417,7 +417,7 @@ impl TransportError {
 
     /// What is told of it: the words of the server, or those for the cause.
     pub fn said(&self) -> Option<&str> {
-        self.0.said.as_deref()
+        self.0.said.as_ref().map(|words| &*words.0)
     }
 
     /// The limit that ran out, of a [`Timeout`](TransportErrorKind::Timeout) that was one of ours.
@@ -512,7 +512,7 @@ impl fmt::Debug for TransportError {
             .field("phase", &self.0.phase)
             .field("message", &self.0.message)
             .field("rpc", &self.0.rpc)
-            .field("said", &self.0.said)
+            .field("said", &self.said())
             .field("auth", &self.0.auth)
             .field("proxy", &self.0.proxy)
             .field("attempts", &self.0.attempts)
@@ -532,12 +532,27 @@ impl fmt::Display for TransportError {
 }
 
 impl Error for TransportError {
-    /// The failure below. What the server answered with is none of its own: `Display` shows it, and a chain of causes would
-    /// say it twice. [`rpc_error`](TransportError::rpc_error) has it.
+    /// The failure below; where there is none, what the server answered: an [`RpcError`] or its words beside a status. So a
+    /// program that knows no more of an error than [`Error`] gets at them, to find the code of an answer or to log the chain.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        let below = self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static));
+        below
+            .or_else(|| self.0.rpc.as_ref().map(|answer| answer as &(dyn Error + 'static)))
+            .or_else(|| self.0.said.as_ref().map(|words| words as &(dyn Error + 'static)))
     }
 }
+
+/// The words of a server, on one line and bounded, as a link of the chain of causes.
+#[derive(Clone, Debug)]
+struct ServerWords(String);
+
+impl fmt::Display for ServerWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for ServerWords {}
 
 /// Details of an error without `secrets`. They are data that a host may act on, so only what is known is taken out, and only
 /// out of strings.
@@ -572,21 +587,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_answered_is_shown_once_however_the_chain_is_printed() {
+    fn what_a_server_answered_is_shown_and_is_in_the_chain_of_causes() {
         let answer = RpcError::new(-32602, "Unknown tool: \"nope\"\nand more\u{1b}[2J");
         let refused = TransportError::rpc(answer.clone());
         let shown = refused.to_string();
         assert!(shown.starts_with("the server answered with an error: Unknown tool: \"nope\""), "{shown}");
         assert!(shown.ends_with("(error -32602)") && !shown.contains(['\n', '\u{1b}']), "{shown}");
-        let chain: Vec<String> = causes(&refused).map(ToString::to_string).collect();
-        assert_eq!(chain.join(": ").matches("Unknown tool").count(), 1, "{chain:?}");
+        let below = refused.source().and_then(|source| source.downcast_ref::<RpcError>());
+        assert_eq!(below.map(|answer| answer.code), Some(-32602));
         assert_eq!(refused.rpc_error().map(|answer| answer.code), Some(-32602));
         let beside_a_status =
             TransportError::new(TransportErrorKind::Http { status: 400, retry_after: None }, "status 400")
                 .with_rpc(answer)
                 .with_source(io::Error::other("below"));
         assert!(beside_a_status.to_string().starts_with("status 400: Unknown tool"), "{beside_a_status}");
-        assert_eq!(beside_a_status.source().unwrap().to_string(), "below");
+        assert_eq!(beside_a_status.source().unwrap().to_string(), "below", "what failed comes first");
+        let unavailable = |said: Option<&str>| {
+            TransportError::new(TransportErrorKind::Http { status: 503, retry_after: None }, "status 503")
+                .with_said(said.map(str::to_owned))
+        };
+        let secrets: Secrets = ["canary"].into_iter().collect();
+        let in_words = unavailable(Some("the queue of canary is full")).without_secrets(&secrets);
+        let words = in_words.source().unwrap().to_string();
+        assert!(words.starts_with("the queue of") && !words.contains("canary"), "{words}");
+        assert!(unavailable(None).source().is_none());
     }
 
     #[test]
