@@ -17,6 +17,7 @@ use mcp_status::{
 use tokio::time::Instant;
 
 use crate::connection::Connection;
+use crate::deadline::moment_after;
 use crate::endpoint::Endpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
@@ -196,6 +197,9 @@ pub struct ConnectPolicy {
     /// How long all waits between the attempts may be together; without a limit where `None`. A server that asks for a
     /// longer one is not asked again before its time, and so not at all.
     pub patience: Option<Duration>,
+    /// How long the attempts may have taken together where another one is to follow, the lists of tools included; without a
+    /// limit where `None`. What takes long to fail, such as a stream that its server closes every 20 s, is as good as silent.
+    pub spent: Option<Duration>,
 }
 
 impl ConnectPolicy {
@@ -208,11 +212,12 @@ impl ConnectPolicy {
             connect,
             list: Some(connect.with_max_retries(2)),
             patience: None,
+            spent: None,
         }
     }
 
     /// For a command that only looks: the same attempts within about a second (100, 250 and 500 ms between them), and none
-    /// after silence. What a server asks for is waited for, up to 5 s in all.
+    /// after silence, nor after attempts that took 5 s together. What a server asks for is waited for, up to 5 s in all.
     pub fn glance() -> Self {
         let connect = RetryPolicy::glance();
         let list = connect.with_max_retries(2).with_max_retry_after(Duration::from_secs(1));
@@ -221,6 +226,7 @@ impl ConnectPolicy {
             connect,
             list: Some(list),
             patience: Some(Duration::from_secs(5)),
+            spent: Some(Duration::from_secs(5)),
         }
     }
 
@@ -464,6 +470,7 @@ impl Connector {
         };
         let mut effect = ended.machine.on(Event::Start, began.elapsed());
         let mut patience = policy.patience;
+        let mut spent = Duration::ZERO;
         loop {
             let wait = match effect {
                 Effect::Wait { schedule: Schedule::Connect, retry, floor } => {
@@ -472,7 +479,8 @@ impl Connector {
                 _ => None,
             };
             let left = patience.map(|patience| patience.checked_sub(wait.unwrap_or_default()));
-            if left == Some(None) {
+            let is_slow = wait.is_some() && policy.spent.is_some_and(|most| spent >= most);
+            if left == Some(None) || is_slow {
                 effect = ended.machine.on(Event::GivenUp, began.elapsed());
                 continue;
             }
@@ -480,7 +488,11 @@ impl Connector {
             observe(&ended.machine, wait);
             let event = match (effect, wait) {
                 (Effect::Connect { .. }, _) => {
-                    Event::Attempt(self.attempt_and_list(server, policy, &mut ended).await)
+                    let since = Instant::now();
+                    let left = policy.spent.map(|most| most.saturating_sub(spent));
+                    let evidence = self.attempt_and_list(server, policy, left, &mut ended).await;
+                    spent += since.elapsed();
+                    Event::Attempt(evidence)
                 }
                 (_, Some(delay)) => {
                     tokio::time::sleep(delay).await;
@@ -496,8 +508,10 @@ impl Connector {
         &self,
         server: &Server,
         policy: &ConnectPolicy,
+        left: Option<Duration>,
         ended: &mut ConnectOutcome,
     ) -> Evidence {
+        let over = left.map(moment_after);
         let connection = match self.attempt(server).await {
             Ok(connection) => connection,
             Err(error) => {
@@ -506,7 +520,7 @@ impl Connector {
                 return evidence;
             }
         };
-        let listed = list(&connection, policy.list).await;
+        let listed = list(&connection, policy.list, over).await;
         ended.tools = listed.tools;
         ended.error = listed.error;
         ended.connection = Some(connection);
@@ -521,8 +535,12 @@ pub(crate) struct ServerLists {
     pub(crate) evidence: Evidence,
 }
 
-/// Lists the tools of a server that has any, unless `policy` is `None`.
-pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -> ServerLists {
+/// Lists the tools of a server that has any, unless `policy` is `None`; no try begins after the first that is `over` then.
+pub(crate) async fn list(
+    connection: &Connection,
+    policy: Option<RetryPolicy>,
+    over: Option<Instant>,
+) -> ServerLists {
     let connected = |tools| {
         let withheld = AuthFacts::default().with_withheld(connection.withheld_provider());
         Evidence::new(Phase::Session, Outcome::Connected { tools }).with_auth(withheld)
@@ -530,7 +548,7 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
     let Some(policy) = policy.filter(|_| connection.server().has("tools")) else {
         return ServerLists { tools: None, error: None, evidence: connected(None) };
     };
-    match list_with_retries(connection, policy).await {
+    match list_with_retries(connection, policy, over).await {
         Ok(list) => {
             let evidence = connected(Some(list.tools.len()))
                 .with_unapproved(list.unapproved.len())
@@ -576,7 +594,11 @@ async fn judged(connection: &Connection, error: TransportError) -> TransportErro
 }
 
 /// Lists the tools, again where what went wrong may pass. A list has no effect on the server.
-async fn list_with_retries(connection: &Connection, policy: RetryPolicy) -> Result<ToolList, TransportError> {
+async fn list_with_retries(
+    connection: &Connection,
+    policy: RetryPolicy,
+    over: Option<Instant>,
+) -> Result<ToolList, TransportError> {
     let mut delays = policy.delays();
     loop {
         let error = match connection.list_tools(&RequestOptions::new()).await {
@@ -585,9 +607,9 @@ async fn list_with_retries(connection: &Connection, policy: RetryPolicy) -> Resu
         };
         let verdict = classify(&error.evidence());
         // A list that timed out once has cost a minute already, and a process that ended answers no more.
-        let over =
+        let has_cost =
             matches!(error.kind(), TransportErrorKind::Timeout { .. } | TransportErrorKind::Exited { .. });
-        if !verdict.is_retryable() || over {
+        if !verdict.is_retryable() || has_cost || over.is_some_and(|over| over <= Instant::now()) {
             return Err(error);
         }
         let Some(delay) = delays.wait(verdict.retry_after()) else { return Err(error) };

@@ -189,7 +189,7 @@ impl Goal {
     async fn heard(&self, live: &Arc<LiveConnection>) -> Result<Box<FreshConnection>, Failure> {
         let began = Instant::now();
         ask_again(live).await?;
-        let listed = list(&live.connection, self.list).await;
+        let listed = list(&live.connection, self.list, None).await;
         Ok(Box::new(FreshConnection {
             connection: live.connection.clone(),
             notifications: None,
@@ -248,7 +248,7 @@ impl Goal {
         let notifications = Some(connection.notifications());
         let unclaimed =
             UnclaimedConnection { connection: Some(connection.clone()), background: self.background.clone() };
-        let listed = list(&connection, self.list).await;
+        let listed = list(&connection, self.list, None).await;
         unclaimed.claim();
         let endpoint = Arc::new(server.endpoint.clone());
         Ok(Box::new(FreshConnection { connection, notifications, listed, endpoint, silent: None, took }))

@@ -63,7 +63,7 @@ impl Listing {
                 Stage::Settling(wait) => {
                     wait.as_mut().await;
                     let (connection, policy) = (self.connection.clone(), self.policy);
-                    let listed = Box::pin(async move { list(&connection, Some(policy)).await });
+                    let listed = Box::pin(async move { list(&connection, Some(policy), None).await });
                     self.stage = Stage::Asking { at: Instant::now(), listed };
                 }
                 Stage::Asking { listed, .. } => return listed.as_mut().await,

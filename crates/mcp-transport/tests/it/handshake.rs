@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Delivery, Era, FakeMcpServer, Pages, Sse, Tool};
+use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, RequestOptions, TransportErrorKind};
 use serde_json::json;
 
+use crate::field_server::{Bytes, FieldServer, http};
 use crate::support::{connect, connector, echo, methods, no_violations, options, target};
 
 #[tokio::test]
@@ -418,4 +420,28 @@ mod stdio {
         assert_eq!(evidence.detail.as_deref(), Some("no such database"));
         assert_eq!(evidence.attempts, 1);
     }
+}
+
+/// A look is made again after what fails at once. What takes long to fail, such as a stream that is closed after 20 s, would
+/// take as long again.
+#[tokio::test]
+async fn a_look_does_not_repeat_what_took_long_to_fail() {
+    // Each attempt begins with the probe.
+    for (slow, counted, tries) in [("initialize", "server/discover", 4), ("tools/list", "tools/list", 3)] {
+        for (spent, expected) in [(None, tries), (Some(Duration::from_millis(300)), 1)] {
+            let server = FieldServer::start(move |asked| {
+                (asked.rpc() == slow).then(|| {
+                    std::thread::sleep(Duration::from_millis(400));
+                    Bytes::End(http("500 Internal Server Error", "", b""))
+                })
+            });
+            let mut policy = crate::auth::quick();
+            policy.spent = spent;
+            let ended = connector().connect(&server.target(), &policy, |_, _| {}).await;
+            assert_eq!(ended.connection.is_some(), slow == "tools/list", "{slow}");
+            let asked = server.asked().iter().filter(|asked| asked.rpc() == counted).count();
+            assert_eq!(asked, expected, "{slow} {spent:?}");
+        }
+    }
+    assert_eq!(ConnectPolicy::glance().spent, Some(Duration::from_secs(5)));
 }
