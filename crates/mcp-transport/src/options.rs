@@ -131,7 +131,8 @@ pub struct ClientOptions {
     pub startup_timeout: Duration,
     /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it. A call of a tool
     /// has none: what ends it is a configured limit, its caller, or its connection; and, where a supervisor watches, a server
-    /// that has said nothing for five times as long (5 min), not even to a question without effects.
+    /// that has said nothing for five times as long (5 min), not even to a question without effects; for twice as long where it
+    /// answers in another session meanwhile.
     pub first_byte_timeout: Duration,
     /// The limit between two messages of an answer over HTTP that has begun. 300 s unless set; `None` waits for
     /// ever. A longer limit of one server raises it. A call of a tool has none.

@@ -167,9 +167,15 @@ impl Connection {
     }
 
     /// How long the server may say nothing, not even to a question without effects, before its calls are given up: 4 min unless
-    /// the limit of a first byte is another one, and that limit once more for what comes all the same.
+    /// the limit of a first byte is another one, and that limit once more for what comes all the same. A network that is gone is
+    /// found out sooner, by its sockets; what is left is a server that may be busy with the very call.
     pub(crate) fn patience_with_silence(&self) -> Duration {
-        4 * self.inner().options.first_byte_timeout
+        4 * self.first_byte_limit()
+    }
+
+    /// The limit of a first byte.
+    pub(crate) fn first_byte_limit(&self) -> Duration {
+        self.inner().options.first_byte_timeout
     }
 
     /// Returns when what the connection owes has been written off, because it fell silent as a whole, and was found again or was

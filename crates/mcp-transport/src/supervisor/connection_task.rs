@@ -277,7 +277,10 @@ impl ConnectionTask {
         if evidence.outcome == Outcome::Timeout {
             // What went silent may be the network under its sockets.
             self.dial.forget_sockets(Instant::now());
-            if self.state.live().is_some_and(|live| live.connection.may_outlive_silence()) {
+            let live = self.state.live();
+            // Its calls have no limit of their own, whether it has a session that may be there again or none.
+            live.iter().filter(|live| live.connection.has_headers()).for_each(|live| live.fell_silent());
+            if live.is_some_and(|live| live.connection.may_outlive_silence()) {
                 self.set_aside();
             }
         }
@@ -424,7 +427,7 @@ impl ConnectionTask {
                 self.ended_with(Evidence::new(Phase::Connect, Outcome::Misconfigured));
             }
             AttemptOutcome::Gone => {
-                self.give_up_silent();
+                self.replace_silent();
                 let attempt = self.attempt().notifying(looking);
                 return self.state.take_up(attempt);
             }
@@ -502,7 +505,7 @@ impl ConnectionTask {
         match silent.is_some() {
             true => self.handover.silent = None,
             // This one is in its place.
-            false => self.give_up_silent(),
+            false => self.replace_silent(),
         }
         let event = self.attempt_event(listed.evidence);
         self.state = State::Standing(HeldConnection::new(live.clone()));
@@ -620,9 +623,7 @@ impl ConnectionTask {
 
     /// Keeps a connection that fell silent, because its session may still be there when the network is.
     fn set_aside(&mut self) {
-        let Some(live) = self.take_live() else { return };
-        live.fell_silent();
-        self.handover.silent = Some(live);
+        self.handover.silent = self.take_live();
     }
 
     /// Takes the connection that stands away from those who would use it.
@@ -631,6 +632,12 @@ impl ConnectionTask {
         self.state = State::Idle;
         self.shared.install(None);
         Some(live)
+    }
+
+    /// Lets the connection that fell silent go, as the server is there and its session is not.
+    fn replace_silent(&mut self) {
+        self.handover.silent.iter().for_each(|live| live.was_replaced());
+        self.give_up_silent();
     }
 
     fn give_up_silent(&mut self) {

@@ -30,6 +30,8 @@ pub(super) struct LiveConnection {
     silent: OnceLock<Instant>,
     /// Whether it has left a question unanswered since, for as long as that is waited for.
     unanswered: AtomicBool,
+    /// Whether the server answers elsewhere, and not in this session.
+    replaced: AtomicBool,
 }
 
 /// How a connection goes.
@@ -56,6 +58,7 @@ impl LiveConnection {
             lost,
             silent: OnceLock::new(),
             unanswered: AtomicBool::new(false),
+            replaced: AtomicBool::new(false),
         }
     }
 
@@ -106,10 +109,20 @@ impl LiveConnection {
         !self.local && self.unanswered.load(Ordering::Acquire)
     }
 
-    /// Since when the server has been silent, where that is long enough to think it dead: its calls have no limit of their own,
-    /// and a busy server that answers nothing beside its work is not told from a dead one sooner.
+    /// The server has answered in another session, or does not know this one: it is not so busy that it answers nothing, and
+    /// what it was asked here will hardly be answered any more.
+    pub(super) fn was_replaced(&self) {
+        self.replaced.store(true, Ordering::Release);
+    }
+
+    /// When its session counts as dead, as the server has been silent in it for so long. Its calls have no limit of their own, and
+    /// a busy server that answers nothing beside its work is not told from a dead one sooner; one that answers elsewhere is.
     fn dead_at(&self) -> Option<Instant> {
-        Some(*self.silent.get()? + self.connection.patience_with_silence())
+        let patience = match self.replaced.load(Ordering::Acquire) {
+            true => self.connection.first_byte_limit(),
+            false => self.connection.patience_with_silence(),
+        };
+        Some(*self.silent.get()? + patience)
     }
 
     /// Ends the calls under way where the server has been silent for too long.

@@ -173,8 +173,8 @@ async fn watched(target: Server) -> SupervisorHandle {
 }
 
 /// A supervisor whose server was connected, and is behind a network now that swallows everything.
-async fn stalled() -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+async fn stalled(era: Era) -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
+    let server = FakeMcpServer::builder().era(era).start().unwrap();
     let proxy = FlakyProxy::start(server.address()).unwrap();
     let target = through(&proxy, &server);
     let handle = watched(target).await;
@@ -188,7 +188,7 @@ async fn stalled() -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
 /// connection was found again.
 #[tokio::test]
 async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back() {
-    let (_server, proxy, handle) = stalled().await;
+    let (_server, proxy, handle) = stalled(Era::Legacy).await;
     let lost = tokio::spawn({
         let handle = handle.clone();
         async move { handle.call_tool("echo", None, &RequestOptions::new()).await }
@@ -206,14 +206,17 @@ async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back(
 /// The same where it is never found again: nothing else would end the call that its host waits for.
 #[tokio::test]
 async fn fb_b34_a_call_to_a_server_that_has_died_without_a_word_ends_some_time_later() {
-    let (_server, _proxy, handle) = stalled().await;
-    let began = tokio::time::Instant::now();
-    let unlimited = RequestOptions::new();
-    let call = handle.call_tool("echo", None, &unlimited);
-    let error = tokio::time::timeout(PATIENCE, call).await.expect("it ends").unwrap_err();
-    assert!(error.to_string().contains("stopped answering"), "{error}");
-    assert!(began.elapsed() >= Duration::from_millis(5 * 500), "not before: {:?}", began.elapsed());
-    handle.close().await;
+    for era in [Era::Legacy, Era::Modern] {
+        let (_server, _proxy, handle) = stalled(era).await;
+        let began = tokio::time::Instant::now();
+        let unlimited = RequestOptions::new();
+        let call = handle.call_tool("echo", None, &unlimited);
+        let error = tokio::time::timeout(PATIENCE, call).await.expect("it ends").unwrap_err();
+        assert!(error.to_string().contains("stopped answering"), "{era:?}: {error}");
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(5 * 500), "{era:?}: not before: {took:?}");
+        handle.close().await;
+    }
 }
 
 #[tokio::test]

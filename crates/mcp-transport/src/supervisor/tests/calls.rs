@@ -147,3 +147,23 @@ async fn a_server_that_is_started_again_within_the_patience_costs_a_call_no_erro
     let patient = RequestOptions::new().with_patience(secs(8));
     assert_eq!(unsent(&handle, &patient).await.0, Some(secs(8)));
 }
+
+/// A server that answers in another session is not busy with what it was asked in the silent one; one that answers nothing may be.
+#[tokio::test(start_paused = true)]
+async fn the_calls_of_a_silent_session_end_soon_where_the_server_answers_in_another() {
+    for (is_replaced, patience) in [(false, secs(240)), (true, secs(60))] {
+        let handle = Script::new([Step::Connect]).connected().await;
+        // A call under way.
+        let lease = handle.lease().await.unwrap();
+        let (live, leaving) = (lease.live.clone(), lease.live.clone());
+        live.fell_silent();
+        if is_replaced {
+            live.was_replaced();
+        }
+        let began = Instant::now();
+        let hurry = tokio_util::sync::CancellationToken::new();
+        tokio::spawn(async move { leaving.leave(super::super::live::CloseMode::WhenIdle, hurry).await });
+        live.connection.activity().written_off().await;
+        assert_eq!(began.elapsed(), patience, "{is_replaced}");
+    }
+}
