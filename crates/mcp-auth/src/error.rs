@@ -29,6 +29,9 @@ pub enum AuthErrorKind {
     Refused,
     /// The authorization server could not be reached or answered with a transient error. What is stored is kept.
     Unavailable,
+    /// No TLS connection to the authorization server could be made: its certificate, or the handshake. What is stored is kept, and
+    /// waiting changes nothing; [`AuthError::login_remedy`] says what does.
+    Tls,
     /// Something about the request or the server is not as the specification demands (issuer, state, metadata).
     Protocol,
     /// The settings cannot work as written (for example an authority without its feature compiled in).
@@ -124,13 +127,13 @@ impl AuthError {
         self.with(|more| more.lacks = lacks)
     }
 
-    /// Adds what makes the sign-in possible that failed.
+    /// Adds what makes the sign-in possible that failed, or that cannot be renewed.
     #[must_use]
     pub fn with_login_remedy(self, remedy: LoginRemedy) -> Self {
         self.with(|more| more.login = Some(remedy))
     }
 
-    /// What makes the sign-in possible that failed, where that is known.
+    /// What makes the sign-in possible that failed, or its renewal, where that is known.
     pub fn login_remedy(&self) -> Option<&LoginRemedy> {
         self.more.as_ref()?.login.as_ref()
     }

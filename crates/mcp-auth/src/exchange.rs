@@ -13,6 +13,8 @@ use crate::AuthFuture;
 /// authorization requests use the same network settings as MCP requests.
 pub trait HttpExchange: fmt::Debug + Send + Sync + 'static {
     /// Sends `request` and reads the whole answer. An answer of any status is `Ok`; failing to get one is
-    /// [`AuthErrorKind::Unavailable`](crate::AuthErrorKind::Unavailable).
+    /// [`AuthErrorKind::Unavailable`](crate::AuthErrorKind::Unavailable), or [`AuthErrorKind::Tls`](crate::AuthErrorKind::Tls)
+    /// where the certificate or the handshake is what is wrong, with what mends that as its
+    /// [`login_remedy`](crate::AuthError::login_remedy).
     fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>>;
 }

@@ -13,6 +13,8 @@ pub enum LoginRemedy {
     Client,
     /// The settings name who issues tokens, or where that is published.
     AuthorizationServer,
+    /// The settings name the certificate authority that vouches for the authorization server.
+    Authority,
     /// Other settings, which the message names.
     Settings,
 }

@@ -19,6 +19,7 @@ fn error_type(kind: AuthErrorKind) -> &'static str {
         AuthErrorKind::SignInExpired => "sign_in_expired",
         AuthErrorKind::WrongAccount => "wrong_account",
         AuthErrorKind::Unavailable => "unavailable",
+        AuthErrorKind::Tls => "tls",
         AuthErrorKind::Protocol => "protocol",
         AuthErrorKind::Refused => "refused",
         AuthErrorKind::Misconfigured => "misconfigured",

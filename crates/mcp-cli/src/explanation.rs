@@ -83,7 +83,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
             "There was a connection, or a process, and no answer within the time limit. A local server may be installing itself, or asking a question."
         }
         ReasonCode::Tls => {
-            "The TLS connection failed: the certificate is expired, self-signed, of another name or of an unknown authority, or the port does not speak TLS."
+            "The TLS connection to the server, or to its authorization server, failed: the certificate is expired, self-signed, of another name or of an unknown authority, or the port does not speak TLS."
         }
         ReasonCode::ProxyAuth => "A proxy wants to know who asks (407).",
         ReasonCode::Protocol => {

@@ -140,7 +140,7 @@ impl Host {
             // What was looked up stands at the server, and that is not there.
             Err(error)
                 if challenges.is_empty()
-                    && error.kind() == AuthErrorKind::Unavailable
+                    && matches!(error.kind(), AuthErrorKind::Unavailable | AuthErrorKind::Tls)
                     && trouble.as_ref().is_some_and(is_not_there) =>
             {
                 let Some(seen) = trouble else { return Err(error.into()) };
@@ -152,7 +152,7 @@ impl Host {
                 if is_wanted
                     || matches!(
                         error.kind(),
-                        AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable
+                        AuthErrorKind::Unavailable | AuthErrorKind::Tls | AuthErrorKind::StoreUnavailable
                     ) =>
             {
                 return Err(error.into());

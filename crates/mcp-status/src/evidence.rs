@@ -282,6 +282,8 @@ pub enum SignInRemedy {
     Client,
     /// The entry names who issues tokens, or where that is published.
     AuthorizationServer,
+    /// The entry names the certificate authority that vouches for the authorization server.
+    Authority,
     /// The entry changes what the reason names.
     Settings,
 }
@@ -500,6 +502,8 @@ pub enum Outcome {
         /// Its `Retry-After`, as a wait from now.
         retry_after: Option<Duration>,
     },
+    /// No TLS connection to the authorization server could be made; what is stored is kept.
+    AuthorizationServerTls,
     /// The place where sign-ins are kept did not answer, or others have been using this one for too long; what is stored is kept.
     SignInStoreUnavailable,
     /// An HTTP answer that is neither success nor challenge.

@@ -276,6 +276,7 @@ impl From<&SignInRemedy> for NextStep {
             SignInRemedy::Operator { origin } => return Self::AskOperatorOf { origin: origin.clone() },
             SignInRemedy::Client => EntryPart::Client,
             SignInRemedy::AuthorizationServer => EntryPart::AuthorizationServer,
+            SignInRemedy::Authority => EntryPart::Authority,
             SignInRemedy::Settings => EntryPart::Named,
         };
         Self::ChangeEntry { part }
@@ -414,6 +415,10 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         // It ended well, and gave what is none; or it said why not, in words that name no command. Run again, it does the same.
         ReasonCode::HelperFailed if by_command(Some(0)) || (!facts.session && has_ended_by_itself(auth)) => {
             Some(NextStep::LookAtCredentials)
+        }
+        ReasonCode::Tls if matches!(outcome, Some(Outcome::AuthorizationServerTls)) => {
+            let remedy = auth.and_then(|auth| auth.hindrance.as_ref()).map(|hindrance| &hindrance.remedy);
+            Some(NextStep::from(remedy.unwrap_or(&SignInRemedy::AuthorizationServer)))
         }
         ReasonCode::Tls => match evidence.and_then(|evidence| evidence.tls) {
             Some(TlsFault::OtherName) => change(EntryPart::ServerName),
@@ -666,6 +671,25 @@ mod tests {
             (Some(OfServer), Some(NextStep::AskOperator)),
         ] {
             assert_eq!(step(fault), expected, "{fault:?}");
+        }
+        // Of an authorization server, another part of the entry is wrong, and others run it.
+        let of_issuer = |remedy: Option<SignInRemedy>| {
+            let hindrance = remedy.map(|remedy| crate::SignInHindrance::new("x", remedy));
+            let evidence = Evidence::new(Phase::Connect, Outcome::AuthorizationServerTls)
+                .with_tls(Some(OtherName))
+                .with_auth(AuthFacts::default().with_hindrance(hindrance));
+            next_step(&facts, Some(&evidence))
+        };
+        let origin = || "https://as.example".to_owned();
+        for (remedy, expected) in [
+            (Some(SignInRemedy::Authority), part(EntryPart::Authority)),
+            (
+                Some(SignInRemedy::Operator { origin: origin() }),
+                Some(NextStep::AskOperatorOf { origin: origin() }),
+            ),
+            (None, part(EntryPart::AuthorizationServer)),
+        ] {
+            assert_eq!(of_issuer(remedy.clone()), expected, "{remedy:?}");
         }
     }
 

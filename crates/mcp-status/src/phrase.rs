@@ -106,7 +106,9 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
         Some(detail)
             if matches!(
                 evidence.outcome,
-                Outcome::SignInStoreUnavailable | Outcome::AuthorizationServerUnavailable { .. }
+                Outcome::SignInStoreUnavailable
+                    | Outcome::AuthorizationServerUnavailable { .. }
+                    | Outcome::AuthorizationServerTls
             ) =>
         {
             format!("{text}: failed to {detail}")
@@ -209,6 +211,10 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         // Not reached, or too busy: the detail says which.
         Outcome::AuthorizationServerUnavailable { .. } => {
             format!("the authorization server is unavailable{times}; the sign-in is kept")
+        }
+        Outcome::AuthorizationServerTls => {
+            let kept = if is_of_another_source(evidence) { "" } else { "; the sign-in is kept" };
+            format!("the authorization server cannot be reached over TLS{kept}")
         }
         Outcome::SignInStoreUnavailable => format!("the kept sign-in cannot be used now{times}"),
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
@@ -609,6 +615,21 @@ mod tests {
                     .with_auth(AuthFacts::new(false, Some("plugin".into())))
                     .with_detail("ask the plug-in: KDC down"),
                 "its credentials are unavailable now, 4 times: failed to ask the plug-in: KDC down",
+            ),
+            (
+                connect(Outcome::AuthorizationServerTls).with_detail("refresh the tokens: no answer from as"),
+                "the authorization server cannot be reached over TLS; the sign-in is kept: \
+                 failed to refresh the tokens: no answer from as",
+            ),
+            (
+                connect(Outcome::AuthorizationServerTls)
+                    .with_auth(AuthFacts::new(false, Some("grant".into()))),
+                "the authorization server cannot be reached over TLS",
+            ),
+            (
+                connect(Outcome::Misaddressed { header: AddressHeader::Origin, status: 403 })
+                    .with_detail("Invalid Origin"),
+                "the server takes no requests with this `Origin`, or with none (403): Invalid Origin",
             ),
             (
                 connect(Outcome::SignInStoreUnavailable)

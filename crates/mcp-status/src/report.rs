@@ -432,6 +432,7 @@ mod tests {
             Outcome::Unreachable,
             Outcome::Timeout,
             Outcome::Tls,
+            Outcome::AuthorizationServerTls,
             Outcome::Protocol { rpc_code: Some(-32602) },
             Outcome::Exited { code: Some(3), signal: None },
         ];

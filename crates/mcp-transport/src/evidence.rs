@@ -50,6 +50,11 @@ impl TransportError {
                 .with_hint(self.hint().map(str::to_owned))
                 .with_lacking_secret(lacks)
                 .with_of_this_machine(error.is_of_this_machine());
+            if error.kind() == AuthErrorKind::Tls {
+                let remedy = error.login_remedy().map(sign_in_remedy);
+                facts = facts
+                    .with_hindrance(remedy.map(|remedy| SignInHindrance::new(error.to_string(), remedy)));
+            }
         }
         let evidence = Evidence::new(self.phase(), self.outcome())
             .with_auth(facts)
@@ -94,9 +99,20 @@ impl TransportError {
     /// Only HTTP has TLS.
     fn tls_fault(&self) -> Option<TlsFault> {
         #[cfg(feature = "http")]
-        if *self.kind() == TransportErrorKind::Tls {
-            return std::error::Error::source(self).and_then(crate::http::trouble::tls_fault);
-        }
+        return match self.kind() {
+            TransportErrorKind::Tls => {
+                std::error::Error::source(self).and_then(crate::http::trouble::tls_fault)
+            }
+            // Of an authorization server.
+            TransportErrorKind::Credentials => {
+                let broken = |cause: &(dyn std::error::Error + 'static)| {
+                    cause.downcast_ref::<crate::http::exchanges::BrokenTls>().and_then(|broken| broken.fault)
+                };
+                crate::error::causes(self).find_map(broken)
+            }
+            _ => None,
+        };
+        #[cfg(not(feature = "http"))]
         None
     }
 
@@ -109,6 +125,7 @@ impl TransportError {
                 Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable {
                     retry_after: self.auth_error().and_then(AuthError::retry_after),
                 },
+                Some(AuthErrorKind::Tls) => Outcome::AuthorizationServerTls,
                 Some(AuthErrorKind::StoreUnavailable) => Outcome::SignInStoreUnavailable,
                 Some(AuthErrorKind::Misconfigured) => Outcome::Misconfigured,
                 Some(AuthErrorKind::SourceFailed | AuthErrorKind::TimedOut) | None => {
@@ -204,6 +221,7 @@ pub fn sign_in_remedy(remedy: &LoginRemedy) -> SignInRemedy {
         LoginRemedy::Operator { origin } => SignInRemedy::Operator { origin: origin.clone() },
         LoginRemedy::Client => SignInRemedy::Client,
         LoginRemedy::AuthorizationServer => SignInRemedy::AuthorizationServer,
+        LoginRemedy::Authority => SignInRemedy::Authority,
         _ => SignInRemedy::Settings,
     }
 }
@@ -279,6 +297,7 @@ mod tests {
             (AuthErrorKind::SignInExpired, Outcome::SignInExpired),
             (AuthErrorKind::WrongAccount, Outcome::WrongAccount),
             (AuthErrorKind::Unavailable, Outcome::AuthorizationServerUnavailable { retry_after: None }),
+            (AuthErrorKind::Tls, Outcome::AuthorizationServerTls),
             (AuthErrorKind::StoreUnavailable, Outcome::SignInStoreUnavailable),
             (AuthErrorKind::Misconfigured, Outcome::Misconfigured),
         ] {

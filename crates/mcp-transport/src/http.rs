@@ -8,7 +8,7 @@ pub(crate) mod client;
 mod coding;
 pub(crate) mod cookies;
 mod dial;
-mod exchanges;
+pub(crate) mod exchanges;
 pub(crate) mod facts;
 mod forgotten;
 pub(crate) mod form;

@@ -2,6 +2,8 @@
 //!
 //! Decisions (replace a registration, keep or drop tokens) are made on this value; at the edge it becomes an
 //! [`AuthError`] whose text names all three.
+//!
+//! Longer than 500 lines because each answer stands with its kind, its words and who can change it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -164,7 +166,8 @@ impl Failure {
         }
     }
 
-    /// Whether trying again later may work without anyone changing anything.
+    /// Whether nothing was learned of what was asked, and trying again may work without anyone changing it: no answer, or one that
+    /// is about the moment. Of a certificate that is not trusted, [`kind`](Self::kind) tells that waiting does not mend it.
     pub(crate) fn is_transient(&self) -> bool {
         match &self.answer {
             Answer::None(_) => true,
@@ -284,6 +287,7 @@ impl Failure {
 
     fn kind(&self) -> AuthErrorKind {
         match &self.answer {
+            Answer::None(error) if error.kind() == AuthErrorKind::Tls => AuthErrorKind::Tls,
             _ if self.is_transient() => AuthErrorKind::Unavailable,
             Answer::Misconfigured(_) | Answer::NoClient(_) => AuthErrorKind::Misconfigured,
             // Only a person can go on: the refresh token may be spent.
@@ -356,6 +360,12 @@ impl fmt::Display for Failure {
 
 /// What changes a failure of looking, or of a sign-in, where a person can know.
 fn remedy_of(failure: &Failure) -> Option<LoginRemedy> {
+    // What made the connection knows why there is none.
+    if let Answer::None(error) = &failure.answer
+        && let Some(remedy) = error.login_remedy()
+    {
+        return Some(remedy.clone());
+    }
     if failure.lacks_client() {
         return Some(LoginRemedy::Client);
     }
@@ -487,6 +497,26 @@ mod tests {
         ] {
             let error = AuthError::from(refused(step, status, code));
             assert_eq!(error.login_remedy(), expected.as_ref(), "{step:?} {status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_as_that_at_every_step() {
+        for step in [Step::ServerMetadata, Step::Registration, Step::CodeExchange, Step::Refresh] {
+            let untrusted =
+                AuthError::new(AuthErrorKind::Tls, "the TLS connection to https://as.example failed")
+                    .with_login_remedy(LoginRemedy::Authority);
+            let failure =
+                Failure::new(step, "https://as.example/token?client=canary", Answer::None(untrusted));
+            assert!(failure.is_transient(), "nothing was learned of what would have been sent");
+            let error = AuthError::from(failure);
+            assert_eq!((error.kind(), error.retry_after()), (AuthErrorKind::Tls, None), "{step:?}");
+            assert_eq!(error.login_remedy(), Some(&LoginRemedy::Authority), "{step:?}");
+            assert!(
+                error.to_string().contains("no answer from https://as.example/token: the TLS"),
+                "{error}"
+            );
+            assert!(!error.to_string().contains("canary"), "{error}");
         }
     }
 

@@ -3,7 +3,7 @@
 use mcp_auth::oauth::SignedIn;
 use mcp_auth::{AuthError, AuthErrorKind};
 use mcp_connect::{ConfiguredServer, Description, Login, LoginError, LoginRefusal};
-use mcp_status::{EntryPart, NextStep, StatusReport};
+use mcp_status::{EntryPart, NextStep, ReasonCode, StatusReport};
 use mcp_transport::evidence::sign_in_remedy;
 
 use crate::app::App;
@@ -152,6 +152,7 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
     let (exit, code) = match error.kind() {
         AuthErrorKind::Misconfigured => (ExitStatus::Usage, "misconfigured"),
         AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
+        AuthErrorKind::Tls => (ExitStatus::Failed, ReasonCode::Tls.as_str()),
         AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
         AuthErrorKind::Refused => (ExitStatus::NeedsAuth, "sign-in-refused"),
         AuthErrorKind::Store => (ExitStatus::Internal, "token-store"),

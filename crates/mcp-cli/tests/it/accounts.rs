@@ -12,7 +12,18 @@ use crate::setting::{Setting, authorizations, http, with_helper};
 
 /// Keeps a sign-in of this entry, as a person who signed in has.
 pub(crate) fn sign_in(setting: &Setting, name: &str, url: &str, change: impl FnOnce(&mut StoredTokens)) {
-    let key = TokenKey::new(name, &url.parse().unwrap(), "https://as.example");
+    sign_in_at("https://as.example", setting, name, url, change);
+}
+
+/// The same at this authorization server.
+pub(crate) fn sign_in_at(
+    issuer: &str,
+    setting: &Setting,
+    name: &str,
+    url: &str,
+    change: impl FnOnce(&mut StoredTokens),
+) {
+    let key = TokenKey::new(name, &url.parse().unwrap(), issuer);
     let token = setting.home.secret(&format!("token-{name}"));
     let mut tokens = StoredTokens::new(token, "client-7", SystemTime::now());
     tokens.scopes = vec!["read".to_owned(), "write".to_owned()];

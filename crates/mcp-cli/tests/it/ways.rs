@@ -6,10 +6,12 @@ use std::process::{Child, Command, Stdio};
 
 use mcp_harness::{Mcplink, Output, real_or_skip, system_program};
 use mcp_testkit::{
-    Answer, AuthEndpoint, Era, FakeAuthServer, FakeMcpServer, ForwardProxy, HttpAnswer, ProtectedResource,
+    Accept, Answer, AuthEndpoint, Era, FakeAuthServer, FakeMcpServer, ForwardProxy, HttpAnswer,
+    ProtectedResource,
 };
 use serde_json::{Value, json};
 
+use crate::accounts::sign_in_at;
 use crate::bridge::{INITIALIZE, echo, response, say};
 use crate::setting::{Setting, row};
 use crate::tls_front::{fixture, mutual_tls_in_front_of, tls_in_front_of};
@@ -91,6 +93,63 @@ fn fa_a44_certificates_that_are_not_checked_are_told_at_each_use_and_never_by_a_
     let said = reason["message"].as_str().unwrap();
     assert!(said.contains(".mcp.json:") && said.contains("tls.insecureSkipVerify"), "{said}");
     assert_eq!(server.requests().len(), asked);
+}
+
+/// What cannot be reached over TLS is who issues the tokens: it is named with its certificate, and is not waited for.
+#[test]
+fn an_authorization_server_that_is_not_trusted_is_named_and_not_waited_for() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    for (certificate, said, step) in [
+        (
+            "self-signed",
+            "the certificate of the authorization server is self-signed",
+            "set `tls.ca` of s in ",
+        ),
+        ("localhost", "is not trusted here", "set `tls.ca` of s in "),
+        (
+            "expired",
+            "the certificate of the authorization server has expired",
+            "ask who runs https://localhost:",
+        ),
+    ] {
+        let issuer = format!("https://localhost:{}", tls_in_front_of(server.address(), certificate).port());
+        let mut trusting = json!({ "type": "http", "url": server.url().as_str() });
+        if certificate == "expired" {
+            trusting["tls"] = json!({ "ca": file("authority.pem") });
+        }
+        let setting = Setting::of("s", trusting);
+        let refresh = setting.home.secret("refresh");
+        sign_in_at(&issuer, &setting, "s", server.url().as_str(), |tokens| {
+            tokens.refresh_token = Some(refresh.clone().into());
+            tokens.token_endpoint = Some(format!("{issuer}/token"));
+        });
+        let began = std::time::Instant::now();
+        let row = row(&setting.mcplink(&["status", "s", "--json"]).run().json(), "s");
+        assert_eq!(row["status"], "failed", "{row:#}");
+        let reason = &row["reason"];
+        let message = reason["message"].as_str().unwrap();
+        assert_eq!((&reason["code"], &reason["retryable"]), (&json!("tls"), &json!(false)), "{message}");
+        assert!(message.contains(said) && message.contains(&format!("{issuer}/token")), "{message}");
+        let next = reason["next"].as_str().unwrap();
+        assert!(next.starts_with(step), "{next}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "it is no matter of waiting");
+        // It is the renewal that is told to be broken, and not the way to the server.
+        let document = setting.mcplink(&["doctor", "s", "--json"]).run().json();
+        let seen = crate::setting::row(&document, "s");
+        let check = |topic: &str| {
+            let checks = seen["checks"].as_array().unwrap();
+            checks
+                .iter()
+                .find(|check| check["topic"] == topic)
+                .unwrap_or_else(|| panic!("{topic}: {seen:#}"))
+                .clone()
+        };
+        assert_eq!(check("refresh")["state"], "bad", "{seen:#}");
+        assert_eq!(seen["cause"]["check"], check("refresh")["number"], "{seen:#}");
+        assert!(seen["cause"]["message"].as_str().unwrap().contains(said), "{seen:#}");
+        // The sign-in is kept: with the right certificate it works on.
+        assert_eq!(setting.run(&["accounts", "--json"], 0).json()["accounts"][0]["server"], "s");
+    }
 }
 
 #[test]

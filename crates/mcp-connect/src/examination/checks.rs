@@ -188,6 +188,9 @@ impl Findings<'_> {
             // A plug-in says so of a sign-in of its own.
             Is::SignInExpired if self.is_unattended() => Of::GrantRun,
             Is::SignInExpired | Is::WrongAccount => Of::Token,
+            // Not the server's, but that of who issues its tokens.
+            Is::Tls if self.lacks_tokens() && self.is_unattended() => Of::GrantRun,
+            Is::Tls if self.lacks_tokens() => Of::Refresh,
             Is::Tls => Of::Tls,
             _ if self.speaks_tls => Of::Tls,
             // The proxy said that, and not the server.
@@ -209,6 +212,13 @@ impl Findings<'_> {
 
     fn is_in_keyring(&self) -> bool {
         self.kept.iter().any(|record| record.place == SecretPlace::Keyring)
+    }
+
+    /// Whether the server was not asked, or has answered, and who issues its tokens has not.
+    fn lacks_tokens(&self) -> bool {
+        let is_silent = |asked: &Exchange| matches!(asked.outcome, ExchangeOutcome::NoAnswer { .. });
+        let last = self.exchanges.iter().rfind(|exchange| exchange.asks.is_some());
+        !last.is_some_and(is_silent) && self.on_the_way().any(is_silent)
     }
 
     /// Whether a proxy is on the way, and no answer of the server came by it.

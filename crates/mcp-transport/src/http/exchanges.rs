@@ -1,18 +1,22 @@
 //! Exchanges beside the connections: one request and its whole answer. With authorization servers, as far as the endpoint of
 //! one server decides about them, and for documents that are public.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange, LoginRemedy};
+use mcp_status::TlsFault;
 use mcp_text::Secrets;
 use url::{Origin, Url};
 
 use super::body::CollectedBody;
 use super::client::{Answer, HttpClient};
 use super::facts::{self, SentFacts};
+use super::trouble;
 use crate::endpoint::HttpEndpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
@@ -151,7 +155,12 @@ impl HttpClient {
             });
         // In our words alone: a sign-in tells every cause in the chain.
         fetched.map_err(|error| {
+            let way = || {
+                let proxy = self.proxy_of(&url);
+                proxy.map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"))
+            };
             let message = match error.kind() {
+                TransportErrorKind::Tls => return BrokenTls::of(&error, &url, way()).into(),
                 TransportErrorKind::Timeout { stage: TimeoutStage::Total } => {
                     let waited = mcp_text::time_limit(limit);
                     let mut said = format!("the authorization server did not answer within {waited}");
@@ -161,15 +170,60 @@ impl HttpClient {
                     said
                 }
                 _ => {
-                    let way = self
-                        .proxy_of(&url)
-                        .map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"));
                     let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
-                    format!("the authorization server could not be reached{way}: {said}")
+                    format!("the authorization server could not be reached{}: {said}", way())
                 }
             };
             AuthError::new(AuthErrorKind::Unavailable, message)
         })
+    }
+}
+
+/// Why there is no TLS connection to an authorization server.
+#[derive(Debug)]
+pub(crate) struct BrokenTls {
+    /// Scheme, host and port.
+    origin: String,
+    /// The proxy that it went by, behind a blank.
+    way: String,
+    pub(crate) fault: Option<TlsFault>,
+    why: String,
+}
+
+impl BrokenTls {
+    fn of(error: &TransportError, url: &Url, way: String) -> Self {
+        let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
+        Self {
+            origin: url.origin().ascii_serialization(),
+            way,
+            fault: error.source().and_then(trouble::tls_fault),
+            // The server is the one that the tokens are for.
+            why: said.replace("the server", "the authorization server"),
+        }
+    }
+
+    /// What of the entry reaches an authorization server is who vouches for it; its own certificate is its operator's.
+    fn remedy(&self) -> LoginRemedy {
+        match self.fault {
+            Some(TlsFault::UnknownAuthority) => LoginRemedy::Authority,
+            Some(TlsFault::NotSpoken) | None => LoginRemedy::AuthorizationServer,
+            Some(_) => LoginRemedy::Operator { origin: self.origin.clone() },
+        }
+    }
+}
+
+impl fmt::Display for BrokenTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the TLS connection to {}{} failed: {}", self.origin, self.way, self.why)
+    }
+}
+
+impl Error for BrokenTls {}
+
+impl From<BrokenTls> for AuthError {
+    fn from(broken: BrokenTls) -> Self {
+        let remedy = broken.remedy();
+        Self::new(AuthErrorKind::Tls, broken.to_string()).with_login_remedy(remedy).with_source(broken)
     }
 }
 

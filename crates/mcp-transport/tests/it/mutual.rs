@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mcp_auth::{AuthErrorKind, LoginRemedy};
 use mcp_testkit::{Era, FakeMcpServer};
 use mcp_transport::options::{ClientIdentity, Pem, TlsOptions, TrustFile};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
@@ -196,6 +197,11 @@ async fn s_k6_fa_a92_another_origin_of_a_sign_in_sees_no_certificate_of_the_clie
     ask(own).await.unwrap();
     let refused = ask(other).await.unwrap_err().to_string();
     assert!(refused.contains("wants a certificate of the client"), "{refused}");
-    let refused = ask(untrusted).await.unwrap_err().to_string();
-    assert!(refused.contains("is self-signed"), "{refused}");
+    let refused = ask(untrusted).await.unwrap_err();
+    let said = format!(
+        "the TLS connection to https://localhost:{untrusted} failed: the certificate of the authorization server"
+    );
+    assert!(refused.to_string().starts_with(&said), "{refused}");
+    assert!(refused.to_string().contains("is self-signed"), "{refused}");
+    assert_eq!((refused.kind(), refused.login_remedy()), (AuthErrorKind::Tls, Some(&LoginRemedy::Authority)));
 }

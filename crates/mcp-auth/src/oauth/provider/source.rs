@@ -100,7 +100,7 @@ impl OAuthSource {
                 Err(error)
                     if matches!(
                         error.kind(),
-                        AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable
+                        AuthErrorKind::Unavailable | AuthErrorKind::Tls | AuthErrorKind::StoreUnavailable
                     ) =>
                 {
                     self.credentials(&in_use)

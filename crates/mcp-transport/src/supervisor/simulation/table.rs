@@ -115,6 +115,7 @@ pub(super) fn rows() -> Vec<Row> {
         ("store", AuthErrorKind::Store, Code::CredentialsFailed),
         ("sign-in expired", AuthErrorKind::SignInExpired, Code::SignInExpired),
         ("wrong account", AuthErrorKind::WrongAccount, Code::WrongAccount),
+        ("certificate of the authorization server", AuthErrorKind::Tls, Code::Tls),
     ] {
         // In a session the credentials in hand serve on.
         rows.push(Row::new(name, Source(kind), code).with(Supply::Source).in_session(None));
