@@ -71,7 +71,9 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
         ReasonCode::Moved => {
             "The server sends every request to another address (307, 308, or to https). Credentials are never sent along to it."
         }
-        ReasonCode::Rejected => "The server refuses the request for good, with another status of 4xx.",
+        ReasonCode::Rejected => {
+            "The server refuses the request for good, with another status of 4xx, or takes none for the host name in its URL (403, 421), as a guard against DNS rebinding does."
+        }
         ReasonCode::Unavailable => {
             "The server, or what stands in front of it, says that it cannot answer now (408, 425 or 5xx)."
         }
@@ -167,7 +169,8 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
         }
         ReasonCode::Moved => "Write the new address into the entry; `mcplink get NAME` shows its line.",
         ReasonCode::Rejected => {
-            "The message has the status. `mcplink doctor NAME --trace` shows the exchange, to pass on to the people who run the server."
+            "Where the message is about the host name, write one that the server takes, or add it to the hosts that the server allows. Else it has the status: \
+             `mcplink doctor NAME --trace` shows the exchange, to pass on to the people who run the server."
         }
         ReasonCode::Unavailable => {
             "It is tried again by itself. `mcplink wait NAME` returns when it is back; only the people who run the server can mend it."

@@ -120,7 +120,9 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         }
         Outcome::SignInStoreUnavailable => transient(ReasonCode::Unavailable),
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
-        Outcome::SessionRefused { status: 400..=499 } => permanent(ReasonCode::Rejected),
+        Outcome::Misaddressed { .. } | Outcome::SessionRefused { status: 400..=499 } => {
+            permanent(ReasonCode::Rejected)
+        }
         Outcome::SessionRefused { status: 500.. } => transient(ReasonCode::Unavailable),
         Outcome::SessionRefused { .. } => permanent(ReasonCode::Protocol),
         Outcome::Moved { .. } => permanent(ReasonCode::Moved),
@@ -194,7 +196,7 @@ fn http_verdict(status: u16, retry_after: Option<Duration>, evidence: &Evidence)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AuthFacts, SpawnCause};
+    use crate::{AddressHeader, AuthFacts, SpawnCause};
 
     const WAIT: Duration = Duration::from_secs(7);
 
@@ -253,7 +255,10 @@ mod tests {
                 Some(Outcome::AuthorizationServerUnavailable { .. }) => Outcome::AuthorizationServerTls,
                 Some(Outcome::AuthorizationServerTls) => Outcome::SignInStoreUnavailable,
                 Some(Outcome::SignInStoreUnavailable) => http(503),
-                Some(Outcome::Http { .. }) => Outcome::SessionRefused { status: 404 },
+                Some(Outcome::Http { .. }) => {
+                    Outcome::Misaddressed { header: AddressHeader::Host, status: 403 }
+                }
+                Some(Outcome::Misaddressed { .. }) => Outcome::SessionRefused { status: 404 },
                 Some(Outcome::SessionRefused { .. }) => Outcome::Moved { status: 308 },
                 Some(Outcome::Moved { .. }) => Outcome::Unreachable,
                 Some(Outcome::Unreachable) => Outcome::Dropped,
@@ -279,7 +284,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 25);
+        assert_eq!(every_outcome().len(), 26);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {

@@ -460,12 +460,24 @@ impl Outcome {
         match self {
             Self::Challenged { http_status, .. } => Some(*http_status),
             Self::Http { status, .. }
+            | Self::Misaddressed { status, .. }
             | Self::SessionRefused { status }
             | Self::Proxy { status: Some(status) } => Some(*status),
             Self::ToolsUnavailable { cause } => cause.http_status(),
             _ => None,
         }
     }
+}
+
+/// A header that says for whom a request is, or where it comes from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AddressHeader {
+    /// The host name of the address (RFC 9110 section 7.2).
+    Host,
+    /// The page that a browser sends it for (RFC 6454 section 7).
+    Origin,
 }
 
 /// What was seen at the end of an attempt.
@@ -516,6 +528,14 @@ pub enum Outcome {
     /// The handshake is fine, and every request after it is refused, in a session that was made once more as well.
     SessionRefused {
         /// The status of what refuses; 200 where that is a JSON-RPC error in a proper answer.
+        status: u16,
+    },
+    /// The server takes no requests under this name, as its guard against DNS rebinding does (MCP, transports, security): it has
+    /// looked at no credentials, and others change nothing.
+    Misaddressed {
+        /// What of the request it has something against.
+        header: AddressHeader,
+        /// The status of its answer.
         status: u16,
     },
     /// A redirect that says that the server is at another address now (RFC 9110 section 15.4).

@@ -27,8 +27,8 @@ mod status;
 pub use actions::{Action, ActionFacts, EntryFacts, SignInState, TransportKind, actions, wants_a_person};
 pub use classify::{Verdict, classify};
 pub use evidence::{
-    AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, ProcessLack,
-    SignInHindrance, SignInRemedy, SpawnCause, TlsFault,
+    AddressHeader, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome,
+    ProcessLack, SignInHindrance, SignInRemedy, SpawnCause, TlsFault,
 };
 pub use machine::{Effect, Event, ExhaustionPolicy, FailureRun, MachinePolicy, Schedule, StatusMachine};
 pub use next::{EntryPart, NextStep, next_step};

@@ -159,6 +159,8 @@ pub enum NextStep {
 pub enum EntryPart {
     /// The address of a remote server.
     Url,
+    /// The host name in that, unless those who run the server let it take that one.
+    Host,
     /// The command of a local one.
     Command,
     /// What that is told.
@@ -197,6 +199,7 @@ impl fmt::Display for EntryPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Url => "the address",
+            Self::Host => "the host name",
             Self::Command => "the command",
             Self::Arguments => "the arguments",
             Self::WorkingDirectory => "the working directory",

@@ -12,7 +12,8 @@ use mcp_text::sentence;
 use crate::exit;
 use crate::refusal::{gave_nothing, unset_variable, was_refused};
 use crate::{
-    ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, Phase, ReasonCode, classify,
+    AddressHeader, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, Phase,
+    ReasonCode, classify,
 };
 
 /// What a message names beside the evidence.
@@ -218,6 +219,12 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         }
         Outcome::SignInStoreUnavailable => format!("the kept sign-in cannot be used now{times}"),
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
+        Outcome::Misaddressed { header: AddressHeader::Host, status } => {
+            format!("the server takes no requests for the host name in {} ({status})", origin())
+        }
+        Outcome::Misaddressed { header: AddressHeader::Origin, status } => {
+            format!("the server takes no requests with this `Origin`, or with none ({status})")
+        }
         Outcome::Moved { status } => http(*status, None, evidence, context),
         // With its path: another one may be what is meant.
         Outcome::Unreachable => format!("no connection to {}{times}", context.place()),
@@ -925,6 +932,10 @@ mod tests {
         assert_eq!(at(Outcome::Timeout), "no answer from https://h/v1/mcp in time");
         // Certificates are an origin's.
         assert_eq!(at(Outcome::Tls), "the TLS connection to https://h failed");
+        assert_eq!(
+            at(Outcome::Misaddressed { header: AddressHeader::Host, status: 421 }),
+            "the server takes no requests for the host name in https://h (421)"
+        );
     }
 
     #[test]

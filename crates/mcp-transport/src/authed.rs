@@ -416,6 +416,10 @@ async fn judge(
             let is_page = is_page(&answer.headers);
             // The refusal stands, whatever becomes of its body.
             let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
+            if let Some(header) = page::refused_address(answer.status, body).filter(|_| connecting) {
+                let said = said(answer.status, &essence(&answer.headers), body);
+                return Err(TransportError::misaddressed(header, answer.status, said));
+            }
             let blocks =
                 || is_page || page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body);
             if let Some(scopes) = page::missing_scopes(body) {

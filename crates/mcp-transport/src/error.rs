@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::{AuthError, LoginHindrance};
-use mcp_status::{ChallengeKind, FailureRun, Limit, Phase, SpawnCause};
+use mcp_status::{AddressHeader, ChallengeKind, FailureRun, Limit, Phase, SpawnCause};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
@@ -57,6 +57,13 @@ pub enum TransportErrorKind {
         status: u16,
         /// Its `Retry-After` (RFC 9110 section 10.2.3), as a wait from now.
         retry_after: Option<Duration>,
+    },
+    /// The server takes no requests that are addressed like this, as its guard against DNS rebinding says. Refused before it acted.
+    Misaddressed {
+        /// What of the request it has something against.
+        header: AddressHeader,
+        /// The HTTP status of the answer.
+        status: u16,
     },
     /// The server answered with a JSON-RPC error. It has seen the request.
     Rpc {
@@ -223,6 +230,17 @@ impl TransportError {
             hint: None,
             source: None,
         }))
+    }
+
+    /// A request that is not taken because of the name in this header; `said` is what the server says of it.
+    #[cfg(feature = "http")]
+    pub(crate) fn misaddressed(
+        header: AddressHeader,
+        status: http::StatusCode,
+        said: Option<String>,
+    ) -> Self {
+        let kind = TransportErrorKind::Misaddressed { header, status: status.as_u16() };
+        Self::new(kind, "the server takes no requests that are addressed like this").with_said(said)
     }
 
     /// There is no connection, and another process has seen why. Nothing was sent.
@@ -468,6 +486,7 @@ impl TransportError {
             Kind::Timeout { stage } => !matches!(stage, TimeoutStage::Connect | TimeoutStage::Unsent),
             Kind::Credentials
             | Kind::Challenged { .. }
+            | Kind::Misaddressed { .. }
             | Kind::Moved { .. }
             | Kind::Unreachable
             | Kind::Tls

@@ -137,6 +137,9 @@ impl TransportError {
             Kind::Challenged { kind, status } => {
                 Outcome::Challenged { kind: kind.clone(), http_status: *status }
             }
+            Kind::Misaddressed { header, status } => {
+                Outcome::Misaddressed { header: *header, status: *status }
+            }
             Kind::Moved { status } => Outcome::Moved { status: *status },
             Kind::Http { status, retry_after } => {
                 Outcome::Http { status: *status, retry_after: *retry_after }
@@ -242,7 +245,7 @@ mod tests {
     use std::time::Duration;
 
     use mcp_auth::AuthError;
-    use mcp_status::{Phase, ReasonCode, ServerStatus, SpawnCause, classify};
+    use mcp_status::{AddressHeader, Phase, ReasonCode, ServerStatus, SpawnCause, classify};
 
     use super::*;
     use crate::error::{AuthContext, TimeoutStage};
@@ -261,6 +264,7 @@ mod tests {
         let table = [
             (http(404), failed(Code::NotFound, false)),
             (http(400), failed(Code::Rejected, false)),
+            (Kind::Misaddressed { header: AddressHeader::Host, status: 403 }, failed(Code::Rejected, false)),
             (http(503), failed(Code::Unavailable, true)),
             (http(429), failed(Code::RateLimited, true)),
             (Kind::Unreachable, failed(Code::Unreachable, true)),

@@ -102,6 +102,15 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
     let name = mcp_text::name(name, MAX_NAME);
     let what = match (part, place) {
         (EntryPart::Url, Some(Place::CommandLine)) => return "correct the URL".to_owned(),
+        // The server may know itself by another name; or who runs it does not know this one.
+        (EntryPart::Host, Some(Place::CommandLine)) => {
+            return "correct the host in the URL, or add it to the hosts that the server allows".to_owned();
+        }
+        (EntryPart::Host, _) => {
+            return format!(
+                "correct the host in `url` of {name}{at}, or add it to the hosts that the server allows"
+            );
+        }
         (EntryPart::Headers, Some(Place::CommandLine)) => return "correct its headers (-H)".to_owned(),
         (EntryPart::Credentials, Some(Place::CommandLine)) => {
             return "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'".to_owned();
@@ -166,6 +175,12 @@ mod tests {
         let at = "/home/me/.claude.json:4";
         for (part, expected) in [
             (EntryPart::Url, format!("correct `url` of a b in {at}")),
+            (
+                EntryPart::Host,
+                format!(
+                    "correct the host in `url` of a b in {at}, or add it to the hosts that the server allows"
+                ),
+            ),
             (EntryPart::Command, format!("correct `command` of a b in {at}")),
             (EntryPart::Arguments, format!("correct `args` of a b in {at}")),
             (EntryPart::WorkingDirectory, format!("correct `cwd` of a b in {at}")),

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use super::{EntryPart, NextStep, is_of_session};
-use crate::{Evidence, LimitSubject, Outcome, ProcessLack, ReasonCode, SpawnCause, TransportKind};
+use crate::{
+    AddressHeader, Evidence, LimitSubject, Outcome, ProcessLack, ReasonCode, SpawnCause, TransportKind,
+};
 
 /// A server that asks for more than this is not asked again by a caller that waits for a connection.
 const LONG_WAIT: Duration = Duration::from_secs(60);
@@ -60,6 +62,9 @@ pub(super) fn of_refusal(evidence: Option<&Evidence>, transport: TransportKind) 
     match evidence.map(|evidence| &evidence.outcome) {
         // Its own handshake is fine.
         Some(Outcome::SessionRefused { .. }) => people(transport),
+        Some(Outcome::Misaddressed { header: AddressHeader::Host, .. }) => change(EntryPart::Host),
+        // None is sent unless the entry has one.
+        Some(Outcome::Misaddressed { header: AddressHeader::Origin, .. }) => change(EntryPart::Headers),
         Some(Outcome::Http { status, .. }) => match status {
             // Not here, gone, for another host, over another protocol; and what no MCP endpoint says of an MCP request.
             405 | 406 | 410 | 414 | 415 | 421 | 426 => change(EntryPart::Url),

@@ -22,6 +22,7 @@ use super::facts::shown_path;
 use super::form::{BEGINNING, Form, described, essence, is_of_lines};
 use super::frame;
 use super::pace::{Pace, StreamYield};
+use super::page;
 use super::said::words;
 use super::session::Session;
 use super::streamable::{Core, PostRequest};
@@ -107,6 +108,11 @@ impl Core {
     pub(super) async fn failure(&self, mut answer: Answer, session: &Session) -> TransportError {
         let status = answer.status;
         let body = answer.body.excerpt(&self.hub.budget.limits).await;
+        // Later on, the same words are those of a tool.
+        if let Some(header) = page::refused_address(status, &body).filter(|_| !session.is_agreed()) {
+            let words = words(&answer.method, status, &answer.headers, &body);
+            return TransportError::misaddressed(header, status, words);
+        }
         let rpc = match envelope::parse_one(body.clone()) {
             Ok(Incoming::Response { outcome: Err(error), .. }) => Some(error),
             _ => None,

@@ -20,6 +20,7 @@ use url::Url;
 use super::body::{Body, CollectedBody};
 use super::client::Answer;
 use super::form::{BEGINNING, Form, described, essence};
+use super::page;
 use super::said::words;
 use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
@@ -282,7 +283,7 @@ impl Poster {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        Err(sender.describe(failure(answer, &self.budget.limits).await))
+        Err(sender.describe(failure(answer, &self.budget.limits, phase).await))
     }
 }
 
@@ -333,7 +334,7 @@ impl Stream {
         })?;
         if !answer.status.is_success() {
             let may_be_streamable = takes_no_get(answer.status);
-            let error = sender.describe(failure(answer, limits).await);
+            let error = sender.describe(failure(answer, limits, Phase::Connect).await);
             return Err(StreamRefusal { error, may_be_streamable });
         }
         let essence = essence(&answer.headers);
@@ -456,8 +457,12 @@ fn takes_no_get(status: StatusCode) -> bool {
 }
 
 /// What an answer with an error status says.
-async fn failure(mut answer: Answer, limits: &Limits) -> TransportError {
+async fn failure(mut answer: Answer, limits: &Limits, phase: Phase) -> TransportError {
     let body = answer.body.excerpt(limits).await;
+    if let Some(header) = page::refused_address(answer.status, &body).filter(|_| phase == Phase::Connect) {
+        let words = words(&answer.method, answer.status, &answer.headers, &body);
+        return TransportError::misaddressed(header, answer.status, words);
+    }
     let retry_after = mcp_auth::retry_after::of(&answer.headers, SystemTime::now());
     let kind = TransportErrorKind::Http { status: answer.status.as_u16(), retry_after };
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));

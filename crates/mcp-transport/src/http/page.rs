@@ -1,6 +1,7 @@
 //! What stands between a client and a server, and what a person would see there: web pages, sign-in pages, firewalls.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, StatusCode};
+use mcp_status::AddressHeader;
 
 use super::form::{self, essence};
 
@@ -179,7 +180,7 @@ fn posts_to_a_sign_in(text: &str) -> bool {
 /// Whether something between us and the server refused: it names itself in the body, or in the header that
 /// Cloudflare sets when it steps in.
 pub(crate) fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
-    const NAMES: [&str; 19] = [
+    const NAMES: [&str; 15] = [
         "cloudflare",
         "akamai",
         "incapsula",
@@ -192,11 +193,7 @@ pub(crate) fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
         "aws waf",
         "web application firewall",
         "firewall",
-        // What guards a server of the machine itself, and who may come from where.
-        "invalid host header",
-        "host not allowed",
-        "origin not allowed",
-        "invalid origin",
+        // Who may come from where.
         "ip address is not",
         "not on the allow list",
         "allowlist",
@@ -206,6 +203,51 @@ pub(crate) fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
     }
     let body = String::from_utf8_lossy(body).to_ascii_lowercase();
     NAMES.iter().any(|name| body.contains(name))
+}
+
+/// The header whose name a server does not take: what the guards against DNS rebinding of the official SDKs say, and those of the
+/// frameworks that servers are made with. They look at it before anything else, whatever the status that they refuse it with.
+pub(crate) fn refused_address(status: StatusCode, body: &[u8]) -> Option<AddressHeader> {
+    const HOST: [&str; 12] = [
+        // The SDKs for TypeScript and Python, Starlette and webpack: `Invalid Host: x`, `Invalid Host header`.
+        "invalid host",
+        "invalid hostname",
+        "missing host header",
+        // Those for Rust and Go.
+        "host header is not allowed",
+        "host not allowed",
+        "host is not allowed",
+        "dns rebinding",
+        // Django, Rails, Symfony, Vite.
+        "invalid http_host header",
+        "disallowedhost",
+        "blocked hosts",
+        "untrusted host",
+        "blocked request. this host",
+    ];
+    const ORIGIN: [&str; 5] = [
+        "invalid origin",
+        "missing origin",
+        "origin header is not allowed",
+        "origin not allowed",
+        "origin is not allowed",
+    ];
+    if !matches!(status.as_u16(), 400 | 403 | 421) {
+        return None;
+    }
+    let body = String::from_utf8_lossy(body).to_ascii_lowercase();
+    // Whole words: a hostel is no host.
+    let says = |words: &[&str]| {
+        words.iter().any(|words| {
+            body.match_indices(words)
+                .any(|(at, _)| !body[at + words.len()..].starts_with(char::is_alphabetic))
+        })
+    };
+    match () {
+        () if says(&ORIGIN) => Some(AddressHeader::Origin),
+        () if says(&HOST) => Some(AddressHeader::Host),
+        () => None,
+    }
 }
 
 /// The scopes that a body says are missing, in the words that a challenge would have (RFC 6750 section 3.1): some forget the header.
@@ -321,10 +363,44 @@ mod tests {
     fn a_firewall_names_itself() {
         assert!(names_a_firewall(&headers(&[("cf-mitigated", "challenge")]), b""));
         assert!(names_a_firewall(&headers(&[]), b"Request blocked by AWS WAF"));
-        assert!(names_a_firewall(&headers(&[]), br#"{"error":"Invalid Host header: x"}"#));
         assert!(names_a_firewall(&headers(&[]), b"Your IP address is not on the allow list"));
         assert!(!names_a_firewall(&headers(&[]), br#"{"error":"forbidden"}"#));
         // A server that merely sits behind it is not the one that refused.
         assert!(!names_a_firewall(&headers(&[("server", "cloudflare")]), br#"{"error":"forbidden"}"#));
+    }
+
+    #[test]
+    fn a_guard_against_dns_rebinding_says_which_name_it_does_not_take() {
+        use AddressHeader::{Host, Origin};
+        let said =
+            |status: u16, body: &str| refused_address(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        for (status, body, expected) in [
+            // As `mcp` (Python), the SDK for TypeScript, `rmcp` and the one for Go say it.
+            (421, "Invalid Host header", Host),
+            (403, "Invalid Origin header", Origin),
+            (
+                403,
+                r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Host: mcp.corp"},"id":null}"#,
+                Host,
+            ),
+            (403, r#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Origin: null"}}"#, Origin),
+            (403, "Forbidden: Host header is not allowed", Host),
+            (403, "Forbidden: invalid Host header", Host),
+            (400, "Invalid host header", Host),
+            (400, "<title>DisallowedHost at /mcp</title>", Host),
+            (403, "Blocked request. This host (\"mcp.corp\") is not allowed.", Host),
+        ] {
+            assert_eq!(said(status, body), Some(expected), "{status} {body}");
+        }
+        for (status, body) in [
+            (401, "Invalid Host header"),
+            (500, "Invalid Host header"),
+            (403, r#"{"error":"forbidden"}"#),
+            (403, "Your IP address is not on the allow list"),
+            (400, "invalid hostel"),
+            (400, ""),
+        ] {
+            assert_eq!(said(status, body), None, "{status} {body}");
+        }
     }
 }

@@ -41,6 +41,7 @@ impl FailureScope {
             }
             Kind::Unreachable
             | Kind::Tls
+            | Kind::Misaddressed { .. }
             | Kind::Proxy { .. }
             | Kind::Credentials
             | Kind::Spawn { .. }

@@ -230,6 +230,7 @@ fn error_type(error: &TransportError) -> Cow<'static, str> {
         Kind::Rpc { code } => return code.to_string().into(),
         Kind::Http { status, .. }
         | Kind::Moved { status }
+        | Kind::Misaddressed { status, .. }
         | Kind::Challenged { status, .. }
         | Kind::Proxy { status: Some(status) } => {
             return status.to_string().into();

@@ -87,6 +87,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("403", Http(403, TEXT, "no"), Code::Forbidden),
         row("403 with a source", Http(403, TEXT, "no"), Code::CredentialsRejected).with(Supply::Source),
         row("403 scope", Http(403, SCOPE, ""), Code::InsufficientScope).with(Supply::Source),
+        row("403 host", Http(403, TEXT, "Invalid Host header"), Code::Rejected),
         row("403 page", Http(403, PAGE, "<html><title>Blocked</title></html>"), Code::Blocked)
             .with(Supply::Fixed),
         row("302 elsewhere", Http(302, SSO, ""), Code::LoginRedirect),
