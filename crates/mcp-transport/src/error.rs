@@ -176,7 +176,7 @@ struct Inner {
     proxy: Option<String>,
     /// The limit of ours that ran out.
     limit: Option<Limit>,
-    /// Whether the server has seen this request before, in an earlier round trip.
+    /// Whether the server has seen this request before, in an earlier round trip of it.
     later_round: bool,
     /// What another process has seen of the server, where that is all that is known.
     observed: Option<Box<FailureRun>>,
@@ -338,11 +338,17 @@ impl TransportError {
         self
     }
 
-    /// The same error of a request that the server has seen, and asked something about, before.
+    /// The same error of a request that the server has seen before: it asked something about it, or began to answer.
     #[must_use]
     pub(crate) fn in_later_round(mut self) -> Self {
         self.0.later_round = true;
         self
+    }
+
+    /// Whether the server has seen the request before the one that this is the error of.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_of_later_round(&self) -> bool {
+        self.0.later_round
     }
 
     #[must_use]

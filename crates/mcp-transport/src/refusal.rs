@@ -82,6 +82,8 @@ pub(crate) fn of_every_request(refusal: TransportError, method: &str) -> Transpo
 /// Whether a request may be sent again in a new session: it was refused before it was acted on, or has no effects.
 pub(crate) fn may_be_repeated(refusal: &TransportError, method: &str) -> bool {
     let was_not_run = match refusal.kind() {
+        // What is refused is the rest of an answer.
+        _ if refusal.is_of_later_round() => false,
         // The server failed at something, which may be what it was asked for.
         TransportErrorKind::Http { status, .. } => *status < 500,
         TransportErrorKind::Challenged { .. } => true,

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use mcp_status::{Limit, LimitSubject, Phase};
+use mcp_status::{Limit, LimitSubject, Phase, classify};
 use mcp_text::Secrets;
 use tokio::time::Instant;
 use url::Url;
@@ -167,13 +167,24 @@ impl Core {
                 return Err(no_answer(&mut cursor));
             };
             let moved = before.as_deref() != Some(&last);
-            let wait = pace
+            let mut wait = pace
                 .after(StreamYield { brought, moved }, cursor.retry)
                 .ok_or_else(|| no_answer(&mut cursor))?;
-            idle.bound(tokio::time::sleep(wait)).await?;
-            body = match idle.bound(Box::pin(self.resume(&last, session))).await? {
-                Ok(resumed) => resumed,
-                Err(error) => return Err(no_answer(&mut cursor).with_source(error)),
+            body = loop {
+                idle.bound(tokio::time::sleep(wait)).await?;
+                let refusal = match idle.bound(Box::pin(self.resume(&last, call, session))).await? {
+                    Ok(resumed) => break resumed,
+                    Err(refusal) => refusal,
+                };
+                // The result is still there: what may pass is waited for as with any other request.
+                let verdict = classify(&refusal.evidence());
+                let again =
+                    verdict.is_retryable().then(|| pace.after_refusal(cursor.retry, verdict.retry_after()));
+                wait = match again.flatten() {
+                    Some(wait) => wait,
+                    None => return Err(not_continued(&mut cursor, refusal)),
+                };
+                tracing::debug!(%refusal, "the stream could not be continued yet");
             };
         }
     }
@@ -305,19 +316,25 @@ impl Core {
     }
 
     /// Asks for what follows the event `last`.
-    async fn resume(&self, last: &str, session: &Session) -> Result<Body, TransportError> {
-        let AcceptedAnswer { answer, sender } = self.get(session, Some(last)).await?;
+    async fn resume(
+        &self,
+        last: &str,
+        call: &PostRequest<'_>,
+        session: &Session,
+    ) -> Result<Body, TransportError> {
+        let AcceptedAnswer { answer, sender } = self.get(session, Some(last), Some(call)).await?;
         if answer.status.is_success() && essence(&answer.headers) == "text/event-stream" {
             return Ok(answer.body);
         }
         Err(sender.describe(self.failure(answer, session).await))
     }
 
-    /// Opens a stream by GET (legacy era only).
+    /// Opens a stream by GET (legacy era only): that of the server, or what is left of the answer to `call`.
     pub(super) async fn get(
         &self,
         session: &Session,
         last: Option<&str>,
+        call: Option<&PostRequest<'_>>,
     ) -> Result<AcceptedAnswer<'_>, TransportError> {
         let mut headers = session.headers.clone();
         headers.remove(header::CONTENT_TYPE);
@@ -335,8 +352,8 @@ impl Core {
             expects_message: true,
             recover: true,
             first_byte: Some(self.options().first_byte_timeout),
-            activity: None,
-            waiting: None,
+            activity: call.and_then(|call| call.limits.idle).map(|_| self.hub.activity.clone()),
+            waiting: call.and_then(|call| call.waiting),
         };
         self.http.send(&out).await
     }
@@ -495,6 +512,18 @@ fn no_answer(cursor: &mut Cursor) -> TransportError {
     }
     TransportError::new(TransportErrorKind::Dropped, "the answer ended before the response")
         .with_said(Some(said))
+}
+
+/// A stream that has ended before the answer, and of which `refusal` keeps the rest. The server has seen the request.
+fn not_continued(cursor: &mut Cursor, refusal: TransportError) -> TransportError {
+    // What is missing is for a person to give, and more worth telling than that a stream ended.
+    if matches!(refusal.kind(), TransportErrorKind::Challenged { .. } | TransportErrorKind::Credentials) {
+        return refusal.in_later_round();
+    }
+    let error = no_answer(cursor);
+    let why = refusal.said().map_or_else(String::new, |words| format!(": {words}"));
+    let said = error.said().map(|said| format!("{said}, and cannot be continued: {refusal}{why}"));
+    error.with_said(said).with_source(refusal)
 }
 
 fn idle_timeout(limit: Duration) -> TransportError {

@@ -84,7 +84,8 @@ impl Core {
     /// `None`: the server offers no stream.
     async fn open_stream(&self, cursor: &Cursor) -> Result<Option<Body>, TransportError> {
         let session = self.session();
-        let AcceptedAnswer { answer, sender } = self.get(&session, cursor.last_event_id.as_deref()).await?;
+        let AcceptedAnswer { answer, sender } =
+            self.get(&session, cursor.last_event_id.as_deref(), None).await?;
         if answer.status.is_success() {
             return Ok((essence(&answer.headers) == "text/event-stream").then_some(answer.body));
         }

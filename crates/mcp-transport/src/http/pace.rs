@@ -63,6 +63,16 @@ impl Pace {
         };
         Some(if self.streams > MANY { wait.max(SELDOM) } else { wait })
     }
+
+    /// How long to wait before the next one where it could not be opened, for a reason that may pass: no less than the stream
+    /// `asked` for, nor than the refusal did. `None`: that was often enough.
+    pub(super) fn after_refusal(
+        &mut self,
+        asked: Option<Duration>,
+        retry_after: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(self.delays.wait(retry_after)?.max(asked.unwrap_or_default()))
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +119,20 @@ mod tests {
             .sum();
         assert!(total > 3_000, "{total}");
         assert_eq!(pace.after(NOTHING, None), None);
+    }
+
+    #[test]
+    fn what_cannot_be_continued_yet_is_tried_again_a_few_times_and_no_sooner_than_asked() {
+        let secs = Duration::from_secs;
+        let mut pace = Pace::default();
+        assert_eq!(pace.after_refusal(None, None), Some(secs(1)));
+        assert_eq!(pace.after_refusal(Some(secs(5)), None), Some(secs(5)));
+        assert_eq!(pace.after_refusal(Some(secs(5)), Some(secs(7))), Some(secs(7)));
+        // A stream that brings something begins the row again.
+        assert_eq!(pace.after(BROUGHT, None), Some(secs(1)));
+        let waits: Vec<u64> = std::iter::from_fn(|| pace.after_refusal(Some(Duration::from_millis(1)), None))
+            .map(|wait| wait.as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16]);
     }
 }

@@ -198,6 +198,8 @@ impl Core {
                 self.hub.activity.served();
                 Ok(Response { result, session_id })
             }
+            // The rest of its answer was refused, and that is described.
+            Err(error) if error.is_of_later_round() => Err(error),
             Err(error) => Err(sender.describe(error)),
         }
     }

@@ -12,8 +12,8 @@ use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
     FetchReason, Recovery, Rejection, SingleFlight, StaticHeaders,
 };
-use mcp_status::{ChallengeKind, MessageContext, ReasonCode, ServerStatus, classify, message};
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
+use mcp_status::{AddressHeader, ChallengeKind, MessageContext, ReasonCode, ServerStatus, classify, message};
+use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, TransportError, TransportErrorKind};
 
@@ -216,6 +216,82 @@ async fn f041_a_firewall_page_is_not_mistaken_for_a_missing_permission() {
     let error = refused(&server, None).await;
     let kind = ChallengeKind::Blocked;
     assert_eq!(*error.kind(), TransportErrorKind::Challenged { kind, status: 403 });
+}
+
+/// Credentials that end while a stream is read are recovered for the rest of it; where there are none, the call has been made.
+#[tokio::test]
+async fn the_rest_of_an_answer_is_asked_for_with_other_credentials() {
+    let builder = FakeMcpServer::builder().era(Era::Legacy);
+    let server = builder.accept(Accept::any_bearer(["A", "B"])).start().unwrap();
+    let mint = Mint::of("A");
+    let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
+    let resumable = || Answer::As(Sse::new().priming(10).end(SseEnd::Resumable).into());
+    server.next_answers_to("tools/call", [resumable()]);
+    server.next_answers_to("GET", [Answer::Refuse]);
+    mint.source().set(Some("B"));
+    assert_eq!(echo(&connection, "resumed").await.unwrap(), "resumed");
+    assert_eq!((mint.source().runs(), server.count("tools/call")), (2, 1));
+    assert_eq!(methods(&server).iter().filter(|method| *method == "GET").count(), 2);
+
+    // Without a challenge the refusal may be about the session: that is looked at, and the call is still not made again.
+    let builder = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A"));
+    let server = builder.refuse_with(Refusal::status(401)).start().unwrap();
+    let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
+    server.next_answers_to("tools/call", [resumable()]);
+    server.always_to("GET", Answer::Refuse);
+    server.always_to("ping", Answer::Refuse);
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Challenged { .. }), "{error:?}");
+    assert!(error.may_have_been_sent(), "its answer had begun");
+    assert_eq!(server.count("tools/call"), 1);
+}
+
+/// A guard against DNS rebinding refuses the name, and has looked at no credentials: neither a sign-in nor others would do.
+#[tokio::test]
+async fn a_host_name_that_is_not_taken_is_no_matter_of_credentials() {
+    let (json, text) = ("application/json", "text/plain");
+    let rpc = |message: &str| {
+        format!(r#"{{"jsonrpc":"2.0","error":{{"code":-32000,"message":"{message}"}},"id":null}}"#)
+    };
+    for (refusal, header, said) in [
+        (Refusal::status(421).body(text, "Invalid Host header"), AddressHeader::Host, "Invalid Host header"),
+        (
+            Refusal::forbidden().body(json, rpc("Invalid Host: mcp.corp")),
+            AddressHeader::Host,
+            "Invalid Host: mcp.corp",
+        ),
+        (Refusal::status(400).body(text, "Invalid host header"), AddressHeader::Host, "Invalid host header"),
+        (
+            Refusal::forbidden().body(json, rpc("Invalid Origin: null")),
+            AddressHeader::Origin,
+            "Invalid Origin: null",
+        ),
+    ] {
+        for (era, token) in [(Era::Modern, None), (Era::Legacy, Some("A")), (Era::HttpSse, None)] {
+            let shown = format!("{refusal:?} {era:?}");
+            let builder = FakeMcpServer::builder().era(era).accept(Accept::Nothing);
+            let server = builder.refuse_with(refusal.clone()).start().unwrap();
+            let provider = token.map(|token| static_token(token) as Arc<dyn AuthProvider>);
+            let error = refused(&server, provider).await;
+            assert!(
+                matches!(error.kind(), TransportErrorKind::Misaddressed { header: which, .. } if *which == header),
+                "{shown}: {error:?}"
+            );
+            assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Rejected), "{shown}");
+            assert!(
+                !error.may_have_been_sent() && described(&error).ends_with(said),
+                "{}",
+                described(&error)
+            );
+            assert_eq!(server.requests().len(), 1, "{shown}: no other request is taken either");
+        }
+    }
+    // In a session the same words may be those of a tool, and a guard would have refused the handshake.
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connector().attempt(&target(&server)).await.unwrap();
+    server.next_answers([HttpAnswer::new(403).body(text, "Invalid host: db-7").into()]);
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Http { status: 403, .. }), "{error:?}");
 }
 
 #[tokio::test]

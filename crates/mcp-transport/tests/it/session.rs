@@ -117,6 +117,45 @@ async fn a_stream_that_ends_early_is_continued_where_it_stopped() {
     no_violations(&server);
 }
 
+/// The rest of an answer is a request like any other: it is asked for again where that may help, and the call is not made again.
+#[tokio::test]
+async fn a_stream_is_continued_through_what_passes() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    let resumable = || Answer::As(Sse::new().priming(10).end(SseEnd::Resumable).into());
+    server.next_answers_to("tools/call", [resumable()]);
+    server.next_answers_to("GET", [Answer::Drop, Answer::retry_after(429, 3), Answer::Honest]);
+    assert_eq!(echo(&connection, "resumed").await.unwrap(), "resumed");
+    let asked: Vec<_> = server.requests().into_iter().filter(|r| r.method == http::Method::GET).collect();
+    let [.., limited, last] = &asked[..] else { panic!("{} requests", asked.len()) };
+    assert!(asked.len() >= 3 && last.at - limited.at >= Duration::from_secs(3), "`Retry-After` is a floor");
+    assert_eq!(server.count("tools/call"), 1);
+
+    // What does not pass is told, and the call may have run.
+    server.recorder().clear();
+    server.next_answers_to("tools/call", [resumable()]);
+    server
+        .next_answers_to("GET", [HttpAnswer::new(409).body("text/plain", "another client reads it").into()]);
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{error:?}");
+    assert!(error.may_have_been_sent());
+    let said = error.said().unwrap();
+    assert!(
+        said.contains("cannot be continued: the server answered 409") && said.contains("another client"),
+        "{said}"
+    );
+    assert_eq!(server.count("tools/call"), 1);
+
+    // The time of the call covers it.
+    server.next_answers_to("tools/call", [resumable()]);
+    server.always_to("GET", Answer::status(503));
+    let began = std::time::Instant::now();
+    let options = RequestOptions::new().with_timeout(Duration::from_millis(1500));
+    let error = connection.call_tool("echo", None, &options).await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Timeout { .. }), "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(10));
+}
+
 /// The answer to the first request of a connection and a report of its progress, in one array: as a body, and as an event.
 fn batches() -> [HttpAnswer; 2] {
     let batch = json!([
