@@ -21,7 +21,8 @@ pub enum AuthErrorKind {
     SourceFailed,
     /// The source of the credentials, or what signs with them, did not answer within its limit. The request was not sent.
     TimedOut,
-    /// The person's sign-in has ended: the authorization server refused the refresh token (RFC 6749 section 5.2).
+    /// The person's sign-in has ended: the authorization server refused the refresh token (RFC 6749 section 5.2), gave none, or
+    /// has no token endpoint any more.
     SignInExpired,
     /// The sign-in is not that of the account that the settings expect. Nothing was sent.
     WrongAccount,

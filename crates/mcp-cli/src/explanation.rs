@@ -59,7 +59,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
             "The server asks for credentials, and the helper that has them was not run: it stands in a project's file, and its folder is not trusted."
         }
         ReasonCode::SignInExpired => {
-            "The sign-in has ended: the authorization server refused the refresh token, or gave none, or the plug-in that keeps it says so."
+            "The sign-in has ended: the authorization server refused the refresh token, gave none, or has no place any more that takes one; or the plug-in that keeps it says so."
         }
         ReasonCode::WrongAccount => {
             "The sign-in that is kept is not of the issuer, person or organisation that the entry expects (`oauth.issuer`, `oauth.expectSubject`, \

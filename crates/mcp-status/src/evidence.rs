@@ -505,7 +505,7 @@ pub enum Outcome {
     CredentialSourceFailed,
     /// Credentials could not be obtained for another reason, such as a store that cannot be read; the server was not contacted.
     CredentialsFailed,
-    /// The authorization server refused the refresh token.
+    /// The authorization server refused the refresh token, gave none, or has no place any more where one is taken.
     SignInExpired,
     /// The sign-in is another account's than the entry expects; the server was not contacted.
     WrongAccount,

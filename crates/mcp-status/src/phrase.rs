@@ -204,7 +204,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::WrongAccount => "the sign-in is not of the account that the entry expects".to_owned(),
         // Another source that keeps a sign-in says by itself, in the detail, how it ended.
         Outcome::SignInExpired if is_of_another_source(evidence) => "the sign-in has ended".to_owned(),
-        Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
+        Outcome::SignInExpired => "the sign-in could not be renewed".to_owned(),
         // Another source keeps no sign-in, and says by itself, in the detail, what it asked in vain.
         Outcome::AuthorizationServerUnavailable { .. } if is_of_another_source(evidence) => {
             format!("its credentials are unavailable now{times}")
@@ -598,13 +598,13 @@ mod tests {
                     .with_auth(AuthFacts::new(true, None).with_withheld(Some("mintCommand".into()))),
                 "the server asks for credentials (401), and mintCommand was not run because its folder is not trusted",
             ),
-            (connect(Outcome::SignInExpired), "the authorization server refused the refresh token"),
+            (connect(Outcome::SignInExpired), "the sign-in could not be renewed"),
             (
                 connect(Outcome::SignInExpired).with_auth(
                     AuthFacts::new(false, Some("OAuth".into()))
                         .with_supplied_by(Some(CredentialOrigin::SignIn)),
                 ),
-                "the authorization server refused the refresh token",
+                "the sign-in could not be renewed",
             ),
             (
                 connect(Outcome::SignInExpired).with_auth(

@@ -110,6 +110,8 @@ pub(crate) enum Answer {
     Breach(String),
     /// Not usable as configured; the text says what to configure.
     Misconfigured(String),
+    /// There is no token endpoint where there was one, nor where its metadata names one now; the text says what was found.
+    Gone(String),
     /// There is no client to present, and none registers itself; the text says what to configure.
     NoClient(String),
     /// Some other error, passed on.
@@ -185,9 +187,33 @@ impl Failure {
             Answer::Unreadable { .. }
             | Answer::Breach(_)
             | Answer::Misconfigured(_)
+            | Answer::Gone(_)
             | Answer::NoClient(_)
             | Answer::Other(_) => false,
         }
+    }
+
+    /// Whether nothing takes requests like this at the URL: it has moved, or what it was a part of has. An error of OAuth says
+    /// otherwise.
+    pub(crate) fn is_of_place(&self) -> bool {
+        match &self.answer {
+            Answer::Redirect { .. } => true,
+            Answer::Refused { status, code, .. } => {
+                let says_more = ["invalid_grant", "invalid_client", "unauthorized_client", "invalid_request"];
+                matches!(status.as_u16(), 404 | 405 | 410)
+                    && !code.as_deref().is_some_and(|code| says_more.contains(&code))
+            }
+            _ => false,
+        }
+    }
+
+    /// The same failure of a place that is gone, as this says.
+    pub(crate) fn gone(self, why: &str) -> Self {
+        let answered = match &self.answer {
+            Answer::Redirect { status } => format!("answered {} with a redirect", status.as_u16()),
+            _ => self.answered(),
+        };
+        self.with_answer(Answer::Gone(format!("{answered}, and {why}")))
     }
 
     /// What the other side said, without where and when where these stand at its beginning.
@@ -197,6 +223,7 @@ impl Failure {
             Answer::Invalid(why)
             | Answer::Breach(why)
             | Answer::Misconfigured(why)
+            | Answer::Gone(why)
             | Answer::NoClient(why) => return why.clone(),
             _ => return self.to_string(),
         };
@@ -292,6 +319,8 @@ impl Failure {
             Answer::Misconfigured(_) | Answer::NoClient(_) => AuthErrorKind::Misconfigured,
             // Only a person can go on: the refresh token may be spent.
             Answer::Unreadable { .. } if self.step == Step::Refresh => AuthErrorKind::SignInExpired,
+            // A new sign-in looks for where tokens come from, and says what it finds.
+            Answer::Gone(_) => AuthErrorKind::SignInExpired,
             Answer::Refused { code, .. } => match (self.step, code.as_deref()) {
                 (Step::Refresh, _) => AuthErrorKind::SignInExpired,
                 // Who we are is up to the person then.
@@ -350,6 +379,7 @@ impl fmt::Display for Failure {
             Answer::Invalid(why)
             | Answer::Breach(why)
             | Answer::Misconfigured(why)
+            | Answer::Gone(why)
             | Answer::NoClient(why) => {
                 write!(f, "{step}: {url}: {why}")
             }

@@ -1,7 +1,7 @@
 //! The refresh of a sign-in: what is sent, and how the answer is read by [`refresh_once`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::super::context::Context;
 use super::super::discover::discovery::{MetadataNeeds, server_metadata};
@@ -24,7 +24,7 @@ pub(crate) async fn refresh(
     dpop: Option<Arc<DpopKey>>,
 ) -> RefreshOutcome {
     let forgotten = Arc::new(AtomicBool::new(false));
-    let varied = Arc::new(AtomicBool::new(false));
+    let tried = Arc::<Tried>::default();
     let under_way = ctx.settings.renewals.begin();
     let request = RefreshRequest::new(key.clone(), used.clone(), ctx.clock.now());
     let exchange = {
@@ -34,9 +34,9 @@ pub(crate) async fn refresh(
             let _ = &under_way;
             let (ctx, key, dpop, forgotten) =
                 (Arc::clone(&ctx), key.clone(), dpop.clone(), Arc::clone(&forgotten));
-            let vary = Arc::clone(&varied);
+            let tried = Arc::clone(&tried);
             async move {
-                exchange(&ctx, &key, tokens, dpop, &vary).await.map_err(|failure| {
+                exchange(&ctx, &key, tokens, dpop, &tried).await.map_err(|failure| {
                     forgotten.fetch_or(failure.is_unknown_client(), Ordering::Relaxed);
                     judge(failure)
                 })
@@ -60,6 +60,8 @@ fn judge(failure: Failure) -> RefreshError {
         RefreshError::Unavailable(failure.into())
     } else if matches!(failure.answer, Answer::Unreadable { .. }) {
         RefreshError::Unreadable(failure.into())
+    } else if matches!(failure.answer, Answer::Gone(_)) {
+        RefreshError::Gone(failure.into())
     } else if failure.code() == Some("invalid_grant") {
         RefreshError::InvalidGrant(failure.into())
     } else {
@@ -80,29 +82,78 @@ impl Failure {
     }
 }
 
+/// What the tries of one refresh have found out.
+#[derive(Debug, Default)]
+struct Tried {
+    /// The request was refused for something in it.
+    vary: AtomicBool,
+    /// Where tokens are given is not where it was: what the authorization server publishes now.
+    moved: OnceLock<ServerMetadata>,
+}
+
+/// Refreshes where the tokens are from; where nothing takes that any more, at the place that the authorization server publishes
+/// now. That is looked for once.
 async fn exchange(
     ctx: &Context,
     key: &TokenKey,
     tokens: StoredTokens,
     dpop: Option<Arc<DpopKey>>,
-    vary: &AtomicBool,
+    tried: &Tried,
 ) -> Result<StoredTokens, Failure> {
     let issuer = key.issuer();
-    // Tokens of an older version of this program do not say where they are refreshed.
-    let discovered: ServerMetadata = match &tokens.token_endpoint {
-        Some(_) => ServerMetadata::default(),
-        None => match &ctx.settings.spec.auth_server_metadata_url {
-            Some(_) => ctx.discover(&[]).await?.server,
-            None => {
-                let needs = MetadataNeeds {
-                    metadata_issuer: ctx.settings.spec.metadata_issuer.as_deref(),
-                    ..MetadataNeeds::TOKENS
-                };
-                server_metadata(&*ctx.http, issuer, &ctx.issuer_named_by(issuer), needs).await?.0
-            }
-        },
+    let kept = tokens.token_endpoint.clone();
+    let is_first = kept.is_some() && tried.moved.get().is_none();
+    let is_there = |outcome: Result<StoredTokens, Failure>| {
+        outcome.map_err(|failure| match failure.is_of_place() {
+            true => failure.gone("it is what its metadata names now"),
+            false => failure,
+        })
     };
-    let token_endpoint = tokens.token_endpoint.as_ref().or(discovered.token_endpoint.as_ref());
+    let outcome = exchange_once(ctx, key, tokens.clone(), dpop.clone(), tried).await;
+    let failure = match outcome {
+        Err(failure) if failure.is_of_place() && is_first => failure,
+        outcome => return is_there(outcome),
+    };
+    match published(ctx, issuer).await {
+        Ok(found) if found.token_endpoint.is_some() && found.token_endpoint != kept => {
+            tracing::info!(issuer, "the token endpoint is somewhere else now");
+            let _ = tried.moved.set(found);
+            is_there(exchange_once(ctx, key, tokens, dpop, tried).await)
+        }
+        Ok(_) => Err(failure.gone("its metadata names no other token endpoint")),
+        // Nothing is known then: something in front of it answers, or nothing does.
+        Err(other) if other.is_transient() || matches!(other.answer, Answer::Redirect { .. }) => Err(failure),
+        Err(_) => Err(failure.gone("its metadata is not there any more either")),
+    }
+}
+
+/// What the authorization server publishes.
+async fn published(ctx: &Context, issuer: &str) -> Result<ServerMetadata, Failure> {
+    if ctx.settings.spec.auth_server_metadata_url.is_some() {
+        return Ok(ctx.discover(&[]).await?.server);
+    }
+    let needs = MetadataNeeds {
+        metadata_issuer: ctx.settings.spec.metadata_issuer.as_deref(),
+        ..MetadataNeeds::TOKENS
+    };
+    Ok(server_metadata(&*ctx.http, issuer, &ctx.issuer_named_by(issuer), needs).await?.0)
+}
+
+async fn exchange_once(
+    ctx: &Context,
+    key: &TokenKey,
+    tokens: StoredTokens,
+    dpop: Option<Arc<DpopKey>>,
+    tried: &Tried,
+) -> Result<StoredTokens, Failure> {
+    let (issuer, vary) = (key.issuer(), &tried.vary);
+    let discovered = match (tried.moved.get(), &tokens.token_endpoint) {
+        (Some(found), _) => found.clone(),
+        (None, Some(_)) => ServerMetadata::default(),
+        // Tokens of an older version of this program do not say where they are refreshed.
+        (None, None) => published(ctx, issuer).await?,
+    };
+    let token_endpoint = discovered.token_endpoint.as_ref().or(tokens.token_endpoint.as_ref());
     let dpop = match (dpop, &tokens.dpop_key) {
         (Some(key), Some(stored)) if key.stored() == *stored => Some(key),
         (_, Some(stored)) => Some(Arc::new(DpopKey::from_stored(stored, ctx.clock.clone())?)),
@@ -141,7 +192,7 @@ async fn exchange(
     let answer = ctx.presented(answer?, Step::Refresh, issuer)?;
     let mut new = answer.into_stored(&tokens.client_id, issuer, &tokens.scopes, ctx.clock.now());
     new.token_endpoint = token_endpoint.cloned();
-    new.revocation_endpoint = tokens.revocation_endpoint.clone().or(discovered.revocation_endpoint);
+    new.revocation_endpoint = discovered.revocation_endpoint.or_else(|| tokens.revocation_endpoint.clone());
     new.resource_parameter = resource;
     new.dpop_key.clone_from(&tokens.dpop_key);
     Ok(new)

@@ -16,6 +16,7 @@ use super::super::store::{FileTokenStore, MemoryTokenStore, TokenStore as _};
 mod bound;
 mod full_disk;
 mod machine;
+mod moved;
 mod unattended;
 
 use super::*;

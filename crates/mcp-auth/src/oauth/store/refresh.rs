@@ -49,6 +49,8 @@ pub enum RefreshError {
     Unavailable(AuthError),
     /// A success without tokens in it. The refresh token may have been spent, so it is not sent again by itself.
     Unreadable(AuthError),
+    /// There is no place any more where the refresh token could be spent. Believed at once: it was looked for.
+    Gone(AuthError),
 }
 
 /// What a refresh needs to know besides the tokens.
@@ -167,7 +169,7 @@ where
         Err(RefreshError::Unavailable(error)) => RefreshOutcome::Unavailable(error),
         // A person who has to sign in again anyway loses nothing by our keeping the tokens, and
         // once the server is repaired they work again.
-        Err(RefreshError::Refused(error)) => RefreshOutcome::Rejected(error),
+        Err(RefreshError::Refused(error) | RefreshError::Gone(error)) => RefreshOutcome::Rejected(error),
         Err(RefreshError::Unreadable(error)) => RefreshOutcome::Unreadable(error),
         Err(RefreshError::InvalidGrant(error)) => rejected(store, &key, &current, now, error).await,
     }
