@@ -22,6 +22,7 @@ use crate::environment::{self, Environment};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::loaded::LoadedConfig;
+use crate::open_connections::OpenConnections;
 use crate::output::Output;
 use crate::printed_step::PrintedStep;
 use crate::problems::{correct, problem_text};
@@ -50,6 +51,8 @@ pub(crate) struct App {
     pub(crate) deadline: Option<Deadline>,
     /// How far it has come.
     pub(crate) reached: Arc<CommandProgress>,
+    /// What it has open.
+    pub(crate) open: OpenConnections,
     pub(crate) telemetry: Telemetry,
     /// How a next step is printed.
     pub(crate) steps: Arc<Steps>,
@@ -162,6 +165,7 @@ impl App {
             deadline: cli.command.timeout().map(Deadline::after),
             writes_servers: cli.command.writes_servers(),
             reached: Arc::default(),
+            open: OpenConnections::default(),
         })
     }
 

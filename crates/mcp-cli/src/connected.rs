@@ -100,6 +100,7 @@ pub(crate) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> R
     .await;
     match ended {
         Probe { connection: Some(connection), tools, error, .. } => {
+            app.open.keep(&connection);
             asked.iter().for_each(|questions| questions.come_by(&connection));
             app.reached.is(format!("waiting for an answer of {}", shown::name(name)), &look);
             if let Some(tools) = &tools {

@@ -12,6 +12,7 @@
 //! | one file per command | `commands` |
 //! | one server, connected for a command, or why not | `connected` |
 //! | a request that has no result, in words | `failed_request` |
+//! | what servers are told when a command ends, however that is | `open_connections` |
 //! | what a decision of a person allows, and how it is kept | `consent` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
@@ -53,6 +54,7 @@ mod logging;
 #[cfg_attr(not(feature = "menu"), path = "menu/absent.rs")]
 mod menu;
 mod mistake;
+mod open_connections;
 mod output;
 mod printed_step;
 mod problems;
@@ -114,8 +116,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             return error.exit.into();
         }
     };
+    let ends_by_itself = matches!(cli.command, args::Command::Bridge(_));
     let ended = runtime.block_on(async {
-        let ends_by_itself = matches!(cli.command, args::Command::Bridge(_));
         // Where a menu runs another program, a signal may be for that.
         let is_menu =
             matches!(&cli.command, args::Command::Menu(args) if args.web || menu::can_be_shown(&app));
@@ -136,17 +138,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         let ended = if hears_signals { command.await } else { signals::or_interrupted(command).await };
         let exit = ended.as_ref().map_or_else(|error| error.exit, |status| *status);
         app.telemetry.ended(&span, exit);
-        // A bridge has let it come to its end within the time that its host gives it.
-        if !ends_by_itself {
-            settle(&app, &ended).await;
-        }
         ended
     });
     // A person who interrupts a table is not left with half of it.
     app.output.clear();
+    let is_interrupted = matches!(ended, Ok(ExitStatus::Interrupted | ExitStatus::Terminated));
+    let code = told(&app, ended);
+    // A bridge has let it come to its end within the time that its host gives it.
+    if !ends_by_itself {
+        runtime.block_on(let_go(&app, is_interrupted));
+    }
     // A thread that still waits for standard input must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    let code = match ended {
+    // Last, because the caller has the result by now.
+    app.telemetry.finish();
+    code
+}
+
+/// Says how the command ended, where that is not said yet.
+fn told(app: &App, ended: Result<ExitStatus, CliError>) -> ExitCode {
+    match ended {
         Ok(ExitStatus::Interrupted) => ExitStatus::Interrupted.into(),
         Ok(ExitStatus::Terminated) => ExitStatus::Terminated.into(),
         Ok(status) => match app.output.lost() {
@@ -162,23 +173,30 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             app.output.error(&if app.json { error.to_json() } else { error.to_lines(app.stderr_room()) });
             error.exit.into()
         }
-    };
-    // Last, because the caller has the result by now.
-    app.telemetry.finish();
-    code
+    }
 }
 
-/// Lets a renewal of tokens that is under way come to its end, within reason: the result has been shown, but a
-/// refresh token that was spent is lost with the process that waits for its successor.
-async fn settle(app: &App, ended: &Result<ExitStatus, CliError>) {
-    let interrupted = matches!(ended, Ok(ExitStatus::Interrupted | ExitStatus::Terminated));
-    let limit = if interrupted { Duration::from_millis(500) } else { Duration::from_secs(10) };
-    let settled = async {
+/// How long a command that a person interrupts may take to tell its servers, and how long until its end.
+const INTERRUPTED: (Duration, Duration) = (Duration::from_millis(750), Duration::from_millis(950));
+/// The same of one that has ended: a local server has its time to end by itself, and a renewal of tokens its own.
+const ENDED: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(10));
+
+/// Lets go of what the command has left. The result has been shown, also where its limit struck. The servers of connections that
+/// are still open are told; and a refresh token that was spent is lost with the process that waits for its successor, so that
+/// is waited for, within reason.
+async fn let_go(app: &App, is_interrupted: bool) {
+    let (closing, limit) = match is_interrupted {
+        true => INTERRUPTED,
+        false => (deadline::closing_time(app.deadline, ENDED.0), ENDED.1),
+    };
+    let gone = async {
+        app.open.close(closing).await;
+        // Last: what is told may need new tokens.
         app.host.renewals().settled().await;
         Ok(ExitStatus::Success)
     };
     // A person who presses Ctrl-C again means it.
-    let _ = tokio::time::timeout(limit, signals::or_interrupted(settled)).await;
+    let _ = tokio::time::timeout(limit, signals::or_interrupted(gone)).await;
 }
 
 /// The snippets of the page for programs that embed the crates compile.

@@ -218,9 +218,16 @@ impl ConfiguredServer {
     /// What an attempt waits for that has brought nothing yet; `None` for a process, which tells that itself.
     pub fn awaited(&self) -> Option<String> {
         let origin = &self.auth.as_ref()?.origin;
-        Some(match self.awaits_helper() {
-            true => "its headersHelper has not ended yet, and the server is asked then".to_owned(),
-            false => format!("no answer from {origin} yet"),
+        Some(match self.snapshot().asks {
+            Some(asked) => {
+                format!(
+                    "no answer yet from {asked}, which is asked for a token, and the server is asked then"
+                )
+            }
+            None if self.awaits_helper() => {
+                "its headersHelper has not ended yet, and the server is asked then".to_owned()
+            }
+            None => format!("no answer from {origin} yet"),
         })
     }
 

@@ -268,9 +268,15 @@ impl Connection {
     /// Closes the connection: the session is deleted, a child process ends. Takes bounded time and never
     /// fails. Requests that are under way end with an error.
     pub async fn close(&self) {
+        self.close_within(Duration::MAX).await;
+    }
+
+    /// The same in no more time than `limit`, for a program that is about to end: requests that were given up are cancelled at the
+    /// server, and the session is deleted, as far as that goes in the time. A process that is left ends with the last handle.
+    pub async fn close_within(&self, limit: Duration) {
         if self.0.closed.swap(CLOSED, Ordering::AcqRel) == OPEN {
             self.0.closing.cancel();
-            self.0.wire.close().await;
+            self.0.wire.close(limit).await;
         }
     }
 

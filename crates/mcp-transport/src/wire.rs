@@ -3,7 +3,6 @@
 pub(crate) mod request;
 
 use std::sync::Arc;
-#[cfg(feature = "http")]
 use std::time::Duration;
 
 #[cfg(feature = "http")]
@@ -227,11 +226,13 @@ impl Wire {
         }
     }
 
-    pub(crate) async fn close(&self) {
+    /// Ends it; what is told to the server on the way out shares `limit`.
+    pub(crate) async fn close(&self, limit: Duration) {
         match self {
             #[cfg(feature = "http")]
-            Self::Http { streamable, .. } => streamable.close().await,
-            Self::Ordered(ordered) => ordered.close().await,
+            Self::Http { streamable, .. } => streamable.close(limit).await,
+            // What is left of it when the time is over ends when the wire is dropped.
+            Self::Ordered(ordered) => drop(tokio::time::timeout(limit, ordered.close()).await),
         }
     }
 

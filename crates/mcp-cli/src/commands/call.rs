@@ -82,7 +82,7 @@ pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliErr
         open = connected(app, &args.name, ConnectionNeeds::Questions).await?;
         ended = called(app, args, &open, &mut arguments).await;
     }
-    open.connection.close().await;
+    // The result is told first, and the server then: it may be silent.
     ended.map_err(|failure| failure.error)
 }
 

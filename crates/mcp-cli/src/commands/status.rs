@@ -196,6 +196,7 @@ async fn probe_in_hosts(
             };
             let until = deadline.map(|deadline| deadline.at);
             let probe = Probe::run(app.host.connector(), wired, policy, until, observe).await;
+            probe.connection.iter().for_each(|connection| app.open.keep(connection));
             if let (Some(connection), Some(tools)) = (&probe.connection, &probe.tools) {
                 ListedNames::keep_tools(app, wired, tools, &connection.credentials_sent());
             }

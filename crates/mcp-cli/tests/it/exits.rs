@@ -1,8 +1,12 @@
 //! How each command ends, by what it meets: one table of exit codes, as docs/statuses.md has them.
 
+use std::net::TcpListener;
+use std::time::{Duration, Instant, SystemTime};
+
 use mcp_testkit::{Accept, Answer, FakeMcpServer, Tool};
 use serde_json::json;
 
+use crate::accounts::sign_in_at;
 use crate::setting::{Setting, http};
 
 /// What a command meets, by the name of an entry.
@@ -191,4 +195,37 @@ fn fa_a113_each_command_ends_as_the_table_of_exit_codes_says() {
         [first.join().unwrap(), second].concat()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The limit of a command is that of its answer: who is silent is named in time, and only then a refresh token that was sent is
+/// waited for, so that its successor is not lost.
+#[test]
+fn a_silent_token_endpoint_is_named_at_the_limit_of_the_command() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    // The system takes connections for it, and no one answers them.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let issuer = format!("http://{}", silent.local_addr().unwrap());
+    let setting = Setting::of("s", http(&server));
+    let refresh = setting.home.secret("refresh");
+    sign_in_at(&issuer, &setting, "s", server.url().as_str(), |tokens| {
+        tokens.refresh_token = Some(refresh.clone().into());
+        tokens.token_endpoint = Some(format!("{issuer}/token"));
+        tokens.expires_at = Some(SystemTime::now() - Duration::from_secs(60));
+    });
+    for command in [
+        &["call", "s", "echo", "text=x", "--timeout", "1s", "--json"][..],
+        &["tools", "s", "--timeout", "1s", "--json"],
+    ] {
+        let began = Instant::now();
+        let running = setting.mcplink(command).start();
+        let said = running.wait_for_stderr("who is silent", |text| text.contains("/token"));
+        // It waits 10 s for the token.
+        assert!(began.elapsed() < Duration::from_secs(9), "{said}");
+        assert!(said.contains(&format!("no answer yet from {issuer}/token")), "{said}");
+        assert!(said.contains("1 s (--timeout)"), "{said}");
+        // A signal ends that at once, and changes nothing about how the command ended.
+        running.signal("TERM");
+        drop(running.wait().expect_code(7));
+    }
+    assert!(server.requests().is_empty(), "the server is asked once there is a token");
 }

@@ -73,6 +73,66 @@ fn a_status_that_only_closes_is_interrupted_too() {
     let _ = interrupt(running, "INT", 130);
 }
 
+/// The methods that a server was asked from the first call on.
+fn asked_since_the_call(server: &FakeMcpServer) -> Vec<String> {
+    let methods = server.requests().into_iter().map(|one| one.rpc_method().unwrap_or(one.method.to_string()));
+    methods.skip_while(|method| method != "tools/call").collect()
+}
+
+/// Who gives a call up tells the server so: the call is cancelled by its id, and the session is over.
+#[test]
+fn a_call_that_is_interrupted_is_cancelled_and_its_session_ends() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
+        server.next_answers_to("tools/call", [Answer::Hang]);
+        let setting = Setting::of("s", http(&server));
+        let running = setting.mcplink(&["call", "s", "echo", "text=x"]).start();
+        wait_for_a_call(&server);
+        let _ = interrupt(running, signal, code);
+        assert_eq!(
+            asked_since_the_call(&server),
+            ["tools/call", "notifications/cancelled", "DELETE"],
+            "{signal}"
+        );
+        let ids: Vec<_> = server.requests().iter().filter_map(mcp_testkit::RecordedRequest::json).collect();
+        let of = |method: &str| ids.iter().find(|one| one["method"] == method).unwrap().clone();
+        assert_eq!(of("notifications/cancelled")["params"]["requestId"], of("tools/call")["id"], "{signal}");
+        assert_eq!(server.sessions(), 0, "{signal}");
+    }
+}
+
+/// A server that hears nothing holds no one up for long, and a second signal ends the command at once.
+#[test]
+fn a_server_that_is_silent_does_not_hold_up_who_interrupts() {
+    for twice in [false, true] {
+        let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
+        let setting = Setting::of("s", http(&server));
+        for silent in ["tools/call", "notifications/cancelled", "DELETE"] {
+            server.always_to(silent, Answer::Hang);
+        }
+        let running = setting.mcplink(&["call", "s", "echo", "text=x"]).start();
+        wait_for_a_call(&server);
+        if twice {
+            running.signal("INT");
+            let began = Instant::now();
+            while server.count("notifications/cancelled") == 0 && began.elapsed() < LIMIT {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let _ = interrupt(running, "INT", 130);
+        // Once, its end is told as well, for as long as there is time.
+        assert!(twice || server.requests().iter().any(|one| one.method == "DELETE"));
+    }
+}
+
+fn wait_for_a_call(server: &FakeMcpServer) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.count("tools/call") == 0 {
+        assert!(Instant::now() < deadline, "it is never called");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Waits until the process handles SIGINT itself, so that the test does not interrupt what comes before.
 #[cfg(target_os = "linux")]
 fn wait_for_handlers(running: &Running<'_>) {

@@ -45,17 +45,18 @@ impl Core {
 }
 
 impl Streamable {
-    /// Ends the session. Takes at most two seconds and never fails: the server forgets it sooner or later.
-    pub(crate) async fn close(&self) {
-        let core = &self.0;
+    /// Ends the session. Takes at most two seconds, and no longer than `limit`, and never fails: the server forgets it sooner or
+    /// later.
+    pub(crate) async fn close(&self, limit: Duration) {
+        let (core, limit) = (&self.0, limit.min(SESSION_END));
         core.closing.cancel();
         core.tasks.close();
         let session = core.session();
         let ending = async {
             // Cancellations come before the end; one that is not answered does not take the place of it.
-            let _ = tokio::time::timeout(SESSION_END / 2, core.tasks.wait()).await;
+            let _ = tokio::time::timeout(limit / 2, core.tasks.wait()).await;
             core.delete(&session).await;
         };
-        let _ = tokio::time::timeout_at(Instant::now() + SESSION_END, ending).await;
+        let _ = tokio::time::timeout_at(Instant::now() + limit, ending).await;
     }
 }
