@@ -1,13 +1,13 @@
 //! What the bridge says it is: the server behind it, or as much of it as is known.
 
 use mcp_transport::ServerDescription;
+use mcp_transport::message::methods::LIST_CHANGES;
 use mcp_transport::message::{Era, Object, ProtocolRevision, meta};
 use serde_json::value::RawValue;
 
 use crate::era::supported_versions;
 use crate::for_host::{LEGACY_CAPABILITY, MODERN_CAPABILITY};
 use crate::splice::{raw, string, with_members};
-use crate::subscriptions::LISTED;
 
 /// The capabilities of a server that has not been seen yet. Generous: a host asks for no more than it was offered,
 /// and what the server turns out not to have is answered as empty.
@@ -97,7 +97,7 @@ impl Description<'_> {
         let mut capabilities = Object::new();
         for (name, settings) in known.capabilities.iter().filter(|(name, _)| Some(name.as_str()) != foreign) {
             // They change by what happens to the connection, so the bridge itself tells that they did.
-            if LISTED.contains(&name.as_str()) {
+            if LIST_CHANGES.iter().any(|(kind, _)| kind == name) {
                 let settings = with_members(Some(settings), &["listChanged"], &[("listChanged", "true")]);
                 capabilities.member(name, settings.get());
             } else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_status::ReasonCode;
-use mcp_transport::message::methods::may_ask;
+use mcp_transport::message::methods::{list_items, may_ask, server_capability};
 use mcp_transport::message::{Era, METHOD_NOT_FOUND, Payload, RequestId, RpcError};
 use mcp_transport::supervisor::StatusSnapshot;
 use mcp_transport::{RequestOptions, SupervisorHandle};
@@ -14,7 +14,7 @@ use crate::failure::{Failure, UNAVAILABLE};
 use crate::for_host::{
     error_for_legacy, error_for_modern, result_for_legacy, result_for_modern, visit_for_modern,
 };
-use crate::lists::{capability_of, is_list, nothing_of};
+use crate::lists::nothing_of;
 use crate::profile::read_capabilities;
 use crate::questions::{Exchange, Step};
 use crate::splice::{raw, string};
@@ -76,7 +76,7 @@ async fn fulfil(core: &Arc<RunningBridge>, request: &Request) -> Answer {
         before_request().await;
     }
     let sent = send(core, server, request);
-    let outcome = if is_list(method) {
+    let outcome = if list_items(method).is_some() {
         // A list is not waited for any longer than an attempt takes: the last known one is better than a host that
         // waits, and the host hears when there is a newer one.
         tokio::select! {
@@ -109,7 +109,7 @@ fn without_result(
         let lacks = |name| core.known_server().is_some_and(|known| !known.has(name));
         // What was offered before the server was known, and what it then did not have, is empty.
         return match nothing_of(method).filter(|_| error.code == METHOD_NOT_FOUND) {
-            Some(nothing) if capability_of(method).is_some_and(lacks) => Ok((nothing, Era::Legacy)),
+            Some(nothing) if server_capability(method).is_some_and(lacks) => Ok((nothing, Era::Legacy)),
             _ => Err(failure.explain(&core.config, server)),
         };
     }

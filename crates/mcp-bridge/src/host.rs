@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_transport::message::{
     INTERNAL_ERROR, Payload, RequestId, RpcError, begin_result, encode_notification, encode_request,
-    encode_response, put_on_one_line,
+    encode_response, methods, put_on_one_line,
 };
 use serde_json::value::RawValue;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -174,7 +174,7 @@ impl Drop for PendingQuestion<'_> {
         if self.host.questions().waiting.remove(&self.id).is_some() {
             let params = format!(r#"{{"requestId":{},"reason":"the server gave the request up"}}"#, self.id);
             let params = RawValue::from_string(params).unwrap_or_default();
-            self.host.send(encode_notification("notifications/cancelled", Some(&params)));
+            self.host.send(encode_notification(methods::CANCELLED, Some(&params)));
         }
     }
 }

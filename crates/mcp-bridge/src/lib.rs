@@ -26,6 +26,7 @@ mod failure;
 mod for_host;
 mod forward;
 mod host;
+mod host_request;
 mod lines;
 mod lists;
 mod memory;

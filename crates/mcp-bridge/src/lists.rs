@@ -5,19 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mcp_transport::ToolFilter;
+use mcp_transport::message::methods::list_items;
 use mcp_transport::message::{Era, Members, Object, Payload};
 use mcp_transport::tool_filter::filtered_page;
 use serde_json::value::RawValue;
 
 use crate::splice::{raw, text};
 
-/// The list methods, the member that holds the items, and what an empty list looks like.
-const LISTS: [(&str, &str); 4] = [
-    ("tools/list", r#"{"tools":[]}"#),
-    ("resources/list", r#"{"resources":[]}"#),
-    ("resources/templates/list", r#"{"resourceTemplates":[]}"#),
-    ("prompts/list", r#"{"prompts":[]}"#),
-];
+/// The member that holds the tools of a list.
+const TOOLS: &str = "tools";
 
 /// What a host is told of a capability that was offered and that the server does not have.
 const NOTHING_TO_COMPLETE: &str = r#"{"completion":{"values":[]}}"#;
@@ -28,6 +24,7 @@ pub(crate) type KnownList = (Payload, Era);
 /// The first page of each list, as it was last seen.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
+    /// By the member that holds the items.
     seen: Mutex<HashMap<&'static str, KnownList>>,
     /// Whether a host was told something that did not come from the server at that moment: a list, or that the server
     /// is away.
@@ -36,9 +33,9 @@ pub(crate) struct Lists {
     filter: Mutex<Option<Arc<dyn ToolFilter>>>,
 }
 
-/// Whether `method` asks for a list.
-pub(crate) fn is_list(method: &str) -> bool {
-    LISTS.iter().any(|(name, _)| *name == method)
+/// The list whose member is `items`, with nothing in it.
+fn empty(items: &str) -> Payload {
+    raw(format!(r#"{{"{items}":[]}}"#)).into()
 }
 
 impl Lists {
@@ -48,39 +45,39 @@ impl Lists {
     }
 
     /// A list from before as it may be told now.
-    fn screened(&self, method: &str, list: Payload) -> Payload {
+    fn screened(&self, items: &str, list: Payload) -> Payload {
         let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
-        match filter.as_deref().filter(|_| method == "tools/list") {
-            Some(filter) => filtered_page(filter, list).unwrap_or_else(|_| raw(r#"{"tools":[]}"#).into()),
+        match filter.as_deref().filter(|_| items == TOOLS) {
+            Some(filter) => filtered_page(filter, list).unwrap_or_else(|_| empty(items)),
             None => list,
         }
     }
 
     /// Remembers what the server answered.
     pub(crate) fn remember(&self, method: &str, params: Option<&RawValue>, result: &Payload, era: Era) {
-        let Some((method, _)) = LISTS.iter().find(|(name, _)| *name == method) else { return };
+        let Some(items) = list_items(method) else { return };
         if !is_first_page(params) {
             return;
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         // The usual list is the one that is known already: then nothing is copied.
-        match seen.get_mut(method) {
+        match seen.get_mut(items) {
             Some((known, of)) if *of == era && known.get() == result.get() => {}
-            _ => drop(seen.insert(method, (result.clone(), era))),
+            _ => drop(seen.insert(items, (result.clone(), era))),
         }
     }
 
     /// What to tell a host while the server does not answer; `None` where that would be a lie.
     pub(crate) fn last_known(&self, method: &str, params: Option<&RawValue>) -> Option<KnownList> {
-        let (method, empty) = LISTS.iter().find(|(name, _)| *name == method)?;
+        let items = list_items(method)?;
         if !is_first_page(params) {
             return None;
         }
         self.owe_news();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match seen.get(method) {
-            Some((list, era)) => (self.screened(method, from_memory(list, *era)), *era),
-            None => (raw(*empty).into(), Era::Legacy),
+        Some(match seen.get(items) {
+            Some((list, era)) => (self.screened(items, from_memory(list, *era)), *era),
+            None => (empty(items), Era::Legacy),
         })
     }
 
@@ -123,18 +120,7 @@ pub(crate) fn nothing_of(method: &str) -> Option<Payload> {
     if method == "completion/complete" {
         return Some(raw(NOTHING_TO_COMPLETE).into());
     }
-    LISTS.iter().find(|(name, _)| *name == method).map(|(_, empty)| raw(*empty).into())
-}
-
-/// The capability that a server declares who knows `method`.
-pub(crate) fn capability_of(method: &str) -> Option<&'static str> {
-    Some(match method {
-        "tools/list" => "tools",
-        "resources/list" | "resources/templates/list" => "resources",
-        "prompts/list" => "prompts",
-        "completion/complete" => "completions",
-        _ => return None,
-    })
+    list_items(method).map(empty)
 }
 
 fn is_first_page(params: Option<&RawValue>) -> bool {

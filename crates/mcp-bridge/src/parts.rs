@@ -6,11 +6,11 @@ pub use crate::era::{RequestMeta, severity};
 pub use crate::failure::{explain, not_taken};
 pub use crate::forward::attempt_failed;
 pub use crate::host::{HostAnswer, HostChannel, Writer};
+pub use crate::host_request::{HostRequest, open_stream};
 pub use crate::lines::{Line, LineReader};
 #[cfg(unix)]
 pub use crate::peer_account::check_peer;
-pub use crate::session::acknowledgement;
 pub use crate::splice::{raw, string, text, with_members, with_meta};
 pub use crate::state::{Log, LogRequest};
-pub use crate::subscriptions::{LIST_CHANGES, Subscriptions, is_change};
+pub use crate::subscriptions::Subscriptions;
 pub use crate::upstream::{subscribe_one_by_one, subscribe_together};

@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mcp_transport::message::methods::CANCELLED;
 use mcp_transport::message::{
-    Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, Members, Object, RequestId, RpcError,
-    announced_chain, encode_error, meta, parse,
+    Era, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, Members, Object, RequestId, RpcError, announced_chain,
+    cancelled_request, encode_error, parse,
 };
-use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::supervisor::{ServerSource, SupervisorConfig};
 use mcp_transport::{Connector, Payload, Supervisor};
 use serde_json::value::RawValue;
@@ -20,17 +20,17 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::BridgeConfig;
 use crate::describe::Description;
-use crate::era::{RequestMeta, severity};
+use crate::era::RequestMeta;
 use crate::failure::{not_taken, too_long, turned_away};
 use crate::for_host::{is_of_legacy_hosts, is_of_modern_hosts};
 use crate::forward::{Request, serve};
 use crate::host::HostChannel;
+use crate::host_request::{HostRequest, open_stream, stream_meta};
 use crate::lines::{Line, LineReader};
 use crate::profile::Profile;
 use crate::shared::{BridgeView, UpstreamChange};
 use crate::splice::{raw, text};
 use crate::state::RunningBridge;
-use crate::subscriptions::id_text;
 use crate::upstream::{BridgeSource, Side, follow, pass_on};
 
 /// How long requests under way may take when the host has closed its side: a script may have asked and gone.
@@ -208,12 +208,27 @@ impl Session {
             }
             (method, Era::Legacy) if is_of_modern_hosts(method) => self.unknown(&id, method),
             (method, Era::Modern) if is_of_legacy_hosts(method) => self.unknown(&id, method),
-            ("subscriptions/listen", Era::Modern) => self.listen(id, params.as_deref()),
-            ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
-                self.want_resource(&id, &method, params.as_deref());
-            }
-            ("logging/setLevel", Era::Legacy) => self.set_level(id, method, params),
-            _ => self.forward(Request { id, method, params, era }),
+            _ => match HostRequest::read(&method, era, params.as_deref()) {
+                Ok(HostRequest::Listen(filter)) => {
+                    // It outlives the connections to the server.
+                    open_stream(&self.core.host, &self.core.subscriptions, id, filter);
+                    self.core.tell_what_was_missed();
+                }
+                // It too outlives connections, whatever their era.
+                Ok(HostRequest::Resource { uri, wanted }) => {
+                    self.core.subscriptions.want_resource(uri, wanted);
+                    self.core.host.respond(&id, Ok(&raw("{}")));
+                }
+                Ok(HostRequest::SetLevel(level)) => {
+                    self.core.log.set(level);
+                    if self.core.connected_era() == Some(Era::Legacy) {
+                        return self.forward(Request { id, method, params, era });
+                    }
+                    self.core.host.respond(&id, Ok(&raw("{}")));
+                }
+                Ok(HostRequest::Other) => self.forward(Request { id, method, params, era }),
+                Err(error) => self.core.host.respond(&id, Err(&error)),
+            },
         }
     }
 
@@ -346,7 +361,7 @@ impl Session {
             "notifications/initialized" => {
                 self.core.becomes_ready();
             }
-            "notifications/cancelled" => self.cancel(params.as_deref()),
+            CANCELLED => self.cancel(params.as_deref()),
             _ => {
                 // A modern server has no use for what a legacy host tells, and a server that is not there has
                 // missed it.
@@ -359,56 +374,13 @@ impl Session {
     }
 
     fn cancel(&self, params: Option<&RawValue>) {
-        let members = params.and_then(|params| Members::read(params.get()));
-        let id = members.and_then(|members| members.get("requestId")).and_then(RequestId::from_raw);
-        let Some(id) = id else { return };
+        let Some(id) = cancelled_request(params) else { return };
         // Dropping the request says so on the wire. There is no answer to what was cancelled.
         let call = self.calls.lock().remove(&id);
         if let Some(call) = call {
             call.abort();
         }
         self.core.subscriptions.close(&id);
-    }
-
-    /// A stream of changes of a modern host: it outlives the connections to the server.
-    fn listen(&self, id: RequestId, params: Option<&RawValue>) {
-        let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
-        let filter = members
-            .get("notifications")
-            .map(|filter| serde_json::from_str::<SubscriptionFilter>(filter.get()));
-        let Some(Ok(filter)) = filter else {
-            let error = RpcError::new(INVALID_PARAMS, "`notifications` is missing or no filter");
-            return self.core.host.respond(&id, Err(&error));
-        };
-        let params = acknowledgement(&id, &filter);
-        self.core.host.notify("notifications/subscriptions/acknowledged", Some(&params));
-        self.core.subscriptions.open(id, filter);
-        self.core.tell_what_was_missed();
-    }
-
-    /// The subscription of a legacy host to one resource: it too outlives connections, whatever their era.
-    fn want_resource(&self, id: &RequestId, method: &str, params: Option<&RawValue>) {
-        let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
-        let Some(uri) = members.get("uri").and_then(text) else {
-            let error = RpcError::new(INVALID_PARAMS, "`uri` is missing or no string");
-            return self.core.host.respond(id, Err(&error));
-        };
-        self.core.subscriptions.want_resource(uri, method == "resources/subscribe");
-        self.core.host.respond(id, Ok(&raw("{}")));
-    }
-
-    fn set_level(&self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
-        let members = params.as_deref().and_then(|params| Members::read(params.get())).unwrap_or_default();
-        let Some(level) = members.get("level").and_then(text).filter(|level| severity(level).is_some())
-        else {
-            let error = RpcError::new(INVALID_PARAMS, "`level` is missing or no log level");
-            return self.core.host.respond(&id, Err(&error));
-        };
-        self.core.log.set(level);
-        if self.core.connected_era() == Some(Era::Legacy) {
-            return self.forward(Request { id, method, params, era: Era::Legacy });
-        }
-        self.core.host.respond(&id, Ok(&raw("{}")));
     }
 
     /// Ends everything, within two seconds.
@@ -437,7 +409,7 @@ impl Session {
         for id in self.core.subscriptions.close_all() {
             let mut result = Object::new();
             result.member("resultType", "\"complete\"");
-            result.member("_meta", meta_of(&id).get());
+            result.member("_meta", stream_meta(&id).get());
             self.core.host.respond(&id, Ok(&result.finish()));
         }
         let ending = async {
@@ -458,19 +430,4 @@ impl Session {
         }
         self.background.clear();
     }
-}
-
-/// The parameters of an acknowledgement.
-pub fn acknowledgement(id: &RequestId, filter: &SubscriptionFilter) -> Box<RawValue> {
-    let mut params = Object::new();
-    params.member("_meta", meta_of(id).get());
-    // Booleans and strings only, so serialising cannot fail.
-    params.member("notifications", &serde_json::to_string(filter).unwrap_or_default());
-    params.finish()
-}
-
-fn meta_of(id: &RequestId) -> Box<RawValue> {
-    let mut meta = Object::new();
-    meta.member(meta::SUBSCRIPTION_ID, &id_text(id));
-    meta.finish()
 }

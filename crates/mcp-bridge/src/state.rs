@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mcp_status::{Action, Reason, ReasonCode, ServerStatus, StatusReport};
+use mcp_transport::message::methods::LIST_CHANGES;
 use mcp_transport::message::{Era, Members};
 use mcp_transport::{ServerDescription, SupervisorHandle};
 use serde_json::value::RawValue;
@@ -21,7 +22,7 @@ use crate::lists::Lists;
 use crate::memory;
 use crate::profile::Introduction;
 use crate::questions::Exchanges;
-use crate::subscriptions::{LIST_CHANGES, LISTED, Subscriptions};
+use crate::subscriptions::Subscriptions;
 use crate::{BridgeConfig, SignIn};
 
 /// A running bridge.
@@ -233,7 +234,7 @@ impl RunningBridge {
         if !listens || !self.missed.swap(false, Ordering::AcqRel) {
             return;
         }
-        for (method, _) in LIST_CHANGES.into_iter().zip(LISTED).filter(|(_, kind)| self.has_list(kind)) {
+        for (_, method) in LIST_CHANGES.into_iter().filter(|(kind, _)| self.has_list(kind)) {
             match era {
                 Era::Legacy => self.host.notify(method, None),
                 Era::Modern => self

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mcp_transport::message::methods::{PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED};
 use mcp_transport::message::{Members, RequestId, meta};
 use mcp_transport::subscription::SubscriptionFilter;
 use serde_json::value::RawValue;
@@ -14,22 +15,12 @@ use tokio::sync::watch;
 
 use crate::splice::{string, with_meta};
 
-/// The capabilities whose lists change.
-pub(crate) const LISTED: [&str; 3] = ["tools", "resources", "prompts"];
-/// How a change of each of them is told, in the same order.
-pub const LIST_CHANGES: [&str; 3] = [
-    "notifications/tools/list_changed",
-    "notifications/resources/list_changed",
-    "notifications/prompts/list_changed",
-];
-const RESOURCE_CHANGE: &str = "notifications/resources/updated";
-
 fn admits(filter: &SubscriptionFilter, method: &str, uri: Option<&str>) -> bool {
     match method {
-        "notifications/tools/list_changed" => filter.tools,
-        "notifications/prompts/list_changed" => filter.prompts,
-        "notifications/resources/list_changed" => filter.resources,
-        RESOURCE_CHANGE => uri.is_some_and(|uri| filter.resource_uris.iter().any(|wanted| wanted == uri)),
+        TOOLS_CHANGED => filter.tools,
+        PROMPTS_CHANGED => filter.prompts,
+        RESOURCES_CHANGED => filter.resources,
+        RESOURCE_UPDATED => uri.is_some_and(|uri| filter.resource_uris.iter().any(|wanted| wanted == uri)),
         _ => false,
     }
 }
@@ -119,13 +110,8 @@ impl Subscriptions {
     }
 }
 
-/// Whether `method` tells of a change that is subscribed to.
-pub fn is_change(method: &str) -> bool {
-    method == RESOURCE_CHANGE || LIST_CHANGES.contains(&method)
-}
-
 fn uri_of(method: &str, params: Option<&RawValue>) -> Option<String> {
-    let params = params.filter(|_| method == RESOURCE_CHANGE)?;
+    let params = params.filter(|_| method == RESOURCE_UPDATED)?;
     Members::read(params.get())?.get("uri").and_then(crate::splice::text)
 }
 
@@ -169,16 +155,16 @@ mod tests {
         );
         let updated = delivered(
             &subscriptions,
-            RESOURCE_CHANGE,
+            RESOURCE_UPDATED,
             Some(r#"{"uri":"a","_meta":{"io.modelcontextprotocol/subscriptionId":99}}"#),
         );
         assert_eq!(updated, [r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"r"},"uri":"a"}"#]);
-        assert!(delivered(&subscriptions, RESOURCE_CHANGE, Some(r#"{"uri":"c"}"#)).is_empty());
+        assert!(delivered(&subscriptions, RESOURCE_UPDATED, Some(r#"{"uri":"c"}"#)).is_empty());
         assert!(delivered(&subscriptions, "notifications/prompts/list_changed", None).is_empty());
         subscriptions.want_resource("c".into(), true);
         for (uri, wanted) in [("c", true), ("a", false)] {
             let params = raw(format!(r#"{{"uri":"{uri}"}}"#));
-            assert_eq!(subscriptions.wants(RESOURCE_CHANGE, Some(&params)), wanted, "{uri}");
+            assert_eq!(subscriptions.wants(RESOURCE_UPDATED, Some(&params)), wanted, "{uri}");
         }
         assert_eq!(Vec::from_iter(resources.borrow().iter().cloned()), ["a", "b", "c"]);
         assert!(subscriptions.close(&RequestId::String("r".into())));

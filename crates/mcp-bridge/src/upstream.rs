@@ -9,7 +9,7 @@ use mcp_status::{ReasonCode, ServerStatus};
 use mcp_transport::handler::{
     ClientCapabilities, HandlerFuture, ServerNotification, ServerRequest, ServerRequestHandler,
 };
-use mcp_transport::message::{Era, Members, RpcError};
+use mcp_transport::message::{Era, Members, RpcError, methods};
 use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::supervisor::{ServerFuture, ServerSource};
 use mcp_transport::{ClientInfo, RequestOptions, SupervisorHandle};
@@ -22,7 +22,6 @@ use crate::failure::UNAVAILABLE;
 use crate::for_host::{is_of_legacy_servers, notice_for_legacy, question_for_legacy, question_for_modern};
 use crate::splice::{raw, string, text};
 use crate::state::RunningBridge;
-use crate::subscriptions::is_change;
 
 /// The bridge as the server sees it: a client with the capabilities of the host.
 pub(crate) struct Side {
@@ -48,12 +47,10 @@ impl ServerRequestHandler for Side {
 
     fn accepts(&self, method: &str) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
-        match method {
-            "elicitation/create" | "sampling/createMessage" | "roots/list" => {
-                core.introduction.capabilities().allow(method)
-            }
+        match methods::client_capability(method) {
+            Some(_) => core.introduction.capabilities().allow(method),
             // A modern host has no ping and takes no requests; what is not known yet is the host's to judge.
-            _ => core.introduction.era() == Era::Legacy,
+            None => core.introduction.era() == Era::Legacy,
         }
     }
 
@@ -77,8 +74,7 @@ impl ServerRequestHandler for Side {
     fn notification(&self, notification: ServerNotification<'_>) {
         let ServerNotification { method, params, .. } = notification;
         let Some(core) = self.core.upgrade() else { return };
-        // About a request or a subscription of ours, whose ids the host has never seen.
-        if !matches!(method, "notifications/cancelled" | "notifications/subscriptions/acknowledged") {
+        if !methods::is_of_connection(method) {
             core.early.tell(method, params, |method, params| pass_on(&core, method, params));
         }
     }
@@ -98,7 +94,7 @@ pub(crate) fn pass_on(core: &RunningBridge, method: &str, params: Option<&RawVal
             core.host.notify(method, plain.as_deref().or(params));
         }
         Era::Modern if is_of_legacy_servers(method) && core.connected_era() == Some(Era::Legacy) => {}
-        Era::Modern if is_change(method) => {
+        Era::Modern if methods::is_change(method) => {
             core.subscriptions
                 .deliver(method, params, |method, params| core.host.notify(method, Some(params)));
         }

@@ -22,7 +22,8 @@ use mcp_transport::handler::{
 };
 use mcp_transport::message::{
     INTERNAL_ERROR, INVALID_PARAMS, Incoming, METHOD_NOT_FOUND, Members, Payload, ProtocolRevision,
-    RequestId, RpcError, encode_notification, encode_request, encode_response, parse,
+    RequestId, RpcError, cancelled_request, encode_notification, encode_request, encode_response, methods,
+    parse,
 };
 use mcp_transport::{
     ClientInfo, Connection, Connector, RequestOptions, Server, ServerDescription, TransportError,
@@ -229,7 +230,7 @@ impl Session {
                 Step::Call(Call { session: self, id, method, params, cancelled })
             }
             Incoming::Notification { method, params } => match method.as_str() {
-                "notifications/cancelled" => {
+                methods::CANCELLED => {
                     self.cancel(params.as_deref());
                     Step::Done
                 }
@@ -251,9 +252,7 @@ impl Session {
     }
 
     fn cancel(&self, params: Option<&RawValue>) {
-        let params = params.and_then(|params| Members::read(params.get()));
-        let id = params.and_then(|params| RequestId::from_raw(params.get("requestId")?));
-        if let Some(call) = id.and_then(|id| locked(&self.calls).get(&id).cloned()) {
+        if let Some(call) = cancelled_request(params).and_then(|id| locked(&self.calls).get(&id).cloned()) {
             call.cancel();
         }
     }
@@ -392,7 +391,7 @@ impl Drop for Question<'_> {
         if let Some(id) = self.id {
             locked(&self.session.questions).waiting.remove(&id);
             let params = RawValue::from_string(format!(r#"{{"requestId":{id}}}"#)).unwrap_or_default();
-            self.session.deliver(&encode_notification("notifications/cancelled", Some(&params)));
+            self.session.deliver(&encode_notification(methods::CANCELLED, Some(&params)));
         }
     }
 }

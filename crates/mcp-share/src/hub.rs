@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use mcp_bridge::BridgeConfig;
-use mcp_bridge::parts::{LIST_CHANGES, severity, subscribe_one_by_one, subscribe_together};
+use mcp_bridge::parts::{severity, subscribe_one_by_one, subscribe_together};
 use mcp_bridge::shared::HostIdentity;
 use mcp_status::Reason;
 use mcp_transport::message::Era;
+use mcp_transport::message::methods::LIST_CHANGES;
 use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource, SupervisorConfig};
 use mcp_transport::{Connector, Supervisor, SupervisorHandle};
 use serde_json::value::RawValue;
@@ -405,7 +406,7 @@ async fn accompany(core: Arc<HubCore>) {
         era = lease.revision().era();
         for peer in core.peers() {
             if peer.era() == era {
-                LIST_CHANGES.iter().for_each(|method| peer.tell_change(method, None));
+                LIST_CHANGES.iter().for_each(|(_, method)| peer.tell_change(method, None));
             } else {
                 // It was greeted in the terms of the other era, and comes again.
                 peer.go_away();

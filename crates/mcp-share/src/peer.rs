@@ -8,15 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_bridge::parts::{
-    HostAnswer, HostChannel, LIST_CHANGES, Line, LineReader, Log, RequestMeta, Subscriptions,
-    acknowledgement, as_is, explain, not_taken, raw, severity, string, text,
+    HostAnswer, HostChannel, HostRequest, Line, LineReader, Log, RequestMeta, Subscriptions, as_is, explain,
+    not_taken, open_stream, raw, severity, string,
 };
 use mcp_transport::endpoint::StreamEndpoint;
 use mcp_transport::message::{
-    Era, INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, ProtocolRevision, RequestId, RpcError,
-    UNSUPPORTED_VERSION, parse,
+    Era, INTERNAL_ERROR, Incoming, Payload, ProtocolRevision, RequestId, RpcError, UNSUPPORTED_VERSION,
+    cancelled_request, methods, parse,
 };
-use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::{RequestOptions, ServerDescription};
 use serde_json::value::RawValue;
 use tokio::io::AsyncRead;
@@ -140,7 +139,7 @@ impl Peer {
             return;
         }
         match self.era() {
-            Era::Legacy if LIST_CHANGES.contains(&method) => self.host.notify(method, params),
+            Era::Legacy if methods::is_list_change(method) => self.host.notify(method, params),
             Era::Legacy if self.subscriptions.wants(method, params) => self.host.notify(method, params),
             Era::Legacy => {}
             Era::Modern => self
@@ -221,29 +220,27 @@ fn request(
         ("server/discover", Era::Modern) if !peer.ready.swap(true, Ordering::AcqRel) => {
             peer.host.respond(&id, Ok(&peer.greeting));
         }
-        ("subscriptions/listen", Era::Modern) => listen(core, peer, id, params.as_deref()),
-        ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
-            let members =
-                params.as_deref().and_then(|params| Members::read(params.get())).unwrap_or_default();
-            let Some(uri) = members.get("uri").and_then(text) else {
-                let error = RpcError::new(INVALID_PARAMS, "`uri` is missing or no string");
-                return peer.host.respond(&id, Err(&error));
-            };
-            peer.subscriptions.want_resource(uri, method == "resources/subscribe");
-            core.collect_resources();
-            peer.host.respond(&id, Ok(&raw("{}")));
-        }
-        ("logging/setLevel", Era::Legacy) => {
-            let members =
-                params.as_deref().and_then(|params| Members::read(params.get())).unwrap_or_default();
-            if let Some(level) = members.get("level").and_then(text) {
-                peer.log.set(level);
+        (_, era) => match HostRequest::read(&method, era, params.as_deref()) {
+            // It lasts as long as the bridge stays.
+            Ok(HostRequest::Listen(filter)) => {
+                open_stream(&peer.host, &peer.subscriptions, id, filter);
+                core.collect_resources();
             }
-            // The server tells what any host wants to hear; one that wants less is told less.
-            let params = core.lowest_level().map(|level| raw(format!(r#"{{"level":{}}}"#, string(&level))));
-            forward(core, peer, id, method, params);
-        }
-        _ => forward(core, peer, id, method, params),
+            Ok(HostRequest::Resource { uri, wanted }) => {
+                peer.subscriptions.want_resource(uri, wanted);
+                core.collect_resources();
+                peer.host.respond(&id, Ok(&raw("{}")));
+            }
+            Ok(HostRequest::SetLevel(level)) => {
+                peer.log.set(level);
+                // The server tells what any host wants to hear; one that wants less is told less.
+                let params =
+                    core.lowest_level().map(|level| raw(format!(r#"{{"level":{}}}"#, string(&level))));
+                forward(core, peer, id, method, params);
+            }
+            Ok(HostRequest::Other) => forward(core, peer, id, method, params),
+            Err(error) => peer.host.respond(&id, Err(&error)),
+        },
     }
 }
 
@@ -294,30 +291,14 @@ async fn ask_server(
     outcome.map_err(|error| explain(error, &core.config, core.upstream()))
 }
 
-/// A stream of changes: it lasts as long as the bridge stays.
-fn listen(core: &Arc<HubCore>, peer: &Arc<Peer>, id: RequestId, params: Option<&RawValue>) {
-    let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
-    let filter = members.get("notifications");
-    let Some(Ok(filter)) = filter.map(|raw| serde_json::from_str::<SubscriptionFilter>(raw.get())) else {
-        let error = RpcError::new(INVALID_PARAMS, "`notifications` is missing or no filter");
-        return peer.host.respond(&id, Err(&error));
-    };
-    let params = acknowledgement(&id, &filter);
-    peer.host.notify("notifications/subscriptions/acknowledged", Some(&params));
-    peer.subscriptions.open(id, filter);
-    core.collect_resources();
-}
-
 fn notification(core: &Arc<HubCore>, peer: &Arc<Peer>, method: String, params: Option<Box<RawValue>>) {
     match method.as_str() {
         "notifications/initialized" => {
             peer.ready.store(true, Ordering::Release);
             core.roots_may_have_changed(peer);
         }
-        "notifications/cancelled" => {
-            let members = params.as_deref().and_then(|params| Members::read(params.get()));
-            let id = members.and_then(|members| members.get("requestId")).and_then(RequestId::from_raw);
-            let Some(id) = id else { return };
+        methods::CANCELLED => {
+            let Some(id) = cancelled_request(params.as_deref()) else { return };
             // Dropping the request says so on the wire.
             let call = peer.calls().remove(&id);
             if let Some(call) = call {

@@ -15,12 +15,12 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mcp_bridge::parts::{HostAnswer, is_change, raw, severity, text};
+use mcp_bridge::parts::{HostAnswer, raw, severity, text};
 use mcp_transport::ClientInfo;
 use mcp_transport::handler::{
     ClientCapabilities, HandlerFuture, ServerNotification, ServerRequest, ServerRequestHandler,
 };
-use mcp_transport::message::{INTERNAL_ERROR, Members, RpcError};
+use mcp_transport::message::{INTERNAL_ERROR, Members, RpcError, methods};
 use serde_json::value::RawValue;
 
 use crate::hub::HubCore;
@@ -71,9 +71,7 @@ impl ServerRequestHandler for Router {
         match method {
             // Whether this process is there; a host is not asked for that.
             "ping" => false,
-            "elicitation/create" | "sampling/createMessage" | "roots/list" => {
-                self.capabilities().allow(method)
-            }
+            _ if methods::client_capability(method).is_some() => self.capabilities().allow(method),
             // The host, or the bridge in front of it, refuses what it does not know.
             _ => true,
         }
@@ -88,14 +86,15 @@ impl ServerRequestHandler for Router {
         let ServerNotification { method, params, .. } = notification;
         let Some(core) = self.core.upgrade() else { return };
         match method {
-            // About a request or a subscription of this connection's own.
-            "notifications/cancelled" | "notifications/subscriptions/acknowledged" => {}
+            _ if methods::is_of_connection(method) => {}
             "notifications/progress" => {
                 if let Some((peer, params)) = core.tokens.translate(params) {
                     peer.host.notify(method, Some(&params));
                 }
             }
-            _ if is_change(method) => core.peers().iter().for_each(|peer| peer.tell_change(method, params)),
+            _ if methods::is_change(method) => {
+                core.peers().iter().for_each(|peer| peer.tell_change(method, params))
+            }
             "notifications/message" => {
                 let level = level_of(params);
                 match &self.cause {

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::client_info::ClientInfo;
-use crate::message::RpcError;
 use crate::message::object::write_string;
+use crate::message::{RpcError, methods};
 
 pub use crate::hub::Notifications;
 pub use crate::inbound::HandlerFuture;
@@ -109,13 +109,7 @@ impl ClientCapabilities {
 
     /// Whether a server may send a request of this method.
     pub fn allow(&self, method: &str) -> bool {
-        let capability = match method {
-            "elicitation/create" => "elicitation",
-            "sampling/createMessage" => "sampling",
-            "roots/list" => "roots",
-            _ => return false,
-        };
-        self.has(capability)
+        methods::client_capability(method).is_some_and(|capability| self.has(capability))
     }
 
     pub(crate) fn to_json(&self) -> String {

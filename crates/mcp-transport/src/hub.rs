@@ -18,7 +18,7 @@ use crate::handler::{
 };
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::Budget;
-use crate::message::RpcError;
+use crate::message::{RpcError, methods};
 use crate::options::{ClientInfo, ClientOptions};
 use crate::subscription::streams::{SubscriptionEvents, Subscriptions};
 
@@ -212,7 +212,7 @@ impl Inbox {
         if self.state().subscriptions.take(method, params.as_deref()) {
             return;
         }
-        if method == "notifications/tools/list_changed" {
+        if method == methods::TOOLS_CHANGED {
             self.tool_changes.fetch_add(1, Ordering::AcqRel);
         }
         if let Some(handler) = handler.or(self.handler.as_ref()) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::debts::Debts;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::lease::{Lease, SharedBudget};
+use crate::message::methods;
 
 /// How much of a handshake or a list costs nothing of what all connections share, in bytes. More than all but a few
 /// real servers need.
@@ -114,7 +115,8 @@ impl Purpose {
     /// What the answer to a request of this method is for.
     pub(crate) fn of(method: &str) -> Self {
         match method {
-            "initialize" | "server/discover" | "ping" => Self::Handshake,
+            "ping" => Self::Handshake,
+            _ if methods::is_handshake(method) => Self::Handshake,
             "subscriptions/listen" => Self::Message,
             _ if method.ends_with("/list") => Self::List,
             _ => Self::Result,

@@ -39,6 +39,13 @@ pub use self::payload::Payload;
 pub use self::revision::{Era, ProtocolRevision};
 pub use crate::protocol::chain::announced_chain;
 
+use serde_json::value::RawValue;
+
+/// The request that the sender of `notifications/cancelled` gives up, where its parameters name one.
+pub fn cancelled_request(params: Option<&RawValue>) -> Option<RequestId> {
+    RequestId::from_raw(Members::read(params?.get())?.get("requestId")?)
+}
+
 /// The messages of one frame of a peer that is answered: one, or those of a batch (2025-03-26 only; removed in 2025-06-18).
 ///
 /// # Errors

@@ -17,6 +17,7 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::lease::Lease;
 use crate::message::{
     Era, HEADER_MISMATCH, MISSING_CAPABILITY, Members, Payload, ProtocolRevision, UNSUPPORTED_VERSION, meta,
+    methods,
 };
 
 const MAX_NAME: usize = 1000;
@@ -43,7 +44,7 @@ pub(crate) fn probe_limit(attempt: Duration) -> Duration {
 
 /// Whether a request that came in is ours, sent back: no server asks its client for a handshake, and none in the middle of one.
 pub(crate) fn is_echo(method: &str) -> bool {
-    matches!(method, "initialize" | "server/discover")
+    methods::is_handshake(method)
 }
 
 /// What answers sends back what it is sent.

@@ -12,7 +12,7 @@ use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{TransportError, TransportErrorKind};
-use crate::message::{Members, Object};
+use crate::message::{Members, Object, methods};
 
 const RESPONSES: &str = "inputResponses";
 const STATE: &str = "requestState";
@@ -105,7 +105,7 @@ fn read_input_request<'a>(key: &str, request: &'a RawValue) -> Result<InputReque
     }
     let Request { method, params } = serde_json::from_str(request.get())
         .map_err(|error| broken("an input request is no request").with_source(error))?;
-    if !matches!(&*method, "elicitation/create" | "sampling/createMessage" | "roots/list") {
+    if methods::client_capability(&method).is_none() {
         return Err(broken("an input request is of a method that none may have"));
     }
     Ok(InputRequest { key: key.to_owned(), method, params })

@@ -6,11 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use crate::message::methods::{SUBSCRIPTION_ACKNOWLEDGED, is_of_connection};
 use crate::message::{Members, meta};
 use crate::subscription::filter::SubscriptionFilter;
-
-const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-const CANCELLED: &str = "notifications/cancelled";
 
 /// What happens to one stream beside its notifications.
 #[derive(Debug, Eq, PartialEq)]
@@ -38,7 +36,7 @@ impl Subscriptions {
 
     /// Whether this notification is about one of these streams, and is thereby done with.
     pub(crate) fn take(&mut self, method: &str, params: Option<&RawValue>) -> bool {
-        if self.0.is_empty() || !matches!(method, ACKNOWLEDGED | CANCELLED) {
+        if self.0.is_empty() || !is_of_connection(method) {
             return false;
         }
         #[derive(Deserialize)]
@@ -57,7 +55,7 @@ impl Subscriptions {
         let Some(params) = params.and_then(|raw| serde_json::from_str::<Params<'_>>(raw.get()).ok()) else {
             return false;
         };
-        let (id, event) = if method == ACKNOWLEDGED {
+        let (id, event) = if method == SUBSCRIPTION_ACKNOWLEDGED {
             (params.meta.and_then(subscription), SubscriptionEvent::Acknowledged(params.notifications))
         } else {
             (params.request_id, SubscriptionEvent::Ended)
@@ -70,6 +68,7 @@ impl Subscriptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::methods::CANCELLED;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -84,12 +83,12 @@ mod tests {
                 r#"{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}},"notifications":{{"toolsListChanged":true}}}}"#
             ))
         };
-        assert!(!subscriptions.take(ACKNOWLEDGED, Some(&about("8"))));
-        assert!(!subscriptions.take(ACKNOWLEDGED, Some(&about("\"x\""))));
+        assert!(!subscriptions.take(SUBSCRIPTION_ACKNOWLEDGED, Some(&about("8"))));
+        assert!(!subscriptions.take(SUBSCRIPTION_ACKNOWLEDGED, Some(&about("\"x\""))));
         assert!(!subscriptions.take("notifications/tools/list_changed", Some(&about("7"))));
         assert!(!subscriptions.take(CANCELLED, Some(&raw(r#"{"requestId":8}"#))));
         assert!(events.try_recv().is_err());
-        assert!(subscriptions.take(ACKNOWLEDGED, Some(&about("7"))));
+        assert!(subscriptions.take(SUBSCRIPTION_ACKNOWLEDGED, Some(&about("7"))));
         assert!(subscriptions.take(CANCELLED, Some(&raw(r#"{"requestId":7}"#))));
         let tools = SubscriptionFilter { tools: true, ..SubscriptionFilter::new() };
         assert_eq!(events.try_recv().unwrap(), SubscriptionEvent::Acknowledged(tools));

@@ -28,6 +28,7 @@ use super::{Shared, StatusSnapshot};
 use crate::connect::{Server, ServerLists};
 use crate::endpoint::Endpoint;
 use crate::hub::Notifications;
+use crate::message::methods;
 use crate::protocol::handshake::ServerDescription;
 use crate::retry::stuck_after;
 use crate::tools::ToolList;
@@ -42,9 +43,6 @@ const TOLD_SLACK: Duration = Duration::from_secs(2);
 const FRESH: Duration = Duration::from_millis(500);
 /// How long the end may take. A process is killed well before it.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
-
-/// What a server says when it has other tools now.
-const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
 
 /// What a keeper is asked to do.
 pub(super) enum Command {
@@ -184,7 +182,7 @@ impl ConnectionTask {
                 Input::Change(Change::Renewed) => self.list_again(),
                 Input::Change(Change::Quiet) => self.ask(None),
                 Input::Notified(Some(notification)) => {
-                    if notification.method == TOOLS_CHANGED {
+                    if notification.method == methods::TOOLS_CHANGED {
                         self.list_again();
                     }
                     self.shared.listeners().tell(&notification);
