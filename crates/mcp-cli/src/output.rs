@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::args::ColorArg;
 use crate::terminal::terminal_size;
 use crate::view::link::linked;
-use crate::view::live::{DrawnFrame, Frame, FullScreen};
+use crate::view::live::FullScreen;
 use crate::view::wrap::paragraph;
 
 /// The two streams and what they are connected to.
@@ -37,7 +37,6 @@ pub(crate) struct Output {
 struct State {
     written: StdoutState,
     /// What is on the terminal and will be replaced. It goes before anything else is written.
-    drawn: DrawnFrame,
     whole: FullScreen,
     waiting: WaitingLine,
 }
@@ -129,14 +128,6 @@ impl Output {
         self.stdout_is_terminal && !(self.logs && self.asks)
     }
 
-    /// Draws on the terminal, in place of what was drawn before.
-    pub(crate) fn draw(&self, frame: Frame) {
-        let mut state = self.state();
-        state.clear_waiting();
-        let text = state.drawn.replace(frame, terminal_size().0);
-        state.write(&[text.as_bytes()]);
-    }
-
     /// Shows these lines and nothing else on the terminal, until anything else is written: none is wider than it, and all fit.
     pub(crate) fn paint(&self, lines: &[String]) {
         let mut state = self.state();
@@ -154,7 +145,7 @@ impl Output {
     /// else.
     pub(crate) fn waits(&self, text: &str) {
         let mut state = self.state();
-        if !self.shows_waiting() || state.drawn.is_there() || state.whole.is_there() {
+        if !self.shows_waiting() || state.whole.is_there() {
             return;
         }
         if let Some(line) = state.waiting.replace(text, terminal_size().0) {
@@ -282,10 +273,9 @@ impl State {
 
     fn clear(&mut self) {
         self.clear_waiting();
-        let erase = self.drawn.erase(terminal_size().0);
         let leave = self.whole.leave();
-        if !erase.is_empty() || !leave.is_empty() {
-            self.write(&[leave.as_bytes(), erase.as_bytes()]);
+        if !leave.is_empty() {
+            self.write(&[leave.as_bytes()]);
         }
     }
 }

@@ -17,8 +17,9 @@ use crate::deadline::closing_time;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live;
+use crate::signals::{self, Terminal, TerminalEvent};
 use crate::steps::Steps;
-use crate::view::live::{Frame, LiveTable};
+use crate::view::live::LiveTable;
 use crate::view::overview::{Overview, OverviewLine, aside, further};
 use crate::view::row::{HostPlace, Row, Servers};
 use crate::view::text;
@@ -28,6 +29,8 @@ mod hosts;
 
 pub(super) use self::hosts::{left_behind, problems_of_hosts};
 
+/// How long a look lasts before it takes the terminal: most are over by then, and a screen that only flashes tells nothing.
+const UNSEEN: Duration = Duration::from_millis(250);
 /// How often the spinners turn.
 const FRAME: Duration = Duration::from_millis(100);
 /// What closing connections may take at the end; a server that hangs must not hold the command.
@@ -219,6 +222,8 @@ async fn probe_in_hosts(
     let closing = FuturesUnordered::new();
     let mut ticks = interval(FRAME);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // Asked for only where a table is drawn: elsewhere Ctrl-Z does what it does.
+    let mut terminal = screen.table.is_some().then(Terminal::new);
     loop {
         tokio::select! {
             biased;
@@ -232,12 +237,24 @@ async fn probe_in_hosts(
                     closing.push(async move { connection.close().await });
                 }
             }
+            event = moved(&mut terminal) => if event == TerminalEvent::Stopped {
+                app.output.clear();
+                signals::stop();
+            },
             _ = ticks.tick(), if show != ProbeDisplay::Nothing => screen.tick(),
         }
     }
     let rows = screen.finish();
     drop(tokio::time::timeout(closing_time(app.deadline, CLOSE_LIMIT), closing.collect::<Vec<()>>()).await);
     rows
+}
+
+/// What becomes of the terminal next, where something is drawn on it.
+async fn moved(terminal: &mut Option<Terminal>) -> TerminalEvent {
+    match terminal {
+        Some(terminal) => terminal.moved().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// How long a line of a pipe waits for those before it. Two runs have their order in common then, but for servers that are slow,
@@ -278,8 +295,10 @@ impl<'a> Progress<'a> {
 
     fn tick(&mut self) {
         if let Some(table) = &mut self.table {
-            table.resize(self.app.terminal_size());
-            self.app.output.draw(table.frame());
+            if self.began.elapsed() >= UNSEEN {
+                table.resize(self.app.terminal_size());
+                self.app.output.paint(&table.frame());
+            }
         } else {
             self.write();
         }
@@ -310,7 +329,7 @@ impl<'a> Progress<'a> {
             // All of them have been written.
             (None, _) => return rows,
         };
-        self.app.output.draw(Frame { stays, live: String::new() });
+        self.app.output.out(&stays);
         rows
     }
 }

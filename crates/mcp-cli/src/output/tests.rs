@@ -5,7 +5,7 @@ use super::*;
 const TEST: &str = "output::tests::fh_h12_a_panic_gives_the_terminal_back_before_it_is_told";
 const SWITCH: &str = "MCPLINK_TEST_PANICS";
 
-const AWAY: &str = "\u{1b}[A\u{1b}[2K";
+const AWAY: &str = "\u{1b}[?25h\u{1b}[?1049l";
 const WRITES: &str = "output::tests::fh_h13_what_is_drawn_goes_before_anything_else_is_written";
 
 /// Runs itself once more as a process that writes below what it has drawn: a line, an error, raw bytes.
@@ -14,7 +14,7 @@ const WRITES: &str = "output::tests::fh_h13_what_is_drawn_goes_before_anything_e
 fn fh_h13_what_is_drawn_goes_before_anything_else_is_written() {
     if std::env::var_os(SWITCH).is_some() {
         let output = Output::of_process(ColorArg::Never, true, false, false);
-        let draw = || output.draw(Frame { stays: String::new(), live: "a row\n".to_owned() });
+        let draw = || output.paint(&["a row".to_owned()]);
         draw();
         output.out("a line\n");
         draw();
@@ -30,10 +30,10 @@ fn fh_h13_what_is_drawn_goes_before_anything_else_is_written() {
     let writes =
         Command::new(program).args(["--exact", WRITES, "--nocapture"]).env(SWITCH, "").output().unwrap();
     let stdout = String::from_utf8_lossy(&writes.stdout);
-    let drawn: Vec<&str> = stdout.split("a row\n").skip(1).collect();
+    let drawn: Vec<&str> = stdout.split("a row\u{1b}[K\u{1b}[J").skip(1).collect();
     assert_eq!(drawn.len(), 4, "{stdout:?}");
     for (after, next) in drawn.iter().zip(["a line\n", "", "bytes\n", "the end\n"]) {
-        assert!(after.starts_with(&format!("\r{AWAY}{next}")), "{next:?}: {stdout:?}");
+        assert!(after.starts_with(&format!("{AWAY}{next}")), "{next:?}: {stdout:?}");
     }
 }
 

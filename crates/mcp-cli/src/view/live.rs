@@ -1,9 +1,12 @@
 //! What is drawn on a terminal and goes away again: the table that a person looks at while servers connect, with one line per
-//! server and a spinner on each that is not known yet, redrawn in place; and a picture that has the terminal to itself.
+//! server and a spinner on each that is not known yet.
 //!
-//! What a frame shows is a pure function of the state ([`LiveTable::frame`]). [`DrawnFrame`] and [`FullScreen`] know what is on the
-//! screen and how it goes away again; [`Output`](crate::output::Output) has the only ones, so that whatever else is written takes
-//! it away first.
+//! What a frame shows is a pure function of the state ([`LiveTable::frame`]). [`FullScreen`] knows how it comes and goes;
+//! [`Output`](crate::output::Output) has the only one, so that whatever else is written takes it away first.
+//!
+//! It is drawn on the screen that a terminal keeps for that. On the usual one nothing can be taken away for certain: a terminal that
+//! becomes narrower wraps what is there again before a program is told, and pushes what has no room into its history,
+//! where no program reaches it.
 
 use super::overview::summary;
 use super::text::{Style, status_lines};
@@ -29,15 +32,6 @@ struct Entry {
     name: String,
     note: String,
     done: Option<Row>,
-}
-
-/// What to write next.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Frame {
-    /// Ordinary output, which stays.
-    pub(crate) stays: String,
-    /// What the next frame takes the place of.
-    pub(crate) live: String,
 }
 
 impl LiveTable {
@@ -66,34 +60,31 @@ impl LiveTable {
         self.style.columns = columns;
     }
 
-    /// The next frame, which goes away in the end.
+    /// The lines of the next picture, none of which is wider than the terminal, and no more than it has rows.
     ///
-    /// Where all of it would take more than half of the terminal, those that are still under way are shown as far as they fit,
-    /// and one line counts the others: nothing reaches above the top of the screen.
-    pub(crate) fn frame(&mut self) -> Frame {
+    /// Where not all of it fits, those that are still under way are shown as far as they do, and one line counts the others.
+    /// What is cut here, such as a long command, stands in the end in full.
+    pub(crate) fn frame(&mut self) -> Vec<String> {
         self.tick += 1;
-        // Half of the screen: a terminal that becomes half as wide still has it all.
-        let room = self.rows.max(4).div_ceil(2);
+        let columns = self.style.columns;
         let all: String = self.entries.iter().map(|entry| self.line(entry)).collect();
-        // A line that wraps is as many rows as the terminal is told of too late while its window is dragged. What is cut
-        // here, such as a long command, stands in the end in full.
-        let all: String = all.lines().map(|line| cut(line, self.style.columns) + "\n").collect();
-        if screen_rows(&all, self.style.columns) < room {
-            return Frame { stays: String::new(), live: all };
+        let all: Vec<String> = all.lines().map(|line| cut(line, columns)).collect();
+        if all.len() <= self.rows {
+            return all;
         }
         let open: Vec<&Entry> = self.entries.iter().filter(|entry| entry.done.is_none()).collect();
-        let mut live: String =
-            open.iter().take(room.saturating_sub(2)).map(|entry| self.line(entry)).collect();
-        let more = open.len().saturating_sub(room.saturating_sub(2));
+        let room = self.rows.saturating_sub(1);
+        let shown = open.iter().take(room).map(|entry| cut(self.line(entry).trim_end(), columns));
+        let mut lines: Vec<String> = shown.collect();
+        let more = open.len().saturating_sub(room);
         let known: Vec<&Row> = self.entries.iter().filter_map(|entry| entry.done.as_ref()).collect();
         let parts = [
             (more > 0).then(|| format!("{more} more connecting")),
             (!known.is_empty()).then(|| format!("known are {}", summary(known.iter().copied()))),
         ];
         let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
-        let text = format!("{} {text}", self.spinner());
-        live.push_str(&format!("{}\n", mcp_text::line(&text, self.style.columns)));
-        Frame { stays: String::new(), live }
+        lines.push(mcp_text::line(&format!("{} {text}", self.spinner()), columns));
+        lines
     }
 
     fn spinner(&self) -> &'static str {
@@ -112,34 +103,6 @@ impl LiveTable {
         let note = if note.is_empty() { note } else { format!("  {}", self.style.dim(&note)) };
         let name = if note.is_empty() { name.trim_end() } else { &name };
         format!("{} {}{note}\n", self.spinner(), self.style.bold(name))
-    }
-}
-
-/// What of a frame is on the screen.
-#[derive(Debug, Default)]
-pub(crate) struct DrawnFrame(String);
-
-impl DrawnFrame {
-    /// What to write to show `frame` in place of what is drawn, on a terminal of this many columns now.
-    pub(crate) fn replace(&mut self, frame: Frame, columns: usize) -> String {
-        let text = format!("{}{}{}", self.erase(columns), frame.stays, frame.live);
-        self.0 = frame.live;
-        text
-    }
-
-    /// Whether anything of it is.
-    pub(crate) fn is_there(&self) -> bool {
-        !self.0.is_empty()
-    }
-
-    /// What removes it from the screen. Its rows are counted now: a terminal that became narrower since has wrapped them
-    /// again. They are erased one by one: a terminal that is told to erase all from its first row on, as tmux is, may keep a
-    /// copy in its history, which would be one of each frame.
-    pub(crate) fn erase(&mut self, columns: usize) -> String {
-        match screen_rows(&std::mem::take(&mut self.0), columns) {
-            0 => String::new(),
-            rows => format!("\r{}", ROW_AWAY.repeat(rows)),
-        }
     }
 }
 
@@ -169,38 +132,10 @@ impl FullScreen {
     }
 }
 
-/// Up one row, which is erased.
-const ROW_AWAY: &str = "\u{1b}[A\u{1b}[2K";
 /// The other screen, without a cursor, empty.
 const TAKE: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[H\u{1b}[J";
 /// The usual screen, with a cursor.
 const GIVE_BACK: &str = "\u{1b}[?25h\u{1b}[?1049l";
-
-/// How many rows of a terminal `text` takes, whose lines all end in a line break. Long lines wrap where a character does not fit
-/// any more, which for a wide one is a column earlier; escape sequences of ours, which all end in a letter, take no room.
-fn screen_rows(text: &str, columns: usize) -> usize {
-    text.lines().map(|line| rows_of_line(line, columns.max(1))).sum()
-}
-
-fn rows_of_line(line: &str, columns: usize) -> usize {
-    let (mut rows, mut used, mut escaped) = (1, 0, false);
-    for c in line.chars() {
-        match (escaped, c) {
-            (false, '\u{1b}') => escaped = true,
-            (true, 'a'..='z' | 'A'..='Z') => escaped = false,
-            (true, _) => {}
-            (false, _) => {
-                let width = mcp_text::width(c.encode_utf8(&mut [0; 4]));
-                if used + width > columns && used > 0 {
-                    rows += 1;
-                    used = 0;
-                }
-                used += width;
-            }
-        }
-    }
-    rows
-}
 
 #[cfg(test)]
 mod tests;

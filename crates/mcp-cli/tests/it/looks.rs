@@ -10,6 +10,7 @@ use mcp_harness::Screen;
 use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Tool};
 use serde_json::json;
 
+use crate::menu::Tmux;
 use crate::setting::{Setting, http, with_headers, with_helper};
 
 const WIDTHS: [usize; 3] = [40, 80, 120];
@@ -381,33 +382,39 @@ fn fh_h13_a_pipe_gets_all_of_it() {
     }
 }
 
-/// The window is dragged while servers connect, and something is written in between: each server stands there once. The model
-/// wraps lines again when the terminal does, at about the same time; what the program draws afterwards must fit both.
+/// The window is dragged while servers connect, in a terminal that wraps lines again before it tells a program that it has
+/// another size, and that begins at its top, where what has no room goes into the history: each server stands there once.
 #[test]
 fn fh_h13_a_window_that_is_dragged_leaves_no_stale_line() {
-    let slow = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(1500))).start().unwrap();
+    let slow = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(1200))).start().unwrap();
     let up = FakeMcpServer::start().unwrap();
     let long = "plugin_company-internal-tools_customer-data-platform-production";
-    let setting = Setting::of("slow", http(&slow)).with("up", http(&up)).with(long, http(&slow));
+    let names = ["日本語のサーバーの長い名前です", "up", "slow", long];
+    let setting = Setting::of(names[0], http(&slow))
+        .with(names[1], http(&up))
+        .with(names[2], http(&slow))
+        .with(names[3], http(&up));
     let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
-    for (before, after) in [(100, 60), (80, 40), (40, 120)] {
-        let drag = format!("(sleep 0.7; stty cols {after} </dev/tty) &");
-        let line = format!("stty cols {before} rows 24; {drag} {program} status; wait");
-        let Some(shell) = setting.shell_on_a_terminal(&line) else { return };
-        let output = shell.run().expect_code(0);
-        let text = &output.stdout;
-        let spun = text.matches("connecting").count();
-        assert!(spun > 2, "the table was drawn: {text:?}");
-        let erased: Vec<usize> = erased_rows(text);
-        assert!(erased.iter().all(|rows| *rows <= 24), "{erased:?}");
-        // After the last frame nothing is drawn that goes away.
-        let last = text.rsplit("\u{1b}[2K").next().unwrap();
-        assert!(!last.contains("connecting"), "{last:?}");
+    // Nothing is drawn before the window is as wide as it is to be at first.
+    let line = format!("until [ -e \"$HOME/go\" ]; do sleep 0.1; done; {program} status; echo it ended");
+    let Some(tmux) = Tmux::start(&setting, &line) else { return };
+    let resize = |width: &str| tmux.run(&["resize-window", "-x", width, "-y", "24"]);
+    resize("120");
+    std::fs::write(setting.home.home().join("go"), "").unwrap();
+    tmux.until("the table", |screen| screen.contains("connecting"));
+    for width in ["60", "40", "80"] {
+        resize(width);
+        // Longer than tmux keeps the new size to itself.
+        std::thread::sleep(Duration::from_millis(400));
     }
-}
-
-/// How far each frame went up.
-fn erased_rows(text: &str) -> Vec<usize> {
-    let frames = text.split('\r').filter(|frame| frame.starts_with("\u{1b}[A"));
-    frames.map(|frame| frame.matches("\u{1b}[A\u{1b}[2K").count()).collect()
+    tmux.until("the end", |screen| screen.contains("it ended"));
+    // What has gone off the top is still there for a person who scrolls.
+    let all = tmux.run(&["capture-pane", "-p", "-S", "-"]);
+    assert!(!all.contains("connecting"), "{all}");
+    assert_eq!(all.matches("4 servers: 4 connected").count(), 1, "{all}");
+    for name in names {
+        let start: String = name.chars().take(10).collect();
+        let rows = all.lines().filter(|line| line.chars().skip(2).collect::<String>().starts_with(&start));
+        assert_eq!(rows.count(), 1, "{name}: {all}");
+    }
 }

@@ -308,7 +308,8 @@ fn fh_h6_a_look_announces_what_a_call_announces() {
 /// Each frame is a status, the first one as well: what is never contacted is not connecting.
 #[test]
 fn fh_h13_no_frame_says_that_a_server_is_connecting_which_is_never_contacted() {
-    let server = FakeMcpServer::start().unwrap();
+    // Slow enough for a frame to be drawn.
+    let server = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(700))).start().unwrap();
     let mut servers: serde_json::Map<String, serde_json::Value> =
         (1..=6).map(|number| (format!("a{number}"), http(&server))).collect();
     let mut off = http(&server);
