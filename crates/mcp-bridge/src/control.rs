@@ -2,10 +2,12 @@
 //!
 //! Each live session listens on a socket of its own, in a directory that only its owner can enter. The protocol is
 //! one JSON line for a request and one for the answer. Nothing is stored: the directory holds sockets, and a socket
-//! that is not answered is removed by the first process that notices. What a session says about its status is passed on as it was
+//! on which no process listens is removed by the first process that notices. One that listens and does not answer is told as
+//! [`SilentSession`]: its process is stopped, or hangs. What a session says about its status is passed on as it was
 //! said; it is shown, never believed.
 
 mod client;
+mod ending;
 mod place;
 mod server;
 
@@ -18,7 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::SharingRole;
 
-pub use client::{Answer, ask_all, sessions};
+pub use client::{Answer, AskedSessions, FoundSessions, SilentSession, ask_all, sessions};
 pub use place::Places;
 pub use server::ControlServer;
 
@@ -127,6 +129,12 @@ pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
 
     /// Connects again and says how it is then.
     fn reconnect(&self) -> SessionFuture<'_>;
+
+    /// Whether its process is there for this session and nothing else. Where such a session does not answer, a command that ends
+    /// it ends the process.
+    fn has_own_process(&self) -> bool {
+        false
+    }
 
     /// Says how it is, and ends a moment later, when that has been heard. A session that is not to be ended from outside
     /// only says how it is.

@@ -3,6 +3,8 @@
 //! They meet at sockets of this person's own. Where the system has none, a session of another process is not seen: `absent`
 //! is the whole difference. `share` is the same for a connection of several bridges, and `unshared` where there is none.
 
+use crate::view::row::{Session, SilentSession};
+
 pub(crate) mod description;
 pub(crate) mod elsewhere;
 pub(crate) mod entry;
@@ -24,12 +26,38 @@ pub(crate) fn is_called(name: &str, word: &str) -> bool {
     name == word || word.contains('.') && host().is_some_and(|url| url.host_str() == Some(word))
 }
 
+/// What there is of live sessions: `T` of those that say how they are.
+#[derive(Debug, Default)]
+pub(crate) struct SeenSessions<T> {
+    pub(crate) live: T,
+    pub(crate) silent: Vec<SilentSession>,
+}
+
+/// A session that was to end and has.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is none to be ended"))]
+pub(crate) enum EndedSession {
+    /// It did so itself, and said this before.
+    Itself(Box<Session>),
+    /// It did not answer, and its process was ended.
+    Process(u32),
+}
+
 /// A session that was to end and has not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct LingeringSession {
-    pub(crate) pid: u32,
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is none to be ended"))]
+pub(crate) enum LingeringSession {
     /// It has said that it ends.
-    pub(crate) has_answered: bool,
+    Ending(u32),
+    Silent(SilentSession),
+}
+
+/// What came of ending sessions.
+#[derive(Debug, Default)]
+pub(crate) struct StoppedSessions {
+    pub(crate) each: Vec<Result<EndedSession, LingeringSession>>,
+    /// Sessions that do not say whether they were meant.
+    pub(crate) unknown: Vec<SilentSession>,
 }
 
 pub(crate) use self::share::{Share, join, share};

@@ -12,7 +12,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::task::JoinSet;
 
-use super::{ControlLine, MAX_LINE, Places, Request, SessionInfo, SessionServer};
+use super::ending::{OWN_PROCESS, end_process};
+use super::{ControlLine, MAX_LINE, Places, Request, SessionInfo};
 use crate::peer_account::check_peer;
 
 /// How long a session that is stopped may take to end: its server is told, and its process waited for.
@@ -26,46 +27,102 @@ pub enum Answer {
     Info(Box<SessionInfo>),
     /// It answered that it stops, and has not ended in time.
     Ending(Box<SessionInfo>),
-    /// It is alive and did not answer in time.
-    Silent {
-        /// The process, as the socket's name tells it.
+    /// It did not answer that it stops, and its process was ended.
+    Ended {
+        /// The process that was.
         pid: u32,
     },
+    /// It is there and did not answer in time. One that was to stop could not be ended either.
+    Silent(SilentSession),
 }
 
-/// Every live session in `places` of which `wanted` is true, asked how it is. A session that does not answer within
-/// `limit` is left out: it must not keep the others waiting.
-pub async fn sessions(
-    places: &Places,
-    limit: Duration,
-    wanted: impl Fn(&SessionServer) -> bool,
-) -> Vec<SessionInfo> {
-    let mut found: Vec<SessionInfo> = ask(sockets(places), Request::Status, limit)
-        .await
-        .into_iter()
-        .filter_map(|(_, answer)| match answer {
-            Answer::Info(info) => Some(*info),
-            Answer::Ending(_) | Answer::Silent { .. } => None,
-        })
-        .filter(|info| wanted(&info.server))
-        .collect();
-    found.sort_by(|a, b| (&a.server.name, a.pid).cmp(&(&b.server.name, b.pid)));
+/// A session that does not answer: its process is stopped, or hangs. Of which server it is, is not known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SilentSession {
+    /// The process, as the socket's name tells it.
+    pub pid: u32,
+    /// Its process is there for it alone, and is ended where it is to stop: see
+    /// [`LiveSession::has_own_process`](super::LiveSession::has_own_process).
+    pub has_own_process: bool,
+}
+
+/// The sessions that there are.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct FoundSessions {
+    /// Those that say how they are, by name and process.
+    pub live: Vec<SessionInfo>,
+    /// Those that do not.
+    pub silent: Vec<SilentSession>,
+}
+
+/// What came of asking those that were meant.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct AskedSessions {
+    /// What each of them answered.
+    pub answers: Vec<Answer>,
+    /// Those that did not say of which server they are, and were not meant by their process: any of them may be one of those.
+    pub unknown: Vec<SilentSession>,
+}
+
+/// Every session in `places`, asked how it is. One that does not answer within `limit` is told as such: it must not keep
+/// the others waiting.
+pub async fn sessions(places: &Places, limit: Duration) -> FoundSessions {
+    let mut found = FoundSessions::default();
+    for (_, answer) in ask(sockets(places), Request::Status, limit).await {
+        match answer {
+            Answer::Info(info) => found.live.push(*info),
+            Answer::Silent(session) => found.silent.push(session),
+            Answer::Ending(_) | Answer::Ended { .. } => {}
+        }
+    }
+    found.live.sort_by(|a, b| (&a.server.name, a.pid).cmp(&(&b.server.name, b.pid)));
     found
 }
 
-/// Asks every live session of which `wanted` is true for `request`, and says what each answered within `limit`.
+/// Asks every live session of which `wanted` is true for `request`, and says what each answered within `limit`. One that does not say
+/// of which server it is, is asked where `is_meant` is true of its process; one of those that is to stop and has a process
+/// of its own is ended with that.
 pub async fn ask_all(
     places: &Places,
     request: Request,
     limit: Duration,
     wanted: impl Fn(&SessionInfo) -> bool,
-) -> Vec<Answer> {
+    is_meant: impl Fn(u32) -> bool,
+) -> AskedSessions {
     let described = ask(sockets(places), Request::Status, limit.min(Duration::from_secs(2))).await;
-    let matching = described.into_iter().filter_map(|(path, answer)| match answer {
-        Answer::Info(info) => wanted(&info).then_some(path),
-        Answer::Ending(_) | Answer::Silent { .. } => None,
-    });
-    ask(matching.collect(), request, limit).await.into_iter().map(|(_, answer)| answer).collect()
+    let (mut matching, mut silent, mut asked) = (Vec::new(), Vec::new(), AskedSessions::default());
+    for (path, answer) in described {
+        match answer {
+            Answer::Info(info) if wanted(&info) => matching.push(path),
+            Answer::Silent(session) if is_meant(session.pid) => silent.push((path, session)),
+            Answer::Silent(session) => asked.unknown.push(session),
+            Answer::Info(_) | Answer::Ending(_) | Answer::Ended { .. } => {}
+        }
+    }
+    let silent = waiting_for(silent, request);
+    let (answers, silent) = tokio::join!(ask(matching, request, limit), silent.join_all());
+    asked.answers = answers.into_iter().map(|(_, answer)| answer).chain(silent).collect();
+    asked
+}
+
+/// What comes of sessions that have not answered already.
+fn waiting_for(silent: Vec<(PathBuf, SilentSession)>, request: Request) -> JoinSet<Answer> {
+    let mut asking = JoinSet::new();
+    for (path, session) in silent {
+        asking.spawn(async move { unanswered(&path, session, request).await });
+    }
+    asking
+}
+
+/// What comes of a session that did not answer.
+async fn unanswered(path: &Path, session: SilentSession, request: Request) -> Answer {
+    if request == Request::Stop && session.has_own_process && end_process(path, session.pid).await {
+        return Answer::Ended { pid: session.pid };
+    }
+    Answer::Silent(session)
 }
 
 /// The sockets of this account in `places`, each directory once whatever its names are.
@@ -87,16 +144,19 @@ fn sockets(places: &Places) -> Vec<PathBuf> {
 /// Security: a link that was left here while the directory was open to others could lead to any socket of this account,
 /// and a file of such a name is no session's.
 fn is_own_socket(entry: &DirEntry) -> bool {
-    pid(&entry.path()).is_some()
+    SilentSession::at(&entry.path()).is_some()
         && entry.metadata().is_ok_and(|found| {
             found.file_type().is_socket() && mcp_files::Owner::of_metadata(&found).is_account()
         })
 }
 
-/// The process that a socket's name tells.
-fn pid(path: &Path) -> Option<u32> {
-    let name = path.file_name()?.to_str()?.strip_suffix(".sock")?;
-    name.split('-').next()?.parse().ok()
+impl SilentSession {
+    /// What the name of its socket tells: the process, the number of the session in that, and whether there is no other.
+    fn at(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(".sock")?;
+        let pid = name.split('-').next()?.parse().ok()?;
+        Some(Self { pid, has_own_process: name.ends_with(OWN_PROCESS) })
+    }
 }
 
 async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(PathBuf, Answer)> {
@@ -114,8 +174,12 @@ async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(P
                     drop(std::fs::remove_file(&path));
                     None
                 }
-                Ok(Err(_)) => None,
-                Err(_) => pid(&path).map(|pid| Answer::Silent { pid }),
+                // Would block: so many wait already to be let in.
+                Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => None,
+                Ok(Err(_)) | Err(_) => match SilentSession::at(&path) {
+                    Some(session) => Some(unanswered(&path, session, request).await),
+                    None => None,
+                },
             };
             answer.map(|answer| (path, answer))
         });
@@ -162,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::SharingRole;
-    use crate::control::{ControlServer, LiveSession, SessionFuture};
+    use crate::control::{ControlServer, LiveSession, SessionFuture, SessionServer};
 
     const LIMIT: Duration = Duration::from_secs(10);
 
@@ -208,10 +272,6 @@ mod tests {
         }
     }
 
-    fn anybody(_: &SessionServer) -> bool {
-        true
-    }
-
     #[tokio::test]
     async fn sessions_are_seen_and_reconnected_from_outside() {
         let home = tempfile::tempdir().unwrap();
@@ -221,15 +281,15 @@ mod tests {
             ControlServer::bind(&directory, web.clone()).unwrap(),
             ControlServer::bind(&directory, db.clone()).unwrap(),
         ];
-        let seen = sessions(&Places::only(&directory), LIMIT, anybody).await;
+        let seen = sessions(&Places::only(&directory), LIMIT).await.live;
         assert_eq!(seen.iter().map(|info| info.server.name.as_str()).collect::<Vec<_>>(), ["db", "web"]);
         assert_eq!(
             seen.iter().map(|info| info.shared).collect::<Vec<_>>(),
             [None, Some(SharingRole::Guest { via: 7 })]
         );
-        let answers =
-            ask_all(&Places::only(&directory), Request::Reconnect, LIMIT, |info| info.server.name == "web")
-                .await;
+        let is_web = |info: &SessionInfo| info.server.name == "web";
+        let places = Places::only(&directory);
+        let answers = ask_all(&places, Request::Reconnect, LIMIT, is_web, |_| false).await.answers;
         let [Answer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);
         assert_eq!((web.reconnects.load(Ordering::SeqCst), db.reconnects.load(Ordering::SeqCst)), (1, 0));
@@ -241,7 +301,7 @@ mod tests {
         let places = Places::only(home.path().join("run"));
         let directory = home.path().join("run");
         let server = ControlServer::bind(&directory, Fake::new("web")).unwrap();
-        let stop = || ask_all(&places, Request::Stop, LIMIT, |_| true);
+        let stop = async || ask_all(&places, Request::Stop, LIMIT, |_| true, |_| true).await.answers;
         let answers = stop().await;
         assert!(matches!(answers.as_slice(), [Answer::Ending(_)]), "it goes on: {answers:?}");
         let (answers, ()) = tokio::join!(stop(), async {
@@ -272,7 +332,7 @@ mod tests {
         let dead = home.path().join("1-0.sock");
         drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
         assert!(dead.exists());
-        assert!(sessions(&Places::only(home.path()), LIMIT, anybody).await.is_empty());
+        assert!(sessions(&Places::only(home.path()), LIMIT).await.live.is_empty());
         assert!(!dead.exists());
     }
 
@@ -294,7 +354,7 @@ mod tests {
         // The session that it leads to is ours, and was put there by another account.
         let planted = theirs.join("3-0.sock");
         std::os::unix::fs::symlink(_server.path(), &planted).unwrap();
-        let asked = async |directory: &Path| sessions(&Places::only(directory), LIMIT, anybody).await.len();
+        let asked = async |directory: &Path| sessions(&Places::only(directory), LIMIT).await.live.len();
         open(0o777);
         assert_eq!((asked(&theirs).await, asked(&link).await), (0, 0));
         open(0o700);
@@ -321,7 +381,7 @@ mod tests {
         let same = home.path().join("b/../b");
         let places = Places::only(&places[0]).and(&places[1]).and(same);
         let names: Vec<String> =
-            sessions(&places, LIMIT, anybody).await.into_iter().map(|info| info.server.name).collect();
+            sessions(&places, LIMIT).await.live.into_iter().map(|info| info.server.name).collect();
         assert_eq!(names, ["db", "web"]);
     }
 
@@ -330,13 +390,34 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
         let _server = ControlServer::bind(home.path(), hanging).unwrap();
-        let answers =
-            ask_all(&Places::only(home.path()), Request::Reconnect, Duration::from_millis(300), |_| true)
-                .await;
+        let (places, limit) = (Places::only(home.path()), Duration::from_millis(300));
+        let answers = ask_all(&places, Request::Reconnect, limit, |_| true, |_| false).await.answers;
+        let [Answer::Silent(session)] = answers.as_slice() else { panic!("{answers:?}") };
+        assert_eq!((session.pid, session.has_own_process), (std::process::id(), false));
+    }
+
+    /// One that is only there, and listens to no one: it is told, and ended only where its process is there for it alone, and
+    /// then only the process that listens.
+    #[tokio::test]
+    async fn a_session_that_does_not_answer_is_told_and_is_none_that_is_not_there() {
+        let home = tempfile::tempdir().unwrap();
+        let (places, limit) = (Places::only(home.path()), Duration::from_millis(200));
+        let _frozen = ["7-0.sock", "8-0-own.sock"]
+            .map(|name| std::os::unix::net::UnixListener::bind(home.path().join(name)).unwrap());
+        let _server = ControlServer::bind(home.path(), Fake::new("web")).unwrap();
+        let found = sessions(&places, limit).await;
+        assert_eq!(found.live.len(), 1);
+        let silent = |pid| SilentSession { pid, has_own_process: pid == 8 };
+        assert_eq!(found.silent, [silent(7), silent(8)]);
+        let asked = ask_all(&places, Request::Reconnect, limit, |_| true, |pid| pid == 7).await;
         assert!(
-            matches!(answers.as_slice(), [Answer::Silent { pid }] if *pid == std::process::id()),
-            "{answers:?}"
+            matches!(asked.answers.as_slice(), [Answer::Info(_), Answer::Silent(session)] if session.pid == 7),
+            "{asked:?}"
         );
+        assert_eq!(asked.unknown, [silent(8)]);
+        // This process listens, and not the one that the name tells.
+        let asked = ask_all(&places, Request::Stop, limit, |_| false, |_| true).await;
+        assert!(matches!(asked.answers.as_slice(), [Answer::Silent(_), Answer::Silent(_)]), "{asked:?}");
     }
 
     #[tokio::test]
@@ -350,6 +431,6 @@ mod tests {
             stream.read_to_end(&mut answer).await.unwrap();
             assert!(answer.is_empty(), "{nonsense:?}");
         }
-        assert_eq!(sessions(&Places::only(home.path()), LIMIT, anybody).await.len(), 1);
+        assert_eq!(sessions(&Places::only(home.path()), LIMIT).await.live.len(), 1);
     }
 }

@@ -81,7 +81,7 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
         }
         CandidateKind::Secrets => super::secret::names(app).await,
         CandidateKind::Sessions => {
-            let sessions = live::all(&app.environment).await;
+            let sessions = live::all(&app.environment).await.live;
             let processes =
                 sessions.iter().map(|session| (session.session.to_string(), session.name.clone()));
             processes.chain(servers(&loaded)).collect()
@@ -91,7 +91,9 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
             let of = |session: &crate::view::row::Session| {
                 [(session.session.to_string(), session.name.clone()), (session.name.clone(), String::new())]
             };
-            sessions.iter().flat_map(of).collect()
+            let silent = sessions.silent.iter();
+            let silent = silent.map(|session| (session.pid.to_string(), session.state().to_owned()));
+            sessions.live.iter().flat_map(of).chain(silent).collect()
         }
         CandidateKind::HostServers { host, and_ours } => {
             let mut found = host_servers(app, &loaded, host.as_deref());

@@ -15,13 +15,13 @@ use crate::app::App;
 use crate::args::DoctorArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live;
+use crate::live::{self, SeenSessions};
 use crate::loaded::LoadedConfig;
 use crate::printed_step::PrintedStep;
 use crate::problems::{correct, note_unsaid};
 use crate::surroundings::desktop_path_without;
 use crate::view::examination::{self, ExaminedServer};
-use crate::view::row::{ProblemRow, Row, Session};
+use crate::view::row::{ProblemRow, Row, Session, SilentSession};
 use crate::view::shown;
 use crate::view::text::session_text;
 use crate::view::time::rfc3339;
@@ -183,10 +183,11 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
     let mut examination = app.host.examine(entry, &loaded.config, until).await;
     note_desktop(&mut examination);
     let server = &examination.server;
-    let sessions = live::of(&app.environment, std::slice::from_ref(server)).await;
+    let SeenSessions { live: sessions, silent } =
+        live::of(&app.environment, std::slice::from_ref(server)).await;
     let row = Row::of_probe(server, &examination.probe, app.deadline, &app.steps);
     let row = row.with_sessions(sessions.into_iter().flatten().collect());
-    examination.checks.push(sessions_check(&row));
+    examination.checks.push(sessions_check(&row, &silent));
     let next = match &examination.cause {
         Some(cause) => {
             let is_off = row.status == Some(ServerStatus::Disabled);
@@ -199,19 +200,21 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
 }
 
 /// The live sessions of the server, and how many connections to it they have.
-fn sessions_check(row: &Row) -> Check {
+fn sessions_check(row: &Row, silent: &[SilentSession]) -> Check {
     let topic = CheckTopic::Sessions;
     let sessions = &row.sessions;
     let own =
         sessions.iter().filter(|session| !matches!(session.shared, Some(SharingRole::Guest { .. }))).count();
     let count_text = match (sessions.len(), own) {
-        (0, _) => return Check::new(topic, CheckState::Skipped, "none is live"),
+        (0, _) if silent.is_empty() => return Check::new(topic, CheckState::Skipped, "none is live"),
+        (0, _) => "none is known to be live".to_owned(),
         (1, _) => "1 is live".to_owned(),
         (count, 1) => format!("{count} are live, on 1 connection"),
         (count, own) => format!("{count} are live, on {own} connections"),
     };
     let lines = sessions.iter().map(session_text);
     let check = lines.fold(Check::new(topic, CheckState::Good, count_text), Check::with);
+    let check = silent.iter().fold(check, |check, session| check.noted(session.text()));
     let is_other = |session: &&Session| session.status != serde_json::json!(row.status);
     match sessions.iter().find(is_other) {
         // It has seen something else than this examination, and finds out by itself or when it is told.

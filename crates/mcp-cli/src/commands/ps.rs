@@ -1,13 +1,13 @@
 //! `mcplink ps` and `mcplink stop`: the live sessions of this account, of every folder and host.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::args::StopArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live::{self, LingeringSession, SessionSelector};
-use crate::view::row::Session;
+use crate::live::{self, EndedSession, LingeringSession, SeenSessions, SessionSelector};
+use crate::view::row::{Session, SilentSession};
 use crate::view::text::Style;
 use crate::view::wrap::wrap;
 use crate::view::{shown, text};
@@ -16,8 +16,9 @@ use crate::view::{shown, text};
 pub(super) async fn list(app: &App) -> Result<ExitStatus, CliError> {
     let sessions = live::all(&app.environment).await;
     if app.json {
-        app.print_json(&json!({ "schemaVersion": 1, "sessions": sessions }));
-    } else if sessions.is_empty() {
+        let SeenSessions { live, silent } = sessions;
+        app.print_json(&json!({ "schemaVersion": 1, "sessions": live, "silent": silent }));
+    } else if sessions.live.is_empty() && sessions.silent.is_empty() {
         app.output.note("no session is live; a host starts one with `mcplink bridge NAME`\n");
     } else {
         let style = app.style();
@@ -37,43 +38,68 @@ pub(super) async fn stop(app: &App, args: &StopArgs) -> Result<ExitStatus, CliEr
     };
     let (asked, mut stopped, mut failed) = (meant.len(), Vec::new(), Vec::new());
     for (word, which) in meant {
-        let answers = live::stop(&app.environment, &which).await;
-        if answers.is_empty() && !args.all {
-            let message = format!("no live session is {word:?}");
-            failed.push((shown::line(&word), CliError::usage("no-session", message).next("mcplink ps")));
+        let outcome = live::stop(&app.environment, &which).await;
+        if outcome.each.is_empty() && !args.all {
+            failed.push((shown::line(&word), none_is(&word, &outcome.unknown)));
         }
-        for answer in answers {
+        for answer in outcome.each {
             match answer {
                 Ok(session) => stopped.push(session),
-                Err(LingeringSession { pid, has_answered }) => {
-                    let (code, what) = match has_answered {
-                        true => ("session-ending", "was told to end and has not ended yet"),
-                        false => ("session-silent", "does not answer"),
-                    };
-                    let error = CliError::new(ExitStatus::Failed, code, format!("session {pid} {what}"));
+                Err(LingeringSession::Ending(pid)) => {
+                    let message = format!("session {pid} was told to end and has not ended yet");
+                    let error = CliError::new(ExitStatus::Failed, "session-ending", message);
                     failed.push((pid.to_string(), error.next(format!("kill {pid}"))));
+                }
+                Err(LingeringSession::Silent(session)) => {
+                    let message = format!("session {} {}", session.pid, session.state());
+                    let error = CliError::new(ExitStatus::Failed, "session-silent", message);
+                    // What ends it as a rule was just tried.
+                    let next = format!("let process {} go on, or end it", session.pid);
+                    failed.push((session.pid.to_string(), error.next(next)));
                 }
             }
         }
     }
     if app.json {
+        let stopped: Vec<Value> = stopped.iter().map(stopped_row).collect();
         app.print_json(&json!({ "schemaVersion": 1, "stopped": stopped }));
     } else {
-        for session in &stopped {
-            let host =
-                session.host.as_ref().map(|host| format!(", {}", shown::cell(host))).unwrap_or_default();
-            let name = shown::line(&session.name);
-            app.output.out(&format!(
-                "stopped session {} of {name} ({}{host})\n",
-                session.session,
-                shown::line(&session.kind)
-            ));
-        }
+        stopped.iter().for_each(|session| app.output.out(&stopped_line(session)));
         if stopped.is_empty() && failed.is_empty() {
             app.output.note("no session is live\n");
         }
     }
     CliError::of_names(asked, failed, "not stopped").map_or(Ok(ExitStatus::Success), Err)
+}
+
+/// No session is called `word`, as far as they say what they are.
+fn none_is(word: &str, silent: &[SilentSession]) -> CliError {
+    let error = CliError::usage("no-session", format!("no live session is {word:?}"));
+    match silent {
+        [] => error.next("mcplink ps"),
+        [one] => error.why(format!("session {} {}, and may be it", one.pid, one.state())).next(one.next()),
+        several => {
+            let count = several.len();
+            error.why(format!("{count} sessions do not answer, and may be it")).next("mcplink ps")
+        }
+    }
+}
+
+fn stopped_row(session: &EndedSession) -> Value {
+    match session {
+        EndedSession::Itself(session) => json!(session),
+        EndedSession::Process(pid) => json!({ "session": pid, "answered": false }),
+    }
+}
+
+fn stopped_line(session: &EndedSession) -> String {
+    let session = match session {
+        EndedSession::Itself(session) => session,
+        EndedSession::Process(pid) => return format!("ended process {pid}, a session that did not answer\n"),
+    };
+    let host = session.host.as_ref().map(|host| format!(", {}", shown::cell(host))).unwrap_or_default();
+    let (name, kind) = (shown::line(&session.name), shown::line(&session.kind));
+    format!("stopped session {} of {name} ({kind}{host})\n", session.session)
 }
 
 /// A number is a process, unless it is not: a server may be called by a number.
@@ -82,22 +108,26 @@ fn which(word: &str) -> SessionSelector {
 }
 
 /// How many there are and how they are, and what can be done with one; side by side where there is room.
-fn foot(sessions: &[Session], style: Style) -> String {
+fn foot(sessions: &SeenSessions<Vec<Session>>, style: Style) -> String {
+    let SeenSessions { live, silent } = sessions;
     let count = |is: fn(&str) -> bool| {
-        sessions.iter().filter(|session| is(session.status.as_str().unwrap_or_default())).count()
+        live.iter().filter(|session| is(session.status.as_str().unwrap_or_default())).count()
     };
     let groups = [
         (count(|status| status == "connected"), "connected"),
         (count(|status| status == "needs-auth"), "waiting for a person"),
         (count(|status| status == "failed"), "failed"),
         (count(|status| status == "pending"), "pending"),
+        (silent.len(), "not answering"),
     ];
     let counts = groups.iter().filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
-    let noun = if sessions.len() == 1 { "session" } else { "sessions" };
-    let pid = sessions.first().map_or(0, |session| session.session);
+    let all = live.len() + silent.len();
+    let noun = if all == 1 { "session" } else { "sessions" };
+    let first = live.first().map(|session| session.session);
+    let pid = first.or(silent.first().map(|session| session.pid)).unwrap_or_default();
     let parts = [
-        format!("{} {noun}: {}", sessions.len(), counts.join(", ")),
+        format!("{all} {noun}: {}", counts.join(", ")),
         format!("mcplink logs {pid}"),
         format!("mcplink stop {pid}"),
     ];
@@ -110,12 +140,12 @@ fn foot(sessions: &[Session], style: Style) -> String {
 }
 
 /// A line for each; on a terminal that is too narrow for that, a few lines, the state first.
-fn table(sessions: &[Session], style: Style) -> String {
+fn table(sessions: &SeenSessions<Vec<Session>>, style: Style) -> String {
     let own = env!("CARGO_PKG_VERSION");
     let unknown = || "-".to_owned();
     let mut rows: Vec<[String; 7]> =
         vec![["PID", "SERVER", "HOST", "SINCE (UTC)", "CALLS", "FOLDER", "STATE"].map(ToOwned::to_owned)];
-    for session in sessions {
+    for session in &sessions.live {
         let state = text::said(&session.status, &session.reason) + &text::shared(session);
         let version = session.version.as_ref().filter(|version| *version != own);
         let version =
@@ -132,6 +162,10 @@ fn table(sessions: &[Session], style: Style) -> String {
             session.folder.as_deref().map_or_else(unknown, shown::cell),
             format!("{state}{version}"),
         ]);
+    }
+    for session in &sessions.silent {
+        let [server, host, since, calls, folder] = [(); 5].map(|()| unknown());
+        rows.push([session.pid.to_string(), server, host, since, calls, folder, session.state().to_owned()]);
     }
     let widths: Vec<usize> =
         (0..6).map(|column| shown::widest(rows.iter().map(|row| row[column].as_str()))).collect();
@@ -165,7 +199,6 @@ fn table(sessions: &[Session], style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use mcp_bridge::SharingRole;
-    use serde_json::Value;
 
     use super::*;
 
@@ -187,7 +220,7 @@ mod tests {
         }
     }
 
-    fn sessions() -> Vec<Session> {
+    fn sessions() -> SeenSessions<Vec<Session>> {
         let refused =
             "failed to run the headers helper: it exited with code 7 (stderr: my-sso: session expired)";
         let mut sessions = vec![
@@ -196,7 +229,29 @@ mod tests {
         ];
         sessions[1].shared = Some(SharingRole::Owner { guests: 2 });
         sessions[1].version = Some("0.0.9".to_owned());
-        sessions
+        SeenSessions { live: sessions, silent: Vec::new() }
+    }
+
+    #[test]
+    fn a_session_that_does_not_answer_is_listed_with_what_ends_it() {
+        let silent = |pid, can_be_stopped| SilentSession { pid, can_be_stopped };
+        let sessions = SeenSessions { silent: vec![silent(27_409, true)], ..sessions() };
+        let style = Style { terminal: false, color: false, columns: 80 };
+        let line = table(&sessions, style).lines().last().unwrap().to_owned();
+        assert!(
+            line.starts_with("27409  -")
+                && line.ends_with("does not answer: its process is stopped, or hangs")
+        );
+        let foot = foot(&sessions, Style { columns: 200, ..style });
+        assert!(
+            foot.starts_with("3 sessions: 1 connected, 1 waiting for a person, 1 not answering"),
+            "{foot}"
+        );
+        let error = |silent: &[SilentSession]| none_is("web", silent).to_text();
+        assert_eq!(error(&[]), "error: no live session is \"web\"\n  next: mcplink ps\n");
+        assert!(error(&[silent(7, true)]).ends_with("hangs, and may be it\n  next: mcplink stop 7\n"));
+        assert!(error(&[silent(7, false)]).ends_with("\n  next: let process 7 go on, or end it\n"));
+        assert!(error(&[silent(7, true), silent(8, true)]).ends_with("may be it\n  next: mcplink ps\n"));
     }
 
     #[test]

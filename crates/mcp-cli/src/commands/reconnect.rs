@@ -8,12 +8,12 @@ use futures_util::future::join_all;
 use mcp_status::{MachinePolicy, ServerStatus};
 use mcp_transport::connect::ConnectPolicy;
 
-use super::status::{ProbeDisplay, combined, probe_all};
+use super::status::{ProbeDisplay, combined, note_silent, probe_all};
 use crate::app::App;
 use crate::args::ReconnectArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live;
+use crate::live::{self, SeenSessions};
 use crate::view::row::{ReconnectOutcome, Row, Servers, Session};
 use crate::view::shown;
 use crate::view::text;
@@ -22,7 +22,7 @@ use mcp_connect::ConfiguredServer;
 pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
     // A session knows its own configuration: one that is not ours, too, is reached by its name.
-    let running = live::all(&app.environment).await;
+    let SeenSessions { live: running, silent } = live::all(&app.environment).await;
     let elsewhere = |name: &String| {
         let here = loaded.config.entry(name).is_some() || loaded.config.dead_end(name).is_some();
         !here && running.iter().any(|session| live::is_called(&session.name, name))
@@ -98,7 +98,9 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
                 "session {session} was left alone: what an entry starts makes no session start it again\n"
             ));
         }
+        note_silent(app, &silent);
         if !rows.is_empty()
+            && silent.is_empty()
             && left_alone.is_empty()
             && others.is_empty()
             && rows.iter().all(|row| row.reconnected.iter().flatten().count() == 0)
@@ -111,7 +113,8 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         app.print_json(
             &Servers::new(Some(checked_at), &rows, &problems)
                 .with_any_pointers(&pointers)
-                .with_others(&others),
+                .with_others(&others)
+                .with_silent(&silent),
         );
     } else if rows.is_empty() && args.failed {
         if loaded.config.broken_files().next().is_none() {

@@ -16,12 +16,12 @@ use crate::completion::names::ListedNames;
 use crate::deadline::closing_time;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
-use crate::live;
+use crate::live::{self, SeenSessions};
 use crate::signals::{self, Terminal, TerminalEvent};
 use crate::steps::Steps;
 use crate::view::live::LiveTable;
 use crate::view::overview::{Overview, OverviewLine, aside, further};
-use crate::view::row::{HostPlace, Row, Servers};
+use crate::view::row::{HostPlace, Row, Servers, SilentSession};
 use crate::view::text;
 use mcp_connect::{ConfiguredServer, Probe};
 
@@ -72,10 +72,11 @@ async fn look(
         let policy = if args.retry { ConnectPolicy::one_shot() } else { ConnectPolicy::glance() };
         return probe_in_hosts(app, wired, hosts, &policy, ProbeDisplay::rows(app)).await;
     }
-    let live = live::of(&app.environment, wired).await;
+    let sessions = live::of(&app.environment, wired).await;
+    note_silent(app, &sessions.silent);
     let rows: Vec<Row> = wired
         .iter()
-        .zip(live)
+        .zip(sessions.live)
         .enumerate()
         .map(|(index, (wired, live))| {
             let hosts = hosts.get(index).cloned().unwrap_or_default();
@@ -172,8 +173,8 @@ async fn probe_in_hosts(
     show: ProbeDisplay,
 ) -> Vec<Row> {
     let deadline = app.deadline;
-    let live = match show {
-        ProbeDisplay::RowsAlone => vec![Vec::new(); wired.len()],
+    let sessions = match show {
+        ProbeDisplay::RowsAlone => SeenSessions::default(),
         ProbeDisplay::Rows | ProbeDisplay::Nothing => {
             let asked = live::of(&app.environment, wired);
             match deadline {
@@ -182,6 +183,9 @@ async fn probe_in_hosts(
             }
         }
     };
+    if show == ProbeDisplay::Rows {
+        note_silent(app, &sessions.silent);
+    }
     let names: Vec<String> = wired.iter().map(|wired| wired.description.name.clone()).collect();
     let mut screen = Progress::new(app, &names, show);
     let (remote, local) = (Semaphore::new(app.remote_batch()), Semaphore::new(app.stdio_batch()));
@@ -209,7 +213,7 @@ async fn probe_in_hosts(
         }
     };
     let with_sessions =
-        |index: usize, row: Row| row.with_sessions(live.get(index).cloned().unwrap_or_default());
+        |index: usize, row: Row| row.with_sessions(sessions.live.get(index).cloned().unwrap_or_default());
     let (contacted, others): (Vec<_>, Vec<_>) =
         (0..wired.len()).partition(|index| wired[*index].state.is_ok());
     // What is never contacted is known before anything is drawn: no frame says that it is connecting.
@@ -247,6 +251,13 @@ async fn probe_in_hosts(
     let rows = screen.finish();
     drop(tokio::time::timeout(closing_time(app.deadline, CLOSE_LIMIT), closing.collect::<Vec<()>>()).await);
     rows
+}
+
+/// Tells of sessions that do not answer: any of them may be one of these servers.
+pub(super) fn note_silent(app: &App, silent: &[SilentSession]) {
+    if !app.json {
+        silent.iter().for_each(|session| app.output.note(&format!("{}\n", session.text())));
+    }
 }
 
 /// What becomes of the terminal next, where something is drawn on it.

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use mcp_connect::ConfiguredServer;
 
-use super::LingeringSession;
 use super::session::OwnSession;
+use super::{SeenSessions, StoppedSessions};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::view::row::{ReconnectOutcome, Session};
@@ -15,14 +15,14 @@ use crate::view::row::{ReconnectOutcome, Session};
 pub(crate) async fn of<'w>(
     _: &Environment,
     wired: impl IntoIterator<Item = &'w ConfiguredServer>,
-) -> Vec<Vec<Session>> {
-    wired.into_iter().map(|_| Vec::new()).collect()
+) -> SeenSessions<Vec<Vec<Session>>> {
+    SeenSessions { live: wired.into_iter().map(|_| Vec::new()).collect(), silent: Vec::new() }
 }
 
 /// Every live session: none that could be seen.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn all(_: &Environment) -> Vec<Session> {
-    Vec::new()
+pub(crate) async fn all(_: &Environment) -> SeenSessions<Vec<Session>> {
+    SeenSessions::default()
 }
 
 /// Which sessions are meant.
@@ -42,8 +42,8 @@ pub(crate) async fn reconnect(_: &Environment, _: &SessionSelector) -> (Vec<Reco
 
 /// Ends nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn stop(_: &Environment, _: &SessionSelector) -> Vec<Result<Session, LingeringSession>> {
-    Vec::new()
+pub(crate) async fn stop(_: &Environment, _: &SessionSelector) -> StoppedSessions {
+    StoppedSessions::default()
 }
 
 /// Nothing keeps a session open to others.

@@ -14,11 +14,11 @@ use serde_json::value::to_raw_value;
 
 use super::places::places;
 use super::session::OwnSession;
-use super::{LingeringSession, Share};
+use super::{EndedSession, LingeringSession, SeenSessions, Share, StoppedSessions};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::session_log::Event;
-use crate::view::row::{ReconnectOutcome, Session};
+use crate::view::row::{ReconnectOutcome, Session, SilentSession};
 use crate::view::time::rfc3339;
 
 /// How long a session may take to say how it is. It may have to ask its server, which takes it 1.2 s at most.
@@ -35,20 +35,31 @@ fn identity(wired: &ConfiguredServer) -> SessionServer {
 pub(crate) async fn of<'w>(
     environment: &Environment,
     wired: impl IntoIterator<Item = &'w ConfiguredServer>,
-) -> Vec<Vec<Session>> {
-    let found = sessions(&places(environment), DESCRIBE_LIMIT, |_| true).await;
-    wired
-        .into_iter()
-        .map(|wired| {
-            let identity = identity(wired);
-            found.iter().filter(|info| info.server == identity).map(session).collect()
-        })
-        .collect()
+) -> SeenSessions<Vec<Vec<Session>>> {
+    let found = sessions(&places(environment), DESCRIBE_LIMIT).await;
+    let of_one = |wired| {
+        let identity = identity(wired);
+        found.live.iter().filter(|info| info.server == identity).map(session).collect()
+    };
+    SeenSessions {
+        live: wired.into_iter().map(of_one).collect(),
+        silent: found.silent.into_iter().map(SilentSession::from).collect(),
+    }
 }
 
 /// Every live session of this account, of whatever server and folder.
-pub(crate) async fn all(environment: &Environment) -> Vec<Session> {
-    sessions(&places(environment), DESCRIBE_LIMIT, |_| true).await.iter().map(session).collect()
+pub(crate) async fn all(environment: &Environment) -> SeenSessions<Vec<Session>> {
+    let found = sessions(&places(environment), DESCRIBE_LIMIT).await;
+    SeenSessions {
+        live: found.live.iter().map(session).collect(),
+        silent: found.silent.into_iter().map(SilentSession::from).collect(),
+    }
+}
+
+impl From<mcp_bridge::control::SilentSession> for SilentSession {
+    fn from(session: mcp_bridge::control::SilentSession) -> Self {
+        Self { pid: session.pid, can_be_stopped: session.has_own_process }
+    }
 }
 
 /// Which sessions are meant.
@@ -70,6 +81,15 @@ impl SessionSelector {
             Self::All => true,
         }
     }
+
+    /// Whether a session that says nothing of itself is meant: its process is all that is known.
+    fn means_process(&self, process: u32) -> bool {
+        match self {
+            Self::Name(_) => false,
+            Self::Process(pid) => process == *pid,
+            Self::All => true,
+        }
+    }
 }
 
 /// Reconnects every live session that is meant, and says what each did, and which were left alone: what an entry starts has no
@@ -86,8 +106,9 @@ pub(crate) async fn reconnect(
         }
         which.means(info) && is_reached
     };
-    let answers = ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, wanted).await;
-    let reconnected = answers.into_iter().map(|answer| match answer {
+    // One that says nothing of itself does not reconnect either.
+    let asked = ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, wanted, |_| false).await;
+    let reconnected = asked.answers.into_iter().map(|answer| match answer {
         Answer::Info(info) => {
             let session = session(&info);
             ReconnectOutcome {
@@ -97,29 +118,31 @@ pub(crate) async fn reconnect(
                 reason: session.reason,
             }
         }
-        Answer::Silent { pid } => {
-            let name = String::new();
-            ReconnectOutcome { session: pid, name, status: Value::from("pending"), reason: Value::Null }
-        }
+        Answer::Silent(session) => ReconnectOutcome {
+            session: session.pid,
+            name: String::new(),
+            status: Value::from("pending"),
+            reason: Value::Null,
+        },
         _ => ReconnectOutcome { session: 0, name: String::new(), status: Value::Null, reason: Value::Null },
     });
     (reconnected.collect(), left_alone.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Ends every live session that is meant, and says which have ended; of those that have not, why.
-pub(crate) async fn stop(
-    environment: &Environment,
-    which: &SessionSelector,
-) -> Vec<Result<Session, LingeringSession>> {
-    let answers =
-        ask_all(&places(environment), Request::Stop, DESCRIBE_LIMIT, |info| which.means(info)).await;
-    let stopped = answers.into_iter().filter_map(|answer| match answer {
-        Answer::Info(info) => Some(Ok(session(&info))),
-        Answer::Ending(info) => Some(Err(LingeringSession { pid: info.pid, has_answered: true })),
-        Answer::Silent { pid } => Some(Err(LingeringSession { pid, has_answered: false })),
+pub(crate) async fn stop(environment: &Environment, which: &SessionSelector) -> StoppedSessions {
+    let wanted = |info: &SessionInfo| which.means(info);
+    let is_meant = |process| which.means_process(process);
+    let asked = ask_all(&places(environment), Request::Stop, DESCRIBE_LIMIT, wanted, is_meant).await;
+    let each = asked.answers.into_iter().filter_map(|answer| match answer {
+        Answer::Info(info) => Some(Ok(EndedSession::Itself(Box::new(session(&info))))),
+        Answer::Ended { pid } => Some(Ok(EndedSession::Process(pid))),
+        Answer::Ending(info) => Some(Err(LingeringSession::Ending(info.pid))),
+        Answer::Silent(session) => Some(Err(LingeringSession::Silent(session.into()))),
         _ => None,
     });
-    stopped.collect()
+    let unknown = asked.unknown.into_iter().map(SilentSession::from).collect();
+    StoppedSessions { each: each.collect(), unknown }
 }
 
 /// What a session says, as it is shown.
@@ -177,6 +200,10 @@ impl LiveSession for OwnSession {
             }
             self.info(&self.handle.reconnect().await)
         })
+    }
+
+    fn has_own_process(&self) -> bool {
+        true
     }
 
     fn stop(&self) -> SessionFuture<'_> {

@@ -360,7 +360,7 @@ impl WatchedServers {
             let wired: Vec<Arc<ConfiguredServer>> =
                 self.members.iter().map(|member| member.entry.latest()).collect();
             self.sessions = Some(tokio::spawn(async move {
-                let said = super::of(&app.environment, wired.iter().map(|wired| &**wired)).await;
+                let said = super::of(&app.environment, wired.iter().map(|wired| &**wired)).await.live;
                 wired.iter().map(|wired| wired.description.name.clone()).zip(said).collect()
             }));
         }

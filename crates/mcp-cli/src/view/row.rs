@@ -6,8 +6,8 @@ use mcp_bridge::SharingRole;
 use mcp_config::{EntryTransport, Pointer};
 use mcp_connect::{ConfiguredServer, Description, Probe};
 use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus, StatusReport};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::time::rfc3339;
 use crate::deadline::Deadline;
@@ -66,6 +66,47 @@ pub(crate) struct Session {
     pub(crate) shared: Option<SharingRole>,
     pub(crate) status: Value,
     pub(crate) reason: Value,
+}
+
+/// A session of which no more is known than its process: it does not answer, so of which server it is, is not known either.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is none to be seen"))]
+pub(crate) struct SilentSession {
+    pub(crate) pid: u32,
+    /// `stop` ends the process, which is there for nothing else.
+    pub(crate) can_be_stopped: bool,
+}
+
+impl SilentSession {
+    /// What there is to say of it.
+    pub(crate) fn state(self) -> &'static str {
+        "does not answer: its process is stopped, or hangs"
+    }
+
+    /// What ends it.
+    pub(crate) fn next(self) -> PrintedStep {
+        let pid = self.pid;
+        match self.can_be_stopped {
+            true => PrintedStep::Command(format!("mcplink stop {pid}")),
+            false => PrintedStep::Sentence(format!("let process {pid} go on, or end it")),
+        }
+    }
+
+    /// Both in one line.
+    pub(crate) fn text(self) -> String {
+        match self.next() {
+            PrintedStep::Command(command) => {
+                format!("session {} {}; `{command}` ends it", self.pid, self.state())
+            }
+            PrintedStep::Sentence(what) => format!("session {} {}; {what}", self.pid, self.state()),
+        }
+    }
+}
+
+impl Serialize for SilentSession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json!({ "session": self.pid, "message": self.state(), "next": self.next() }).serialize(serializer)
+    }
 }
 
 /// What a live session did when it was asked to reconnect.
@@ -336,6 +377,9 @@ pub(crate) struct Servers<'a> {
     /// What live sessions did that are of no server here.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     others: &'a [ReconnectOutcome],
+    /// Live sessions that do not say of which server they are.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    silent: &'a [SilentSession],
 }
 
 impl<'a> Servers<'a> {
@@ -352,6 +396,7 @@ impl<'a> Servers<'a> {
             pointers: None,
             problems,
             others: &[],
+            silent: &[],
         }
     }
 
@@ -359,6 +404,12 @@ impl<'a> Servers<'a> {
     #[must_use]
     pub(crate) fn with_others(self, others: &'a [ReconnectOutcome]) -> Self {
         Self { others, ..self }
+    }
+
+    /// With live sessions that do not answer.
+    #[must_use]
+    pub(crate) fn with_silent(self, silent: &'a [SilentSession]) -> Self {
+        Self { silent, ..self }
     }
 
     /// With the entries that are no servers.

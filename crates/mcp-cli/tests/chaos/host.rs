@@ -50,15 +50,16 @@ impl Stage {
 
     /// The status of the bridge as others see it, or `None` where there is no session.
     pub(crate) async fn status(&self) -> Option<String> {
-        let found = sessions(&Places::only(self.sockets()), Duration::from_secs(10), |_| true).await;
+        let found = sessions(&Places::only(self.sockets()), Duration::from_secs(10)).await.live;
         let report: Value = serde_json::from_str(found.first()?.report.get()).unwrap();
         Some(report["status"].as_str().unwrap().to_owned())
     }
 
     /// Has the bridge reconnect, as `mcplink reconnect` does, without its probe.
     pub(crate) async fn reconnect(&self) {
-        let answers = ask_all(&Places::only(self.sockets()), Request::Reconnect, crate::HANG, |_| true).await;
-        assert!(matches!(&answers[..], [Answer::Info(_)]), "{answers:?}");
+        let places = Places::only(self.sockets());
+        let asked = ask_all(&places, Request::Reconnect, crate::HANG, |_| true, |_| false).await;
+        assert!(matches!(&asked.answers[..], [Answer::Info(_)]), "{asked:?}");
     }
 }
 

@@ -135,6 +135,57 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
     }
 }
 
+/// A bridge whose process was stopped (Ctrl-Z of a job, a debugger) or hangs: it is there, is told, and can be ended.
+#[test]
+fn fh_h11_a_session_that_does_not_answer_is_told_and_ended_by_its_process() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("web", http(&server)).with("other", http(&server));
+    let frozen = open(&setting, "web");
+    let live = open(&setting, "other");
+    let pid = frozen.pid();
+    frozen.signal("STOP");
+
+    let shown = setting.run(&["ps"], 0);
+    let line = shown.stdout.lines().find(|line| line.starts_with(&pid.to_string()));
+    assert!(
+        line.is_some_and(|line| line.contains("does not answer: its process is stopped, or hangs")),
+        "{shown}"
+    );
+    let document = setting.run(&["ps", "--json"], 0).json();
+    assert_eq!(document["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(document["silent"][0]["session"], pid);
+    let stop = format!("mcplink stop {pid}");
+    assert_eq!(document["silent"][0]["next"], stop);
+
+    // Whose it is, is not known: it may be one of any server.
+    let said = format!("session {pid} does not answer: its process is stopped, or hangs; `{stop}` ends it");
+    let output = setting.run(&["reconnect", "web"], 0);
+    assert!(output.stderr.contains(&said) && !output.stderr.contains("no bridge is running"), "{output}");
+    let document = setting.run(&["reconnect", "web", "--json"], 0).json();
+    assert_eq!(document["silent"][0]["session"], pid, "{document:#}");
+    for arguments in [&["status", "web"][..], &["status", "--offline"]] {
+        let output = setting.run(arguments, 0);
+        assert!(output.stderr.contains(&said), "{output}");
+    }
+    let output = setting.run(&["doctor", "web"], 0);
+    assert!(output.stdout.contains(&format!("session {pid} does not answer")), "{output}");
+    let output = setting.run(&["stop", "web"], 2);
+    assert!(output.stderr.contains(&format!("session {pid} does not answer")), "{output}");
+    assert!(output.stderr.ends_with(&format!("  next: {stop}\n")), "{output}");
+    assert!(process_is_alive(pid), "a name does not mean it");
+
+    let output = setting.run(&["stop", &pid.to_string()], 0);
+    assert_eq!(output.stdout, format!("ended process {pid}, a session that did not answer\n"));
+    ends(&frozen);
+    let document = setting.run(&["ps", "--json"], 0).json();
+    assert_eq!((document["sessions"].as_array().unwrap().len(), &document["silent"]), (1, &json!([])));
+
+    live.signal("STOP");
+    let document = setting.run(&["stop", "--all", "--json"], 0).json();
+    assert_eq!(document["stopped"], json!([{ "session": live.pid(), "answered": false }]));
+    ends(&live);
+}
+
 #[test]
 fn fh_h11_logs_are_read_by_server_by_process_and_all_together() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();

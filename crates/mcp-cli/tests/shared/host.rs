@@ -79,7 +79,7 @@ impl Stage {
     }
 
     async fn sessions(&self) -> Vec<SessionInfo> {
-        sessions(&Places::only(self.sockets()), Duration::from_secs(10), |_| true).await
+        sessions(&Places::only(self.sockets()), Duration::from_secs(10)).await.live
     }
 
     /// The status of a bridge as others see it, with the code of its reason.

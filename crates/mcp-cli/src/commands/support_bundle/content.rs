@@ -9,7 +9,7 @@ use super::Redaction;
 use crate::app::App;
 use crate::commands::{accounts, doctor, logs};
 use crate::error::CliError;
-use crate::live;
+use crate::live::{self, SeenSessions};
 use crate::loaded::LoadedConfig;
 use crate::view::row::Row;
 
@@ -43,7 +43,7 @@ pub(super) async fn sections(
 ) -> Result<Vec<Section>, CliError> {
     let servers = servers(app, loaded, offline).await?;
     let kept = accounts::rows(app, loaded).await;
-    let sessions = live::all(&app.environment).await;
+    let SeenSessions { live: sessions, silent } = live::all(&app.environment).await;
     let tails = logs::tails(app, LOG_LINES);
     let lines: usize = tails.iter().map(|(_, lines)| lines.len()).sum();
     let with = if offline { "as the files tell" } else { "with what doctor found" };
@@ -74,6 +74,11 @@ pub(super) async fn sections(
             kept,
         ),
         Section::new("sessions", counted(sessions.len(), "live session", "live sessions"), sessions),
+        Section::new(
+            "silent",
+            counted(silent.len(), "session that does not answer", "sessions that do not answer"),
+            silent,
+        ),
         Section::new(
             "logs",
             format!(
