@@ -460,6 +460,16 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
                 None => change(EntryPart::Named),
             }
         }
+        // A process that lives and answers nothing. One that was there is started again.
+        ReasonCode::Timeout
+            if facts.transport == TransportKind::Stdio
+                && evidence.is_some_and(|seen| seen.limit.is_none()) =>
+        {
+            match is_of_session(evidence) {
+                true => Some(NextStep::Reconnect),
+                false => change(EntryPart::Process),
+            }
+        }
         ReasonCode::Version => Some(mending::of_version(evidence, facts.transport)),
         ReasonCode::Protocol => change(place),
         ReasonCode::Spawn => Some(mending::of_process(evidence)),
@@ -855,13 +865,15 @@ mod tests {
 
     #[test]
     fn fh_h3_a_command_that_was_too_slow_is_not_merely_started_again() {
-        let of = |outcome| {
+        let of = |phase, outcome| {
             let facts = seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::Timeout);
-            next_step(&facts, Some(&Evidence::new(Phase::Connect, outcome)))
+            next_step(&facts, Some(&Evidence::new(phase, outcome)))
         };
         let limit = std::time::Duration::from_secs(3);
-        assert_eq!(of(Outcome::SlowStart { limit }), Some(change(EntryPart::Named)));
-        assert_eq!(of(Outcome::Timeout), Some(WAIT));
+        assert_eq!(of(Phase::Connect, Outcome::SlowStart { limit }), Some(change(EntryPart::Named)));
+        // One that is stopped stops again; one that was there before is started afresh.
+        assert_eq!(of(Phase::Connect, Outcome::Timeout), Some(change(EntryPart::Process)));
+        assert_eq!(of(Phase::Session, Outcome::Timeout), Some(Reconnect));
     }
 
     #[test]

@@ -334,6 +334,11 @@ impl Connection {
         self.0.wire.why_ended()
     }
 
+    /// Whether it goes to a process that is stopped: it lives, and answers nothing.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.0.wire.is_stopped()
+    }
+
     /// Whether the wire has ended, by itself or by [`close`](Self::close).
     pub fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::Acquire) == CLOSED || self.0.hub.has_ended()

@@ -62,6 +62,15 @@ impl CloseReason {
         Self { said, ..Self::new(TransportErrorKind::Protocol, flooded.to_string()) }
     }
 
+    /// The process lives and does nothing.
+    #[cfg(feature = "stdio")]
+    pub(crate) fn stopped(pid: u32) -> Self {
+        let said =
+            Some(format!("process {pid} of the command is stopped, and answers nothing until it goes on"));
+        let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
+        Self { said, ..Self::new(kind, "the command does not answer") }
+    }
+
     /// The connection's owner closed it.
     pub(crate) fn by_owner() -> Self {
         Self::new(TransportErrorKind::Closed, "the connection is closed")

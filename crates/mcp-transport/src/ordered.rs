@@ -355,6 +355,12 @@ impl OrderedWire {
         }
     }
 
+    /// Whether it is a process that is stopped.
+    #[cfg(feature = "stdio")]
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(&self.line.stream, Stream::Stdio(wire) if wire.is_stopped())
+    }
+
     /// What the server was given and must not be repeated in what is told about it. What another process sends it, that
     /// process knows.
     pub(crate) fn secrets(&self) -> Secrets {

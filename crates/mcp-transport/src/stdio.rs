@@ -15,12 +15,16 @@ mod process_task;
 mod salvage;
 mod side;
 mod start;
+mod stopped;
 mod stream;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_text::Secrets;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use self::group::Group;
@@ -30,13 +34,23 @@ pub(crate) use self::side::Side;
 pub use self::side::SideOutput;
 pub(crate) use self::start::Start;
 pub use self::start::{ProcessStart, StartSink};
+use self::stopped::{StoppedProcess, stopped_process};
 pub(crate) use self::stream::StreamWire;
+use crate::activity::Activity;
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::endpoint::StdioEndpoint;
 use crate::error::TransportError;
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget};
 use crate::message::lines::put_on_one_line;
+
+/// How long a command may leave a request unanswered before it is looked at whether it is stopped.
+const UNANSWERED: Duration = Duration::from_millis(400);
+/// How long it has to be stopped for that to count, and how often it is looked at meanwhile.
+const STOPPED: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(250);
+/// How soon one that is not stopped is looked at again, for a request that lasts.
+const NEXT_LOOK: Duration = Duration::from_secs(5);
 
 /// A connection to a child process. Dropping it kills the process and everything it started.
 pub(crate) struct StdioWire {
@@ -45,6 +59,10 @@ pub(crate) struct StdioWire {
     outbox: Outbox,
     side: Side,
     signals: Signals,
+    /// The command itself.
+    leader: Option<u32>,
+    /// What it has left unanswered.
+    activity: Activity,
 }
 
 /// What the tasks of one connection tell each other.
@@ -88,6 +106,7 @@ impl StdioWire {
         inbound: Arc<dyn Inbound>,
     ) -> Result<Self, TransportError> {
         let (group, pipes) = Group::spawn(endpoint)?;
+        let leader = group.leader();
         let (outbox, lines) = Outbox::new();
         let reply: Reply = Arc::new({
             let outbox = outbox.clone();
@@ -102,7 +121,7 @@ impl StdioWire {
             ProcessTask::new(group, duplex.clone(), side.clone(), signals.clone(), budget.limits.longest())
                 .with_hint(diagnosis::hint(endpoint));
         tokio::spawn(process_task.run(pipes, lines));
-        Ok(Self { duplex, outbox, side, signals })
+        Ok(Self { duplex, outbox, side, signals, leader, activity: Activity::default() })
     }
 
     /// Sends the request `id`, encoded as `frame`, and waits for its answer. Dropping the future forgets the
@@ -119,8 +138,38 @@ impl StdioWire {
     ) -> Outcome {
         let waiter = self.duplex.register(id, allowance)?;
         self.send(frame)?;
+        let asked = self.activity.asked();
+        let outcome = tokio::select! {
+            biased;
+            outcome = waiter.outcome(patience) => outcome,
+            never = self.end_where_stopped(Instant::now()) => match never {},
+        };
+        asked.heard();
         // Security: a server may repeat what it found in its environment.
-        waiter.outcome(patience).await.map_err(|error| error.without_secrets(self.side.secrets()))
+        outcome.map_err(|error| error.without_secrets(self.side.secrets()))
+    }
+
+    /// Ends the connection where the command is stopped and leaves what was asked since `began` unanswered: everyone who waits
+    /// hears of it, and the process is gone before another one is started in its place.
+    async fn end_where_stopped(&self, began: Instant) -> Infallible {
+        self.activity.falls_quiet_for(UNANSWERED, began).await;
+        let mut since: Option<(StoppedProcess, Instant)> = None;
+        loop {
+            let Some(found) = self.leader.and_then(stopped_process) else {
+                since = None;
+                sleep(NEXT_LOOK).await;
+                continue;
+            };
+            match &since {
+                Some((before, since)) if *before == found && since.elapsed() >= STOPPED => {
+                    self.duplex.end(CloseReason::stopped(found.pid));
+                    self.signals.kill.cancel();
+                }
+                Some((before, _)) if *before == found => {}
+                _ => since = Some((found, Instant::now())),
+            }
+            sleep(LOOK).await;
+        }
     }
 
     /// Sends a notification or a response. Does not wait until it is written, so it can be called while
@@ -149,6 +198,11 @@ impl StdioWire {
     /// Why it ended, where it has.
     pub(crate) fn why_ended(&self) -> Option<TransportError> {
         self.duplex.ended().map(|reason| reason.to_error().without_secrets(self.side.secrets()))
+    }
+
+    /// Whether the command is stopped, and would answer nothing.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.leader.and_then(stopped_process).is_some()
     }
 
     /// Where what it prints beside the protocol is collected, also after this has been dropped.

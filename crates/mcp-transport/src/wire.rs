@@ -248,6 +248,18 @@ impl Wire {
         }
     }
 
+    /// Whether it is a process that is stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { .. } => false,
+            #[cfg(feature = "stdio")]
+            Self::Ordered(ordered) => ordered.is_stopped(),
+            #[cfg(not(feature = "stdio"))]
+            Self::Ordered(_) => false,
+        }
+    }
+
     /// What the server was given and must not be repeated in what is told about it.
     pub(crate) fn secrets(&self) -> Secrets {
         match self {

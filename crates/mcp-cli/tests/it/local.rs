@@ -48,6 +48,26 @@ fn a_local_server_is_connected_called_and_ended() {
     setting.run(&["ping", "s"], 0);
 }
 
+/// The process of a server that is stopped lives and answers nothing; no time limit was given.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_of_a_local_server_that_is_stopped_ends_and_says_so() {
+    let stops = mcp_testkit::shell_server_with(r#"    *'"tools/call"'*) kill -STOP $$ ;;"#);
+    let setting = Setting::of("s", shell(&stops));
+    let output = setting.mcplink(&["call", "s", "hello"]).run().expect_code(4);
+    assert!(
+        output.stderr.contains("process ") && output.stderr.contains("of the command is stopped"),
+        "{output}"
+    );
+    assert!(output.stderr.contains("  next: mcplink "), "{output}");
+    assert!(!output.stderr.contains("next: mcplink wait"), "{output}");
+    // So does one that is stopped before it has said anything.
+    let setting = Setting::of("s", shell("kill -STOP $$"));
+    let reason =
+        setting.mcplink(&["status", "--json"]).run().expect_code(4).json()["servers"][0]["reason"].clone();
+    assert!(reason["message"].as_str().unwrap().contains("of the command is stopped"), "{reason:#}");
+}
+
 #[test]
 fn f114_stray_lines_are_skipped_and_nothing_but_garbage_fails_soon() {
     let chatty = format!("echo 'starting up ...'; echo '{{\"log\": true}}'; echo 'warming' >&2\n{SERVER}");

@@ -72,6 +72,11 @@ impl Group {
         }
     }
 
+    /// The process of the command itself, as long as it has not been waited for.
+    pub(super) fn leader(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits until the command itself has exited; what it started may still run. Can be cancelled and repeated.
     pub(super) async fn leader_exit(&mut self) -> io::Result<ExitStatus> {
         // Not the wait of the group: where we are the reaper of orphans (process 1 of a container), that one

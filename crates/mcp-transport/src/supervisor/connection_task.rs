@@ -260,8 +260,9 @@ impl ConnectionTask {
         } else if live.connection.is_closed() {
             // The same whether or not a request was under way.
             let why = live.connection.why_ended().map(|error| error.evidence());
-            match why.filter(|evidence| matches!(evidence.outcome, Outcome::Exited { .. })) {
-                Some(exited) => exited,
+            match why.filter(|evidence| matches!(evidence.outcome, Outcome::Exited { .. } | Outcome::Timeout))
+            {
+                Some(process) => process,
                 None if live.local => seen("the command ended"),
                 None => seen("the stream of the server ended"),
             }

@@ -79,10 +79,11 @@ impl LiveConnection {
         !self.local && woke.is_some_and(|woke| self.made < woke)
     }
 
-    /// Whether the server served a request so lately. A wire that is one stream tells by itself when it breaks.
+    /// Whether the server served a request so lately. A wire that is one stream tells by itself when it breaks, and the process at
+    /// its end may be stopped.
     pub(super) fn has_served_within(&self, limit: Duration) -> bool {
         if self.local {
-            return true;
+            return !self.connection.is_stopped();
         }
         let served = self.connection.activity().last_served().unwrap_or(self.made);
         served.elapsed() < limit

@@ -159,6 +159,60 @@ async fn fa_a22_a_process_that_dies_when_it_is_asked_for_its_tools_is_not_connec
     local.handle.close().await;
 }
 
+impl Local {
+    /// Stops the process that was started last, as Ctrl-Z of a job or a debugger does.
+    #[cfg(target_os = "linux")]
+    fn stop_process(&self) -> String {
+        let starts = std::fs::read_to_string(starts_of(self.dir.path())).unwrap();
+        let pid = starts.lines().last().unwrap().to_owned();
+        assert!(std::process::Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+        pid
+    }
+}
+
+/// It lives, answers nothing, and is no busy one: a call does not wait for it without end, and the next one is served.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_process_that_is_stopped_ends_its_call_and_is_started_again() {
+    let local = Local::start(&[], patient()).await;
+    let pid = local.stop_process();
+    let error = tokio::time::timeout(Duration::from_secs(20), local.call("work")).await.unwrap().unwrap_err();
+    let RequestErrorKind::Transport(error) = error.kind() else { panic!("{error:?}") };
+    assert!(matches!(error.kind(), TransportErrorKind::Timeout { .. }), "{error:?}");
+    assert!(error.may_have_been_sent());
+    let told = format!("process {pid} of the command is stopped");
+    assert!(error.said().is_some_and(|said| said.starts_with(&told)), "{error:?}");
+    assert_eq!(local.call("work").await.unwrap(), "hello");
+    assert_eq!(local.starts(), 2);
+    assert!(!Path::new("/proc").join(&pid).exists(), "it is gone");
+    local.handle.close().await;
+}
+
+/// Nor is it connected: a status query finds out, and what is so is told until the next process is there.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_process_that_is_stopped_while_it_is_idle_is_not_shown_as_connected() {
+    let local = Local::start(&[("AT_START", "[ $(wc -l <\"$STARTS\") = 1 ] || sleep 2")], patient()).await;
+    let pid = local.stop_process();
+    let mut status = local.handle.status();
+    let lost = status.wait_for(|snapshot| snapshot.status != ServerStatus::Connected);
+    let seen = async {
+        // Asked as often as it takes: a machine may be busy.
+        loop {
+            local.handle.verify().await;
+        }
+    };
+    let lost = tokio::select! {
+        lost = tokio::time::timeout(Duration::from_secs(20), lost) => lost.unwrap().unwrap().clone(),
+        () = seen => unreachable!("it asks without end"),
+    };
+    let message = lost.reason().unwrap().message;
+    assert!(message.contains(&format!("process {pid} of the command is stopped")), "{message}");
+    assert_eq!(local.call("work").await.unwrap(), "hello");
+    assert_eq!((local.starts(), local.handle.snapshot().status), (2, ServerStatus::Connected));
+    local.handle.close().await;
+}
+
 /// What is printed of an answer that is no message on one line: as it can be read, or as what it is, and never nothing.
 #[tokio::test]
 async fn fb_t4_an_answer_that_is_no_line_of_json_is_read_or_told_and_never_waited_for() {
