@@ -18,7 +18,7 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 
 use super::certificate::Fields;
-use super::trouble::UntrustedCertificate;
+use super::trouble::{TAKEN, UntrustedCertificate, of_its_form};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::options::{ClientIdentity, Material, Pem, TlsOptions, TrustFile};
 
@@ -87,7 +87,7 @@ pub(super) fn client_config_with(
             let (certificates, key) = identity.read()?;
             builder
                 .with_client_auth_cert(certificates, key)
-                .map_err(|error| identity.unusable(belongs_together(&error)))?
+                .map_err(|error| identity.unusable(&mismatch(&error)))?
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -116,11 +116,14 @@ fn server_name(name: &str) -> Result<ServerName<'static>, TransportError> {
     })
 }
 
-/// The library tells apart that they are of different pairs, and everything else.
-fn belongs_together(error: &TlsError) -> &'static str {
+/// Why a certificate and its key cannot be used together.
+fn mismatch(error: &TlsError) -> String {
     match error {
-        TlsError::InconsistentKeys(_) => "has a key that is not the one of its certificate",
-        _ => "has a certificate or a key of a kind that is not supported",
+        TlsError::InconsistentKeys(_) => "has a key that is not the one of its certificate".to_owned(),
+        TlsError::InvalidCertificate(CertificateError::Other(other)) => of_its_form(other).to_owned(),
+        // All that is said of a key.
+        TlsError::General(_) => format!("has a key of a kind that cannot be used: {TAKEN}"),
+        _ => "has a certificate or a key of a kind that is not supported".to_owned(),
     }
 }
 
@@ -290,9 +293,14 @@ impl LazyVerifier {
         let parsed = ParsedCertificate::try_from(certificate);
         let right = parsed.and_then(|certificate| verify_server_name(&certificate, name));
         // No one else vouches for it, so no one else could have put another name there.
-        let right = right.or_else(|error| match fields.only_name().is_some_and(|only| is_of(&only, name)) {
-            true => Ok(()),
-            false => Err(error),
+        let right = right.or_else(|error| match (fields.only_name(), &error) {
+            (Some(only), _) if is_of(&only, name) => Ok(()),
+            // Its form cannot be read; its one name can (X.509 version 1).
+            (Some(only), TlsError::InvalidCertificate(CertificateError::Other(_))) => {
+                let (expected, presented) = (name.to_owned(), vec![only]);
+                Err(CertificateError::NotValidForNameContext { expected, presented }.into())
+            }
+            _ => Err(error),
         });
         Some(right.map(|()| ServerCertVerified::assertion()))
     }
@@ -433,6 +441,31 @@ mod tests {
         std::fs::write(&empty, b"\x30\x82\x01\x02der").unwrap();
         assert!(check(&empty).contains("is in DER"));
         assert!(!check(&absent).contains("os error"));
+    }
+
+    /// Made with one command that adds no extension: its form is not read, and a person who named it trusts it for its name.
+    #[test]
+    fn a_named_certificate_of_version_1_is_for_its_one_name() {
+        let path =
+            [env!("CARGO_MANIFEST_DIR"), "tests/it/tls/version-1.pem"].iter().collect::<std::path::PathBuf>();
+        let own = vec![CertificateDer::from_pem_file(path).unwrap()];
+        let verifier = LazyVerifier {
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            takes_any_certificate: false,
+            own: own.clone(),
+            extra: Vec::new(),
+            named: OnceLock::new(),
+            name: None,
+            loaded: OnceLock::new(),
+        };
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_900_000_000));
+        let judged = |host: &'static str| {
+            verifier.judge_named(&own[0], &ServerName::try_from(host).unwrap(), now).unwrap().map(drop)
+        };
+        assert_eq!(judged("localhost"), Ok(()));
+        let error = judged("mcp.test").unwrap_err();
+        let words = super::super::trouble::words(&error).unwrap();
+        assert_eq!(words, "the certificate of the server is for localhost, not for mcp.test");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 
 use http::{HeaderMap, StatusCode, header};
 use mcp_status::TlsFault;
-use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error as TlsError, OtherError, PeerIncompatible};
 
 use super::dial::{AtProxy, LookedUpHere};
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind, causes};
@@ -288,7 +288,7 @@ fn tls(error: &TlsError) -> String {
         }
         TlsError::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity)
         | TlsError::PeerIncompatible(_) => {
-            "no way to encrypt in common; the server may also want a certificate of the client".to_owned()
+            "no way to encrypt in common; its certificate may have a key of a kind that is not taken here, such as P-521 or Ed448, or it wants one of the client".to_owned()
         }
         TlsError::AlertReceived(_) => "the server broke the handshake off".to_owned(),
         TlsError::General(_) => {
@@ -353,17 +353,69 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is not made for a server".to_owned()
         }
+        CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: signature, ..
+        } => signed_otherwise(signature, &[]),
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id,
+            public_key_algorithm_id,
+        } => signed_otherwise(signature_algorithm_id, public_key_algorithm_id),
+        CertificateError::BadSignature => {
+            format!(
+                "the signature of the certificate of the server does not match, or its key is too short: {TAKEN}"
+            )
+        }
+        CertificateError::UnhandledCriticalExtension => {
+            "the certificate of the server demands something that is not known here (a critical extension)"
+                .to_owned()
+        }
         CertificateError::Other(other) => match other.0.downcast_ref::<UntrustedCertificate>() {
             Some(untrusted) => untrusted.to_string(),
-            // The library wraps another one's error, whose only text is its name.
-            None if other.0.to_string() == "UnsupportedCertVersion" => {
-                "the certificate of the server is of version 1 of X.509, and only version 3 is read"
-                    .to_owned()
-            }
-            None => "the certificate of the server cannot be used".to_owned(),
+            None => format!("the certificate of the server {}", of_its_form(other)),
         },
         _ => "the certificate of the server is damaged, or of a kind that is not supported".to_owned(),
     }
+}
+
+/// What keys of certificates can be.
+pub(super) const TAKEN: &str = "RSA of 2048 bits and more, P-256, P-384 and Ed25519 are taken";
+
+/// What is wrong with the form of a certificate: the library wraps another one's error, whose only text is its name.
+pub(super) fn of_its_form(error: &OtherError) -> &'static str {
+    match &*error.0.to_string() {
+        "UnsupportedCertVersion" => {
+            "is of version 1 of X.509, and only version 3 is read, which tools make where an extension is added (`-addext`, `-extfile`)"
+        }
+        "CaUsedAsEndEntity" => "is that of an authority (CA:TRUE), and no server's own",
+        "UnsupportedCriticalExtension" => "demands something that is not known here (a critical extension)",
+        "NameConstraintViolation" => "has a name that its authority may not vouch for (name constraints)",
+        "PathLenConstraintViolated" => {
+            "stands behind more authorities than the first of them allows (pathlen)"
+        }
+        _ => "cannot be used",
+    }
+}
+
+/// A signature in a certificate that cannot be checked here; what kind it is, as far as it has a name that people use.
+fn signed_otherwise(signature: &[u8], key: &[u8]) -> String {
+    // Object identifiers (RFC 3279, RFC 5480, RFC 5758, RFC 8410), as they stand in DER.
+    const KINDS: [(&[u8], &str); 9] = [
+        (&[0x2b, 0x81, 4, 0, 0x23], "a key on P-521"),
+        (&[0x2b, 0x81, 4, 0, 0x0a], "a key on secp256k1"),
+        (&[0x2b, 0x65, 0x71], "Ed448"),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x38, 4], "DSA"),
+        (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3], "DSA"),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4], "ECDSA with SHA-512, as by a key on P-521"),
+        (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1], "SHA-1"),
+        (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], "SHA-1"),
+        (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4], "MD5"),
+    ];
+    let is_in = |kind: &[u8], der: &[u8]| der.windows(kind.len()).any(|window| window == kind);
+    let named = KINDS.iter().find(|(kind, _)| is_in(kind, key) || is_in(kind, signature));
+    let named = named.map(|(_, name)| format!(" ({name})")).unwrap_or_default();
+    format!(
+        "the certificate of the server, or one that vouches for it, is signed in a way that is not taken here{named}: {TAKEN}, with SHA-256 or SHA-384"
+    )
 }
 
 /// At most three names, as they stand in the certificate.
@@ -441,7 +493,7 @@ mod tests {
     use std::io;
     use std::sync::Arc;
 
-    use rustls::{OtherError, PeerMisbehaved};
+    use rustls::PeerMisbehaved;
 
     use super::*;
 
@@ -507,6 +559,7 @@ mod tests {
                 unusable,
             })))
         };
+        let other = |name: &'static str| Bad::Other(OtherError(Arc::new(io::Error::other(name))));
         for (error, words) in [
             (bad(Bad::Expired), "has expired"),
             (bad(Bad::NotValidYet), "clock"),
@@ -520,7 +573,32 @@ mod tests {
             (bad(Bad::Revoked), "revoked"),
             (bad(Bad::InvalidPurpose), "not made for a server"),
             (bad(Bad::BadEncoding), "damaged"),
-            (bad(Bad::Other(OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity"))))), "cannot be used"),
+            (bad(other("CaUsedAsEndEntity")), "is that of an authority (CA:TRUE)"),
+            (bad(other("UnsupportedCertVersion")), "version 1 of X.509, and only version 3 is read"),
+            (bad(other("MalformedExtensions")), "cannot be used"),
+            (bad(Bad::BadSignature), "key is too short: RSA of 2048 bits"),
+            (bad(Bad::UnhandledCriticalExtension), "not known here"),
+            (
+                bad(Bad::UnsupportedSignatureAlgorithmContext {
+                    signature_algorithm_id: vec![0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4],
+                    supported_algorithms: Vec::new(),
+                }),
+                "not taken here (ECDSA with SHA-512, as by a key on P-521): RSA of 2048 bits and more",
+            ),
+            (
+                bad(Bad::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                    signature_algorithm_id: vec![0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3],
+                    public_key_algorithm_id: vec![0x06, 1, 0x2a, 0x06, 5, 0x2b, 0x81, 4, 0, 0x23],
+                }),
+                "not taken here (a key on P-521)",
+            ),
+            (
+                bad(Bad::UnsupportedSignatureAlgorithmContext {
+                    signature_algorithm_id: vec![0x06, 2, 0x55, 4],
+                    supported_algorithms: Vec::new(),
+                }),
+                "not taken here: RSA",
+            ),
             (TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType), "does not speak TLS"),
             (TlsError::AlertReceived(AlertDescription::ProtocolVersion), "no version of TLS in common"),
             (

@@ -122,6 +122,21 @@ async fn the_name_of_the_certificate_may_be_another_than_the_host() {
     connector().attempt(&with_tls(port, TlsOptions::new().with_any_certificate())).await.unwrap();
 }
 
+/// Nothing of it is damaged: an authority with a key that most programs take, and some do not.
+#[tokio::test]
+async fn a_signature_that_is_not_taken_is_named_with_those_that_are() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let port = tls_in_front_of(server.address(), "by-p521").port();
+    let tls = TlsOptions::new().with_trust(TrustFile::new(fixture("p521-authority.pem"), "tls.ca"));
+    let (kind, said) = refused(&connector(), &with_tls(port, tls)).await;
+    assert_eq!(kind, TransportErrorKind::Tls);
+    assert!(
+        said.contains("signed in a way that is not taken here (ECDSA with SHA-512, as by a key on P-521)"),
+        "{said}"
+    );
+    assert!(said.contains("P-256, P-384 and Ed25519 are taken"), "{said}");
+}
+
 #[tokio::test]
 async fn an_identity_that_cannot_be_used_says_what_named_it_and_why() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
@@ -137,6 +152,12 @@ async fn an_identity_that_cannot_be_used_says_what_named_it_and_why() {
         ("client.pem", "client.pem", "has no key in its key file"),
         ("client.pem", "client.encrypted.key.pem", "has a key with a passphrase; one without is needed"),
         ("client.pem", "localhost.key.pem", "has a key that is not the one of its certificate"),
+        ("version-1.pem", "version-1.key.pem", "is of version 1 of X.509, and only version 3 is read"),
+        (
+            "client.pem",
+            "p521.key.pem",
+            "has a key of a kind that cannot be used: RSA of 2048 bits and more, P-256",
+        ),
     ] {
         let (kind, said) = refused(&connector(), &files(certificate, key)).await;
         assert_eq!(kind, TransportErrorKind::Misconfigured);
