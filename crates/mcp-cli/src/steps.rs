@@ -360,8 +360,8 @@ mod tests {
 
     use super::*;
 
-    /// A sentence about an entry that was not seen.
-    const NAMED: &str = "correct the entry of x";
+    /// About an entry that was not seen.
+    const LATER: &str = "try again later, or ask who runs the server";
 
     fn step(line: &str, next: &str) -> String {
         Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).line(next)
@@ -516,7 +516,7 @@ mod tests {
             Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).for_session(&mut reason);
             reason["next"].clone()
         };
-        assert_eq!(next_of_session("mcplink reconnect x", "mcplink reconnect x".into()), NAMED);
+        assert_eq!(next_of_session("mcplink reconnect x", "mcplink reconnect x".into()), LATER);
         for (line, next) in [
             ("mcplink reconnect x", "mcplink login x --project /a"),
             ("mcplink status x", "mcplink reconnect x"),
@@ -543,9 +543,9 @@ mod tests {
     #[test]
     fn fh_h3_a_step_is_never_the_command_that_was_just_run() {
         for (verb, instead) in [
-            ("reconnect", NAMED),
-            ("wait", "start it, or correct the entry of x"),
-            ("login", NAMED),
+            ("reconnect", LATER),
+            ("wait", "start it, or correct `url` of x"),
+            ("login", "ask who runs the server"),
             ("tools", "ask who runs the server"),
             ("status", "mcplink wait x"),
         ] {
@@ -553,8 +553,8 @@ mod tests {
             assert_eq!(step("mcplink ping x", &format!("mcplink {verb} x")), format!("mcplink {verb} x"));
         }
         assert_eq!(step("mcplink tools x/y", "mcplink tools x"), "mcplink tools x");
-        assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), NAMED);
-        assert_eq!(step("mcplink wait x", "mcplink status x"), "start it, or correct the entry of x");
+        assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), LATER);
+        assert_eq!(step("mcplink wait x", "mcplink status x"), "start it, or correct `url` of x");
         assert_eq!(step("mcplink login x", "mcplink login x --no-browser"), "mcplink login x --no-browser");
     }
 

@@ -191,6 +191,14 @@ pub enum EntryPart {
     AuthorizationServer,
     /// How long its requests may take.
     Timeout,
+    /// How long its command may take to start, or that command.
+    StartTime,
+    /// What its server may cost.
+    Limits,
+    /// Its address or its headers: what is asked for is a part of either.
+    Request,
+    /// How a person signs in to it.
+    SignIn,
     /// What the reason names.
     Named,
 }
@@ -215,6 +223,10 @@ impl fmt::Display for EntryPart {
             Self::Client => "the client id",
             Self::AuthorizationServer => "the authorization server",
             Self::Timeout => "the time limit",
+            Self::StartTime => "the time limit of the start, or the command",
+            Self::Limits => "the limits",
+            Self::Request => "the address or the headers",
+            Self::SignIn => "the settings of the sign-in",
             Self::Named => "what the reason names",
         })
     }
@@ -280,7 +292,7 @@ impl From<&SignInRemedy> for NextStep {
             SignInRemedy::Client => EntryPart::Client,
             SignInRemedy::AuthorizationServer => EntryPart::AuthorizationServer,
             SignInRemedy::Authority => EntryPart::Authority,
-            SignInRemedy::Settings => EntryPart::Named,
+            SignInRemedy::Settings => EntryPart::SignIn,
         };
         Self::ChangeEntry { part }
     }
@@ -343,6 +355,13 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
     let asked_in_words = auth.is_some_and(|auth| auth.asked_in_words && !auth.sent);
     let outcome = evidence.map(|evidence| &evidence.outcome);
     let proxy = evidence.and_then(of_proxy);
+    let tls = evidence.and_then(|evidence| evidence.tls).map(|fault| match fault {
+        TlsFault::OtherName => NextStep::ChangeEntry { part: EntryPart::ServerName },
+        TlsFault::UnknownAuthority => NextStep::ChangeEntry { part: EntryPart::Authority },
+        TlsFault::ClientCertificate => NextStep::ChangeEntry { part: EntryPart::ClientCertificate },
+        TlsFault::OfServer => NextStep::AskOperator,
+        TlsFault::NotSpoken => NextStep::ChangeEntry { part: place },
+    });
     let by_command = |code| {
         auth.is_some_and(|auth| {
             auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code == code && code.is_some()
@@ -353,9 +372,11 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
             Some(NextStep::Approve)
         }
+        // A file that its TLS needs: whether a proxy is on the way does not matter.
+        ReasonCode::Config if tls.is_some() => tls,
         // The reason says what is wrong and where: another look at the files says the same.
         ReasonCode::Config if proxy.is_some() => proxy,
-        ReasonCode::Config => change(EntryPart::Named),
+        ReasonCode::Config => change(auth.map_or(EntryPart::Named, |auth| of_settings(auth, headers))),
         ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
         // Who was signed in can sign in again, whatever is left of it.
         // And a person who signed in as someone else signs in again.
@@ -423,22 +444,16 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             let remedy = auth.and_then(|auth| auth.hindrance.as_ref()).map(|hindrance| &hindrance.remedy);
             Some(NextStep::from(remedy.unwrap_or(&SignInRemedy::AuthorizationServer)))
         }
-        ReasonCode::Tls => match evidence.and_then(|evidence| evidence.tls) {
-            Some(TlsFault::OtherName) => change(EntryPart::ServerName),
-            Some(TlsFault::UnknownAuthority) => change(EntryPart::Authority),
-            Some(TlsFault::ClientCertificate) => change(EntryPart::ClientCertificate),
-            Some(TlsFault::OfServer) => Some(NextStep::AskOperator),
-            Some(TlsFault::NotSpoken) | None => change(place),
-        },
+        ReasonCode::Tls => tls.or_else(|| change(place)),
         ReasonCode::Rejected | ReasonCode::Protocol if asked_in_words && may_sign_in => sign_in(),
         ReasonCode::Rejected | ReasonCode::Protocol if asked_in_words && !facts.entry.has_helper => {
             change(headers)
         }
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound => change(place),
-        // Which limit of the entry it is stands in the reason; at another address, the answer would be as long.
+        // Which limit it is stands in the reason; at another address, the answer would be as long.
         ReasonCode::Protocol if evidence.is_some_and(|evidence| evidence.over_limit) => {
-            change(EntryPart::Named)
+            change(EntryPart::Limits)
         }
         // It speaks JSON-RPC, knows the method, and has something against it that is no matter of this entry.
         ReasonCode::Protocol
@@ -457,7 +472,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::Timeout if matches!(outcome, Some(Outcome::SlowStart { .. })) => {
             match evidence.and_then(|evidence| evidence.lack.as_ref()) {
                 Some(lack) => Some(mending::of_lack(lack)),
-                None => change(EntryPart::Named),
+                None => change(EntryPart::StartTime),
             }
         }
         // A process that lives and answers nothing. One that was there is started again.
@@ -523,6 +538,17 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         | ReasonCode::HelperFailed
         | ReasonCode::CredentialsFailed
         | ReasonCode::Exited => Some(NextStep::Reconnect),
+    }
+}
+
+/// Which settings of an entry cannot be used, by the source of credentials that they are of.
+fn of_settings(auth: &AuthFacts, headers: EntryPart) -> EntryPart {
+    match auth.supplied_by {
+        Some(CredentialOrigin::SignIn) => EntryPart::SignIn,
+        Some(CredentialOrigin::Command) => EntryPart::Helper,
+        Some(_) => headers,
+        None if is_of_source(auth) => EntryPart::Source,
+        None => EntryPart::Named,
     }
 }
 
@@ -870,7 +896,7 @@ mod tests {
             next_step(&facts, Some(&Evidence::new(phase, outcome)))
         };
         let limit = std::time::Duration::from_secs(3);
-        assert_eq!(of(Phase::Connect, Outcome::SlowStart { limit }), Some(change(EntryPart::Named)));
+        assert_eq!(of(Phase::Connect, Outcome::SlowStart { limit }), Some(change(EntryPart::StartTime)));
         // One that is stopped stops again; one that was there before is started afresh.
         assert_eq!(of(Phase::Connect, Outcome::Timeout), Some(change(EntryPart::Process)));
         assert_eq!(of(Phase::Session, Outcome::Timeout), Some(Reconnect));
@@ -946,7 +972,7 @@ mod tests {
             (SignInRemedy::Operator { origin: origin() }, NextStep::AskOperatorOf { origin: origin() }),
             (SignInRemedy::Client, change(EntryPart::Client)),
             (SignInRemedy::AuthorizationServer, change(EntryPart::AuthorizationServer)),
-            (SignInRemedy::Settings, change(EntryPart::Named)),
+            (SignInRemedy::Settings, change(EntryPart::SignIn)),
         ] {
             let hindrance = crate::SignInHindrance::new("no answer\u{1b}[2J", remedy);
             let auth = AuthFacts::default().with_hindrance(Some(hindrance));
@@ -995,6 +1021,33 @@ mod tests {
         }
         assert_eq!(proxy(false).to_string(), "start or correct the proxy http://127.0.0.1:9 (HTTPS_PROXY)");
         assert_eq!(proxy(true).to_string(), "correct the proxy http://127.0.0.1:9 (HTTPS_PROXY)");
+    }
+
+    /// Settings that cannot be used are named by what they are of.
+    #[test]
+    fn fh_h9_of_settings_that_cannot_be_used_the_part_is_named() {
+        let unusable = || Evidence::new(Phase::Connect, Outcome::Misconfigured);
+        let of =
+            |evidence: &Evidence| next_step(&seen(remote(), ReasonCode::Config), Some(evidence)).unwrap();
+        let supplied = |provider: &str, by: Option<CredentialOrigin>| {
+            unusable().with_auth(AuthFacts::new(false, Some(provider.to_owned())).with_supplied_by(by))
+        };
+        for (evidence, part) in [
+            (unusable(), EntryPart::Named),
+            (supplied("client_credentials", None), EntryPart::Source),
+            (supplied("oauth", Some(CredentialOrigin::SignIn)), EntryPart::SignIn),
+            (supplied("minted", Some(CredentialOrigin::Command)), EntryPart::Helper),
+            (unusable().with_tls(Some(TlsFault::UnknownAuthority)), EntryPart::Authority),
+            (unusable().with_tls(Some(TlsFault::ClientCertificate)), EntryPart::ClientCertificate),
+            (unusable().with_tls(Some(TlsFault::OtherName)), EntryPart::ServerName),
+        ] {
+            assert_eq!(of(&evidence), change(part), "{evidence:?}");
+            if evidence.tls.is_some() {
+                // The proxy on the way has not been asked.
+                let by_proxy = evidence.with_proxy(Some("http://p:1 (HTTPS_PROXY)".to_owned()));
+                assert_eq!(of(&by_proxy), change(part), "{by_proxy:?}");
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::{AuthError, LoginHindrance};
-use mcp_status::{AddressHeader, ChallengeKind, FailureRun, Limit, Phase, SpawnCause};
+use mcp_status::{AddressHeader, ChallengeKind, FailureRun, Limit, Phase, SpawnCause, TlsFault};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
@@ -174,6 +174,8 @@ struct Inner {
     attempts: u32,
     /// The proxy that the request went by, without its credentials.
     proxy: Option<String>,
+    /// What of the settings of TLS cannot be used.
+    tls: Option<TlsFault>,
     /// The limit of ours that ran out.
     limit: Option<Limit>,
     /// Whether the server has seen this request before, in an earlier round trip of it.
@@ -223,6 +225,7 @@ impl TransportError {
             said: None,
             attempts: 1,
             proxy: None,
+            tls: None,
             limit: None,
             later_round: false,
             observed: None,
@@ -355,6 +358,19 @@ impl TransportError {
     pub(crate) fn with_result(mut self, result: Payload) -> Self {
         self.0.result = Some(result);
         self
+    }
+
+    /// With what of the settings of TLS cannot be used.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub(crate) fn with_tls_setting(mut self, fault: TlsFault) -> Self {
+        self.0.tls = Some(fault);
+        self
+    }
+
+    /// What of the settings of TLS cannot be used, where that is what failed.
+    pub(crate) fn tls_setting(&self) -> Option<TlsFault> {
+        self.0.tls
     }
 
     #[must_use]

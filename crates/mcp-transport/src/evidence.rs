@@ -22,7 +22,7 @@ impl TransportError {
         let mut facts = AuthFacts::default();
         if let Some(context) = self.auth_context() {
             // A provider that supplied nothing has no part in it, unless that is what is wrong.
-            let is_concerned = context.sent
+            let is_concerned = (context.sent && *self.kind() != TransportErrorKind::Misconfigured)
                 || matches!(
                     self.kind(),
                     TransportErrorKind::Credentials | TransportErrorKind::Challenged { .. }
@@ -60,7 +60,7 @@ impl TransportError {
             .with_auth(facts)
             .with_attempts(self.attempts())
             .with_proxy(self.proxy().map(str::to_owned))
-            .with_tls(self.tls_fault())
+            .with_tls(self.tls_fault().or(self.tls_setting()))
             .with_unknown_host(self.is_misaddressed())
             .with_limit(self.limit().cloned())
             .with_over_limit(*self.kind() == TransportErrorKind::TooLarge)

@@ -308,7 +308,7 @@ fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportEr
         }
         (None, Some(limit), _) => (
             format!("{} (`timeout` of its entry)", mcp_text::time_limit(limit)),
-            app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Named }, &args.name),
+            app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Timeout }, &args.name),
         ),
         (None, None, Some(limit)) => (
             format!("{} (MCP_TOOL_TIMEOUT)", mcp_text::time_limit(limit)),

@@ -1,6 +1,7 @@
 //! A sign-in as far as it is the same for every way in which a person takes part: how it begins, and what is told of its end.
 
 use mcp_auth::oauth::SignedIn;
+use mcp_auth::plan::LinkReason;
 use mcp_auth::{AuthError, AuthErrorKind};
 use mcp_connect::{ConfiguredServer, Description, Login, LoginError, LoginRefusal};
 use mcp_status::{EntryPart, NextStep, ReasonCode, StatusReport};
@@ -73,7 +74,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         LoginRefusal::Unattended => {
             return CliError::usage("no-sign-in-wanted", format!("{} signs in by itself", shown::name(name)))
                 .why("`auth` of its entry says where its credentials come from, and no person is asked")
-                .next(format!("mcplink status {}", mcp_text::shell_word(name)));
+                .next(status_of(name));
         }
         other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
     };
@@ -86,8 +87,28 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
     match (refusal, next) {
         (LoginRefusal::SwitchedOff, _) => CliError { next: switched_on_by(app, name), ..error },
         (_, Some(step)) => error.next(app.steps.words(&step, name)),
-        (_, None) => error.next(entry_to_change(app, name)),
+        (LoginRefusal::NoOAuth(why), None) => error.next(in_place_of_sign_in(app, name, *why)),
+        // Nothing is wrong with it: how it is, is what there is to know.
+        (_, None) => error.next(status_of(name)),
     }
+}
+
+/// What there is to do about a server whose plan has no place for a sign-in.
+fn in_place_of_sign_in(app: &App, name: &str, why: LinkReason) -> PrintedStep {
+    match why {
+        LinkReason::SwitchedOff => app.steps.words(&NextStep::ChangeEntry { part: EntryPart::SignIn }, name),
+        LinkReason::StaticAuthorization => {
+            app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Headers }, name)
+        }
+        LinkReason::HelperWithheld | LinkReason::UnattendedWithheld => {
+            app.steps.words(&NextStep::Trust, name)
+        }
+        _ => status_of(name).into(),
+    }
+}
+
+fn status_of(name: &str) -> String {
+    format!("mcplink status {}", mcp_text::shell_word(name))
 }
 
 /// What switches a server on, by where it was switched off.
@@ -129,16 +150,12 @@ fn not_there(app: &App, name: &str, report: &StatusReport) -> CliError {
     CliError { next, ..error.why(reason.message.clone()) }
 }
 
-/// What a person changes, and where: the reason names it.
-fn entry_to_change(app: &App, name: &str) -> PrintedStep {
-    app.steps.words(&NextStep::ChangeEntry { part: EntryPart::Named }, name)
-}
-
-/// What makes the sign-in possible that failed.
-fn remedy(error: &AuthError) -> NextStep {
-    match error.login_remedy() {
-        Some(remedy) => NextStep::from(&sign_in_remedy(remedy)),
-        None => NextStep::ChangeEntry { part: EntryPart::Named },
+/// What makes the sign-in possible that failed, where that is known, or where only the entry can be wrong.
+fn remedy(error: &AuthError) -> Option<NextStep> {
+    match (error.login_remedy(), error.kind()) {
+        (Some(remedy), _) => Some(NextStep::from(&sign_in_remedy(remedy))),
+        (None, AuthErrorKind::Misconfigured) => Some(NextStep::ChangeEntry { part: EntryPart::SignIn }),
+        (None, _) => None,
     }
 }
 
@@ -171,11 +188,12 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
         source = cause.source();
     }
     let word = mcp_text::shell_word(name);
+    let words_of = |step: Option<NextStep>| app.steps.words(&step.unwrap_or(NextStep::AskOperator), name);
     let next = match (error.kind(), error.hint()) {
         // What failed says itself what mends it.
         (_, Some(hint)) => PrintedStep::Sentence(shown::line(hint)),
         // The same again would end as this did.
-        _ if error.login_remedy().is_some() && verb == "login" => app.steps.words(&remedy(error), name),
+        _ if error.login_remedy().is_some() && verb == "login" => words_of(remedy(error)),
         // Nothing is wrong with the entry where a person declined, or took too long.
         (AuthErrorKind::Cancelled, _) if verb == "login" => {
             PrintedStep::Sentence("begin the sign-in once more, and finish it on the page".to_owned())
@@ -194,11 +212,12 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
         (AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable, _) if verb == "login" => {
             PrintedStep::Sentence("begin the sign-in once more in a moment".to_owned())
         }
-        // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
+        // It was not finished, or not answered: the same again may work.
         (AuthErrorKind::Cancelled | AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable, _) => {
             format!("mcplink {verb} {word}").into()
         }
-        _ => entry_to_change(app, name),
+        // What is wrong with the entry, or who answered as no authorization server does.
+        _ => words_of(remedy(error)),
     };
     CliError::new(exit, code, format!("{doing} {name} failed")).why(why).next(next)
 }

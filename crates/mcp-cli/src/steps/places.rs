@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mcp_config::Config;
+use mcp_auth::plan::ProviderKind;
+use mcp_config::{Config, EntryTransport};
 use mcp_connect::Description;
 use mcp_status::EntryPart;
 
@@ -11,9 +12,19 @@ use mcp_status::EntryPart;
 const MAX_NAME: usize = 60;
 const MAX_PLACE: usize = 400;
 
-/// The place of each entry by its name, as of the last look at the files.
+/// Where nothing that the entry says would help.
+const ASK: &str = "ask who runs the server";
+
+/// Each entry by its name, as of the last look at the files.
 #[derive(Debug, Default)]
-pub(super) struct Places(Mutex<HashMap<String, Place>>);
+pub(super) struct Places(Mutex<HashMap<String, SeenEntry>>);
+
+/// What of an entry decides what is changed in it.
+#[derive(Clone, Debug)]
+struct SeenEntry {
+    place: Place,
+    runs: Runs,
+}
 
 #[derive(Clone, Debug)]
 enum Place {
@@ -21,6 +32,26 @@ enum Place {
     At(String),
     /// It was given by its URL.
     CommandLine,
+}
+
+/// What of an entry is a program of this machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Runs {
+    Nothing,
+    /// The server itself.
+    Server,
+    /// What prints its headers.
+    Helper,
+}
+
+impl Runs {
+    fn of(transport: EntryTransport, has_helper: bool) -> Self {
+        match transport {
+            EntryTransport::Stdio => Self::Server,
+            _ if has_helper => Self::Helper,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 impl Places {
@@ -32,7 +63,9 @@ impl Places {
                 mcp_config::ConfigSource::Url => Place::CommandLine,
                 place => Place::at(&place.to_string(), place.path().map(|_| entry.origin.line)),
             };
-            places.insert(entry.name.clone(), place);
+            let has_helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
+            let runs = Runs::of(entry.transport(), has_helper);
+            places.insert(entry.name.clone(), SeenEntry { place, runs });
         }
     }
 
@@ -41,7 +74,9 @@ impl Places {
             true => Place::CommandLine,
             false => Place::at(&entry.source, entry.line),
         };
-        self.lock().insert(entry.name.clone(), place);
+        let has_helper = entry.chain.iter().any(|name| *name == ProviderKind::HeadersHelper.name());
+        let runs = Runs::of(entry.transport, has_helper);
+        self.lock().insert(entry.name.clone(), SeenEntry { place, runs });
     }
 
     /// Whether there is a server of this name.
@@ -51,13 +86,13 @@ impl Places {
 
     /// What is to be changed of the entry `name`, and where.
     pub(super) fn change(&self, part: EntryPart, name: &str) -> String {
-        change(part, name, self.lock().get(name))
+        change(part, name, self.lock().get(name).map(|seen| &seen.place))
     }
 
     /// That the entry `name` gives its server a variable, and where.
     pub(super) fn give(&self, variable: &str, name: &str) -> String {
         let places = self.lock();
-        let at = match places.get(name) {
+        let at = match places.get(name).map(|seen| &seen.place) {
             Some(Place::At(place)) if !place.is_empty() => format!(" in {place}"),
             _ => String::new(),
         };
@@ -65,7 +100,8 @@ impl Places {
         format!("set {variable} in `env` of {name}{at}")
     }
 
-    /// What brings a person further in place of `mcplink VERB ARGUMENTS`, which has just been run.
+    /// What brings a person further in place of `mcplink VERB ARGUMENTS`, which has just been run: what it tried again was a
+    /// program of this machine, or it is for the people who run the server.
     pub(super) fn instead(&self, verb: &str, arguments: &str) -> String {
         let places = self.lock();
         let is_it = |name: &&String| {
@@ -73,15 +109,22 @@ impl Places {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
         let name = places.keys().find(is_it).map_or(arguments, String::as_str);
-        let change = change(EntryPart::Named, name, places.get(name));
-        match verb {
-            "tools" => "ask who runs the server".to_owned(),
-            "wait" | "status" => format!("start it, or {change}"),
-            _ => change,
+        let (place, runs) = match places.get(name) {
+            Some(seen) => (Some(&seen.place), seen.runs),
+            None => (None, Runs::Nothing),
+        };
+        let change = |part| change(part, name, place);
+        match (verb, runs) {
+            ("tools" | "login", _) => ASK.to_owned(),
+            ("wait" | "status", Runs::Server) => change(EntryPart::Process),
+            ("wait" | "status", _) => format!("start it, or {}", change(EntryPart::Url)),
+            (_, Runs::Server) => change(EntryPart::Process),
+            (_, Runs::Helper) => change(EntryPart::Helper),
+            (_, Runs::Nothing) => format!("try again later, or {ASK}"),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Place>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, SeenEntry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -129,6 +172,10 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (EntryPart::Arguments, _) => "`args`",
         (EntryPart::WorkingDirectory, _) => "`cwd`",
         (EntryPart::Timeout, _) => "`timeout`",
+        (EntryPart::StartTime, _) => "`startupTimeoutMs` or `command`",
+        (EntryPart::Limits, _) => "`limits`",
+        (EntryPart::Request, _) => "`url` or `headers`",
+        (EntryPart::SignIn, _) => "`oauth`",
         (EntryPart::Process, _) => "`command`, `args` or `env`",
         (EntryPart::Headers, _) => "`headers`",
         (EntryPart::Credentials, _) => return format!("add `headers` or a `headersHelper` to {name}{at}"),
@@ -148,7 +195,9 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         EntryPart::Authority
         | EntryPart::ClientCertificate
         | EntryPart::Client
-        | EntryPart::AuthorizationServer => "set",
+        | EntryPart::AuthorizationServer
+        | EntryPart::Limits
+        | EntryPart::SignIn => "set",
         _ => "correct",
     };
     format!("{verb} {what} of {name}{at}")
@@ -156,7 +205,6 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mcp_config::EntryTransport;
     use mcp_config::entry::RemoteKind;
 
     use super::*;
@@ -191,6 +239,10 @@ mod tests {
             (EntryPart::Helper, format!("correct `headersHelper` of a b in {at}")),
             (EntryPart::Source, format!("correct `auth` of a b in {at}")),
             (EntryPart::Named, format!("correct the entry of a b in {at}")),
+            (EntryPart::StartTime, format!("correct `startupTimeoutMs` or `command` of a b in {at}")),
+            (EntryPart::Limits, format!("set `limits` of a b in {at}")),
+            (EntryPart::Request, format!("correct `url` or `headers` of a b in {at}")),
+            (EntryPart::SignIn, format!("set `oauth` of a b in {at}")),
             (EntryPart::ServerName, format!("correct `url` or `tls.serverName` of a b in {at}")),
             (EntryPart::Authority, format!("set `tls.ca` of a b in {at}")),
             (EntryPart::ClientCertificate, format!("set `tls.cert` of a b in {at}")),
@@ -200,14 +252,23 @@ mod tests {
             assert_eq!(places.change(part, "a b"), expected);
         }
         assert_eq!(places.give("API_KEY", "a b"), format!("set API_KEY in `env` of a b in {at}"));
-        assert_eq!(places.instead("reconnect", "'a b'"), places.change(EntryPart::Named, "a b"));
-        assert_eq!(places.instead("login", "'a b' --from x"), places.change(EntryPart::Named, "a b"));
+        assert_eq!(places.instead("reconnect", "'a b'"), "try again later, or ask who runs the server");
+        assert_eq!(places.instead("login", "'a b' --from x"), "ask who runs the server");
         assert_eq!(
             places.instead("wait", "'a b'"),
-            format!("start it, or {}", places.change(EntryPart::Named, "a b"))
+            format!("start it, or {}", places.change(EntryPart::Url, "a b"))
         );
         assert_eq!(places.instead("tools", "'a b'"), "ask who runs the server");
-        assert_eq!(places.instead("login", "a"), "correct the entry of a");
+        assert_eq!(places.instead("login", "a"), "ask who runs the server");
+        // A program of this machine that was just run once more.
+        entry.chain = vec![ProviderKind::HeadersHelper.name().to_owned()];
+        places.see_entry(&entry);
+        assert_eq!(places.instead("reconnect", "'a b'"), places.change(EntryPart::Helper, "a b"));
+        entry.transport = EntryTransport::Stdio;
+        places.see_entry(&entry);
+        for verb in ["reconnect", "wait"] {
+            assert_eq!(places.instead(verb, "'a b'"), places.change(EntryPart::Process, "a b"));
+        }
         entry.by_url = true;
         places.see_entry(&entry);
         for (part, expected) in [

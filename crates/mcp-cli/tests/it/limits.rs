@@ -88,7 +88,7 @@ fn fh_h8_fb_q3b_q4_a_call_that_took_too_long_says_by_which_limit_and_that_it_may
     };
     for (output, said, next) in [
         (call(&setting, &["--timeout", "700ms"], None), "700 ms (--timeout)", "mcplink status s"),
-        (call(&short, &[], None), "1500 ms (`timeout` of its entry)", "correct the entry of s in /"),
+        (call(&short, &[], None), "1500 ms (`timeout` of its entry)", "correct `timeout` of s in /"),
         (call(&short, &["--timeout", "1s"], None), "1 s (--timeout)", "mcplink status s"),
         (
             call(&setting, &[], Some("1200")),

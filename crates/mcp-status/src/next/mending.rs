@@ -72,10 +72,10 @@ pub(super) fn of_refusal(evidence: Option<&Evidence>, transport: TransportKind) 
             // The entry has made the handshake; what is wrong is in the request, and what that takes can be looked at.
             400 | 422 if is_of_session(evidence) => NextStep::ListTools,
             // What is asked for is a part of the address or of a header, and the body says which.
-            400 | 422 | 428 => change(EntryPart::Named),
+            400 | 422 | 428 => change(EntryPart::Request),
             _ => people(transport),
         },
-        _ => change(EntryPart::Named),
+        _ => change(EntryPart::Request),
     }
 }
 
@@ -208,7 +208,7 @@ mod tests {
     fn fh_h9_a_refusal_blames_the_entry_only_where_it_is_wrong() {
         let http = |status| Outcome::Http { status, retry_after: None };
         for (status, expected) in [
-            (400, change(EntryPart::Named)),
+            (400, change(EntryPart::Request)),
             (402, NextStep::AskOperator),
             (405, change(EntryPart::Url)),
             (409, NextStep::AskOperator),

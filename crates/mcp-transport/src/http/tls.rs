@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use mcp_files::Policy;
+use mcp_status::TlsFault;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
@@ -113,6 +114,7 @@ fn misconfigured(message: String) -> TransportError {
 fn server_name(name: &str) -> Result<ServerName<'static>, TransportError> {
     ServerName::try_from(name.to_owned()).map_err(|_| {
         misconfigured(format!("`{}` is no name that a certificate could have", mcp_text::line(name, 100)))
+            .with_tls_setting(TlsFault::OtherName)
     })
 }
 
@@ -130,6 +132,7 @@ fn mismatch(error: &TlsError) -> String {
 impl ClientIdentity {
     fn unusable(&self, what: &str) -> TransportError {
         misconfigured(format!("the client certificate of {} {what}", self.from))
+            .with_tls_setting(TlsFault::ClientCertificate)
     }
 
     /// Security: neither path nor content of the key is told.
@@ -176,6 +179,7 @@ fn certificates_at_most(
     let unusable = |what: &str| {
         let path = mcp_text::line(&file.path.display().to_string(), 200);
         misconfigured(format!("{} names {path}, which {what}", file.from))
+            .with_tls_setting(TlsFault::UnknownAuthority)
     };
     let text = mcp_files::read(&file.path, &Policy::surroundings(MAX_CA_BYTES))
         .map_err(|error| unusable(&format!("cannot be read: {error}")))?;

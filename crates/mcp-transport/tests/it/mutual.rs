@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mcp_auth::{AuthErrorKind, LoginRemedy};
+use mcp_status::TlsFault;
 use mcp_testkit::{Era, FakeMcpServer};
-use mcp_transport::options::{ClientIdentity, Pem, TlsOptions, TrustFile};
+use mcp_transport::options::{ClientIdentity, Pem, ProxyUrl, TlsOptions, TrustFile};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
 
 use crate::support::{connector, echo, options};
@@ -164,6 +165,12 @@ async fn an_identity_that_cannot_be_used_says_what_named_it_and_why() {
         let expected = format!("the client certificate of tls.cert of `work` {expected}");
         assert!(said.contains(&expected), "{said}");
     }
+    // What is wrong is what was named, whatever proxy is on the way.
+    let mut by_proxy = options();
+    by_proxy.proxy.always = Some(ProxyUrl::new("http://127.0.0.1:9", "`proxy`"));
+    let error = Connector::new(by_proxy).attempt(&files("absent.pem", "client.key.pem")).await.unwrap_err();
+    let evidence = error.evidence();
+    assert_eq!((evidence.tls, evidence.proxy.is_some()), (Some(TlsFault::ClientCertificate), true));
     // A trust file that was named for this server is not left out without a word.
     let tls = TlsOptions::new().with_trust(TrustFile::new(fixture("absent.pem"), "tls.ca"));
     let (kind, said) = refused(&connector(), &with_tls(port, tls)).await;

@@ -24,7 +24,8 @@ const CORP: &str = "corp login && mcplink reconnect s";
 const NONE: &str = "add `headers` or a `headersHelper` to s in *";
 const HEADERS: &str = "correct `headers` of s in *";
 const HELPER: &str = "correct `headersHelper` of s in *";
-const NAMED: &str = "correct the entry of s in *";
+const AUTH: &str = "correct `auth` of s in *";
+const OAUTH: &str = "set `oauth` of s in *";
 const CLIENT_ID: &str = "set `oauth.clientId` of s in *";
 const LOGIN: &str = "mcplink login s";
 /// What an answer of a sign-in page is.
@@ -61,14 +62,14 @@ pub(super) const EXPECTED: &[Expected] = &[
         "GRANT_SECRET is not set",
         "set GRANT_SECRET",
     ),
-    ("grant-refused", Some(Config), "grant-run", "401 invalid_client", NAMED),
+    ("grant-refused", Some(Config), "grant-run", "401 invalid_client", AUTH),
     ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", "put it into *"),
     ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", NONE),
     ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", NONE),
     ("firewall", Some(Blocked), "answer", "something in front of the server", "ask who runs the server"),
     ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", NONE),
     ("not-signed-in", Some(Unauthorized), "answer", "wants a sign-in at http", LOGIN),
-    ("no-pkce", Some(Unauthorized), "authorization-server", "that it knows PKCE with S256", NAMED),
+    ("no-pkce", Some(Unauthorized), "authorization-server", "that it knows PKCE with S256", OAUTH),
     ("sign-in-ended", Some(SignInExpired), "refresh", "refresh", LOGIN),
     ("wrong-account", Some(WrongAccount), "token", "it is of bob of corp", LOGIN),
     ("store-broken", Some(CredentialsFailed), "store", "not a JSON object", LOGIN),

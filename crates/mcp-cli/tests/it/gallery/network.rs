@@ -18,7 +18,8 @@ use crate::tls_front::{fixture, tls_in_front_of};
 
 const WAIT: &str = "mcplink wait s";
 const URL: &str = "correct `url` of s in *";
-const NAMED: &str = "correct the entry of s in *";
+const REQUEST: &str = "correct `url` or `headers` of s in *";
+const LIMITS: &str = "set `limits` of s in *";
 const SERVER_NAME: &str = "correct `url` or `tls.serverName` of s in *";
 const AUTHORITY: &str = "set `tls.ca` of s in *";
 const OPERATOR: &str = "ask who runs the server";
@@ -57,16 +58,16 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("expired", Some(Tls), "tls", "the certificate of the server has expired", OPERATOR),
     ("not-yet-valid", Some(Tls), "tls", "the certificate of the server is not valid yet", OPERATOR),
     ("no-intermediate", Some(Tls), "tls", "it sends its own certificate alone", AUTHORITY),
-    ("no-authority-file", Some(Config), "configuration", "mcpServers.s.tls.ca names", NAMED),
+    ("no-authority-file", Some(Config), "configuration", "mcpServers.s.tls.ca names", AUTHORITY),
     ("wrong-path", Some(NotFound), "answer", "(404)", URL),
     ("moved", Some(Moved), "answer", "sends every request elsewhere (308)", URL),
-    ("rejected", Some(Rejected), "answer", "(422)", NAMED),
+    ("rejected", Some(Rejected), "answer", "(422)", REQUEST),
     ("misdirected", Some(Rejected), "answer", "(421)", URL),
     ("breaks-off", Some(Unreachable), "answer", "broke off", WAIT),
     ("empty-answer", Some(Protocol), "handshake", "the answer is empty (200)", URL),
     ("not-http", Some(Protocol), "handshake", "begins with \"SSH-2.0", URL),
     ("http-2-only", Some(Protocol), "handshake", "HTTP/2 without TLS", URL),
-    ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", NAMED),
+    ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", LIMITS),
     ("other-json", Some(Protocol), "handshake", "application/json that begins with", URL),
     ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", URL),
     ("old-version", Some(Version), "handshake", "1999-01-01", "ask who runs the server"),
