@@ -11,9 +11,9 @@ use crate::view::shown;
 use crate::view::wrap::paragraph;
 
 impl LoadedConfig {
-    /// Tells people which files cannot be understood, whatever they asked for.
+    /// Tells people which files cannot be understood, and which ones anyone may change, whatever they asked for.
     pub(crate) fn note_broken(&self, app: &App) {
-        for problem in self.config.broken_files() {
+        for problem in self.config.broken_files().chain(self.config.files_open_to_all()) {
             note(app, problem);
         }
     }
@@ -80,7 +80,7 @@ fn note_all<'p>(app: &App, problems: impl Iterator<Item = &'p Problem>) {
     }
 }
 
-fn note(app: &App, problem: &Problem) {
+pub(crate) fn note(app: &App, problem: &Problem) {
     let text = problem_text(problem);
     // A command may come to it by several ways.
     if app.output.quiet || !app.broken.is_news(&text) {

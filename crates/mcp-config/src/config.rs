@@ -76,6 +76,11 @@ impl Config {
         self.problems.iter().filter(|problem| problem.is_of_whole_file())
     }
 
+    /// The files that are believed and that every account of this machine may change.
+    pub fn files_open_to_all(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.code == ProblemCode::OpenToAll)
+    }
+
     /// Why no file of a person or a project defines servers, where the administrator says so.
     pub fn barred_by_administrator(&self) -> Option<&Problem> {
         let says = |problem: &&Problem| {

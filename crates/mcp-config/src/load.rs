@@ -118,6 +118,7 @@ impl Config {
     fn resolve_as(sources: &Sources, assumed: Option<Trust>) -> Self {
         let mut problems = Vec::new();
         let files = parse(sources, &mut problems);
+        problems.extend(sources.files.iter().filter_map(Source::open_to_all));
         let known = unreadable(sources, &files, FilePurpose::Decisions).next().is_none();
         let found = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
         let (is_assumed, trust) = (assumed.is_some(), assumed.unwrap_or(found));

@@ -72,6 +72,8 @@ pub enum ProblemCode {
     NotTakenOver,
     /// Certificates of a server are not checked.
     NotVerified,
+    /// Every account of this machine may change a file that is believed without a person's consent.
+    OpenToAll,
 }
 
 impl ProblemCode {

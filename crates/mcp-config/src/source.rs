@@ -3,8 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ConfigSource;
 use crate::hosts::HostPlace;
+use crate::{ConfigSource, Problem, ProblemCode, Severity};
+
+/// What of a path is told, in columns.
+const MAX_PATH: usize = 400;
 
 /// What a file is read for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,6 +47,12 @@ impl FilePurpose {
             _ => false,
         }
     }
+
+    /// Whether what stands in it counts without anyone being asked. What this tool keeps of decisions is not believed where others
+    /// may write to it.
+    pub(crate) fn is_believed(self) -> bool {
+        !self.is_of_project() && !matches!(self, Self::Decisions | Self::NeverRead(_))
+    }
 }
 
 /// One file or argument, with what came of reading it.
@@ -56,6 +65,8 @@ pub(crate) struct Source {
     pub(crate) foreign: Option<u32>,
     /// The root of the plugin that it is of, where it is of one.
     pub(crate) plugin: Option<PathBuf>,
+    /// What lets every account of the machine change it, where it is believed: it, or a directory that leads to it.
+    pub(crate) open: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -87,7 +98,25 @@ impl Content {
 
 impl Source {
     pub(crate) fn of(role: FilePurpose, place: ConfigSource, content: Content) -> Self {
-        Self { role, place, content, foreign: None, plugin: None }
+        Self { role, place, content, foreign: None, plugin: None, open: None }
+    }
+}
+
+impl Source {
+    /// That every account may change it, though it is believed.
+    pub(crate) fn open_to_all(&self) -> Option<Problem> {
+        let open = self.open.as_ref()?;
+        let is_file = self.place.path() == Some(open);
+        let message = match is_file {
+            true => "every account of this machine may write to it, and what it says is believed".to_owned(),
+            false => format!(
+                "every account of this machine may replace it, and what it says is believed: all may write to {}",
+                mcp_text::line(&open.display().to_string(), MAX_PATH)
+            ),
+        };
+        let hint = format!("chmod o-w {}", mcp_text::shell_word(&open.to_string_lossy()));
+        let problem = Problem::new(Severity::Warning, ProblemCode::OpenToAll, message).with_hint(hint);
+        Some(problem.in_place(&self.place))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mcp_files::{FileError, FileErrorKind, Policy};
+use mcp_files::{FileError, FileErrorKind, OpenPlaces, Policy};
 
 mod managed;
 mod pipes;
@@ -161,6 +161,12 @@ impl Sources {
             }
         }
         bound(&mut files);
+        let mut places = OpenPlaces::default();
+        let believed =
+            |file: &&mut Source| file.role.is_believed() && matches!(file.content, Content::Text(_));
+        for file in files.iter_mut().filter(believed) {
+            file.open = file.place.path().and_then(|path| places.leading_to(path));
+        }
         let person_dir = locations.config_dir.iter().chain(&locations.home).find(|dir| dir.is_dir());
         let person_dir = person_dir.unwrap_or(&project.cwd).clone();
         Self {

@@ -24,7 +24,7 @@ mod system;
 
 pub use error::{FileError, FileErrorKind, NotRegular, reason};
 pub use lock::{Lock, lock};
-pub use owner::{Owner, account, is_readable_by_all, is_withheld_from_owner};
+pub use owner::{OpenPlaces, Owner, account, is_readable_by_all, is_withheld_from_owner};
 pub use peer::is_trusted_peer;
 #[cfg(unix)]
 pub use pipe::{PipeEnd, reopen_pipe};

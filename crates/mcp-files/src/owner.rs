@@ -1,7 +1,8 @@
 //! Whose a file is.
 
+use std::collections::HashMap;
 use std::fs::Metadata;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::system;
 
@@ -87,6 +88,42 @@ pub fn is_readable_by_all(path: &Path) -> bool {
     }
 }
 
+/// Looks for what lets every account of the machine change a file: its own mode, or that of a directory that leads to it, without the
+/// sticky bit that keeps others from renaming what is in it. Links are followed. For what is told of files, and to decide nothing.
+///
+/// It remembers the directories that it has looked at, because files of an account share most of theirs.
+#[derive(Debug, Default)]
+pub struct OpenPlaces {
+    directories: HashMap<PathBuf, Option<PathBuf>>,
+}
+
+impl OpenPlaces {
+    /// The file at `path` or the first directory above it that every account may write to; `None` where there is none, no such
+    /// file, or the system has no such modes.
+    pub fn leading_to(&mut self, path: &Path) -> Option<PathBuf> {
+        if !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
+            return None;
+        }
+        self.at(&std::path::absolute(path).ok()?)
+    }
+
+    fn at(&mut self, path: &Path) -> Option<PathBuf> {
+        if let Some(known) = self.directories.get(path) {
+            return known.clone();
+        }
+        let found = std::fs::symlink_metadata(path).ok()?;
+        let open = match found.is_symlink() {
+            true => std::fs::canonicalize(path).ok().and_then(|target| self.at(&target)),
+            false => system::is_open_to_all(&found).then(|| path.to_owned()),
+        };
+        let open = open.or_else(|| path.parent().and_then(|parent| self.at(parent)));
+        if found.is_dir() {
+            self.directories.insert(path.to_owned(), open.clone());
+        }
+        open
+    }
+}
+
 #[cfg(all(unix, test))]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -103,6 +140,50 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(is_withheld_from_owner(&path), expected, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn a_file_is_open_to_all_by_its_own_mode_or_by_that_of_a_directory_that_leads_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let (folder, elsewhere) = (base.join("folder"), base.join("elsewhere"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::create_dir(&elsewhere).unwrap();
+        let (file, target, link) = (folder.join("file"), elsewhere.join("target"), folder.join("link"));
+        std::fs::write(&file, "x").unwrap();
+        std::fs::write(&target, "x").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let open = |path: &Path| OpenPlaces::default().leading_to(path);
+        assert_eq!(open(&folder.join("absent")), None);
+        for (own, of_folder, expected) in [
+            (0o600, 0o755, None),
+            (0o664, 0o775, None),
+            (0o602, 0o755, Some(&file)),
+            (0o600, 0o777, Some(&folder)),
+            // What others own they may not rename or replace there.
+            (0o600, 0o1777, None),
+            (0o666, 0o1777, Some(&file)),
+        ] {
+            mode(&file, own);
+            mode(&folder, of_folder);
+            assert_eq!(open(&file).as_ref(), expected, "{own:o} {of_folder:o}");
+        }
+        // Both ends of a link count.
+        mode(&folder, 0o755);
+        assert_eq!(open(&link), None);
+        mode(&elsewhere, 0o777);
+        assert_eq!(open(&link), Some(elsewhere.clone()));
+        mode(&elsewhere, 0o755);
+        mode(&folder, 0o777);
+        assert_eq!(open(&link), Some(folder.clone()));
+        // Directories are looked at once.
+        let mut places = OpenPlaces::default();
+        assert_eq!(places.leading_to(&link), Some(folder.clone()));
+        mode(&folder, 0o755);
+        assert_eq!(places.leading_to(&link), Some(folder));
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! Files that cannot be understood: every command that could have to do with one names it, once, and those that only tell
-//! what there is end with 2.
+//! what there is end with 2. Files that are believed and that anyone may change are named in the same way, and change no end.
 
 use mcp_config::Problem;
 
 use crate::app::App;
 use crate::args::Command;
+use crate::broken::SeenFiles;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::menu;
-use crate::problems::{correct, problem_text};
+use crate::printed_step::PrintedStep;
+use crate::problems::{correct, note, problem_text};
 use crate::view::shown;
 use crate::view::wrap::paragraph;
 
@@ -105,11 +107,17 @@ impl Conclusion {
         if self.0 == FileUse::None || matches!(ended, Ok(ExitStatus::Interrupted | ExitStatus::Terminated)) {
             return ended;
         }
-        let seen = app.broken.seen();
-        let broken = match seen {
+        let SeenFiles { broken, open_to_all } = match app.broken.seen() {
             Some(seen) => seen,
-            None => app.load_as_is()?.config.broken_files().cloned().collect(),
+            None => SeenFiles::of(&app.load_as_is()?.config),
         };
+        for problem in &open_to_all {
+            match app.json {
+                true if app.quiet => {}
+                true => app.output.error(&open_file(problem).to_json_warning()),
+                false => note(app, problem),
+            }
+        }
         let Some(first) = broken.first() else { return ended };
         let is_answer = self.0 == FileUse::Answer;
         let in_error = ended.as_ref().err().and_then(|error| error.why.clone()).unwrap_or_default();
@@ -148,6 +156,15 @@ impl Conclusion {
             Ok(_) if is_answer => Ok(ExitStatus::Usage),
             ended => ended,
         }
+    }
+}
+
+/// A file that anyone may change, as a warning of a command.
+fn open_file(problem: &Problem) -> CliError {
+    let warning = CliError::usage("file-open-to-all", problem.to_string());
+    match &problem.hint {
+        Some(command) => warning.next(PrintedStep::Command(command.clone())),
+        None => warning,
     }
 }
 

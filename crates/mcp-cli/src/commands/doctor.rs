@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use futures_util::{StreamExt as _, stream};
 use mcp_bridge::SharingRole;
+use mcp_config::{Problem, ServerEntry};
 use mcp_connect::{Check, CheckState, CheckTopic, Examination};
 use mcp_status::ServerStatus;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
@@ -18,7 +19,7 @@ use crate::exit::ExitStatus;
 use crate::live::{self, SeenSessions};
 use crate::loaded::LoadedConfig;
 use crate::printed_step::PrintedStep;
-use crate::problems::{correct, note_unsaid};
+use crate::problems::{correct, note_unsaid, problem_text};
 use crate::surroundings::desktop_path_without;
 use crate::view::examination::{self, ExaminedServer};
 use crate::view::row::{ProblemRow, Row, Session, SilentSession};
@@ -188,6 +189,7 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
     let row = Row::of_probe(server, &examination.probe, app.deadline, &app.steps);
     let row = row.with_sessions(sessions.into_iter().flatten().collect());
     examination.checks.push(sessions_check(&row, &silent));
+    note_open_file(&mut examination, entry, loaded);
     let next = match &examination.cause {
         Some(cause) => {
             let is_off = row.status == Some(ServerStatus::Disabled);
@@ -223,6 +225,16 @@ fn sessions_check(row: &Row, silent: &[SilentSession]) -> Check {
             check.noted(format!("`{command}` has them try again"))
         }
         _ => check,
+    }
+}
+
+/// What the entry says is what anyone of this machine may have written.
+fn note_open_file(examination: &mut Examination, entry: &ServerEntry, loaded: &LoadedConfig) {
+    let is_its = |problem: &&Problem| problem.file.as_ref() == Some(&entry.origin.place);
+    let Some(problem) = loaded.config.files_open_to_all().find(is_its) else { return };
+    let found = examination.checks.iter_mut().find(|check| check.topic == CheckTopic::Configuration);
+    if let Some(found) = found {
+        *found = found.clone().noted(problem_text(problem));
     }
 }
 

@@ -44,6 +44,63 @@ fn fa_a50_a_broken_file_is_named_by_every_command() {
     assert!(error.lines().count() == 3 && error.contains("next: correct line 3 of "), "{error}");
 }
 
+/// What a file of the person says runs without a question: that another account may have written it is told by every command that
+/// reads it, once, with what mends it, and changes nothing else.
+#[cfg(unix)]
+#[test]
+fn s_n02_a_believed_file_that_every_account_may_change_is_named_by_every_command() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let own = json!({ "mcpServers": { "x": http(&server) } }).to_string();
+    setting.home.write(".config/mcplink/mcp.json", own).unwrap();
+    let file = setting.home.home().join(".config/mcplink/mcp.json");
+    let folder = file.parent().unwrap();
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let commands = [
+        &["status"][..],
+        &["status", "x"],
+        &["list"],
+        &["get", "x"],
+        &["tools", "x"],
+        &["ping", "x"],
+        &["wait", "x"],
+        &["reconnect", "x"],
+        &["paths"],
+        &["hosts"],
+        &["disable", "x"],
+        &["enable", "x"],
+    ];
+    let chmod = |path: &std::path::Path| format!("chmod o-w {}", path.display());
+    for (open, closed) in [(0o646, 0o644), (0o777, 0o755)] {
+        let path = if open == 0o646 { &*file } else { folder };
+        mode(path, open);
+        for command in commands {
+            let output = setting.run(command, 0);
+            assert_eq!(output.stderr.matches(&chmod(path)).count(), 1, "{command:?}: {output}");
+            assert!(
+                output.stderr.contains("warning: ") && output.stderr.contains("every account"),
+                "{output}"
+            );
+            let output = setting.run(&[command, &["--json"]].concat(), 0);
+            let warning: serde_json::Value = serde_json::from_str(output.stderr.trim_end()).unwrap();
+            assert_eq!(warning["warning"]["code"], "file-open-to-all", "{command:?}: {output}");
+            assert_eq!(warning["warning"]["next"], chmod(path).as_str());
+        }
+        let looked_at = setting.run(&["doctor", "x"], 0);
+        assert_eq!(looked_at.stdout.matches(&chmod(path)).count(), 1, "it has a row: {looked_at}");
+        assert!(setting.run(&["validate"], 0).to_string().contains(&chmod(path)));
+        mode(path, closed);
+    }
+    // With the sticky bit others cannot rename what is there; and a project's file is believed by no one before it is approved.
+    mode(folder, 0o1777);
+    setting.home.write_project(".mcp.json", r#"{"mcpServers": {}}"#).unwrap();
+    mode(&setting.home.project().join(".mcp.json"), 0o666);
+    assert_eq!(setting.run(&["status"], 0).stderr, "");
+}
+
 #[test]
 fn fa_a50_a_command_about_all_servers_is_not_done_where_a_file_cannot_be_read() {
     let setting = with_file("{\"mcpServers\": {\"x\": {\n  \"type\": \"http\",\n  \"url\": ");

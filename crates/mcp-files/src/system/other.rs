@@ -43,6 +43,10 @@ pub(crate) fn is_writable_by_others(_: &Metadata) -> bool {
     false
 }
 
+pub(crate) fn is_open_to_all(_: &Metadata) -> bool {
+    false
+}
+
 pub(crate) fn is_open_to_others(_: &Metadata) -> bool {
     false
 }

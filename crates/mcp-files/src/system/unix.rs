@@ -82,6 +82,14 @@ pub(crate) fn is_writable_by_others(metadata: &Metadata) -> bool {
     metadata.mode() & 0o022 != 0
 }
 
+/// Whether every account may write to it, or rename what is in it.
+pub(crate) fn is_open_to_all(metadata: &Metadata) -> bool {
+    const WRITES: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+    let mode = metadata.mode();
+    mode & WRITES != 0 && !(metadata.is_dir() && mode & STICKY != 0)
+}
+
 /// Whether others may do anything with it.
 pub(crate) fn is_open_to_others(metadata: &Metadata) -> bool {
     metadata.mode() & 0o077 != 0
