@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_config::address::Address;
-use mcp_config::{Config, Gate, Pointer, Problem, Scope, ServerEntry};
+use mcp_config::{Config, Gate, Pointer, Problem, Scope, ServerEntry, Severity};
 use mcp_connect::ConfiguredServer;
 
 use crate::app::App;
@@ -169,6 +169,14 @@ impl LoadedConfig {
         // It may well stand in a file that does not count.
         if let (None, Some(barred)) = (&nearest, self.config.barred_by_administrator()) {
             return error.why(problem_text(barred)).next("ask your administrator for it");
+        }
+        // It may well stand in a file that no program reads.
+        let never_read = |problem: &&Problem| {
+            problem.code == mcp_config::ProblemCode::NeverRead && problem.severity == Severity::Warning
+        };
+        if let (None, Some(unread)) = (&nearest, self.config.problems.iter().find(never_read)) {
+            let next = unread.hint.clone().unwrap_or_else(|| correct(unread));
+            return error.why(shown::line(&unread.to_string())).next(PrintedStep::Sentence(next));
         }
         let error = match nearest {
             Some(nearest) => error.why(format!("did you mean {nearest:?}?")),

@@ -1,12 +1,28 @@
 //! Servers in places that no program reads: a frequent reason why "my server does not show up".
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::decisions::{ParsedFile, project_nodes};
 use crate::document::Document;
 use crate::json::Pointer;
-use crate::source::{FilePurpose, UnreadPlace};
+use crate::source::{FilePurpose, ReadFile, UnreadPlace};
 use crate::{Env, Locations, Platform, Problem, ProblemCode, Project, Severity};
+
+/// Some people write the flat shape or another program's spelling into such files.
+const KEYS: [&str; 2] = ["mcpServers", "servers"];
+
+impl ReadFile {
+    /// Where it is looked for.
+    fn path(self, locations: &Locations, project: &Project) -> PathBuf {
+        let of_person =
+            |path: &Option<PathBuf>| path.clone().unwrap_or_else(|| PathBuf::from(".claude.json"));
+        match self {
+            Self::User => of_person(&locations.user_file),
+            Self::Own => of_person(&locations.own_file),
+            Self::Project => project.root.join(".mcp.json"),
+        }
+    }
+}
 
 /// Every such place.
 pub(crate) fn places(locations: &Locations, project: &Project, env: &Env) -> Vec<(UnreadPlace, PathBuf)> {
@@ -30,7 +46,44 @@ pub(crate) fn places(locations: &Locations, project: &Project, env: &Env) -> Vec
         paths.push((UnreadPlace::ConfigDir, dir.join("Claude").join("mcp.json")));
     }
     paths.extend(locations.desktop_file(env).map(|path| (UnreadPlace::Desktop, path)));
+    paths.extend(misnamed(locations, project).filter(|(_, path)| path.is_file()));
     paths
+}
+
+/// Names that people give to a file that is to be read, in the folder where it would be: those of an editor that shows no endings,
+/// of JSON with comments, and of other programs.
+fn misnamed(locations: &Locations, project: &Project) -> impl Iterator<Item = (UnreadPlace, PathBuf)> {
+    const OF_SERVERS: [&str; 9] = [
+        "mcp.jsonc",
+        ".mcp.jsonc",
+        "mcp.json5",
+        ".mcp.json5",
+        "mcp.json.txt",
+        ".mcp.json.txt",
+        "mcp_servers.json",
+        "mcp-servers.json",
+        "claude_desktop_config.json",
+    ];
+    const OF_PERSON: [&str; 5] =
+        ["claude.json", ".claude.jsonc", ".claude.json5", ".claude.json.txt", "claude_desktop_config.json"];
+    const OF_OWN: [&str; 4] = [".mcp.json", "mcplink.json", "servers.json", "config.json"];
+    // A file that a variable names may stand in a folder of any kind.
+    let own_dir = locations.own_file.as_deref().and_then(Path::parent);
+    let own_dir = own_dir.filter(|dir| dir.file_name().is_some_and(|name| name == Locations::NAME));
+    let folders = [project.cwd.as_path(), project.root.as_path()];
+    let projects = folders.into_iter().take(if folders[0] == folders[1] { 1 } else { 2 });
+    let in_folder = |dir: Option<&Path>, names: &[&str], meant: ReadFile| {
+        let dir = dir.map(Path::to_owned);
+        let paths: Vec<PathBuf> =
+            dir.iter().flat_map(|dir| names.iter().map(|name| dir.join(name))).collect();
+        paths.into_iter().map(move |path| (UnreadPlace::Misnamed(meant), path))
+    };
+    let of_projects = projects.flat_map(move |dir| in_folder(Some(dir), &OF_SERVERS, ReadFile::Project));
+    in_folder(own_dir, &OF_SERVERS, ReadFile::Own)
+        .chain(in_folder(own_dir, &OF_OWN, ReadFile::Own))
+        .chain(in_folder(locations.home.as_deref(), &OF_PERSON, ReadFile::User))
+        .chain(in_folder(locations.config_dir.as_deref(), &OF_SERVERS, ReadFile::User))
+        .chain(of_projects.collect::<Vec<_>>())
 }
 
 pub(crate) fn check(
@@ -41,6 +94,20 @@ pub(crate) fn check(
 ) {
     for (role, document) in files {
         match role {
+            FilePurpose::NeverRead(UnreadPlace::Misnamed(meant)) => {
+                let right = meant.path(locations, project);
+                let is_there = files.iter().any(|(_, other)| other.place.path() == Some(&right));
+                let (right, own) = (right.display(), document.place.path());
+                let own = own.and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
+                let hint = match is_there {
+                    true => format!("move them into `mcpServers` of {right}"),
+                    false => format!("rename {own} to {right}"),
+                };
+                let message =
+                    "servers in this file are never read: its name is not the one that is looked for";
+                let found = |key: &&str| servers(document, key, Severity::Warning, message, &hint);
+                problems.extend(KEYS.iter().find_map(found));
+            }
             FilePurpose::NeverRead(why) => {
                 problems.extend(whole_file(document, *why, locations, project));
             }
@@ -67,6 +134,8 @@ fn whole_file(
     let user_file = locations.user_file.as_ref();
     let user_file = user_file.map_or_else(|| ".claude.json".to_owned(), |path| path.display().to_string());
     let (severity, message, hint) = match why {
+        // Told with what is there.
+        UnreadPlace::Misnamed(_) => return None,
         UnreadPlace::ConfigDir => (
             Severity::Warning,
             "servers in this file are never read",
@@ -88,9 +157,7 @@ fn whole_file(
             format!("copy them into `mcpServers` of {user_file} to use them here too"),
         ),
     };
-    // Some people write the flat shape or another program's spelling into such files.
-    let keys = ["mcpServers", "servers"];
-    keys.iter().find_map(|key| servers(document, key, severity, message, &hint))
+    KEYS.iter().find_map(|key| servers(document, key, severity, message, &hint))
 }
 
 fn servers(

@@ -77,6 +77,7 @@ fn never(role: FilePurpose) -> Option<&'static str> {
     let FilePurpose::NeverRead(why) = role else { return None };
     Some(match why {
         UnreadPlace::ConfigDir | UnreadPlace::ProjectDir => "a file of this name is never read here",
+        UnreadPlace::Misnamed(_) => "its name is not the one that is looked for",
         UnreadPlace::OtherConfigDir => "CLAUDE_CONFIG_DIR names another directory",
         UnreadPlace::Desktop => "it belongs to the desktop application",
     })

@@ -88,6 +88,19 @@ pub(crate) enum UnreadPlace {
     OtherConfigDir,
     /// The desktop application's.
     Desktop,
+    /// A name that is nearly that of a file that is read.
+    Misnamed(ReadFile),
+}
+
+/// A file that is read, for which another one was probably meant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ReadFile {
+    /// `.claude.json` of the person.
+    User,
+    /// This tool's own.
+    Own,
+    /// `.mcp.json` of the project.
+    Project,
 }
 
 impl Content {

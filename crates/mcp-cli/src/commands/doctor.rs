@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::args::DoctorArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::hosts;
 use crate::live::{self, SeenSessions};
 use crate::loaded::LoadedConfig;
 use crate::printed_step::PrintedStep;
@@ -94,6 +95,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         }
         None => loaded.names(),
     };
+    let absent = args.in_place_of.as_deref().map(|host| absent_host(app, host)).transpose()?.flatten();
     let checked_at = SystemTime::now();
     if args.name.is_none() {
         app.reached.is(format!("looking at {} servers", names.len()), "mcplink status");
@@ -105,7 +107,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     if app.json {
         let servers = examined.iter().map(|examined| server_row(examined, args.trace)).collect();
         let mut problems = loaded.problem_rows();
-        problems.extend(elsewhere.iter().map(ProblemRow::from));
+        problems.extend(elsewhere.iter().chain(&absent).map(ProblemRow::from));
         app.print_json(&Document { schema_version: 1, checked_at: rfc3339(checked_at), servers, problems });
         return Ok(combined(&rows));
     }
@@ -115,6 +117,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
             if let Some(host) = &args.in_place_of {
                 let path = app.environment.text("PATH").unwrap_or_default();
                 app.output.note(&format!("as {}: PATH is {}\n", shown::name(host), shown::line(path)));
+                note_unsaid(app, absent.iter(), &[]);
             }
             app.output.out(&examination::text(one, app.style()));
             if args.trace {
@@ -134,6 +137,17 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         }
     }
     Ok(combined(&rows))
+}
+
+/// That there is nothing of the host in whose place is looked: it may not be here at all, or be another person's.
+fn absent_host(app: &App, host: &str) -> Result<Option<Problem>, CliError> {
+    let host = hosts::named(host)?;
+    let Some(places) = host.absent_from(&app.own_request()?) else { return Ok(None) };
+    let looked: Vec<String> =
+        places.iter().map(|path| hosts::short(app, &path.display().to_string())).collect();
+    let message = format!("{} has neither a file nor a folder here: {}", host.title, looked.join(", "));
+    let hint = "`mcplink hosts` lists those whose files are here";
+    Ok(Some(Problem::of_variable(&format!("--as {}", host.name), message, hint)))
 }
 
 /// Each of these servers, looked at side by side and, where it `tells`, told as soon as it is known: on a terminal at once,

@@ -293,7 +293,14 @@ fn fh_h5_doctor_in_the_place_of_a_desktop_host_does_not_find_what_only_a_shell_f
     let not_there = "a host that a desktop starts would not find it: PATH there is /usr/";
     assert!(here.stdout.contains(not_there), "{here}");
     // A host that is started in a terminal has the PATH of the terminal.
-    run(&["doctor", "s", "--as", "codex"]).expect_code(0);
+    let absent = run(&["doctor", "s", "--as", "codex"]).expect_code(0);
+    let nothing = "--as codex: Codex has neither a file nor a folder here: ~/.codex/config.toml";
+    assert!(absent.stderr.contains(nothing), "{absent}");
+    let document = run(&["doctor", "s", "--as", "codex", "--json"]).expect_code(0).json();
+    assert!(document["problems"].to_string().contains("neither a file nor a folder"), "{document:#}");
+    std::fs::create_dir(setting.home.home().join(".codex")).unwrap();
+    let here = run(&["doctor", "s", "--as", "codex"]).expect_code(0);
+    assert!(!here.stderr.contains("neither a file"), "{here}");
     let there = run(&["doctor", "s", "--as", "claude-desktop"]).expect_code(3);
     assert!(there.stderr.contains("as claude-desktop: PATH is /usr/"), "{there}");
     assert!(there.stdout.contains("my-sso: not found") && !there.stdout.contains(not_there), "{there}");

@@ -44,6 +44,23 @@ fn fa_a50_a_broken_file_is_named_by_every_command() {
     assert!(error.lines().count() == 3 && error.contains("next: correct line 3 of "), "{error}");
 }
 
+#[test]
+fn f132_a_name_that_stands_in_a_file_of_nearly_the_right_name_leads_to_that() {
+    let setting = Setting::new();
+    let text = json!({ "mcpServers": { "wiki": { "command": "x" } } }).to_string();
+    setting.home.write(".config/mcplink/mcp.jsonc", text).unwrap();
+    let error = setting.run(&["status", "wiki"], 2).stderr;
+    assert!(error.contains("mcp.jsonc:1:") && error.contains("never read"), "{error}");
+    assert!(
+        error.contains("next: rename mcp.jsonc to ") && error.ends_with("/mcplink/mcp.json\n"),
+        "{error}"
+    );
+    let looked = setting.run(&["doctor"], 0).stderr;
+    assert!(looked.contains("its name is not the one that is looked for"), "{looked}");
+    let paths = setting.run(&["paths"], 0).stdout;
+    assert!(paths.contains("mcp.jsonc") && paths.contains("its name is not"), "{paths}");
+}
+
 /// What a file of the person says runs without a question: that another account may have written it is told by every command that
 /// reads it, once, with what mends it, and changes nothing else.
 #[cfg(unix)]

@@ -213,6 +213,7 @@ cases! {
     f129_disabled_list_that_is_no_list
     f130_unknown_fields
     f131_reserved_names
+    f132_files_of_nearly_the_right_name
     f132_files_that_are_never_read
     f134_worktree_sees_local_servers
     f135_policy_applies_to_every_scope
