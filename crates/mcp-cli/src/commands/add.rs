@@ -128,6 +128,7 @@ async fn add(
     let scope = app.scope().unwrap_or(Scope::Mcplink);
     let place = change::place_for(&config, app.scope(), write.only_here)?;
     refuse_invalid(app, &new)?;
+    refuse_loop(app, &new)?;
     // Before the server is asked, and once more when it is written.
     let editor = change::editor(&config)?;
     let name = new.name.clone();
@@ -227,6 +228,19 @@ fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
                 .next("mcplink add --help"))
         }
     }
+}
+
+/// What only leads back to this program, and to no server, is not written: every later look would tell it.
+fn refuse_loop(app: &App, new: &New) -> Result<(), CliError> {
+    let config = app.load_with(&new.as_file())?.config;
+    let Some(why) = config.dead_end(&new.name) else { return Ok(()) };
+    // It stands in no file yet.
+    let stands = config.pointers_of(&new.name).next().map(|pointer| &pointer.entry.origin);
+    let place = stands.map(|origin| format!("{origin} ({}) is ", origin.field)).unwrap_or_default();
+    let why = why.strip_prefix(&place).map_or(why.clone(), |why| format!("it is {why}"));
+    let message = format!("{} would lead to no server, so it is not written", shown::name(&new.name));
+    let next = format!("mcplink add {} URL", mcp_text::shell_word(&new.name));
+    Err(CliError::usage("self-reference", message).why(shown::line(&why)).next(next))
 }
 
 /// What a policy forbids is neither asked nor written.

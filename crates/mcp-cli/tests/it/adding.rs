@@ -613,3 +613,37 @@ fn fh_h5_words_in_the_wrong_place_are_put_right_and_nothing_is_written() {
     let added = setting.run(&["add-json", "k", &misspelt.to_string()], 0);
     assert!(added.stderr.contains("unknown field \"header\""), "{added}");
 }
+
+/// What leads back to this program alone is told when it is added, and not at every look afterwards.
+#[test]
+fn an_entry_that_only_leads_back_to_itself_is_not_written() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting =
+        Setting::of("web", http(&server)).with("a", json!({ "command": "mcplink", "args": ["bridge", "b"] }));
+    let own = own(&setting);
+    let line = "mcplink bridge s";
+    for command in
+        [&["mcplink", "bridge", "s"][..], &["sh", "-c", line], &["env", "A=1", "mcplink", "bridge", "s"]]
+    {
+        for more in [&[][..], &["--no-check"], &["--dry-run"]] {
+            let arguments = [&["add", "s"], more, &["--"], command].concat();
+            let output = setting.run(&arguments, 2);
+            assert!(
+                output.stderr.starts_with("error: s would lead to no server, so it is not written\n"),
+                "{output}"
+            );
+            assert!(
+                output.stderr.contains("  why: it is a bridge to \"s\", and no server itself"),
+                "{output}"
+            );
+            assert!(!output.to_string().contains("--mcp-config"), "it stands nowhere: {output}");
+        }
+    }
+    let json = r#"{"command": "mcplink", "args": ["bridge", "a"]}"#;
+    let output = setting.run(&["add-json", "b", json], 2);
+    assert!(output.stderr.contains("it leads back to itself: b → a → b"), "{output}");
+    assert!(!own.exists(), "nothing was written");
+    // A way to a server that is there is none that leads back.
+    setting.run(&["add", "way", "--no-check", "--", "mcplink", "bridge", "web"], 0);
+    assert!(own.exists());
+}
