@@ -52,8 +52,7 @@ pub(crate) fn run_all() -> Result<(), Problems> {
         ("packages", Box::new(|| run(&mut command("cargo", &PACKAGES)))),
         ("setup", Box::new(installed)),
         ("tests", Box::new(tests)),
-        ("instructions, dist and doc tests", Box::new(beside_counting)),
-        ("conformance", Box::new(conformance::run_where_possible)),
+        ("instructions, dist, doc tests and conformance", Box::new(beside_counting)),
     ];
     let count = steps.len();
     let started = Instant::now();
@@ -71,7 +70,9 @@ pub(crate) fn run_all() -> Result<(), Problems> {
 fn beside_counting() -> Result<(), Problems> {
     thread::scope(|scope| {
         let counting = scope.spawn(|| instructions::run(&[]));
-        let others = dist::check().and_then(|()| run(&mut command("cargo", &DOC_TESTS)));
+        let others = dist::check()
+            .and_then(|()| run(&mut command("cargo", &DOC_TESTS)))
+            .and_then(|()| conformance::run_where_possible());
         let counted = counting.join().unwrap_or_else(|_| Err(vec!["counting panicked".to_owned()]));
         others.and(counted)
     })
