@@ -46,6 +46,8 @@ pub(crate) fn display_secret_text_by(value: &Text, command: impl Fn(&str) -> Str
                 Some(ReferenceText::Command(line)) => shown.push_str(&format!("${{cmd:{}}}", command(line))),
                 _ => shown.push_str(&display_referred(secret)),
             },
+            // What it holds may have a secret in it, such as a default.
+            Piece::Escaped(_) => shown.push_str(REDACTED),
             Piece::Literal(text) => {
                 // A scheme is no secret by itself.
                 let hidden = match mcp_text::scheme_of(text) {
@@ -240,6 +242,7 @@ fn is_misspelt(name: &str) -> bool {
 fn written(text: &Text) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.clone(),
+        Piece::Escaped(escaped) => escaped.written().to_owned(),
         Piece::Secret(secret) => display_referred(secret),
         Piece::Variable(variable) => match &variable.default {
             None => format!("${{{}}}", variable.name),
@@ -282,6 +285,7 @@ fn tokens(pieces: &[Piece]) -> Vec<Token> {
     for piece in pieces {
         match piece {
             Piece::Literal(text) => tokens.extend(escaped(text).chars().map(Token::Char)),
+            Piece::Escaped(text) => tokens.extend(escaped(text.written()).chars().map(Token::Char)),
             Piece::Secret(secret) => tokens.push(Token::Reference(display_referred(secret))),
             Piece::Variable(variable) => tokens.push(Token::Reference(match variable.default.as_deref() {
                 // The default is part of the URL and follows its rules.

@@ -1,18 +1,24 @@
 //! `${VAR}`, `${VAR:-default}` and `${env:VAR}`; and where a secret is: `${file:PATH}`, `${cmd:COMMAND}`,
-//! `${keyring:SERVICE/NAME}`, which stays as it is written until it is needed.
+//! `${keyring:SERVICE/NAME}`, which stays as it is written until it is needed. `${literal:TEXT}` is TEXT, whatever that looks
+//! like: what a shell is to replace, or what another host leaves as it stands.
 //!
 //! Expanded are `command`, `args`, the values of `env` and `headers`, and `url`. A variable that is not set
-//! and has no default keeps its text, so the entry still loads; [`Text::missing`] tells which. A variable
+//! and has no default keeps its text, so the entry still loads; [`Text::missing`] tells which. Written as `${env:VAR}` it is
+//! a reference to a secret, without which nothing is sent. A variable
 //! that is set to nothing counts as set. A default is taken as written: it is not expanded again.
 //!
 //! Everything else between `${` and `}` is left alone, because a shell further down may mean it
 //! (`${file%.*}` in an argument); the spellings of other hosts are told apart by [`Text::foreign`].
 
+mod spelling;
+
 use std::fmt;
 use std::path::Path;
 
+pub(crate) use spelling::{escaped, replaced_length, unescaped, with_plain_variables};
+
 use crate::Env;
-use crate::reference::{self, ReferenceText, SecretReference, closing_brace};
+use crate::reference::{self, LITERAL, ReferenceText, SecretReference, closing_brace};
 
 /// A string of a configuration file, as written and as expanded.
 ///
@@ -29,6 +35,24 @@ pub(crate) enum Piece {
     Variable(Variable),
     /// A secret that is read when it is needed.
     Secret(WrittenReference),
+    /// A text that is not read for references.
+    Escaped(EscapedText),
+}
+
+/// `${literal:TEXT}`, as it is written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct EscapedText(String);
+
+impl EscapedText {
+    /// What it stands for.
+    fn text(&self) -> &str {
+        &self.0[LITERAL.len()..self.0.len() - 1]
+    }
+
+    /// As it is written.
+    pub(crate) fn written(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A reference to a secret that is no variable.
@@ -47,6 +71,8 @@ pub(crate) struct Variable {
     pub(crate) name: String,
     pub(crate) default: Option<String>,
     pub(crate) from: VariableSource,
+    /// It is written as a reference to a secret: its text does not go out in the place of its value.
+    pub(crate) is_required: bool,
     value: String,
 }
 
@@ -134,12 +160,14 @@ impl Text {
         self.variables().filter(|variable| variable.from == VariableSource::Missing).map(|v| &*v.name)
     }
 
+    /// Those of them that are written as references to secrets.
+    pub(crate) fn lacking(&self) -> impl Iterator<Item = &str> {
+        self.variables().filter(|variable| variable.is_lacking()).map(|variable| &*variable.name)
+    }
+
     /// The variables that are set, and to nothing but blanks.
     pub(crate) fn empty(&self) -> impl Iterator<Item = &str> {
-        let is_empty = |variable: &&Variable| {
-            variable.from == VariableSource::Environment && variable.value.trim().is_empty()
-        };
-        self.variables().filter(is_empty).map(|variable| &*variable.name)
+        self.variables().filter(|variable| variable.is_empty()).map(|variable| &*variable.name)
     }
 
     /// The variables whose value came from the environment.
@@ -151,14 +179,14 @@ impl Text {
     pub(crate) fn foreign(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().flat_map(|piece| match piece {
             Piece::Literal(text) => foreign(text),
-            Piece::Variable(_) | Piece::Secret(_) => Vec::new(),
+            Piece::Variable(_) | Piece::Secret(_) | Piece::Escaped(_) => Vec::new(),
         })
     }
 
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Variable(variable) => Some(variable),
-            Piece::Literal(_) | Piece::Secret(_) => None,
+            Piece::Literal(_) | Piece::Secret(_) | Piece::Escaped(_) => None,
         })
     }
 
@@ -183,6 +211,7 @@ impl Piece {
     pub(crate) fn written(&self) -> &str {
         match self {
             Self::Literal(text) | Self::Secret(WrittenReference { written: text, .. }) => text,
+            Self::Escaped(escaped) => escaped.written(),
             Self::Variable(_) => "",
         }
     }
@@ -191,6 +220,7 @@ impl Piece {
     pub(crate) fn literal(&self) -> Option<&str> {
         match self {
             Self::Literal(text) => Some(text),
+            Self::Escaped(escaped) => Some(escaped.written()),
             Self::Variable(_) | Self::Secret(_) => None,
         }
     }
@@ -198,7 +228,7 @@ impl Piece {
     /// The name of a variable, and its default.
     pub(crate) fn as_variable(&self) -> Option<(&str, Option<&str>)> {
         match self {
-            Self::Literal(_) | Self::Secret(_) => None,
+            Self::Literal(_) | Self::Secret(_) | Self::Escaped(_) => None,
             Self::Variable(variable) => Some((&variable.name, variable.default.as_deref())),
         }
     }
@@ -206,30 +236,44 @@ impl Piece {
     pub(crate) fn value(&self) -> &str {
         match self {
             Self::Literal(text) | Self::Secret(WrittenReference { written: text, .. }) => text,
+            Self::Escaped(escaped) => escaped.text(),
             Self::Variable(variable) => &variable.value,
         }
     }
 }
 
 impl Variable {
-    fn resolve(name: &str, default: Option<&str>, env: &Env) -> Self {
+    fn resolve(name: &str, default: Option<&str>, is_required: bool, env: &Env) -> Self {
         let (from, value) = match (env.var(name), default) {
             (Some(value), _) => (VariableSource::Environment, value.to_owned()),
             (None, Some(default)) => (VariableSource::Default, default.to_owned()),
             (None, None) => (VariableSource::Missing, format!("${{{name}}}")),
         };
-        Self { name: name.to_owned(), default: default.map(str::to_owned), from, value }
+        Self { name: name.to_owned(), default: default.map(str::to_owned), from, is_required, value }
+    }
+
+    /// Whether there is nothing to go out in its place, though there has to be.
+    pub(crate) fn is_lacking(&self) -> bool {
+        self.is_required && self.from == VariableSource::Missing
+    }
+
+    /// Whether it is set, and to nothing but blanks.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.from == VariableSource::Environment && self.value.trim().is_empty()
     }
 }
 
 /// The piece that `text` begins with, and its length.
 fn piece(text: &str, env: &Env, base: &Path) -> Option<(usize, Piece)> {
     if let Some((length, name, default)) = variable(text) {
-        return Some((length, Piece::Variable(Variable::resolve(name, default, env))));
+        return Some((length, Piece::Variable(Variable::resolve(name, default, false, env))));
+    }
+    if let Some(length) = reference::leading_literal(text) {
+        return Some((length, Piece::Escaped(EscapedText(text[..length].to_owned()))));
     }
     let (length, written) = reference::leading(text)?;
     let piece = match written {
-        ReferenceText::Variable(name) => Piece::Variable(Variable::resolve(name, None, env)),
+        ReferenceText::Variable(name) => Piece::Variable(Variable::resolve(name, None, true, env)),
         written => Piece::Secret(WrittenReference {
             reference: written.resolved(base),
             fault: written.fault(),
@@ -328,6 +372,38 @@ mod tests {
             let text = expand(written);
             assert_eq!(text.expose(), written);
             assert_eq!((text.missing().count(), text.foreign().count()), (0, 0), "{written}");
+        }
+    }
+
+    #[test]
+    fn fh_12_a_literal_is_what_it_holds_and_is_read_by_none_of_the_readers_here() {
+        for (written, value) in [
+            ("echo ${literal:${MODE:-dev}} ${A}", "echo ${MODE:-dev} 1"),
+            ("${literal:${A}}${literal:$}{A}", "${A}${A}"),
+            ("${literal:${literal:${A}}}", "${literal:${A}}"),
+            ("${literal:${cmd:rm -r /}}", "${cmd:rm -r /}"),
+            ("${literal:}", ""),
+            // A shell's own variable of this name.
+            ("${literal:0:3} ${literal%.*} ${literal", "${literal:0:3} ${literal%.*} ${literal"),
+        ] {
+            let text = expand(written);
+            assert_eq!(text.expose(), value, "{written}");
+            assert_eq!((text.missing().count(), text.references().count()), (0, 0), "{written}");
+            assert_eq!(text.foreign().count(), 0, "{written}");
+        }
+        assert_eq!(expand("${literal:${env:TO.KEN}}").foreign().count(), 0);
+    }
+
+    #[test]
+    fn a_variable_that_is_written_as_a_secret_is_lacking_where_it_is_not_set() {
+        for (written, lacking) in [
+            ("${env:NOPE}", true),
+            ("${NOPE}", false),
+            ("${NOPE:-d}", false),
+            ("${env:A}", false),
+            ("${env:EMPTY}", false),
+        ] {
+            assert_eq!(expand(written).variables().any(Variable::is_lacking), lacking, "{written}");
         }
     }
 

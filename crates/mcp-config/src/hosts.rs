@@ -37,7 +37,7 @@ pub use lines::AddressOption;
 pub(crate) use lines::{CommandLine, OptionMeaning};
 pub(crate) use place::{Base, Folder};
 pub use variables::Input;
-pub(crate) use variables::{EditorVariables, Form};
+pub(crate) use variables::{EditorVariables, Form, required};
 pub(crate) use words::FieldMeaning;
 pub(crate) use yaml::parse as parse_yaml;
 
@@ -56,10 +56,8 @@ pub struct KnownHost {
     pub(crate) files_of_others: &'static [HostFile],
     /// What a word means in it, where that is not the usual meaning.
     pub(crate) fields: &'static [(&'static str, FieldMeaning)],
-    /// The ways to write a reference to a variable that it has besides the usual ones.
+    /// The ways to write a reference to a variable that it has; what is written otherwise is a text to it.
     pub(crate) forms: &'static [Form],
-    /// It replaces references to variables at all.
-    pub(crate) expands: bool,
     /// Words of `type` for what is built into it.
     pub(crate) built_in: &'static [&'static str],
     /// Where a file of it lists the names of servers that are off.
@@ -122,7 +120,6 @@ const PLAIN: KnownHost = KnownHost {
     files_of_others: &[],
     fields: &[],
     forms: &[],
-    expands: true,
     built_in: &[],
     off: &[],
     on: &[],
@@ -134,6 +131,9 @@ const PLAIN: KnownHost = KnownHost {
     hands_on: None,
     is_local_only: false,
 };
+
+/// How references are written in a file that several hosts read.
+const PORTABLE: &[Form] = &[Form::Plain, Form::Default, Form::Env, Form::Editor, Form::Input];
 
 /// The key that most hosts have.
 const SERVERS: &[&[&str]] = &[&["mcpServers"]];
@@ -290,6 +290,14 @@ impl HostPlace {
     pub(crate) fn file(self) -> &'static HostFile {
         let own = self.host.files;
         own.get(self.number).unwrap_or_else(|| &self.host.files_of_others[self.number - own.len()])
+    }
+
+    /// How references are written in it.
+    pub(crate) fn forms(self) -> &'static [Form] {
+        match self.host.files.get(self.number) {
+            Some(_) => self.host.forms,
+            None => PORTABLE,
+        }
     }
 
     /// The folder whose project `path`, a file of this place, belongs to: where its relative paths begin.

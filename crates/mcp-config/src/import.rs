@@ -7,7 +7,7 @@ use crate::consent::Terms;
 use crate::edit::{self, Change, EditError, Value};
 use crate::editor::EntryPlace;
 use crate::entry::{EntryServer, ServerEntry};
-use crate::hosts::{HostListing, HostServer, Input, KnownHost};
+use crate::hosts::{HostListing, HostServer, Input, KnownHost, required};
 use crate::{Config, Origin, Problem, Scope};
 
 /// The servers of other hosts, each with what stands in its way.
@@ -222,7 +222,7 @@ impl Candidate {
 
     /// Has a reference to a secret that is kept stand in the place of the variable of an input.
     pub fn answer_kept(&mut self, input: &Input, reference: &str) {
-        replace(&mut self.value, &format!("${{{}}}", input.variable), reference);
+        replace(&mut self.value, &required(&input.variable), reference);
         self.inputs.retain(|known| known.variable != input.variable);
     }
 
@@ -231,9 +231,8 @@ impl Candidate {
         if input.secret || value.contains('}') {
             return;
         }
-        let plain = format!("${{{}}}", input.variable);
         let filled = format!("${{{}:-{value}}}", input.variable);
-        replace(&mut self.value, &plain, &filled);
+        replace(&mut self.value, &required(&input.variable), &filled);
     }
 }
 

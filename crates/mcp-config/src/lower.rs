@@ -16,8 +16,7 @@ use mcp_auth::{AuthSettings, Secret, Target};
 
 use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
-use crate::expand::Piece;
-use crate::expand::Text;
+use crate::expand::{Piece, Text, Variable};
 use crate::reference::SecretReference;
 use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, Unattended, UnattendedMethod};
 use crate::{Env, Locations, Platform, Scope, chain, plugin};
@@ -118,13 +117,23 @@ impl ServerEntry {
         places
     }
 
-    /// A value with its secrets to be read, where it has any.
+    /// A value with its secrets to be read, where it has any, or lacks one. A program may well be given nothing; no server is.
     fn sourced(&self, field: &str, text: &Text, env: &Env) -> Option<SourcedText> {
-        text.secrets().next()?;
+        let is_given = field.starts_with("args[") || field.starts_with("env.");
+        let is_lacking = |variable: &Variable| {
+            variable.is_lacking() || variable.is_required && !is_given && variable.is_empty()
+        };
+        if text.secrets().next().is_none() && !text.variables().any(is_lacking) {
+            return None;
+        }
         Some(SourcedText::new(
             text.pieces()
                 .iter()
                 .map(|piece| match piece {
+                    Piece::Variable(variable) if is_lacking(variable) => {
+                        let reference = SecretReference::Variable(variable.name.clone());
+                        self.part(field, &reference, Some(&format!("${{env:{}}}", variable.name)), env)
+                    }
                     Piece::Secret(secret) => self.part(
                         field,
                         &secret.reference,
@@ -141,8 +150,13 @@ impl ServerEntry {
         let at = self.fields.iter().find(|known| known.name == field);
         let shown = shown.or_else(|| at.map(|at| &*at.value)).unwrap_or("the secret");
         let place = at.map_or(&self.origin, |at| &at.origin);
-        // What was typed, or put together by a command such as `add-json`, has no line that a person could go to.
-        let at = place.place.path().map(|_| format!(" ({place})")).unwrap_or_default();
+        // What was typed, or put together by a command such as `add-json`, has no line that a person could go to. In a file of
+        // another host the field has another name.
+        let at = place.place.path().map(|_| match place.field.ends_with(&format!(".{field}")) {
+            true => format!(" ({place})"),
+            false => format!(" ({})", place.with_field()),
+        });
+        let at = at.unwrap_or_default();
         let called = format!("{shown} of {field}{at}");
         TextPart::Read { source: self.secret_source(reference, env), called }
     }

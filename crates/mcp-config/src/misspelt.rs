@@ -54,7 +54,7 @@ pub(crate) fn misspelt(text: &Text, readers: Readers) -> Vec<Misspelt> {
 fn of_piece(piece: &Piece, readers: Readers) -> Vec<Misspelt> {
     match piece {
         Piece::Literal(text) => inner(text).filter_map(|inner| of(inner, readers)).collect(),
-        Piece::Secret(_) => Vec::new(),
+        Piece::Secret(_) | Piece::Escaped(_) => Vec::new(),
         Piece::Variable(variable) => {
             let default = variable.default.as_deref().unwrap_or_default();
             match reference::in_text(default) {

@@ -96,6 +96,17 @@ pub(crate) fn leading(text: &str) -> Option<(usize, ReferenceText<'_>)> {
     reference(&text[..length]).map(|written| (length, written))
 }
 
+/// How a text begins that is not read for references: it ends with the brace that closes it.
+pub(crate) const LITERAL: &str = "${literal:";
+
+/// The length of the `${literal:TEXT}` that `text` begins with, which stands for TEXT whatever that looks like. What a shell
+/// would cut by (`${literal:0:3}`) is none.
+pub(crate) fn leading_literal(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix(LITERAL)?;
+    let end = closing_brace(inner)?;
+    (!is_of_a_shell(&inner[..end])).then_some(LITERAL.len() + end + 1)
+}
+
 /// The reference that a whole text is.
 pub(crate) fn reference(text: &str) -> Option<ReferenceText<'_>> {
     let inner = text.strip_prefix("${")?.strip_suffix('}')?;
@@ -144,6 +155,21 @@ mod tests {
         // Each of these begins a search, and each ends after a few steps.
         let text = crate::expand::Text::expand(&"${A:-".repeat(200_000), &crate::Env::new());
         assert_eq!(text.expose().len(), 1_000_000);
+    }
+
+    #[test]
+    fn a_text_that_is_not_read_ends_with_its_brace() {
+        for (text, length) in [
+            ("${literal:${MODE:-dev}} ${X}", Some(23)),
+            ("${literal:}", Some(11)),
+            ("${literal:a{b}c}", Some(16)),
+            ("${literal:${X}", None),
+            ("${literal:0:3}", None),
+            ("${literal:-x}", None),
+            ("x${literal:y}", None),
+        ] {
+            assert_eq!(leading_literal(text), length, "{text}");
+        }
     }
 
     #[test]

@@ -307,7 +307,7 @@ impl HostTarget {
     ///
     /// See [`WrapError`].
     pub fn wrapped(&self, text: &str, name: &str, through: &BridgeCommand) -> Result<WrapEdit, WrapError> {
-        if self.host.expands && ["$", "{env:", "{file:"].iter().any(|sign| name.contains(sign)) {
+        if !self.host.forms.is_empty() && ["$", "{env:", "{file:"].iter().any(|sign| name.contains(sign)) {
             return Err(WrapError::Name("its name reads as a variable, which the host replaces"));
         }
         match self.row.map(|row| row.format) {

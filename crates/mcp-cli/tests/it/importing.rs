@@ -111,7 +111,7 @@ fn fh_h5_credentials_are_kept_in_our_words() {
     assert_eq!(servers["tickets"]["headersHelper"], "my-sso headers");
     assert_eq!(
         servers["figma"]["headers"],
-        json!({"Authorization": "Bearer ${TOKEN}", "X-Figma-Region": "us-east-1", "X-Team": "${TEAM}"})
+        json!({"Authorization": "Bearer ${env:TOKEN}", "X-Figma-Region": "us-east-1", "X-Team": "${env:TEAM}"})
     );
     let oauth = &servers["tickets"]["oauth"];
     assert_eq!(
@@ -273,7 +273,7 @@ fn fh_h5_what_a_host_asks_for_is_a_variable_and_its_value_is_in_no_file() {
     assert!(output.stderr.contains("set WIKI_KEY wherever mcplink runs"), "{output}");
     assert!(!output.stderr.contains("set REGION"), "it has a value of its own: {output}");
     let wiki = &own(&setting)["mcpServers"]["wiki"];
-    assert_eq!(wiki["headers"]["Authorization"], "Bearer ${WIKI_KEY}");
+    assert_eq!(wiki["headers"]["Authorization"], "Bearer ${env:WIKI_KEY}");
     // A secret that stands in a host's file is copied, never shown, and told.
     let setting = Setting::new();
     let token = setting.home.secret("token");

@@ -21,6 +21,7 @@
 //! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
 //! | `borrowed`, `importing`, `wrapping` | the files of other hosts, read in place, taken over, and led through this program |
+//! | `variables` | which variables of their files are replaced, and which are missing |
 //! | `bundles` | a remote server as a file that a host installs |
 //! | `foreign_hosts` | the command lines of other hosts, which list and call a wrapped server |
 //! | `pinning` | tools that are used only as long as they are what a person approved |
@@ -137,6 +138,7 @@ mod trust;
 mod unattended;
 mod urls;
 mod usage;
+mod variables;
 mod watch;
 mod ways;
 #[cfg(all(unix, feature = "menu"))]

@@ -10,6 +10,7 @@ use crate::display::{self, REDACTED};
 use crate::document::Document;
 use crate::field::Field;
 use crate::json::{Node, Value};
+use crate::reference::{self, ReferenceText};
 
 /// The longest that a field is shown, in columns. What is left out is said, or an end could hide behind a long start.
 const LIMIT: usize = 4_000;
@@ -217,9 +218,13 @@ pub(super) fn variables(node: &Node) -> Vec<String> {
 
 /// The same, of one text.
 pub(crate) fn variables_of(text: &str, names: &mut Vec<String>) {
-    names.extend(text.split('$').skip(1).filter_map(|rest| {
-        let rest = rest.strip_prefix('{').unwrap_or(rest);
-        name(rest.strip_prefix("env:").unwrap_or(rest))
+    names.extend(text.match_indices('$').filter_map(|(at, _)| {
+        let from = &text[at..];
+        // What such a reference holds names no variable, or does so itself.
+        let holds = reference::leading_literal(from).is_some()
+            || !matches!(reference::leading(from), None | Some((_, ReferenceText::Variable(_))));
+        let rest = from[1..].strip_prefix('{').unwrap_or(&from[1..]);
+        name(rest.strip_prefix("env:").unwrap_or(rest)).filter(|_| !holds)
     }));
     let between = text.split('%').skip(1);
     names.extend(between.filter(|part| name(part).as_deref() == Some(*part)).map(str::to_owned));

@@ -221,7 +221,8 @@ fn canonical(document: &Document<'_>, node: &Node) -> String {
             Some(number) => number.to_string(),
             None => document.written(node.span).to_owned(),
         },
-        Value::String(value) => text(value),
+        // Both are this variable, however a host spells it.
+        Value::String(value) => text(&crate::expand::with_plain_variables(value)),
         Value::Array(items) => {
             format!("[{}]", list(items.iter().map(|item| canonical(document, item)).collect()))
         }

@@ -1,14 +1,14 @@
 //! From an entry in a host's words to the same entry in ours.
 
+mod bridge;
 mod named;
 
 use crate::display::display_key;
 use crate::document::{Document, Origins};
-use crate::hosts::draft::{Draft, Group, Groups, json_node};
-use crate::hosts::lines;
-use crate::hosts::variables::{self, Inputs};
+use crate::hosts::draft::{Draft, Group};
+use crate::hosts::variables::{self, Inputs, Syntax};
 use crate::hosts::words::{self, FieldMeaning, OAUTH, Unit};
-use crate::hosts::{EditorVariables, Input, KnownHost};
+use crate::hosts::{EditorVariables, Form, Input, KnownHost};
 use crate::json::{Member, Node, Object, Pointer, Span, Value, WholeNumber};
 use crate::{Problem, ProblemCode, Severity, schema};
 
@@ -33,8 +33,23 @@ pub(super) struct Entries<'t, 'a> {
     origins: Origins,
     /// The entry that is being read.
     name: String,
+    /// The ways in which the host writes references.
+    forms: &'static [Form],
+    /// Who reads the text that is being read.
+    reader: TextReader,
     /// What is to be said of texts that its host leaves as they are.
-    literal: Vec<(Pointer, Span)>,
+    literal: Vec<(Pointer, Span, TextReader)>,
+}
+
+/// Who reads a text of an entry behind its host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum TextReader {
+    /// A command, and perhaps a shell.
+    Command,
+    /// The server, as a part of its address.
+    Address,
+    /// The server, as a header.
+    Header,
 }
 
 /// How deep fields of an entry may stand in another field of it.
@@ -56,8 +71,15 @@ impl<'t, 'a> Entries<'t, 'a> {
             problems,
             origins: Origins::new(),
             name: String::new(),
+            forms: host.forms,
+            reader: TextReader::Command,
             literal: Vec::new(),
         }
+    }
+
+    /// Entries whose references are written in this way.
+    pub(super) fn written_in(self, forms: &'static [Form]) -> Self {
+        Self { forms, ..self }
     }
 
     /// Notes what stands at a place.
@@ -88,10 +110,14 @@ impl<'t, 'a> Entries<'t, 'a> {
         }
         // Such a program replaces references by itself.
         let is_bridge = self.bridge(&mut draft, path);
-        for (path, span) in std::mem::take(&mut self.literal).into_iter().filter(|_| !is_bridge) {
-            let title = self.host.title;
-            let message = format!("{title} leaves ${{..}} as it stands; here it is replaced by the variable");
-            self.say(Severity::Note, &path, span, message, None);
+        for (path, span, reader) in std::mem::take(&mut self.literal).into_iter().filter(|_| !is_bridge) {
+            let message = format!("{} leaves ${{..}} as it stands, and so it is here", self.host.title);
+            // A shell may replace it; a server does not.
+            let (severity, hint) = match reader {
+                TextReader::Command => (Severity::Note, None),
+                _ => (Severity::Warning, self.reference_to_write()),
+            };
+            self.say(severity, &path, span, message, hint);
         }
         self.start_of_none(&mut draft, path);
         let node = Node { span: member.node.span, value: Value::Object(draft.finish(member.key_span)) };
@@ -138,7 +164,7 @@ impl<'t, 'a> Entries<'t, 'a> {
                 draft.push(key, key_span, node);
             }
             FieldMeaning::Address(kind) => {
-                let node = self.value(node, path);
+                let node = self.value_for(TextReader::Address, node, path);
                 draft.implied = draft.implied.or(kind);
                 draft.push("url", key_span, node);
             }
@@ -150,9 +176,9 @@ impl<'t, 'a> Entries<'t, 'a> {
             FieldMeaning::Command => self.command(member, path, draft, depth),
             FieldMeaning::Headers => self.group(member, path, draft, Group::Headers),
             FieldMeaning::HeaderVariables => self.header_variables(member, path, draft),
-            FieldMeaning::Bearer => match node.as_str() {
+            FieldMeaning::Bearer => match node.as_str().filter(|name| mcp_text::is_variable_name(name)) {
                 Some(name) => {
-                    let value = Value::String(format!("Bearer ${{{name}}}").into());
+                    let value = Value::String(format!("Bearer {}", variables::required(name)).into());
                     draft.header("Authorization", key_span, Node { span: node.span, value });
                 }
                 None => self.lost(path, key_span, "it is no name of a variable"),
@@ -238,7 +264,11 @@ impl<'t, 'a> Entries<'t, 'a> {
         for field in object.iter() {
             let path = path.key(&field.key);
             self.stands(field.key_span, &path);
-            let node = self.value(&field.node, &path);
+            let reader = match group {
+                Group::Headers => TextReader::Header,
+                Group::Env => TextReader::Command,
+            };
+            let node = self.value_for(reader, &field.node, &path);
             members.push(Member { node, ..field.clone() });
         }
     }
@@ -306,6 +336,14 @@ impl<'t, 'a> Entries<'t, 'a> {
         Node { span: node.span, value: Value::Number(number) }
     }
 
+    /// The same as [`Self::value`], of a text that this one reads.
+    fn value_for(&mut self, reader: TextReader, node: &Node, path: &Pointer) -> Node {
+        let before = std::mem::replace(&mut self.reader, reader);
+        let node = self.value(node, path);
+        self.reader = before;
+        node
+    }
+
     /// A value whose texts have our spelling of variables.
     fn value(&mut self, node: &Node, path: &Pointer) -> Node {
         self.stands(node.span, path);
@@ -333,7 +371,8 @@ impl<'t, 'a> Entries<'t, 'a> {
     }
 
     fn text(&mut self, text: &str, span: Span, path: &Pointer) -> String {
-        let found = variables::translate(text, self.host.forms, self.around, self.inputs);
+        let syntax = Syntax { forms: self.forms, of_header: self.reader == TextReader::Header };
+        let found = variables::translate(text, syntax, self.around, self.inputs);
         for reference in &found.lost {
             let message = format!("{} is not replaced here; it is used as it stands", display_key(reference));
             self.say(Severity::Warning, path, span, message, Some("write ${NAME} for the variable NAME"));
@@ -351,116 +390,20 @@ impl<'t, 'a> Entries<'t, 'a> {
                 format!("the folder that {title} has open is {folder} now, and stays that once taken over");
             self.say(Severity::Note, path, span, message, None);
         }
-        if !self.host.expands && found.text == *text && has_reference(text) {
-            self.literal.push((path.clone(), span));
+        if found.escaped {
+            self.literal.push((path.clone(), span, self.reader));
         }
         found.text
     }
 
-    /// A command that is a bridge to a remote server becomes the entry of that server.
-    fn bridge(&mut self, draft: &mut Draft, path: &Pointer) -> bool {
-        let command = draft.fields.iter().find(|field| &*field.key == "command");
-        let Some((command, at)) = command.and_then(|field| Some((field.node.as_str()?, field.node.span)))
-        else {
-            return false;
-        };
-        let mut words = vec![command.to_owned()];
-        let mut spans = vec![at];
-        for arg in &draft.args {
-            let Some(word) = arg.as_str() else { return false };
-            words.push(word.to_owned());
-            spans.push(arg.span);
-        }
-        if let Some((inner, word)) = lines::unfolded(&words) {
-            // What stands before the line keeps its place.
-            let before = words.iter().zip(&inner).take(word).take_while(|(old, new)| old == new).count();
-            let of_line = spans[word];
-            spans.truncate(before);
-            spans.resize(inner.len(), of_line);
-            words = inner;
-        }
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let set = |name: &str| {
-            let member = draft.env.iter().find(|member| &*member.key == name)?;
-            // One that stands for itself comes from where the command is started.
-            let own = format!("${{{name}}}");
-            member.node.as_str().filter(|text| *text != own).map(str::to_owned)
-        };
-        let Some(mut line) = lines::read(&words, &set) else { return false };
-        let mut lost = Vec::new();
-        let env = draft
-            .env
-            .iter()
-            .filter_map(|member| Some((&*member.key, member.node.as_str()?, member.node.span)));
-        let assigned = std::mem::take(&mut line.assigned);
-        let assigned: Vec<_> =
-            assigned.iter().map(|(name, value, word)| (&**name, &**value, spans[*word])).collect();
-        for (name, value, span) in env.chain(assigned) {
-            match line.variable(name, value, &words) {
-                lines::SetVariable::Field(field) => {
-                    spans.push(span);
-                    line.say_of_variable(field, value, spans.len() - 1);
-                }
-                lines::SetVariable::Used => {}
-                lines::SetVariable::Lost(why) => lost.push((span, format!("{}: {why}", display_key(name)))),
-            }
-        }
-        let node = |word: usize, value: Value| Node { span: spans[word], value };
-        let text = |text: &str| Value::String(text.into());
-        let member =
-            |key: &str, node: Node| Member { key: key.into(), key_span: node.span, node, overridden: false };
-        let url = member("url", node(line.address, text(words[line.address])));
-        let headers: Vec<Member> =
-            line.headers.iter().map(|(name, value, word)| member(name, node(*word, text(value)))).collect();
-        let mut oauth = Vec::new();
-        let mut fields = Vec::new();
-        for (key, value) in line.fields() {
-            match value {
-                serde_json::Value::Object(block) if key == "oauth" => {
-                    oauth.extend(block.into_iter().map(|(key, value)| {
-                        let word = line.word_of(&format!("oauth.{key}"));
-                        member(&key, json_node(&value, spans[word]))
-                    }));
-                }
-                value => {
-                    let word = match value.as_object().and_then(|block| block.keys().next_back()) {
-                        Some(last) => line.word_of(&format!("{key}.{last}")),
-                        None => line.word_of(&key),
-                    };
-                    fields.push(member(&key, json_node(&value, spans[word])));
-                }
-            }
-        }
-        let words = line.lost.iter().map(|(word, why)| (spans[*word], (*why).to_owned()));
-        let lost: Vec<(Span, String)> = words.chain(lost).collect();
-        let (kind, whole) = (line.kind.unwrap_or("http"), (at, at));
-        draft.fields.retain(|field| !matches!(&*field.key, "command" | "cwd" | "envFile"));
-        draft.args.clear();
-        draft.env.clear();
-        draft.kind = Some((kind.to_owned(), at));
-        for said in &mut fields {
-            // Two lists of tools that are not to be used are one.
-            let own = draft.fields.iter().find(|field| field.key == said.key);
-            if let (Value::Array(items), Some(own)) = (&mut said.node.value, own) {
-                *items = items.iter().chain(own.node.as_array().into_iter().flatten()).cloned().collect();
-            }
-        }
-        draft.fields.retain(|field| !fields.iter().any(|said| said.key == field.key));
-        draft.fields.insert(0, url);
-        draft.fields.extend(fields);
-        draft.spans = Groups {
-            headers: (!headers.is_empty()).then_some(whole),
-            oauth: (!oauth.is_empty()).then_some(whole),
-            ..Groups::default()
-        };
-        (draft.headers, draft.oauth) = (headers, oauth);
-        let message = format!("is a bridge ({}); the server is reached directly", line.program());
-        self.say(Severity::Note, &path.key("command"), at, message, None);
-        for (span, why) in lost {
-            let path = self.origins.get(&(span.start(), span.end())).unwrap_or(path).clone();
-            self.lost(&path, span, &why);
-        }
-        true
+    /// What to write for a variable in a file of this host.
+    fn reference_to_write(&self) -> Option<&'static str> {
+        let forms = [
+            (Form::Env, "write ${env:NAME} for the variable NAME"),
+            (Form::Braces, "write {env:NAME} for the variable NAME"),
+            (Form::Plain, "write ${NAME} for the variable NAME"),
+        ];
+        forms.into_iter().find(|(form, _)| self.forms.contains(form)).map(|(_, hint)| hint)
     }
 
     fn lost(&mut self, path: &Pointer, span: Span, why: &str) {
@@ -476,14 +419,4 @@ impl<'t, 'a> Entries<'t, 'a> {
         problem.hint = hint.map(str::to_owned);
         self.problems.push(problem);
     }
-}
-
-/// Whether a text has `${NAME}` in it.
-fn has_reference(text: &str) -> bool {
-    text.split("${").skip(1).any(|rest| {
-        let name = rest.split(['}', ':']).next().unwrap_or_default();
-        rest.contains('}')
-            && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
 }

@@ -7,7 +7,7 @@ use crate::document::Document;
 use crate::edit::Value as Written;
 use crate::entry::ServerEntry;
 use crate::env_file::{self, EnvFiles};
-use crate::hosts::{HostPlace, Input, KnownHost};
+use crate::hosts::{HostPlace, Input, KnownHost, required};
 use crate::json::{Node, Pointer, Value};
 use crate::pointer::Pointer as HostPointer;
 use crate::program::Program;
@@ -235,7 +235,9 @@ fn leave_out(value: &mut Written, name: &str, said: &[Problem]) -> bool {
 fn refers(value: &Written, variable: &str) -> bool {
     match value {
         Written::String(text) => {
-            text.contains(&format!("${{{variable}}}")) || text.contains(&format!("${{{variable}:-"))
+            [required(variable), format!("${{{variable}}}"), format!("${{{variable}:-")]
+                .iter()
+                .any(|reference| text.contains(reference))
         }
         Written::Array(items) => items.iter().any(|item| refers(item, variable)),
         Written::Object(members) => members.iter().any(|(_, value)| refers(value, variable)),

@@ -54,7 +54,8 @@ impl HostPlace {
         let mut inputs = declared(source);
         let mut problems = Vec::new();
         let servers = source.object().and_then(|root| servers(root, self.file().keys));
-        let mut entries = Entries::new(self.host, source, around, &mut inputs, &mut problems);
+        let mut entries = Entries::new(self.host, source, around, &mut inputs, &mut problems)
+            .written_in(self.forms());
         let mut members = Vec::new();
         let mut span = source.root.span;
         let mut key_span = source.root.span;

@@ -6,7 +6,7 @@
 use crate::document::Document;
 use crate::hosts::entry::Entries;
 use crate::hosts::variables::Inputs;
-use crate::hosts::{EditorVariables, KnownHost};
+use crate::hosts::{EditorVariables, Form, KnownHost};
 use crate::json::{Member, Node, Object, Pointer, Value};
 use crate::{Locations, Problem, Project};
 
@@ -27,6 +27,9 @@ const WORDS: [&str; 11] = [
     "dev",
 ];
 
+/// The file is ours as well, and so are its references; those of an editor are VS Code's.
+const FORMS: &[Form] = &[Form::Ours, Form::Editor, Form::Input];
+
 /// The document with such entries in our words.
 pub(crate) fn told<'a>(
     document: Document<'a>,
@@ -43,7 +46,7 @@ pub(crate) fn told<'a>(
     let home = locations.home.clone();
     let around = EditorVariables { folder: project.root.clone(), home, changes: false };
     let mut inputs = Inputs::default();
-    let mut entries = Entries::new(host, &document, &around, &mut inputs, problems);
+    let mut entries = Entries::new(host, &document, &around, &mut inputs, problems).written_in(FORMS);
     let path = Pointer::default().key(SERVERS);
     let told = servers.iter().map(|member| match is_theirs(member) {
         true => entries.entry(member, &path.key(&member.key)).unwrap_or_else(|| member.clone()),

@@ -1,13 +1,32 @@
 //! References to variables as other hosts write them, and the same in ours.
+//!
+//! What a host does not replace is a text of the entry: a shell may replace it. Where our own files would, it is written so
+//! that they do not (`${literal:..}`). What a host has without a default is written as `${env:NAME}`: the server is not
+//! sent a text that only looks like a value.
 
 use std::path::{Path, PathBuf};
 
-/// Ways to write a reference that mean nothing in a host that does not have them.
-///
-/// `${NAME}`, `${NAME:-default}`, `${env:NAME}` and the words of editors (`${workspaceFolder}`) need no entry: no one
-/// writes them and means something else.
+use crate::expand;
+
+/// A way to write a reference, which means nothing in a host that does not have it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Form {
+    /// `${NAME}`.
+    Plain,
+    /// The same, in headers alone.
+    PlainInHeaders,
+    /// `${NAME:-default}`.
+    Default,
+    /// `${env:NAME}`.
+    Env,
+    /// `${file:PATH}`.
+    File,
+    /// `${workspaceFolder}`, `${userHome}` and the other words of editors.
+    Editor,
+    /// `${input:ID}`.
+    Input,
+    /// Every reference of our own files.
+    Ours,
     /// `$NAME`.
     Dollar,
     /// `{env:NAME}`, `{file:PATH}`.
@@ -83,12 +102,37 @@ impl Inputs {
     }
 }
 
+/// How a text is read by its host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Syntax<'f> {
+    pub(crate) forms: &'f [Form],
+    /// It is the value of a header.
+    pub(crate) of_header: bool,
+}
+
+impl Syntax<'_> {
+    fn has(self, form: Form) -> bool {
+        self.forms.contains(&form)
+    }
+
+    fn has_plain(self) -> bool {
+        self.has(Form::Plain) || self.of_header && self.has(Form::PlainInHeaders)
+    }
+}
+
+/// A reference to the variable `name` in our spelling, without which nothing is sent.
+pub(crate) fn required(name: &str) -> String {
+    format!("${{env:{name}}}")
+}
+
 /// A text in our spelling.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct TranslatedText {
     pub(crate) text: String,
     /// References that nothing here stands for; they are left as they are.
     pub(crate) lost: Vec<String>,
+    /// Something in it is a reference here and a text in its host; it is kept from being replaced.
+    pub(crate) escaped: bool,
     /// The inputs that it refers to.
     pub(crate) inputs: Vec<String>,
     /// It names the folder of the project.
@@ -98,7 +142,7 @@ pub(crate) struct TranslatedText {
 /// Writes the references of `text` as we do.
 pub(crate) fn translate(
     text: &str,
-    forms: &[Form],
+    syntax: Syntax<'_>,
     around: &EditorVariables,
     inputs: &mut Inputs,
 ) -> TranslatedText {
@@ -107,14 +151,11 @@ pub(crate) fn translate(
     while let Some(at) = rest.find(['$', '{']) {
         out.text.push_str(&rest[..at]);
         rest = &rest[at..];
-        let length = out.reference(rest, forms, around, inputs);
+        let mut length = out.reference(rest, syntax, around, inputs);
         if length == 0 {
-            let width = rest.chars().next().map_or(1, char::len_utf8);
-            out.text.push_str(&rest[..width]);
-            rest = &rest[width..];
-        } else {
-            rest = &rest[length..];
+            length = out.literal(rest, syntax);
         }
+        rest = &rest[length..];
     }
     out.text.push_str(rest);
     out
@@ -125,32 +166,21 @@ impl TranslatedText {
     fn reference(
         &mut self,
         rest: &str,
-        forms: &[Form],
+        syntax: Syntax<'_>,
         around: &EditorVariables,
         inputs: &mut Inputs,
     ) -> usize {
-        if let Some(inner) = rest.strip_prefix("${") {
-            let Some(end) = inner.find('}') else { return 0 };
-            let whole = "${}".len() + end;
-            match &inner[..end] {
-                word if self.braced(word, around, inputs) => whole,
-                _ => 0,
-            }
+        if rest.starts_with("${") {
+            self.braced(rest, syntax, around, inputs)
         } else if let Some(inner) = rest.strip_prefix('{') {
-            if !forms.contains(&Form::Braces) {
+            if !syntax.has(Form::Braces) {
                 return 0;
             }
             let Some(end) = inner.find('}') else { return 0 };
             if let Some(name) = inner[..end].strip_prefix("env:").filter(|name| is_name(name)) {
-                self.text.push_str(&format!("${{{name}}}"));
+                self.text.push_str(&required(name));
             } else if let Some(path) = inner[..end].strip_prefix("file:") {
-                match whole(path, around) {
-                    Some(path) => self.text.push_str(&format!("${{file:{path}}}")),
-                    None => {
-                        self.lost.push(format!("{{{}}}", &inner[..end]));
-                        self.text.push_str(&rest[..end + 2]);
-                    }
-                }
+                self.file(path, &rest[..end + 2], around);
             } else {
                 return 0;
             }
@@ -160,22 +190,89 @@ impl TranslatedText {
                 if rest.starts_with("$env:") { ("$env:", Form::DollarEnv) } else { ("$", Form::Dollar) };
             let inner = &rest[prefix.len()..];
             let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
-            if !forms.contains(&form) || !is_name(&inner[..end]) {
+            if !syntax.has(form) || !is_name(&inner[..end]) {
                 return 0;
             }
-            self.text.push_str(&format!("${{{}}}", &inner[..end]));
+            self.text.push_str(&required(&inner[..end]));
             prefix.len() + end
         }
     }
 
-    /// Writes `${word}`; `false` where it is nothing that another host means something by.
-    fn braced(&mut self, word: &str, around: &EditorVariables, inputs: &mut Inputs) -> bool {
+    /// Writes what `rest`, which begins with a bracket or a dollar, has as a text; returns its length.
+    fn literal(&mut self, rest: &str, syntax: Syntax<'_>) -> usize {
+        // What is written in braces behind a dollar is a reference in a host that has those.
+        let braces = ["{env:", "{file:"];
+        let is_read_apart =
+            syntax.has(Form::Braces) && braces.iter().any(|start| rest[1..].starts_with(start));
+        let length = expand::replaced_length(rest).filter(|_| !syntax.has(Form::Ours) && !is_read_apart);
+        match length {
+            Some(length) => {
+                self.text.push_str(&expand::escaped(&rest[..length]));
+                self.escaped = true;
+                length
+            }
+            None => {
+                let width = rest.chars().next().map_or(1, char::len_utf8);
+                self.text.push_str(&rest[..width]);
+                width
+            }
+        }
+    }
+
+    /// Writes where a file is whose content stands in the place of `written`.
+    fn file(&mut self, path: &str, written: &str, around: &EditorVariables) {
+        match whole(path, around) {
+            Some(path) => self.text.push_str(&format!("${{file:{path}}}")),
+            None => {
+                self.lost.push(written.to_owned());
+                self.text.push_str(written);
+            }
+        }
+    }
+
+    /// Writes the `${word}` that `rest` begins with; returns its length, 0 where it is nothing that the host replaces.
+    fn braced(
+        &mut self,
+        rest: &str,
+        syntax: Syntax<'_>,
+        around: &EditorVariables,
+        inputs: &mut Inputs,
+    ) -> usize {
+        let inner = &rest["${".len()..];
+        let Some(end) = inner.find('}') else { return 0 };
+        let (word, length) = (&inner[..end], "${}".len() + end);
+        // A default may have braces in it, and ends where our own would.
+        if word.split_once(":-").is_some_and(|(name, _)| is_name(name)) {
+            let whole =
+                expand::replaced_length(rest).filter(|_| syntax.has_plain() && syntax.has(Form::Default));
+            self.text.push_str(whole.map_or("", |length| &rest[..length]));
+            return whole.unwrap_or(0);
+        }
+        if is_name(word) && syntax.has_plain() {
+            self.text.push_str(&rest[..length]);
+            return length;
+        }
         let folder = || around.folder.display().to_string();
         let (kind, value) = word.split_once(':').unwrap_or((word, ""));
         match (kind, value) {
-            ("env", value) if is_name(value.split(":-").next().unwrap_or(value)) => {
+            ("env", value) if syntax.has(Form::Env) && is_name(value) => self.text.push_str(&required(value)),
+            ("env", value)
+                if syntax.has(Form::Env) && value.split_once(":-").is_some_and(|(name, _)| is_name(name)) =>
+            {
                 self.text.push_str(&format!("${{{value}}}"));
             }
+            ("file", path) if syntax.has(Form::File) => self.file(path, &rest[..length], around),
+            ("input", id) if syntax.has(Form::Input) && !id.is_empty() => {
+                let input = inputs.named(id);
+                self.text.push_str(
+                    &match input.default.as_deref().filter(|default| !default.contains('}')) {
+                        Some(default) if !input.secret => format!("${{{}:-{default}}}", input.variable),
+                        _ => required(&input.variable),
+                    },
+                );
+                self.inputs.push(id.to_owned());
+            }
+            _ if !syntax.has(Form::Editor) => return 0,
             ("workspaceFolder" | "workspaceRoot" | "fileWorkspaceFolder", _) | ("cwd", "") => {
                 self.text.push_str(&folder());
                 self.folder = true;
@@ -190,19 +287,9 @@ impl TranslatedText {
                 self.text.push_str(&home.unwrap_or_default());
             }
             ("pathSeparator" | "/", "") => self.text.push(std::path::MAIN_SEPARATOR),
-            ("input", id) if !id.is_empty() => {
-                let input = inputs.named(id);
-                self.text.push_str(
-                    &match input.default.as_deref().filter(|default| !default.contains('}')) {
-                        Some(default) if !input.secret => format!("${{{}:-{default}}}", input.variable),
-                        _ => format!("${{{}}}", input.variable),
-                    },
-                );
-                self.inputs.push(id.to_owned());
-            }
-            _ => return false,
+            _ => return 0,
         }
-        true
+        length
     }
 }
 
@@ -223,59 +310,94 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn translated(text: &str, forms: &[Form]) -> (String, Vec<String>) {
+    const EDITOR: &[Form] = &[Form::Env, Form::Editor, Form::Input];
+
+    fn read(text: &str, forms: &[Form], of_header: bool) -> TranslatedText {
         let around =
             EditorVariables { folder: "/work/app".into(), home: Some("/home/me".into()), changes: false };
         let mut inputs = Inputs::default();
         inputs.named("key");
         let input = inputs.named("region");
         (input.secret, input.default) = (false, Some("eu".to_owned()));
-        let found = translate(text, forms, &around, &mut inputs);
+        translate(text, Syntax { forms, of_header }, &around, &mut inputs)
+    }
+
+    fn translated(text: &str, forms: &[Form]) -> (String, Vec<String>) {
+        let found = read(text, forms, false);
         (found.text, found.lost)
     }
 
     #[test]
     fn references_of_editors_are_written_as_ours() {
         for (theirs, ours) in [
-            ("Bearer ${env:TOKEN}", "Bearer ${TOKEN}"),
-            ("${env:A}${env:B:-c}", "${A}${B:-c}"),
-            ("${A} ${A:-b} $A {env:A}", "${A} ${A:-b} $A {env:A}"),
+            ("Bearer ${env:TOKEN}", "Bearer ${env:TOKEN}"),
+            ("${env:A}${env:B:-c}", "${env:A}${B:-c}"),
+            ("$A {env:A} {file:/k}", "$A {env:A} {file:/k}"),
             ("${workspaceFolder}/x", "/work/app/x"),
             ("${workspaceFolder:app}/x", "/work/app/x"),
             ("${workspaceFolderBasename}", "app"),
             ("${userHome}/.x", "/home/me/.x"),
-            ("Bearer ${input:key}", "Bearer ${KEY}"),
+            ("Bearer ${input:key}", "Bearer ${env:KEY}"),
             ("${input:region}", "${REGION:-eu}"),
-            ("${input:other-one}", "${OTHER_ONE}"),
+            ("${input:other-one}", "${env:OTHER_ONE}"),
             ("${", "${"),
             ("a${b%.*}c$", "a${b%.*}c$"),
             ("{ä}${ä}", "{ä}${ä}"),
         ] {
-            assert_eq!(translated(theirs, &[]).0, ours, "{theirs}");
+            assert_eq!(translated(theirs, EDITOR).0, ours, "{theirs}");
         }
         let theirs = "${command:x}-${config:a.b}";
         // The reader of entries tells of what it does not know.
-        assert_eq!(translated(theirs, &[]), (theirs.to_owned(), Vec::new()));
+        assert_eq!(translated(theirs, EDITOR), (theirs.to_owned(), Vec::new()));
     }
 
     #[test]
     fn forms_count_in_the_hosts_that_have_them() {
         let all = [Form::Dollar, Form::Braces, Form::DollarEnv];
         for (theirs, ours) in [
-            ("$A/$B_1-", "${A}/${B_1}-"),
+            ("$A/$B_1-", "${env:A}/${env:B_1}-"),
             ("$1 $$ $(x) pa$", "$1 $$ $(x) pa$"),
-            ("{env:A}{x}", "${A}{x}"),
-            ("$env:A", "${A}"),
+            ("{env:A}{x}", "${env:A}{x}"),
+            ("$env:A", "${env:A}"),
         ] {
             assert_eq!(translated(theirs, &all).0, ours, "{theirs}");
             assert_eq!(translated(theirs, &[]).0, theirs, "{theirs}");
         }
         for (theirs, ours) in
-            [("a{file:~/k}", "a${file:/home/me/k}"), ("{file:/run/k}{env:A}", "${file:/run/k}${A}")]
+            [("a{file:~/k}", "a${file:/home/me/k}"), ("{file:/run/k}{env:A}", "${file:/run/k}${env:A}")]
         {
             assert_eq!(translated(theirs, &all), (ours.to_owned(), Vec::new()));
         }
         assert_eq!(translated("{file:./k}", &all), ("{file:./k}".to_owned(), vec!["{file:./k}".to_owned()]));
+        assert_eq!(translated("${file:/run/k}", &[Form::File]).0, "${file:/run/k}");
+    }
+
+    /// What comes of it in a file of ours is the text that the host has.
+    #[test]
+    fn fh_12_what_a_host_does_not_replace_is_a_text_in_our_files_too() {
+        let env = crate::Env::from([("MODE", "set"), ("A", "1")]);
+        for (forms, theirs, value) in [
+            (&[][..], "echo ${MODE:-dev}", "echo ${MODE:-dev}"),
+            (EDITOR, "echo ${MODE:-dev} ${MODE} ${env:A}", "echo ${MODE:-dev} ${MODE} 1"),
+            (&[Form::Env, Form::File], "${MODE} ${workspaceFolder}", "${MODE} ${workspaceFolder}"),
+            (&[Form::Braces], "${MODE} ${env:A} {env:A}", "${MODE} $1 1"),
+            (&[Form::Plain], "${MODE:-dev} ${MODE} ${env:A}", "${MODE:-dev} set ${env:A}"),
+            (&[Form::Plain, Form::Default], "${MODE:-${A}}${NO:-{d}}", "set{d}"),
+            (&[Form::PlainInHeaders], "${MODE}", "${MODE}"),
+            (&[Form::Dollar], "$MODE ${MODE}", "set ${MODE}"),
+            (&[], "${cmd:touch /x} ${keyring:a/b} ${file:/k}", "${cmd:touch /x} ${keyring:a/b} ${file:/k}"),
+            (&[], "${literal:${A}}", "${literal:${A}}"),
+            (&[], "${A:-${B:-{c}}} $A ${A%.*}", "${A:-${B:-{c}}} $A ${A%.*}"),
+            // Its own words are ours.
+            (&[Form::Ours], "${MODE:-dev} ${literal:${A}}", "set ${A}"),
+        ] {
+            let text = expand::Text::expand(&translated(theirs, forms).0, &env);
+            assert_eq!(text.expose(), value, "{theirs} of {forms:?}");
+            assert_eq!(text.references().count(), 0, "{theirs} of {forms:?}");
+        }
+        assert_eq!(read("${MODE}", &[Form::PlainInHeaders], true).text, "${MODE}");
+        assert!(read("${MODE}", &[Form::PlainInHeaders], false).escaped);
+        assert!(!read("$MODE ${x%.*} {MODE}", &[], false).escaped);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Shape {
 /// it, and what it would warn of is not valid.
 pub fn json_schema() -> Value {
     let servers = json!({
-        "description": "The servers, by name.",
+        "description": "The servers, by name. In their texts, ${env:NAME}, ${NAME} and ${NAME:-default} are variables, ${file:PATH}, ${cmd:COMMAND} and ${keyring:SERVICE/NAME} secrets, and ${literal:TEXT} is TEXT as it stands.",
         "type": "object",
         "additionalProperties": { "$ref": "#/$defs/server" }
     });

@@ -263,9 +263,15 @@ impl<'a, 'p> Reader<'a, 'p> {
             return None;
         };
         let text = Text::expand_in(written, env, self.base);
+        let lacking: Vec<&str> = text.lacking().collect();
         for name in unique(text.missing()) {
-            let message = format!("the variable {name} is not set; ${{{name}}} is used as it stands");
-            let hint = format!("set {name}, or write ${{{name}:-default}}");
+            // What is written as a secret by reference is read for a connection, and what it would be a part of does not go out.
+            let is_lacking = lacking.contains(&name);
+            let stays = format!("; ${{{name}}} is used as it stands");
+            let message =
+                format!("the variable {name} is not set{}", if is_lacking { "" } else { &*stays });
+            let default = format!(", or write ${{{name}:-default}}");
+            let hint = format!("set {name}{}", if is_lacking { "" } else { &*default });
             self.warn(ProblemCode::MissingVariable, steps, node.span, message, Some(&hint));
         }
         // What a program is given may well be empty; an address, a header or a path that is made of nothing is a slip.

@@ -3,6 +3,7 @@
 use super::Entries;
 use crate::display::display_key;
 use crate::hosts::draft::Draft;
+use crate::hosts::variables;
 use crate::hosts::words::SECRET;
 use crate::json::{Member, Node, Pointer, Value};
 
@@ -14,9 +15,9 @@ impl Entries<'_, '_> {
         for field in object.iter() {
             let path = path.key(&field.key);
             self.stands(field.node.span, &path);
-            match field.node.as_str() {
+            match field.node.as_str().filter(|name| mcp_text::is_variable_name(name)) {
                 Some(name) => {
-                    let value = Value::String(format!("${{{name}}}").into());
+                    let value = Value::String(variables::required(name).into());
                     draft.header(&field.key, field.key_span, Node { span: field.node.span, value });
                 }
                 None => self.lost(&path, field.key_span, "it is no name of a variable"),
@@ -32,7 +33,8 @@ impl Entries<'_, '_> {
             let path = path.index(index);
             self.stands(item.span, &path);
             let inner = item.as_object().and_then(|item| item.get("name"));
-            let Some(name) = item.as_str().or_else(|| inner.and_then(Node::as_str)) else {
+            let name = item.as_str().or_else(|| inner.and_then(Node::as_str));
+            let Some(name) = name.filter(|name| mcp_text::is_variable_name(name)) else {
                 self.lost(&path, item.span, "it is no name of a variable");
                 continue;
             };
@@ -48,7 +50,7 @@ impl Entries<'_, '_> {
             if draft.env.iter().any(|known| &*known.key == name) {
                 continue;
             }
-            let value = Value::String(format!("${{{name}}}").into());
+            let value = Value::String(variables::required(name).into());
             let node = Node { span: item.span, value };
             draft.env.push(Member { key: name.into(), key_span: item.span, node, overridden: false });
         }
@@ -73,7 +75,7 @@ impl Entries<'_, '_> {
             return self.lost(path, member.key_span, SECRET);
         };
         draft.spans.oauth.get_or_insert((member.key_span, member.node.span));
-        let value = Value::String(format!("${{env:{name}}}").into());
+        let value = Value::String(variables::required(name).into());
         let node = Node { span: member.node.span, value };
         let key = "clientSecret".into();
         draft.oauth.push(Member { key, key_span: member.key_span, node, overridden: false });

@@ -1,6 +1,6 @@
 //! Amp: one key with a dot in it, in its settings, and another with rules that refuse servers.
 
-use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["amp.mcpServers"]];
 
@@ -10,4 +10,4 @@ const FILES: &[HostFile] = &[
 ];
 
 pub(super) static HOST: KnownHost =
-    KnownHost { name: "amp", title: "Amp", files: FILES, rules: &["amp.mcpPermissions"], ..PLAIN };
+    KnownHost { name: "amp", title: "Amp", files: FILES, rules: &["amp.mcpPermissions"], forms: &[Form::Plain], ..PLAIN };

@@ -1,6 +1,6 @@
 //! Antigravity: the address is `serverUrl`.
 
-use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Home, ".gemini/config/mcp_config.json"),
@@ -8,4 +8,4 @@ const FILES: &[HostFile] = &[
 ];
 
 pub(super) static HOST: KnownHost =
-    KnownHost { name: "antigravity", title: "Antigravity", files: FILES, of_desktop: true, ..PLAIN };
+    KnownHost { name: "antigravity", title: "Antigravity", files: FILES, of_desktop: true, forms: &[Form::Env], ..PLAIN };

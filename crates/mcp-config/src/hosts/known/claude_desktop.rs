@@ -8,7 +8,6 @@ pub(super) static HOST: KnownHost = KnownHost {
     name: "claude-desktop",
     title: "Claude Desktop",
     files: FILES,
-    expands: false,
     of_desktop: true,
     is_local_only: true,
     ..PLAIN

@@ -2,7 +2,7 @@
 
 use crate::hosts::words::FieldMeaning::{Nothing, Time};
 use crate::hosts::words::Unit::Seconds;
-use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::FileInVariable("CLINE_MCP_SETTINGS_PATH"), ""),
@@ -18,7 +18,7 @@ pub(super) static HOST: KnownHost = KnownHost {
     title: "Cline",
     files: FILES,
     fields: &[("autoApprove", Nothing), ("alwaysAllow", Nothing), ("timeout", Time("timeout", Seconds))],
-    expands: false,
+    forms: &[Form::Env],
     of_desktop: true,
     ..PLAIN
 };

@@ -40,7 +40,6 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("mcp_oauth_callback_port", OAuthField("callbackPort")),
         ("mcp_oauth_callback_url", OAuthField("redirectUri")),
     ],
-    expands: false,
     hands_on: Some(&HANDED_ON),
     ..PLAIN
 };

@@ -1,7 +1,7 @@
 //! Copilot CLI, whose files VS Code reads as well, as its portable form.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
-use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, ".mcp.json"),
@@ -21,6 +21,7 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("sandbox", Lost("a local server is not put into a sandbox here")),
         ("sandboxEnabled", Lost("a local server is not put into a sandbox here")),
     ],
+    forms: &[Form::Plain, Form::Default],
     // It says `local` as well, which the others that read the same `.mcp.json` do not know.
     local: LocalForm::CommandAndTools(&[("type", "stdio")]),
     ..PLAIN

@@ -1,8 +1,8 @@
 //! Cursor. A `url` needs no type; a client that is registered by hand stands in `auth`.
 
-use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[json(Base::Project, ".cursor/mcp.json"), json(Base::Home, ".cursor/mcp.json")];
 
 pub(super) static HOST: KnownHost =
-    KnownHost { name: "cursor", title: "Cursor", files: FILES, of_desktop: true, ..PLAIN };
+    KnownHost { name: "cursor", title: "Cursor", files: FILES, of_desktop: true, forms: &[Form::Env, Form::Editor], ..PLAIN };

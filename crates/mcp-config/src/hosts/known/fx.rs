@@ -7,4 +7,4 @@ const SERVERS: &[&[&str]] = &[&["mcp"]];
 const FILES: &[HostFile] = &[json(Base::Home, ".fx/mcp.json").under(SERVERS)];
 
 pub(super) static HOST: KnownHost =
-    KnownHost { name: "fx", title: "fx", files: FILES, expands: false, local: LocalForm::Words, ..PLAIN };
+    KnownHost { name: "fx", title: "fx", files: FILES, local: LocalForm::Words, ..PLAIN };

@@ -12,7 +12,7 @@ pub(super) const FIELDS: &[(&str, FieldMeaning)] = &[
     ("targetAudience", Lost(GOOGLE)),
     ("targetServiceAccount", Lost(GOOGLE)),
 ];
-pub(super) const FORMS: &[Form] = &[Form::Dollar];
+pub(super) const FORMS: &[Form] = &[Form::Plain, Form::Default, Form::Dollar];
 
 const FILES: &[HostFile] =
     &[json(Base::Project, ".gemini/settings.json"), json(Base::Home, ".gemini/settings.json")];

@@ -2,7 +2,7 @@
 
 use crate::hosts::words::FieldMeaning::{Nothing, Time};
 use crate::hosts::words::Unit::Seconds;
-use crate::hosts::{Base, Format, HostFile, KnownHost, PLAIN, json};
+use crate::hosts::{Base, Form, Format, HostFile, KnownHost, PLAIN, json};
 
 const EXTENSIONS: &[&[&str]] = &[&["extensions"]];
 
@@ -23,5 +23,6 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("description", Nothing),
     ],
     built_in: &["builtin", "platform", "frontend", "inline_python"],
+    forms: &[Form::PlainInHeaders],
     ..PLAIN
 };

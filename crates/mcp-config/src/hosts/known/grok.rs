@@ -10,4 +10,4 @@ const FILES: &[HostFile] = &[
 ];
 
 pub(super) static HOST: KnownHost =
-    KnownHost { name: "grok", title: "Grok Build", files: FILES, expands: false, ..PLAIN };
+    KnownHost { name: "grok", title: "Grok Build", files: FILES, ..PLAIN };

@@ -6,4 +6,4 @@ const FILES: &[HostFile] =
     &[json(Base::Project, ".junie/mcp/mcp.json"), json(Base::Home, ".junie/mcp/mcp.json")];
 
 pub(super) static HOST: KnownHost =
-    KnownHost { name: "junie", title: "Junie", files: FILES, expands: false, of_desktop: true, ..PLAIN };
+    KnownHost { name: "junie", title: "Junie", files: FILES, of_desktop: true, ..PLAIN };

@@ -18,7 +18,8 @@ pub(super) static HOST: KnownHost = KnownHost {
     title: "Kilo",
     files: FILES,
     fields: opencode::FIELDS,
-    forms: &[Form::Braces],
+    // That of its older file, and of its newer ones.
+    forms: &[Form::Env, Form::Braces],
     local: LocalForm::Words,
     ..PLAIN
 };

@@ -11,7 +11,6 @@ pub(super) static HOST: KnownHost = KnownHost {
     name: "kimi",
     title: "Kimi Code",
     files: FILES,
-    expands: false,
     local: LocalForm::Command(&[("transport", "stdio")]),
     ..PLAIN
 };

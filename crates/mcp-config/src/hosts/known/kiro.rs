@@ -1,7 +1,7 @@
 //! Kiro.
 
 use crate::hosts::words::FieldMeaning::Nothing;
-use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] =
     &[json(Base::Project, ".kiro/settings/mcp.json"), json(Base::Home, ".kiro/settings/mcp.json")];
@@ -12,5 +12,6 @@ pub(super) static HOST: KnownHost = KnownHost {
     files: FILES,
     fields: &[("autoApprove", Nothing)],
     of_desktop: true,
+    forms: &[Form::Plain],
     ..PLAIN
 };

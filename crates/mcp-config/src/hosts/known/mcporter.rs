@@ -21,6 +21,6 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("lifecycle", Nothing),
         ("logging", Nothing),
     ],
-    forms: &[Form::DollarEnv],
+    forms: &[Form::Plain, Form::Default, Form::DollarEnv],
     ..PLAIN
 };

@@ -1,7 +1,7 @@
 //! VS Code: its portable form, which is Copilot CLI's, and `servers` with `inputs` in files of their own, and before those existed in its settings.
 
 use crate::hosts::words::FieldMeaning::{Lost, Nothing};
-use crate::hosts::{Base, HostFile, KnownHost, LocalForm, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, LocalForm, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["servers"], &["mcpServers"]];
 const SETTINGS: &[&[&str]] = &[&["mcp", "servers"], &["mcp.servers"]];
@@ -31,6 +31,7 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("sandbox", Lost("a local server is not put into a sandbox here")),
         ("sandboxEnabled", Lost("a local server is not put into a sandbox here")),
     ],
+    forms: &[Form::Env, Form::Editor, Form::Input],
     local: LocalForm::Command(&[("type", "stdio")]),
     of_desktop: true,
     ..PLAIN

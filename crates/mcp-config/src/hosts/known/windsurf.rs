@@ -1,8 +1,8 @@
 //! Windsurf: the address is `serverUrl`.
 
-use crate::hosts::{Base, HostFile, KnownHost, PLAIN, json};
+use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[json(Base::Home, ".codeium/windsurf/mcp_config.json")];
 
 pub(super) static HOST: KnownHost =
-    KnownHost { name: "windsurf", title: "Windsurf", files: FILES, of_desktop: true, ..PLAIN };
+    KnownHost { name: "windsurf", title: "Windsurf", files: FILES, of_desktop: true, forms: &[Form::Env, Form::File], ..PLAIN };

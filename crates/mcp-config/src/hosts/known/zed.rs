@@ -20,7 +20,6 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("settings", Lost("the settings of an extension of Zed are not passed to the server")),
         ("remote", Nothing),
     ],
-    expands: false,
     built_in: &["extension"],
     local: LocalForm::Command(&[("source", "custom")]),
     of_desktop: true,
