@@ -15,7 +15,7 @@ use crate::decisions::{ParsedFile, project_nodes};
 use crate::document::Document;
 use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
-use crate::schema::PINS;
+use crate::schema::{PINS, TOOL_LISTS, UnknownPolicy};
 use crate::source::FilePurpose;
 use crate::tool_policy::ToolPolicy;
 use crate::{Origin, Problem, ProblemCode, Project, Severity, account, suggest};
@@ -198,7 +198,7 @@ fn read_fields(
                         "expected an array of names of tools, found {}; no tool of the server is used",
                         node.kind()
                     );
-                    warn(&path, ProblemCode::IgnoredValue, node.span, message, None);
+                    warn(&path, ProblemCode::ToolPolicy, node.span, message, None);
                 }
             },
             // It takes away as well, and gives nothing back: `false` lifts no pin of the entry.
@@ -216,6 +216,15 @@ fn read_fields(
                 }
             }
             key if crate::remark::is_remark(key) => {}
+            // What it forbids counts as far as it is known, and else nothing is allowed.
+            key if takes_tools(key, node, &mut said.tools, &origin) => {
+                let message = format!(
+                    "{:?} cannot be overridden; what it may forbid is not used",
+                    crate::display::display_key(key)
+                );
+                let hint = "use `allowedTools` and `blockedTools`: lists of names".to_owned();
+                warn(&path, ProblemCode::ToolPolicy, member.key_span, message, Some(hint));
+            }
             key => {
                 let message =
                     format!("{:?} cannot be overridden; it is ignored", crate::display::display_key(key));
@@ -225,4 +234,19 @@ fn read_fields(
             }
         }
     }
+}
+
+/// Has a field that is about tools, and that no override has, take away what it names; `false` where it is about anything else.
+fn takes_tools(key: &str, node: &Node, tools: &mut ToolPolicy, origin: &Origin) -> bool {
+    let Some(meant) = crate::schema::meant_of_tools(key, node) else { return false };
+    let list = match meant {
+        UnknownPolicy::TakenFor(field) => TOOL_LISTS.iter().find(|(list, _)| *list == field),
+        UnknownPolicy::NotUnderstood => None,
+    };
+    match (list, crate::schema::tool_names(node)) {
+        (Some((_, false)), Some(names)) => tools.without(names, origin.clone()),
+        (Some((_, true)), Some(names)) => tools.only(names, origin.clone()),
+        _ => tools.only(Vec::new(), origin.clone()),
+    }
+    true
 }

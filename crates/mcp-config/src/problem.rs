@@ -74,14 +74,21 @@ pub enum ProblemCode {
     NotVerified,
     /// Every account of this machine may change a file that is believed without a person's consent.
     OpenToAll,
+    /// A word about which tools may be used that is none, or is misspelt. What it may forbid stays forbidden.
+    ToolPolicy,
 }
 
 impl ProblemCode {
-    /// Whether what is sent to the server, or how it is reached, is another thing than was meant: told at each use of the server.
+    /// Whether what is sent to the server, how it is reached, or what of it may be used, is another thing than was meant: told at
+    /// each use of the server.
     pub fn is_of_each_use(self) -> bool {
         matches!(
             self,
-            Self::MissingVariable | Self::UnsupportedVariable | Self::Whitespace | Self::NotVerified
+            Self::MissingVariable
+                | Self::UnsupportedVariable
+                | Self::Whitespace
+                | Self::NotVerified
+                | Self::ToolPolicy
         )
     }
 }

@@ -32,7 +32,10 @@ use crate::json::{Member, Node, Object, Pointer, Value};
 use crate::tool_policy::ToolPolicy;
 use crate::{EntryTransport, Env, Problem, ProblemCode, Severity, extra};
 pub use json_schema::json_schema;
-pub(crate) use tools::{LISTS as TOOL_LISTS, PINS, names as tool_names, says_nothing, shown as shown_tools};
+pub(crate) use tools::{
+    LISTS as TOOL_LISTS, PINS, UnknownPolicy, meant as meant_of_tools, names as tool_names, says_nothing,
+    shown as shown_tools,
+};
 
 use fields::Kind;
 pub(crate) use fields::is_plain;
@@ -185,7 +188,7 @@ fn server(
     entry.account = account(&mut reader);
     entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");
-    entry.tools = tools::read(&mut reader);
+    entry.tools = tools::read(&mut reader, |key| fields::is_known(key, context.known));
     let server = kind.and_then(|kind| match kind {
         Kind::Stdio => {
             stdio::read(&mut reader, scope, context, base(document, scope, context)).map(EntryServer::Stdio)

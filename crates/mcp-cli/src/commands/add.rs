@@ -374,7 +374,10 @@ async fn settled(
 fn doubts(config: &Config, name: &str, secrets: &Secrets, dry_run: bool) -> Vec<String> {
     let is_told = |problem: &Problem| {
         problem.code == ProblemCode::MissingVariable
-            && secrets.variables.iter().any(|name| problem.message.contains(&format!("${{{name}}}")))
+            && secrets
+                .variables
+                .iter()
+                .any(|name| problem.message.starts_with(&format!("the variable {name} is not set")))
     };
     let is_doubt = |problem: &&Problem| match problem.code {
         ProblemCode::UnknownField => true,

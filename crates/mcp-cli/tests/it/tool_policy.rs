@@ -62,6 +62,57 @@ fn every_hosts_words_hide_a_tool_from_tools_and_call_and_say_where() {
     assert!(sent.iter().all(|call| !String::from_utf8_lossy(&call.body).contains("add")), "nothing was sent");
 }
 
+/// What was to forbid a tool forbids it however it is spelled, and whoever uses the server is told.
+#[test]
+fn fh_12_a_misspelt_word_about_tools_takes_away_what_it_may_and_is_told_by_tools_and_call() {
+    let server = FakeMcpServer::start().unwrap();
+    let mut setting = Setting::of("x", http(&server));
+    for (policy, said) in [
+        (json!({ "blockedTool": ["add"] }), "unknown field \"blockedTool\"; it is taken for `blockedTools`"),
+        (json!({ "deny_tools": ["add"] }), "\"deny_tools\"; it is taken for `blockedTools`"),
+        (json!({ "allowTools": ["echo"] }), "\"allowTools\"; it is taken for `allowedTools`"),
+        (json!({ "toolPermission": { "add": "blocked" } }), "it is taken for `toolPermissions`"),
+        (json!({ "toolPermissions": { "add": "blokced" } }), "is none of allow, ask and blocked; the tool stays hidden"),
+        (json!({ "tools": { "add": "of" } }), "mcpServers.x.tools.add: is none of allow, ask and blocked"),
+        (
+            json!({ "tools": [{ "name": "add", "permissionPolicy": "always_denied" }] }),
+            "mcpServers.x.tools[0]: is none of allow, ask and blocked",
+        ),
+        (json!({ "tools": [{ "name": "add", "permission_policy": "blocked" }] }), ""),
+    ] {
+        setting.write("x", entry(&server, policy.clone()));
+        let listed = setting.run(&["tools", "x"], 0);
+        assert!(!listed.stdout.contains("add") && listed.stdout.contains("echo"), "{policy}: {listed}");
+        let refused = setting.run(&["call", "x", "add", "a:=1", "b:=2"], 5);
+        let called = setting.run(&["call", "x", "echo", "text=hi"], 0);
+        for output in [&listed, &refused, &called] {
+            let told = output.stderr.replace('\n', " ");
+            assert!(told.contains(said), "{policy}: {output}");
+            assert!(said.is_empty() || told.contains(".claude.json:"), "{policy}: {output}");
+        }
+    }
+    // What is not understood hides nothing, and is told; what is about questions is about nothing here.
+    setting.write("x", entry(&server, json!({ "denyTools": "add" })));
+    let said = "\"denyTools\"; it is ignored, and hides no tool";
+    assert!(setting.run(&["call", "x", "add", "a:=1", "b:=2"], 0).stderr.contains(said));
+    setting.write("x", entry(&server, json!({ "autoApproveTools": ["add"] })));
+    assert!(!setting.run(&["tools", "x"], 0).stderr.contains("autoApproveTools"));
+
+    // So it is in what this person says of an entry of others.
+    setting.write("x", http(&server));
+    for (said, is_left) in [
+        (json!({ "disabledTools": ["add"] }), true),
+        (json!({ "blockedTool": ["add"] }), true),
+        (json!({ "denyTools": "add" }), false),
+    ] {
+        let overrides = json!({ "overrides": { "x": said } }).to_string();
+        setting.home.write(".config/mcplink/mcp.json", overrides).unwrap();
+        let listed = setting.run(&["tools", "x"], 0);
+        assert!(!listed.stdout.contains("add") && listed.stdout.contains("echo") == is_left, "{listed}");
+        assert!(listed.stderr.contains("cannot be overridden; what it may forbid is not used"), "{listed}");
+    }
+}
+
 /// Also where it lets every tool be hidden, which the server is not to blame for.
 #[test]
 fn fh_h15_a_name_that_no_tool_has_is_told_by_tools_status_and_doctor_with_the_nearest() {

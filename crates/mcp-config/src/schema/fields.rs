@@ -2,6 +2,7 @@
 
 use super::reader::Reader;
 use super::shape::Shape;
+use super::tools::{self, UnknownPolicy};
 use crate::display::display_key;
 use crate::entry::RemoteKind;
 use crate::remark::is_remark;
@@ -267,6 +268,12 @@ pub(crate) fn is_plain(key: &str) -> bool {
     field.is_some_and(|field| matches!(field.shape, Shape::Flag | Shape::Whole(..)))
 }
 
+/// Whether a field is one of an entry, of whatever kind, of the program, or a remark.
+pub(super) fn is_known(key: &str, of_the_program: &[String]) -> bool {
+    let is_field = FIELDS.iter().any(|field| field.name == key);
+    is_field || of_the_program.iter().any(|name| name == key) || is_remark(key)
+}
+
 /// Warns of fields that are not read, and of fields that mean nothing for this kind of entry.
 /// Those that the program reads itself are for it to check.
 pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind, of_the_program: &[String]) {
@@ -281,8 +288,17 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind, of_the_program: &[S
             let message = format!("has no effect on a server of type {}", kind.transport());
             (ProblemCode::UnusedField, message, None)
         } else {
-            let hint = hint(key, kind);
-            (ProblemCode::UnknownField, format!("unknown field {:?}; it is ignored", display_key(key)), hint)
+            let field = format!("unknown field {:?}; it is", display_key(key));
+            match tools::meant(key, &member.node) {
+                Some(UnknownPolicy::TakenFor(meant)) => {
+                    let hint = format!("write `{meant}`");
+                    (ProblemCode::ToolPolicy, format!("{field} taken for `{meant}`"), Some(hint))
+                }
+                Some(UnknownPolicy::NotUnderstood) => {
+                    (ProblemCode::ToolPolicy, format!("{field} ignored, and hides no tool"), hint(key, kind))
+                }
+                None => (ProblemCode::UnknownField, format!("{field} ignored"), hint(key, kind)),
+            }
         };
         let mut problem = reader.problem(Severity::Warning, code, &[key], member.key_span, message);
         problem.hint = hint;
@@ -295,11 +311,7 @@ fn hint(key: &str, kind: Kind) -> Option<String> {
         return Some(instead);
     }
     // The nearest word may be its opposite.
-    let lower = key.to_ascii_lowercase();
-    let bans = [
-        "deny", "denied", "block", "ban", "exclu", "disallow", "disab", "forbid", "reject", "hide", "hidden",
-    ];
-    if lower.contains("tool") && bans.iter().any(|word| lower.contains(word)) {
+    if tools::sounds_like_ban(key) {
         return Some("use `blockedTools`: a list of names, with * for any characters".to_owned());
     }
     let fields = FIELDS.iter().filter(|field| field.is_of(kind)).map(|field| field.name);
