@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Phase;
+use crate::{Phase, Restriction};
 
 /// How one connection or request ended, with what is needed to say what it means.
 ///
@@ -67,6 +67,9 @@ pub struct Evidence {
     /// What a process lacks, where that is known: of a local server, or of a command that gets credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lack: Option<ProcessLack>,
+    /// What kept another way from being tried, where this answer is one after which it would have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restriction: Option<Restriction>,
 }
 
 impl Evidence {
@@ -88,6 +91,7 @@ impl Evidence {
             unknown_host: false,
             over_limit: false,
             lack: None,
+            restriction: None,
         }
     }
 
@@ -172,6 +176,13 @@ impl Evidence {
     #[must_use]
     pub fn with_lack(mut self, lack: Option<ProcessLack>) -> Self {
         self.lack = lack;
+        self
+    }
+
+    /// With what kept another way from being tried.
+    #[must_use]
+    pub fn with_restriction(mut self, restriction: Option<Restriction>) -> Self {
+        self.restriction = restriction;
         self
     }
 

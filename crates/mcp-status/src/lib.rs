@@ -22,6 +22,7 @@ mod next;
 mod phrase;
 mod refusal;
 mod report;
+mod restriction;
 mod status;
 
 pub use actions::{Action, ActionFacts, EntryFacts, SignInState, TransportKind, actions, wants_a_person};
@@ -34,4 +35,5 @@ pub use machine::{Effect, Event, ExhaustionPolicy, FailureRun, MachinePolicy, Sc
 pub use next::{EntryPart, NextStep, next_step};
 pub use phrase::{MessageContext, message};
 pub use report::{Reason, ServerInfo, StatusReport};
+pub use restriction::Restriction;
 pub use status::{Phase, ReasonCode, ServerStatus};

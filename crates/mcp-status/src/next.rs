@@ -199,6 +199,12 @@ pub enum EntryPart {
     Request,
     /// How a person signs in to it.
     SignIn,
+    /// The one era of the protocol that it allows.
+    Protocol,
+    /// The one transport that it allows.
+    Transport,
+    /// The one family of addresses that it allows.
+    AddressFamily,
     /// What the reason names.
     Named,
 }
@@ -227,6 +233,9 @@ impl fmt::Display for EntryPart {
             Self::Limits => "the limits",
             Self::Request => "the address or the headers",
             Self::SignIn => "the settings of the sign-in",
+            Self::Protocol => "the protocol that alone is allowed",
+            Self::Transport => "the transport that alone is allowed",
+            Self::AddressFamily => "the addresses that alone are allowed",
             Self::Named => "what the reason names",
         })
     }
@@ -362,6 +371,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         TlsFault::OfServer => NextStep::AskOperator,
         TlsFault::NotSpoken => NextStep::ChangeEntry { part: place },
     });
+    let restriction = evidence.and_then(|evidence| evidence.restriction);
     let by_command = |code| {
         auth.is_some_and(|auth| {
             auth.supplied_by == Some(CredentialOrigin::Command) && auth.exit_code == code && code.is_some()
@@ -448,6 +458,16 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::Rejected | ReasonCode::Protocol if asked_in_words && may_sign_in => sign_in(),
         ReasonCode::Rejected | ReasonCode::Protocol if asked_in_words && !facts.entry.has_helper => {
             change(headers)
+        }
+        // At another address, no more would be tried.
+        ReasonCode::NotFound
+        | ReasonCode::Rejected
+        | ReasonCode::Protocol
+        | ReasonCode::Version
+        | ReasonCode::Unreachable
+            if restriction.is_some() =>
+        {
+            restriction.map(|restriction| NextStep::ChangeEntry { part: restriction.part() })
         }
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound => change(place),

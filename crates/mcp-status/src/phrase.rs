@@ -92,6 +92,9 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
     {
         text.push_str(&format!(", by way of the proxy {}", sentence(proxy)));
     }
+    if let Some(restriction) = evidence.restriction {
+        text.push_str(&format!("; {}", restriction.sentence()));
+    }
     match evidence.detail.as_deref().map(sentence).filter(|detail| !detail.is_empty()) {
         // The source's own account already names itself and its exit code.
         Some(detail)

@@ -401,13 +401,17 @@ impl Connector {
             #[cfg(feature = "http")]
             Endpoint::Http(endpoint) => {
                 let client = self.client.for_endpoint(endpoint);
-                let mut http = AuthedClient::new(client, endpoint.url.clone(), server.auth.clone())
+                let mut http = AuthedClient::new(client.clone(), endpoint.url.clone(), server.auth.clone())
                     .with_cookies(endpoint.keeps_cookies);
                 http.waiting = waiting.clone();
                 let (falls_back, era) = (endpoint.falls_back, endpoint.era);
                 let opened = match endpoint.flavor {
-                    HttpFlavor::Auto => negotiate::open(http, hub.clone(), falls_back, era).await?,
-                    HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone(), falls_back).await?,
+                    HttpFlavor::Auto => negotiate::open(http, hub.clone(), falls_back, era).await,
+                    HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone(), falls_back).await,
+                };
+                let opened = match opened {
+                    Ok(opened) => opened,
+                    Err(error) => return Err(negotiate::restricted(&client, &endpoint.url, error).await),
                 };
                 let wire = match opened {
                     OpenedWire::Streamable(streamable) => {

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::{AuthError, LoginHindrance};
-use mcp_status::{AddressHeader, ChallengeKind, FailureRun, Limit, Phase, SpawnCause, TlsFault};
+use mcp_status::{
+    AddressHeader, ChallengeKind, FailureRun, Limit, Phase, Restriction, SpawnCause, TlsFault,
+};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
@@ -178,6 +180,8 @@ struct Inner {
     tls: Option<TlsFault>,
     /// The limit of ours that ran out.
     limit: Option<Limit>,
+    /// What kept another way from being tried.
+    restriction: Option<Restriction>,
     /// Whether the server has seen this request before, in an earlier round trip of it.
     later_round: bool,
     /// What another process has seen of the server, where that is all that is known.
@@ -227,6 +231,7 @@ impl TransportError {
             proxy: None,
             tls: None,
             limit: None,
+            restriction: None,
             later_round: false,
             observed: None,
             result: None,
@@ -294,6 +299,18 @@ impl TransportError {
     pub(crate) fn at_limit(mut self, limit: Limit) -> Self {
         self.0.limit = Some(limit);
         self
+    }
+
+    /// Where another way would have been tried, but for this.
+    #[must_use]
+    pub(crate) fn restricted_by(mut self, restriction: Restriction) -> Self {
+        self.0.restriction = Some(restriction);
+        self
+    }
+
+    /// What kept another way from being tried.
+    pub(crate) fn restriction(&self) -> Option<Restriction> {
+        self.0.restriction
     }
 
     /// The same, whose limit has the name that people know it by.

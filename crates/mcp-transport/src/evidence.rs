@@ -64,7 +64,8 @@ impl TransportError {
             .with_unknown_host(self.is_misaddressed())
             .with_limit(self.limit().cloned())
             .with_over_limit(*self.kind() == TransportErrorKind::TooLarge)
-            .with_lack(self.lack());
+            .with_lack(self.lack())
+            .with_restriction(self.restriction());
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),
             None => evidence,

@@ -162,6 +162,11 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
             return "trust its authority: --ca FILE".to_owned();
         }
         (EntryPart::Client, Some(Place::CommandLine)) => return "name its client: --client-id ID".to_owned(),
+        (EntryPart::Protocol, Some(Place::CommandLine)) => return "leave out --protocol".to_owned(),
+        (EntryPart::Transport, Some(Place::CommandLine)) => {
+            return "let another transport be tried: -t http or -t sse, without `-only`".to_owned();
+        }
+        (EntryPart::AddressFamily, Some(Place::CommandLine)) => return "leave out --ipv4".to_owned(),
         // There is no option for that.
         (EntryPart::AuthorizationServer, Some(Place::CommandLine)) => {
             return "give it an entry (mcplink add), with what the reason names".to_owned();
@@ -176,6 +181,9 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         (EntryPart::Limits, _) => "`limits`",
         (EntryPart::Request, _) => "`url` or `headers`",
         (EntryPart::SignIn, _) => "`oauth`",
+        (EntryPart::Protocol, _) => "`protocol`",
+        (EntryPart::Transport, _) => "`fallback`",
+        (EntryPart::AddressFamily, _) => "`ipv4`",
         (EntryPart::Process, _) => "`command`, `args` or `env`",
         (EntryPart::Headers, _) => "`headers`",
         (EntryPart::Credentials, _) => return format!("add `headers` or a `headersHelper` to {name}{at}"),
@@ -198,6 +206,7 @@ fn change(part: EntryPart, name: &str, place: Option<&Place>) -> String {
         | EntryPart::AuthorizationServer
         | EntryPart::Limits
         | EntryPart::SignIn => "set",
+        EntryPart::Protocol | EntryPart::Transport | EntryPart::AddressFamily => "leave out",
         _ => "correct",
     };
     format!("{verb} {what} of {name}{at}")
@@ -243,6 +252,9 @@ mod tests {
             (EntryPart::Limits, format!("set `limits` of a b in {at}")),
             (EntryPart::Request, format!("correct `url` or `headers` of a b in {at}")),
             (EntryPart::SignIn, format!("set `oauth` of a b in {at}")),
+            (EntryPart::Protocol, format!("leave out `protocol` of a b in {at}")),
+            (EntryPart::Transport, format!("leave out `fallback` of a b in {at}")),
+            (EntryPart::AddressFamily, format!("leave out `ipv4` of a b in {at}")),
             (EntryPart::ServerName, format!("correct `url` or `tls.serverName` of a b in {at}")),
             (EntryPart::Authority, format!("set `tls.ca` of a b in {at}")),
             (EntryPart::ClientCertificate, format!("set `tls.cert` of a b in {at}")),
@@ -278,6 +290,9 @@ mod tests {
             (EntryPart::Authority, "trust its authority: --ca FILE"),
             (EntryPart::Client, "name its client: --client-id ID"),
             (EntryPart::AuthorizationServer, "give it an entry (mcplink add), with what the reason names"),
+            (EntryPart::Protocol, "leave out --protocol"),
+            (EntryPart::Transport, "let another transport be tried: -t http or -t sse, without `-only`"),
+            (EntryPart::AddressFamily, "leave out --ipv4"),
             (EntryPart::Named, "correct the URL or its options"),
         ] {
             assert_eq!(places.change(part, "a b"), expected);

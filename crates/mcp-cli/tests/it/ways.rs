@@ -462,3 +462,38 @@ fn fa_a76_a_tool_that_is_blocked_on_the_command_line_is_neither_listed_nor_calle
         assert!(output.stderr.contains(said), "{output}");
     }
 }
+
+/// What is set of the way is what is to be changed, and not the address beside it.
+#[test]
+fn fh_12_where_the_one_way_that_is_allowed_fails_that_is_what_leads_on() {
+    let of = |era: Era| FakeMcpServer::builder().era(era).start().unwrap();
+    let (legacy, modern, sse) = (of(Era::Legacy), of(Era::Modern), of(Era::HttpSse));
+    let url = |server: &FakeMcpServer| server.url().to_string();
+    let alone = json!({ "fallback": false });
+    for (address, kind, more, field, option) in [
+        (url(&legacy), "http", json!({ "protocol": "modern" }), "protocol", &["--protocol", "modern"]),
+        (url(&modern), "http", json!({ "protocol": "legacy" }), "protocol", &["--protocol", "legacy"]),
+        (url(&sse), "http", alone.clone(), "fallback", &["-t", "http-only"]),
+        (url(&modern), "sse", alone, "fallback", &["-t", "sse-only"]),
+        ("http://[::1]:9/mcp".to_owned(), "http", json!({ "ipv4": true }), "ipv4", &["--ipv4", "-q"]),
+    ] {
+        let mut entry = json!({ "type": kind, "url": address.as_str() });
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let setting = Setting::of("x", entry);
+        let reason = setting.status("x")["reason"].clone();
+        let next = reason["next"].as_str().unwrap();
+        assert!(next.starts_with(&format!("leave out `{field}` of x in /")), "{field}: {reason:#}");
+        assert!(reason["message"].as_str().unwrap().contains("the entry allows"), "{reason:#}");
+        let line = [&["status", &address, "--json"][..], &option[..]].concat();
+        let typed = setting.mcplink(&line).run().json();
+        let next = typed["servers"][0]["reason"]["next"].as_str().unwrap().to_owned();
+        let expected = if field == "fallback" { "-t http" } else { option[0] };
+        assert!(next.contains(expected), "{option:?}: {typed:#}");
+    }
+    // Without it the address is what is wrong, and a server that works has nothing to change.
+    let lost = json!({ "type": "http", "url": legacy.url_of("/elsewhere").as_str(), "protocol": "legacy" });
+    let lost = Setting::of("x", lost).status("x")["reason"].clone();
+    assert!(lost["next"].as_str().unwrap().starts_with("correct `url`"), "{lost:#}");
+    let fits = json!({ "type": "http", "url": url(&modern), "protocol": "modern", "fallback": false });
+    assert_eq!(Setting::of("x", fits).status("x")["status"], "connected");
+}

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use mcp_status::{ChallengeKind, Phase};
+use mcp_status::{ChallengeKind, Phase, Restriction};
 use tokio::time::Instant;
+use url::Url;
 
+use super::client::HttpClient;
 use super::legacy_sse::{self, LegacySse};
 use super::session::Session;
+use super::sounding;
 use super::streamable::{Core, Limits, PostRequest, Response, Streamable};
 use crate::authed::AuthedClient;
 use crate::error::{TransportError, TransportErrorKind};
@@ -62,7 +65,8 @@ pub(crate) async fn open_legacy(
 ) -> Result<OpenedWire, TransportError> {
     let unopened = match LegacySse::open(http.clone(), &hub.budget, hub.clone()).await {
         Ok(wire) => return Ok(OpenedWire::LegacySse(wire)),
-        Err(unopened) if !unopened.may_be_streamable || !falls_back => return Err(unopened.error),
+        Err(unopened) if !unopened.may_be_streamable => return Err(unopened.error),
+        Err(unopened) if !falls_back => return Err(unopened.error.restricted_by(Restriction::Transport)),
         Err(unopened) => unopened,
     };
     tracing::info!(asked = "POST", "the server opens no stream: perhaps its type is http");
@@ -114,7 +118,7 @@ async fn negotiated(core: &Arc<Core>, falls_back: bool) -> Result<Option<OpenedW
         Discovery::Legacy => match core.initialize(Phase::Connect).await {
             Ok(()) => Era::Legacy,
             Err(error) if falls_back => return fall_back(core, error).await.map(Some),
-            Err(error) => return Err(error),
+            Err(error) => return Err(without_legacy_sse(error)),
         },
         Discovery::Silent => match core.initialize(Phase::Connect).await {
             Ok(()) => Era::Legacy,
@@ -128,7 +132,7 @@ async fn negotiated(core: &Arc<Core>, falls_back: bool) -> Result<Option<OpenedW
                         Era::Modern
                     }
                     _ if falls_back => return fall_back(core, refusal).await.map(Some),
-                    _ => return Err(refusal),
+                    _ => return Err(without_legacy_sse(refusal)),
                 }
             }
             Err(error) => return Err(error),
@@ -157,10 +161,10 @@ async fn open_in(
     match era {
         Era::Legacy => match core.initialize(Phase::Connect).await {
             Ok(()) => {}
-            Err(error) if falls_back => return fall_back(&core, error).await,
+            Err(error) if falls_back => return fall_back(&core, error).await.map_err(in_one_era),
             Err(error) => {
                 core.dismiss().await;
-                return Err(error);
+                return Err(in_one_era(without_legacy_sse(error)));
             }
         },
         Era::Modern => {
@@ -184,7 +188,40 @@ async fn open_in(
 /// The server wants the era that is not to be spoken.
 fn other_era() -> TransportError {
     let why = "the server does not speak the era that it is to be spoken to in";
-    TransportError::new(TransportErrorKind::Protocol, why)
+    TransportError::new(TransportErrorKind::Protocol, why).restricted_by(Restriction::Protocol)
+}
+
+/// What a server answers to a handshake of one era that may be of the other one, which is not to be spoken.
+fn in_one_era(error: TransportError) -> TransportError {
+    let may_be_other = match error.kind() {
+        TransportErrorKind::Http { status, .. } => {
+            matches!(status, 400 | 405 | 406 | 415 | 422) || *status == 404 && error.rpc_error().is_some()
+        }
+        _ => is_client_error(&error),
+    };
+    match error.restriction().is_none() && may_be_other {
+        true => error.restricted_by(Restriction::Protocol),
+        false => error,
+    }
+}
+
+/// What a server answers that may be one of 2024-11-05, which is not to be tried.
+fn without_legacy_sse(error: TransportError) -> TransportError {
+    match legacy_sse::is_likely(&error) {
+        true => error.restricted_by(Restriction::Transport),
+        false => error,
+    }
+}
+
+/// A server that is not reached for the want of an address of IPv4, where no other is to be used.
+pub(crate) async fn restricted(client: &HttpClient, url: &Url, error: TransportError) -> TransportError {
+    let options = client.options();
+    let may_be_why =
+        options.ipv4_only && *error.kind() == TransportErrorKind::Unreachable && error.proxy().is_none();
+    match may_be_why && sounding::has_no_ipv4(options.resolver.as_ref(), url).await {
+        true => error.restricted_by(Restriction::Ipv4),
+        false => error,
+    }
 }
 
 /// The last resort: a server of 2024-11-05 takes no POST at this URL.

@@ -28,6 +28,12 @@ pub(super) fn port_of(url: &Url) -> u16 {
     url.port_or_known_default().unwrap_or(usual)
 }
 
+/// Whether a host has addresses, and none of IPv4.
+pub(super) async fn has_no_ipv4(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> bool {
+    let found = addresses(resolver, url).await;
+    !found.is_empty() && found.iter().all(SocketAddr::is_ipv6)
+}
+
 /// The addresses of a host, for as long as it takes to find them.
 pub(super) async fn addresses_of(
     resolver: Option<&Arc<dyn Resolver>>,
