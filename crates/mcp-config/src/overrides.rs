@@ -5,16 +5,17 @@
 //!  "projects": {"/home/me/app": {"overrides": {"db": {"disabled": true}}}}}
 //! ```
 //!
-//! By name everywhere, or by name in one project, which is the stronger. They say more about an entry than its own file does,
-//! but for what an administrator manages, which cannot be switched on here.
+//! By name everywhere, or by name in one folder and all below it, where the nearest one is the strongest. They say more about an
+//! entry than its own file does, but for what an administrator manages, which cannot be switched on here.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::decisions::{ParsedFile, project_nodes};
+use crate::decisions::ParsedFile;
 use crate::document::Document;
 use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
+use crate::project::project_key;
 use crate::schema::{PINS, TOOL_LISTS, UnknownPolicy};
 use crate::source::FilePurpose;
 use crate::tool_policy::ToolPolicy;
@@ -46,10 +47,9 @@ impl Overrides {
     pub(crate) fn read(files: &[ParsedFile<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
         let mut overrides = Self::default();
         for (_, document) in files.iter().filter(|(role, _)| *role == FilePurpose::Own) {
-            let top = (Pointer::default(), &document.root);
+            overrides.read_object(document, &Pointer::default(), &document.root, problems);
             // The nearest is the strongest, and what is read last counts.
-            let projects = project.roots().into_iter().rev().flat_map(|root| project_nodes(document, root));
-            for (path, node) in std::iter::once(top).chain(projects) {
+            for (path, node) in nodes_around(document, project) {
                 overrides.read_object(document, &path, node, problems);
             }
         }
@@ -103,6 +103,24 @@ impl Overrides {
         entry.tools.add(&said.tools);
         entry.fields.extend(said.shown_tools.iter().cloned());
     }
+}
+
+/// What the file says under `projects` of a folder that a person is in, the nearest last.
+fn nodes_around<'d>(document: &'d Document<'_>, project: &Project) -> Vec<(Pointer, &'d Node)> {
+    let projects = document.object().and_then(|object| object.get("projects")).and_then(Node::as_object);
+    let Some(projects) = projects else { return Vec::new() };
+    let around = project.around();
+    let ranks: HashMap<String, usize> =
+        around.iter().enumerate().filter_map(|(rank, folder)| Some((project_key(folder.to_str()?), rank))).collect();
+    let mut found: Vec<(usize, Pointer, &Node)> = projects
+        .iter()
+        .filter_map(|member| {
+            let rank = *ranks.get(&project_key(&member.key))?;
+            Some((rank, Pointer::of(&["projects", &member.key]), &member.node))
+        })
+        .collect();
+    found.sort_by_key(|(rank, ..)| *rank);
+    found.into_iter().map(|(_, path, node)| (path, node)).collect()
 }
 
 /// Shows what is in force in the place of what the entry says.
@@ -249,4 +267,58 @@ fn takes_tools(key: &str, node: &Node, tools: &mut ToolPolicy, origin: &Origin) 
         _ => tools.only(Vec::new(), origin.clone()),
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use crate::{Config, Env, Request};
+
+    /// What is said of a folder holds in those below it, where the nearest one is the strongest.
+    #[test]
+    fn fh_12_what_is_said_of_a_folder_holds_below_it() {
+        let home = tempfile::tempdir().unwrap();
+        let base = fs::canonicalize(home.path()).unwrap();
+        let folder = |path: &str| {
+            let folder = base.join(path);
+            fs::create_dir_all(&folder).unwrap();
+            folder
+        };
+        let (app, web, inner, beside) = (folder("app"), folder("app/web"), folder("app/web/x"), folder("apple"));
+        let repository = folder("app/web/repository");
+        fs::create_dir_all(repository.join(".git")).unwrap();
+        fs::write(repository.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+        let own = base.join(".config/mcplink/mcp.json");
+        fs::create_dir_all(own.parent().unwrap()).unwrap();
+        let of = |said: serde_json::Value| json!({ "overrides": { "db": said } });
+        let name = |path: &Path| path.to_str().unwrap().to_owned();
+        let text = json!({
+            "mcpServers": { "db": { "command": "db" } },
+            "overrides": { "db": { "timeout": 1000 } },
+            "projects": {
+                // The order in the file decides nothing.
+                name(&web): of(json!({ "disabled": false, "timeout": 3000 })),
+                name(&app): of(json!({ "disabled": true, "timeout": 2000, "blockedTools": ["drop"] })),
+            },
+        });
+        fs::write(&own, text.to_string()).unwrap();
+        for (cwd, off, seconds, hides) in [
+            (&base, false, 1, false),
+            (&beside, false, 1, false),
+            (&app, true, 2, true),
+            (&web, false, 3, true),
+            (&inner, false, 3, true),
+            (&repository, false, 3, true),
+        ] {
+            let config = Config::load(&Request::new(cwd, Env::from([("HOME", base.as_path())])));
+            let db = config.entry("db").unwrap();
+            assert_eq!(db.gate() == crate::Gate::Disabled, off, "{}", cwd.display());
+            assert_eq!(db.timeout.map(|timeout| timeout.as_secs()), Some(seconds), "{}", cwd.display());
+            assert_eq!(db.tools.hides("drop").is_some(), hides, "{}", cwd.display());
+        }
+    }
 }

@@ -55,6 +55,20 @@ impl Project {
         roots
     }
 
+    /// The folders that a person is in, each after those around it: the main checkout's, the checkout's, and the launch directory's.
+    pub(crate) fn around(&self) -> Vec<&Path> {
+        let mut folders: Vec<&Path> = Vec::new();
+        for base in [&self.main_root, &self.root, &self.cwd] {
+            let above: Vec<&Path> = base.ancestors().collect();
+            for folder in above.into_iter().rev() {
+                if !folders.contains(&folder) {
+                    folders.push(folder);
+                }
+            }
+        }
+        folders
+    }
+
     /// The directories whose `.claude` settings belong to this project.
     pub(crate) fn settings_dirs(&self) -> Vec<&Path> {
         let mut dirs = vec![self.root.as_path()];
