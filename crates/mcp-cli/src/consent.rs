@@ -308,7 +308,7 @@ pub(crate) fn unneeded(loaded: &LoadedConfig, name: &str) -> CliError {
 fn helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
     definitions(config)
         .filter(|entry| entry.mints_by_command() || entry.has_secrets_of_trust())
-        .filter(|entry| entry.scope.is_of_project() || entry.has_auth_of_trust())
+        .filter(|entry| entry.is_of_one_project())
 }
 
 /// The entries of the project that would be used once it is trusted, and are not `now`, or not yet agreed to.

@@ -484,17 +484,10 @@ impl ServerEntry {
         let waits = |reference: &SecretReference| match (self.scope, reference) {
             (_, SecretReference::Variable(_)) => false,
             (Scope::Project, _) => true,
-            (Scope::Local, SecretReference::Command(_)) => true,
+            (_, SecretReference::Command(_)) => self.is_of_one_project(),
             _ => false,
         };
         self.references().any(waits)
-    }
-
-    /// Whether it is a person's own for one project, and a plug-in or a command of its `auth`, which may be a file of that project,
-    /// runs only in a folder that is trusted.
-    pub fn has_auth_of_trust(&self) -> bool {
-        let auth = self.remote().and_then(|remote| remote.unattended.as_ref());
-        self.folder.is_some() && auth.is_some_and(|auth| auth.commands().next().is_some())
     }
 
     /// Whether they have to wait: the folder is not trusted.

@@ -21,8 +21,8 @@ pub(crate) fn of_project(
     context: Context<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<ServerEntry> {
-    // A helper runs in the project, as one of the local scope does; it is this person's, so nothing is kept from it. A plug-in, which
-    // may be a file of the repository, waits for trust.
+    // Security: a helper runs in the project, as one of the local scope does; it is this person's, so nothing is kept from it. What
+    // it starts may be a file of the repository, so that it waits for trust, as a plug-in and `${cmd:..}` do.
     let context = Context { person_dir: context.launch_dir, for_project: true, ..context };
     let mut found = Vec::new();
     for root in project.roots() {

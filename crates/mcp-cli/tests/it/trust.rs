@@ -45,6 +45,34 @@ fn f014_a_helper_of_an_untrusted_folder_is_withheld_and_that_is_said() {
     assert_eq!(helper.runs(), 1);
 }
 
+/// A command that runs in the folder of a project may be a file of it, in whichever file of this person it is named.
+#[test]
+fn s_n21_a_command_of_an_own_entry_for_one_project_waits_for_trust_in_its_folder() {
+    let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
+    let marker = "ran-for-a-secret";
+    let command = format!("${{cmd:touch \"$HOME/{marker}\"; echo A}}");
+    let setting = Setting::new();
+    let folder = setting.home.project().display().to_string();
+    let secret = json!({ "type": "http", "url": server.url().as_str(), "headers": { "Authorization": format!("Bearer {command}") } });
+    let servers = json!({ "mcpServers": { "helped": with_helper(&server, &helper), "referring": secret } });
+    let own = json!({ "projects": { folder: servers } });
+    setting.home.write(".config/mcplink/mcp.json", own.to_string()).unwrap();
+    for name in ["helped", "referring"] {
+        let row = setting.status(name);
+        assert_eq!(row["reason"]["code"], "helper-untrusted", "{row:#}");
+        assert!(row["reason"]["next"].as_str().unwrap().starts_with("mcplink trust"), "{row:#}");
+    }
+    assert!(helper.runs() == 0 && !setting.home.home().join(marker).exists());
+    // It is shown before it is allowed.
+    let shown = setting.mcplink(&["trust"]).run();
+    assert!(format!("{shown}").contains("helped") && format!("{shown}").contains(marker), "{shown}");
+    setting.run(&["trust", "--yes"], 0);
+    for name in ["helped", "referring"] {
+        assert_eq!(setting.status(name)["status"], "connected");
+    }
+    assert!(setting.home.home().join(marker).exists());
+}
+
 #[test]
 fn f014_a_server_that_accepts_the_static_headers_alone_is_connected() {
     let (helper, server) =

@@ -273,12 +273,14 @@ fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Op
         return None;
     }
     let of_project = scope.is_of_project();
+    // Security: where it runs in the folder of a project it may be a file of that, whoever wrote the entry.
+    let waits = of_project || context.for_project;
     let cwd = if of_project || scope == Scope::Dynamic { context.launch_dir } else { context.person_dir };
     Some(Helper {
         command: RedactedText::new(command.to_owned()),
         cwd: cwd.to_owned(),
         scrubbed: scope == Scope::Project,
-        may_run: !of_project || context.trusted,
+        may_run: !waits || context.trusted,
         timeout: Duration::from_millis(timeout),
         ttl,
     })
