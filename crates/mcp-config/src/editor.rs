@@ -78,6 +78,13 @@ impl FileEdit {
     }
 }
 
+impl FileEdit {
+    /// A file that was removed.
+    pub(crate) fn removed(file: PathBuf, before: String) -> Self {
+        Self { file, is_new: false, before, after: String::new() }
+    }
+}
+
 impl fmt::Debug for FileEdit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileEdit")
@@ -124,6 +131,32 @@ impl Editor {
             Ok(done) => {
                 Ok(FileEdit { file: done.file, is_new: done.is_new, before: texts.0, after: texts.1 })
             }
+            Err(Failure::Asked(error)) => Err(error),
+            Err(Failure::Edit(error)) => Err(error.into()),
+            Err(Failure::File(error)) => Err(ConfigError::io(ConfigErrorKind::Write, path, error).into()),
+        }
+    }
+
+    /// Removes `place.file` where `is_to_go` says so of its text, and returns that text then.
+    ///
+    /// # Errors
+    ///
+    /// As of [`edit`](Self::edit).
+    pub(crate) fn remove<E: From<ConfigError>>(
+        &self,
+        place: &EntryPlace,
+        mut is_to_go: impl FnMut(&str) -> Result<bool, E>,
+    ) -> Result<Option<String>, E> {
+        let path = &place.file;
+        let mut before = String::new();
+        let removed =
+            mcp_files::remove(path, &Rewrite::new(&self.locks, MAX_BYTES, NewFile::Private), |content| {
+                let text = utf8(content, path).map_err(Failure::Edit)?;
+                before = text.to_owned();
+                is_to_go(text).map_err(Failure::Asked)
+            });
+        match removed {
+            Ok(removed) => Ok(removed.then_some(before)),
             Err(Failure::Asked(error)) => Err(error),
             Err(Failure::Edit(error)) => Err(error.into()),
             Err(Failure::File(error)) => Err(ConfigError::io(ConfigErrorKind::Write, path, error).into()),

@@ -33,5 +33,5 @@ pub use private::{
     sync_dir,
 };
 pub use read::{Links, Policy, first_line, is_pipe, open, read, read_within};
-pub use rewrite::{NewFile, Rewrite, RewriteOutcome, rewrite};
+pub use rewrite::{NewFile, Rewrite, RewriteOutcome, remove, rewrite};
 pub use stamp::Stamp;

@@ -125,6 +125,35 @@ pub fn rewrite<E: From<FileError>>(
     Err(FileError::new(FileErrorKind::Changing).into())
 }
 
+/// Removes a file of which `is_to_go` says so by its content, under the lock of those that [`rewrite`] it. It is called again
+/// where another program was faster. Returns whether it did; where there is no file, it did not.
+///
+/// # Errors
+///
+/// Those of `is_to_go`, and those of [`rewrite`].
+pub fn remove<E: From<FileError>>(
+    path: &Path,
+    how: &Rewrite<'_>,
+    mut is_to_go: impl FnMut(&[u8]) -> Result<bool, E>,
+) -> Result<bool, E> {
+    private_dir(how.locks, Links::Follow)?;
+    let _lock = lock(&how.locks.join(lock_name(&leading(path)?)), how.patience)?;
+    for _ in 0..ATTEMPTS {
+        let file = leading(path)?;
+        let stamp = Stamp::of(&file);
+        let Some((content, _)) = found(&file, how)? else { return Ok(false) };
+        if !is_to_go(&content)? {
+            return Ok(false);
+        }
+        if Stamp::of(&file) == stamp {
+            std::fs::remove_file(&file).map_err(FileError::from)?;
+            system::sync_dir(file.parent().unwrap_or(Path::new("/"))).map_err(FileError::from)?;
+            return Ok(true);
+        }
+    }
+    Err(FileError::new(FileErrorKind::Changing).into())
+}
+
 /// The content of the file, and what it is like; nothing where there is none.
 fn found(file: &Path, how: &Rewrite<'_>) -> Result<Option<(Vec<u8>, Metadata)>, FileError> {
     let opened = match open(file, &how.policy()) {

@@ -271,3 +271,23 @@ fn a_lock_that_is_held_is_told() {
     drop(held);
     append(&path, &locks, "y").unwrap();
 }
+
+#[test]
+fn a_file_is_removed_where_it_is_what_was_expected_and_a_link_to_it_stays() {
+    let home = tempdir().unwrap();
+    let locks = home.path().join("locks");
+    let path = file(&home, "a", 0o600);
+    symlink(&path, home.path().join("link")).unwrap();
+    let link = home.path().join("link");
+    let remove = |path: &Path, expected: &str| {
+        mcp_files::remove(path, &how(&locks), |content| {
+            Ok::<_, FileError>(content == expected.as_bytes())
+        })
+    };
+    assert!(!remove(&link, "other\n").unwrap() && path.exists());
+    assert!(remove(&link, "old\n").unwrap());
+    assert_eq!(names(home.path()), ["link"]);
+    assert!(!remove(&link, "old\n").unwrap(), "there is nothing to remove");
+    let kept = file(&home, "b", 0o400);
+    assert!(account() == Some(0) || remove(&kept, "old\n").is_err());
+}

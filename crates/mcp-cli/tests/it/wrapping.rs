@@ -442,13 +442,35 @@ fn fh_h5_a_host_without_servers_of_its_own_gets_one_of_ours() {
     assert!(refused.stderr.contains("has another server named tickets"), "{refused}");
     assert!(refused.stderr.contains("Claude Desktop reaches that one through mcplink"), "{refused}");
 
-    // There was no file: what is left is one that the host, and we, can read.
-    setting.run(&["unwrap", "claude-desktop", "tickets"], 0);
+    // There was no file, and there is none again.
+    let undone = setting.run(&["unwrap", "claude-desktop", "tickets"], 0);
+    assert!(!file.exists() && undone.stdout.contains("the file that was made for it is gone"), "{undone}");
     let refused = setting.run(&["wrap", "cursor", "tickets", "--yes"], 2);
     assert!(refused.stderr.contains("mcplink import cursor --name tickets"), "{refused}");
-    let left: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-    assert_eq!(left["mcpServers"], json!({}));
     setting.run(&["hosts"], 0);
+    // One that a person wrote into meanwhile is theirs, and an empty one stays one.
+    let edited = |text: &str| {
+        let now: Value = serde_json::from_str(text).unwrap();
+        let mut now = now.as_object().unwrap().clone();
+        now.insert("globalShortcut".to_owned(), json!("Ctrl+Space"));
+        Value::from(now).to_string()
+    };
+    setting.run(&["wrap", "claude-desktop", "tickets", "--yes", "--no-check"], 0);
+    fs::write(&file, edited(&fs::read_to_string(&file).unwrap())).unwrap();
+    setting.run(&["unwrap", "claude-desktop", "tickets"], 0);
+    let left: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(left, json!({"mcpServers": {}, "globalShortcut": "Ctrl+Space"}));
+    for before in [None, Some(""), Some("# mine\n")] {
+        let file = setting.home.home().join(".codex/config.toml");
+        let _ = fs::remove_file(&file);
+        if let Some(text) = before {
+            setting.home.write(".codex/config.toml", text).unwrap();
+        }
+        setting.run(&["wrap", "codex", "tickets", "--yes", "--no-check"], 0);
+        assert!(fs::read_to_string(&file).unwrap().contains("[mcp_servers.tickets]"));
+        setting.run(&["unwrap", "codex", "tickets"], 0);
+        assert_eq!(fs::read_to_string(&file).ok().as_deref(), before);
+    }
 }
 
 #[test]

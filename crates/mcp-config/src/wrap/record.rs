@@ -1,7 +1,7 @@
 //! What was put into files of hosts, and what stood there: a small file in this tool's own state, mode 0600.
 //!
 //! ```json
-//! {"version": 1, "files": {"/home/me/.cursor/mcp.json": {"host": "cursor", "backup": "..", "last": "sha256:..",
+//! {"version": 1, "files": {"/home/me/.cursor/mcp.json": {"host": "cursor", "last": "sha256:..", "absent": false,
 //!   "entries": {"tickets": {"program": "/usr/bin/mcplink", "args": ["bridge", "tickets"], "original": "{ .. }", "moved": true}},
 //!   "projects": {"/home/me/app": {"entries": {}}}}}}
 //! ```
@@ -25,6 +25,9 @@ use crate::{ConfigSource, Problem, ProblemCode, Project, Scope, Severity};
 
 /// The longest file of a host that is looked at.
 pub(super) const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The member of a file that was not there.
+const ABSENT: &str = "absent";
 
 const FILE: &str = "wrapped.json";
 const BACKUPS: &str = "backups";
@@ -192,6 +195,16 @@ impl WrapRecord {
         self.file(file).is_some_and(|kept| kept.get("last") == Some(&json!(sha256(text))))
     }
 
+    /// Whether `file` was not there before anything was written.
+    pub fn was_absent(&self, file: &Path) -> bool {
+        self.file(file).is_some_and(|kept| kept.get(ABSENT) == Some(&json!(true)))
+    }
+
+    /// Whether it was, as far as that was kept.
+    pub(super) fn was_there(&self, file: &Path) -> bool {
+        self.file(file).is_some_and(|kept| kept.get(ABSENT) == Some(&json!(false)))
+    }
+
     /// Whether nothing is kept of `file` yet.
     pub fn is_first(&self, file: &Path) -> bool {
         self.file(file).is_none()
@@ -242,7 +255,7 @@ impl WrapRecord {
         }
     }
 
-    /// Notes an entry of a file, which was `texts.0` and becomes `texts.1`.
+    /// Notes an entry of a file, which was `texts.0`, or was not there, and becomes `texts.1`.
     pub fn keep(
         &mut self,
         host: &str,
@@ -250,11 +263,13 @@ impl WrapRecord {
         name: &str,
         kept: &WrappedEntry,
         texts: (&str, &str),
+        is_absent: bool,
     ) {
         let files = self.root.entry("files").or_insert_with(|| json!({}));
         let of_file = &mut files[place.file.to_string_lossy().as_ref()];
         if of_file.is_null() {
-            *of_file = json!({ "host": host, "entries": {}, "last": sha256(texts.0) });
+            let last = sha256(texts.0);
+            *of_file = json!({ "host": host, "entries": {}, "last": last, ABSENT: is_absent });
         }
         written(of_file, texts);
         let of_place = match place.folder() {

@@ -65,30 +65,42 @@ impl Editor {
             if wrapped.text == text {
                 return Ok(wrapped.text);
             }
-            if self.wrap_record()?.is_first(file) {
+            let is_absent = text.is_empty() && !file.exists();
+            if self.wrap_record()?.is_first(file) && !is_absent {
                 self.back_up(target, text)?;
             }
             let kept = WrappedEntry::new(wrapped.original, through.clone(), moved);
             self.record(|record| {
-                record.keep(target.host.name, &target.place, name, &kept, (text, &wrapped.text))
+                record.keep(target.host.name, &target.place, name, &kept, (text, &wrapped.text), is_absent);
             })?;
             Ok(wrapped.text)
         })
     }
 
     /// Puts back what stood in the place of the entry `name`; the whole file becomes what it was where it was not edited
-    /// since and no other entry of it leads through this program.
+    /// since and no other entry of it leads through this program. One that was not there goes.
     ///
     /// # Errors
     ///
     /// See [`WrapFailure`]. Nothing is changed then.
     pub fn unwrap(&self, target: &HostTarget, name: &str) -> Result<FileEdit, WrapFailure> {
-        let edited = self.edit::<WrapFailure>(&target.place, |text| self.unwrapped(target, name, text))?;
+        let is_made_here = self.wrap_record()?.was_absent(&target.place.file);
+        let gone = match is_made_here {
+            true => self.remove::<WrapFailure>(&target.place, |text| {
+                Ok(!text.is_empty() && self.unwrapped(target, name, text)?.is_empty())
+            })?,
+            false => None,
+        };
+        let edited = match gone {
+            Some(before) => FileEdit::removed(target.place.file.clone(), before),
+            None => self.edit::<WrapFailure>(&target.place, |text| self.unwrapped(target, name, text))?,
+        };
         self.record(|record| record.forget(&target.place, name, (edited.before(), edited.after())))?;
         Ok(edited)
     }
 
-    /// What [`unwrap`](Self::unwrap) makes of `text`: itself, where the entry was taken out of it meanwhile. Only reads.
+    /// What [`unwrap`](Self::unwrap) makes of `text`: itself, where the entry was taken out of it meanwhile, and nothing where there
+    /// was no file. Only reads.
     ///
     /// # Errors
     ///
@@ -112,11 +124,14 @@ impl Editor {
         };
         let is_last = record.is_only(target.host.name, &target.place, name);
         if is_last && record.is_untouched(file, text) {
+            if record.was_absent(file) {
+                return Ok(String::new());
+            }
             let backup = WrapRecord::backup(self.state_dir(), file);
             let whole = mcp_files::read(&backup, &Policy::surroundings(MAX_BYTES).owned()).ok();
             let whole = whole.and_then(|whole| String::from_utf8(whole).ok());
-            // Where there was no file, an empty one would be one that no host can read.
-            if let Some(whole) = whole.filter(|whole| !whole.trim().is_empty()) {
+            // A record of an older version does not tell an empty file from none, and no host can read an empty one.
+            if let Some(whole) = whole.filter(|whole| !whole.is_empty() || record.was_there(file)) {
                 return Ok(whole);
             }
         }

@@ -45,6 +45,9 @@ struct UndoRow {
     /// The entry had been taken out of the host's file, and nothing was put back.
     #[serde(skip)]
     was_gone: bool,
+    /// There was no file before the entry was put there, and there is none again.
+    #[serde(skip)]
+    is_file_gone: bool,
 }
 
 pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStatus, CliError> {
@@ -105,6 +108,9 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
                     };
                     let room = app.style().room();
                     let mut out = paragraph(&text, room);
+                    if row.is_file_gone {
+                        out.push_str(&paragraph("  the file that was made for it is gone", room));
+                    }
                     if row.removed {
                         out.push_str(&paragraph("  its server is no longer in mcplink's own file", room));
                     }
@@ -212,6 +218,7 @@ impl WrapContext<'_> {
             said: Vec::new(),
             is_kept: false,
             was_gone: false,
+            is_file_gone: false,
         };
         let said = |text: &str| {
             kept.as_ref().map(|kept| target.said_to_bridge(text, name, &kept.through)).unwrap_or_default()
@@ -225,6 +232,7 @@ impl WrapContext<'_> {
         }
         let edited = self.editor.unwrap(&target, name).map_err(failed)?;
         row.was_gone = edited.before() == edited.after() && self.theirs(&target, name)?.is_none();
+        row.is_file_gone = edited.changed() && edited.after().is_empty() && !file.exists();
         row.leaves_out(said(edited.before()));
         let project = kept.as_ref().and_then(|kept| kept.through.project()).map(str::to_owned);
         let still =
