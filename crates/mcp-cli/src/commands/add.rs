@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_config::edit::{self, Change, Value};
 use mcp_config::editor::{EntryPlace, FileEdit};
@@ -19,6 +20,7 @@ use super::secrets::{self, Secrets};
 use super::status::combined;
 use crate::app::App;
 use crate::args::{AddArgs, AddJsonArgs, WriteArgs};
+use crate::deadline::Deadline;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::problems::problem_text;
@@ -38,6 +40,9 @@ use entry::New;
 
 /// The longest entry that is read from standard input, in bytes.
 const MAX_JSON: u64 = 1024 * 1024;
+
+/// How long a remote server is waited for, where a person says nothing else (`--timeout`, `--check`).
+const GLANCE: Duration = Duration::from_secs(5);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -152,7 +157,7 @@ async fn add(
     notes.extend(secret_notes(&secrets, &edited, write.dry_run));
     let row = match write.dry_run {
         true => asked.map(Row::of_no_file),
-        false => settled(app, &place, &edited, &name, asked, &mut notes).await?,
+        false => settled(app, (&place, &edited), &name, asked, write, &mut notes).await?,
     };
     let config = if write.dry_run { app.load_with(&new.as_file())? } else { app.load_as_is()? }.config;
     notes.extend(doubts(&config, &name, &secrets, write.dry_run));
@@ -288,7 +293,7 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
     if let Some(endpoint) = wired.description.url.as_deref().or(wired.description.command.as_deref()) {
         app.output.note(&paragraph(&format!("asking {} …", shown::line(endpoint)), app.stderr_room()));
     }
-    let (row, is_streamable) = probed(app, &wired).await;
+    let (row, is_streamable) = probed(app, &wired, write).await;
     if !is_typed && is_streamable == Some(false) {
         new.entry.put_first("type", Value::from("sse"));
     }
@@ -296,10 +301,14 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
 }
 
 /// The state of a server, and, where it is connected, whether by Streamable HTTP.
-async fn probed(app: &App, wired: &ConfiguredServer) -> (Row, Option<bool>) {
-    let until = app.deadline.map(|deadline| deadline.at);
+///
+/// Who adds an entry waits for no server that says nothing, unless its state is what is asked for.
+async fn probed(app: &App, wired: &ConfiguredServer, write: &WriteArgs) -> (Row, Option<bool>) {
+    let is_short = !write.check && !wired.is_stdio();
+    let deadline = app.deadline.or_else(|| is_short.then(|| Deadline::after(GLANCE)));
+    let until = deadline.map(|deadline| deadline.at);
     let probed = Probe::run(app.host.connector(), wired, &ConnectPolicy::glance(), until, |_| {}).await;
-    let row = Row::of_probe(wired, &probed, app.deadline, &app.steps);
+    let row = Row::of_probe(wired, &probed, deadline, &app.steps);
     let Some(connection) = probed.connection else { return (row, None) };
     let is_streamable = connection.is_streamable_http();
     connection.close().await;
@@ -327,10 +336,10 @@ fn secret_notes(secrets: &Secrets, edited: &FileEdit, dry_run: bool) -> Vec<Stri
 /// The state of the entry as it stands in the file now. One of a project is approved by its addition.
 async fn settled(
     app: &Arc<App>,
-    place: &EntryPlace,
-    edited: &FileEdit,
+    (place, edited): (&EntryPlace, &FileEdit),
     name: &str,
     asked: Option<Row>,
+    write: &WriteArgs,
     notes: &mut Vec<String>,
 ) -> Result<Option<Row>, CliError> {
     let config = app.load_as_is()?.config;
@@ -354,7 +363,7 @@ async fn settled(
         // Where its command is run, and its file looked for, follows from where it stands now.
         Some(_) if entry.gate() == Gate::Ready && is_by_place(entry) => {
             let server = app.host.configured(entry, &loaded.config).await;
-            Ok(Some(probed(app, &server).await.0))
+            Ok(Some(probed(app, &server, write).await.0))
         }
         Some(row) if entry.gate() == Gate::Ready => {
             let (scope, source) = (entry.scope.to_string(), entry.origin.place.to_string());

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use futures_util::future::join_all;
 use mcp_config::edit::Value;
 use mcp_config::editor::{Editor, EntryPlace};
 use mcp_config::hosts::{HostListing, KnownHost};
@@ -443,24 +444,23 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         own::ask(app, &mut planned).await?;
     }
     for one in &planned {
-        let is_moved = one.moves.is_some();
-        let mut check = None;
-        let mut backup = None;
+        let (mut is_asked, mut backup) = (false, None);
         if writes {
             if let Err(error) = around.put(one) {
                 failed.push((one.name.clone(), error));
                 continue;
             }
             let kept = WrapRecord::backup(&around.state_dir(), &one.target.place.file);
-            backup = Some(kept.display().to_string());
+            // Where there was no file there is nothing to keep.
+            backup = kept.exists().then(|| kept.display().to_string());
             if one.is_off && !args.no_check {
                 notes.push(format!(
                     "{} is switched off in {}, so it was not asked",
                     shown::name(&one.name),
                     around.host.title
                 ));
-            } else if !args.no_check {
-                check = Some(check::run(&around, one).await);
+            } else {
+                is_asked = !args.no_check;
             }
         } else {
             let text = around.text(&one.target.place)?;
@@ -476,17 +476,28 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         let row = Row {
             name: &one.name,
             file: one.target.place.file.display().to_string(),
-            moved: is_moved,
+            moved: one.moves.is_some(),
             command: one.through.program.clone(),
             args: one.through.args.clone(),
             backup,
-            check,
+            check: None,
         };
-        if !app.json && writes {
-            app.output.out(&wrote(app, one, &row));
-        }
-        rows.push(row);
+        rows.push((one, row, is_asked));
     }
+    // All at once: a server that says nothing keeps no other one waiting.
+    let asked = rows.iter().map(|(one, _, is_asked)| check::run(&around, one, *is_asked));
+    let checks = join_all(asked).await;
+    let rows: Vec<Row<'_>> = rows
+        .into_iter()
+        .zip(checks)
+        .map(|((one, row, _), check)| {
+            let row = Row { check, ..row };
+            if !app.json && writes {
+                app.output.out(&wrote(app, one, &row));
+            }
+            row
+        })
+        .collect();
     if app.json {
         app.print_json(&Document {
             schema_version: 1,

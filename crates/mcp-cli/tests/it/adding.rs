@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -646,4 +646,21 @@ fn an_entry_that_only_leads_back_to_itself_is_not_written() {
     // A way to a server that is there is none that leads back.
     setting.run(&["add", "way", "--no-check", "--", "mcplink", "bridge", "web"], 0);
     assert!(own.exists());
+}
+
+/// It is written, whatever the server does; who wants to know more asks for it.
+#[test]
+fn fh_12_a_server_that_says_nothing_does_not_keep_the_one_who_adds_it() {
+    let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let url = server.url().to_string();
+    let setting = Setting::new();
+    let added = setting.run(&["add", "mute", &url, "--json"], 0).json();
+    assert_eq!((&added["changed"], &added["server"]["status"]), (&json!(true), &json!("pending")), "{added:#}");
+    let told = added["server"]["reason"]["message"].as_str().unwrap();
+    assert!(told.contains("no more was known after 5s (--timeout)"), "{told}");
+    // So it is for a host's.
+    let wrapped = setting.run(&["wrap", "cursor", "mute", "--yes", "--json"], 0).json();
+    let check = &wrapped["servers"][0]["check"];
+    assert_eq!(check["status"], "pending", "{wrapped:#}");
+    assert!(check["message"].as_str().unwrap().contains("after 5s"), "{wrapped:#}");
 }

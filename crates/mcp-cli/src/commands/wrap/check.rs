@@ -10,8 +10,9 @@ use super::{WrapContext, WrapPlan};
 use crate::surroundings::{OF_A_DESKTOP, path_of, root_of};
 use crate::view::shown;
 
-/// How long a host may take to hear something.
-const PATIENCE: &str = "20s";
+/// How long a process may take to start and to say something, and how long a remote server that is well takes at most.
+const OF_PROCESS: &str = "20s";
+const OF_REMOTE: &str = "5s";
 
 /// What came of it.
 #[derive(Debug, Serialize)]
@@ -51,12 +52,23 @@ impl CheckReport {
     }
 }
 
-pub(super) async fn run(around: &WrapContext<'_>, one: &WrapPlan) -> CheckReport {
+/// Asks the server, where it `is_asked` at all.
+pub(super) async fn run(around: &WrapContext<'_>, one: &WrapPlan, is_asked: bool) -> Option<CheckReport> {
+    match is_asked {
+        true => Some(asked(around, one).await),
+        false => None,
+    }
+}
+
+async fn asked(around: &WrapContext<'_>, one: &WrapPlan) -> CheckReport {
+    let config = around.app.own_config().ok();
+    let is_stdio = config.and_then(|config| Some(config.entry(&one.name)?.stdio().is_some()));
+    let patience = if is_stdio == Some(true) { OF_PROCESS } else { OF_REMOTE };
     let environment = &around.app.environment;
     let own_path = environment.text("PATH").unwrap_or_default().to_owned();
     let is_desktop = around.host.is_started_by_desktop();
     let path = path_of(around.host, environment);
-    let mut arguments = vec!["status", "--json", "--non-interactive", "--timeout", PATIENCE];
+    let mut arguments = vec!["status", "--json", "--non-interactive", "--timeout", patience];
     if let Some(project) = one.through.project() {
         arguments.extend(["--project", project]);
     }
