@@ -56,6 +56,8 @@ pub struct KnownHost {
     pub(crate) files_of_others: &'static [HostFile],
     /// What a word means in it, where that is not the usual meaning.
     pub(crate) fields: &'static [(&'static str, FieldMeaning)],
+    /// Its words for an address, the one first that counts where an entry has several.
+    pub(crate) addresses: &'static [&'static str],
     /// The ways to write a reference to a variable that it has; what is written otherwise is a text to it.
     pub(crate) forms: &'static [Form],
     /// Words of `type` for what is built into it.
@@ -119,6 +121,7 @@ const PLAIN: KnownHost = KnownHost {
     files: &[],
     files_of_others: &[],
     fields: &[],
+    addresses: &["url"],
     forms: &[],
     built_in: &[],
     off: &[],

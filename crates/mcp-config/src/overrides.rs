@@ -110,8 +110,11 @@ fn nodes_around<'d>(document: &'d Document<'_>, project: &Project) -> Vec<(Point
     let projects = document.object().and_then(|object| object.get("projects")).and_then(Node::as_object);
     let Some(projects) = projects else { return Vec::new() };
     let around = project.around();
-    let ranks: HashMap<String, usize> =
-        around.iter().enumerate().filter_map(|(rank, folder)| Some((project_key(folder.to_str()?), rank))).collect();
+    let ranks: HashMap<String, usize> = around
+        .iter()
+        .enumerate()
+        .filter_map(|(rank, folder)| Some((project_key(folder.to_str()?), rank)))
+        .collect();
     let mut found: Vec<(usize, Pointer, &Node)> = projects
         .iter()
         .filter_map(|member| {
@@ -288,7 +291,8 @@ mod tests {
             fs::create_dir_all(&folder).unwrap();
             folder
         };
-        let (app, web, inner, beside) = (folder("app"), folder("app/web"), folder("app/web/x"), folder("apple"));
+        let (app, web, inner, beside) =
+            (folder("app"), folder("app/web"), folder("app/web/x"), folder("apple"));
         let repository = folder("app/web/repository");
         fs::create_dir_all(repository.join(".git")).unwrap();
         fs::write(repository.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();

@@ -280,9 +280,7 @@ fn a_file_is_removed_where_it_is_what_was_expected_and_a_link_to_it_stays() {
     symlink(&path, home.path().join("link")).unwrap();
     let link = home.path().join("link");
     let remove = |path: &Path, expected: &str| {
-        mcp_files::remove(path, &how(&locks), |content| {
-            Ok::<_, FileError>(content == expected.as_bytes())
-        })
+        mcp_files::remove(path, &how(&locks), |content| Ok::<_, FileError>(content == expected.as_bytes()))
     };
     assert!(!remove(&link, "other\n").unwrap() && path.exists());
     assert!(remove(&link, "old\n").unwrap());

@@ -655,7 +655,11 @@ fn fh_12_a_server_that_says_nothing_does_not_keep_the_one_who_adds_it() {
     let url = server.url().to_string();
     let setting = Setting::new();
     let added = setting.run(&["add", "mute", &url, "--json"], 0).json();
-    assert_eq!((&added["changed"], &added["server"]["status"]), (&json!(true), &json!("pending")), "{added:#}");
+    assert_eq!(
+        (&added["changed"], &added["server"]["status"]),
+        (&json!(true), &json!("pending")),
+        "{added:#}"
+    );
     let told = added["server"]["reason"]["message"].as_str().unwrap();
     assert!(told.contains("no more was known after 5s (--timeout)"), "{told}");
     // So it is for a host's.

@@ -286,7 +286,11 @@ fn fh_h5_status_of_hosts_asks_each_server_once_and_says_who_has_it() {
         server.recorder().matching(|request| request.rpc_method().as_deref() == Some("tools/list"));
     assert_eq!(handshakes.len(), 2, "web and tickets");
     let own = &row(&document, "own")["reason"];
-    assert_eq!((&own["code"], &own["next"]), (&json!("credentials-failed"), &json!("set NOT_SET")), "{own:#}");
+    assert_eq!(
+        (&own["code"], &own["next"]),
+        (&json!("credentials-failed"), &json!("set NOT_SET")),
+        "{own:#}"
+    );
     assert_eq!(row(&document, "web")["status"], "connected");
     // What helps is a command that knows the server.
     assert_eq!(row(&document, "down")["reason"]["next"], "mcplink wait down --from cursor");

@@ -72,7 +72,10 @@ fn fh_12_a_misspelt_word_about_tools_takes_away_what_it_may_and_is_told_by_tools
         (json!({ "deny_tools": ["add"] }), "\"deny_tools\"; it is taken for `blockedTools`"),
         (json!({ "allowTools": ["echo"] }), "\"allowTools\"; it is taken for `allowedTools`"),
         (json!({ "toolPermission": { "add": "blocked" } }), "it is taken for `toolPermissions`"),
-        (json!({ "toolPermissions": { "add": "blokced" } }), "is none of allow, ask and blocked; the tool stays hidden"),
+        (
+            json!({ "toolPermissions": { "add": "blokced" } }),
+            "is none of allow, ask and blocked; the tool stays hidden",
+        ),
         (json!({ "tools": { "add": "of" } }), "mcpServers.x.tools.add: is none of allow, ask and blocked"),
         (
             json!({ "tools": [{ "name": "add", "permissionPolicy": "always_denied" }] }),

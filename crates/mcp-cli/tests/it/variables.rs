@@ -71,8 +71,10 @@ fn fh_12_a_variable_that_a_host_needs_and_is_not_set_is_told_before_anything_is_
         json!({"mcpServers": {"s": entry}}).to_string()
     };
     let codex = |lines: &str| format!("[mcp_servers.s]\n{lines}\n");
-    let opencode = json!({"mcp": {"s": {"type": "remote", "url": url.as_str(), "headers": {"K": "{env:NOT_SET}"}}}});
-    let local = codex(&format!("command = \"sh\"\nargs = {}\nenv_vars = [\"NOT_SET\"]", json!(["-c", SERVER])));
+    let opencode =
+        json!({"mcp": {"s": {"type": "remote", "url": url.as_str(), "headers": {"K": "{env:NOT_SET}"}}}});
+    let local =
+        codex(&format!("command = \"sh\"\nargs = {}\nenv_vars = [\"NOT_SET\"]", json!(["-c", SERVER])));
     for (host, file, text, field) in [
         (
             "codex",
@@ -90,7 +92,12 @@ fn fh_12_a_variable_that_a_host_needs_and_is_not_set_is_told_before_anything_is_
         ("opencode", ".config/opencode/opencode.json", opencode.to_string(), "headers.K"),
         ("cursor", CURSOR, remote(json!({"headers": {"K": "${env:NOT_SET}"}})), "headers.K"),
         ("gemini", ".gemini/settings.json", remote(json!({"headers": {"K": "$NOT_SET"}})), "headers.K"),
-        ("mcporter", ".mcporter/mcporter.json", remote(json!({"bearerTokenEnv": "NOT_SET"})), "bearerTokenEnv"),
+        (
+            "mcporter",
+            ".mcporter/mcporter.json",
+            remote(json!({"bearerTokenEnv": "NOT_SET"})),
+            "bearerTokenEnv",
+        ),
     ] {
         let setting = Setting::new();
         setting.home.write(file, text).unwrap();
@@ -110,7 +117,10 @@ fn fh_12_a_variable_that_a_host_needs_and_is_not_set_is_told_before_anything_is_
     assert!(server.requests().is_empty());
     // Set to nothing, it is none either; and set, it goes out.
     let setting = Setting::new();
-    setting.home.write(CODEX, codex(&format!("url = \"{url}\"\nbearer_token_env_var = \"MY_VARIABLE\""))).unwrap();
+    setting
+        .home
+        .write(CODEX, codex(&format!("url = \"{url}\"\nbearer_token_env_var = \"MY_VARIABLE\"")))
+        .unwrap();
     let with = |value: &str| {
         setting.mcplink(&["--from", "codex", "status", "--json"]).env("MY_VARIABLE", value).run().json()
     };

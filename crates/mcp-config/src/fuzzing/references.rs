@@ -32,7 +32,10 @@ pub fn references(bytes: &[u8]) {
     }
     // Without an environment nothing but a default takes the place of anything.
     let bare = Text::expand(written, &Env::default());
-    if !written.contains("${env:") && !written.contains(LITERAL) && bare.missing().count() == bare.variables().count() {
+    if !written.contains("${env:")
+        && !written.contains(LITERAL)
+        && bare.missing().count() == bare.variables().count()
+    {
         assert_eq!(bare.expose(), written);
     }
 }

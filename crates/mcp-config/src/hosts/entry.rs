@@ -35,6 +35,10 @@ pub(super) struct Entries<'t, 'a> {
     name: String,
     /// The ways in which the host writes references.
     forms: &'static [Form],
+    /// The word of the entry that is its address, where it has several.
+    address: Option<String>,
+    /// The entry has no arguments beside its command.
+    is_without_args: bool,
     /// Who reads the text that is being read.
     reader: TextReader,
     /// What is to be said of texts that its host leaves as they are.
@@ -72,6 +76,8 @@ impl<'t, 'a> Entries<'t, 'a> {
             origins: Origins::new(),
             name: String::new(),
             forms: host.forms,
+            address: None,
+            is_without_args: false,
             reader: TextReader::Command,
             literal: Vec::new(),
         }
@@ -105,6 +111,9 @@ impl<'t, 'a> Entries<'t, 'a> {
             return None;
         }
         let mut draft = Draft::default();
+        self.address = self.address_of(object);
+        self.is_without_args =
+            object.get("args").is_none_or(|args| args.as_array().is_some_and(|args| args.is_empty()));
         for field in object.iter() {
             self.field(field, &path.key(&field.key), &mut draft, MAX_NESTED);
         }
@@ -143,18 +152,34 @@ impl<'t, 'a> Entries<'t, 'a> {
         draft.fields.retain(|field| !limit(field));
     }
 
+    /// What a word means in this host.
+    fn meaning(&self, word: &str) -> FieldMeaning {
+        let own = self.host.fields.iter().find(|(own, _)| *own == word).map(|(_, means)| *means);
+        let common = || words::FIELDS.iter().find(|row| row.word == word).map(|row| row.means);
+        own.or_else(common).unwrap_or(FieldMeaning::Mistaken)
+    }
+
+    /// The word of an entry whose address counts, where it has several.
+    fn address_of(&self, entry: &Object) -> Option<String> {
+        let is_address = |field: &&Member| {
+            !field.node.is_null() && matches!(self.meaning(&field.key), FieldMeaning::Address(_))
+        };
+        let rank = |field: &&Member| {
+            let order = self.host.addresses;
+            order.iter().position(|word| *word == &*field.key).unwrap_or(order.len())
+        };
+        entry.iter().filter(is_address).min_by_key(rank).map(|field| field.key.to_string())
+    }
+
     /// A field whose name is no field of an entry in this host is left as it is.
     fn field(&mut self, member: &Member, path: &Pointer, draft: &mut Draft, depth: usize) {
         self.stands(member.key_span, path);
         self.stands(member.node.span, path);
-        let own = self.host.fields.iter().find(|(word, _)| *word == &*member.key).map(|(_, means)| *means);
-        let common = || words::FIELDS.iter().find(|row| row.word == &*member.key).map(|row| row.means);
-        let means = own.or_else(common).unwrap_or(FieldMeaning::Mistaken);
         let (key_span, node) = (member.key_span, &member.node);
         if node.is_null() {
             return;
         }
-        match means {
+        match self.meaning(&member.key) {
             FieldMeaning::Is("args") => self.args(member, path, draft),
             FieldMeaning::Is("env") => self.group(member, path, draft, Group::Env),
             // A shell expands it, with variables of its own.
@@ -162,6 +187,11 @@ impl<'t, 'a> Entries<'t, 'a> {
             FieldMeaning::Is(key) => {
                 let node = self.value(node, path);
                 draft.push(key, key_span, node);
+            }
+            FieldMeaning::Address(_) if self.address.as_deref().is_some_and(|word| *word != *member.key) => {
+                let word = self.address.clone().unwrap_or_default();
+                let message = format!("is not read by {} beside `{word}`", self.host.title);
+                self.say(Severity::Note, path, key_span, message, None);
             }
             FieldMeaning::Address(kind) => {
                 let node = self.value_for(TextReader::Address, node, path);
@@ -174,6 +204,16 @@ impl<'t, 'a> Entries<'t, 'a> {
                 _ => draft.push("type", key_span, node.clone()),
             },
             FieldMeaning::Command => self.command(member, path, draft, depth),
+            FieldMeaning::CommandLine => match node.as_str().and_then(crate::script::last_command) {
+                Some(words) if words.len() > 1 && self.is_without_args => {
+                    let word =
+                        |word: &String| Node { span: node.span, value: Value::String(word.as_str().into()) };
+                    let words = Value::Array(words.iter().map(word).collect());
+                    let line = Member { node: Node { span: node.span, value: words }, ..member.clone() };
+                    self.command(&line, path, draft, depth);
+                }
+                _ => self.command(member, path, draft, depth),
+            },
             FieldMeaning::Headers => self.group(member, path, draft, Group::Headers),
             FieldMeaning::HeaderVariables => self.header_variables(member, path, draft),
             FieldMeaning::Bearer => match node.as_str().filter(|name| mcp_text::is_variable_name(name)) {
@@ -183,6 +223,16 @@ impl<'t, 'a> Entries<'t, 'a> {
                 }
                 None => self.lost(path, key_span, "it is no name of a variable"),
             },
+            FieldMeaning::BearerToken => {
+                let node = self.value_for(TextReader::Header, node, path);
+                match node.as_str() {
+                    Some(token) => {
+                        let value = Value::String(format!("Bearer {token}").into());
+                        draft.header("Authorization", key_span, Node { span: node.span, value });
+                    }
+                    None => self.lost(path, key_span, "it is no token"),
+                }
+            }
             FieldMeaning::Variables => self.variables(member, path, draft),
             FieldMeaning::Time(key, unit) => {
                 let node = self.time(node, unit);
@@ -305,6 +355,10 @@ impl<'t, 'a> Entries<'t, 'a> {
     fn oauth_field(&mut self, key: &'static str, member: &Member, path: &Pointer, draft: &mut Draft) {
         draft.spans.oauth.get_or_insert((member.key_span, member.node.span));
         let node = match member.node.as_array() {
+            None if key == "redirectUri" && member.node.as_str().is_some_and(is_loopback_port) => {
+                let url = format!("http://{}/oauth/callback", member.node.as_str().unwrap_or_default());
+                Node { span: member.node.span, value: Value::String(url.into()) }
+            }
             Some(items) if key == "scopes" => {
                 let words: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
                 Node { span: member.node.span, value: Value::String(words.join(" ").into()) }
@@ -378,10 +432,7 @@ impl<'t, 'a> Entries<'t, 'a> {
             self.say(Severity::Warning, path, span, message, Some("write ${NAME} for the variable NAME"));
         }
         for id in &found.inputs {
-            let variable = self.inputs.named(id).variable.clone();
-            let title = self.host.title;
-            let message = format!("{title} asks for it; here it is the variable {variable}");
-            self.say(Severity::Note, path, span, message, None);
+            self.say_of_input(id, path, span);
         }
         if found.folder && self.around.changes {
             let folder = mcp_text::line(&self.around.folder.display().to_string(), 200);
@@ -394,6 +445,30 @@ impl<'t, 'a> Entries<'t, 'a> {
             self.literal.push((path.clone(), span, self.reader));
         }
         found.text
+    }
+
+    /// What becomes of what the host asks for, or has a command of its own for.
+    fn say_of_input(&mut self, id: &str, path: &Pointer, span: Span) {
+        let input = self.inputs.named(id);
+        let (variable, title) = (input.variable.clone(), self.host.title);
+        match &input.command {
+            Some(command) => {
+                let command = mcp_text::name(command, 60);
+                let message = format!(
+                    "is not taken over: {title} runs its command {command} for it, which no other program can"
+                );
+                let hint = format!("set {variable}, which stands for it here");
+                self.say(Severity::Warning, path, span, message, Some(&hint));
+            }
+            None => {
+                let choices: Vec<String> =
+                    input.choices.iter().map(|choice| mcp_text::name(choice, 40)).collect();
+                let choices =
+                    if choices.is_empty() { String::new() } else { format!(" ({})", choices.join(", ")) };
+                let message = format!("{title} asks for it{choices}; here it is the variable {variable}");
+                self.say(Severity::Note, path, span, message, None);
+            }
+        }
     }
 
     /// What to write for a variable in a file of this host.
@@ -419,4 +494,10 @@ impl<'t, 'a> Entries<'t, 'a> {
         problem.hint = hint.map(str::to_owned);
         self.problems.push(problem);
     }
+}
+
+/// Whether a text is a host of this machine with a port and nothing else: where Kiro has sign-ins come back to.
+fn is_loopback_port(text: &str) -> bool {
+    let port = ["127.0.0.1:", "localhost:"].iter().find_map(|host| text.strip_prefix(host));
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
 }

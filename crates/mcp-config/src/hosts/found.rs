@@ -234,11 +234,9 @@ fn leave_out(value: &mut Written, name: &str, said: &[Problem]) -> bool {
 
 fn refers(value: &Written, variable: &str) -> bool {
     match value {
-        Written::String(text) => {
-            [required(variable), format!("${{{variable}}}"), format!("${{{variable}:-")]
-                .iter()
-                .any(|reference| text.contains(reference))
-        }
+        Written::String(text) => [required(variable), format!("${{{variable}}}"), format!("${{{variable}:-")]
+            .iter()
+            .any(|reference| text.contains(reference)),
         Written::Array(items) => items.iter().any(|item| refers(item, variable)),
         Written::Object(members) => members.iter().any(|(_, value)| refers(value, variable)),
         _ => false,

@@ -51,11 +51,11 @@ impl HostPlace {
     }
 
     fn translated<'a>(self, source: &Document<'a>, around: &EditorVariables) -> Reading<'a> {
-        let mut inputs = declared(source);
+        let mut inputs = declared(source, self.file().keys);
         let mut problems = Vec::new();
         let servers = source.object().and_then(|root| servers(root, self.file().keys));
-        let mut entries = Entries::new(self.host, source, around, &mut inputs, &mut problems)
-            .written_in(self.forms());
+        let mut entries =
+            Entries::new(self.host, source, around, &mut inputs, &mut problems).written_in(self.forms());
         let mut members = Vec::new();
         let mut span = source.root.span;
         let mut key_span = source.root.span;
@@ -129,11 +129,17 @@ fn named(servers: &Node, path: &Pointer) -> Vec<(Pointer, Member)> {
         .collect()
 }
 
-/// The inputs that a file declares.
-fn declared(source: &Document<'_>) -> variables::Inputs {
+/// The inputs that a file declares, beside its servers or at its top.
+fn declared(source: &Document<'_>, keys: &[&[&str]]) -> variables::Inputs {
     let mut inputs = variables::Inputs::default();
-    let list = source.object().and_then(|root| root.get("inputs")).and_then(Node::as_array);
-    for item in list.into_iter().flatten().filter_map(Node::as_object) {
+    let Some(root) = source.object() else { return inputs };
+    let beside = keys.iter().filter_map(|keys| {
+        let outer = keys.split_last()?.1;
+        outer.iter().try_fold(root, |object, key| object.get(key)?.as_object())
+    });
+    let lists = std::iter::once(root).chain(beside.filter(|object| !std::ptr::eq(*object, root)));
+    let items = lists.filter_map(|object| object.get("inputs")?.as_array()).flatten();
+    for item in items.filter_map(Node::as_object) {
         let text = |key: &str| item.get(key).and_then(Node::as_str).map(str::to_owned);
         let Some(id) = text("id") else { continue };
         let secret = item.get("password").and_then(Node::as_bool) == Some(true);
@@ -141,6 +147,22 @@ fn declared(source: &Document<'_>) -> variables::Inputs {
         input.secret = secret;
         input.description = text("description");
         input.default = text("default").filter(|_| !secret);
+        let kind = text("type").unwrap_or_default();
+        if kind == "pickString" {
+            input.choices = choices(item);
+        }
+        input.command = text("command").filter(|_| kind == "command");
     }
     inputs
+}
+
+/// What may be picked: words, or objects that have one as `value`.
+fn choices(item: &Object) -> Vec<String> {
+    let options = item.get("options").and_then(Node::as_array).into_iter().flatten();
+    options
+        .filter_map(|option| {
+            let value = || option.as_object()?.get("value")?.as_str();
+            option.as_str().or_else(value).map(str::to_owned)
+        })
+        .collect()
 }

@@ -59,12 +59,27 @@ pub struct Input {
     pub secret: bool,
     /// What it is where nothing is typed. Never of a secret.
     pub(crate) default: Option<String>,
+    /// What it may be, where that is chosen from a list.
+    pub choices: Vec<String>,
+    /// The command that the host runs for it, which is its own.
+    pub(crate) command: Option<String>,
 }
 
 impl Input {
     /// Whether it is something without being typed.
     pub fn has_default(&self) -> bool {
         self.default.is_some()
+    }
+
+    /// What of its choices is meant by what was typed: its number, from 1, or itself; anything where there are none.
+    pub fn chosen<'t>(&'t self, typed: &'t str) -> Option<&'t str> {
+        if self.choices.is_empty() {
+            return Some(typed);
+        }
+        let itself = self.choices.iter().find(|choice| *choice == typed);
+        let number =
+            || typed.parse::<usize>().ok()?.checked_sub(1).and_then(|number| self.choices.get(number));
+        itself.or_else(number).map(String::as_str)
     }
 }
 
@@ -77,8 +92,9 @@ impl Inputs {
     pub(crate) fn named(&mut self, id: &str) -> &mut Input {
         let at = self.0.iter().position(|input| input.id == id).unwrap_or_else(|| {
             let variable = self.free(id);
-            let input = Input { id: id.to_owned(), variable, description: None, secret: true, default: None };
-            self.0.push(input);
+            let (id, choices) = (id.to_owned(), Vec::new());
+            let (description, default, command) = (None, None, None);
+            self.0.push(Input { id, variable, description, secret: true, default, choices, command });
             self.0.len() - 1
         });
         &mut self.0[at]
@@ -398,6 +414,16 @@ mod tests {
         assert_eq!(read("${MODE}", &[Form::PlainInHeaders], true).text, "${MODE}");
         assert!(read("${MODE}", &[Form::PlainInHeaders], false).escaped);
         assert!(!read("$MODE ${x%.*} {MODE}", &[], false).escaped);
+    }
+
+    #[test]
+    fn a_choice_is_itself_or_its_number() {
+        let mut inputs = Inputs::default();
+        let input = inputs.named("region");
+        assert_eq!(input.chosen("anything"), Some("anything"));
+        input.choices = ["eu", "1", "us"].map(str::to_owned).into();
+        let chosen = ["eu", "3", "1", "0", "4", "asia", ""].map(|typed| input.chosen(typed));
+        assert_eq!(chosen, [Some("eu"), Some("us"), Some("1"), None, None, None, None]);
     }
 
     #[test]

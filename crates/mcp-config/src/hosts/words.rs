@@ -29,6 +29,10 @@ pub(crate) enum FieldMeaning {
     HeaderVariables,
     /// The variable that holds a bearer token.
     Bearer,
+    /// A bearer token itself.
+    BearerToken,
+    /// The program, or a whole command line where no arguments stand beside it.
+    CommandLine,
     /// The names of variables that the command gets.
     Variables,
     /// A time, as our field of this name, which has milliseconds.

@@ -266,10 +266,9 @@ impl<'a, 'p> Reader<'a, 'p> {
         let lacking: Vec<&str> = text.lacking().collect();
         for name in unique(text.missing()) {
             // What is written as a secret by reference is read for a connection, and what it would be a part of does not go out.
-            let is_lacking = lacking.contains(&name);
+            let is_lacking = lacking.contains(&&*name);
             let stays = format!("; ${{{name}}} is used as it stands");
-            let message =
-                format!("the variable {name} is not set{}", if is_lacking { "" } else { &*stays });
+            let message = format!("the variable {name} is not set{}", if is_lacking { "" } else { &*stays });
             let default = format!(", or write ${{{name}:-default}}");
             let hint = format!("set {name}{}", if is_lacking { "" } else { &*default });
             self.warn(ProblemCode::MissingVariable, steps, node.span, message, Some(&hint));

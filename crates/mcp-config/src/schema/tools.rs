@@ -41,9 +41,8 @@ pub(crate) enum UnknownPolicy {
 }
 
 /// What hides tools, and what lets them through, in names of fields.
-const BANS: [&str; 11] = [
-    "deny", "denied", "block", "ban", "exclu", "disallow", "disab", "forbid", "reject", "hide", "hidden",
-];
+const BANS: [&str; 11] =
+    ["deny", "denied", "block", "ban", "exclu", "disallow", "disab", "forbid", "reject", "hide", "hidden"];
 const LETS: [&str; 5] = ["allow", "includ", "enable", "permit", "avail"];
 /// What is about questions, calls or searches, and hides no tool.
 const OF_OTHERS: [&str; 9] =

@@ -1,12 +1,12 @@
 //! A command that is a bridge to a remote server, in a file of a host.
 
 use super::Entries;
+use crate::Severity;
 use crate::display::display_key;
 use crate::expand;
 use crate::hosts::draft::{Draft, Groups, json_node};
 use crate::hosts::{lines, variables};
 use crate::json::{Member, Node, Pointer, Span, Value};
-use crate::Severity;
 
 impl Entries<'_, '_> {
     /// A command that is a bridge to a remote server becomes the entry of that server.

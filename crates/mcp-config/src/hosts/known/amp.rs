@@ -9,5 +9,11 @@ const FILES: &[HostFile] = &[
     json(Base::Config, "amp/settings.json").under(SERVERS),
 ];
 
-pub(super) static HOST: KnownHost =
-    KnownHost { name: "amp", title: "Amp", files: FILES, rules: &["amp.mcpPermissions"], forms: &[Form::Plain], ..PLAIN };
+pub(super) static HOST: KnownHost = KnownHost {
+    name: "amp",
+    title: "Amp",
+    files: FILES,
+    rules: &["amp.mcpPermissions"],
+    forms: &[Form::Plain],
+    ..PLAIN
+};

@@ -7,5 +7,12 @@ const FILES: &[HostFile] = &[
     json(Base::Home, ".gemini/antigravity/mcp_config.json"),
 ];
 
-pub(super) static HOST: KnownHost =
-    KnownHost { name: "antigravity", title: "Antigravity", files: FILES, of_desktop: true, forms: &[Form::Env], ..PLAIN };
+pub(super) static HOST: KnownHost = KnownHost {
+    name: "antigravity",
+    title: "Antigravity",
+    files: FILES,
+    of_desktop: true,
+    addresses: &["serverUrl", "url"],
+    forms: &[Form::Env],
+    ..PLAIN
+};

@@ -12,6 +12,7 @@ pub(super) const FIELDS: &[(&str, FieldMeaning)] = &[
     ("targetAudience", Lost(GOOGLE)),
     ("targetServiceAccount", Lost(GOOGLE)),
 ];
+pub(super) const ADDRESSES: &[&str] = &["httpUrl", "url"];
 pub(super) const FORMS: &[Form] = &[Form::Plain, Form::Default, Form::Dollar];
 
 const FILES: &[HostFile] =
@@ -22,6 +23,7 @@ pub(super) static HOST: KnownHost = KnownHost {
     title: "Gemini CLI",
     files: FILES,
     fields: FIELDS,
+    addresses: ADDRESSES,
     forms: FORMS,
     off: &["mcp", "excluded"],
     on: &["mcp", "allowed"],

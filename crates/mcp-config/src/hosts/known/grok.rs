@@ -9,5 +9,4 @@ const FILES: &[HostFile] = &[
     json(Base::Variable("GROK_HOME", ".grok"), "config.toml").under(SERVERS).written_in(Format::Toml),
 ];
 
-pub(super) static HOST: KnownHost =
-    KnownHost { name: "grok", title: "Grok Build", files: FILES, ..PLAIN };
+pub(super) static HOST: KnownHost = KnownHost { name: "grok", title: "Grok Build", files: FILES, ..PLAIN };

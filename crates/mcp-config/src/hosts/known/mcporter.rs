@@ -1,7 +1,7 @@
 //! mcporter.
 
 use crate::hosts::words::ALONE;
-use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
+use crate::hosts::words::FieldMeaning::{Address, BearerToken, CommandLine, Nothing, OAuthField, OneOf};
 use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 
 const FILES: &[HostFile] = &[
@@ -15,12 +15,24 @@ pub(super) static HOST: KnownHost = KnownHost {
     title: "mcporter",
     files: FILES,
     fields: &[
+        ("base_url", Address(None)),
+        ("server_url", Address(None)),
+        ("command", CommandLine),
+        ("executable", CommandLine),
         ("auth", OneOf(&["oauth"], ALONE)),
+        ("bearerToken", BearerToken),
+        ("bearer_token", BearerToken),
+        ("oauth_redirect_url", OAuthField("redirectUri")),
         ("clientName", Nothing),
+        ("client_name", Nothing),
         ("tokenCacheDir", Nothing),
+        ("token_cache_dir", Nothing),
         ("lifecycle", Nothing),
         ("logging", Nothing),
+        ("description", Nothing),
+        ("resultMapping", Nothing),
     ],
+    addresses: &["baseUrl", "base_url", "url", "serverUrl", "server_url"],
     forms: &[Form::Plain, Form::Default, Form::DollarEnv],
     ..PLAIN
 };

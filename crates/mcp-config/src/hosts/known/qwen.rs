@@ -11,6 +11,7 @@ pub(super) static HOST: KnownHost = KnownHost {
     title: "Qwen Code",
     files: FILES,
     fields: gemini::FIELDS,
+    addresses: gemini::ADDRESSES,
     forms: gemini::FORMS,
     off: &["mcp", "excluded"],
     on: &["mcp", "allowed"],
