@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::{AuthError, LoginHindrance};
-use mcp_status::{
-    AddressHeader, ChallengeKind, FailureRun, Limit, Phase, Restriction, SpawnCause, TlsFault,
-};
+use mcp_status::{AddressHeader, ChallengeKind, FailureRun, Limit, Phase, Restriction, SpawnCause, TlsFault};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
