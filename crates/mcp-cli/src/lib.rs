@@ -177,7 +177,7 @@ fn told(app: &App, ended: Result<ExitStatus, CliError>) -> ExitCode {
 }
 
 /// How long a command that a person interrupts may take to tell its servers, and how long until its end.
-const INTERRUPTED: (Duration, Duration) = (Duration::from_millis(750), Duration::from_millis(950));
+const INTERRUPTED: (Duration, Duration) = (Duration::from_millis(700), Duration::from_millis(850));
 /// The same of one that has ended: a local server has its time to end by itself, and a renewal of tokens its own.
 const ENDED: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(10));
 

@@ -6,15 +6,22 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use mcp_transport::Connection;
+use mcp_transport::fleet::Fleet;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct OpenConnections(Mutex<Vec<Connection>>);
+pub(crate) struct OpenConnections(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    connections: Vec<Connection>,
+    fleets: Vec<Fleet>,
+}
 
 impl OpenConnections {
     /// Keeps `connection` open until the end of the command, unless that closes it.
     pub(crate) fn keep(&self, connection: &Connection) {
-        let mut open = self.lock();
+        let open = &mut self.lock().connections;
         // Before it grows, so that many of them cost no more each than a few.
         if open.len() == open.capacity() {
             open.retain(|connection| !connection.is_closed());
@@ -22,13 +29,20 @@ impl OpenConnections {
         open.push(connection.clone());
     }
 
-    /// Closes what is still open, in no more time than `limit`. A local server that has not ended by then is killed.
-    pub(crate) async fn close(&self, limit: Duration) {
-        let open = std::mem::take(&mut *self.lock());
-        drop(join_all(open.iter().map(|connection| connection.close_within(limit))).await);
+    /// The same of the connections of `fleet`.
+    pub(crate) fn keep_all(&self, fleet: &Fleet) {
+        self.lock().fleets.push(fleet.clone());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
+    /// Closes what is still open, in no more time than `limit`. A local server that has not ended by then is killed.
+    pub(crate) async fn close(&self, limit: Duration) {
+        let Held { connections, fleets } = std::mem::take(&mut *self.lock());
+        let of_fleets = join_all(fleets.iter().map(|fleet| tokio::time::timeout(limit, fleet.close())));
+        let single = join_all(connections.iter().map(|connection| connection.close_within(limit)));
+        drop(tokio::join!(of_fleets, single));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

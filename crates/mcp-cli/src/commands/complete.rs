@@ -31,7 +31,6 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
     let (argument, typed) = (args.argument.as_str(), args.typed.as_deref().unwrap_or_default());
     let asked =
         open.connection.complete(target, (argument, typed), &args.given, &RequestOptions::new()).await;
-    open.connection.close().await;
     let word = mcp_text::shell_word(&args.server.name);
     let completion = asked.map_err(|error| match error.kind() {
         // The codes that the specification asks for (completion, error handling).

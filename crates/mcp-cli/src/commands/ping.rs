@@ -20,7 +20,6 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let began = Instant::now();
     let pinged = open.connection.ping(&RequestOptions::new()).await;
     let elapsed = began.elapsed();
-    open.connection.close().await;
     // A server that does not know the question has answered it all the same.
     let knows_none =
         |error: &TransportError| error.rpc_error().is_some_and(|rpc| rpc.code == METHOD_NOT_FOUND);

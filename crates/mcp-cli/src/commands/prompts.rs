@@ -57,7 +57,6 @@ fn listed_name(view: View) -> ListedName {
 pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let open = connected(app, name, ConnectionNeeds::Nothing).await?;
     let prompts = listed(app, &open, "prompts/list", "prompts").await;
-    open.connection.close().await;
     let prompts = prompts?;
     let names = prompts.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).map(listed_name);
     ListedNames::keep_prompts(app, &open.wired, names.collect(), &open.connection.credentials_sent());
@@ -100,7 +99,6 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
         to_raw_value(&json!({"name": args.prompt, "arguments": arguments.to_json()})).unwrap_or_default();
     let got = open.connection.request("prompts/get", Some(&params), &RequestOptions::new()).await;
     let has_any = open.connection.server().has("prompts");
-    open.connection.close().await;
     let result = got.map_err(|error| match error.kind() {
         TransportErrorKind::Rpc { .. } if !has_any => without(&open, "prompts", &error),
         // -32602 is what the specification asks for where the name or an argument is wrong (prompts, error handling).

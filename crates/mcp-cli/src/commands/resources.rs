@@ -38,7 +38,6 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
     let open = connected(app, name, ConnectionNeeds::Nothing).await?;
     let resources = listed(app, &open, "resources/list", "resources").await;
     let templates = listed(app, &open, "resources/templates/list", "resourceTemplates").await;
-    open.connection.close().await;
     let document = Document { schema_version: 1, resources: resources?, resource_templates: templates? };
     if app.json {
         app.print_json(&document);
@@ -97,7 +96,6 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
     let params = to_raw_value(&json!({"uri": args.uri})).unwrap_or_default();
     let read = open.connection.request("resources/read", Some(&params), &RequestOptions::new()).await;
     let has_any = open.connection.server().has("resources");
-    open.connection.close().await;
     let result = read.map_err(|error| match error.kind() {
         TransportErrorKind::Rpc { .. } if !has_any => without(&open, "resources", &error),
         TransportErrorKind::Rpc { code } if NOT_FOUND.contains(code) => {

@@ -32,7 +32,6 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         None => (args.name.as_str(), args.tool.as_deref()),
     };
     let mut open = connected(app, name, ConnectionNeeds::Tools).await?;
-    open.connection.close().await;
     if let Some(error) = &open.error {
         return Err(failed(&app.steps, &open.wired, error));
     }

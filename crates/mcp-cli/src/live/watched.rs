@@ -172,6 +172,7 @@ impl WatchedServers {
         config.policy = pacing.policy();
         config.limits = StartLimits::new(app.remote_batch(), app.stdio_batch());
         let fleet = Fleet::new(app.host.connector().clone(), config);
+        app.open.keep_all(&fleet);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut watched = Self {

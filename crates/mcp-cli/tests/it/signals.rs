@@ -101,6 +101,18 @@ fn a_call_that_is_interrupted_is_cancelled_and_its_session_ends() {
     }
 }
 
+/// The same of what a command holds that goes on until a signal ends it.
+#[test]
+fn the_sessions_that_a_watch_holds_end_with_it() {
+    let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let running = setting.mcplink(&["status", "--watch"]).start();
+    running.wait_for_stdout("the line", |text| text.contains("connected"));
+    assert_eq!(server.sessions(), 1);
+    let _ = interrupt(running, "INT", 130);
+    assert_eq!((server.sessions(), server.deletes()), (0, 1));
+}
+
 /// A server that hears nothing holds no one up for long, and a second signal ends the command at once.
 #[test]
 fn a_server_that_is_silent_does_not_hold_up_who_interrupts() {
