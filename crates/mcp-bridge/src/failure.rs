@@ -148,7 +148,7 @@ pub(crate) fn turned_away(reason: Reason, config: &BridgeConfig) -> RpcError {
 }
 
 fn not_connected(snapshot: &StatusSnapshot, config: &BridgeConfig) -> RpcError {
-    let report = snapshot.report(&snapshot.context(), (config.facts)());
+    let report = snapshot.report_with(&snapshot.context(), (config.facts)());
     let condition = condition(&report);
     rpc_error(report, &condition, false, config)
 }

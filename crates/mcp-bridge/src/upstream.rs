@@ -166,7 +166,7 @@ pub(crate) async fn follow(core: Arc<RunningBridge>, server: SupervisorHandle) {
             core.session_works();
         }
         if snapshot.status == ServerStatus::NeedsAuth {
-            core.ask_for_sign_in(&snapshot.report(&snapshot.context(), (core.config.facts)()));
+            core.ask_for_sign_in(&snapshot.report_with(&snapshot.context(), (core.config.facts)()));
         }
         if snapshot.closed || status.changed().await.is_err() {
             return;

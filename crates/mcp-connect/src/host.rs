@@ -188,7 +188,10 @@ impl Host {
     /// without its secrets.
     pub fn report(&self, snapshot: &StatusSnapshot) -> Option<StatusReport> {
         let server = self.known_as(&snapshot.name)?;
-        Some(server.without_secrets(snapshot.report(&server.context(), server.facts().with_session(true))))
+        Some(
+            server
+                .without_secrets(snapshot.report_with(&server.context(), server.facts().with_session(true))),
+        )
     }
 
     /// The server of this name as it was read last for [`entries`](Self::entries).

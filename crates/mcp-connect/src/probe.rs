@@ -57,11 +57,12 @@ impl Probe {
             }
         });
         let endpoint = endpoint.clone().with_start_sink(starting);
-        let mut connecting = std::pin::pin!(connector.connect(&endpoint, policy, |machine, delay| {
-            if let Some(reason) = pending_reason(machine, delay, server) {
-                tell(&heard, reason);
-            }
-        }));
+        let mut connecting =
+            std::pin::pin!(connector.connect_observed(&endpoint, policy, |machine, delay| {
+                if let Some(reason) = pending_reason(machine, delay, server) {
+                    tell(&heard, reason);
+                }
+            }));
         let mut over = std::pin::pin!(async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,

@@ -318,11 +318,9 @@ impl Session {
                 observe(machine, wait);
             }
         };
-        let connected = self.connector.connect(&server, &self.policy, observe).await;
-        let Some(connection) = connected.connection else {
-            let unknown = || TransportError::new(TransportErrorKind::Unreachable, "there is no connection");
-            return Err(connected.error.unwrap_or_else(unknown));
-        };
+        let outcome = self.connector.connect_observed(&server, &self.policy, observe).await;
+        let connected = outcome.into_result().await.map_err(|error| error.error().clone())?;
+        let connection = connected.connection;
         let description = connection.server();
         let connection = self.connection.get_or_init(|| connection).clone();
         self.watch(connection);

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use mcp_auth::AuthProvider;
 use mcp_status::{
-    AuthFacts, Effect, Event, Evidence, Limit, LimitSubject, MachinePolicy, Outcome, Phase, Schedule,
-    StatusMachine, classify,
+    AuthFacts, Effect, Event, Evidence, Limit, LimitSubject, MachinePolicy, MessageContext, Outcome, Phase,
+    Reason, ReasonCode, Schedule, ServerStatus, StatusMachine, classify,
 };
 use tokio::time::Instant;
 
@@ -238,7 +238,83 @@ impl ConnectPolicy {
     }
 }
 
-/// How connecting ended.
+/// A connection, and what was found out while it was made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The connection.
+    pub connection: Connection,
+    /// The tools, where the policy asks for them, and the server has any and listed them.
+    pub tools: Option<ToolList>,
+    /// Why they could not be listed.
+    pub tools_error: Option<TransportError>,
+    /// What was seen.
+    pub evidence: Evidence,
+}
+
+impl Connected {
+    /// The code beside the status; `None` where nothing is wrong.
+    pub fn code(&self) -> Option<ReasonCode> {
+        classify(&self.evidence).code()
+    }
+}
+
+/// Why there is no connection, with the status that a person is shown.
+#[derive(Clone, Debug)]
+pub struct ConnectError(Box<FailedConnect>);
+
+#[derive(Clone, Debug)]
+struct FailedConnect {
+    status: ServerStatus,
+    reason: Option<Reason>,
+    evidence: Evidence,
+    error: TransportError,
+}
+
+impl ConnectError {
+    /// The status.
+    pub fn status(&self) -> ServerStatus {
+        self.0.status
+    }
+
+    /// The code beside it.
+    pub fn code(&self) -> Option<ReasonCode> {
+        self.0.reason.as_ref().map(|reason| reason.code)
+    }
+
+    /// The reason beside it, in words that name no server; [`StatusReport::from_evidence`](mcp_status::StatusReport::from_evidence)
+    /// has others.
+    pub fn reason(&self) -> Option<&Reason> {
+        self.0.reason.as_ref()
+    }
+
+    /// What was seen.
+    pub fn evidence(&self) -> &Evidence {
+        &self.0.evidence
+    }
+
+    /// What the last attempt failed with.
+    pub fn error(&self) -> &TransportError {
+        &self.0.error
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.reason {
+            Some(reason) => write!(f, "{}: {}", self.0.status, reason.message),
+            None => write!(f, "{}: {}", self.0.status, self.0.error),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0.error)
+    }
+}
+
+/// How connecting ended, for a caller that has followed the status.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectOutcome {
@@ -250,6 +326,36 @@ pub struct ConnectOutcome {
     pub machine: StatusMachine,
     /// What the last attempt, or the list, failed with.
     pub error: Option<TransportError>,
+}
+
+impl ConnectOutcome {
+    /// As a result: a server is connected, also one whose tools could not be listed, or it is not, and then what there is of a
+    /// connection is closed.
+    ///
+    /// # Errors
+    ///
+    /// The server is not connected.
+    pub async fn into_result(self) -> Result<Connected, ConnectError> {
+        let Self { connection, tools, machine, error } = self;
+        let status = machine.status();
+        let seen = machine.evidence().cloned();
+        match (connection, seen) {
+            (Some(connection), Some(evidence)) if status == ServerStatus::Connected => {
+                Ok(Connected { connection, tools, tools_error: error, evidence })
+            }
+            (connection, seen) => {
+                if let Some(connection) = connection {
+                    connection.close().await;
+                }
+                let unknown =
+                    || TransportError::new(TransportErrorKind::Unreachable, "there is no connection");
+                let error = error.unwrap_or_else(unknown);
+                let evidence = seen.unwrap_or_else(|| error.evidence());
+                let reason = machine.reason(None, &MessageContext::new("the server"));
+                Err(ConnectError(Box::new(FailedConnect { status, reason, evidence, error })))
+            }
+        }
+    }
 }
 
 /// Makes connections that share one set of options and one pool of HTTP connections. Cheap to clone.
@@ -455,11 +561,34 @@ impl Connector {
         }
     }
 
-    /// Connects and lists the tools, with as many attempts as `policy` allows.
+    /// Connects and lists the tools, with as many attempts as `policy` allows. Dropping the future stops everything; nothing of
+    /// it is left behind.
     ///
-    /// `observe` is told each time the status may have changed, with the wait under way if there is one.
-    /// Dropping the future stops everything; nothing of it is left behind.
-    pub async fn connect(
+    /// # Errors
+    ///
+    /// Why there is no connection after the last attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use mcp_transport::connect::{ConnectError, ConnectPolicy};
+    /// # use mcp_transport::{Connector, Server};
+    /// # async fn look(connector: Connector, server: Server) -> Result<(), ConnectError> {
+    /// let connected = connector.connect(&server, &ConnectPolicy::one_shot()).await?;
+    /// for tool in connected.tools.iter().flat_map(|list| &list.tools) {
+    ///     println!("{}", tool.name);
+    /// }
+    /// connected.connection.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect(&self, server: &Server, policy: &ConnectPolicy) -> Result<Connected, ConnectError> {
+        self.connect_observed(server, policy, |_, _| {}).await.into_result().await
+    }
+
+    /// The same for a caller that shows how it goes on: `observe` is told each time the status may have changed, with the wait
+    /// under way if there is one.
+    pub async fn connect_observed(
         &self,
         server: &Server,
         policy: &ConnectPolicy,

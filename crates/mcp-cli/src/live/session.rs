@@ -103,7 +103,7 @@ impl OwnSession {
     pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport<PrintedStep> {
         let mut context = snapshot.context();
         context.server = &self.name;
-        let report = snapshot.report(&context, (self.facts)());
+        let report = snapshot.report_with(&context, (self.facts)());
         report.worded(|step| Some(self.steps.words(step, &self.name)))
     }
 }

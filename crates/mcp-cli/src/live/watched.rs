@@ -415,7 +415,7 @@ impl Member {
 
     fn seen(&self, steps: &Steps) -> ServerView {
         let (wired, snapshot) = (self.entry.latest(), self.handle.snapshot());
-        let report = wired.without_secrets(snapshot.report(&wired.context(), wired.facts()));
+        let report = wired.without_secrets(snapshot.report_with(&wired.context(), wired.facts()));
         let took = self.took.unwrap_or_else(|| self.began.elapsed());
         ServerView {
             row: Row::of(&wired, report, took, steps).with_sessions(self.sessions.clone()),

@@ -153,7 +153,7 @@ fn refused(app: &App, wired: &ConfiguredServer, error: &RequestError) -> CliErro
         RequestErrorKind::Transport(error) => failed(&app.steps, wired, error),
         RequestErrorKind::NotConnected(snapshot) => {
             let name = &wired.description.name;
-            let report = wired.without_secrets(snapshot.report(&wired.context(), wired.facts()));
+            let report = wired.without_secrets(snapshot.report_with(&wired.context(), wired.facts()));
             let why = report.reason.map(|reason| reason.message).unwrap_or_default();
             CliError::new(
                 ExitStatus::Failed,

@@ -196,7 +196,7 @@ mod tests {
         let mut options = ClientOptions::new(ClientInfo::new("t", "1"));
         options.limit_names.start = Some("PATIENCE".into());
         let connector = Connector::new(options);
-        connector.connect(server, &ConnectPolicy::one_shot(), |_, _| {}).await
+        connector.connect_observed(server, &ConnectPolicy::one_shot(), |_, _| {}).await
     }
 
     /// Status, code and words of what comes of an endpoint.

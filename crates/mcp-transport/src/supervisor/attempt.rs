@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use mcp_auth::AuthProvider;
 use mcp_status::Phase;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -94,6 +95,8 @@ pub(super) struct FreshConnection {
     pub(super) notifications: Option<Notifications>,
     pub(super) listed: ServerLists,
     pub(super) endpoint: Arc<Endpoint>,
+    /// Who supplies its credentials; that of a connection that works again is known.
+    pub(super) auth: Option<Arc<dyn AuthProvider>>,
     /// The one that fell silent, where it works again.
     pub(super) silent: Option<Arc<LiveConnection>>,
     /// How long the handshake took.
@@ -195,6 +198,7 @@ impl Goal {
             notifications: None,
             listed,
             endpoint: live.endpoint.clone(),
+            auth: None,
             silent: Some(live.clone()),
             took: began.elapsed(),
         }))
@@ -250,8 +254,16 @@ impl Goal {
             UnclaimedConnection { connection: Some(connection.clone()), background: self.background.clone() };
         let listed = list(&connection, self.list, None).await;
         unclaimed.claim();
-        let endpoint = Arc::new(server.endpoint.clone());
-        Ok(Box::new(FreshConnection { connection, notifications, listed, endpoint, silent: None, took }))
+        let (endpoint, auth) = (Arc::new(server.endpoint.clone()), server.auth.clone());
+        Ok(Box::new(FreshConnection {
+            connection,
+            notifications,
+            listed,
+            endpoint,
+            auth,
+            silent: None,
+            took,
+        }))
     }
 }
 
@@ -262,16 +274,19 @@ pub(super) struct ServerLocation {
     pub(super) origin: Option<String>,
     /// The endpoint as it may be shown.
     pub(super) endpoint: Option<String>,
+    /// Whether it is a process of this machine.
+    pub(super) is_local: bool,
 }
 
 impl ServerLocation {
     pub(super) fn of(endpoint: &Endpoint) -> Self {
         match endpoint {
             Endpoint::Http(http) => {
-                Self { origin: Some(http.url.origin().ascii_serialization()), endpoint: http.shown.clone() }
+                let origin = Some(http.url.origin().ascii_serialization());
+                Self { origin, endpoint: http.shown.clone(), is_local: false }
             }
             Endpoint::Stream(stream) => Self::of(&stream.server),
-            Endpoint::Stdio(_) => Self::default(),
+            Endpoint::Stdio(_) => Self { is_local: true, ..Self::default() },
         }
     }
 }

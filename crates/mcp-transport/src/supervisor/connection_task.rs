@@ -7,9 +7,10 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use mcp_auth::AuthProvider;
 use mcp_status::{
-    AuthFacts, Effect, Event, Evidence, FailureRun, Outcome, Phase, Schedule, ServerInfo, ServerStatus,
-    StatusMachine, classify,
+    ActionFacts, AuthFacts, Effect, Event, Evidence, FailureRun, Outcome, Phase, Schedule, ServerInfo,
+    ServerStatus, SignInState, StatusMachine, TransportKind, classify,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -124,11 +125,30 @@ struct Handover {
 #[derive(Default)]
 struct ServerFacts {
     place: ServerLocation,
+    /// Who supplies its credentials, which tells whether a person has signed in.
+    auth: Option<Arc<dyn AuthProvider>>,
     server: Option<Arc<ServerDescription>>,
     identity: Option<ServerInfo>,
     tools: Option<Arc<ToolList>>,
     /// Whose `tools` they are.
     tools_of: Option<Arc<Endpoint>>,
+}
+
+impl ServerFacts {
+    /// What is known here of what a person can do: how the server is reached, and what its provider tells of itself.
+    fn action_facts(&self) -> ActionFacts {
+        let kind = if self.place.is_local { TransportKind::Stdio } else { TransportKind::Remote };
+        let facts = ActionFacts::new(kind).with_session(true);
+        let Some(auth) = &self.auth else { return facts };
+        let (can, told) = (auth.capabilities(), auth.snapshot());
+        let sign_in = match told.signed_in {
+            true => SignInState::SignedIn,
+            false if told.login_offered => SignInState::Offered,
+            false => SignInState::NotOffered,
+        };
+        let is_fixed = !can.refreshable && !can.login;
+        facts.with_configured(is_fixed, can.refreshable && !can.login).with_sign_in(sign_in)
+    }
 }
 
 impl ConnectionTask {
@@ -441,6 +461,7 @@ impl ConnectionTask {
                 }
                 if let Some(server) = server {
                     self.described.place = ServerLocation::of(&server.endpoint);
+                    self.described.auth.clone_from(&server.auth);
                     self.handover.kept = Some(*server);
                 }
                 let asked = classify(&evidence).retry_after().unwrap_or_default();
@@ -483,7 +504,7 @@ impl ConnectionTask {
     }
 
     fn connected(&mut self, fresh: FreshConnection) {
-        let FreshConnection { connection, notifications, listed, endpoint, silent, took } = fresh;
+        let FreshConnection { connection, notifications, listed, endpoint, auth, silent, took } = fresh;
         self.resume_at = Instant::now();
         self.refused = false;
         self.made += 1;
@@ -504,7 +525,10 @@ impl ConnectionTask {
         match silent.is_some() {
             true => self.handover.silent = None,
             // This one is in its place.
-            false => self.replace_silent(),
+            false => {
+                self.described.auth = auth;
+                self.replace_silent();
+            }
         }
         let event = self.attempt_event(listed.evidence);
         self.state = State::Standing(HeldConnection::new(live.clone()));
@@ -676,6 +700,7 @@ impl ConnectionTask {
             closed: self.closed,
             origin: self.described.place.origin.clone(),
             endpoint: self.described.place.endpoint.clone(),
+            facts: self.described.action_facts(),
             machine: self.machine.clone(),
             withheld: self.withheld.clone(),
             refused: self.refused,

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_status::{
     ActionFacts, Evidence, FailureRun, MachinePolicy, MessageContext, Reason, ReasonCode, ServerInfo,
-    ServerStatus, StatusMachine, StatusReport,
+    ServerStatus, StatusMachine, StatusReport, TransportKind,
 };
 
 use crate::protocol::handshake::ServerDescription;
@@ -45,6 +45,8 @@ pub struct StatusSnapshot {
     pub origin: Option<String>,
     /// The same endpoint as it may be shown, where that is known ([`HttpEndpoint::shown`](crate::HttpEndpoint::shown)).
     pub endpoint: Option<String>,
+    /// What is known of what a person can do.
+    pub(super) facts: ActionFacts,
     /// What it calls itself, as far as that is shown.
     pub(super) identity: Option<ServerInfo>,
     pub(super) machine: StatusMachine,
@@ -60,8 +62,18 @@ pub struct StatusSnapshot {
 impl PartialEq for StatusSnapshot {
     fn eq(&self, other: &Self) -> bool {
         let Self { name, status, code, since, attempt, delay, connection, server, tools, .. } = self;
-        let Self { closed, origin, endpoint, identity, machine, withheld, refused: _, attempting: _, .. } =
-            self;
+        let Self {
+            closed,
+            origin,
+            endpoint,
+            facts,
+            identity,
+            machine,
+            withheld,
+            refused: _,
+            attempting: _,
+            ..
+        } = self;
         let same_server = server.as_ref().map(Arc::as_ptr) == other.server.as_ref().map(Arc::as_ptr);
         let same_tools = tools.as_ref().map(Arc::as_ptr) == other.tools.as_ref().map(Arc::as_ptr);
         same_server
@@ -69,7 +81,7 @@ impl PartialEq for StatusSnapshot {
             && (name, status, code, since, attempt, delay)
                 == (&other.name, &other.status, &other.code, &other.since, &other.attempt, &other.delay)
             && (connection, closed, identity) == (&other.connection, &other.closed, &other.identity)
-            && (origin, endpoint) == (&other.origin, &other.endpoint)
+            && (origin, endpoint, facts) == (&other.origin, &other.endpoint, &other.facts)
             && (machine, withheld) == (&other.machine, &other.withheld)
     }
 }
@@ -99,8 +111,22 @@ impl StatusSnapshot {
         self.machine.failure_run(self.delay).filter(|_| self.withheld.is_none())
     }
 
-    /// What is shown about the server, with what a person can do according to `facts`.
-    pub fn report(&self, context: &MessageContext<'_>, facts: ActionFacts) -> StatusReport {
+    /// What is shown about the server, with what a person can do as far as its endpoint and its provider of credentials tell.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn watch(handle: mcp_transport::SupervisorHandle) {
+    /// let report = handle.decided().await.report();
+    /// println!("{}: {:?}", report.status, report.actions);
+    /// # }
+    /// ```
+    pub fn report(&self) -> StatusReport {
+        self.report_with(&self.context(), self.facts)
+    }
+
+    /// The same in the words of `context`, where a program knows more of the entry than its connection does.
+    pub fn report_with(&self, context: &MessageContext<'_>, facts: ActionFacts) -> StatusReport {
         let report = match (self.status, self.reason_in(context), self.evidence()) {
             (ServerStatus::Connected, _, Some(evidence)) => {
                 StatusReport::from_evidence(evidence, context, facts)
@@ -149,6 +175,7 @@ impl StatusSnapshot {
             closed: false,
             origin: None,
             endpoint: None,
+            facts: ActionFacts::new(TransportKind::Remote).with_session(true),
             machine,
             withheld: None,
             refused: false,

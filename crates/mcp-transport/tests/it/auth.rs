@@ -467,9 +467,10 @@ async fn f043_permanent_answers_get_one_attempt_and_transient_ones_four() {
         (429, 4, ReasonCode::RateLimited),
     ] {
         let server = FakeMcpServer::builder().always(Answer::status(status)).start().unwrap();
-        let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
-        assert_eq!(ended.machine.status(), ServerStatus::Failed);
-        assert_eq!(ended.machine.code(), Some(code), "{status}");
+        let error = connector().connect(&target(&server), &quick()).await.unwrap_err();
+        assert_eq!((error.status(), error.code()), (ServerStatus::Failed, Some(code)), "{status}");
+        assert_eq!(error.to_string(), format!("failed: {}", error.reason().unwrap().message));
+        assert!(std::error::Error::source(&error).is_some(), "{error:?}");
         assert_eq!(server.count("server/discover"), attempts, "{status}");
     }
 }
@@ -481,7 +482,7 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     server.next_answers([503, 503, 502, 502].map(Answer::status));
     let mut statuses = Vec::new();
     let ended = connector()
-        .connect(&target(&server), &quick(), |machine, wait| {
+        .connect_observed(&target(&server), &quick(), |machine, wait| {
             statuses.push((machine.status(), wait.is_some()))
         })
         .await;
@@ -500,8 +501,7 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
 async fn a_429_waits_as_long_as_it_asks() {
     let server = FakeMcpServer::builder().start().unwrap();
     server.next_answers([Answer::retry_after(429, 1), Answer::retry_after(429, 1)]);
-    let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
-    assert_eq!(ended.machine.status(), ServerStatus::Connected);
+    connector().connect(&target(&server), &quick()).await.unwrap();
     let requests = server.requests();
     assert!(requests[2].at - requests[1].at >= Duration::from_secs(1));
 }
@@ -509,10 +509,9 @@ async fn a_429_waits_as_long_as_it_asks() {
 #[tokio::test]
 async fn f049_tools_that_cannot_be_listed_leave_the_server_connected() {
     let server = FakeMcpServer::builder().always_to("tools/list", Answer::status(500)).start().unwrap();
-    let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
-    assert_eq!(ended.machine.status(), ServerStatus::Connected);
-    assert_eq!(ended.machine.code(), Some(ReasonCode::ToolsUnavailable));
-    assert!(ended.connection.is_some() && ended.tools.is_none());
+    let connected = connector().connect(&target(&server), &quick()).await.unwrap();
+    assert_eq!(connected.code(), Some(ReasonCode::ToolsUnavailable));
+    assert!(connected.tools.is_none() && connected.tools_error.is_some());
     assert_eq!(server.count("tools/list"), 3);
 }
 
@@ -522,10 +521,9 @@ async fn f027_a_transient_401_heals_with_the_next_attempt() {
     server.next_answers([Answer::Refuse]);
     let connector = connector();
     let target = with(&server, static_token("A"));
-    let first = connector.connect(&target, &quick(), |_, _| {}).await;
-    assert_eq!(first.machine.status(), ServerStatus::NeedsAuth);
-    let second = connector.connect(&target, &quick(), |_, _| {}).await;
-    assert_eq!(second.machine.status(), ServerStatus::Connected);
+    let first = connector.connect(&target, &quick()).await.unwrap_err();
+    assert_eq!(first.status(), ServerStatus::NeedsAuth);
+    connector.connect(&target, &quick()).await.unwrap();
 }
 
 #[tokio::test]
@@ -534,7 +532,7 @@ async fn no_listener_is_unreachable_and_retried() {
     server.go_down();
     let mut attempts = 0;
     let ended = connector()
-        .connect(&target(&server), &quick(), |_, wait| attempts += usize::from(wait.is_none()))
+        .connect_observed(&target(&server), &quick(), |_, wait| attempts += usize::from(wait.is_none()))
         .await;
     assert_eq!(ended.machine.code(), Some(ReasonCode::Unreachable));
     assert_eq!(attempts, 5, "four attempts and the end");
@@ -588,8 +586,7 @@ async fn f025_a_server_that_accepts_the_headers_is_connected_whatever_it_adverti
     let metadata =
         serde_json::json!({ "resource": server.url().as_str(), "authorization_servers": [server.origin()] });
     server.route("/.well-known/oauth-protected-resource/mcp", Answer::json(metadata));
-    let ended = connector().connect(&with(&server, static_token("A")), &quick(), |_, _| {}).await;
-    assert_eq!(ended.machine.status(), ServerStatus::Connected);
+    connector().connect(&with(&server, static_token("A")), &quick()).await.unwrap();
     assert!(server.oauth_requests().is_empty());
 }
 
@@ -612,9 +609,8 @@ async fn f037_the_scheme_of_a_challenge_is_passed_on() {
 #[tokio::test]
 async fn f050_a_server_without_a_tool_is_flagged() {
     let server = FakeMcpServer::builder().tools(Vec::new()).start().unwrap();
-    let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
-    assert_eq!(ended.machine.status(), ServerStatus::Connected);
-    assert_eq!(ended.machine.code(), Some(ReasonCode::NoTools));
+    let connected = connector().connect(&target(&server), &quick()).await.unwrap();
+    assert_eq!(connected.code(), Some(ReasonCode::NoTools));
 }
 
 #[tokio::test]

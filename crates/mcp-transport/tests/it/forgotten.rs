@@ -347,7 +347,7 @@ async fn fa_a105_fb_t50_a_server_that_refuses_all_after_its_handshake_is_not_con
             let server = server();
             server.always_to("ping", ping);
             server.always_to("tools/list", answer.clone().into());
-            let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+            let ended = connector().connect_observed(&target(&server), &quick(), |_, _| {}).await;
             assert_eq!((ended.machine.status(), ended.machine.code()), expected, "{shown}");
         }
     }
@@ -384,7 +384,7 @@ async fn fa_a105_fb_t50_nor_is_one_that_refuses_the_second_handshake_too() {
         }
         server.next_answers_to("initialize", [Answer::Honest]);
         server.always_to("initialize", answer.into());
-        let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+        let ended = connector().connect_observed(&target(&server), &quick(), |_, _| {}).await;
         let found = (ended.machine.status(), ended.machine.code());
         assert_eq!(found, (ServerStatus::Failed, Some(code)), "{shown}");
         assert!(server.count("initialize") <= 8, "{shown}: {}", server.count("initialize"));
@@ -466,7 +466,7 @@ done"#;
         endpoint.args = vec!["-c".into(), SCRIPT.into()];
         endpoint.env.insert("PING".into(), ping.into());
         let server = Server::new(Endpoint::Stdio(endpoint));
-        let ended = connector().connect(&server, &quick(), |_, _| {}).await;
+        let ended = connector().connect_observed(&server, &quick(), |_, _| {}).await;
         assert_eq!((ended.machine.status(), ended.machine.code().unwrap()), expected, "{ping}");
     }
 }

@@ -414,11 +414,10 @@ mod stdio {
     #[tokio::test]
     async fn a_command_that_fails_says_why_in_one_attempt() {
         let server = shell("echo 'no such database' >&2; exit 3");
-        let ended = connector().connect(&server, &ConnectPolicy::one_shot(), |_, _| {}).await;
-        assert_eq!(ended.machine.code(), Some(ReasonCode::Exited));
-        let evidence = ended.machine.evidence().unwrap();
-        assert_eq!(evidence.detail.as_deref(), Some("no such database"));
-        assert_eq!(evidence.attempts, 1);
+        let error = connector().connect(&server, &ConnectPolicy::one_shot()).await.unwrap_err();
+        assert_eq!(error.code(), Some(ReasonCode::Exited));
+        assert_eq!(error.evidence().detail.as_deref(), Some("no such database"));
+        assert_eq!(error.evidence().attempts, 1);
     }
 }
 
@@ -437,7 +436,7 @@ async fn a_look_does_not_repeat_what_took_long_to_fail() {
             });
             let mut policy = crate::auth::quick();
             policy.spent = spent;
-            let ended = connector().connect(&server.target(), &policy, |_, _| {}).await;
+            let ended = connector().connect_observed(&server.target(), &policy, |_, _| {}).await;
             assert_eq!(ended.connection.is_some(), slow == "tools/list", "{slow}");
             let asked = server.asked().iter().filter(|asked| asked.rpc() == counted).count();
             assert_eq!(asked, expected, "{slow} {spent:?}");

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_status::{ActionFacts, TransportKind};
 use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
 use mcp_transport::supervisor::{StatusSnapshot, SupervisorConfig};
 use mcp_transport::{RequestOptions, Supervisor, SupervisorHandle};
@@ -44,7 +43,7 @@ async fn shows(handle: &SupervisorHandle, wanted: &[&str]) -> StatusSnapshot {
 }
 
 fn shown(snapshot: &StatusSnapshot) -> Option<usize> {
-    snapshot.report(&snapshot.context(), ActionFacts::new(TransportKind::Remote)).tools
+    snapshot.report().tools
 }
 
 #[tokio::test]

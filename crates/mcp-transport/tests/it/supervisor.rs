@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
-use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight, StaticHeaders};
-use mcp_status::{ReasonCode, ServerStatus};
+use mcp_auth::{
+    AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, SingleFlight, StaticHeaders,
+};
+use mcp_status::{Action, ReasonCode, ServerStatus};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
 use mcp_transport::retry::RetryPolicy;
 use mcp_transport::supervisor::{
@@ -611,6 +613,22 @@ impl CredentialSource for InTurn {
     }
 }
 
+/// What a person can do follows from who supplies the credentials, which no one has to say again.
+#[tokio::test]
+async fn a_report_knows_what_the_provider_of_its_connection_can_do() {
+    let fixed: Arc<dyn AuthProvider> = Arc::new(StaticHeaders::new([bearer("wrong")]));
+    let minting: Arc<dyn AuthProvider> = Arc::new(SingleFlight::new(InTurn(Mutex::new(vec!["wrong"]))));
+    for (auth, wants_an_edit) in [(fixed, true), (minting, false)] {
+        let server = FakeMcpServer::builder().accept(Accept::bearer("right")).start().unwrap();
+        let handle = start(connector(), target(&server).with_auth(auth));
+        let report = handle.decided().await.report();
+        assert_eq!(report.status, ServerStatus::NeedsAuth);
+        assert_eq!(report.actions.contains(&Action::EditConfig), wants_an_edit, "{report:?}");
+        assert_eq!(report.actions.first(), Some(&Action::Reconnect));
+        handle.close().await;
+    }
+}
+
 /// What a command or a sign-in supplied is known to the connection alone, and so is what it supplied before.
 #[tokio::test]
 async fn s_m11_k5_a_server_that_calls_itself_by_its_token_is_not_told_by_it() {
@@ -624,8 +642,7 @@ async fn s_m11_k5_a_server_that_calls_itself_by_its_token_is_not_told_by_it() {
         let handle = start(connector(), target(&server).with_auth(provider));
         connected(&handle).await;
         let snapshot = handle.snapshot();
-        let facts = mcp_status::ActionFacts::new(mcp_status::TransportKind::Remote);
-        let shown = snapshot.report(&snapshot.context(), facts).server.unwrap();
+        let shown = snapshot.report().server.unwrap();
         assert_eq!(shown.name, "I am [redacted] and [redacted]");
         // For a program, in its own words.
         let server = handle.server().unwrap();

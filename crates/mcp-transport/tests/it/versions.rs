@@ -1,6 +1,6 @@
 //! Servers that change their mind about the version in the middle of a connection (2026-07-28, versioning).
 
-use mcp_status::{MessageContext, ReasonCode};
+use mcp_status::ReasonCode;
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::message::ProtocolRevision;
@@ -374,12 +374,12 @@ async fn fb_v0_a_version_that_is_agreed_to_and_then_refused_is_followed_by_anoth
 async fn fb_v0_a_server_that_refuses_every_version_that_it_agrees_to_has_no_version_in_common() {
     for own in [None, Some("2025-11-25")] {
         let server = checking(own, |_| Some(("400 Bad Request", "Unsupported protocol version")));
-        let ended = connector().connect(&server.target(), &ConnectPolicy::one_shot(), |_, _| {}).await;
-        assert_eq!(ended.machine.code(), Some(ReasonCode::Version), "{:?}", ended.error);
-        let reason = ended.machine.reason(None, &MessageContext::new("s")).unwrap().message;
+        // Hands were shaken, and what came of it is closed.
+        let error = connector().connect(&server.target(), &ConnectPolicy::one_shot()).await.unwrap_err();
+        assert_eq!(error.code(), Some(ReasonCode::Version), "{error:?}");
+        let reason = &error.reason().unwrap().message;
         let expected = "no protocol version in common: it agrees to 2025-11-25";
         assert!(reason.starts_with(expected), "{reason}");
-        ended.connection.expect("hands were shaken").close().await;
         let greeted = server.count("initialize");
         assert!(greeted <= 5, "{greeted}");
         let ended = server.asked().iter().filter(|asked| asked.verb == "DELETE").count();
