@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mcp_status::ReasonCode;
 use mcp_transport::message::methods::{list_items, may_ask, server_capability};
 use mcp_transport::message::{Era, METHOD_NOT_FOUND, Payload, RequestId, RpcError};
+use mcp_transport::relay::RelayOptions;
 use mcp_transport::supervisor::StatusSnapshot;
 use mcp_transport::{RequestOptions, SupervisorHandle};
 use serde_json::value::RawValue;
@@ -166,14 +167,15 @@ async fn send_as(
     let (method, params) = (request.method.as_str(), request.params.as_deref());
     let options = RequestOptions::new();
     let outcome = match (request.era, era) {
-        (Era::Legacy, Era::Legacy) => server.request(method, params, &options).await,
+        (Era::Legacy, Era::Legacy) => server.request(method, params, options).await,
         (Era::Modern, Era::Modern) => {
-            server.request(method, params, &options.with_own_metadata().with_raw_result()).await
+            let options = RelayOptions::new(options).with_own_metadata().with_raw_result();
+            server.request(method, params, options).await
         }
         (Era::Legacy, Era::Modern) => {
             // What the server asks by a result, the connection asks of `upstream::Side`, which asks the host.
             let params = params_for_modern(params, core.log.level().as_deref());
-            server.request(method, params.as_deref(), &options).await
+            server.request(method, params.as_deref(), options).await
         }
         (Era::Modern, Era::Legacy) => return carry_questions(core, server, request).await,
     };

@@ -16,6 +16,7 @@ use mcp_transport::message::{
     Era, INTERNAL_ERROR, Incoming, Payload, ProtocolRevision, RequestId, RpcError, UNSUPPORTED_VERSION,
     cancelled_request, methods, parse,
 };
+use mcp_transport::relay::RelayOptions;
 use mcp_transport::{RequestOptions, ServerDescription};
 use serde_json::value::RawValue;
 use tokio::io::AsyncRead;
@@ -278,7 +279,7 @@ async fn ask_server(
     let _under_way = core.under_way(peer);
     let token = core.tokens.assign(peer, params);
     let params = token.as_ref().map(|(params, _)| &**params).or(params);
-    let mut options = RequestOptions::new();
+    let mut options = RelayOptions::new(RequestOptions::new());
     let meta = RequestMeta::read(params);
     let level = meta.as_ref().and_then(|meta| meta.log_level.as_deref());
     let _level = level.and_then(|level| peer.log.want(level));
@@ -287,7 +288,7 @@ async fn ask_server(
         options = options.with_own_metadata().with_raw_result();
     }
     let options = options.with_handler(Arc::new(Router::new(&Arc::downgrade(core), Some(peer.clone()))));
-    let outcome = core.upstream().request(method, params, &options).await;
+    let outcome = core.upstream().request(method, params, options).await;
     outcome.map_err(|error| explain(error, &core.config, core.upstream()))
 }
 

@@ -466,6 +466,30 @@ impl ChallengeKind {
 }
 
 impl Outcome {
+    /// What an HTTP answer of this status is, where no more of it is known: a challenge by
+    /// [`ChallengeKind::of_status`], and otherwise an answer that is no success. `retry_after` is its `Retry-After`, as a wait
+    /// from now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use mcp_status::{Evidence, Outcome, Phase, ServerStatus, classify};
+    ///
+    /// let verdict = |status, retry_after| {
+    ///     classify(&Evidence::new(Phase::Connect, Outcome::from_status(status, Phase::Connect, retry_after)))
+    /// };
+    /// assert_eq!(verdict(401, None).status(), ServerStatus::NeedsAuth);
+    /// assert_eq!(verdict(503, Some(Duration::from_secs(7))).retry_after(), Some(Duration::from_secs(7)));
+    /// ```
+    pub fn from_status(status: u16, phase: Phase, retry_after: Option<Duration>) -> Self {
+        match ChallengeKind::of_status(status, phase) {
+            Some(kind) => Self::Challenged { kind, http_status: status },
+            None => Self::Http { status, retry_after },
+        }
+    }
+
     /// The HTTP status of the answer that decided it, where there was one.
     pub fn http_status(&self) -> Option<u16> {
         match self {

@@ -24,6 +24,7 @@ use url::Url;
 
 use crate::activity::Activity;
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
+use crate::evidence::challenge_kind;
 use crate::http::body::Body;
 use crate::http::client::{Answer, HttpClient};
 use crate::http::cookies::Cookies;
@@ -443,15 +444,6 @@ async fn judge(
         }
         _ => SendOutcome::Accepted(answer),
     })
-}
-
-/// What a refusal is evidence of.
-fn challenge_kind(kind: RefusalKind) -> ChallengeKind {
-    match kind {
-        RefusalKind::Unauthorized => ChallengeKind::Unauthorized,
-        RefusalKind::InsufficientScope { scopes } => ChallengeKind::InsufficientScope { scopes },
-        _ => ChallengeKind::Forbidden,
-    }
 }
 
 fn refusal(kind: ChallengeKind, challenges: Vec<Challenge>, answer: Answer) -> Refusal {

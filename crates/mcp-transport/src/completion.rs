@@ -57,7 +57,7 @@ impl Connection {
         target: CompletionTarget<'_>,
         (argument, typed): (&str, &str),
         given: &[(String, String)],
-        options: &RequestOptions,
+        options: impl Into<RequestOptions>,
     ) -> Result<Completion, TransportError> {
         let mut params = json!({ "ref": target, "argument": { "name": argument, "value": typed } });
         if !given.is_empty() {

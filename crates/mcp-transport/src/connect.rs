@@ -568,6 +568,10 @@ impl Connector {
     ///
     /// Why there is no connection after the last attempt.
     ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with time and I/O.
+    ///
     /// # Examples
     ///
     /// ```no_run

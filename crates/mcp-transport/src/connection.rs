@@ -228,9 +228,9 @@ impl Connection {
         &self,
         method: &str,
         params: Option<&RawValue>,
-        options: &RequestOptions,
+        options: impl Into<RequestOptions>,
     ) -> Result<Payload, TransportError> {
-        self.answer_to(method, params, options).await.map(|answer| answer.result)
+        self.answer_to(method, params, &options.into()).await.map(|answer| answer.result)
     }
 
     /// The same, and how long the result may be used again, and by whom (2026-07-28, caching).
@@ -247,9 +247,9 @@ impl Connection {
         &self,
         method: &str,
         params: Option<&RawValue>,
-        options: &RequestOptions,
+        options: impl Into<RequestOptions>,
     ) -> Result<(Payload, CacheHint), TransportError> {
-        let Answer { result, asked, .. } = self.answer_to(method, params, options).await?;
+        let Answer { result, asked, .. } = self.answer_to(method, params, &options.into()).await?;
         let hinted = is_cacheable(method) && !asked && self.is_modern();
         let hint = if hinted { CacheHint::read(&result) } else { CacheHint::default() };
         Ok((result, hint))

@@ -1,9 +1,11 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
 use mcp_auth::plan::{ProviderKind, Supply};
+use mcp_auth::replay::RefusalKind;
 use mcp_auth::{AuthError, AuthErrorKind, LoginRemedy};
 use mcp_status::{
-    AuthFacts, CredentialOrigin, Evidence, Outcome, ProcessLack, SignInHindrance, SignInRemedy, TlsFault,
+    AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ProcessLack, SignInHindrance,
+    SignInRemedy, TlsFault,
 };
 
 use crate::error::{TransportError, TransportErrorKind};
@@ -216,6 +218,29 @@ impl TransportError {
 impl From<&TransportError> for Evidence {
     fn from(error: &TransportError) -> Self {
         error.evidence()
+    }
+}
+
+/// What a refusal is evidence of, for a program that sends requests with a client of its own
+/// ([`mcp_auth::replay::send`]).
+///
+/// # Examples
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use mcp_auth::replay::RefusalKind;
+/// use mcp_status::ChallengeKind;
+/// use mcp_transport::evidence::challenge_kind;
+///
+/// let refusal = RefusalKind::of(StatusCode::FORBIDDEN, &HeaderMap::new(), || true);
+/// let kind = refusal.map(challenge_kind);
+/// assert_eq!(kind, Some(ChallengeKind::Forbidden));
+/// ```
+pub fn challenge_kind(kind: RefusalKind) -> ChallengeKind {
+    match kind {
+        RefusalKind::Unauthorized => ChallengeKind::Unauthorized,
+        RefusalKind::InsufficientScope { scopes } => ChallengeKind::InsufficientScope { scopes },
+        _ => ChallengeKind::Forbidden,
     }
 }
 

@@ -46,12 +46,22 @@ pub struct FleetEntry {
     pub fingerprint: String,
     /// Says what to connect to.
     pub source: Arc<dyn ServerSource>,
+    /// How its supervisor behaves, where that is another way than the fleet's. A supervisor that runs keeps the policy that it was
+    /// started with.
+    pub policy: Option<SupervisorPolicy>,
 }
 
 impl FleetEntry {
     /// An entry.
     pub fn new(name: impl Into<Arc<str>>, fingerprint: impl Into<String>, source: impl ServerSource) -> Self {
-        Self { name: name.into(), fingerprint: fingerprint.into(), source: Arc::new(source) }
+        Self { name: name.into(), fingerprint: fingerprint.into(), source: Arc::new(source), policy: None }
+    }
+
+    /// With a policy of its own.
+    #[must_use]
+    pub fn with_policy(mut self, policy: SupervisorPolicy) -> Self {
+        self.policy = Some(policy);
+        self
     }
 }
 
@@ -141,7 +151,11 @@ impl Drop for Inner {
 }
 
 impl Fleet {
-    /// A fleet without servers. Must be called inside a tokio runtime.
+    /// A fleet without servers.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     pub fn new(connector: Connector, config: FleetConfig) -> Self {
         let FleetConfig { policy, limits, sleep } = config;
         let sleep = sleep.unwrap_or_else(SleepWatch::start);
@@ -187,6 +201,10 @@ impl Fleet {
 
     /// Makes `entry` one of the servers: starts it if it is new, lets it connect again if its definition changed, and leaves
     /// it alone otherwise. The others stay as they are. Returns its supervisor; `None` when the fleet is closed.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, where the server is new.
     pub fn insert(&self, entry: FleetEntry) -> Option<SupervisorHandle> {
         let name = entry.name.clone();
         let handle = {
@@ -274,19 +292,24 @@ impl Fleet {
                 InsertOutcome::Replaced
             }
             None => {
-                let handle = self.start(entry.name.clone(), entry.source);
+                let handle = self.start(entry.name.clone(), entry.source, entry.policy);
                 state.members.insert(entry.name, Member { fingerprint: entry.fingerprint, handle });
                 InsertOutcome::Added
             }
         }
     }
 
-    fn start(&self, name: Arc<str>, source: Arc<dyn ServerSource>) -> SupervisorHandle {
+    fn start(
+        &self,
+        name: Arc<str>,
+        source: Arc<dyn ServerSource>,
+        policy: Option<SupervisorPolicy>,
+    ) -> SupervisorHandle {
         let inner = &*self.0;
         let config = SupervisorConfig {
             name,
             source,
-            policy: inner.policy.clone(),
+            policy: policy.unwrap_or_else(|| inner.policy.clone()),
             limits: Some(inner.limits.clone()),
             sleep: Some(inner.sleep.clone()),
         };

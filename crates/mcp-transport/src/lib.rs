@@ -19,7 +19,7 @@
 //! The names at the root connect and make requests. The rest is in modules: [`connect`] and [`supervisor`] (one
 //! connection, and one that is kept for days; [`fleet`] for many), [`options`], [`limits`] and [`retry`], [`handler`] and
 //! [`subscription`] (what a server asks and tells), [`tools`], [`completion`] and [`cache`] (what it answers), [`error`],
-//! [`trace`]. Programs that pass messages on for others find those in [`message`], and in [`stream`] how a server is reached
+//! [`trace`]. Programs that pass messages on for others find those in [`message`], how their requests differ in [`relay`], and in [`stream`] how a server is reached
 //! over a socket or pipe that the program opens itself.
 #![doc = "\n# In ten lines\n"]
 #![doc = include_str!("../README.md")]
@@ -63,6 +63,7 @@ pub mod options;
 mod ordered;
 mod protocol;
 mod refusal;
+pub mod relay;
 mod renewals;
 mod resolver;
 pub mod retry;

@@ -13,8 +13,9 @@ use std::time::Duration;
 use mcp_text::SharedSecrets;
 
 use crate::exchange::ExchangeSink;
-use crate::handler::{ProgressSink, ServerRequestHandler};
+use crate::handler::ProgressSink;
 use crate::limits::{Allowance, Limits};
+use crate::relay::RelaySettings;
 use crate::trace::{TraceContext, TracePropagator};
 
 pub use self::limit_names::LimitNames;
@@ -209,6 +210,8 @@ impl ClientOptions {
 /// let at_once = RequestOptions::new().with_patience(Duration::ZERO);
 /// # let _ = (soon, at_once);
 /// ```
+///
+/// A request takes them by value or by reference.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct RequestOptions {
@@ -225,17 +228,10 @@ pub struct RequestOptions {
     pub patience: Option<Duration>,
     /// Receives the request's progress; without it the server is not asked for any.
     pub progress: Option<ProgressSink>,
-    /// The parameters carry the metadata of a modern request (version, identity, capabilities) already, so none
-    /// is added: for a program that passes on what another one asked.
-    pub own_metadata: bool,
-    /// The result of a modern server is handed over as it is, also where it asks for input (`input_required`) or is
-    /// of a type that this crate does not know: for a program that passes on what another one asked.
-    pub raw_result: bool,
-    /// Takes what the server starts on the stream of this request's answer, in place of the connection's own handler:
-    /// for a program that speaks on behalf of several. Means nothing on a wire whose requests share one stream.
-    pub handler: Option<Arc<dyn ServerRequestHandler>>,
     /// The trace that the request is a part of, in place of the one that its parameters carry.
     pub trace: Option<TraceContext>,
+    /// What a program sets that passes on what another one asked ([`RelayOptions`](crate::relay::RelayOptions)).
+    pub(crate) relay: RelaySettings,
     /// How much of `timeout` is over already.
     pub(crate) spent: Duration,
     /// What the answer may cost, where it is a part of something that has one limit.
@@ -270,32 +266,18 @@ impl RequestOptions {
         self
     }
 
-    /// With parameters that carry their own metadata.
-    #[must_use]
-    pub fn with_own_metadata(mut self) -> Self {
-        self.own_metadata = true;
-        self
-    }
-
-    /// With results handed over as they are, whatever their type.
-    #[must_use]
-    pub fn with_raw_result(mut self) -> Self {
-        self.raw_result = true;
-        self
-    }
-
-    /// With a handler of its own for what the server starts on the stream of its answer.
-    #[must_use]
-    pub fn with_handler(mut self, handler: Arc<dyn ServerRequestHandler>) -> Self {
-        self.handler = Some(handler);
-        self
-    }
-
     /// As a part of a trace.
     #[must_use]
     pub fn with_trace(mut self, trace: TraceContext) -> Self {
         self.trace = Some(trace);
         self
+    }
+}
+
+/// So that one value serves several requests.
+impl From<&RequestOptions> for RequestOptions {
+    fn from(options: &RequestOptions) -> Self {
+        options.clone()
     }
 }
 
@@ -305,9 +287,7 @@ impl fmt::Debug for RequestOptions {
             .field("timeout", &self.timeout)
             .field("patience", &self.patience)
             .field("progress", &self.progress.is_some())
-            .field("own_metadata", &self.own_metadata)
-            .field("raw_result", &self.raw_result)
-            .field("handler", &self.handler)
+            .field("relay", &self.relay)
             .field("trace", &self.trace)
             .finish()
     }

@@ -22,7 +22,7 @@ impl Connection {
     /// Its deadline is that of all round trips together; the time that an answer of ours takes is not counted.
     pub(crate) async fn unscreened(&self, call: &Call<'_>) -> Result<Answer, TransportError> {
         // Before 2026-07-28 a result had no type, and a member of this name would be the server's own.
-        if call.options.raw_result || !self.is_modern() {
+        if call.options.relay.raw_result || !self.is_modern() {
             let result = self.round_trip(call, call.params, call.deadline).await?;
             return Ok(Answer::new(result, false));
         }

@@ -116,7 +116,11 @@ pub struct Supervisor;
 
 impl Supervisor {
     /// Starts to connect and keeps at it until [`close`](SupervisorHandle::close), or until the last handle is
-    /// dropped. Must be called inside a tokio runtime.
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     pub fn start(connector: Connector, config: SupervisorConfig) -> SupervisorHandle {
         Self::start_with(Arc::new(connector), config)
     }
@@ -322,16 +326,6 @@ impl SupervisorHandle {
         self.lease_for(self.shared.patience).await
     }
 
-    /// The same, where the next connection is waited for no longer than `patience`. With none at all it fails at once with the
-    /// status that the server has now; an attempt to connect is begun all the same, where use may begin one.
-    ///
-    /// # Errors
-    ///
-    /// As [`lease`](Self::lease).
-    pub async fn lease_within(&self, patience: Duration) -> Result<Lease, RequestError> {
-        self.lease_for(Patience::given(patience)).await
-    }
-
     async fn lease_for(&self, patience: Patience) -> Result<Lease, RequestError> {
         if let Some(lease) = self.shared.lease() {
             return Ok(lease);
@@ -377,14 +371,15 @@ impl SupervisorHandle {
         &self,
         method: &str,
         params: Option<&RawValue>,
-        options: &RequestOptions,
+        options: impl Into<RequestOptions>,
     ) -> Result<Payload, RequestError> {
-        let mut tries = Tries::new(self, options, is_repeatable(method));
+        let options = options.into();
+        let mut tries = Tries::new(self, &options, is_repeatable(method));
         loop {
             let (lease, options) = tries.lease().await?;
-            let outcome = self.watched(&lease, lease.request(method, params, &options)).await;
+            let outcome = self.watched(&lease, lease.answer_to(method, params, &options)).await;
             match outcome {
-                Ok(result) => return Ok(result),
+                Ok(answer) => return Ok(answer.result),
                 Err(error) => tries.failed(lease, error).await?,
             }
         }
@@ -399,12 +394,13 @@ impl SupervisorHandle {
         &self,
         name: &str,
         arguments: Option<&RawValue>,
-        options: &RequestOptions,
+        options: impl Into<RequestOptions>,
     ) -> Result<Payload, RequestError> {
-        let mut tries = Tries::new(self, options, false);
+        let options = options.into();
+        let mut tries = Tries::new(self, &options, false);
         loop {
             let (lease, options) = tries.lease().await?;
-            let outcome = self.watched(&lease, lease.call_tool(name, arguments, &options)).await;
+            let outcome = self.watched(&lease, lease.tool_result(name, arguments, &options)).await;
             match outcome {
                 Ok(result) => return Ok(result),
                 Err(error) => tries.failed(lease, error).await?,
@@ -418,11 +414,12 @@ impl SupervisorHandle {
     /// # Errors
     ///
     /// As [`request`](Self::request).
-    pub async fn list_tools(&self, options: &RequestOptions) -> Result<ToolList, RequestError> {
-        let mut tries = Tries::new(self, options, true);
+    pub async fn list_tools(&self, options: impl Into<RequestOptions>) -> Result<ToolList, RequestError> {
+        let options = options.into();
+        let mut tries = Tries::new(self, &options, true);
         loop {
             let (lease, options) = tries.lease().await?;
-            match self.watched(&lease, lease.list_tools(&options)).await {
+            match self.watched(&lease, lease.tool_list(&options)).await {
                 Ok(list) => {
                     self.keep(lease.id(), &list);
                     return Ok(list);

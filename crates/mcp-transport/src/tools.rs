@@ -28,6 +28,7 @@ use crate::message::{HEADER_MISMATCH, Payload};
 use crate::offered::{self, ToolName, mirrored_parameters};
 use crate::options::RequestOptions;
 use crate::protocol::lenient;
+use crate::relay::RelaySettings;
 
 pub use self::definition::{Tool, ToolView};
 use self::list::as_list;
@@ -145,7 +146,11 @@ impl Connection {
     /// # Errors
     ///
     /// As [`request`](Self::request).
-    pub async fn list_tools(&self, options: &RequestOptions) -> Result<ToolList, TransportError> {
+    pub async fn list_tools(&self, options: impl Into<RequestOptions>) -> Result<ToolList, TransportError> {
+        self.tool_list(&options.into()).await
+    }
+
+    pub(crate) async fn tool_list(&self, options: &RequestOptions) -> Result<ToolList, TransportError> {
         let mirrors = self.mirrors_parameters();
         let mut list = ToolList::default();
         let mut headers = Vec::new();
@@ -209,9 +214,9 @@ impl Connection {
         &self,
         method: &str,
         member: &str,
-        options: &RequestOptions,
+        options: impl Into<RequestOptions>,
     ) -> Result<Vec<Box<RawValue>>, TransportError> {
-        self.pages(method, member, options).await.map(|listed| listed.items)
+        self.pages(method, member, &options.into()).await.map(|listed| listed.items)
     }
 
     async fn pages(
@@ -341,6 +346,15 @@ impl Connection {
         &self,
         name: &str,
         arguments: Option<&RawValue>,
+        options: impl Into<RequestOptions>,
+    ) -> Result<Payload, TransportError> {
+        self.tool_result(name, arguments, &options.into()).await
+    }
+
+    pub(crate) async fn tool_result(
+        &self,
+        name: &str,
+        arguments: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<Payload, TransportError> {
         let arguments_text = arguments.map_or("{}", RawValue::get);
@@ -364,8 +378,7 @@ impl Connection {
         let (tool, options) = (call.name.unwrap_or_default(), call.options);
         let deadline = call.deadline;
         let listing = || RequestOptions {
-            own_metadata: false,
-            raw_result: false,
+            relay: RelaySettings { handler: options.relay.handler.clone(), ..RelaySettings::default() },
             spent: deadline.map(Deadline::spent).unwrap_or_default(),
             ..options.clone()
         };
@@ -431,9 +444,9 @@ impl Connection {
     /// # Errors
     ///
     /// As [`request`](Self::request).
-    pub async fn ping(&self, options: &RequestOptions) -> Result<(), TransportError> {
+    pub async fn ping(&self, options: impl Into<RequestOptions>) -> Result<(), TransportError> {
         let method = if self.is_modern() { "server/discover" } else { "ping" };
-        self.in_rounds(&Call::new(method, None, options)).await.map(drop)
+        self.in_rounds(&Call::new(method, None, &options.into())).await.map(drop)
     }
 }
 

@@ -129,6 +129,28 @@ async fn reconnect_reaches_all_or_those_that_do_not_work() {
 }
 
 #[tokio::test]
+async fn an_entry_has_a_policy_of_its_own_and_requests_are_made_side_by_side() {
+    let (usual, unlisted) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    let fleet = fleet();
+    let mut policy = quick();
+    policy.list = None;
+    fleet.apply([entry("usual", &usual), entry("unlisted", &unlisted).with_policy(policy)]).await;
+    decided(&fleet).await;
+    let listed = |name: &str| fleet.handle(name).unwrap().snapshot().tools.is_some();
+    assert_eq!((listed("usual"), listed("unlisted")), (true, false));
+
+    let handle = fleet.handle("usual").unwrap();
+    let soon = RequestOptions::new().with_timeout(Duration::from_secs(20));
+    let (one, two, three) = tokio::join!(
+        handle.request("ping", None, RequestOptions::new()),
+        handle.list_tools(&soon),
+        handle.list_tools(&soon),
+    );
+    assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{one:?} {two:?} {three:?}");
+    fleet.close().await;
+}
+
+#[tokio::test]
 async fn f113_one_server_that_hangs_holds_up_no_other() {
     let (slow, up) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
     slow.always(Answer::Hang);

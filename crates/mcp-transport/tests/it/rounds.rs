@@ -7,6 +7,7 @@ use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
 use mcp_transport::error::TimeoutStage;
 use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequest, ServerRequestHandler};
 use mcp_transport::message::RpcError;
+use mcp_transport::relay::RelayOptions;
 use mcp_transport::tools::ToolResult;
 use mcp_transport::{Connection, RequestOptions, TransportErrorKind};
 use serde_json::{Value, json};
@@ -283,7 +284,7 @@ async fn a_raw_result_is_handed_over_as_it_is() {
     let asked = json!({ "resultType": "input_required", "requestState": "s", "unknown": 1.0 });
     for result in [asked, json!({ "resultType": "task" })] {
         server.next_answers_to("tools/call", [Answer::RpcResult(result.clone())]);
-        let options = RequestOptions::new().with_raw_result();
+        let options = RelayOptions::new(RequestOptions::new()).with_raw_result();
         let got = connection.call_tool("echo", None, &options).await.unwrap();
         assert_eq!(serde_json::from_str::<Value>(got.get()).unwrap(), result);
     }

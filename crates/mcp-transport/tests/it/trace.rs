@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use mcp_testkit::{Era, FakeMcpServer};
 use mcp_transport::handler::Progress;
+use mcp_transport::relay::RelayOptions;
 use mcp_transport::trace::{TraceContext, TracePropagator};
 use mcp_transport::{Connection, Connector, RequestOptions};
 use serde_json::{Value, json};
@@ -93,7 +94,8 @@ async fn a_propagator_is_the_link_between_caller_and_server() {
     let own = json!({
         "traceparent": CALLER, REVISION: "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
     });
-    let arrived = carried(&server, &connection, &own, &RequestOptions::new().with_own_metadata()).await;
+    let relayed = RelayOptions::new(RequestOptions::new()).with_own_metadata();
+    let arrived = carried(&server, &connection, &own, &relayed.into()).await;
     assert_eq!(arrived["traceparent"], OURS, "also beside metadata that is the caller's own");
     let nonsense = json!({ "traceparent": "nonsense" });
     carried(&server, &connection, &nonsense, &RequestOptions::new()).await;

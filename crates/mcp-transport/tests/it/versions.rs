@@ -4,6 +4,7 @@ use mcp_status::ReasonCode;
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::message::ProtocolRevision;
+use mcp_transport::relay::RelayOptions;
 use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde_json::{Value, json};
 
@@ -161,7 +162,7 @@ async fn what_describes_itself_is_not_sent_in_the_terms_of_another_era() {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
     });
-    let options = RequestOptions::new().with_own_metadata().with_raw_result();
+    let options = RelayOptions::new(RequestOptions::new()).with_own_metadata().with_raw_result();
     let params = raw(&json!({ "_meta": meta }));
     let error = connection.request("tools/list", Some(&params), &options).await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Version { .. }) && !error.may_have_been_sent());

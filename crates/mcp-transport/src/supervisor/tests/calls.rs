@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::error::TimeoutStage;
+use crate::supervisor::Patience;
 
 /// What became of a call that was not sent: how long a connection was waited for, and how long it took to say so.
 async fn unsent(handle: &SupervisorHandle, options: &RequestOptions) -> (Option<Duration>, Duration) {
@@ -142,7 +143,7 @@ async fn a_server_that_is_started_again_within_the_patience_costs_a_call_no_erro
     script.then([Step::Closed]);
     fail(&handle, TransportErrorKind::Unreachable).await;
     let began = Instant::now();
-    handle.lease_within(secs(20)).await.unwrap_err();
+    handle.lease_for(Patience::given(secs(20))).await.unwrap_err();
     assert_eq!(began.elapsed().as_secs(), 20);
     let patient = RequestOptions::new().with_patience(secs(8));
     assert_eq!(unsent(&handle, &patient).await.0, Some(secs(8)));
