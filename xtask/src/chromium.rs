@@ -1,6 +1,6 @@
 //! The browser that the sign-in tests click through the pages of a real provider with.
 //!
-//! The one place that knows where it comes from: the Debian package `chromium`. Another one is named by
+//! It is the Debian package `chromium`, and the tests look for it where that puts it. Another one is named by
 //! `MCPLINK_TEST_CHROMIUM`, which the tests read as well: of the compilation, and cargo rebuilds when it changes.
 
 use std::path::{Path, PathBuf};

@@ -295,7 +295,7 @@ impl AuthPlan {
     /// The header names that are known without running anything, each with its provider, as the entry spells them.
     ///
     /// What the others supply is known once they have: see [`Credentials::names`](crate::Credentials::names).
-    pub fn header_names(&self) -> Vec<(&str, ProviderKind)> {
+    fn header_names(&self) -> Vec<(&str, ProviderKind)> {
         let mut names: Vec<(&str, ProviderKind)> = Vec::new();
         for name in self.settings.header_names() {
             if !names.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {

@@ -1,7 +1,8 @@
 //! A [`CredentialSource`] becomes an [`AuthProvider`]: cache, expiry, and one fetch at a time.
 //!
 //! It is the one place that remembers credentials and decides when to fetch again, for every source: the headers helper,
-//! OAuth and yours. What a source keeps for itself is what it fetches *with*, such as a refresh token.
+//! OAuth and yours. What a source keeps for itself is what it fetches *with*, such as a refresh token, or the last token of a
+//! file that is being replaced at this moment.
 //!
 //! Longer than 500 lines because what it remembers changes in one step.
 //!
@@ -58,7 +59,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Makes an [`AuthProvider`] of a [`CredentialSource`]. Lives as long as one connection.
 ///
-/// A fetch runs in a task of its own (so a tokio runtime must be entered): a caller that stops waiting neither
+/// A fetch runs in a task of its own: a caller that stops waiting neither
 /// cancels it nor loses its result. Dropping this value ends a fetch in flight.
 ///
 /// Credentials are fetched again, in the background, at the time that their source
@@ -67,6 +68,10 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// left has passed. Credentials that arrive already expired are taken as they are: then the clocks disagree, and the
 /// server's answer is the better judge. A source that knows that they are expired sets a refresh time as well, and is asked
 /// again with the next request.
+///
+/// # Panics
+///
+/// It is asked for credentials outside of a tokio runtime.
 ///
 /// # Examples
 ///

@@ -247,7 +247,7 @@ impl UrlSource {
     /// # Errors
     ///
     /// Names the zone that it may not name, and who it is.
-    pub fn check_zone(&self, url: &Url) -> Result<(), UrlRefusal> {
+    fn check_zone(&self, url: &Url) -> Result<(), UrlRefusal> {
         let (at, who) = match &self.0 {
             Party::Person => return Ok(()),
             Party::Server(at) if at.origin() == url.origin() => return Ok(()),

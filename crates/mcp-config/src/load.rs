@@ -35,6 +35,8 @@ impl Config {
     ///
     /// A decision that names only a name, of another tool or of an older version of this one, is bound to what the
     /// entry says the first time that it is met: that is kept in this tool's own state, and nothing else is written.
+    ///
+    /// It reads files, and blocks while it does.
     pub fn load(request: &Request) -> Self {
         Self::resolve_and_remember(request, &Sources::read(request))
     }

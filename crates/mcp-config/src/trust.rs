@@ -56,6 +56,8 @@ pub(crate) enum RememberOutcome {
 
 /// The file of trust and approvals in a state directory.
 ///
+/// Each question and each decision reads its file, and blocks while it does.
+///
 /// # Examples
 ///
 /// ```

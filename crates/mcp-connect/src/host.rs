@@ -205,11 +205,11 @@ impl Host {
 
     /// What an entry says about OAuth, under this program's name.
     fn oauth_settings(&self, settings: &AuthSettings, target: &Target) -> OAuthSettings {
-        let mut oauth = OAuthSettings::new(settings.oauth.clone().unwrap_or_default());
+        let mut oauth = OAuthSettings::new(settings.oauth.clone().unwrap_or_default())
+            .with_client_name(&*self.options().client.client_info.name);
         if oauth.spec.client_metadata_url.is_none() {
             oauth.spec.client_metadata_url.clone_from(&self.options().client_metadata_url);
         }
-        oauth.client_name.clone_from(&self.options().client.client_info.name);
         oauth.with_secret_of_spec(target)
     }
 

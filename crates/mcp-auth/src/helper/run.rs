@@ -205,25 +205,32 @@ async fn drain_stderr(pipe: Option<impl AsyncRead + Unpin>, into: &mut Stderr) -
     Ok(())
 }
 
+/// `command` at the head of a group of its own, so that what it starts ends with it: a helper's, or a plug-in's. Those of
+/// servers are `mcp-transport`'s, which this crate does not know.
+pub(super) fn grouped(mut command: CommandWrap) -> CommandWrap {
+    command.wrap(KillOnDrop);
+    #[cfg(unix)]
+    command.wrap(process_wrap::tokio::ProcessGroup::leader());
+    #[cfg(windows)]
+    command.wrap(process_wrap::tokio::JobObject);
+    command
+}
+
 #[cfg(unix)]
 fn command(invocation: &Invocation) -> CommandWrap {
-    let mut command = CommandWrap::with_new("sh", |command| {
+    grouped(CommandWrap::with_new("sh", |command| {
         command.arg("-c").arg(&invocation.command);
         configure(command, invocation);
-    });
-    command.wrap(KillOnDrop).wrap(process_wrap::tokio::ProcessGroup::leader());
-    command
+    }))
 }
 
 #[cfg(windows)]
 fn command(invocation: &Invocation) -> CommandWrap {
-    let mut command = CommandWrap::with_new("cmd", |command| {
+    grouped(CommandWrap::with_new("cmd", |command| {
         // The line reaches the shell as written: with /S, exactly the outer quotes are stripped from it.
         command.raw_arg("/D /S /C").raw_arg(format!("\"{}\"", invocation.command));
         configure(command, invocation);
-    });
-    command.wrap(KillOnDrop).wrap(process_wrap::tokio::JobObject);
-    command
+    }))
 }
 
 fn configure(command: &mut tokio::process::Command, invocation: &Invocation) {

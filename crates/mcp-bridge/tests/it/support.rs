@@ -300,11 +300,7 @@ impl Host {
 
 /// Waits until `wanted` is true.
 pub(crate) async fn eventually(what: &str, wanted: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !wanted() {
-        assert!(tokio::time::Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    mcp_testkit::eventually(what, PATIENCE, async || wanted()).await;
 }
 
 /// The text of the first content block.

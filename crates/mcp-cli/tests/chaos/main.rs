@@ -16,20 +16,8 @@ mod storm;
 
 use std::time::Duration;
 
+pub(crate) use mcp_testkit::eventually;
+
 /// What no answer may take: a call waits 30 s for a connection, is tried twice, and each try has the 5 s that the
 /// tests allow; the rest is for a loaded machine.
 pub(crate) const HANG: Duration = Duration::from_secs(75);
-
-/// Waits for something that others see.
-pub(crate) async fn eventually(
-    what: &str,
-    limit: Duration,
-    mut is_so: impl AsyncFnMut() -> bool,
-) -> Duration {
-    let began = tokio::time::Instant::now();
-    while !is_so().await {
-        assert!(began.elapsed() < limit, "not within {limit:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    began.elapsed()
-}

@@ -33,10 +33,6 @@ use std::time::Duration;
 pub(crate) const HANG: Duration = Duration::from_secs(75);
 
 /// Waits for something that others see.
-pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let began = tokio::time::Instant::now();
-    while !is_so().await {
-        assert!(began.elapsed() < HANG, "not within {HANG:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+pub(crate) async fn eventually(what: &str, is_so: impl AsyncFnMut() -> bool) {
+    mcp_testkit::eventually(what, HANG, is_so).await;
 }

@@ -191,7 +191,7 @@ impl WrapRecord {
     }
 
     /// Whether `text` is what was written last, and the backup is what was there before anything was.
-    pub fn is_untouched(&self, file: &Path, text: &str) -> bool {
+    pub(crate) fn is_untouched(&self, file: &Path, text: &str) -> bool {
         self.file(file).is_some_and(|kept| kept.get("last") == Some(&json!(sha256(text))))
     }
 

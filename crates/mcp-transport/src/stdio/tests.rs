@@ -55,12 +55,7 @@ async fn close(wire: &StdioWire) {
 }
 
 async fn eventually(mut holds: impl FnMut() -> bool, what: &str) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
+    mcp_testkit::eventually(what, PATIENCE, async || holds()).await;
 }
 
 /// The process ids that a script wrote to a file, one per line, once there are `count` of them.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_harness::{Ask, Surface};
-use mcp_testkit::Era;
+use mcp_testkit::{Era, eventually};
 use mcp_transport::handler::{Notifications, Progress, ProgressSink};
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::subscription::SubscriptionFilter;
@@ -105,13 +105,13 @@ impl Story<'_> {
             let options = RequestOptions::new().with_progress(sink);
             connection.call_tool(name, Some(&arguments), &options).await
         });
-        until("the call has begun", async || !seen.lock().unwrap().is_empty()).await;
+        eventually("the call has begun", PATIENCE, async || !seen.lock().unwrap().is_empty()).await;
         assert!(!call.is_finished());
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         if let Some(counter) = self.surface.cancelled {
             let after = (before + 1).to_string();
-            until("the server has noticed", async || counted(counter).await == after).await;
+            eventually("the server has noticed", PATIENCE, async || counted(counter).await == after).await;
         }
         self.tool(&self.surface.echo).await;
     }
@@ -239,15 +239,6 @@ fn progress() -> (Arc<Mutex<Vec<Progress>>>, ProgressSink) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = seen.clone();
     (seen, Arc::new(move |progress| sink.lock().unwrap().push(progress)))
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("in vain: {what}"));
 }
 
 /// The parameters of the next notification of this method; others pass by.

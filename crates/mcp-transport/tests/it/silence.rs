@@ -7,14 +7,12 @@ use std::time::Duration;
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{Answer, Era, FakeMcpServer, Fault, FlakyProxy};
-use mcp_transport::supervisor::{RequestError, ServerSource, StatusSnapshot, SupervisorConfig};
+use mcp_transport::supervisor::{RequestError, ServerSource, SupervisorConfig};
 use mcp_transport::{Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle};
 use serde_json::json;
 
 use crate::field_server::{Bytes, FieldServer, http};
-use crate::support::{connector, raw, text_of};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, connector, raw, text_of, until};
 
 fn start(server: Server) -> SupervisorHandle {
     supervised(move || std::future::ready(Ok(server.clone())))
@@ -42,12 +40,6 @@ async fn echo(handle: &SupervisorHandle, text: &str) -> Result<String, RequestEr
     let options = RequestOptions::new().with_timeout(Duration::from_secs(20));
     let result = handle.call_tool("echo", Some(&arguments), &options).await?;
     Ok(text_of(&result))
-}
-
-async fn until(handle: &SupervisorHandle, wanted: impl Fn(&StatusSnapshot) -> bool) -> StatusSnapshot {
-    let mut status = handle.status();
-    let found = tokio::time::timeout(PATIENCE, status.wait_for(|snapshot| wanted(snapshot))).await;
-    found.unwrap_or_else(|_| panic!("never; it is {:?}", handle.snapshot())).unwrap().clone()
 }
 
 fn calling(

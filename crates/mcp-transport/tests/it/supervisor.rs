@@ -14,9 +14,7 @@ use mcp_auth::{
 use mcp_status::{Action, ReasonCode, ServerStatus};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
 use mcp_transport::retry::RetryPolicy;
-use mcp_transport::supervisor::{
-    RequestError, RequestErrorKind, StatusSnapshot, SupervisorConfig, SupervisorPolicy,
-};
+use mcp_transport::supervisor::{RequestError, RequestErrorKind, SupervisorConfig, SupervisorPolicy};
 use mcp_transport::{
     Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle,
     TransportErrorKind,
@@ -24,9 +22,7 @@ use mcp_transport::{
 use serde_json::json;
 use url::Url;
 
-use crate::support::{connector, no_violations, raw, target, text_of};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, connector, no_violations, raw, target, text_of, until};
 
 /// The same decisions in a fraction of the time.
 pub(crate) fn quick() -> SupervisorPolicy {
@@ -53,16 +49,6 @@ fn start(connector: Connector, server: Server) -> SupervisorHandle {
 async fn connected(handle: &SupervisorHandle) {
     let snapshot = handle.decided().await;
     assert_eq!(snapshot.status, ServerStatus::Connected, "{:?}", snapshot.reason());
-}
-
-/// Waits until the status is as wanted; panics with the last one seen.
-async fn until(handle: &SupervisorHandle, wanted: impl Fn(&StatusSnapshot) -> bool) -> StatusSnapshot {
-    let mut status = handle.status();
-    let found = tokio::time::timeout(PATIENCE, status.wait_for(|snapshot| wanted(snapshot))).await;
-    match found {
-        Ok(snapshot) => snapshot.unwrap().clone(),
-        Err(_) => panic!("never; it is {:?}", handle.snapshot()),
-    }
 }
 
 async fn echo(handle: &SupervisorHandle, text: &str) -> Result<String, RequestError> {

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use mcp_testkit::FakeMcpServer;
+use mcp_transport::supervisor::StatusSnapshot;
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
-    TransportError,
+    SupervisorHandle, TransportError,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+
+/// How long anything is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Generous limits: a loaded machine must not fail a test.
 pub(crate) fn options() -> ClientOptions {
@@ -31,6 +35,16 @@ pub(crate) async fn connect(server: &FakeMcpServer) -> Connection {
 
 pub(crate) fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap()
+}
+
+/// Waits until a supervised server is as wanted.
+pub(crate) async fn until(
+    handle: &SupervisorHandle,
+    wanted: impl Fn(&StatusSnapshot) -> bool,
+) -> StatusSnapshot {
+    let mut status = handle.status();
+    let found = tokio::time::timeout(PATIENCE, status.wait_for(|snapshot| wanted(snapshot))).await;
+    found.unwrap_or_else(|_| panic!("never; it is {:?}", handle.snapshot())).unwrap().clone()
 }
 
 /// Calls `echo` and returns the text that came back.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mcp_text::Secrets;
-use process_wrap::tokio::{CommandWrap, KillOnDrop};
+use process_wrap::tokio::CommandWrap;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStdin, ChildStdout};
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::super::complaint::Complaint;
 use super::super::env;
-use super::super::run::{Group, Invocation, MAX_STDOUT, Output, RunEnd, Stderr};
+use super::super::run::{Group, Invocation, MAX_STDOUT, Output, RunEnd, Stderr, grouped};
 use super::answer::{PluginFailure, PluginPrompt};
 use crate::settings::PluginSpec;
 use crate::{AuthError, Target};
@@ -66,7 +66,7 @@ impl Process {
             server: target.name.clone(),
             url: target.url.clone(),
         };
-        let mut command = CommandWrap::with_new(&invocation.command, |command| {
+        let mut command = grouped(CommandWrap::with_new(&invocation.command, |command| {
             command
                 .env_clear()
                 .envs(&invocation.env)
@@ -74,12 +74,7 @@ impl Process {
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
-        });
-        command.wrap(KillOnDrop);
-        #[cfg(unix)]
-        command.wrap(process_wrap::tokio::ProcessGroup::leader());
-        #[cfg(windows)]
-        command.wrap(process_wrap::tokio::JobObject);
+        }));
         let mut child = command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such program".to_owned(),
             std::io::ErrorKind::PermissionDenied => "it may not be run".to_owned(),

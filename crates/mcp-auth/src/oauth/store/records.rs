@@ -228,7 +228,7 @@ impl StoredTokens {
     }
 
     /// Whether these are the same tokens, and not what a refresh or another sign-in made of them.
-    pub fn same_tokens(&self, other: &Self) -> bool {
+    pub(crate) fn same_tokens(&self, other: &Self) -> bool {
         self.generation == other.generation
             && self.access_token == other.access_token
             && self.refresh_token == other.refresh_token
