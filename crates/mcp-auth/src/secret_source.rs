@@ -37,7 +37,7 @@ impl SecretSource {
                     let place = path.display();
                     error.of_this_machine().with_hint(match path.is_dir() {
                         true => format!("name a file: {place} is a directory"),
-                        false => format!("write it to {place}"),
+                        false => format!("write the secret to {place}"),
                     })
                 };
                 let text = text_of(path, what).await.map_err(cure)?;
@@ -53,7 +53,7 @@ impl SecretSource {
                 text.map_err(|_| {
                     let message = format!("read {what}: its command ended well and printed nothing");
                     AuthError::new(AuthErrorKind::SourceFailed, message)
-                        .with_hint("have it print the secret, and nothing else, to stdout")
+                        .with_hint("have the command print the secret, and nothing else, to stdout")
                 })
             }
             Self::Keyring(item) => {

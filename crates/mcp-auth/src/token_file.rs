@@ -71,7 +71,7 @@ impl TokenFile {
             let path = self.path.display();
             error.with_hint(match self.path.is_dir() {
                 true => format!("name a file of {path} as `file` of `auth`"),
-                false => format!("put it into {path}, or change `file` of `auth`"),
+                false => format!("put the token into {path}, or change `file` of `auth`"),
             })
         })?;
         self.state().last = Some(read.clone());
@@ -259,7 +259,11 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_is_not_there_says_where_the_token_is_to_be() {
         let error = provider(Path::new("/nowhere/token")).credentials().await.unwrap_err();
-        assert_eq!(error.hint(), Some("put it into /nowhere/token, or change `file` of `auth`"), "{error}");
+        assert_eq!(
+            error.hint(),
+            Some("put the token into /nowhere/token, or change `file` of `auth`"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

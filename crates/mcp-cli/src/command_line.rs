@@ -109,7 +109,7 @@ fn answer(printed: std::io::Result<()>) -> ExitStatus {
 pub(crate) fn unwritten(why: &str) -> CliError {
     CliError::unwritten("output-not-written", "the output could not be written")
         .why(why)
-        .next("make room for it, or write it elsewhere")
+        .next("make room for the output, or write it elsewhere")
 }
 
 /// Help and version are answers; everything else is a usage error.

@@ -168,7 +168,7 @@ impl LoadedConfig {
         }
         // It may well stand in a file that does not count.
         if let (None, Some(barred)) = (&nearest, self.config.barred_by_administrator()) {
-            return error.why(problem_text(barred)).next("ask your administrator for it");
+            return error.why(problem_text(barred)).next("ask your administrator for the server");
         }
         // It may well stand in a file that no program reads.
         let never_read = |problem: &&Problem| {

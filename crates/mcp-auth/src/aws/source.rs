@@ -162,7 +162,7 @@ impl AwsSource {
                 failed(format!(
                     "the credential_process of the profile {shown} printed something else than keys"
                 ))
-                .with_hint("it has to print an object with Version 1, AccessKeyId and SecretAccessKey")
+                .with_hint("have `credential_process` print an object with Version 1, AccessKeyId and SecretAccessKey")
             });
         }
         let by = NOT_OURS.iter().find(|setting| settings.contains_key(**setting));

@@ -124,7 +124,9 @@ async fn add(
 ) -> Result<ExitStatus, CliError> {
     if mcp_config::address::Address::is_one(&new.name) {
         let error = CliError::usage("invalid-name", "a server is not named by a URL");
-        return Err(error.why("every command takes it for the URL itself").next("give it a name of a word"));
+        return Err(error
+            .why("every command takes it for the URL itself")
+            .next("give the server a name of one word"));
     }
     if let Some(account) = &app.account {
         new.use_account(account)?;
@@ -255,7 +257,7 @@ fn refuse_barred(app: &App, config: &Config, new: &New) -> Result<(), CliError> 
         CliError::usage("policy", message).why(shown::line(&why)).next(shown::line(whose))
     };
     if let Some(problem) = config.barred_by_administrator() {
-        return Err(barred(problem.to_line(), "ask your administrator for it"));
+        return Err(barred(problem.to_line(), "ask your administrator for the server"));
     }
     let loaded = app.load_with(&new.as_file())?;
     match loaded.config.entry(&new.name).and_then(|entry| entry.blocked.as_ref()) {

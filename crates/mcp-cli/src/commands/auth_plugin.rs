@@ -39,9 +39,9 @@ pub(super) async fn run(app: &App, args: &AuthPluginArgs) -> Result<ExitStatus, 
         let program = shown::line(&spec.command.command);
         return Err(match args.program.contains(['/', '\\']) {
             true => error.why(format!("{program} is no file")).next("give the path of the program"),
-            false => {
-                error.why(format!("{program} is in no folder of PATH")).next("put it there, or give its path")
-            }
+            false => error
+                .why(format!("{program} is in no folder of PATH"))
+                .next("put the plug-in there, or give its path"),
         });
     }
     let findings = check_plugin(&spec, &target).await;

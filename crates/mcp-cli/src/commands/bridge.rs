@@ -190,7 +190,7 @@ fn streams() -> Result<(mcp_bridge::stdio::Input, mcp_bridge::stdio::Output), Cl
     mcp_bridge::stdio::open().map_err(|error| {
         CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")
             .why(error.to_string())
-            .next("let an MCP host start it")
+            .next("let an MCP host start the bridge")
     })
 }
 

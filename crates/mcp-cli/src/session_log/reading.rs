@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Event, Record};
 use crate::error::CliError;
 use crate::view::shown;
+use crate::view::text::after_status;
 use crate::view::wrap::behind;
 
 /// Whose lines are meant.
@@ -106,7 +107,7 @@ impl Logs {
 fn unreadable(path: &Path, error: &FileError) -> CliError {
     CliError::usage("log-unreadable", "the log cannot be read")
         .why(format!("{}: {error}", path.display()))
-        .next("remove it; the next session makes a new one")
+        .next("remove the log; the next session makes a new one")
 }
 
 /// A file that others append to.
@@ -162,7 +163,7 @@ fn words(event: &Event) -> String {
         Event::Status { status, message, connection, .. } => {
             let which = if *connection > 0 { format!(" (connection {connection})") } else { String::new() };
             match message {
-                Some(message) => format!("{status}{which}: {message}"),
+                Some(message) => format!("{status}{which}: {}", after_status(status.as_str(), message)),
                 None => format!("{status}{which}"),
             }
         }

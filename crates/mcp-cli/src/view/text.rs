@@ -187,9 +187,18 @@ pub(crate) fn reconnected_line(name: &str, session: &ReconnectOutcome, style: St
 pub(crate) fn said(status: &serde_json::Value, reason: &serde_json::Value) -> String {
     let status = shown::line(status.as_str().unwrap_or("unknown"));
     match reason["message"].as_str() {
+        // It says the status itself.
+        Some(message) if after_status(&status, message) != message => shown::line(message),
         Some(message) => format!("{status}: {}", shown::line(message)),
         None => status,
     }
+}
+
+/// What of `message` stands behind the word of a status: one of a server that works begins with that word, because it stands
+/// alone elsewhere.
+pub(crate) fn after_status<'m>(status: &str, message: &'m str) -> &'m str {
+    let rest = message.strip_prefix(status).filter(|rest| rest.starts_with([',', ' ']));
+    rest.map_or(message, |rest| rest.trim_start_matches([',', ' ']))
 }
 
 /// A line for each host that has the server and for each live session of it, below its status.
@@ -261,7 +270,8 @@ const NOT_ALL_TOOLS: &str = "not all of its tools";
 fn detail(row: &Row) -> String {
     let mut parts = Vec::new();
     if let Some(reason) = row.reason() {
-        parts.push(shown::line(&reason.message));
+        let status = row.status.map(ServerStatus::as_str).unwrap_or_default();
+        parts.push(shown::line(after_status(status, &reason.message)));
     }
     if row.status == Some(ServerStatus::Connected) {
         if row.reason().is_none() {
@@ -474,6 +484,30 @@ mod tests {
             "! web  needs-auth\n    the server refused the headers that\n    are set for it (401)\n    \
              try  correct `headers` of web\n"
         );
+    }
+
+    /// A message stands alone elsewhere, and so says the status itself; beside the word of it, that is said once.
+    #[test]
+    fn fh_h13_no_status_is_said_twice() {
+        let lines = |outcome, style| status_lines(&row("web", outcome), 3, style);
+        let none = || Outcome::Connected { tools: Some(0) };
+        assert_eq!(
+            lines(none(), PIPE),
+            "web  connected   but the server lists no tools · fake 1.0 · 2026-07-28 · 311 ms\n"
+        );
+        let broken =
+            || Outcome::ToolsUnavailable { cause: Box::new(Outcome::Protocol { rpc_code: Some(-32603) }) };
+        let shown = lines(broken(), TERMINAL);
+        assert!(shown.starts_with("✔ web  connected   but the tools could not be listed: "), "{shown}");
+        let reason = |message: &str| serde_json::json!({ "message": message });
+        assert_eq!(
+            said(&"connected".into(), &reason("connected, but the server lists no tools")),
+            "connected, but the server lists no tools"
+        );
+        assert_eq!(said(&"failed".into(), &reason("no answer")), "failed: no answer");
+        // Only the whole word.
+        assert_eq!(after_status("connected", "connectedness is lacking"), "connectedness is lacking");
+        assert_eq!(after_status("connected", "connected without its helper"), "without its helper");
     }
 
     #[test]

@@ -597,8 +597,8 @@ fn fh_h5_words_in_the_wrong_place_are_put_right_and_nothing_is_written() {
     let setting = Setting::new();
     for (line, next) in [
         (&["add", "http://h.example/mcp", "toy"][..], "mcplink add toy http://h.example/mcp"),
-        (&["add", "http://h.example/mcp", "--", "x"], "give it a name of a word"),
-        (&["add-json", "http://h.example/mcp", "{\"command\": \"x\"}"], "give it a name of a word"),
+        (&["add", "http://h.example/mcp", "--", "x"], "give the server a name of one word"),
+        (&["add-json", "http://h.example/mcp", "{\"command\": \"x\"}"], "give the server a name of one word"),
         (&["add", "toy", "--", "http://h.example/mcp"], "mcplink add toy http://h.example/mcp"),
         (&["add", "sh", "--", "node server.js"], "mcplink add sh -- node server.js"),
     ] {

@@ -100,7 +100,7 @@ fn what_a_reference_does_not_lead_to_is_told_with_its_place_and_nothing_is_conta
     let server = FakeMcpServer::start().unwrap();
     let gone = "${file:/nowhere/token}";
     for (reference, why, next) in [
-        (gone, "it does not exist", "write it to /nowhere/token"),
+        (gone, "it does not exist", "write the secret to /nowhere/token"),
         ("${keyring:mcp/nothing}", "keyring", "mcplink secret set nothing"),
         (
             "${cmd:echo canary; echo 'vault is sealed' >&2; exit 7}",
@@ -108,7 +108,7 @@ fn what_a_reference_does_not_lead_to_is_told_with_its_place_and_nothing_is_conta
             "correct the command for ${cmd:*",
         ),
         ("${file:/usr}", "directory", "name a file: /usr is a directory"),
-        ("${cmd:true}", "printed nothing", "have it print the secret, and nothing else, to stdout"),
+        ("${cmd:true}", "printed nothing", "have the command print the secret, and nothing else, to stdout"),
     ] {
         let setting = Setting::of(
             "web",

@@ -366,7 +366,7 @@ async fn agree(
         let message = format!("{} would run a command that was not agreed to", shown::name(name));
         return Err(CliError::unagreed("awaiting-approval", message)
             .why(shown::line(&command_line(&entry.shown())))
-            .next("run it again with --yes, if that is what you want to run"));
+            .next("run the command again with --yes, if that is what you want to run"));
     };
     let room = app.stderr_room();
     let mut text = paragraph("This would run on your machine, with your rights:", room);

@@ -68,7 +68,7 @@ pub(super) fn write(around: &WrapContext<'_>, args: &WrapArgs, file: &Path) -> R
             Ok(true) => {}
             Ok(false) => {
                 return Err(refused(format!("{place} is there already"))
-                    .next("give another name, or --yes to replace it"));
+                    .next("give another name, or --yes to replace the file"));
             }
             Err(error) => {
                 return Err(CliError::unwritten("file-not-written", format!("could not write {place}"))

@@ -206,7 +206,7 @@ impl WrapContext<'_> {
         let target = self.target_of(of).ok_or_else(|| {
             let message = format!("{} belongs to another folder", of.place().display());
             CliError::usage("not-here", shown::line(&message))
-                .next("run it in that project, or with --project")
+                .next("run the command in that project, or with --project")
         })?;
         let failed = |why| refused(self, &target, name, None, true, why);
         let kept = self.editor.wrap_record().map_err(ChangeFailure::File)?.kept(&target.place, name);

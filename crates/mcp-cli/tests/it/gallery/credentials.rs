@@ -63,7 +63,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "set GRANT_SECRET",
     ),
     ("grant-refused", Some(Config), "grant-run", "401 invalid_client", AUTH),
-    ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", "put it into *"),
+    ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", "put the token into *"),
     ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", NONE),
     ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", NONE),
     ("firewall", Some(Blocked), "answer", "something in front of the server", "ask who runs the server"),
