@@ -105,7 +105,7 @@ impl Stage {
 
     /// Has one bridge reconnect, as `mcplink reconnect` asks each of them.
     pub(crate) async fn reconnect(&self, pid: u32) {
-        let socket = self.sockets().join(format!("{pid}-0.sock"));
+        let socket = self.sockets().join(format!("{pid}-0-own.sock"));
         let (input, mut output) = UnixStream::connect(socket).await.unwrap().into_split();
         output.write_all(b"{\"op\":\"reconnect\"}\n").await.unwrap();
         let answer = tokio::time::timeout(crate::HANG, BufReader::new(input).lines().next_line()).await;
