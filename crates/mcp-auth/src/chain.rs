@@ -387,6 +387,7 @@ impl AuthProvider for Chain {
                 let theirs = fallback.provider.snapshot();
                 ProviderSnapshot {
                     signed_in: theirs.signed_in,
+                    sign_in_unknown: theirs.sign_in_unknown,
                     login_offered: self.is_offered(fallback),
                     asks: theirs.asks.or(own.asks.clone()),
                     ..own

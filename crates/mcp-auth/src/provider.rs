@@ -284,6 +284,8 @@ pub struct ProviderSnapshot {
     pub fetches: u64,
     /// A person has signed in, and the tokens are still held.
     pub signed_in: bool,
+    /// Why it is not known whether a person has signed in: what is kept of sign-ins could not be read when it was last looked at.
+    pub sign_in_unknown: Option<String>,
     /// The server or its settings said that a person can sign in.
     pub login_offered: bool,
     /// What people call the provider that answers and was not allowed to (an untrusted folder): static headers went out

@@ -63,6 +63,8 @@ pub(crate) struct App {
     environment_problems: OnceLock<Vec<Problem>>,
     /// What is wrong with the file of the keys of the shared token store; its variables are not kept.
     key_problem: Option<Problem>,
+    /// Where that store is, as it may be shown.
+    pub(crate) store_url: Option<String>,
     /// Whether the command may make the file of our own servers.
     writes_servers: bool,
     /// The folder whose configuration counts, where that is another one than this process is in.
@@ -111,6 +113,7 @@ impl App {
         };
         let shared_store = crate::shared_store::named_in(&environment)?;
         let key_problem = shared_store.as_ref().and_then(|_| crate::shared_store::problem(&environment));
+        let store_url = environment.text(crate::shared_store::URL).map(mcp_config::display_url);
         let environment = environment.without(&crate::shared_store::VARIABLES);
         let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
         let project = global.project.as_ref().map(|folder| directory.join(folder));
@@ -150,6 +153,7 @@ impl App {
             above: OnceLock::new(),
             environment_problems: OnceLock::new(),
             key_problem,
+            store_url,
             folder: project.map(OnceLock::from).unwrap_or_default(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
             pipes: environment.directory().map(|cwd| Pipes::read(&mcp_config, cwd)).unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcp_config::address::Address;
 use mcp_config::{Config, Gate, Pointer, Problem, Scope, ServerEntry, Severity};
-use mcp_connect::ConfiguredServer;
+use mcp_connect::{ConfiguredServer, LoginRefusal};
 
 use crate::app::App;
 use crate::error::CliError;
@@ -26,6 +26,20 @@ pub(crate) struct LoadedConfig {
 pub(crate) fn with_address<'c>(config: &'c Config, url: &str) -> Option<&'c ServerEntry> {
     let meant = url::Url::parse(url).ok()?;
     config.entries.iter().find(|entry| entry.remote().is_some_and(|remote| *remote.url.expose() == meant))
+}
+
+/// Whether the account of `--account` means something to `server`: it would be passed over without a word.
+pub(crate) fn check_account(app: &App, server: &ConfiguredServer) -> Result<(), CliError> {
+    let Some(account) = &app.account else { return Ok(()) };
+    match server.check_sign_in() {
+        Err(refusal @ (LoginRefusal::Local | LoginRefusal::NoOAuth(_) | LoginRefusal::Unattended)) => {
+            let name = shown::name(&server.description.name);
+            let message = format!("--account {account} chooses a sign-in, and {name} has none");
+            Err(CliError::usage("no-account", message).why(refusal.to_string()).next("leave --account out"))
+        }
+        // What else keeps it from being used is told by the command.
+        _ => Ok(()),
+    }
 }
 
 impl LoadedConfig {
@@ -59,7 +73,9 @@ impl LoadedConfig {
         let mut wired: Vec<ConfiguredServer> = Vec::new();
         for name in names {
             if !wired.iter().any(|known| known.description.name == *name) {
-                wired.push(self.found(app, name).await?);
+                let found = self.found(app, name).await?;
+                check_account(app, &found)?;
+                wired.push(found);
             }
         }
         if !app.json {
@@ -68,8 +84,15 @@ impl LoadedConfig {
         Ok(wired)
     }
 
-    /// The server of this name.
+    /// The server of this name, with which `--account` chooses a sign-in where it is given.
     pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
+        let found = self.known(app, name).await?;
+        check_account(app, &found)?;
+        Ok(found)
+    }
+
+    /// The server of this name, whatever sign-ins it has.
+    pub(crate) async fn known(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
         let found = self.found(app, name).await?;
         if !app.json {
             self.note_broken(app);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, SignInRecord, TokenStore};
@@ -244,6 +244,12 @@ impl Host {
         self.0.inherited.get_or_init(|| crate::secrets::inherited(&self.options().env))
     }
 
+    /// The folder in which sign-ins are kept, where no store is shared and there is a place for them.
+    pub fn sign_in_files(&self) -> Option<PathBuf> {
+        let options = self.options();
+        options.state_dir.as_deref().filter(|_| options.shared_store.is_none()).map(sign_in_files)
+    }
+
     /// The sign-in of one server: to begin it, to end it, or to forget what is kept of it.
     pub(crate) fn oauth_login(&self, auth: &ServerAuth, scopes: &[String]) -> OAuthLogin {
         let mut settings = self.oauth_settings(auth.plan.settings(), &auth.target);
@@ -283,7 +289,11 @@ async fn secrets_in(store: &dyn TokenStore) -> Secrets {
 
 /// The files of the sign-ins.
 fn files(state_dir: Option<&Path>) -> Option<FileTokenStore> {
-    state_dir.map(|directory| FileTokenStore::new(directory.join("tokens")))
+    state_dir.map(|directory| FileTokenStore::new(sign_in_files(directory)))
+}
+
+fn sign_in_files(state_dir: &Path) -> PathBuf {
+    state_dir.join("tokens")
 }
 
 /// By chance, and no secret.

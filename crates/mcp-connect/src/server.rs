@@ -273,6 +273,11 @@ impl ConfiguredServer {
         let oauth = self.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
         if let Some(stored) = oauth.map(OAuthProvider::snapshot) {
             snapshot.signed_in |= stored.signed_in;
+            // What was read since is newer.
+            snapshot.sign_in_unknown = match snapshot.signed_in {
+                true => None,
+                false => snapshot.sign_in_unknown.or(stored.sign_in_unknown),
+            };
             snapshot.expires_at = snapshot.expires_at.or(stored.expires_at);
         }
         snapshot

@@ -18,7 +18,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::hosts;
 use crate::live::{self, SeenSessions};
-use crate::loaded::LoadedConfig;
+use crate::loaded::{LoadedConfig, check_account};
 use crate::printed_step::PrintedStep;
 use crate::problems::{correct, note_unsaid, problem_text};
 use crate::surroundings::desktop_path_without;
@@ -90,6 +90,9 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
             if !app.json && (loaded.entry(name).is_some() || loaded.dead_end(name).is_some()) {
                 loaded.note_broken(app);
                 loaded.note_use(app, name);
+            }
+            if app.account.is_some() {
+                check_account(app, &loaded.found(app, name).await?)?;
             }
             vec![name.clone()]
         }

@@ -32,7 +32,7 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
         // Boxed, as the compiler looks only so deep into a future.
         return Box::pin(several::run(app, &loaded, args)).await;
     };
-    let wired = loaded.wired(app, name).await?;
+    let wired = loaded.known(app, name).await?;
     // A word that means nothing would be missed on another's page.
     if !app.json {
         loaded.note_problems_of(app, std::slice::from_ref(name), &[]);

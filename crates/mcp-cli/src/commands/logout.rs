@@ -17,7 +17,7 @@ use crate::view::shown;
 pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliError> {
     let name = &args.name;
     let (loaded, without_entry) = app.load_with_kept(std::slice::from_ref(name)).await?;
-    let wired = loaded.wired(app, name).await?;
+    let wired = loaded.known(app, name).await?;
     let Some(auth) = &wired.auth else {
         return Err(CliError::usage(
             "no-oauth",

@@ -21,6 +21,9 @@ pub(crate) struct AuthRow {
     pub(crate) chain: Vec<String>,
     pub(crate) oauth_capable: bool,
     pub(crate) signed_in: bool,
+    /// Why that is not known: what is kept cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sign_in_unknown: Option<String>,
     /// Which sign-in, where the entry or `--account` names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<String>,
@@ -203,6 +206,8 @@ pub(crate) struct HostPlace {
 pub(crate) enum SavedCredentials {
     /// A person signs in, and has done so where it is there.
     SignIn { is_there: bool, until: Option<SystemTime> },
+    /// The same, and what is kept of sign-ins cannot be read, because of this.
+    Unread { why: String },
     /// This program says what they are, or one whose name does not show.
     Helper { program: Option<String> },
 }
@@ -216,6 +221,9 @@ impl SavedCredentials {
             return Some(Self::Helper { program });
         }
         let snapshot = server.snapshot();
+        if let Some(why) = snapshot.sign_in_unknown {
+            return Some(Self::Unread { why });
+        }
         let may_sign_in = auth.oauth.is_some() && server.is_oauth_capable(&snapshot);
         may_sign_in.then_some(Self::SignIn { is_there: snapshot.signed_in, until: snapshot.expires_at })
     }
@@ -337,9 +345,14 @@ impl AuthRow {
     pub(crate) fn sign_in(&self) -> Option<String> {
         let until = self.expires_at.as_ref().map(|until| format!(", token until {until}"));
         let account = self.account.as_ref().map(|account| format!(", account {account}"));
-        let word = if self.signed_in { "yes" } else { "no" };
+        let word = match &self.sign_in_unknown {
+            Some(why) => format!("not known: {why}"),
+            None if self.signed_in => "yes".to_owned(),
+            None => "no".to_owned(),
+        };
         let more = account.unwrap_or_default() + &until.unwrap_or_default();
-        (self.oauth_capable || self.signed_in).then(|| format!("{word}{more}"))
+        let is_told = self.oauth_capable || self.signed_in || self.sign_in_unknown.is_some();
+        is_told.then(|| format!("{word}{more}"))
     }
 
     /// The row of a chain of which `snapshot` tells.
@@ -352,6 +365,7 @@ impl AuthRow {
             chain,
             oauth_capable,
             signed_in: snapshot.signed_in,
+            sign_in_unknown: snapshot.sign_in_unknown.clone(),
             account: None,
             expires_at: snapshot.expires_at.map(rfc3339),
             last_helper_run: snapshot.last_fetch.as_ref().map(|fetch| HelperRun {

@@ -302,6 +302,7 @@ fn kept_text(kept: &SavedCredentials, now: SystemTime) -> String {
     match kept {
         SavedCredentials::SignIn { is_there: false, .. } => "not signed in".to_owned(),
         SavedCredentials::SignIn { until: None, .. } => "signed in".to_owned(),
+        SavedCredentials::Unread { why } => format!("sign-in not known: {}", shown::line(why)),
         SavedCredentials::SignIn { until: Some(until), .. } if *until <= now => {
             format!("signed in, token expired {}", clock(*until, now))
         }
@@ -523,6 +524,7 @@ mod tests {
             (sign_in(86_400), "signed in, token until 11-22 05:30Z"),
             (SavedCredentials::SignIn { is_there: true, until: None }, "signed in"),
             (SavedCredentials::SignIn { is_there: false, until: None }, "not signed in"),
+            (SavedCredentials::Unread { why: "no\nanswer".to_owned() }, "sign-in not known: no answer"),
             (
                 SavedCredentials::Helper { program: Some("my-sso".to_owned()) },
                 "helper my-sso, last run unknown",

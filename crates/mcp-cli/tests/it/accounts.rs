@@ -585,3 +585,40 @@ fn s_m18_a_sign_in_does_not_go_by_a_proxy_or_an_authority_that_a_project_names()
         assert_eq!(status["status"] == "connected", connects, "{change}: {status:#}");
     }
 }
+
+/// Which of several sign-ins is used means nothing where there is none, and is not passed over without a word.
+#[test]
+fn an_account_of_a_server_without_sign_ins_is_an_error_that_says_so() {
+    let server = FakeMcpServer::start().unwrap();
+    let fixed = json!({ "type": "http", "url": server.url(), "headers": { "Authorization": "Bearer x" } });
+    let mut off = http(&server);
+    off["oauth"] = json!(false);
+    let mut grant = http(&server);
+    grant["auth"] = json!({ "file": "/nowhere/token" });
+    let setting = Setting::of("fixed", fixed)
+        .with("off", off)
+        .with("grant", grant)
+        .with("local", json!({ "command": "true" }))
+        .with("open", http(&server));
+    for (name, why) in [
+        ("fixed", "a static Authorization header is configured and outranks it"),
+        ("off", "`oauth` is false in the entry"),
+        ("grant", "it signs in by itself"),
+        ("local", "it is a command"),
+    ] {
+        for command in ["status", "tools", "get", "ping", "doctor", "reconnect", "wait"] {
+            let output = setting.run(&[command, name, "--account", "work"], 2);
+            let message = format!("error: --account work chooses a sign-in, and {name} has none\n");
+            assert!(
+                output.stderr.starts_with(&message) && output.stderr.contains(why),
+                "{command}: {output}"
+            );
+            assert!(output.stderr.ends_with("  next: leave --account out\n"), "{command}: {output}");
+        }
+    }
+    assert_eq!(server.connections(), 0, "nothing was asked");
+    // One that may sign in is asked, and what is about all servers counts for those that do.
+    setting.run(&["status", "open", "--account", "work"], 0);
+    let all = setting.mcplink(&["status", "--account", "work", "--offline"]).run();
+    assert!(all.stdout.contains("fixed") && !all.stderr.contains("chooses a sign-in"), "{all}");
+}

@@ -32,6 +32,39 @@ impl Shared {
     }
 }
 
+/// A store that cannot be reached is no sign that a person has not signed in; where it is stands in `paths`, without what opens it.
+#[test]
+fn what_a_store_has_is_not_known_where_it_cannot_be_reached() {
+    let (server, auth) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    auth.protect(&server);
+    let mut entry = http(&server);
+    entry["oauth"] = json!({});
+    let machine = Setting::of("s", entry);
+    machine.home.write_project("store.key", KEY).unwrap();
+    std::fs::set_permissions(machine.home.project().join("store.key"), private()).unwrap();
+    let shared = Shared {
+        url: "redis://someone:canary@127.0.0.1:1/0".to_owned(),
+        browser: FakeBrowser::new().unwrap(),
+    };
+    let got = shared.run(&machine, &["get", "s"], 0).stdout;
+    let line = got.lines().find(|line| line.trim_start().starts_with("signed in")).unwrap();
+    assert!(line.contains("not known: "), "{got}");
+    let document = shared.run(&machine, &["get", "s", "--json"], 0).json();
+    let auth = &document["server"]["auth"];
+    assert_eq!(auth["signedIn"], false);
+    assert!(auth["signInUnknown"].is_string(), "{document:#}");
+    let offline = shared.run(&machine, &["status", "--offline"], 0).stdout;
+    assert!(offline.contains("sign-in not known: ") && !offline.contains("not signed in"), "{offline}");
+    let paths = shared.run(&machine, &["paths"], 0).stdout;
+    assert!(paths.contains("store    redis://[redacted]@127.0.0.1:1/0"), "{paths}");
+    let document = shared.run(&machine, &["paths", "--json"], 0).json();
+    assert_eq!(document["store"]["place"], "redis://[redacted]@127.0.0.1:1/0");
+    // Without one, it is a folder.
+    let paths = machine.run(&["paths"], 0).stdout;
+    let folder = machine.home.state_dir().join("tokens");
+    assert!(paths.contains(&format!("store    {}\n", folder.display())), "{paths}");
+}
+
 #[test]
 fn a_sign_in_on_one_machine_serves_on_another_until_the_database_is_down() {
     let Some(mut database) = real_or_skip(RealDatabase::redis()) else { return };

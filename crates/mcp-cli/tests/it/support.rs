@@ -117,9 +117,18 @@ fn s_k5_fh_h11_no_secret_of_any_kind_is_in_a_bundle_and_what_finds_a_cause_is() 
     let home = setting.home.home().to_string_lossy().into_owned();
     assert!(!text.contains(&format!("{home}/")), "the home of its person is told");
     let bundle: Value = serde_json::from_str(&text).unwrap();
-    for section in
-        ["program", "environment", "paths", "problems", "servers", "pointers", "accounts", "sessions", "logs"]
-    {
+    for section in [
+        "program",
+        "environment",
+        "paths",
+        "problems",
+        "servers",
+        "pointers",
+        "accounts",
+        "sessions",
+        "silent",
+        "logs",
+    ] {
         assert!(bundle.get(section).is_some(), "{section}");
     }
     assert_eq!(bundle["environment"]["MCP_ODD"], "set");

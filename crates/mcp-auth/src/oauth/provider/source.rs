@@ -57,6 +57,8 @@ struct State {
     serves_anyone: bool,
     /// The store was read, and has no tokens.
     has_none_stored: bool,
+    /// Why the store could not be read when it was last looked at.
+    unread: Option<String>,
     /// Where new tokens are being asked for.
     asks: Option<String>,
 }
@@ -292,6 +294,7 @@ impl OAuthSource {
             expires_at: state.in_use.as_ref().and_then(|in_use| in_use.tokens.expires_at),
             fetches: state.renewals,
             signed_in: needs_person && state.in_use.is_some(),
+            sign_in_unknown: state.unread.clone().filter(|_| needs_person && state.in_use.is_none()),
             login_offered: needs_person && state.offers_sign_in(),
             login_hindrance: state.outlook.as_ref().and_then(|(hindrance, _)| hindrance.clone()),
             asks: state.asks.clone(),
@@ -304,7 +307,9 @@ impl OAuthSource {
         if let Some(in_use) = self.in_use() {
             return Ok(Some(in_use));
         }
-        let Some((key, tokens)) = self.ctx.store.find(&self.ctx.target).await? else {
+        let found = self.ctx.store.find(&self.ctx.target).await;
+        self.state().unread = found.as_ref().err().map(ToString::to_string);
+        let Some((key, tokens)) = found? else {
             self.state().has_none_stored = true;
             return Ok(None);
         };
