@@ -177,9 +177,17 @@ impl App {
     ///
     /// # Errors
     ///
-    /// A usage error where `--mcp-config` cannot be used at all: it was asked for by name.
+    /// A usage error where `--mcp-config` cannot be used at all, or an administrator does not allow what was asked for: it was
+    /// asked for by name.
     pub(crate) fn load(&self) -> Result<LoadedConfig, CliError> {
         let loaded = self.load_as_is()?;
+        if let Some(problem) = loaded.config.refused_by_administrator() {
+            let next = match self.from {
+                Some(host) => format!("leave out --from {}", host.name),
+                None => "leave it out, or ask your administrator for it".to_owned(),
+            };
+            return Err(CliError::usage("policy", problem_text(problem)).next(PrintedStep::Sentence(next)));
+        }
         match unusable_argument(&loaded.config) {
             Some(problem) => {
                 // To check it says the same once more: it is written otherwise, or what is named is another file.
@@ -465,9 +473,8 @@ impl App {
 /// `--mcp-config` was asked for by name, so a file or text that cannot be used at all ends the command.
 fn unusable_argument(config: &Config) -> Option<&Problem> {
     config.problems.iter().find(|problem| {
-        let whole = problem.is_of_whole_file() || problem.code == ProblemCode::ManagedPolicy;
         let requested =
             config.paths().iter().any(|path| path.requested && Some(&path.place) == problem.file.as_ref());
-        problem.severity == Severity::Error && whole && requested
+        problem.severity == Severity::Error && problem.is_of_whole_file() && requested
     })
 }

@@ -89,6 +89,15 @@ impl Config {
         self.problems.iter().find(says)
     }
 
+    /// What was asked for with the command (`--from`, `--mcp-config`, a URL), and the administrator does not allow. Nothing of it
+    /// is read.
+    pub fn refused_by_administrator(&self) -> Option<&Problem> {
+        let says = |problem: &&Problem| {
+            problem.code == ProblemCode::ManagedPolicy && problem.severity == Severity::Error
+        };
+        self.problems.iter().find(says)
+    }
+
     /// The problems of the entries of this name.
     pub fn problems_of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Problem> + use<'a> {
         let numbers = self.problems_of.get(name).into_iter().flatten();

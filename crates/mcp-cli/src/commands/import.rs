@@ -6,7 +6,7 @@ use mcp_config::edit::EditError;
 use mcp_config::editor::EntryPlace;
 use mcp_config::hosts::{HostListing, Input, KnownHost};
 use mcp_config::import::{Candidate, CandidateState, FoundPlace, ImportPlan};
-use mcp_config::{ConfigSource, Problem, ProblemCode, Scope, Severity};
+use mcp_config::{Config, ConfigSource, Problem, ProblemCode, Scope, Severity};
 use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
@@ -93,6 +93,9 @@ struct InputRow<'a> {
     variable: &'a str,
     secret: bool,
     description: Option<&'a str>,
+    /// What it may be, where that is chosen from a list.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    choices: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -119,6 +122,7 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
         return Err(used_anyway(host));
     }
     let config = app.own_config()?;
+    refuse_barred(&config, "is taken over")?;
     let place = change::place(&config, app.scope().unwrap_or(Scope::Mcplink))?;
     let editor = change::editor(&config)?;
     let now = editor.dry_run::<ChangeFailure>(&place, |text| Ok(text.to_owned()))?;
@@ -166,6 +170,16 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     }
 }
 
+/// Where the administrator allows no server of a person's own, none is put into a file, nor led through this program.
+pub(super) fn refuse_barred(config: &Config, done: &str) -> Result<(), CliError> {
+    match config.barred_by_administrator() {
+        None => Ok(()),
+        Some(problem) => Err(CliError::usage("policy", format!("nothing {done}: it could not be used here"))
+            .why(shown::line(&problem.to_line()))
+            .next("ask your administrator for it")),
+    }
+}
+
 fn none_readable(problem: &Problem) -> CliError {
     CliError { message: "nothing is taken over: no file could be read".to_owned(), ..broken_file(problem) }
 }
@@ -189,6 +203,21 @@ fn cannot_be_used(one: &Candidate) -> CliError {
 
 fn broken(place: &EntryPlace, error: EditError) -> ChangeFailure {
     ChangeFailure::File(place.refused(error))
+}
+
+/// What a person types for an input, with what it may be; `None` where that is left empty.
+async fn asked_for(app: &App, answers: &mut Answers, input: &Input) -> Option<String> {
+    let choices: Vec<String> = input
+        .choices
+        .iter()
+        .enumerate()
+        .map(|(number, choice)| format!("  {} {}\n", number + 1, shown::line(choice)))
+        .collect();
+    let what = shown::line(input.description.as_deref().unwrap_or(&input.id));
+    app.output.error(&format!("{}{what} (leave it empty to set {}): ", choices.concat(), input.variable));
+    let answer = answers.line().await.unwrap_or_default();
+    let answer = answer.trim();
+    (!answer.is_empty()).then(|| answer.to_owned())
 }
 
 impl Import {
@@ -266,15 +295,16 @@ impl Import {
                     }
                     continue;
                 }
-                let what = input.description.as_deref().unwrap_or(&input.id);
-                app.output.error(&format!(
-                    "{} (leave it empty to set {}): ",
-                    shown::line(what),
-                    input.variable
-                ));
-                let answer = answers.line().await.unwrap_or_default();
-                if !answer.trim().is_empty() {
-                    self.answer(&input, answer.trim());
+                while let Some(answer) = asked_for(app, &mut answers, &input).await {
+                    match input.chosen(&answer) {
+                        Some(chosen) => {
+                            self.answer(&input, chosen);
+                            break;
+                        }
+                        None => {
+                            app.output.error(&format!("{} is none of them\n", shown::name(&answer)));
+                        }
+                    }
                 }
             }
         }
@@ -419,6 +449,7 @@ fn server_row(one: &Candidate, taken: bool) -> ServerRow<'_> {
         variable: &input.variable,
         secret: input.secret,
         description: input.description.as_deref(),
+        choices: &input.choices,
     });
     let (state, here, unusable) = match &one.standing {
         CandidateState::New => ("new", None, None),

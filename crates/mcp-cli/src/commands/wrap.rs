@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
 use super::conclusion::broken_file;
+use super::import::refuse_barred;
 use crate::app::App;
 use crate::args::WrapArgs;
 use crate::error::CliError;
@@ -423,7 +424,12 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
     let mut planned = Vec::new();
     let mut failed = Vec::new();
     for name in &names {
-        match around.plan(name) {
+        let allowed = |one: WrapPlan| match one.moves {
+            // The host's own server would be moved to where none may be used.
+            Some(_) => refuse_barred(&around.config, "is wrapped").map(|()| one),
+            None => Ok(one),
+        };
+        match around.plan(name).and_then(allowed) {
             Ok(one) => planned.push(one),
             Err(error) => failed.push((name.clone(), error)),
         }

@@ -440,3 +440,44 @@ fn fh_h15_a_file_of_ours_that_is_a_link_to_nothing_is_told() {
         assert!(said.stderr.starts_with(&format!("no servers are configured{told}")), "{said}");
     }
 }
+
+/// What is picked from a list is asked for with it, and what a host has a command of its own for is told.
+#[test]
+fn fh_12_inputs_that_are_picked_or_come_of_a_command_are_what_they_are() {
+    let servers = json!({ "a": {
+        "type": "http",
+        "url": "https://a.example/mcp",
+        "headers": { "X-Region": "${input:region}", "X-Ticket": "${input:ticket}" },
+    } });
+    let inputs = json!([
+        { "id": "region", "type": "pickString", "description": "The region", "options": ["eu", { "label": "America", "value": "us" }] },
+        { "id": "ticket", "type": "command", "command": "acme.ticket" },
+    ]);
+    let setting = Setting::new();
+    let file = json!({ "inputs": inputs, "servers": servers }).to_string();
+    setting.home.write(".config/Code/User/mcp.json", &file).unwrap();
+    let plan = setting.run(&["import", "vscode", "--json"], 0).json();
+    assert_eq!(plan["servers"][0]["inputs"][0]["choices"], json!(["eu", "us"]), "{plan:#}");
+    assert!(
+        plan["notTakenOver"].to_string().contains("VS Code runs its command acme.ticket for it"),
+        "{plan:#}"
+    );
+    let Some(import) = setting.on_a_terminal(&["import", "vscode"]) else { return };
+    let mut running = import.start();
+    for (question, count, typed) in [
+        ("numbers and names]", 1, "\n"),
+        ("leave it empty to set REGION", 1, "asia\n"),
+        ("leave it empty to set REGION", 2, "2\n"),
+        ("leave it empty to set TICKET", 1, "\n"),
+    ] {
+        running.wait_for_stdout(question, |shown| shown.matches(question).count() >= count);
+        running.write(typed).unwrap();
+    }
+    running.close_stdin();
+    let output = running.wait().expect_code(0);
+    assert!(output.stdout.contains("2 us") && output.stdout.contains("is none of them"), "{output}");
+    assert_eq!(
+        own(&setting)["mcpServers"]["a"]["headers"],
+        json!({ "X-Region": "${REGION:-us}", "X-Ticket": "${env:TICKET}" })
+    );
+}

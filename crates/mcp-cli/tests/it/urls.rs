@@ -226,6 +226,19 @@ fn an_administrators_exclusive_file_bars_urls_and_says_so() {
         messages.iter().any(|message| message.contains("a server by its URL cannot be used")),
         "{messages:?}"
     );
+    let refused = |request: &mcp_config::Request| {
+        let config = mcp_config::Config::load(request);
+        config.refused_by_administrator().map(|problem| problem.message.clone()).unwrap_or_default()
+    };
+    assert!(refused(&request).contains("a server by its URL"));
+    // So are the files of another host, and what is given with the command; without either, nothing is refused.
+    request.addresses.clear();
+    assert_eq!(refused(&request), "");
+    request.host = mcp_config::hosts::KnownHost::named("cursor");
+    assert!(refused(&request).contains("--from cannot be used"));
+    request.host = None;
+    request.mcp_config.push(r#"{"mcpServers": {}}"#.to_owned());
+    assert!(refused(&request).contains("--mcp-config"));
 }
 
 /// Who gives a URL to a command that changes an entry means the one that has it, or wants one.

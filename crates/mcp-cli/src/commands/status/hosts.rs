@@ -34,6 +34,10 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         |problem: &Problem| problem.severity > Severity::Note && problem.server.as_ref().is_none_or(is_named);
     for host in hosts(app)? {
         let read = if host.is_read_anyway() { own.clone() } else { app.config_of(host)? };
+        // The administrator's servers are not those of its file.
+        if read.refused_by_administrator().is_some() {
+            continue;
+        }
         problems.extend(read.problems.iter().filter(|problem| is_meant(problem)).cloned());
         found.extend(servers(app, host, &read, &own).await);
     }
@@ -78,7 +82,10 @@ pub(in crate::commands) fn problems_of_hosts(
     }
     let mut problems: Vec<Problem> = Vec::new();
     for host in hosts(app)?.into_iter().filter(|host| !host.is_read_anyway()) {
-        problems.extend(app.config_of(host)?.problems);
+        let read = app.config_of(host)?;
+        if read.refused_by_administrator().is_none() {
+            problems.extend(read.problems);
+        }
     }
     problems.extend(left_behind(&loaded.config)?);
     problems.retain(|problem| problem.severity > Severity::Note && problem.file.is_some());
