@@ -75,7 +75,7 @@ const fn ours(word: &'static str, means: FieldMeaning) -> Word {
 }
 
 const APPROVAL: &str = "what is called without a question is for each host to say; it hides no tool";
-const BEARER: &str = "use `headers`: {\"Authorization\": \"Bearer ${NAME}\"}";
+pub(crate) const BEARER: &str = "use `headers`: {\"Authorization\": \"Bearer ${NAME}\"}";
 const SCOPES: &str = "scopes belong into `oauth`, as one string `scopes`";
 const NAMES: &str = "use `env`: {\"NAME\": \"${NAME}\"}";
 pub(crate) const SECRET: &str = "a client secret does not belong into a file: set MCP_CLIENT_SECRET";

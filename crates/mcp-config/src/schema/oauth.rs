@@ -243,9 +243,10 @@ fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {
         let message = format!("unknown field {:?}; it is ignored", display::display_key(&member.key));
         let hint = match &*member.key {
             "scope" => Some("use `scopes`: one string with spaces between the scopes".to_owned()),
-            "client_secret" => Some("write `clientSecret`, with a reference to it".to_owned()),
-            key => suggest::nearest(key, FIELDS.map(|(name, ..)| name))
-                .map(|near| format!("did you mean `{near}`?")),
+            key => crate::foreign::oauth_field(key).or_else(|| {
+                let near = suggest::nearest(key, FIELDS.map(|(name, ..)| name));
+                near.map(|near| format!("did you mean `{near}`?"))
+            }),
         };
         let steps = ["oauth", &member.key];
         reader.warn(ProblemCode::UnknownField, &steps, member.key_span, message, hint.as_deref());
