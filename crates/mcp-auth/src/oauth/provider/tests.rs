@@ -17,6 +17,7 @@ mod bound;
 mod full_disk;
 mod machine;
 mod moved;
+mod resource;
 mod unattended;
 
 use super::*;
