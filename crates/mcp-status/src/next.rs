@@ -13,7 +13,7 @@ use crate::phrase::seconds;
 use crate::refusal::{gave_nothing, unset_variable};
 use crate::{
     ActionFacts, AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, Phase, ReasonCode,
-    SignInRemedy, SignInState, TlsFault, TransportKind,
+    Restriction, SignInRemedy, SignInState, TlsFault, TransportKind,
 };
 
 /// More scopes than these few are an attack or an accident.
@@ -467,7 +467,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         | ReasonCode::Unreachable
             if restriction.is_some() =>
         {
-            restriction.map(|restriction| NextStep::ChangeEntry { part: restriction.part() })
+            restriction.map(|restriction| NextStep::ChangeEntry { part: part_of(restriction) })
         }
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured | ReasonCode::Moved | ReasonCode::NotFound => change(place),
@@ -613,6 +613,15 @@ fn cure(code: ReasonCode, auth: &AuthFacts) -> Option<String> {
         _ => &[],
     };
     said.iter().find_map(|text| mcp_text::cure(text))
+}
+
+/// What of an entry keeps another way from being tried.
+fn part_of(restriction: Restriction) -> EntryPart {
+    match restriction {
+        Restriction::Protocol => EntryPart::Protocol,
+        Restriction::Transport => EntryPart::Transport,
+        Restriction::Ipv4 => EntryPart::AddressFamily,
+    }
 }
 
 /// The scopes that the server said are missing, as far as they can be asked for.

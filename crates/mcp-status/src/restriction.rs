@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::EntryPart;
-
 /// The one way that may be tried, where the answer was such that another one would have been.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -18,15 +16,6 @@ pub enum Restriction {
 }
 
 impl Restriction {
-    /// What of the entry says so.
-    pub(crate) fn part(self) -> EntryPart {
-        match self {
-            Self::Protocol => EntryPart::Protocol,
-            Self::Transport => EntryPart::Transport,
-            Self::Ipv4 => EntryPart::AddressFamily,
-        }
-    }
-
     /// What it keeps from being tried, behind what was seen.
     pub(crate) fn sentence(self) -> &'static str {
         match self {

@@ -62,7 +62,45 @@ fn every_hosts_words_hide_a_tool_from_tools_and_call_and_say_where() {
     assert!(sent.iter().all(|call| !String::from_utf8_lossy(&call.body).contains("add")), "nothing was sent");
 }
 
-/// What was to forbid a tool forbids it however it is spelled, and whoever uses the server is told.
+/// What a host leaves out is left out here as well, taken over and wrapped, and its own file says so then.
+#[test]
+fn fh_12_lists_of_tools_of_a_host_hold_where_its_server_is_put() {
+    let server = FakeMcpServer::start().unwrap();
+    let url = server.url().to_string();
+    let json_of = |address: &str, list: Value| {
+        let mut entry = json!({ address: url.as_str() });
+        entry.as_object_mut().unwrap().extend(list.as_object().unwrap().clone());
+        json!({ "mcpServers": { "s": entry } }).to_string()
+    };
+    for (host, file, text) in [
+        (
+            "codex",
+            ".codex/config.toml",
+            format!("[mcp_servers.s]\nurl = \"{url}\"\nenabled_tools = [\"echo\"]\n"),
+        ),
+        (
+            "codex",
+            ".codex/config.toml",
+            format!("[mcp_servers.s]\nurl = \"{url}\"\ndisabled_tools = [\"add\"]\n"),
+        ),
+        ("gemini", ".gemini/settings.json", json_of("httpUrl", json!({ "includeTools": ["echo"] }))),
+        ("kiro", ".kiro/settings/mcp.json", json_of("url", json!({ "disabledTools": ["add"] }))),
+        ("copilot", ".copilot/mcp-config.json", json_of("url", json!({ "type": "http", "tools": ["echo"] }))),
+        ("mcporter", ".mcporter/mcporter.json", json_of("baseUrl", json!({ "blockedTools": ["add"] }))),
+    ] {
+        for line in [&["import", host, "--yes"][..], &["wrap", host, "s", "--yes", "--no-check"]] {
+            let setting = Setting::new();
+            setting.home.write(file, &text).unwrap();
+            setting.run(line, 0);
+            let listed = setting.run(&["tools", "s"], 0);
+            assert!(listed.stdout.contains("echo") && !listed.stdout.contains("add"), "{line:?}: {listed}");
+            let refused = setting.run(&["call", "s", "add", "a:=1", "b:=2"], 5);
+            assert!(refused.stderr.contains("mcplink/mcp.json:"), "{line:?}: {refused}");
+        }
+    }
+}
+
+/// What was to forbid a tool forbids it however it is spelled, and each use of the server tells it.
 #[test]
 fn fh_12_a_misspelt_word_about_tools_takes_away_what_it_may_and_is_told_by_tools_and_call() {
     let server = FakeMcpServer::start().unwrap();

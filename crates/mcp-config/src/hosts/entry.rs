@@ -355,7 +355,7 @@ impl<'t, 'a> Entries<'t, 'a> {
     fn oauth_field(&mut self, key: &'static str, member: &Member, path: &Pointer, draft: &mut Draft) {
         draft.spans.oauth.get_or_insert((member.key_span, member.node.span));
         let node = match member.node.as_array() {
-            None if key == "redirectUri" && member.node.as_str().is_some_and(is_loopback_port) => {
+            None if key == "redirectUri" && member.node.as_str().is_some_and(named::is_loopback_port) => {
                 let url = format!("http://{}/oauth/callback", member.node.as_str().unwrap_or_default());
                 Node { span: member.node.span, value: Value::String(url.into()) }
             }
@@ -494,10 +494,4 @@ impl<'t, 'a> Entries<'t, 'a> {
         problem.hint = hint.map(str::to_owned);
         self.problems.push(problem);
     }
-}
-
-/// Whether a text is a host of this machine with a port and nothing else: where Kiro has sign-ins come back to.
-fn is_loopback_port(text: &str) -> bool {
-    let port = ["127.0.0.1:", "localhost:"].iter().find_map(|host| text.strip_prefix(host));
-    port.is_some_and(|port| port.parse::<u16>().is_ok())
 }

@@ -273,7 +273,7 @@ fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Op
         return None;
     }
     let of_project = scope.is_of_project();
-    // Security: where it runs in the folder of a project it may be a file of that, whoever wrote the entry.
+    // Security: where it runs in the folder of a project it may be a file of that, also where the entry is a person's own.
     let waits = of_project || context.for_project;
     let cwd = if of_project || scope == Scope::Dynamic { context.launch_dir } else { context.person_dir };
     Some(Helper {

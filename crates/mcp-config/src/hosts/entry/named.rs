@@ -81,3 +81,9 @@ impl Entries<'_, '_> {
         draft.oauth.push(Member { key, key_span: member.key_span, node, overridden: false });
     }
 }
+
+/// Whether a text is a host of this machine with a port and nothing else: where Kiro has sign-ins come back to.
+pub(super) fn is_loopback_port(text: &str) -> bool {
+    let port = ["127.0.0.1:", "localhost:"].iter().find_map(|host| text.strip_prefix(host));
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
+}
