@@ -439,7 +439,15 @@ impl OAuthSource {
         if let Some(error) = self.paused() {
             return Err(error);
         }
+        // Where a person has named who gives tokens. Otherwise the server says it, and is asked first.
+        let settings = &self.ctx.settings;
+        let named =
+            settings.token_endpoint.as_ref().map(|url| url.as_str()).or(settings.spec.issuer.as_deref());
+        if let Some(named) = named {
+            self.state().asks = Some(redacted(named));
+        }
         let minted = mint(&self.ctx, challenges).await;
+        self.state().asks = None;
         let (key, tokens) = minted.inspect_err(|error| self.state().pause.begin(error, self.moment()))?;
         // Kept only to spare the next process a few requests: they work without it.
         let saved = self.ctx.store.save(&key, &tokens).await;

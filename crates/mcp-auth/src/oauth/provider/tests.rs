@@ -253,17 +253,27 @@ async fn while_a_refresh_is_unanswered_it_is_said_who_is_asked() {
     let used = provider.credentials().await.unwrap();
     assert_eq!(provider.snapshot().asks, None);
     let refused = refuse(&provider, &used, 401, INVALID, 0);
+    assert_eq!(asked_meanwhile(&provider, refused).await, "https://as.example/token");
+}
+
+/// Who is asked for a token while this waits for it.
+async fn asked_meanwhile<T: std::fmt::Debug>(
+    provider: &OAuthProvider,
+    waiting: impl Future<Output = T>,
+) -> String {
     let asks = async {
-        while provider.snapshot().asks.is_none() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        loop {
+            match provider.snapshot().asks {
+                Some(asked) => return asked,
+                None => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
         }
     };
     tokio::select! {
         biased;
-        recovery = refused => panic!("{recovery:?}"),
+        ended = waiting => panic!("{ended:?}"),
         asked = tokio::time::timeout(Duration::from_secs(30), asks) => asked.expect("it is asked"),
     }
-    assert_eq!(provider.snapshot().asks.as_deref(), Some("https://as.example/token"));
 }
 
 #[tokio::test]

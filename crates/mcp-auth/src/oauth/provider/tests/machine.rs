@@ -47,6 +47,22 @@ async fn client_credentials_are_exchanged_when_the_server_asks_and_kept_for_the_
 }
 
 #[tokio::test]
+async fn while_a_token_is_unanswered_it_is_said_who_is_asked_where_the_settings_name_it() {
+    for (endpoint, expected) in [
+        (Some("https://as.example/token?tenant=canary"), "https://as.example/token"),
+        (None, "https://as.example/"),
+    ] {
+        let mut world = World::new();
+        machine(&mut world, Grant::ClientCredentials);
+        world.settings.token_endpoint = endpoint.map(|url| url.parse().unwrap());
+        world.settings.spec.issuer = Some(ISSUER.to_owned());
+        world.settings.asks_ahead = true;
+        let provider = OAuthProvider::from_context(Context { http: Arc::new(Silence), ..world.context() });
+        assert_eq!(asked_meanwhile(&provider, provider.credentials()).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn many_first_refusals_of_a_machine_mint_once() {
     let mut world = World::new();
     machine(&mut world, Grant::ClientCredentials);
