@@ -129,14 +129,18 @@ fn odd_home(app: &App) -> Option<String> {
     Some(format!("HOME is {}, {odd}", shown::line(home)))
 }
 
+/// What to say of a host without a file that has servers in it, as where it was taken away.
+pub(crate) fn without_servers(host: &KnownHost) -> String {
+    let (title, name) = (host.title, host.name);
+    format!(
+        "{title} has no servers in its files; `mcplink paths --from {name}` shows where they are looked for"
+    )
+}
+
 /// What to say where nothing is configured: what other hosts have, and how it is used.
 pub(crate) fn instead_of_nothing(app: &App) -> String {
     if let Some(host) = app.from() {
-        let title = host.title;
-        return format!(
-            "{title} has no servers in its files; `mcplink paths --from {}` shows where they are looked for\n",
-            host.name
-        );
+        return format!("{}\n", without_servers(host));
     }
     let named = app.environment.text("MCPLINK_CONFIG").filter(|file| !file.is_empty());
     if let Some(file) = named.filter(|file| app.directory().is_ok_and(|folder| !folder.join(file).exists())) {

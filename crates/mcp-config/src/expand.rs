@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn fh_12_a_literal_is_what_it_holds_and_is_read_by_none_of_the_readers_here() {
+    fn fh_h5_a_literal_is_what_it_holds_and_is_read_by_none_of_the_readers_here() {
         for (written, value) in [
             ("echo ${literal:${MODE:-dev}} ${A}", "echo ${MODE:-dev} 1"),
             ("${literal:${A}}${literal:$}{A}", "${A}${A}"),

@@ -65,7 +65,7 @@ mod tests {
 
     /// Whichever host's word it is, what to write is known, or that it decides nothing.
     #[test]
-    fn fh_12_every_word_of_every_host_has_an_answer() {
+    fn fh_h5_every_word_of_every_host_has_an_answer() {
         for (word, said) in [
             ("serverUrl", "the address as `url`"),
             ("bearer_token_env_var", "Bearer ${NAME}"),

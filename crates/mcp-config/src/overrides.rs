@@ -283,7 +283,7 @@ mod tests {
 
     /// What is said of a folder holds in those below it, where the nearest one is the strongest.
     #[test]
-    fn fh_12_what_is_said_of_a_folder_holds_below_it() {
+    fn fh_h5_what_is_said_of_a_folder_holds_below_it() {
         let home = tempfile::tempdir().unwrap();
         let base = fs::canonicalize(home.path()).unwrap();
         let folder = |path: &str| {

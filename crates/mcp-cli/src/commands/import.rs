@@ -109,6 +109,8 @@ struct LostRow {
 
 /// A plan, and what was chosen of it.
 struct Import {
+    /// The one host that is meant, where one is.
+    host: Option<&'static KnownHost>,
     found: Vec<HostListing>,
     plan: ImportPlan,
     place: EntryPlace,
@@ -138,7 +140,7 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     }
     let plan =
         ImportPlan::new(&found, &config, &place, now.before()).map_err(|error| broken(&place, error))?;
-    let mut import = Import { found, plan, place, chosen: Vec::new() };
+    let mut import = Import { host, found, plan, place, chosen: Vec::new() };
     import.chosen = import.unasked(&args.names)?;
 
     // Where all is here already there is nothing to answer.
@@ -253,7 +255,11 @@ impl Import {
     }
 
     fn unknown(&self, name: &str) -> CliError {
-        let error = CliError::usage("unknown-server", format!("no host has a server named {name:?}"));
+        let none = match self.host {
+            Some(host) => format!("{} has no server named {name:?}", host.title),
+            None => format!("no host has a server named {name:?}"),
+        };
+        let error = CliError::usage("unknown-server", none);
         let names = self.plan.candidates.iter().map(|one| one.name.as_str());
         let error = match mcp_config::nearest(name, names) {
             Some(near) => error.why(format!("did you mean {near:?}?")),

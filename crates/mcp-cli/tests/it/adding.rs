@@ -650,7 +650,7 @@ fn an_entry_that_only_leads_back_to_itself_is_not_written() {
 
 /// It is written, whatever the server does; who wants to know more asks for it.
 #[test]
-fn fh_12_a_server_that_says_nothing_does_not_keep_the_one_who_adds_it() {
+fn fh_h5_a_server_that_says_nothing_does_not_keep_the_one_who_adds_it() {
     let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
     let url = server.url().to_string();
     let setting = Setting::new();

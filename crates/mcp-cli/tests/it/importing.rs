@@ -188,6 +188,12 @@ fn fh_h5_without_a_terminal_nothing_is_asked_and_the_command_is_told() {
     assert_eq!(row(&setting.run(&["list", "--json"], 0).json(), "older")["scope"], "user");
     let nothing = Setting::new();
     assert!(nothing.run(&["import"], 0).stdout.contains("no other host has servers here"));
+    // Nor has one whose file was taken away.
+    let _ = fs::remove_file(setting.home.home().join(".config/zed/settings.json"));
+    let gone = setting.run(&["import", "zed", "--yes"], 0);
+    assert!(gone.stdout.contains("Zed has no servers in its files; `mcplink paths --from zed`"), "{gone}");
+    let gone = setting.run(&["import", "zed", "--name", "older", "--yes"], 2);
+    assert!(gone.stderr.contains("Zed has no server named \"older\""), "{gone}");
 }
 
 #[test]
@@ -443,7 +449,7 @@ fn fh_h15_a_file_of_ours_that_is_a_link_to_nothing_is_told() {
 
 /// What is picked from a list is asked for with it, and what a host has a command of its own for is told.
 #[test]
-fn fh_12_inputs_that_are_picked_or_come_of_a_command_are_what_they_are() {
+fn fh_h5_inputs_that_are_picked_or_come_of_a_command_are_what_they_are() {
     let servers = json!({ "a": {
         "type": "http",
         "url": "https://a.example/mcp",

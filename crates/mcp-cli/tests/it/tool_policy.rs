@@ -64,7 +64,7 @@ fn every_hosts_words_hide_a_tool_from_tools_and_call_and_say_where() {
 
 /// What a host leaves out is left out here as well, taken over and wrapped, and its own file says so then.
 #[test]
-fn fh_12_lists_of_tools_of_a_host_hold_where_its_server_is_put() {
+fn fh_h5_lists_of_tools_of_a_host_hold_where_its_server_is_put() {
     let server = FakeMcpServer::start().unwrap();
     let url = server.url().to_string();
     let json_of = |address: &str, list: Value| {
@@ -102,7 +102,7 @@ fn fh_12_lists_of_tools_of_a_host_hold_where_its_server_is_put() {
 
 /// What was to forbid a tool forbids it however it is spelled, and each use of the server tells it.
 #[test]
-fn fh_12_a_misspelt_word_about_tools_takes_away_what_it_may_and_is_told_by_tools_and_call() {
+fn fh_h5_a_misspelt_word_about_tools_takes_away_what_it_may_and_is_told_by_tools_and_call() {
     let server = FakeMcpServer::start().unwrap();
     let mut setting = Setting::of("x", http(&server));
     for (policy, said) in [

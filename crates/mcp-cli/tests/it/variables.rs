@@ -36,7 +36,7 @@ fn of_host(host: &str, script: &str) -> (&'static str, String) {
 
 /// What a shell is to replace reaches the shell: read in place, taken over, and led through this program.
 #[test]
-fn fh_12_what_a_host_leaves_as_it_stands_reaches_the_shell() {
+fn fh_h5_what_a_host_leaves_as_it_stands_reaches_the_shell() {
     for host in ["cursor", "codex", "claude-desktop", "opencode"] {
         let (file, text) = of_host(host, &script());
         let runs_as_written = |setting: &Setting, words: &[&str]| {
@@ -62,7 +62,7 @@ fn fh_12_what_a_host_leaves_as_it_stands_reaches_the_shell() {
 
 /// A text that only looks like a value is no credential: nothing is sent, and what to set is said with its place.
 #[test]
-fn fh_12_a_variable_that_a_host_needs_and_is_not_set_is_told_before_anything_is_sent() {
+fn fh_h5_a_variable_that_a_host_needs_and_is_not_set_is_told_before_anything_is_sent() {
     let server = FakeMcpServer::start().unwrap();
     let url = server.url().to_string();
     let remote = |more: Value| {

@@ -465,7 +465,7 @@ fn fa_a76_a_tool_that_is_blocked_on_the_command_line_is_neither_listed_nor_calle
 
 /// What is set of the way is what is to be changed, and not the address beside it.
 #[test]
-fn fh_12_where_the_one_way_that_is_allowed_fails_that_is_what_leads_on() {
+fn fh_h5_where_the_one_way_that_is_allowed_fails_that_is_what_leads_on() {
     let of = |era: Era| FakeMcpServer::builder().era(era).start().unwrap();
     let (legacy, modern, sse) = (of(Era::Legacy), of(Era::Modern), of(Era::HttpSse));
     let url = |server: &FakeMcpServer| server.url().to_string();

@@ -390,7 +390,7 @@ mod tests {
 
     /// What comes of it in a file of ours is the text that the host has.
     #[test]
-    fn fh_12_what_a_host_does_not_replace_is_a_text_in_our_files_too() {
+    fn fh_h5_what_a_host_does_not_replace_is_a_text_in_our_files_too() {
         let env = crate::Env::from([("MODE", "set"), ("A", "1")]);
         for (forms, theirs, value) in [
             (&[][..], "echo ${MODE:-dev}", "echo ${MODE:-dev}"),

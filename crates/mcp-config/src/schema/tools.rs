@@ -284,7 +284,7 @@ mod tests {
 
     /// A ban that is misspelt is one; what is about questions or times is none.
     #[test]
-    fn fh_12_a_misspelt_word_for_tools_is_the_one_that_was_meant() {
+    fn fh_h5_a_misspelt_word_for_tools_is_the_one_that_was_meant() {
         use UnknownPolicy::{NotUnderstood, TakenFor};
         for (key, value, expected) in [
             ("blockedTool", r#"["a"]"#, Some(TakenFor("blockedTools"))),

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::args::ImportArgs;
 use crate::commands::change::entry_lines;
 use crate::consent::taken_over;
-use crate::hosts::short;
+use crate::hosts::{short, without_servers};
 use crate::problems::problem_text;
 use crate::view::shown;
 use crate::view::text::{columns, rows_of};
@@ -57,8 +57,11 @@ fn narrow(app: &App, import: &Import, files: &[&HostListing]) -> String {
 pub(super) fn found(app: &App, import: &Import) -> String {
     let files: Vec<&HostListing> = import.found.iter().filter(|file| says_something(file)).collect();
     if files.is_empty() {
-        let text = "no other host has servers here; `mcplink hosts` says which are looked for";
-        return paragraph(text, app.style().room());
+        let text = match import.host {
+            Some(host) => without_servers(host),
+            None => "no other host has servers here; `mcplink hosts` says which are looked for".to_owned(),
+        };
+        return paragraph(&text, app.style().room());
     }
     if !app.style().has_room(NARROW_TABLE) {
         return narrow(app, import, &files);

@@ -29,7 +29,6 @@ pub(super) static HOST: KnownHost = KnownHost {
         ("token_cache_dir", Nothing),
         ("lifecycle", Nothing),
         ("logging", Nothing),
-        ("description", Nothing),
         ("resultMapping", Nothing),
     ],
     addresses: &["baseUrl", "base_url", "url", "serverUrl", "server_url"],
