@@ -190,13 +190,22 @@ async fn let_go(app: &App, is_interrupted: bool) {
         false => (deadline::closing_time(app.deadline, ENDED.0), ENDED.1),
     };
     let gone = async {
+        app.reached.is("telling its servers that this is over", "");
         app.open.close(closing).await;
         // Last: what is told may need new tokens.
+        app.reached.is("waiting for a token that is being renewed, to keep it", "");
         app.host.renewals().settled().await;
         Ok(ExitStatus::Success)
     };
+    let gone = async {
+        match app.output.shows_waiting() {
+            true => deadline::telling(&app.reached, |text| app.output.waits(text), gone).await,
+            false => gone.await,
+        }
+    };
     // A person who presses Ctrl-C again means it.
     let _ = tokio::time::timeout(limit, signals::or_interrupted(gone)).await;
+    app.output.clear();
 }
 
 /// The snippets of the page for programs that embed the crates compile.
