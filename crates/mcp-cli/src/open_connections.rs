@@ -19,14 +19,15 @@ struct Held {
 }
 
 impl OpenConnections {
-    /// Keeps `connection` open until the end of the command, unless that closes it.
+    /// Keeps `connection` open until the end of the command, unless that [ends](Self::end) it before.
     pub(crate) fn keep(&self, connection: &Connection) {
-        let open = &mut self.lock().connections;
-        // Before it grows, so that many of them cost no more each than a few.
-        if open.len() == open.capacity() {
-            open.retain(|connection| !connection.is_closed());
-        }
-        open.push(connection.clone());
+        self.lock().connections.push(connection.clone());
+    }
+
+    /// Closes a connection, and keeps nothing of it: what its server said of itself counts for all of them.
+    pub(crate) async fn end(&self, connection: Connection) {
+        connection.close().await;
+        self.lock().connections.retain(|connection| !connection.is_closed());
     }
 
     /// The same of the connections of `fleet`.

@@ -78,7 +78,7 @@ pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliErr
     if let Err(Failure { wants_sign_in: true, error }) = &ended
         && signed_in(app, &open, error).await?
     {
-        open.connection.close().await;
+        app.open.end(open.connection.clone()).await;
         open = connected(app, &args.name, ConnectionNeeds::Questions).await?;
         ended = called(app, args, &open, &mut arguments).await;
     }

@@ -238,7 +238,7 @@ async fn probe_in_hosts(
                 let Some((index, row, connection)) = next else { break };
                 screen.known(index, with_sessions(index, row));
                 if let Some(connection) = connection {
-                    closing.push(async move { connection.close().await });
+                    closing.push(app.open.end(connection));
                 }
             }
             event = moved(&mut terminal) => if event == TerminalEvent::Stopped {

@@ -73,7 +73,7 @@ impl<'l> ToolsOffer<'l> {
         let entry = pinning(loaded, name)?;
         let store = store(loaded)?;
         let mut open = connected(app, name, ConnectionNeeds::Definitions).await?;
-        open.connection.close().await;
+        app.open.end(open.connection.clone()).await;
         if let Some(error) = &open.error {
             return Err(failed(&app.steps, &open.wired, error));
         }
