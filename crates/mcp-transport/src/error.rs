@@ -300,6 +300,7 @@ impl TransportError {
     }
 
     /// Where another way would have been tried, but for this.
+    #[cfg(feature = "http")]
     #[must_use]
     pub(crate) fn restricted_by(mut self, restriction: Restriction) -> Self {
         self.0.restriction = Some(restriction);

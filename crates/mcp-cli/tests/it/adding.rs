@@ -661,10 +661,10 @@ fn fh_h5_a_server_that_says_nothing_does_not_keep_the_one_who_adds_it() {
         "{added:#}"
     );
     let told = added["server"]["reason"]["message"].as_str().unwrap();
-    assert!(told.contains("no more was known after 5s (--timeout)"), "{told}");
+    assert!(told.contains("no more was known after 5 s (--timeout)"), "{told}");
     // So it is for a host's.
     let wrapped = setting.run(&["wrap", "cursor", "mute", "--yes", "--json"], 0).json();
     let check = &wrapped["servers"][0]["check"];
     assert_eq!(check["status"], "pending", "{wrapped:#}");
-    assert!(check["message"].as_str().unwrap().contains("after 5s"), "{wrapped:#}");
+    assert!(check["message"].as_str().unwrap().contains("after 5 s"), "{wrapped:#}");
 }
