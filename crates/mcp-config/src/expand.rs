@@ -175,6 +175,11 @@ impl Text {
         self.variables().filter(|variable| variable.from == VariableSource::Environment).map(|v| &*v.name)
     }
 
+    /// Whether a part of it is kept from being read for references.
+    pub(crate) fn is_escaped(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Escaped(_)))
+    }
+
     /// Spellings that another host expands and this one does not, such as `env:TOKEN`.
     pub(crate) fn foreign(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().flat_map(|piece| match piece {

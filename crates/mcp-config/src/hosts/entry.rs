@@ -425,7 +425,8 @@ impl<'t, 'a> Entries<'t, 'a> {
     }
 
     fn text(&mut self, text: &str, span: Span, path: &Pointer) -> String {
-        let syntax = Syntax { forms: self.forms, of_header: self.reader == TextReader::Header };
+        let (of_header, of_command) = (self.reader == TextReader::Header, self.reader == TextReader::Command);
+        let syntax = Syntax { forms: self.forms, of_header, of_command };
         let found = variables::translate(text, syntax, self.around, self.inputs);
         for reference in &found.lost {
             let message = format!("{} is not replaced here; it is used as it stands", display_key(reference));

@@ -124,6 +124,8 @@ pub(crate) struct Syntax<'f> {
     pub(crate) forms: &'f [Form],
     /// It is the value of a header.
     pub(crate) of_header: bool,
+    /// A command reads it, and perhaps a shell that replaces what its host has left.
+    pub(crate) of_command: bool,
 }
 
 impl Syntax<'_> {
@@ -209,7 +211,10 @@ impl TranslatedText {
             if !syntax.has(form) || !is_name(&inner[..end]) {
                 return 0;
             }
-            self.text.push_str(&required(&inner[..end]));
+            let name = &inner[..end];
+            // The host leaves one that is not set to the shell, as it may be the shell's own.
+            let is_left = form == Form::Dollar && syntax.of_command;
+            self.text.push_str(&if is_left { format!("${{{name}}}") } else { required(name) });
             prefix.len() + end
         }
     }
@@ -335,7 +340,7 @@ mod tests {
         inputs.named("key");
         let input = inputs.named("region");
         (input.secret, input.default) = (false, Some("eu".to_owned()));
-        translate(text, Syntax { forms, of_header }, &around, &mut inputs)
+        translate(text, Syntax { forms, of_header, of_command: !of_header }, &around, &mut inputs)
     }
 
     fn translated(text: &str, forms: &[Form]) -> (String, Vec<String>) {
@@ -371,7 +376,7 @@ mod tests {
     fn forms_count_in_the_hosts_that_have_them() {
         let all = [Form::Dollar, Form::Braces, Form::DollarEnv];
         for (theirs, ours) in [
-            ("$A/$B_1-", "${env:A}/${env:B_1}-"),
+            ("for f in $A/$B_1-", "for f in ${A}/${B_1}-"),
             ("$1 $$ $(x) pa$", "$1 $$ $(x) pa$"),
             ("{env:A}{x}", "${env:A}{x}"),
             ("$env:A", "${env:A}"),
@@ -386,6 +391,8 @@ mod tests {
         }
         assert_eq!(translated("{file:./k}", &all), ("{file:./k}".to_owned(), vec!["{file:./k}".to_owned()]));
         assert_eq!(translated("${file:/run/k}", &[Form::File]).0, "${file:/run/k}");
+        // What a server is sent is not left to a shell.
+        assert_eq!(read("Bearer $A", &all, true).text, "Bearer ${env:A}");
     }
 
     /// What comes of it in a file of ours is the text that the host has.

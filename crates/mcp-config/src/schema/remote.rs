@@ -177,6 +177,12 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
         } else if let Some(name) = text.empty().next() {
             let next = Some(format!("give {name} a value"));
             AddressFault { why: format!("is no URL: the variable {name} is set, and empty"), next }
+        } else if text.is_escaped() {
+            let next = Some("write ${NAME} for a variable".to_owned());
+            AddressFault {
+                why: "is no URL: it has ${..} in it, which its host does not replace".to_owned(),
+                next,
+            }
         } else if text.with_mark(LATER).contains("${") {
             let why = "holds a variable that is not replaced: the default of one cannot hold another";
             AddressFault::because(why)
