@@ -1,5 +1,6 @@
 //! `mcplink doctor [NAME|URL]`: each part of the way to a server looked at by itself; one cause, and one command.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -222,14 +223,20 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
 fn sessions_check(row: &Row, silent: &[SilentSession]) -> Check {
     let topic = CheckTopic::Sessions;
     let sessions = &row.sessions;
-    let own =
-        sessions.iter().filter(|session| !matches!(session.shared, Some(SharingRole::Guest { .. }))).count();
-    let count_text = match (sessions.len(), own) {
+    // Who keeps a connection may not be among them, as one that does not answer.
+    let connections: BTreeSet<u32> = sessions
+        .iter()
+        .map(|session| match session.shared {
+            Some(SharingRole::Guest { via }) => via,
+            _ => session.session,
+        })
+        .collect();
+    let count_text = match (sessions.len(), connections.len()) {
         (0, _) if silent.is_empty() => return Check::new(topic, CheckState::Skipped, "none is live"),
         (0, _) => "none is known to be live".to_owned(),
         (1, _) => "1 is live".to_owned(),
         (count, 1) => format!("{count} are live, on 1 connection"),
-        (count, own) => format!("{count} are live, on {own} connections"),
+        (count, several) => format!("{count} are live, on {several} connections"),
     };
     let lines = sessions.iter().map(session_text);
     let check = lines.fold(Check::new(topic, CheckState::Good, count_text), Check::with);
@@ -315,5 +322,114 @@ impl<'a> From<&'a Exchange> for ExchangeRow<'a> {
             _ => {}
         }
         row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mcp_config::EntryTransport;
+    use mcp_config::entry::RemoteKind;
+    use mcp_connect::Description;
+    use mcp_status::{ActionFacts, Evidence, MessageContext, Outcome, Phase, StatusReport, TransportKind};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::steps::Steps;
+    use crate::view::row::AuthRow;
+
+    /// A server that was just found to be connected, or not to answer, and the sessions of it that are live.
+    fn row(is_connected: bool, sessions: &[(u32, Option<SharingRole>, &str)]) -> Row {
+        let outcome = match is_connected {
+            true => Outcome::Connected { tools: Some(5) },
+            false => Outcome::Timeout,
+        };
+        let facts = ActionFacts::new(TransportKind::Remote);
+        let evidence = Evidence::new(Phase::Connect, outcome);
+        let report = StatusReport::from_evidence(&evidence, &MessageContext::new("my web"), facts)
+            .worded(|step| Some(Steps::default().words(step, "my web")));
+        let http = EntryTransport::Remote(RemoteKind::Http);
+        let description = Description::new("my web", "user", "/home/me/.claude.json", http);
+        let auth = AuthRow::new(Vec::new(), &mcp_auth::provider::ProviderSnapshot::default(), false);
+        let row = Row::new(description, report, auth, Duration::from_millis(311));
+        row.with_sessions(
+            sessions.iter().map(|(pid, shared, status)| session(*pid, *shared, status)).collect(),
+        )
+    }
+
+    fn session(pid: u32, shared: Option<SharingRole>, status: &str) -> Session {
+        Session {
+            session: pid,
+            name: "my web".to_owned(),
+            source: "/home/me/.claude.json".to_owned(),
+            url: None,
+            host: Some("Codex 0.171".to_owned()),
+            folder: None,
+            version: None,
+            since: None,
+            calls: None,
+            kind: "bridge".to_owned(),
+            shared,
+            status: status.into(),
+            reason: if status == "failed" { json!({ "message": "no answer" }) } else { Value::Null },
+        }
+    }
+
+    #[test]
+    fn the_sessions_of_a_server_are_counted_with_the_connections_that_they_have() {
+        let up = "connected";
+        let owner = |guests| Some(SharingRole::Owner { guests });
+        let guest = |via| Some(SharingRole::Guest { via });
+        for (sessions, text) in [
+            (&[][..], "none is live"),
+            (&[(1, None, up)], "1 is live"),
+            (&[(1, owner(0), up)], "1 is live"),
+            (&[(1, None, up), (2, None, up)], "2 are live, on 2 connections"),
+            (&[(1, owner(2), up), (2, guest(1), up), (3, guest(1), up)], "3 are live, on 1 connection"),
+            (&[(1, owner(1), up), (2, guest(1), up), (3, None, up)], "3 are live, on 2 connections"),
+            // Who keeps it does not answer.
+            (&[(2, guest(1), up), (3, guest(1), up)], "2 are live, on 1 connection"),
+        ] {
+            let check = sessions_check(&row(true, sessions), &[]);
+            assert_eq!((check.topic, check.message.as_str()), (CheckTopic::Sessions, text));
+            let state = if sessions.is_empty() { CheckState::Skipped } else { CheckState::Good };
+            assert_eq!((check.state, check.more.len()), (state, sessions.len()), "{check:?}");
+        }
+    }
+
+    #[test]
+    fn each_session_of_a_server_is_told_with_what_it_is_on_its_connection() {
+        let owner = Some(SharingRole::Owner { guests: 2 });
+        let guest = Some(SharingRole::Guest { via: 1 });
+        let sessions = [(1, owner, "connected"), (2, guest, "connected"), (3, guest, "failed")];
+        let check = sessions_check(&row(true, &sessions), &[]);
+        assert_eq!(
+            check.more,
+            [
+                "1 (bridge of Codex 0.171, shared with 2 more) connected",
+                "2 (bridge of Codex 0.171, shared: via 1) connected",
+                "3 (bridge of Codex 0.171, shared: via 1) failed: no answer",
+                "`mcplink reconnect 'my web'` has them try again",
+            ]
+        );
+        assert_eq!(check.state, CheckState::Noted, "it is up, and a session does not know that");
+        // Where the server does not answer, there is nothing to try.
+        let check = sessions_check(&row(false, &[(3, None, "connected")]), &[]);
+        assert_eq!((check.state, check.more.len()), (CheckState::Good, 1), "{check:?}");
+    }
+
+    #[test]
+    fn a_session_that_does_not_answer_is_told_of_each_server() {
+        let silent = [SilentSession { pid: 7, can_be_stopped: true }];
+        let said = "session 7 does not answer: its process is stopped, or hangs; `mcplink stop 7` ends it";
+        let check = sessions_check(&row(true, &[]), &silent);
+        assert_eq!(
+            (check.message.as_str(), &check.more[..]),
+            ("none is known to be live", &[said.to_owned()][..])
+        );
+        assert_eq!(check.state, CheckState::Noted);
+        let check = sessions_check(&row(true, &[(1, None, "connected")]), &silent);
+        assert_eq!((check.message.as_str(), check.more.len(), &check.more[1][..]), ("1 is live", 2, said));
     }
 }

@@ -511,6 +511,88 @@ mod tests {
         assert_eq!(after_status("connected", "connected without its helper"), "without its helper");
     }
 
+    fn session(pid: u32, shared: Option<SharingRole>, status: &str, reason: Option<&str>) -> Session {
+        Session {
+            session: pid,
+            name: "web".to_owned(),
+            source: "/home/me/.claude.json".to_owned(),
+            url: None,
+            host: Some("Ev\u{1b}[2Jil".to_owned()),
+            folder: None,
+            version: None,
+            since: None,
+            calls: None,
+            kind: "bridge".to_owned(),
+            shared,
+            status: status.into(),
+            reason: reason
+                .map_or(serde_json::Value::Null, |message| serde_json::json!({ "message": message })),
+        }
+    }
+
+    #[test]
+    fn fh_h11_a_session_is_told_with_whom_it_is_for_and_what_it_shares() {
+        let host = shown::cell("Ev\u{1b}[2Jil");
+        let owner = |guests| Some(SharingRole::Owner { guests });
+        for (shared, text) in [
+            (None, ""),
+            (owner(0), ", shared with no other yet"),
+            (owner(1), ", shared with 1 more"),
+            (owner(2), ", shared with 2 more"),
+            (Some(SharingRole::Guest { via: 8 }), ", shared: via 8"),
+        ] {
+            assert_eq!(
+                session_text(&session(7, shared, "connected", None)),
+                format!("7 (bridge of {host}{text}) connected")
+            );
+        }
+        let unnamed = Session { host: None, ..session(7, None, "failed", Some("no answer")) };
+        assert_eq!(session_text(&unnamed), "7 (bridge) failed: no answer");
+    }
+
+    /// The sessions stand below their server, each with its own status; what the server's line says is not told again.
+    #[test]
+    fn fh_h11_sessions_stand_below_the_line_of_their_server() {
+        let silent = || row("web", Outcome::Timeout);
+        let above = silent().reason().map(|reason| reason.message.clone());
+        let sessions = || {
+            vec![
+                session(7, None, "failed", above.as_deref()),
+                session(8, None, "failed", Some("it is\nanother one")),
+                session(9, Some(SharingRole::Guest { via: 8 }), "connected", None),
+            ]
+        };
+        let host = shown::cell("Ev\u{1b}[2Jil");
+        assert_eq!(
+            lines_below(&silent().with_sessions(sessions()), PIPE),
+            format!(
+                "  session 7 (bridge of {host}) failed\n  session 8 (bridge of {host}) failed: it is another one\n  \
+                 session 9 (bridge of {host}, shared: via 8) connected\n"
+            )
+        );
+        // A terminal has them within its width, whatever that is, and all of each.
+        for columns in [30, 40, 80] {
+            let style = Style { columns, ..TERMINAL };
+            let below = lines_below(&silent().with_sessions(sessions()), style);
+            assert!(
+                below.lines().all(|line| line.starts_with("    ") && mcp_text::width(line) <= columns),
+                "{below}"
+            );
+            let words: Vec<&str> = below.split_whitespace().collect();
+            assert!(
+                words.join(" ").ends_with(&format!("session 9 (bridge of {host}, shared: via 8) connected")),
+                "{below}"
+            );
+        }
+        // Where the server answers, what a session says is its own.
+        let up = row("web", Outcome::Connected { tools: Some(5) });
+        let below = lines_below(&up.with_sessions(sessions()), PIPE);
+        assert!(
+            above.is_some_and(|above| below.contains(&format!("failed: {}\n", shown::line(&above)))),
+            "{below}"
+        );
+    }
+
     #[test]
     fn what_is_kept_is_told_with_its_end() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_239_039);

@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, process_is_alive};
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{Accept, Era, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, echo, open, response, say};
-use crate::setting::{Setting, http};
+use crate::setting::{Setting, http, row};
 
 /// The sessions that `ps` lists, by name.
 fn listed(setting: &Setting, name: &str) -> Vec<Value> {
@@ -131,6 +131,86 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
     setting.run(&["stop", "--all"], 0);
     setting.run(&["stop"], 2);
     for bridge in bridges.into_iter().chain([mine]) {
+        drop(bridge.wait().expect_code(0));
+    }
+}
+
+/// What is live of a server stands below it wherever that is told, and on a line of its own among what `doctor` looks at.
+#[test]
+fn fh_h11_the_sessions_of_a_server_are_told_by_status_of_each_kind_and_by_doctor() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("web", http(&server)).with("idle", http(&server));
+    let bridge = json!({ "mcpServers": {
+        "web": { "command": env!("CARGO_BIN_EXE_mcplink"), "args": ["bridge", "web"] },
+    } });
+    setting.home.write(".cursor/mcp.json", bridge.to_string()).unwrap();
+    let [first, second] = [(); 2].map(|()| open(&setting, "web"));
+    let mut pids = [first.pid(), second.pid()];
+    pids.sort_unstable();
+    let kinds: [&[&str]; 4] =
+        [&["status"], &["status", "--offline"], &["status", "--hosts"], &["status", "--hosts", "--offline"]];
+    for kind in kinds {
+        let output = setting.run(kind, 0);
+        let lines: Vec<&str> = output.stdout.lines().collect();
+        let sessions: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].contains("  session ")).collect();
+        let own = lines.iter().position(|line| line.starts_with("web ")).unwrap();
+        let next = lines.iter().position(|line| line.starts_with("idle ")).filter(|at| *at > own);
+        assert!(
+            sessions.len() == 2 && sessions.iter().all(|at| *at > own && next.is_none_or(|next| *at < next)),
+            "{output}"
+        );
+        for pid in pids {
+            let line = format!("  session {pid} (bridge of host 1) connected\n");
+            assert!(output.stdout.contains(&line), "{kind:?}: {line}{output}");
+        }
+        let document = setting.run(&[kind, &["--json"]].concat(), 0).json();
+        let told = row(&document, "web")["sessions"].clone();
+        let mut told: Vec<_> = told.as_array().unwrap().iter().collect();
+        told.sort_by_key(|session| session["session"].as_u64());
+        assert_eq!(told.len(), 2, "{kind:?}: {document:#}");
+        for (session, pid) in told.iter().zip(pids) {
+            assert_eq!((&session["session"], &session["status"]), (&json!(pid), &json!("connected")));
+            assert_eq!(
+                (&session["kind"], &session["shared"]),
+                (&json!("bridge"), &Value::Null),
+                "{session:#}"
+            );
+        }
+        let idle = document["servers"].as_array().unwrap().iter().find(|server| server["name"] == "idle");
+        assert!(idle.is_none_or(|idle| idle["sessions"] == json!([])), "{document:#}");
+    }
+
+    let check = |name: &str| {
+        let document = setting.run(&["doctor", name, "--json"], 0).json();
+        let checks = row(&document, name)["checks"].clone();
+        let found = checks.as_array().unwrap().iter().find(|check| check["topic"] == "sessions");
+        found.unwrap().clone()
+    };
+    let live = check("web");
+    assert_eq!(
+        (&live["state"], &live["message"]),
+        (&json!("ok"), &json!("2 are live, on 2 connections")),
+        "{live:#}"
+    );
+    let lines = live["more"].as_array().unwrap();
+    assert!(
+        pids.iter().all(|pid| lines.contains(&json!(format!("{pid} (bridge of host 1) connected")))),
+        "{live:#}"
+    );
+    assert_eq!(check("idle")["message"], "none is live");
+    let shown = setting.run(&["doctor", "web"], 0);
+    assert!(shown.stdout.contains("2 are live, on 2 connections"), "{shown}");
+
+    // A session that was refused does not know of what an examination finds.
+    server.accept(Accept::Nothing);
+    let shown = setting.run(&["reconnect", "web"], 3);
+    assert!(!shown.stdout.contains("now connected"), "{shown}");
+    server.accept(Accept::Any);
+    let live = check("web");
+    let lines = live["more"].as_array().unwrap();
+    assert_eq!((&live["state"], lines.len()), (&json!("note"), 3), "{live:#}");
+    assert_eq!(lines[2], "`mcplink reconnect web` has them try again");
+    for bridge in [first, second] {
         drop(bridge.wait().expect_code(0));
     }
 }

@@ -96,7 +96,7 @@ async fn a_server_that_comes_back_is_back_for_every_caller() {
 }
 
 #[tokio::test]
-async fn status_shows_who_shares_and_reconnect_reaches_the_connection_behind_a_guest() {
+async fn status_ps_and_doctor_show_who_shares_and_reconnect_reaches_the_connection_behind_a_guest() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;
@@ -113,6 +113,36 @@ async fn status_shows_who_shares_and_reconnect_reaches_the_connection_behind_a_g
     let text = String::from_utf8(text).unwrap();
     let line = format!("session {} (bridge of host 1, shared: via {}) connected", guest.pid(), owner.pid());
     assert!(text.contains(&line), "{text}");
+
+    let document = stage.json(&["ps", "--json"]).await;
+    let role = |pid: u32| {
+        let sessions = document["sessions"].as_array().unwrap();
+        sessions.iter().find(|session| session["session"] == pid).unwrap()["shared"].clone()
+    };
+    assert_eq!(
+        (role(owner.pid()), role(guest.pid())),
+        (json!({ "guests": 1 }), json!({ "via": owner.pid() }))
+    );
+    let text = stage.mcplink(&["ps"]).output().await.unwrap().stdout;
+    let text = String::from_utf8(text).unwrap();
+    for (pid, state) in [
+        (owner.pid(), "connected, shared with 1 more".to_owned()),
+        (guest.pid(), format!("connected, shared: via {}", owner.pid())),
+    ] {
+        let line = text.lines().find(|line| line.starts_with(&pid.to_string()));
+        assert!(line.is_some_and(|line| line.ends_with(&state)), "{state}: {text}");
+    }
+    let document = stage.json(&["doctor", "remote", "--json"]).await;
+    let checks = document["servers"][0]["checks"].as_array().unwrap();
+    let sessions = checks.iter().find(|check| check["topic"] == "sessions").unwrap();
+    assert_eq!(sessions["message"], "2 are live, on 1 connection", "{sessions:#}");
+    let lines = sessions["more"].as_array().unwrap();
+    for line in [
+        format!("{} (bridge of host 1, shared with 1 more) connected", owner.pid()),
+        format!("{} (bridge of host 1, shared: via {}) connected", guest.pid(), owner.pid()),
+    ] {
+        assert!(lines.contains(&json!(line)), "{line}: {sessions:#}");
+    }
 
     let made = server.sessions_made();
     stage.reconnect(guest.pid()).await;
