@@ -47,7 +47,7 @@ pub(crate) fn is_of_legacy_hosts(method: &str) -> bool {
 
 /// A result of a modern server for a legacy host.
 pub(crate) fn result_for_legacy(result: Payload) -> Payload {
-    let plain = edited(&result, |name, value| match name {
+    let plain = edited(result.get(), |name, value| match name {
         "resultType" | "ttlMs" | "cacheScope" => Edit::Drop,
         "_meta" if value.get().contains(RESERVED) => without_names(value, &MODERN_META),
         _ => Edit::Keep,
@@ -70,11 +70,11 @@ fn of_text(text: Option<String>) -> Option<Payload> {
 
 /// A result of a legacy server for a modern host, beside what [it lacks](crate::era::missing_in_legacy_result).
 pub(crate) fn result_for_modern(method: &str, result: Payload) -> Payload {
-    let has_tools = method == "tools/list" && result.contains("\"execution\"");
-    if !has_tools && !result.contains(META_TASK) {
+    let has_tools = method == "tools/list" && result.get().contains("\"execution\"");
+    if !has_tools && !result.get().contains(META_TASK) {
         return result;
     }
-    let plain = edited(&result, |name, value| match name {
+    let plain = edited(result.get(), |name, value| match name {
         "tools" if has_tools => tools_for_modern(value),
         "_meta" => without_names(value, &[META_TASK]),
         _ => Edit::Keep,

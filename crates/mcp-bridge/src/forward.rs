@@ -39,7 +39,7 @@ pub(crate) async fn serve(core: Arc<RunningBridge>, request: Request) {
     match (answer, request.era) {
         (Ok((result, Era::Legacy)), Era::Modern) => {
             let result = result_for_modern(&request.method, result);
-            let missing = missing_in_legacy_result(&request.method, &result);
+            let missing = missing_in_legacy_result(&request.method, result.get());
             core.host.pass(&request.id, result, missing);
         }
         (Ok((result, Era::Modern)), Era::Legacy) => {

@@ -85,9 +85,9 @@ impl HostChannel {
     /// of its own; it is left out where the result is no object.
     pub fn pass(&self, id: &RequestId, result: Payload, added: &str) {
         let mut head = begin_result(id);
-        let is_object = !added.is_empty() && result.starts_with('{');
+        let is_object = !added.is_empty() && result.get().starts_with('{');
         if is_object {
-            let is_empty = result[1..].trim_start().starts_with('}');
+            let is_empty = result.get()[1..].trim_start().starts_with('}');
             head.push(b'{');
             head.extend_from_slice(added.as_bytes());
             head.extend_from_slice(if is_empty { b"" } else { b"," });

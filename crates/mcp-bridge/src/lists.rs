@@ -95,12 +95,12 @@ impl Lists {
 /// The list as it is told while the server does not answer: without its cursor, because the page that it leads to cannot
 /// be obtained, and, in the era that knows such a time, stale (2026-07-28, caching), or a host would not ask again.
 fn from_memory(list: &Payload, era: Era) -> Payload {
-    let timed = era == Era::Modern && list.contains("ttlMs");
-    if !timed && !list.contains("nextCursor") {
+    let timed = era == Era::Modern && list.get().contains("ttlMs");
+    if !timed && !list.get().contains("nextCursor") {
         return list.clone();
     }
     let mut object = Object::new();
-    for (name, value) in Members::read(list).unwrap_or_default().iter() {
+    for (name, value) in Members::read(list.get()).unwrap_or_default().iter() {
         match name {
             "nextCursor" => {}
             "ttlMs" if timed => {

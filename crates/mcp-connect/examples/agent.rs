@@ -53,7 +53,7 @@ pub(crate) async fn run(
         if tools.tools.iter().any(|listed| listed.name == tool) {
             let arguments = RawValue::from_string(arguments.to_owned())?;
             let result = server.call_tool(tool, Some(&arguments), &options).await?;
-            writeln!(out, "  {tool}: {}", &*result)?;
+            writeln!(out, "  {tool}: {}", result.get())?;
         }
     }
     // Nothing is left behind: connections, processes, and tokens that are being renewed.

@@ -251,7 +251,7 @@ impl Connection {
     ) -> Result<(Payload, CacheHint), TransportError> {
         let Answer { result, asked, .. } = self.answer_to(method, params, &options.into()).await?;
         let hinted = is_cacheable(method) && !asked && self.is_modern();
-        let hint = if hinted { CacheHint::read(&result) } else { CacheHint::default() };
+        let hint = if hinted { CacheHint::read(result.get()) } else { CacheHint::default() };
         Ok((result, hint))
     }
 

@@ -126,7 +126,7 @@ impl PendingRequest {
     fn resolve(self, outcome: Outcome) {
         let outcome = match outcome {
             // Another request that was under way allowed for a longer one.
-            Ok(result) if result.len() > self.allowance.left => Err(self.allowance.exceeded()),
+            Ok(result) if result.get().len() > self.allowance.left => Err(self.allowance.exceeded()),
             outcome => outcome,
         };
         drop(self.sender.send(outcome));

@@ -192,7 +192,7 @@ fn agree(value: &Value, message: &Incoming) {
             assert_eq!(value.get("params").cloned(), params.as_deref().and_then(payload));
         }
         Incoming::Response { outcome: Ok(result), .. } => {
-            assert_eq!(value.get("result").cloned(), serde_json::from_str(result).ok());
+            assert_eq!(value.get("result").cloned(), serde_json::from_str(result.get()).ok());
         }
         Incoming::Response { outcome: Err(error), .. } => assert_eq!(value["error"]["code"], error.code),
     }

@@ -42,7 +42,7 @@ pub(crate) fn page(page: Payload) -> (Payload, MirroredArguments) {
         return (page, MirroredArguments::new());
     }
     let (mut offered, mut mirrored) = (Vec::new(), MirroredArguments::new());
-    let Some([Some(tools)]) = pick(&page, ["tools"]) else { return (page, mirrored) };
+    let Some([Some(tools)]) = pick(page.get(), ["tools"]) else { return (page, mirrored) };
     let mut all = 0;
     let read = elements(tools, |tool| {
         all += 1;
@@ -63,8 +63,8 @@ pub(crate) fn page(page: Payload) -> (Payload, MirroredArguments) {
     if read.is_none() || offered.len() == all {
         return (page, mirrored);
     }
-    let start = tools.as_ptr() as usize - page.as_ptr() as usize;
-    let (before, after) = (&page[..start], &page[start + tools.len()..]);
+    let start = tools.as_ptr() as usize - page.get().as_ptr() as usize;
+    let (before, after) = (&page.get()[..start], &page.get()[start + tools.len()..]);
     let text = format!("{before}[{}]{after}", offered.join(","));
     let rest = match RawValue::from_string(text) {
         Ok(rest) => Payload::from(rest).with_lease(page.lease()),

@@ -30,7 +30,7 @@ impl Connection {
         let mut pauses = RetryPolicy::connect().delays();
         let mut result = self.round_trip(call, call.params, deadline).await?;
         for round in 0..MAX_ROUNDS {
-            let wanted = match mrtr::read(&result) {
+            let wanted = match mrtr::read(result.get()) {
                 Ok(mrtr::Answer::Complete) => return Ok(Answer::new(result, round > 0)),
                 Ok(mrtr::Answer::InputRequired(wanted)) => wanted,
                 // It may be the only trace of what the server has begun, so it is not lost.
@@ -58,7 +58,7 @@ impl Connection {
             let answered = self.round_trip(call, Some(&retry), deadline).await;
             result = answered.map_err(TransportError::in_later_round)?;
         }
-        match mrtr::read(&result) {
+        match mrtr::read(result.get()) {
             Ok(mrtr::Answer::Complete) => Ok(Answer::new(result, true)),
             Ok(mrtr::Answer::InputRequired(_)) => Err(unmet("the server asks again and again")),
             Err(error) => Err(error.with_result(result)),

@@ -131,7 +131,7 @@ pub(crate) fn with_names(
         TransportError::new(TransportErrorKind::Protocol, message)
     };
     let unchanged = |page| ScreenedPage { page, withheld: Vec::new(), left_out: 0 };
-    let Some(tools) = sole(&page, "tools").ok_or_else(ambiguous)? else {
+    let Some(tools) = sole(page.get(), "tools").ok_or_else(ambiguous)? else {
         return Ok((unchanged(page), Vec::new()));
     };
     let list = as_list(tools);
@@ -170,8 +170,8 @@ pub(crate) fn with_names(
     let texts: Vec<&str> = usable.iter().map(|(_, text)| *text).collect();
     let kept = if read.is_some() { texts.join(",") } else { String::new() };
     let left_out = tools.len().saturating_sub(kept.len() + 2);
-    let start = tools.as_ptr() as usize - page.as_ptr() as usize;
-    let text = format!("{}[{kept}]{}", &page[..start], &page[start + tools.len()..]);
+    let start = tools.as_ptr() as usize - page.get().as_ptr() as usize;
+    let text = format!("{}[{kept}]{}", &page.get()[..start], &page.get()[start + tools.len()..]);
     let names = names(usable);
     let rest = RawValue::from_string(text).map_err(|_| ambiguous())?;
     Ok((ScreenedPage { page: Payload::from(rest).with_lease(page.lease()), withheld, left_out }, names))

@@ -125,6 +125,31 @@ impl<'a> ToolResult<'a> {
         }
         serde_json::from_str(result).map_err(|error| invalid("tools/call", error))
     }
+
+    /// What its content blocks of the type `text` say, each from a new line on; empty where there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mcp_transport::tools::ToolResult;
+    ///
+    /// let result = ToolResult::read(r#"{"content": [{"type": "text", "text": "42"}]}"#)?;
+    /// assert_eq!(result.text(), "42");
+    /// # Ok::<(), mcp_transport::TransportError>(())
+    /// ```
+    pub fn text(&self) -> String {
+        #[derive(Deserialize)]
+        struct Block<'a> {
+            #[serde(rename = "type", borrow)]
+            kind: Cow<'a, str>,
+            #[serde(borrow, default)]
+            text: Cow<'a, str>,
+        }
+        let blocks =
+            self.content.iter().filter_map(|block| serde_json::from_str::<Block<'_>>(block.get()).ok());
+        let texts: Vec<_> = blocks.filter(|block| block.kind == "text").map(|block| block.text).collect();
+        texts.join("\n")
+    }
 }
 
 /// Whether a page holds nothing. `null` and an empty object are what some serializers make of an empty array.
@@ -270,7 +295,7 @@ impl Connection {
             withheld.extend(answer.withheld);
             let page = answer.result;
             let names = [member, "nextCursor", "ttlMs", "cacheScope"];
-            let Some([of_page, cursor, ttl, scope]) = pick(&page, names) else {
+            let Some([of_page, cursor, ttl, scope]) = pick(page.get(), names) else {
                 return Err(invalid(method, "the result is no object"));
             };
             let of_page = of_page.ok_or_else(|| invalid(method, format!("no {member}")))?;
@@ -285,7 +310,7 @@ impl Connection {
                     held: meter.take_lease(),
                 });
             }
-            used = used.saturating_add(page.len());
+            used = used.saturating_add(page.get().len());
             let mut over = None;
             let read = elements(of_page, |item| {
                 used = used.saturating_add(ITEM_BYTES);
@@ -410,7 +435,7 @@ impl Connection {
     /// One page of tools, asked for with these parameters, as it may be passed on. What of their arguments travels in headers
     /// is known from here on. `changes` is how many the server had reported before.
     pub(crate) fn passed_on(&self, params: Option<&str>, page: Payload, changes: u64) -> Payload {
-        let hint = CacheHint::read(&page);
+        let hint = CacheHint::read(page.get());
         let (page, mirrored) = offered::page(page);
         let is_first =
             params.and_then(|params| pick(params, ["cursor"])).is_none_or(|[cursor]| cursor.is_none());

@@ -31,7 +31,7 @@ impl Client for Ours {
 
     async fn call(&self, _: usize, tool: &'static str) -> Fallible<usize> {
         let result = self.connection.call_tool(tool, Some(&self.arguments), &RequestOptions::new()).await?;
-        let called: Called<'_> = serde_json::from_str(&result)?;
+        let called: Called<'_> = serde_json::from_str(result.get())?;
         Ok(called.content.first().map_or(0, |content| content.text.len()))
     }
 }

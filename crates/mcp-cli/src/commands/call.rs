@@ -411,9 +411,9 @@ fn signature_of(args: &CallRequest) -> String {
 
 /// Prints the result: as sent with `--json`, otherwise text as it is and one line for anything else.
 fn show(app: &App, args: &CallRequest, open: &OpenServer, result: &Payload) -> Result<ExitStatus, CliError> {
-    let view = ToolResult::read(result).map_err(|error| failed(&app.steps, &open.wired, &error))?;
+    let view = ToolResult::read(result.get()).map_err(|error| failed(&app.steps, &open.wired, &error))?;
     if app.json {
-        app.output.out_line(result);
+        app.output.out_line(result.get());
     } else {
         let sink = Sink { directory: args.output.clone(), stem: args.tool.clone() };
         super::resources::print_blocks(app, &sink, view.content.iter().copied())?;

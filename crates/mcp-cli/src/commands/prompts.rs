@@ -114,9 +114,9 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
         _ => failed(&app.steps, &open.wired, &error),
     })?;
     if app.json {
-        app.output.out_line(&result);
+        app.output.out_line(result.get());
     } else {
-        show(app, args, &result)?;
+        show(app, args, result.get())?;
     }
     Ok(ExitStatus::Success)
 }

@@ -110,7 +110,7 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
         _ => failed(&app.steps, &open.wired, &error),
     })?;
     if app.json {
-        app.output.out_line(&result);
+        app.output.out_line(result.get());
         return Ok(ExitStatus::Success);
     }
     let contents: Contents<'_> = serde_json::from_str(result.get()).unwrap_or_default();

@@ -248,7 +248,7 @@ async fn call(
 
 /// What a result says, in lines that may be shown, and whether it is a failure.
 fn texts(result: &Payload, tool: &str) -> Result<(Vec<String>, bool), mcp_transport::TransportError> {
-    let view = ToolResult::read(result)?;
+    let view = ToolResult::read(result.get())?;
     let sink = Sink { directory: None, stem: tool.to_owned() };
     let mut lines = Vec::new();
     let mut bytes = 0;

@@ -110,7 +110,7 @@ pub(crate) async fn call(host: &Connection, ask: &Ask) -> Result<(), String> {
     let arguments = RawValue::from_string(ask.arguments.to_owned()).unwrap();
     let result = host.call_tool(ask.name, Some(&arguments), &RequestOptions::new()).await;
     let result = result.map_err(|error| format!("{error:?}"))?;
-    let read = ToolResult::read(&result).unwrap();
+    let read = ToolResult::read(result.get()).unwrap();
     let text =
         |block: &&RawValue| serde_json::from_str::<serde_json::Value>(block.get()).unwrap()["text"].clone();
     let has_answer = |text: serde_json::Value| text.as_str().is_some_and(|text| text.contains(ask.answer));

@@ -32,7 +32,7 @@ async fn connect(setting: &Setting, name: &str) -> Connection {
 async fn echo(connection: &Connection, text: &str) -> Result<String, TransportError> {
     let arguments = to_raw_value(&json!({ "text": text })).unwrap();
     let result = connection.call_tool("echo", Some(&arguments), &RequestOptions::new()).await?;
-    let result: Value = serde_json::from_str(&result).unwrap();
+    let result: Value = serde_json::from_str(result.get()).unwrap();
     Ok(result["content"][0]["text"].as_str().unwrap().to_owned())
 }
 

@@ -141,7 +141,7 @@ impl fmt::Debug for Incoming {
                 write!(f, "Notification({}, {} bytes)", sentence(method), size(params))
             }
             Self::Response { id, outcome: Ok(result) } => {
-                write!(f, "Response({id:?}, {} bytes)", result.len())
+                write!(f, "Response({id:?}, {} bytes)", result.get().len())
             }
             Self::Response { id, outcome: Err(error) } => write!(f, "Response({id:?}, {error:?})"),
         }

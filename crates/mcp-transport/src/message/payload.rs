@@ -1,7 +1,7 @@
 //! What a server answered: JSON text, in the buffer in which it arrived.
 
 use std::fmt;
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use crate::lease::Lease;
 /// A result as the server sent it: one valid JSON value, every byte of it, read no further than to know that.
 ///
 /// Like a [`RawValue`], and unlike one it needs no memory of its own: it is a part of the message that it came in, so
-/// a large result is held once. It derefs to its text; `serde_json::from_str` reads it as whatever is wanted.
+/// a large result is held once. [`get`](Self::get) is its text, which `serde_json::from_str` reads as whatever is wanted.
 #[derive(Clone)]
 pub struct Payload {
     /// The whole message.
@@ -60,10 +60,8 @@ impl Payload {
     }
 }
 
-impl Deref for Payload {
-    type Target = str;
-
-    fn deref(&self) -> &str {
+impl AsRef<str> for Payload {
+    fn as_ref(&self) -> &str {
         self.get()
     }
 }
@@ -96,11 +94,11 @@ mod tests {
     #[test]
     fn a_payload_is_its_part_of_the_message_and_nothing_else() {
         let payload = Payload::within(r#"{"id":1,"result":{"a":1.0}}"#.to_owned(), 17..26);
-        assert_eq!((payload.get(), payload.len()), (r#"{"a":1.0}"#, 9));
+        assert_eq!((payload.get(), payload.get().len()), (r#"{"a":1.0}"#, 9));
         assert_eq!(payload.to_string(), payload.get());
         assert!(!format!("{payload:?}").contains("1.0"));
         let (buffer, span) = payload.clone().into_buffer();
-        assert_eq!(&buffer[span], payload.as_bytes());
+        assert_eq!(&buffer[span], payload.get().as_bytes());
         let raw = payload.clone().into_raw();
         assert_eq!(raw.get(), payload.get());
         assert_eq!(Payload::from(raw).get(), payload.get());

@@ -129,7 +129,7 @@ pub(crate) async fn shake_hands_after<E: Exchange>(
             }
         }
     };
-    match read_initialize(&answer) {
+    match read_initialize(answer.get()) {
         Ok(mut server) => {
             server.held = answer.lease();
             Ok((server, session))

@@ -195,7 +195,7 @@ struct UnsupportedVersion {
 pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool) -> Probe {
     let error = match answer {
         Ok(result) => {
-            let mut judged = judge_discovery(&result);
+            let mut judged = judge_discovery(result.get());
             if let Probe::Modern(server) = &mut judged {
                 server.held = result.lease();
             }

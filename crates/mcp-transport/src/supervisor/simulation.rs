@@ -102,7 +102,7 @@ impl Stage {
         let arguments = RawValue::from_string(json!({ "text": text }).to_string()).unwrap();
         let options = RequestOptions::new().with_timeout(secs(5));
         let result = self.handle.call_tool("echo", Some(&arguments), &options).await?;
-        let result: serde_json::Value = serde_json::from_str(&result).unwrap();
+        let result: serde_json::Value = serde_json::from_str(result.get()).unwrap();
         assert_eq!(result["content"][0]["text"], text);
         Ok(())
     }

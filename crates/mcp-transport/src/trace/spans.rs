@@ -193,7 +193,7 @@ impl<'a> RequestTrace<'a> {
             span.record("rpc.response.status_code", code.to_string());
         }
         open.close(match &outcome {
-            Ok(result) => is_tool_error(result).then_some(Cow::Borrowed("tool_error")),
+            Ok(result) => is_tool_error(result.get()).then_some(Cow::Borrowed("tool_error")),
             Err(error) => Some(error_type(error)),
         });
         outcome

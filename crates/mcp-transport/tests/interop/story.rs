@@ -77,7 +77,10 @@ impl Story<'_> {
         self.tool(&self.surface.add).await;
         if let Some(failing) = &self.surface.failing {
             let result = self.call(failing.name, failing.arguments, &RequestOptions::new()).await;
-            assert!(ToolResult::read(&result).unwrap().is_error && texts(&result).contains(failing.answer));
+            assert!(
+                ToolResult::read(result.get()).unwrap().is_error
+                    && texts(result.get()).contains(failing.answer)
+            );
         }
     }
 
@@ -85,7 +88,7 @@ impl Story<'_> {
         let (seen, sink) = progress();
         let ask = &self.surface.progress;
         let result = self.call(ask.name, ask.arguments, &RequestOptions::new().with_progress(sink)).await;
-        assert!(texts(&result).contains(ask.answer), "{result}");
+        assert!(texts(result.get()).contains(ask.answer), "{result}");
         let seen: Vec<_> = seen.lock().unwrap().iter().map(|seen| (seen.progress, seen.total)).collect();
         let expected: Vec<_> = (1..=4).map(|step| (f64::from(step), Some(4.0))).collect();
         assert_eq!(seen, expected, "each report once, in order, all before the result");
@@ -93,7 +96,7 @@ impl Story<'_> {
 
     /// The server is told, and everything else goes on.
     async fn gives_up(&self) {
-        let counted = async |counter| texts(&self.call(counter, "{}", &RequestOptions::new()).await);
+        let counted = async |counter| texts(self.call(counter, "{}", &RequestOptions::new()).await.get());
         let before = match self.surface.cancelled {
             Some(counter) => counted(counter).await.parse().unwrap(),
             None => 0_u32,
@@ -150,14 +153,14 @@ impl Story<'_> {
         assert_eq!(self.person.asked(), 1);
         self.person.declines_from_now_on();
         let result = self.call(self.surface.ask.name, "{}", &RequestOptions::new()).await;
-        assert!(texts(&result).contains(self.surface.declined), "{result}");
+        assert!(texts(result.get()).contains(self.surface.declined), "{result}");
         assert_eq!(self.person.asked(), 2);
     }
 
     /// Some say so with an error, some in a result; none may hang or break the connection.
     async fn refuses_the_unknown(&self) {
         match self.connection.call_tool("no-such-tool", None, &RequestOptions::new()).await {
-            Ok(result) => assert!(ToolResult::read(&result).unwrap().is_error, "{result}"),
+            Ok(result) => assert!(ToolResult::read(result.get()).unwrap().is_error, "{result}"),
             Err(error) => assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32602 }, "{error:?}"),
         }
         let params = raw(&json!({ "uri": "no-such://resource" }));
@@ -208,8 +211,8 @@ impl Story<'_> {
     /// Calls a tool, and finds in the result what must be there.
     async fn tool(&self, ask: &Ask) {
         let result = self.call(ask.name, ask.arguments, &RequestOptions::new()).await;
-        assert!(!ToolResult::read(&result).unwrap().is_error, "{}: {result}", ask.name);
-        assert!(texts(&result).contains(ask.answer), "{}: {result}", ask.name);
+        assert!(!ToolResult::read(result.get()).unwrap().is_error, "{}: {result}", ask.name);
+        assert!(texts(result.get()).contains(ask.answer), "{}: {result}", ask.name);
     }
 
     async fn call(&self, name: &str, arguments: &str, options: &RequestOptions) -> Payload {

@@ -231,7 +231,7 @@ async fn modern_requests_mirror_names_and_annotated_arguments() {
     // So it is for those who pass requests on, as a bridge does.
     let connection = connect(&server).await;
     let list = connection.request("tools/list", None, &options).await.unwrap();
-    assert!(list.contains("\"good\"") && !list.contains("\"bad\""), "{}", list.get());
+    assert!(list.get().contains("\"good\"") && !list.get().contains("\"bad\""), "{}", list.get());
     let params = crate::support::raw(&json!({ "name": "good", "arguments": arguments }));
     connection.request("tools/call", Some(&params), &options).await.unwrap();
     is_mirrored();

@@ -560,7 +560,12 @@ async fn fb_r5_r25_e0_nulls_and_empty_arrays_are_read_as_nothing() {
         let read = mcp_transport::tools::ToolResult::read(result)
             .unwrap_or_else(|error| panic!("{result}: {error:?}"));
         assert!(!read.is_error, "{result}");
+        assert_eq!(read.text(), if result.contains("\"x\"") { "x" } else { "" }, "{result}");
     }
+    // Other blocks, and what is no block, say nothing in words.
+    let result = r#"{"content":[{"type":"text","text":"a\n\u0062"},{"type":"image","data":"x","mimeType":"image/png"},
+        {"type":"resource_link","text":"no"},7,{"text":"no type"},{"type":"text","text":null},{"type":"text","text":"c"}]}"#;
+    assert_eq!(mcp_transport::tools::ToolResult::read(result).unwrap().text(), "a\nb\nc");
     for tool in [
         r#"{"name":"t","description":null,"title":[],"inputSchema":[],"annotations":[]}"#,
         r#"{"name":"t","inputSchema":{"type":"object","properties":[],"required":null}}"#,

@@ -211,7 +211,7 @@ async fn a_task_that_was_not_asked_for_is_an_error_that_still_holds_it() {
     let error = echo(&connection, "x").await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
     assert!(error.to_string().contains("of type `task`") && error.may_have_been_sent(), "{error}");
-    let kept: Value = serde_json::from_str(error.unknown_result().unwrap()).unwrap();
+    let kept: Value = serde_json::from_str(error.unknown_result().unwrap().get()).unwrap();
     assert_eq!(kept["taskId"], "t-1");
     assert_eq!(server.count("tools/call"), 1, "it is not called again");
 
@@ -230,8 +230,8 @@ async fn a_task_that_was_not_asked_for_is_an_error_that_still_holds_it() {
     let made = json!({ "task": { "taskId": "t-1", "status": "working" } });
     legacy.next_answers_to("tools/call", [Answer::RpcResult(made.clone())]);
     let result = connection.call_tool("echo", None, &RequestOptions::new()).await.unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&result).unwrap(), made, "the task is not lost");
-    let error = ToolResult::read(&result).unwrap_err();
+    assert_eq!(serde_json::from_str::<Value>(result.get()).unwrap(), made, "the task is not lost");
+    let error = ToolResult::read(result.get()).unwrap_err();
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("type `task`"), "{error:?}");
     for fine in
         [r#"{"content":[]}"#, r#"{"structuredContent":{"task":1}}"#, "{}", r#"{"resultType":"complete"}"#]
@@ -251,7 +251,7 @@ async fn what_a_request_says_of_its_task_arrives_and_what_its_result_says_comes_
         let params = raw(&json!({ "name": "echo", "arguments": {}, "_meta": related }));
         let result = connection.request("tools/call", Some(&params), &RequestOptions::new()).await.unwrap();
         let sent = server.requests().pop().unwrap().json().unwrap();
-        let received: Value = serde_json::from_str(&result).unwrap();
+        let received: Value = serde_json::from_str(result.get()).unwrap();
         for meta in [&sent["params"]["_meta"], &received["_meta"]] {
             assert_eq!(meta["io.modelcontextprotocol/related-task"]["taskId"], "t-1", "{era:?} {meta}");
         }

@@ -67,8 +67,8 @@ pub(crate) async fn echo_at_once(connection: &Connection, count: usize) {
 }
 
 /// The text of the first content block.
-pub(crate) fn text_of(result: &str) -> String {
-    let result: Value = serde_json::from_str(result).unwrap();
+pub(crate) fn text_of(result: impl AsRef<str>) -> String {
+    let result: Value = serde_json::from_str(result.as_ref()).unwrap();
     result["content"][0]["text"].as_str().unwrap_or_default().to_owned()
 }
 
