@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::SharingRole;
 
-pub use client::{Answer, AskedSessions, FoundSessions, SilentSession, ask_all, sessions};
+pub use client::{AskedSessions, ControlAnswer, FoundSessions, SilentSession, ask_all, sessions};
 pub use place::Places;
 pub use server::ControlServer;
 
@@ -109,7 +109,7 @@ impl SessionInfo {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Request {
+pub enum ControlRequest {
     /// How it is.
     Status,
     /// To end, and say how it was.
@@ -145,5 +145,5 @@ pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
 
 #[derive(Deserialize, Serialize)]
 struct ControlLine {
-    op: Request,
+    op: ControlRequest,
 }

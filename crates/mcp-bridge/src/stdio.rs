@@ -12,9 +12,9 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A stream that can be read.
-pub type Input = Box<dyn AsyncRead + Send + Unpin>;
+pub type StdioInput = Box<dyn AsyncRead + Send + Unpin>;
 /// A stream that can be written.
-pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
+pub type StdioOutput = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// Standard input and standard output. Must be called inside a tokio runtime with I/O, once, by a program that does not use
 /// them otherwise.
@@ -22,7 +22,7 @@ pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
 /// # Errors
 ///
 /// One of them is closed.
-pub fn open() -> io::Result<(Input, Output)> {
+pub fn open() -> io::Result<(StdioInput, StdioOutput)> {
     Ok((system::input()?, system::output()?))
 }
 
@@ -34,9 +34,9 @@ mod system {
     use mcp_files::PipeEnd;
     use tokio::net::unix::pipe;
 
-    use super::{Input, Output};
+    use super::{StdioInput, StdioOutput};
 
-    pub(super) fn input() -> io::Result<Input> {
+    pub(super) fn input() -> io::Result<StdioInput> {
         let fd = io::stdin().as_fd().try_clone_to_owned()?;
         Ok(match Kind::of(&fd)? {
             Kind::Pipe => Box::new(pipe::Receiver::from_owned_fd(own(fd, PipeEnd::Read))?),
@@ -45,7 +45,7 @@ mod system {
         })
     }
 
-    pub(super) fn output() -> io::Result<Output> {
+    pub(super) fn output() -> io::Result<StdioOutput> {
         let fd = io::stdout().as_fd().try_clone_to_owned()?;
         Ok(match Kind::of(&fd)? {
             Kind::Pipe => Box::new(pipe::Sender::from_owned_fd(own(fd, PipeEnd::Write))?),
@@ -89,13 +89,13 @@ mod system {
 mod system {
     use std::io;
 
-    use super::{Input, Output};
+    use super::{StdioInput, StdioOutput};
 
-    pub(super) fn input() -> io::Result<Input> {
+    pub(super) fn input() -> io::Result<StdioInput> {
         Ok(Box::new(tokio::io::stdin()))
     }
 
-    pub(super) fn output() -> io::Result<Output> {
+    pub(super) fn output() -> io::Result<StdioOutput> {
         Ok(Box::new(tokio::io::stdout()))
     }
 }

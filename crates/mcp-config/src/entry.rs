@@ -49,7 +49,7 @@ pub struct ServerEntry {
     /// Which sign-in is used, where there are several (`account`).
     pub account: Option<String>,
     /// What it may cost.
-    pub limits: Limits,
+    pub limits: EntryLimits,
     /// The host is to load its tools at once.
     pub always_load: bool,
     /// Which of its tools may be used.
@@ -101,7 +101,7 @@ pub(crate) struct Lookups {
 /// each is described).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Limits {
+pub struct EntryLimits {
     /// `handshakeBytes`.
     pub handshake_bytes: Option<u64>,
     /// `listBytes`.

@@ -123,7 +123,7 @@ pub use env::Env;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use locations::{Locations, Platform};
 #[cfg(feature = "auth")]
-pub use lower::SecretPlace;
+pub use lower::SecretField;
 pub use origin::{ConfigSource, Origin};
 pub use pointer::Pointer;
 pub use problem::{Problem, ProblemCode, Severity};

@@ -18,7 +18,7 @@ use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
 use crate::expand::{Piece, Text, Variable};
 use crate::reference::SecretReference;
-use crate::unattended::{COMMAND_TIMEOUT, Grant, GrantWord, Unattended, UnattendedMethod};
+use crate::unattended::{COMMAND_TIMEOUT, GrantEntry, GrantWord, Unattended, UnattendedMethod};
 use crate::{Env, Locations, Platform, Scope, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
@@ -87,7 +87,7 @@ impl ServerEntry {
 /// A part of what a local server is started with, or of an address, that has secrets by reference in it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum SecretPlace {
+pub enum SecretField {
     /// The address of a remote server: what is read is a part of its path or query.
     Address,
     /// The argument of this number.
@@ -98,20 +98,20 @@ pub enum SecretPlace {
 
 impl ServerEntry {
     /// The parts of its address, or of what it is started with, that have secrets by reference in them.
-    pub fn secret_places(&self, env: &Env) -> Vec<(SecretPlace, SourcedText)> {
+    pub fn secret_places(&self, env: &Env) -> Vec<(SecretField, SourcedText)> {
         let mut places = Vec::new();
         if let Some(remote) = self.remote() {
             places
-                .extend(self.sourced("url", &remote.url_text, env).map(|text| (SecretPlace::Address, text)));
+                .extend(self.sourced("url", &remote.url_text, env).map(|text| (SecretField::Address, text)));
         }
         if let Some(stdio) = self.stdio() {
             for (index, argument) in stdio.args.iter().enumerate() {
                 let text = self.sourced(&format!("args[{index}]"), argument, env);
-                places.extend(text.map(|text| (SecretPlace::Argument(index), text)));
+                places.extend(text.map(|text| (SecretField::Argument(index), text)));
             }
             for (name, value) in &stdio.env {
                 let text = self.sourced(&format!("env.{name}"), value, env);
-                places.extend(text.map(|text| (SecretPlace::Variable(name.clone()), text)));
+                places.extend(text.map(|text| (SecretField::Variable(name.clone()), text)));
             }
         }
         places
@@ -208,7 +208,7 @@ fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedS
     spec
 }
 
-fn grant_spec(grant: &Grant, auth: &Unattended, remote: &Remote, env: &Env) -> GrantSpec {
+fn grant_spec(grant: &GrantEntry, auth: &Unattended, remote: &Remote, env: &Env) -> GrantSpec {
     let source = |reference: &Option<SecretReference>| {
         let lookup =
             Lookup { cwd: &auth.cwd, scrubbed: false, timeout: auth.timeout, remote: Some(remote), env };

@@ -26,7 +26,7 @@ use std::time::Duration;
 use crate::consent::Terms;
 use crate::document::Document;
 use crate::entry::RemoteKind;
-use crate::entry::{Approval, EntryServer, Limits, Lookups, Scope, ServerEntry, Stdio, Switch};
+use crate::entry::{Approval, EntryLimits, EntryServer, Lookups, Scope, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer, Value};
 use crate::tool_policy::ToolPolicy;
@@ -134,7 +134,7 @@ fn server(
         server: EntryServer::Invalid,
         timeout: None,
         account: None,
-        limits: Limits::default(),
+        limits: EntryLimits::default(),
         always_load: false,
         tools: ToolPolicy::default(),
         switch: Switch::On,

@@ -37,7 +37,7 @@ pub struct Unattended {
 #[non_exhaustive]
 pub enum UnattendedMethod {
     /// An authorization server gives a token (`grant`).
-    Grant(Box<Grant>),
+    Grant(Box<GrantEntry>),
     /// Another program keeps a token in a file (`file`).
     File(RedactedText<PathBuf>),
     /// A program of its own is asked (`provider`).
@@ -72,7 +72,7 @@ pub(crate) const PLUGIN_PREFIX: &str = "mcplink-auth-";
 /// What a `grant` needs. Which of the fields it has, [`GrantWord`] says.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Grant {
+pub struct GrantEntry {
     /// Which one.
     pub word: GrantWord,
     /// `clientId`: the client, as it is registered.
@@ -113,7 +113,7 @@ pub struct Grant {
     pub idp_client_secret: Option<SecretReference>,
 }
 
-impl Grant {
+impl GrantEntry {
     pub(crate) fn new(word: GrantWord) -> Self {
         Self {
             word,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mcp_auth::settings::{SourcedText, TextPart};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret, Target};
-use mcp_config::{Env, SecretPlace, ServerEntry};
+use mcp_config::{Env, SecretField, ServerEntry};
 use mcp_transport::{Endpoint, LateEndpoint, StdioEndpoint};
 use url::Url;
 
@@ -17,7 +17,7 @@ pub(crate) const OF_THE_TERMINAL: [&str; 6] = ["_", "SHLVL", "OLDPWD", "PWD", "C
 
 /// What is read of an entry for each connection.
 struct LateSecrets {
-    places: Vec<(SecretPlace, SourcedText)>,
+    places: Vec<(SecretField, SourcedText)>,
     target: Target,
 }
 
@@ -40,16 +40,16 @@ impl LateSecrets {
     async fn completed(&self, mut endpoint: Endpoint) -> Result<Endpoint, AuthError> {
         for (place, text) in &self.places {
             match (place, &mut endpoint) {
-                (SecretPlace::Address, Endpoint::Http(http)) => {
+                (SecretField::Address, Endpoint::Http(http)) => {
                     http.url = self.address(text, &http.url).await?
                 }
-                (SecretPlace::Argument(index), Endpoint::Stdio(stdio)) => {
+                (SecretField::Argument(index), Endpoint::Stdio(stdio)) => {
                     let value = self.resolved(text, stdio).await?;
                     if let Some(argument) = stdio.args.get_mut(*index) {
                         *argument = value.into();
                     }
                 }
-                (SecretPlace::Variable(name), Endpoint::Stdio(stdio)) => {
+                (SecretField::Variable(name), Endpoint::Stdio(stdio)) => {
                     let value = self.resolved(text, stdio).await?;
                     stdio.env.insert(name.into(), value.into());
                 }

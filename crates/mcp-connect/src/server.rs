@@ -422,7 +422,7 @@ fn endpoint(entry: &ServerEntry, url: url::Url) -> HttpEndpoint {
 }
 
 /// The limits of an entry, where it says something about them.
-fn limits(entry: mcp_config::entry::Limits, usual: &Limits) -> Option<Limits> {
+fn limits(entry: mcp_config::entry::EntryLimits, usual: &Limits) -> Option<Limits> {
     let mut limits = usual.clone();
     for (said, limit) in [
         (entry.handshake_bytes, &mut limits.handshake_bytes),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 pub use protect::ProtectedResource;
-pub use settings::{AuthEndpoint, AuthSettings, Echo, MetadataAt};
+pub use settings::{AuthEndpoint, AuthServerSettings, Echo, MetadataAt};
 
 use crate::accept::TokenLedger;
 use crate::canary::Canaries;
@@ -68,14 +68,14 @@ impl FakeAuthServer {
     /// # Errors
     ///
     /// As [`FakeAuthServer::start`].
-    pub fn start_with(change: impl FnOnce(&mut AuthSettings)) -> io::Result<Self> {
+    pub fn start_with(change: impl FnOnce(&mut AuthServerSettings)) -> io::Result<Self> {
         let this = Self::start()?;
         this.set(change);
         Ok(this)
     }
 
     /// Changes settings from the next request on.
-    pub fn set(&self, change: impl FnOnce(&mut AuthSettings)) {
+    pub fn set(&self, change: impl FnOnce(&mut AuthServerSettings)) {
         change(&mut lock(&self.shared.state).settings);
     }
 

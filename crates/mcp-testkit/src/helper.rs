@@ -49,7 +49,7 @@ struct Act {
 /// What one run found.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct HelperRun {
+pub struct HelperCall {
     /// The environment.
     pub environment: BTreeMap<String, String>,
     /// The working directory.
@@ -183,7 +183,7 @@ impl FakeHelper {
 
     /// What each run found, oldest first.
     #[must_use]
-    pub fn history(&self) -> Vec<HelperRun> {
+    pub fn history(&self) -> Vec<HelperCall> {
         self.pids("runs").into_iter().filter_map(|pid| self.run_of(pid)).collect()
     }
 
@@ -208,7 +208,7 @@ impl FakeHelper {
         text.lines().filter_map(|line| line.trim().parse().ok()).collect()
     }
 
-    fn run_of(&self, pid: u32) -> Option<HelperRun> {
+    fn run_of(&self, pid: u32) -> Option<HelperCall> {
         let environment = fs::read(self.path(&format!("env.{pid}"))).ok()?;
         let environment = String::from_utf8_lossy(&environment)
             .split('\0')
@@ -216,7 +216,7 @@ impl FakeHelper {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let directory = fs::read_to_string(self.path(&format!("pwd.{pid}"))).ok()?;
-        Some(HelperRun { environment, directory: PathBuf::from(directory.trim_end_matches('\n')) })
+        Some(HelperCall { environment, directory: PathBuf::from(directory.trim_end_matches('\n')) })
     }
 
     fn change(&self, change: impl FnOnce(&mut Act)) {

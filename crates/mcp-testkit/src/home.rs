@@ -36,7 +36,7 @@ pub struct Snapshot(BTreeMap<PathBuf, Vec<u8>>);
 /// The difference of two snapshots: paths relative to the root of the home.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Changes {
+pub struct FileChanges {
     /// Files that are new.
     pub created: Vec<PathBuf>,
     /// Files with other contents.
@@ -192,10 +192,10 @@ impl TempHome {
 impl Snapshot {
     /// What is different in a later snapshot.
     #[must_use]
-    pub fn changes_until(&self, later: &Self) -> Changes {
+    pub fn changes_until(&self, later: &Self) -> FileChanges {
         let (old, new) = (&self.0, &later.0);
         let differs = |path: &&PathBuf| old.get(*path).is_some_and(|before| new.get(*path) != Some(before));
-        Changes {
+        FileChanges {
             created: new.keys().filter(|path| !old.contains_key(*path)).cloned().collect(),
             changed: new.keys().filter(differs).cloned().collect(),
             removed: old.keys().filter(|path| !new.contains_key(*path)).cloned().collect(),
@@ -214,7 +214,7 @@ impl Snapshot {
     }
 }
 
-impl Changes {
+impl FileChanges {
     /// Whether nothing changed at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

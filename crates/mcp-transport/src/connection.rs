@@ -26,7 +26,7 @@ use crate::message::methods::is_cacheable;
 use crate::message::revision::{Era, ProtocolRevision};
 use crate::options::{ClientOptions, RequestOptions};
 use crate::protocol::handshake::ServerDescription;
-use crate::renewals::Renewals;
+use crate::renewals::SessionRenewals;
 #[cfg(feature = "stdio")]
 use crate::stdio::SideOutput;
 use crate::subscription::legacy::{Resources, SubscriptionCounts};
@@ -214,8 +214,8 @@ impl Connection {
     /// Tells from now on when the server has forgotten the session and another one was made in its place, or refused the
     /// version and another one was agreed on: what was set before (subscriptions, a log level) is gone, and the
     /// [`revision`](Self::revision) may be another one.
-    pub fn renewals(&self) -> Renewals {
-        Renewals::new(self.0.wire.generation())
+    pub fn renewals(&self) -> SessionRenewals {
+        SessionRenewals::new(self.0.wire.generation())
     }
 
     /// Sends a request and returns the result as the server sent it. `params` must be a JSON object.

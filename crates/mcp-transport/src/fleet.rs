@@ -75,7 +75,7 @@ impl fmt::Debug for FleetEntry {
 /// What [`Fleet::apply`] did, by name, each list in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Changes {
+pub struct FleetUpdate {
     /// Servers that are new.
     pub added: Vec<Arc<str>>,
     /// Servers whose definition changed; they reconnect.
@@ -168,9 +168,9 @@ impl Fleet {
     /// closed, which takes bounded time; the others connect in the background.
     ///
     /// Handles stay valid when a definition changes.
-    pub async fn apply(&self, entries: impl IntoIterator<Item = FleetEntry>) -> Changes {
+    pub async fn apply(&self, entries: impl IntoIterator<Item = FleetEntry>) -> FleetUpdate {
         let wanted: BTreeMap<_, _> = entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
-        let mut changes = Changes::default();
+        let mut changes = FleetUpdate::default();
         let mut leaving = JoinSet::new();
         {
             let mut state = self.state();

@@ -4,9 +4,9 @@ use tokio::sync::watch;
 
 /// The renewals of one connection's session.
 #[derive(Clone, Debug)]
-pub struct Renewals(watch::Receiver<u64>);
+pub struct SessionRenewals(watch::Receiver<u64>);
 
-impl Renewals {
+impl SessionRenewals {
     pub(crate) fn new(generation: watch::Receiver<u64>) -> Self {
         Self(generation)
     }

@@ -25,7 +25,7 @@ use crate::wire::{CancelOnDrop, Wire};
 
 pub use self::filter::SubscriptionFilter;
 use self::streams::SubscriptionEvent;
-pub use crate::renewals::Renewals;
+pub use crate::renewals::SessionRenewals;
 
 const LISTEN: &str = "subscriptions/listen";
 

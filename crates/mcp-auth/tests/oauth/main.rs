@@ -24,7 +24,8 @@ use mcp_auth::{
     Rejection, Secret, Target,
 };
 use mcp_testkit::{
-    Answer, AuthEndpoint, AuthSettings, Canaries, Echo, FakeAuthServer, FakeMcpServer, MetadataAt, visit,
+    Answer, AuthEndpoint, AuthServerSettings, Canaries, Echo, FakeAuthServer, FakeMcpServer, MetadataAt,
+    visit,
 };
 use tempfile::TempDir;
 
@@ -135,7 +136,7 @@ impl Machine {
         Self::with(|_| {})
     }
 
-    fn with(change: impl FnOnce(&mut AuthSettings)) -> Self {
+    fn with(change: impl FnOnce(&mut AuthServerSettings)) -> Self {
         let auth = Arc::new(FakeAuthServer::start_with(change).unwrap());
         let server = FakeMcpServer::start().unwrap();
         auth.protect(&server);
@@ -312,7 +313,7 @@ async fn f088_fb_a08_an_authorization_server_that_is_down_costs_no_sign_in() {
 
 #[tokio::test]
 async fn servers_of_every_kind_can_be_signed_in_to() {
-    type Change = fn(&mut AuthSettings);
+    type Change = fn(&mut AuthServerSettings);
     let kinds: [(&str, Change); 8] = [
         ("OpenID Connect", |s| s.metadata_at = MetadataAt::OidcInserted),
         ("a tenant", |s| s.issuer_path = "/tenant1".into()),
@@ -346,7 +347,7 @@ async fn servers_of_every_kind_can_be_signed_in_to() {
 
 #[tokio::test]
 async fn servers_that_break_the_rules_get_no_code_and_no_token_request() {
-    type Change = fn(&mut AuthSettings);
+    type Change = fn(&mut AuthServerSettings);
     let rules: [(&str, Change); 9] = [
         ("issuer mismatch", |s| s.metadata_issuer = Some("https://honest.example".into())),
         ("neither https nor http", |s| s.authorization_endpoint = Some("file:///etc/passwd".into())),

@@ -13,7 +13,7 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::task::JoinSet;
 
 use super::ending::{OWN_PROCESS, end_process};
-use super::{ControlLine, MAX_LINE, Places, Request, SessionInfo};
+use super::{ControlLine, ControlRequest, MAX_LINE, Places, SessionInfo};
 use crate::peer_account::check_peer;
 
 /// How long a session that is stopped may take to end: its server is told, and its process waited for.
@@ -22,7 +22,7 @@ const ENDING: Duration = Duration::from_secs(5);
 /// What came of asking one session.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Answer {
+pub enum ControlAnswer {
     /// It answered. One that was to stop has ended.
     Info(Box<SessionInfo>),
     /// It answered that it stops, and has not ended in time.
@@ -62,7 +62,7 @@ pub struct FoundSessions {
 #[non_exhaustive]
 pub struct AskedSessions {
     /// What each of them answered.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<ControlAnswer>,
     /// Those that did not say of which server they are, and were not meant by their process: any of them may be one of those.
     pub unknown: Vec<SilentSession>,
 }
@@ -71,11 +71,11 @@ pub struct AskedSessions {
 /// the others waiting.
 pub async fn sessions(places: &Places, limit: Duration) -> FoundSessions {
     let mut found = FoundSessions::default();
-    for (_, answer) in ask(sockets(places), Request::Status, limit).await {
+    for (_, answer) in ask(sockets(places), ControlRequest::Status, limit).await {
         match answer {
-            Answer::Info(info) => found.live.push(*info),
-            Answer::Silent(session) => found.silent.push(session),
-            Answer::Ending(_) | Answer::Ended { .. } => {}
+            ControlAnswer::Info(info) => found.live.push(*info),
+            ControlAnswer::Silent(session) => found.silent.push(session),
+            ControlAnswer::Ending(_) | ControlAnswer::Ended { .. } => {}
         }
     }
     found.live.sort_by(|a, b| (&a.server.name, a.pid).cmp(&(&b.server.name, b.pid)));
@@ -87,19 +87,19 @@ pub async fn sessions(places: &Places, limit: Duration) -> FoundSessions {
 /// of its own is ended with that.
 pub async fn ask_all(
     places: &Places,
-    request: Request,
+    request: ControlRequest,
     limit: Duration,
     wanted: impl Fn(&SessionInfo) -> bool,
     is_meant: impl Fn(u32) -> bool,
 ) -> AskedSessions {
-    let described = ask(sockets(places), Request::Status, limit.min(Duration::from_secs(2))).await;
+    let described = ask(sockets(places), ControlRequest::Status, limit.min(Duration::from_secs(2))).await;
     let (mut matching, mut silent, mut asked) = (Vec::new(), Vec::new(), AskedSessions::default());
     for (path, answer) in described {
         match answer {
-            Answer::Info(info) if wanted(&info) => matching.push(path),
-            Answer::Silent(session) if is_meant(session.pid) => silent.push((path, session)),
-            Answer::Silent(session) => asked.unknown.push(session),
-            Answer::Info(_) | Answer::Ending(_) | Answer::Ended { .. } => {}
+            ControlAnswer::Info(info) if wanted(&info) => matching.push(path),
+            ControlAnswer::Silent(session) if is_meant(session.pid) => silent.push((path, session)),
+            ControlAnswer::Silent(session) => asked.unknown.push(session),
+            ControlAnswer::Info(_) | ControlAnswer::Ending(_) | ControlAnswer::Ended { .. } => {}
         }
     }
     let silent = waiting_for(silent, request);
@@ -109,7 +109,7 @@ pub async fn ask_all(
 }
 
 /// What comes of sessions that have not answered already.
-fn waiting_for(silent: Vec<(PathBuf, SilentSession)>, request: Request) -> JoinSet<Answer> {
+fn waiting_for(silent: Vec<(PathBuf, SilentSession)>, request: ControlRequest) -> JoinSet<ControlAnswer> {
     let mut asking = JoinSet::new();
     for (path, session) in silent {
         asking.spawn(async move { unanswered(&path, session, request).await });
@@ -118,11 +118,11 @@ fn waiting_for(silent: Vec<(PathBuf, SilentSession)>, request: Request) -> JoinS
 }
 
 /// What comes of a session that did not answer.
-async fn unanswered(path: &Path, session: SilentSession, request: Request) -> Answer {
-    if request == Request::Stop && session.has_own_process && end_process(path, session.pid).await {
-        return Answer::Ended { pid: session.pid };
+async fn unanswered(path: &Path, session: SilentSession, request: ControlRequest) -> ControlAnswer {
+    if request == ControlRequest::Stop && session.has_own_process && end_process(path, session.pid).await {
+        return ControlAnswer::Ended { pid: session.pid };
     }
-    Answer::Silent(session)
+    ControlAnswer::Silent(session)
 }
 
 /// The sockets of this account in `places`, each directory once whatever its names are.
@@ -159,16 +159,20 @@ impl SilentSession {
     }
 }
 
-async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(PathBuf, Answer)> {
+async fn ask(
+    sockets: Vec<PathBuf>,
+    request: ControlRequest,
+    limit: Duration,
+) -> Vec<(PathBuf, ControlAnswer)> {
     let mut asking = JoinSet::new();
     for path in sockets {
         asking.spawn(async move {
             let answer = match tokio::time::timeout(limit, exchange(&path, request)).await {
-                Ok(Ok((info, rest))) if request == Request::Stop => Some(match ends(rest).await {
-                    true => Answer::Info(Box::new(info)),
-                    false => Answer::Ending(Box::new(info)),
+                Ok(Ok((info, rest))) if request == ControlRequest::Stop => Some(match ends(rest).await {
+                    true => ControlAnswer::Info(Box::new(info)),
+                    false => ControlAnswer::Ending(Box::new(info)),
                 }),
-                Ok(Ok((info, _))) => Some(Answer::Info(Box::new(info))),
+                Ok(Ok((info, _))) => Some(ControlAnswer::Info(Box::new(info))),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     // No process listens: its owner was killed. The first to notice cleans up.
                     drop(std::fs::remove_file(&path));
@@ -184,7 +188,7 @@ async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(P
             answer.map(|answer| (path, answer))
         });
     }
-    let mut answers: Vec<(PathBuf, Answer)> = asking.join_all().await.into_iter().flatten().collect();
+    let mut answers: Vec<(PathBuf, ControlAnswer)> = asking.join_all().await.into_iter().flatten().collect();
     answers.sort_by(|a, b| a.0.cmp(&b.0));
     answers
 }
@@ -202,7 +206,7 @@ async fn ends(mut rest: Rest) -> bool {
 /// What follows an answer.
 type Rest = BufReader<tokio::io::Take<OwnedReadHalf>>;
 
-async fn exchange(path: &Path, request: Request) -> io::Result<(SessionInfo, Rest)> {
+async fn exchange(path: &Path, request: ControlRequest) -> io::Result<(SessionInfo, Rest)> {
     let stream = UnixStream::connect(path).await?;
     check_peer(&stream)?;
     let (read, mut write) = stream.into_split();
@@ -289,8 +293,8 @@ mod tests {
         );
         let is_web = |info: &SessionInfo| info.server.name == "web";
         let places = Places::only(&directory);
-        let answers = ask_all(&places, Request::Reconnect, LIMIT, is_web, |_| false).await.answers;
-        let [Answer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
+        let answers = ask_all(&places, ControlRequest::Reconnect, LIMIT, is_web, |_| false).await.answers;
+        let [ControlAnswer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);
         assert_eq!((web.reconnects.load(Ordering::SeqCst), db.reconnects.load(Ordering::SeqCst)), (1, 0));
     }
@@ -301,14 +305,14 @@ mod tests {
         let places = Places::only(home.path().join("run"));
         let directory = home.path().join("run");
         let server = ControlServer::bind(&directory, Fake::new("web")).unwrap();
-        let stop = async || ask_all(&places, Request::Stop, LIMIT, |_| true, |_| true).await.answers;
+        let stop = async || ask_all(&places, ControlRequest::Stop, LIMIT, |_| true, |_| true).await.answers;
         let answers = stop().await;
-        assert!(matches!(answers.as_slice(), [Answer::Ending(_)]), "it goes on: {answers:?}");
+        assert!(matches!(answers.as_slice(), [ControlAnswer::Ending(_)]), "it goes on: {answers:?}");
         let (answers, ()) = tokio::join!(stop(), async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             drop(server);
         });
-        assert!(matches!(answers.as_slice(), [Answer::Info(_)]), "it has ended: {answers:?}");
+        assert!(matches!(answers.as_slice(), [ControlAnswer::Info(_)]), "it has ended: {answers:?}");
     }
 
     #[tokio::test]
@@ -391,8 +395,8 @@ mod tests {
         let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
         let _server = ControlServer::bind(home.path(), hanging).unwrap();
         let (places, limit) = (Places::only(home.path()), Duration::from_millis(300));
-        let answers = ask_all(&places, Request::Reconnect, limit, |_| true, |_| false).await.answers;
-        let [Answer::Silent(session)] = answers.as_slice() else { panic!("{answers:?}") };
+        let answers = ask_all(&places, ControlRequest::Reconnect, limit, |_| true, |_| false).await.answers;
+        let [ControlAnswer::Silent(session)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!((session.pid, session.has_own_process), (std::process::id(), false));
     }
 
@@ -409,15 +413,18 @@ mod tests {
         assert_eq!(found.live.len(), 1);
         let silent = |pid| SilentSession { pid, has_own_process: pid == 8 };
         assert_eq!(found.silent, [silent(7), silent(8)]);
-        let asked = ask_all(&places, Request::Reconnect, limit, |_| true, |pid| pid == 7).await;
+        let asked = ask_all(&places, ControlRequest::Reconnect, limit, |_| true, |pid| pid == 7).await;
         assert!(
-            matches!(asked.answers.as_slice(), [Answer::Info(_), Answer::Silent(session)] if session.pid == 7),
+            matches!(asked.answers.as_slice(), [ControlAnswer::Info(_), ControlAnswer::Silent(session)] if session.pid == 7),
             "{asked:?}"
         );
         assert_eq!(asked.unknown, [silent(8)]);
         // This process listens, and not the one that the name tells.
-        let asked = ask_all(&places, Request::Stop, limit, |_| false, |_| true).await;
-        assert!(matches!(asked.answers.as_slice(), [Answer::Silent(_), Answer::Silent(_)]), "{asked:?}");
+        let asked = ask_all(&places, ControlRequest::Stop, limit, |_| false, |_| true).await;
+        assert!(
+            matches!(asked.answers.as_slice(), [ControlAnswer::Silent(_), ControlAnswer::Silent(_)]),
+            "{asked:?}"
+        );
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::ending::OWN_PROCESS;
-use super::{ControlLine, LiveSession, MAX_LINE, Places, Request, SessionInfo};
+use super::{ControlLine, ControlRequest, LiveSession, MAX_LINE, Places, SessionInfo};
 use crate::peer_account::check_peer;
 
 /// How long a peer may take to say what it wants.
@@ -99,14 +99,14 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
         return;
     };
     let info = match serde_json::from_str::<ControlLine>(&line).map(|line| line.op) {
-        Ok(Request::Status) => session.describe().await,
-        Ok(Request::Stop) => {
+        Ok(ControlRequest::Status) => session.describe().await,
+        Ok(ControlRequest::Stop) => {
             say(&mut write, &session.stop().await).await;
             // The connection ends when this session has: the command that stops it sees by that when it is over.
             let _ = limited.read_line(&mut line).await;
             return;
         }
-        Ok(Request::Reconnect) => session.reconnect().await,
+        Ok(ControlRequest::Reconnect) => session.reconnect().await,
         Err(_) => return,
     };
     say(&mut write, &info).await;

@@ -186,7 +186,7 @@ async fn found(app: &App, target: &Target) -> Result<ConfiguredServer, (CliError
 }
 
 /// The streams of the host.
-fn streams() -> Result<(mcp_bridge::stdio::Input, mcp_bridge::stdio::Output), CliError> {
+fn streams() -> Result<(mcp_bridge::stdio::StdioInput, mcp_bridge::stdio::StdioOutput), CliError> {
     mcp_bridge::stdio::open().map_err(|error| {
         CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")
             .why(error.to_string())

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use mcp_bridge::control::{
-    Answer, ControlServer, LiveSession, Request, SessionFuture, SessionInfo, SessionServer, ask_all, sessions,
+    ControlAnswer, ControlRequest, ControlServer, LiveSession, SessionFuture, SessionInfo, SessionServer,
+    ask_all, sessions,
 };
 use mcp_connect::ConfiguredServer;
 use mcp_transport::supervisor::StatusSnapshot;
@@ -107,9 +108,10 @@ pub(crate) async fn reconnect(
         which.means(info) && is_reached
     };
     // One that says nothing of itself does not reconnect either.
-    let asked = ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, wanted, |_| false).await;
+    let asked =
+        ask_all(&places(environment), ControlRequest::Reconnect, RECONNECT_LIMIT, wanted, |_| false).await;
     let reconnected = asked.answers.into_iter().map(|answer| match answer {
-        Answer::Info(info) => {
+        ControlAnswer::Info(info) => {
             let session = session(&info);
             ReconnectOutcome {
                 session: session.session,
@@ -118,7 +120,7 @@ pub(crate) async fn reconnect(
                 reason: session.reason,
             }
         }
-        Answer::Silent(session) => ReconnectOutcome {
+        ControlAnswer::Silent(session) => ReconnectOutcome {
             session: session.pid,
             name: String::new(),
             status: Value::from("pending"),
@@ -133,12 +135,12 @@ pub(crate) async fn reconnect(
 pub(crate) async fn stop(environment: &Environment, which: &SessionSelector) -> StoppedSessions {
     let wanted = |info: &SessionInfo| which.means(info);
     let is_meant = |process| which.means_process(process);
-    let asked = ask_all(&places(environment), Request::Stop, DESCRIBE_LIMIT, wanted, is_meant).await;
+    let asked = ask_all(&places(environment), ControlRequest::Stop, DESCRIBE_LIMIT, wanted, is_meant).await;
     let each = asked.answers.into_iter().filter_map(|answer| match answer {
-        Answer::Info(info) => Some(Ok(EndedSession::Itself(Box::new(session(&info))))),
-        Answer::Ended { pid } => Some(Ok(EndedSession::Process(pid))),
-        Answer::Ending(info) => Some(Err(LingeringSession::Ending(info.pid))),
-        Answer::Silent(session) => Some(Err(LingeringSession::Silent(session.into()))),
+        ControlAnswer::Info(info) => Some(Ok(EndedSession::Itself(Box::new(session(&info))))),
+        ControlAnswer::Ended { pid } => Some(Ok(EndedSession::Process(pid))),
+        ControlAnswer::Ending(info) => Some(Err(LingeringSession::Ending(info.pid))),
+        ControlAnswer::Silent(session) => Some(Err(LingeringSession::Silent(session.into()))),
         _ => None,
     });
     let unknown = asked.unknown.into_iter().map(SilentSession::from).collect();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_bridge::control::{Answer, Places, Request, ask_all, sessions};
+use mcp_bridge::control::{ControlAnswer, ControlRequest, Places, ask_all, sessions};
 use mcp_harness::{FakeHost, Manner};
 use mcp_testkit::TempHome;
 use serde_json::{Value, json};
@@ -58,8 +58,8 @@ impl Stage {
     /// Has the bridge reconnect, as `mcplink reconnect` does, without its probe.
     pub(crate) async fn reconnect(&self) {
         let places = Places::only(self.sockets());
-        let asked = ask_all(&places, Request::Reconnect, crate::HANG, |_| true, |_| false).await;
-        assert!(matches!(&asked.answers[..], [Answer::Info(_)]), "{asked:?}");
+        let asked = ask_all(&places, ControlRequest::Reconnect, crate::HANG, |_| true, |_| false).await;
+        assert!(matches!(&asked.answers[..], [ControlAnswer::Info(_)]), "{asked:?}");
     }
 }
 

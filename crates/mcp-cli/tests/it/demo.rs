@@ -21,7 +21,7 @@ fn the_demo_runs_and_all_of_it_happens_as_told() {
     assert!(output.stdout.ends_with("All of it happened as told.\n"), "{output}");
     assert!(!output.stdout.contains("NOT TRUE"), "{output}");
     assert!(!output.stdout.contains("[redacted]"), "{output}");
-    assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+    assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::FileChanges::default());
 }
 
 /// Wherever it is: in the middle of a command that it runs, and while it waits to be played with.
@@ -53,7 +53,7 @@ fn the_demo_ends_at_a_signal_and_leaves_nothing_behind() {
             let left: Vec<_> =
                 std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
             assert!(left.is_empty(), "{report}: {left:?}\n{output}");
-            assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+            assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::FileChanges::default());
             for word in ["panicked", "NOT TRUE"] {
                 assert!(!format!("{}{}", output.stdout, output.stderr).contains(word), "{output}");
             }

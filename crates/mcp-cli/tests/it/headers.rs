@@ -1,7 +1,7 @@
 //! Field failures of static headers.
 
 use mcp_testkit::{
-    Accept, Answer, Changes, Era, FakeHelper, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd,
+    Accept, Answer, Era, FakeHelper, FakeMcpServer, FileChanges, HttpAnswer, Refusal, Sse, SseEnd,
 };
 use serde_json::json;
 
@@ -56,7 +56,7 @@ fn f027_a_transient_refusal_sticks_nowhere() {
         setting.run(&[heals, "s"], 0);
     }
 
-    assert_eq!(before.changes_until(&setting.home.snapshot()), Changes::default(), "something remembers");
+    assert_eq!(before.changes_until(&setting.home.snapshot()), FileChanges::default(), "something remembers");
     assert_always_sent(&server, "x-api-key");
 }
 

@@ -194,7 +194,7 @@ fn f007_a_helper_that_failed_once_is_run_again_and_nothing_is_kept() {
     assert_eq!(setting.status("internal")["reason"]["code"], "helper-failed");
     helper.prints_bearer("A");
     assert_eq!(setting.status("internal")["status"], "connected");
-    assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+    assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::FileChanges::default());
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn f047_looking_changes_nothing_on_disk() {
     ] {
         let _ = setting.mcplink(command).run();
     }
-    assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+    assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::FileChanges::default());
 }
 
 #[test]

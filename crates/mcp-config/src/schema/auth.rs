@@ -16,7 +16,7 @@ use crate::json::{Node, Object};
 use crate::redacted::RedactedText;
 use crate::reference::{self, ReferenceText, SecretReference};
 use crate::unattended::{
-    AWS_WORD, Aws, COMMAND_TIMEOUT, Grant, GrantWord, KEY, PLUGIN_PREFIX, Unattended, UnattendedMethod,
+    AWS_WORD, Aws, COMMAND_TIMEOUT, GrantEntry, GrantWord, KEY, PLUGIN_PREFIX, Unattended, UnattendedMethod,
 };
 use crate::{ProblemCode, display, suggest};
 
@@ -314,7 +314,7 @@ impl Block<'_, '_, '_> {
             |name| FIELDS.iter().any(|(known, .., of)| *known == name && of.contains(&word)),
             &whose,
         );
-        let grant = Grant {
+        let grant = GrantEntry {
             client_id: self.text("clientId").unwrap_or_default(),
             client_secret: self.secret("clientSecret"),
             key: self.key(),
@@ -333,7 +333,7 @@ impl Block<'_, '_, '_> {
             idp_token_endpoint: self.endpoint("idpTokenEndpoint"),
             idp_client_id: self.text("idpClientId"),
             idp_client_secret: self.secret("idpClientSecret"),
-            ..Grant::new(word)
+            ..GrantEntry::new(word)
         };
         self.check_issuer(&grant);
         for name in needed(word) {
@@ -382,7 +382,7 @@ impl Block<'_, '_, '_> {
         Some(algorithm)
     }
 
-    fn check_issuer(&mut self, grant: &Grant) {
+    fn check_issuer(&mut self, grant: &GrantEntry) {
         let Some(issuer) = &grant.issuer else { return };
         let is_issuer = Url::parse(issuer).is_ok_and(|url| is_private(&url) && url.query().is_none());
         if !is_issuer {

@@ -1,7 +1,7 @@
 //! The `limits` block: what the server may cost.
 
 use super::reader::Reader;
-use crate::entry::Limits;
+use crate::entry::EntryLimits;
 use crate::{ProblemCode, suggest};
 
 /// Each field, with its bounds and what it limits.
@@ -19,8 +19,8 @@ pub(super) const FIELDS: [(&str, u64, u64, &str); 11] = [
     ("requests", 1, 100_000, "Most requests of a host that are under way at a time in a bridge."),
 ];
 
-pub(super) fn read(reader: &mut Reader<'_, '_>) -> Limits {
-    let mut limits = Limits::default();
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> EntryLimits {
+    let mut limits = EntryLimits::default();
     let Some(node) = reader.get("limits") else { return limits };
     let Some(object) = node.as_object() else {
         let message = format!("expected an object, found {}; it is ignored", node.kind());

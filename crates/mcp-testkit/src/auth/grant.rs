@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::client;
 use super::form::{Form, OAuthError};
-use super::settings::AuthSettings;
+use super::settings::AuthServerSettings;
 use super::state::{Decision, Device, Grant, State};
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -21,7 +21,7 @@ const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// The grants that the metadata lists.
-pub(crate) fn supported(settings: &AuthSettings) -> Vec<&'static str> {
+pub(crate) fn supported(settings: &AuthServerSettings) -> Vec<&'static str> {
     let mut grants = vec!["authorization_code", "client_credentials", JWT_GRANT, EXCHANGE_GRANT];
     if settings.refresh_tokens {
         grants.push("refresh_token");
@@ -219,7 +219,7 @@ fn tokens(state: &mut State, grant: &Grant, family: Option<u64>) -> Value {
     token_body(&state.settings, &grant, &access, refresh)
 }
 
-fn token_body(settings: &AuthSettings, grant: &Grant, access: &str, refresh: Option<String>) -> Value {
+fn token_body(settings: &AuthServerSettings, grant: &Grant, access: &str, refresh: Option<String>) -> Value {
     let mut body = json!({ "access_token": access, "token_type": "Bearer" });
     if !settings.omit_expires_in {
         body["expires_in"] = json!(settings.token_lifetime.as_secs());

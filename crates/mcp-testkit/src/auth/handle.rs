@@ -14,7 +14,7 @@ use url::Url;
 use super::client;
 use super::form::{Form, OAuthError};
 use super::grant;
-use super::settings::{AuthEndpoint, AuthSettings, Echo, MetadataAt};
+use super::settings::{AuthEndpoint, AuthServerSettings, Echo, MetadataAt};
 use super::state::{Code, Decision, Device, Grant, State};
 use crate::mcp::{Answer, HttpAnswer, http_answer};
 use crate::sync::lock;
@@ -306,7 +306,7 @@ fn agree(state: &mut State, form: &Form, client: &str, redirect_uri: &str) -> Re
     Ok(name)
 }
 
-pub(crate) fn metadata_path(settings: &AuthSettings) -> Option<String> {
+pub(crate) fn metadata_path(settings: &AuthServerSettings) -> Option<String> {
     let path = &settings.issuer_path;
     Some(match settings.metadata_at {
         MetadataAt::Rfc8414 => format!("/.well-known/oauth-authorization-server{path}"),
@@ -329,7 +329,7 @@ fn oauth_error(status: u16, error: &OAuthError) -> Reply {
 }
 
 /// Client authentication fails with 401, everything else with 400 (RFC 6749, 5.2), unless the test set another status.
-fn refusal(settings: &AuthSettings, error: &OAuthError) -> Reply {
+fn refusal(settings: &AuthServerSettings, error: &OAuthError) -> Reply {
     let is_usual = settings.error_status == 400;
     oauth_error(if is_usual && error.code == "invalid_client" { 401 } else { settings.error_status }, error)
 }

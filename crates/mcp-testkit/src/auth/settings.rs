@@ -52,7 +52,7 @@ pub enum AuthEndpoint {
 /// grants, rotates refresh tokens and registers clients.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct AuthSettings {
+pub struct AuthServerSettings {
     /// The path of the issuer: empty, or `/tenant1`.
     pub issuer_path: String,
     /// Where the metadata is.
@@ -114,7 +114,7 @@ pub struct AuthSettings {
     pub granted_scope: Option<String>,
 }
 
-impl Default for AuthSettings {
+impl Default for AuthServerSettings {
     fn default() -> Self {
         let methods = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
         Self {

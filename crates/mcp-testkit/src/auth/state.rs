@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::settings::{AuthEndpoint, AuthSettings};
+use super::settings::{AuthEndpoint, AuthServerSettings};
 use crate::accept::{TokenFacts, TokenLedger};
 use crate::canary::{Canaries, random};
 use crate::mcp::Answer;
@@ -67,7 +67,7 @@ pub(crate) struct Device {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) settings: AuthSettings,
+    pub(crate) settings: AuthServerSettings,
     pub(crate) next_to: HashMap<AuthEndpoint, VecDeque<Answer>>,
     pub(crate) always_to: HashMap<AuthEndpoint, Answer>,
     pub(crate) routes: HashMap<String, Answer>,

@@ -16,7 +16,7 @@ use super::live::LiveConnection;
 use super::race::{Race, reached};
 use crate::connect::ServerLists;
 use crate::endpoint::Endpoint;
-use crate::renewals::Renewals;
+use crate::renewals::SessionRenewals;
 
 /// What a keeper is doing.
 pub(super) enum State {
@@ -83,7 +83,7 @@ pub(super) struct HeldConnection {
     /// When it was last asked for.
     pub(super) asked: Option<Instant>,
     /// A session in place of a lost one may be that of a server with other tools.
-    renewals: Renewals,
+    renewals: SessionRenewals,
     /// How long the server may say nothing before it is asked whether it is there.
     keep_alive: Option<Duration>,
     /// When it last answered that question, be it by a refusal.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_status::ServerStatus;
 use mcp_testkit::{Answer, FakeMcpServer};
-use mcp_transport::fleet::{Changes, Fleet, FleetChange, FleetChanges, FleetConfig, FleetEntry};
+use mcp_transport::fleet::{Fleet, FleetChange, FleetChanges, FleetConfig, FleetEntry, FleetUpdate};
 use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource};
 use mcp_transport::{RequestOptions, Server};
 
@@ -84,7 +84,11 @@ async fn f133_a_fleet_becomes_what_the_configuration_says() {
     assert_eq!(decided(&fleet).await, [("a".to_owned(), Connected), ("b".to_owned(), Connected)]);
     let held = fleet.handle("b").unwrap();
 
-    assert_eq!(fleet.apply([entry("a", &a), entry("b", &b)]).await, Changes::default(), "nothing changed");
+    assert_eq!(
+        fleet.apply([entry("a", &a), entry("b", &b)]).await,
+        FleetUpdate::default(),
+        "nothing changed"
+    );
     assert_eq!(held.snapshot().connection, Some(1), "so nothing was touched");
 
     let changes = fleet.apply([entry("b", &c), entry("d", &a)]).await;
@@ -99,7 +103,7 @@ async fn f133_a_fleet_becomes_what_the_configuration_says() {
 
     fleet.close().await;
     assert!(held.snapshot().closed);
-    assert_eq!(fleet.apply([entry("a", &a)]).await, Changes::default(), "a closed fleet starts nothing");
+    assert_eq!(fleet.apply([entry("a", &a)]).await, FleetUpdate::default(), "a closed fleet starts nothing");
     assert!(fleet.status().is_empty());
 }
 
