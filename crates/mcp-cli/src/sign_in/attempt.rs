@@ -74,7 +74,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         LoginRefusal::Unattended => {
             return CliError::usage("no-sign-in-wanted", format!("{} signs in by itself", shown::name(name)))
                 .why("`auth` of its entry says where its credentials come from, and no person is asked")
-                .next(status_of(name));
+                .next(status_of(app, name));
         }
         other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
     };
@@ -89,7 +89,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         (_, Some(step)) => error.next(app.steps.words(&step, name)),
         (LoginRefusal::NoOAuth(why), None) => error.next(in_place_of_sign_in(app, name, *why)),
         // Nothing is wrong with it: how it is, is what there is to know.
-        (_, None) => error.next(status_of(name)),
+        (_, None) => error.next(status_of(app, name)),
     }
 }
 
@@ -103,11 +103,15 @@ fn in_place_of_sign_in(app: &App, name: &str, why: LinkReason) -> PrintedStep {
         LinkReason::HelperWithheld | LinkReason::UnattendedWithheld => {
             app.steps.words(&NextStep::Trust, name)
         }
-        _ => status_of(name).into(),
+        _ => status_of(app, name).into(),
     }
 }
 
-fn status_of(name: &str) -> String {
+fn status_of(app: &App, name: &str) -> String {
+    // The account that was said is said again, and no command about this server alone takes one.
+    if app.account.is_some() {
+        return "mcplink list".to_owned();
+    }
     format!("mcplink status {}", mcp_text::shell_word(name))
 }
 

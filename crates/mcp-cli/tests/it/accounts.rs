@@ -616,6 +616,12 @@ fn an_account_of_a_server_without_sign_ins_is_an_error_that_says_so() {
             assert!(output.stderr.ends_with("  next: leave --account out\n"), "{command}: {output}");
         }
     }
+    // What follows takes an account.
+    for name in ["grant", "local"] {
+        let output = setting.run(&["login", name, "--account", "work"], 2);
+        assert!(output.stderr.ends_with("  next: mcplink list --account work\n"), "{output}");
+        setting.run(&["list", "--account", "work"], 0);
+    }
     assert_eq!(server.connections(), 0, "nothing was asked");
     // One that may sign in is asked, and what is about all servers counts for those that do.
     setting.run(&["status", "open", "--account", "work"], 0);
