@@ -1,6 +1,6 @@
 //! The authorization schemes that may stand before a credential (RFC 9110 section 11.1): no secret by themselves.
 
-/// In lower case; each is written in any case.
+/// Their names, in lower case; each may be written in any case.
 pub const SCHEMES: [&str; 8] = ["apikey", "basic", "bearer", "digest", "dpop", "key", "negotiate", "token"];
 
 /// Those of them behind which a credential stands wherever they are written. The others are words of every sentence.

@@ -3,6 +3,7 @@
 
 mod environment;
 mod limit_names;
+pub(crate) mod relay;
 mod tls;
 
 use std::fmt;
@@ -15,10 +16,10 @@ use mcp_text::SharedSecrets;
 use crate::exchange::ExchangeSink;
 use crate::handler::ProgressSink;
 use crate::limits::{Allowance, Limits};
-use crate::relay::RelaySettings;
 use crate::trace::{TraceContext, TracePropagator};
 
 pub use self::limit_names::LimitNames;
+use self::relay::RelaySettings;
 pub use crate::client_info::ClientInfo;
 pub use crate::resolver::{ResolveRequest, Resolver, ResolverFuture};
 #[cfg(feature = "http")]

@@ -27,8 +27,8 @@ use crate::message::object::write_string;
 use crate::message::{HEADER_MISMATCH, Payload};
 use crate::offered::{self, ToolName, mirrored_parameters};
 use crate::options::RequestOptions;
+use crate::options::relay::RelaySettings;
 use crate::protocol::lenient;
-use crate::relay::RelaySettings;
 
 pub use self::definition::{Tool, ToolView};
 use self::list::as_list;

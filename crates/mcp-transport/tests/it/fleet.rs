@@ -146,7 +146,7 @@ async fn an_entry_has_a_policy_of_its_own_and_requests_are_made_side_by_side() {
     let handle = fleet.handle("usual").unwrap();
     let soon = RequestOptions::new().with_timeout(Duration::from_secs(20));
     let (one, two, three) = tokio::join!(
-        handle.request("ping", None, RequestOptions::new()),
+        handle.request("tools/list", None, RequestOptions::new()),
         handle.list_tools(&soon),
         handle.list_tools(&soon),
     );
