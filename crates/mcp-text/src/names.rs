@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A name with one of these as a part holds a credential.
-const CREDENTIAL_WORDS: [&str; 21] = [
+const CREDENTIAL_WORDS: [&str; 22] = [
     "apikey",
     "auth",
     "authorization",
@@ -17,11 +17,28 @@ const CREDENTIAL_WORDS: [&str; 21] = [
     "jwt",
     "key",
     "pass",
+    "passcode",
     "passphrase",
     "passwd",
     "password",
     "pat",
     "pw",
+    "pwd",
+    "secret",
+    "token",
+];
+
+/// The words that name a credential in a sentence. The others of a name (`auth`, `header`, `key`) are about much else there; and
+/// the `pin` of a name is one of a chip or of a version.
+const CREDENTIAL_NOUNS: [&str; 11] = [
+    "apikey",
+    "cookie",
+    "credential",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "pin",
     "pwd",
     "secret",
     "token",
@@ -114,6 +131,11 @@ fn has_credential_word(part: &str) -> bool {
         }
     }
     start > 0 && is_word(&part[start..])
+}
+
+/// Whether a sentence that has this word speaks of a credential.
+pub(crate) fn is_credential_noun(word: &str) -> bool {
+    CREDENTIAL_NOUNS.iter().any(|noun| word.eq_ignore_ascii_case(noun))
 }
 
 fn is_number(text: &str) -> bool {
@@ -282,6 +304,13 @@ fn is_uuid(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_a_credential_in_a_sentence_is_one_in_a_name_but_for_a_pin() {
+        for noun in CREDENTIAL_NOUNS {
+            assert_eq!(is_credential_name(&format!("MY_{noun}")), noun != "pin", "{noun}");
+        }
+    }
 
     #[test]
     fn credentials_are_told_by_whole_parts_of_a_name() {

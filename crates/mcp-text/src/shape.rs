@@ -117,24 +117,11 @@ fn words(line: &str, marks: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The words of a sentence that name a credential. `key` and `auth` name too much else.
+/// Whether a word of a sentence names a credential.
 fn is_noun(word: &str) -> bool {
     let word = word.trim_matches(['"', '\'', '(', '`']);
     let last = word.rsplit(['_', '-', '.']).next().unwrap_or(word);
-    const NOUNS: [&str; 11] = [
-        "apikey",
-        "cookie",
-        "passcode",
-        "passphrase",
-        "passwd",
-        "password",
-        "pin",
-        "pwd",
-        "secret",
-        "token",
-        "credential",
-    ];
-    NOUNS.iter().any(|noun| last.eq_ignore_ascii_case(noun)) || word.eq_ignore_ascii_case("api_key")
+    names::is_credential_noun(last) || word.eq_ignore_ascii_case("api_key")
 }
 
 /// `passphrase is X`, `password "X"`, `token X1`.
