@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::chain::{Base, Chain, Fallback};
 use crate::plan::{AuthPlan, ProviderKind, ProviderRole};
-use crate::settings::{HelperSpec, UnattendedSpec};
+use crate::settings::{HelperSpec, MachineSignInSpec};
 use crate::{AuthError, AuthErrorKind, AuthProvider, AuthSettings, StaticHeaders, Target};
 
 /// What of a provider's name is told, in characters.
@@ -117,7 +117,7 @@ fn own_authority(
 ) -> Result<Option<Arc<dyn AuthProvider>>, AuthError> {
     let misconfigured = |message| Err(AuthError::new(AuthErrorKind::Misconfigured, message));
     let custom = settings.custom.as_ref().map(|spec| &*spec.name);
-    let name = custom.or_else(|| settings.unattended.as_ref().map(UnattendedSpec::name));
+    let name = custom.or_else(|| settings.unattended.as_ref().map(MachineSignInSpec::name));
     match (name, authority) {
         (None, None) => Ok(None),
         (Some(name), Some(authority)) if *name == *authority.name() => Ok(Some(authority)),

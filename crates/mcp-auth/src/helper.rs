@@ -39,11 +39,11 @@ use http::{HeaderName, HeaderValue};
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
-use self::complaint::Complaint;
+use self::complaint::StderrExcerpt;
 #[cfg(feature = "oauth")]
 pub(crate) use self::expiry::stated;
 use self::parse::{HelperOutput, OutputError};
-use self::place::Misplaced;
+use self::place::CommandFault;
 use self::run::{Invocation, Output, RunEnd};
 use self::said::ErrorObject;
 pub use self::sight::HelperRun;
@@ -182,16 +182,16 @@ fn outcome(output: &Output, invocation: &Invocation, limit: Duration) -> Result<
         Ok(HelperOutput { headers, until }) => {
             // It may have failed all the same, in a pipe or a substitution: the server will tell.
             // Most have nothing to say, and then no secret has to be looked for.
-            let complaint = (!output.stderr.is_empty()).then(|| Complaint::new(output, invocation));
-            let line = complaint.as_ref().and_then(Complaint::telling_line);
+            let complaint = (!output.stderr.is_empty()).then(|| StderrExcerpt::new(output, invocation));
+            let line = complaint.as_ref().and_then(StderrExcerpt::telling_line);
             Ok(RunOutput { headers, until, remark: line.map(|line| format!("stderr: {line}")) })
         }
-        Err(flaw) => Err(flawed(flaw, TASK, &Complaint::new(output, invocation), invocation)),
+        Err(flaw) => Err(flawed(flaw, TASK, &StderrExcerpt::new(output, invocation), invocation)),
     }
 }
 
 /// What is wrong with a run, in words, with what it printed of that.
-fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation) -> AuthError {
+fn flawed(flaw: Flaw, task: &str, complaint: &StderrExcerpt, invocation: &Invocation) -> AuthError {
     let Flaw { mut what, exit_code, said } = flaw;
     let said = said.map(|said| complaint::shown(&said, invocation)).filter(|said| !said.is_empty());
     if let Some(said) = &said {
@@ -203,7 +203,7 @@ fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation
     let misplaced = place::misplaced(&invocation.command, &invocation.cwd, exit_code);
     // The path is the person's own, and which folder it was is what decides.
     let place = match &misplaced {
-        Some(Misplaced::Missing { above }) => {
+        Some(CommandFault::Missing { above }) => {
             let ran = format!("; it ran in {}", invocation.cwd.display());
             let there = above.as_ref().map(|path| format!(", and there is {}", path.display()));
             Some(ran + &there.unwrap_or_default())
@@ -212,7 +212,7 @@ fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation
     };
     let place = place.unwrap_or_default();
     let mut error = failure(task, &what, complaint.telling_line(), kept, &place).with_exit_code(exit_code);
-    if let Some(Misplaced::NotExecutable(path)) = misplaced {
+    if let Some(CommandFault::NotExecutable(path)) = misplaced {
         error = error.with_unexecutable(path.to_string_lossy());
     }
     if let Some(command) = cure.or_else(|| complaint.cure()) {
@@ -240,7 +240,7 @@ pub(crate) async fn printed(spec: &HelperSpec, target: &Target, what: &str) -> R
         },
         Err(flaw) => flaw,
     };
-    Err(flawed(flaw, &task, &Complaint::of_secret(&output, &invocation), &invocation))
+    Err(flawed(flaw, &task, &StderrExcerpt::of_secret(&output, &invocation), &invocation))
 }
 
 /// The headers in a text that has the form of a helper's output, and until when they are good.

@@ -31,7 +31,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Where a secret is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum SecretKeeper {
+pub enum SecretBackend {
     /// In the keyring.
     Keyring,
     /// In the file.
@@ -47,7 +47,7 @@ pub struct SecretRecord {
     /// Its name.
     pub name: String,
     /// Where it is.
-    pub keeper: SecretKeeper,
+    pub keeper: SecretBackend,
 }
 
 /// How a secret was kept.
@@ -55,7 +55,7 @@ pub struct SecretRecord {
 #[non_exhaustive]
 pub struct SecretPlacement {
     /// Where.
-    pub keeper: SecretKeeper,
+    pub keeper: SecretBackend,
     /// Why the keyring did not take it, where it did not.
     pub why_not_keyring: Option<String>,
     /// There was another one of this name.
@@ -164,7 +164,7 @@ impl SecretStore {
                 None => Err("this program was built without the keyring".to_owned()),
             };
             let value = kept.is_err().then(|| secret.expose().to_owned());
-            let keeper = if value.is_some() { SecretKeeper::File } else { SecretKeeper::Keyring };
+            let keeper = if value.is_some() { SecretBackend::File } else { SecretBackend::Keyring };
             let (replaced, beside_others) = this.change(|document| {
                 let before = document.secrets.len();
                 let beside_others = document.secrets.iter().any(|kept| kept.value.is_some());
@@ -218,7 +218,7 @@ impl SecretStore {
             let kept = this.document()?.secrets.into_iter();
             Ok(kept
                 .map(|StoredSecret { service, name, value }| {
-                    let keeper = if value.is_some() { SecretKeeper::File } else { SecretKeeper::Keyring };
+                    let keeper = if value.is_some() { SecretBackend::File } else { SecretBackend::Keyring };
                     SecretRecord { service, name, keeper }
                 })
                 .collect())
@@ -378,14 +378,14 @@ mod tests {
         assert_eq!(store.read("mcp", "a").await.unwrap(), None);
         assert!(!state.exists(), "looking makes nothing");
         let kept = store.write("mcp", "a", &Secret::new("canary-1")).await.unwrap();
-        assert_eq!((kept.keeper, kept.replaced), (SecretKeeper::Keyring, false));
+        assert_eq!((kept.keeper, kept.replaced), (SecretBackend::Keyring, false));
         let text = std::fs::read_to_string(state.join(FILE)).unwrap();
         assert!(text.contains("\"a\"") && !text.contains("canary"), "{text}");
 
         // A keyring that is locked later: what it had is replaced by the file.
         let locked = open(&Fake { locked: true, ..keyring.clone() });
         let kept = locked.write("mcp", "a", &Secret::new("canary-2")).await.unwrap();
-        assert_eq!((kept.keeper, kept.replaced), (SecretKeeper::File, true));
+        assert_eq!((kept.keeper, kept.replaced), (SecretBackend::File, true));
         assert_eq!(kept.why_not_keyring.as_deref(), Some("it is locked"));
         assert_eq!(store.read("mcp", "a").await.unwrap(), Some(Secret::new("canary-2")));
         assert!(locked.read("mcp", "b").await.unwrap_err().to_string().contains("it is locked"));
@@ -397,7 +397,7 @@ mod tests {
         }
         let records = store.list().await.unwrap();
         assert_eq!(records.len(), 1);
-        assert_eq!(records[0].keeper, SecretKeeper::File);
+        assert_eq!(records[0].keeper, SecretBackend::File);
 
         // Kept by the keyring again, the file has it no longer; and both forget.
         store.write("mcp", "a", &Secret::new("canary-3")).await.unwrap();

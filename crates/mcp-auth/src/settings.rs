@@ -16,8 +16,8 @@ use crate::Secret;
 pub(crate) mod unattended;
 
 pub use self::unattended::{
-    AwsSpec, GrantKind, GrantSpec, IdentityProviderSpec, KeyringItem, PluginSpec, SecretSource, SourcedText,
-    TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
+    AwsSpec, GrantKind, GrantSpec, IdentityProviderSpec, KeyringItem, MachineSignInSource, MachineSignInSpec,
+    PluginSpec, SecretSource, SourcedText, TextPart, TokenSpec,
 };
 
 /// The server that credentials are for.
@@ -87,7 +87,7 @@ pub struct AuthSettings {
     /// The provider of the program's own, which has the place of the helper and comes before it.
     pub custom: Option<CustomSpec>,
     /// How credentials are obtained without a person, where the entry says that (`auth`). It comes before the helper as well.
-    pub unattended: Option<UnattendedSpec>,
+    pub unattended: Option<MachineSignInSpec>,
     /// The command that mints headers.
     pub helper: Option<HelperSpec>,
     /// Why the helper may not run, if so.
@@ -117,7 +117,7 @@ impl AuthSettings {
         let client = self.oauth.iter_mut().filter_map(|oauth| oauth.client_secret_source.as_mut());
         let texts = self.sourced_headers.iter_mut().map(|(_, value)| value).chain(client);
         let references = texts.flat_map(SourcedText::commands_mut);
-        references.chain(self.unattended.iter_mut().flat_map(UnattendedSpec::commands_mut))
+        references.chain(self.unattended.iter_mut().flat_map(MachineSignInSpec::commands_mut))
     }
 }
 

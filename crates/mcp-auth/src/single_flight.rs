@@ -107,12 +107,12 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// # });
 /// ```
 pub struct SingleFlight<S: CredentialSource> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<FlightState<S>>,
 }
 
 type Outcome = Result<Credentials, AuthError>;
 
-struct Shared<S> {
+struct FlightState<S> {
     source: S,
     clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
     began: Instant,
@@ -180,7 +180,9 @@ impl<S: CredentialSource> SingleFlight<S> {
     /// Wraps `source`, with another clock to compare expiries with.
     pub fn with_clock(source: S, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         let state = Mutex::new(State::default());
-        Self { shared: Arc::new(Shared { source, clock: Box::new(clock), began: Instant::now(), state }) }
+        Self {
+            shared: Arc::new(FlightState { source, clock: Box::new(clock), began: Instant::now(), state }),
+        }
     }
 
     /// The wrapped source.
@@ -370,14 +372,14 @@ impl<S: CredentialSource> SingleFlight<S> {
     }
 }
 
-impl<S> Shared<S> {
+impl<S> FlightState<S> {
     /// Never held across an await, and nothing that can panic runs under it, so poison says nothing.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: CredentialSource> Shared<S> {
+impl<S: CredentialSource> FlightState<S> {
     async fn fetch(&self, why: FetchCause, number: u64) -> Outcome {
         let started = Instant::now();
         let (name, limit) = (self.source.name(), self.state().timeout);

@@ -25,7 +25,7 @@ pub(crate) use crate::failed_request::{failed, said};
 /// A connected server.
 #[derive(Debug)]
 pub(crate) struct OpenServer {
-    pub(crate) wired: ConfiguredServer,
+    pub(crate) configured: ConfiguredServer,
     pub(crate) connection: Connection,
     /// The tools, where they were asked for and could be listed.
     pub(crate) tools: Option<ToolList>,
@@ -49,16 +49,18 @@ pub(crate) enum ConnectionNeeds {
 /// Connects to the server `name`.
 pub(crate) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> Result<OpenServer, CliError> {
     let loaded = app.load()?;
-    let mut wired = loaded.wired(app, name).await?;
+    let mut configured = loaded.configured(app, name).await?;
     // A local process is on this machine.
-    let server =
-        wired.auth.as_ref().map_or_else(UrlSource::this_machine, |auth| UrlSource::server(&auth.target.url));
+    let server = configured
+        .auth
+        .as_ref()
+        .map_or_else(UrlSource::this_machine, |auth| UrlSource::server(&auth.target.url));
     let mut asked = None;
     // A server may list other tools to a client that can be asked.
     if let (
         ConnectionNeeds::Questions | ConnectionNeeds::Tools | ConnectionNeeds::Definitions,
         Ok(endpoint),
-    ) = (want, &mut wired.state)
+    ) = (want, &mut configured.state)
     {
         let browser = browser::choose(&app.environment, Machine::current());
         let questions = Arc::new(TerminalQuestions::new(
@@ -66,17 +68,17 @@ pub(crate) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> R
             browser,
             app.interactive,
             server,
-            wired.secrets.clone(),
+            configured.secrets.clone(),
         ));
         endpoint.handler = Some(questions.clone());
         asked = Some(questions);
     }
     if want == ConnectionNeeds::Definitions
-        && let (Ok(endpoint), Some(tools)) = (&mut wired.state, &wired.tools)
+        && let (Ok(endpoint), Some(tools)) = (&mut configured.state, &configured.tools)
     {
         endpoint.tools = Some(Arc::new(tools.without_pins()));
     }
-    if let Err(NoContact::SwitchedOff) = wired.state {
+    if let Err(NoContact::SwitchedOff) = configured.state {
         return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
             .next(loaded.switched_on_by(name)));
     }
@@ -89,7 +91,7 @@ pub(crate) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> R
     let deadline = app.deadline;
     let mut last = String::new();
     let until = deadline.map(|deadline| deadline.at);
-    let ended = Probe::run(app.host.connector(), &wired, &policy, until, |reason| {
+    let ended = Probe::run(app.host.connector(), &configured, &policy, until, |reason| {
         // Of a start that lasts, each thing that it says is told once.
         let said = reason.message.split_once(": ").map_or("", |(_, said)| said);
         if reason.attempts > 0 || (reason.phase.is_some() && last != said) {
@@ -104,11 +106,11 @@ pub(crate) async fn connected(app: &App, name: &str, want: ConnectionNeeds) -> R
             asked.iter().for_each(|questions| questions.come_by(&connection));
             app.reached.is(format!("waiting for an answer of {}", shown::name(name)), &look);
             if let Some(tools) = &tools {
-                ListedNames::keep_tools(app, &wired, tools, &connection.credentials_sent());
+                ListedNames::keep_tools(app, &configured, tools, &connection.credentials_sent());
             }
-            Ok(OpenServer { wired, connection, tools, error })
+            Ok(OpenServer { configured, connection, tools, error })
         }
-        ended => Err(not_connected(&Row::of_probe(&wired, &ended, deadline, &app.steps))),
+        ended => Err(not_connected(&Row::of_probe(&configured, &ended, deadline, &app.steps))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A person's consent: what a decision about a server or a folder allows, and how it is kept.
 //!
-//! What asks for one (`approve`, `trust`, `approve-tools`, the page of `menu --web`) shows [`Approvable::lines`],
-//! [`Trustable::lines`] or [`ToolsOffer::lines`] first; what was shown is what is agreed to, whatever changes while the question
+//! What asks for one (`approve`, `trust`, `approve-tools`, the page of `menu --web`) shows [`ApprovalSubject::lines`],
+//! [`TrustSubject::lines`] or [`ToolsOffer::lines`] first; what was shown is what is agreed to, whatever changes while the question
 //! waits.
 
 use std::path::Path;
@@ -58,13 +58,13 @@ pub(crate) struct TrustedServer<'a> {
 
 /// A folder that a person may trust, as it is now, with what that allows.
 #[derive(Debug)]
-pub(crate) struct Trustable {
+pub(crate) struct TrustSubject {
     /// As it is without the trust, and with it.
     now: Config,
     config: Config,
 }
 
-impl Trustable {
+impl TrustSubject {
     pub(crate) fn of(app: &App, directory: &Path) -> Result<Self, CliError> {
         let sources = app.sources_in(directory);
         let now = Config::resolve(&sources);
@@ -194,14 +194,14 @@ impl Trustable {
 
 /// A server that a person may approve, as it is now, with what that allows.
 #[derive(Debug)]
-pub(crate) struct Approvable<'a> {
+pub(crate) struct ApprovalSubject<'a> {
     config: &'a Config,
     entry: &'a ServerEntry,
     store: TrustStore,
     pub(crate) allowed: ApprovalView<'a>,
 }
 
-impl<'a> Approvable<'a> {
+impl<'a> ApprovalSubject<'a> {
     pub(crate) fn of(app: &App, loaded: &'a LoadedConfig, name: &str) -> Result<Self, CliError> {
         let config = &loaded.config;
         let Some(entry) = config.definitions(name).find(|entry| needs_approval(entry)) else {

@@ -137,7 +137,7 @@ impl TerminalQuestions {
     }
 }
 
-/// Looks at a server as a call does, which may be asked something, and declines: a glance asks no one.
+/// RecheckRequests at a server as a call does, which may be asked something, and declines: a glance asks no one.
 #[derive(Debug)]
 pub(crate) struct NoQuestions {
     /// Whether a person could answer a call.

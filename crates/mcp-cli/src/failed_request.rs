@@ -10,10 +10,10 @@ use crate::steps::Steps;
 use crate::view::shown;
 
 /// A request failed on a connection that stood.
-pub(crate) fn failed(steps: &Steps, wired: &ConfiguredServer, error: &TransportError) -> CliError {
-    let name = &wired.description.name;
+pub(crate) fn failed(steps: &Steps, configured: &ConfiguredServer, error: &TransportError) -> CliError {
+    let name = &configured.description.name;
     let evidence = error.evidence();
-    let report = StatusReport::from_evidence(&evidence, &wired.context(), wired.facts());
+    let report = StatusReport::from_evidence(&evidence, &configured.context(), configured.facts());
     let Some(reason) = &report.reason else {
         return CliError::new(ExitStatus::Internal, "internal", error.to_string());
     };
@@ -24,13 +24,13 @@ pub(crate) fn failed(steps: &Steps, wired: &ConfiguredServer, error: &TransportE
             "rpc-error",
             format!("{} refused the request", shown::name(name)),
         )
-        .why(wired.secrets.hide(&said(error)))
+        .why(configured.secrets.hide(&said(error)))
         .next(steps.words(&NextStep::AskOperator, name));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
     let error =
         CliError::new(exit, reason.code.as_str(), format!("the request to {} failed", shown::name(name)))
-            .why(wired.secrets.hide_known(&reason.message));
+            .why(configured.secrets.hide_known(&reason.message));
     match &reason.next {
         Some(step) => error.next(steps.words_after_request(step, reason.code, name)),
         None => error,

@@ -43,13 +43,13 @@ pub(crate) fn check_account(app: &App, server: &ConfiguredServer) -> Result<(), 
 }
 
 impl LoadedConfig {
-    /// Every server in force, wired but not contacted.
+    /// Every server in force, configured but not contacted.
     pub(crate) async fn wired_all(&self, app: &App) -> Vec<ConfiguredServer> {
-        let mut wired = Vec::with_capacity(self.config.entries.len());
+        let mut configured = Vec::with_capacity(self.config.entries.len());
         for entry in self.in_force() {
-            wired.push(app.host.configured(entry, &self.config).await);
+            configured.push(app.host.configured(entry, &self.config).await);
         }
-        wired
+        configured
     }
 
     /// The names of every server in force, in the order of the configuration.
@@ -70,22 +70,22 @@ impl LoadedConfig {
         if names.is_empty() {
             return Ok(self.wired_all(app).await);
         }
-        let mut wired: Vec<ConfiguredServer> = Vec::new();
+        let mut configured: Vec<ConfiguredServer> = Vec::new();
         for name in names {
-            if !wired.iter().any(|known| known.description.name == *name) {
+            if !configured.iter().any(|known| known.description.name == *name) {
                 let found = self.found(app, name).await?;
                 check_account(app, &found)?;
-                wired.push(found);
+                configured.push(found);
             }
         }
         if !app.json {
             self.note_broken(app);
         }
-        Ok(wired)
+        Ok(configured)
     }
 
     /// The server of this name, with which `--account` chooses a sign-in where it is given.
-    pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
+    pub(crate) async fn configured(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
         let found = self.known(app, name).await?;
         check_account(app, &found)?;
         Ok(found)

@@ -33,7 +33,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::child_command::ChildCommand;
 use self::desk::Desk;
-use self::exchange::News;
+use self::exchange::TaskEvent;
 use self::keys::Key;
 use self::look::Look;
 use self::model::{Effect, Follow, Menu};
@@ -90,8 +90,8 @@ struct Session<'a> {
     look: Look,
     desk: Desk,
     /// What came of things that take a while, each with the number that the desk gave it.
-    sender: UnboundedSender<(u64, News)>,
-    news: UnboundedReceiver<(u64, News)>,
+    sender: UnboundedSender<(u64, TaskEvent)>,
+    news: UnboundedReceiver<(u64, TaskEvent)>,
     signal: Pin<Box<dyn Future<Output = ExitStatus>>>,
 }
 

@@ -35,18 +35,18 @@ impl LoadedConfig {
         note_all(app, self.config.problems_of(name).filter(|problem| problem.code.is_of_each_use()));
     }
 
-    /// Tells people what is wrong with the files, but for what the rows of `wired` say themselves.
-    pub(crate) fn note_problems(&self, app: &App, wired: &[ConfiguredServer]) {
-        note_unsaid(app, self.config.problems.iter(), wired);
+    /// Tells people what is wrong with the files, but for what the rows of `configured` say themselves.
+    pub(crate) fn note_problems(&self, app: &App, configured: &[ConfiguredServer]) {
+        note_unsaid(app, self.config.problems.iter(), configured);
     }
 
     /// The same about these servers alone, and about the environment; about all where none is named. What another entry has
     /// wrong is no matter of this command, and files that cannot be understood have been named already.
-    pub(crate) fn note_problems_of(&self, app: &App, names: &[String], wired: &[ConfiguredServer]) {
+    pub(crate) fn note_problems_of(&self, app: &App, names: &[String], configured: &[ConfiguredServer]) {
         if names.is_empty() {
-            return self.note_problems(app, wired);
+            return self.note_problems(app, configured);
         }
-        let said = rows_say(wired);
+        let said = rows_say(configured);
         self.note_environment(app);
         for name in names {
             let own = self.config.problems_of(name);
@@ -56,21 +56,21 @@ impl LoadedConfig {
 }
 
 /// What the rows of servers that are never contacted say.
-fn rows_say(wired: &[ConfiguredServer]) -> Vec<String> {
-    let reason = |wired: &ConfiguredServer| match &wired.state {
+fn rows_say(configured: &[ConfiguredServer]) -> Vec<String> {
+    let reason = |configured: &ConfiguredServer| match &configured.state {
         Err(NoContact::Because(reason)) => Some(shown::line(&reason.message)),
         _ => None,
     };
-    wired.iter().filter_map(reason).collect()
+    configured.iter().filter_map(reason).collect()
 }
 
-/// Tells people of `problems`, but for what the rows of `wired` say themselves.
+/// Tells people of `problems`, but for what the rows of `configured` say themselves.
 pub(crate) fn note_unsaid<'p>(
     app: &App,
     problems: impl Iterator<Item = &'p Problem>,
-    wired: &[ConfiguredServer],
+    configured: &[ConfiguredServer],
 ) {
-    let said = rows_say(wired);
+    let said = rows_say(configured);
     note_all(app, problems.filter(|problem| !said.contains(&problem_text(problem))));
 }
 

@@ -209,14 +209,14 @@ pub(crate) struct Approvals {
 }
 
 /// What was agreed to under one name, by how near it is to an entry of that name.
-struct AgreedTo<'a> {
+struct MatchingApprovals<'a> {
     in_its_file: Vec<&'a FileApproval>,
     /// In a linked worktree: in the file of the main checkout that the entry's is a copy of.
     in_main_checkout: Vec<&'a FileApproval>,
     anywhere: Vec<&'a FileApproval>,
 }
 
-impl<'a> AgreedTo<'a> {
+impl<'a> MatchingApprovals<'a> {
     /// In the entry's file, or else in the one that it is a copy of.
     fn here(&self) -> &[&'a FileApproval] {
         if self.in_its_file.is_empty() { &self.in_main_checkout } else { &self.in_its_file }
@@ -347,7 +347,11 @@ impl Approvals {
     }
 
     /// What was agreed to under the name of `entry`.
-    fn agreed<'a>(&self, all: &'a HashMap<String, Vec<FileApproval>>, entry: &ServerEntry) -> AgreedTo<'a> {
+    fn agreed<'a>(
+        &self,
+        all: &'a HashMap<String, Vec<FileApproval>>,
+        entry: &ServerEntry,
+    ) -> MatchingApprovals<'a> {
         let all = all.get(&entry.name).map(Vec::as_slice).unwrap_or_default();
         let of = |file: &str| all.iter().filter(|agreed| agreed.file == file).collect();
         let file = file_of(entry);
@@ -355,7 +359,7 @@ impl Approvals {
             .worktree
             .as_ref()
             .and_then(|(root, main)| file.strip_prefix(root.as_str()).map(|below| format!("{main}{below}")));
-        AgreedTo {
+        MatchingApprovals {
             in_its_file: of(&file),
             in_main_checkout: main_file.map(|file| of(&file)).unwrap_or_default(),
             anywhere: all.iter().collect(),

@@ -18,7 +18,7 @@ use crate::network::Network;
 use crate::policy::PolicyBlock;
 use crate::tool_policy::ToolPolicy;
 use crate::transport::EntryTransport;
-use crate::unattended::Unattended;
+use crate::unattended::MachineSignIn;
 use crate::{Origin, display};
 
 // What an entry consists of is found beside it, wherever it is defined.
@@ -157,7 +157,7 @@ pub struct Remote {
     /// The command that mints headers.
     pub helper: Option<Helper>,
     /// How credentials are obtained without a person, where the entry says so in its `auth`.
-    pub unattended: Option<Unattended>,
+    pub unattended: Option<MachineSignIn>,
     /// The `oauth` block, where there is one.
     pub oauth: Option<OAuth>,
     /// `oauth: false`: there is no sign-in to this server.

@@ -9,7 +9,7 @@ use crate::script;
 
 /// A command within another one.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Started {
+pub(crate) struct InnerCommandLine {
     pub(crate) command: StartedCommand,
     /// What starts it gives it more than the line says: variables, rights, arguments, another system. Who writes another line in the
     /// place of this one would lose that.
@@ -41,7 +41,7 @@ impl StartedCommand {
 }
 
 /// What the command `words` starts; `None` where it is not known to start another one.
-pub(crate) fn started(words: &[String]) -> Option<Started> {
+pub(crate) fn started(words: &[String]) -> Option<InnerCommandLine> {
     let head = words.iter().position(|word| !is_assignment(word))?;
     let rest = &words[head + 1..];
     let found = match &*base_name(&words[head]) {
@@ -69,7 +69,7 @@ pub(crate) fn started(words: &[String]) -> Option<Started> {
             StartedCommand::Line { word: word + offset, words, is_alone }
         }
     };
-    Some(Started { command, ..found })
+    Some(InnerCommandLine { command, ..found })
 }
 
 /// The words of a whole line where a program should stand: no system starts it, and its writer has meant what a shell reads.
@@ -78,8 +78,8 @@ pub(crate) fn of_line(line: &str) -> Option<Vec<String>> {
     script::last_command(&line.trim_start_matches("& ").replace('\\', "/"))
 }
 
-fn plain(command: StartedCommand) -> Started {
-    Started { command, adds: false }
+fn plain(command: StartedCommand) -> InnerCommandLine {
+    InnerCommandLine { command, adds: false }
 }
 
 /// The line that is this word.
@@ -94,7 +94,7 @@ fn is_alone(line: &str) -> bool {
 
 impl Launcher {
     /// What it runs, given these arguments.
-    fn command(&self, args: &[String]) -> Option<Started> {
+    fn command(&self, args: &[String]) -> Option<InnerCommandLine> {
         let mut own = self.own;
         let mut verbs = !self.verbs.is_empty();
         let mut adds = self.adds;
@@ -102,7 +102,7 @@ impl Launcher {
         loop {
             let word = args.get(at)?;
             if word == "--" {
-                return Some(Started { command: StartedCommand::At(at + 1), adds });
+                return Some(InnerCommandLine { command: StartedCommand::At(at + 1), adds });
             }
             let (option, joined) = match word.split_once('=') {
                 Some((option, value)) if word.starts_with('-') => (option, Some(value)),
@@ -121,7 +121,7 @@ impl Launcher {
                     words.extend_from_slice(&args[place + 1..]);
                 }
                 let command = StartedCommand::Line { word: place, words, is_alone: is_alone(text) };
-                return Some(Started { command, adds });
+                return Some(InnerCommandLine { command, adds });
             }
             if word.starts_with('-') {
                 at += usize::from(self.valued.contains(&&**word));
@@ -133,7 +133,7 @@ impl Launcher {
             } else if own > 0 {
                 own -= 1;
             } else if !(is_assignment(word) || (self.name == "mise" && is_version(word))) {
-                return Some(Started { command: StartedCommand::At(at), adds });
+                return Some(InnerCommandLine { command: StartedCommand::At(at), adds });
             }
             at += 1;
         }

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use mcp_auth::settings::{
-    AwsSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem, OAuthSpec,
-    PluginSpec, SecretSource, SourcedText, TextPart, TokenSpec, UnattendedSpec, UnattendedSupply,
-    WithholdReason,
+    AwsSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, KeyringItem,
+    MachineSignInSource, MachineSignInSpec, OAuthSpec, PluginSpec, SecretSource, SourcedText, TextPart,
+    TokenSpec, WithholdReason,
 };
 use mcp_auth::userinfo::take_userinfo;
 use mcp_auth::{AuthSettings, Secret, Target};
@@ -18,7 +18,7 @@ use crate::entry::{Helper, Lookups, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
 use crate::expand::{Piece, Text, Variable};
 use crate::reference::SecretReference;
-use crate::unattended::{COMMAND_TIMEOUT, GrantEntry, GrantWord, Unattended, UnattendedMethod};
+use crate::unattended::{COMMAND_TIMEOUT, GrantEntry, GrantWord, MachineSignIn, MachineSignInMethod};
 use crate::{Env, Locations, Platform, Scope, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
@@ -182,33 +182,33 @@ fn for_children(spec: &mut HelperSpec, entry: &ServerEntry) {
     }
 }
 
-fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedSpec {
+fn unattended_spec(auth: &MachineSignIn, remote: &Remote, env: &Env) -> MachineSignInSpec {
     let supply = match &auth.supply {
-        UnattendedMethod::File(path) => UnattendedSupply::File(path.expose().clone()),
-        UnattendedMethod::Plugin { program, settings } => {
+        MachineSignInMethod::File(path) => MachineSignInSource::File(path.expose().clone()),
+        MachineSignInMethod::Plugin { program, settings } => {
             let mut command = command_spec(program.expose(), &auth.cwd, false, Some(remote), env);
             command.timeout = auth.timeout;
             let settings = settings.as_ref().map(|settings| Secret::new(settings.expose()));
-            UnattendedSupply::Plugin(PluginSpec::new(command).with_settings(settings))
+            MachineSignInSource::Plugin(PluginSpec::new(command).with_settings(settings))
         }
-        UnattendedMethod::Aws(aws) => {
+        MachineSignInMethod::Aws(aws) => {
             let mut process = command_spec("", &auth.cwd, false, Some(remote), env);
             process.timeout = auth.timeout;
             let mut spec = AwsSpec::new(&*aws.service, process);
             spec.region.clone_from(&aws.region);
             spec.profile.clone_from(&aws.profile);
-            UnattendedSupply::Aws(spec)
+            MachineSignInSource::Aws(spec)
         }
-        UnattendedMethod::Grant(grant) => {
-            UnattendedSupply::Grant(Box::new(grant_spec(grant, auth, remote, env)))
+        MachineSignInMethod::Grant(grant) => {
+            MachineSignInSource::Grant(Box::new(grant_spec(grant, auth, remote, env)))
         }
     };
-    let mut spec = UnattendedSpec::new(supply);
+    let mut spec = MachineSignInSpec::new(supply);
     spec.withheld = (!auth.may_run).then_some(WithholdReason::UntrustedFolder);
     spec
 }
 
-fn grant_spec(grant: &GrantEntry, auth: &Unattended, remote: &Remote, env: &Env) -> GrantSpec {
+fn grant_spec(grant: &GrantEntry, auth: &MachineSignIn, remote: &Remote, env: &Env) -> GrantSpec {
     let source = |reference: &Option<SecretReference>| {
         let lookup =
             Lookup { cwd: &auth.cwd, scrubbed: false, timeout: auth.timeout, remote: Some(remote), env };

@@ -20,7 +20,7 @@ pub(crate) enum Readers {
 
 /// A reference that leads nowhere: what is wrong, and what to write.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Misspelt {
+pub(crate) struct ReferenceFault {
     pub(crate) message: String,
     pub(crate) hint: String,
     /// Nothing else can be meant. The rest may be a template of the server's own.
@@ -47,11 +47,11 @@ const STORES: [&str; 12] = [
 const MAX_WORD: usize = 40;
 
 /// What is wrong with the references in `text`.
-pub(crate) fn misspelt(text: &Text, readers: Readers) -> Vec<Misspelt> {
+pub(crate) fn misspelt(text: &Text, readers: Readers) -> Vec<ReferenceFault> {
     text.pieces().iter().flat_map(|piece| of_piece(piece, readers)).collect()
 }
 
-fn of_piece(piece: &Piece, readers: Readers) -> Vec<Misspelt> {
+fn of_piece(piece: &Piece, readers: Readers) -> Vec<ReferenceFault> {
     match piece {
         Piece::Literal(text) => inner(text).filter_map(|inner| of(inner, readers)).collect(),
         Piece::Secret(_) | Piece::Escaped(_) => Vec::new(),
@@ -59,7 +59,7 @@ fn of_piece(piece: &Piece, readers: Readers) -> Vec<Misspelt> {
             let default = variable.default.as_deref().unwrap_or_default();
             match reference::in_text(default) {
                 // Also where the variable is set: a file is right on all machines or on none.
-                Some(_) => vec![Misspelt {
+                Some(_) => vec![ReferenceFault {
                     message: format!(
                         "the default of {} has a reference in it, and a default is taken as it is written",
                         variable.name
@@ -83,13 +83,13 @@ fn inner(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What is wrong with `${inner}`, which is no reference.
-fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
+fn of(inner: &str, readers: Readers) -> Option<ReferenceFault> {
     let (word, rest) = inner.split_once(':')?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if readers == Readers::Server && word != word.trim() && KINDS.contains(&word.trim()) {
         let word = word.trim();
         let message = format!("${{ {word}:…}} has a blank before its kind");
-        return Some(Misspelt { message, hint: format!("write ${{{word}:…}}"), certain: true });
+        return Some(ReferenceFault { message, hint: format!("write ${{{word}:…}}"), certain: true });
     }
     if word.is_empty() || word.len() > MAX_WORD || !word.chars().all(is_word) {
         return None;
@@ -107,7 +107,7 @@ fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
             true => {
                 let message =
                     format!("${{{word}:…}} is how a shell cuts its variable {word}, and no shell reads this");
-                Misspelt { message, hint: format!("write {FORMS}"), certain: true }
+                ReferenceFault { message, hint: format!("write {FORMS}"), certain: true }
             }
             false => of_kind(word, rest),
         });
@@ -133,14 +133,14 @@ fn of(inner: &str, readers: Readers) -> Option<Misspelt> {
     };
     let stays = if certain { "" } else { "; it is used as it stands" };
     let message = format!("there is no reference of the kind `{word}`{stays}");
-    Some(Misspelt { message, hint, certain })
+    Some(ReferenceFault { message, hint, certain })
 }
 
 const FORMS: &str = "${env:NAME}, ${file:PATH}, ${cmd:COMMAND} or ${keyring:SERVICE/NAME}";
 
 /// A known kind with a blank before what it names.
-fn of_blank(kind: &str) -> Misspelt {
-    Misspelt {
+fn of_blank(kind: &str) -> ReferenceFault {
+    ReferenceFault {
         message: format!("the reference ${{{kind}:…}} has a blank behind its colon"),
         hint: "write what it names right behind the colon".to_owned(),
         certain: true,
@@ -148,7 +148,7 @@ fn of_blank(kind: &str) -> Misspelt {
 }
 
 /// A known kind that leads nowhere. Security: what stands in its place is not repeated, unless it is a plain name.
-fn of_kind(kind: &str, rest: &str) -> Misspelt {
+fn of_kind(kind: &str, rest: &str) -> ReferenceFault {
     let plain =
         rest.len() <= MAX_WORD && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     let name = if plain && !rest.is_empty() { rest } else { "NAME" };
@@ -164,7 +164,7 @@ fn of_kind(kind: &str, rest: &str) -> Misspelt {
         "cmd" => ("names no command", "write ${cmd:COMMAND}".to_owned()),
         _ => ("names no variable", "write ${env:NAME}".to_owned()),
     };
-    Misspelt { message: format!("the reference ${{{kind}:…}} {what}"), hint: right, certain: true }
+    ReferenceFault { message: format!("the reference ${{{kind}:…}} {what}"), hint: right, certain: true }
 }
 
 #[cfg(test)]

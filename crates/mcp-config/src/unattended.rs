@@ -1,6 +1,6 @@
 //! The `auth` of an entry as it is written: words and references, of which nothing was read.
 //!
-//! `lower` makes `mcp_auth::settings::UnattendedSpec` of it, which says what is to be done: sources that can be read, and
+//! `lower` makes `mcp_auth::settings::MachineSignInSpec` of it, which says what is to be done: sources that can be read, and
 //! commands with their environment. The two have like fields and are apart, because this one exists without the feature `auth`, and
 //! an entry is shown, compared and approved as it is written.
 
@@ -21,9 +21,9 @@ pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// An `auth` block that this crate knows: a grant, or a file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Unattended {
+pub struct MachineSignIn {
     /// Where the credentials come from.
-    pub supply: UnattendedMethod,
+    pub supply: MachineSignInMethod,
     /// The working directory of its commands: as for a helper.
     pub cwd: PathBuf,
     /// The limit after which a command is killed.
@@ -35,7 +35,7 @@ pub struct Unattended {
 /// Where credentials come from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum UnattendedMethod {
+pub enum MachineSignInMethod {
     /// An authorization server gives a token (`grant`).
     Grant(Box<GrantEntry>),
     /// Another program keeps a token in a file (`file`).
@@ -145,11 +145,11 @@ impl GrantEntry {
     }
 }
 
-impl Unattended {
+impl MachineSignIn {
     /// The commands that it runs.
     pub fn commands(&self) -> impl Iterator<Item = &str> {
         let plugin = match &self.supply {
-            UnattendedMethod::Plugin { program, .. } => Some(program.expose().as_str()),
+            MachineSignInMethod::Plugin { program, .. } => Some(program.expose().as_str()),
             _ => None,
         };
         let commands = self.references().filter_map(|reference| match reference {
@@ -169,8 +169,10 @@ impl Unattended {
 
     fn references(&self) -> impl Iterator<Item = &SecretReference> {
         let grant = match &self.supply {
-            UnattendedMethod::Grant(grant) => Some(grant),
-            UnattendedMethod::File(_) | UnattendedMethod::Plugin { .. } | UnattendedMethod::Aws(_) => None,
+            MachineSignInMethod::Grant(grant) => Some(grant),
+            MachineSignInMethod::File(_)
+            | MachineSignInMethod::Plugin { .. }
+            | MachineSignInMethod::Aws(_) => None,
         };
         grant.into_iter().flat_map(|grant| grant.references())
     }

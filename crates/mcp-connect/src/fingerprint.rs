@@ -360,8 +360,8 @@ mod tests {
                 entry.settings.custom = Some(spec);
             }),
             ("auth", |entry| {
-                let supply = mcp_auth::settings::UnattendedSupply::File("/run/token".into());
-                entry.settings.unattended = Some(mcp_auth::settings::UnattendedSpec::new(supply));
+                let supply = mcp_auth::settings::MachineSignInSource::File("/run/token".into());
+                entry.settings.unattended = Some(mcp_auth::settings::MachineSignInSpec::new(supply));
             }),
             ("client", |entry| entry.oauth().client_id = Some("app".to_owned())),
             ("client secret", |entry| entry.oauth().client_secret = Some(Secret::new("two"))),

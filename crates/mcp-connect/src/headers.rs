@@ -7,7 +7,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use mcp_auth::oauth::store::SignInRecord;
 use mcp_auth::plan::{ProviderKind, ProviderRole};
-use mcp_auth::settings::{SourcedText, TextPart, UnattendedSupply};
+use mcp_auth::settings::{MachineSignInSource, SourcedText, TextPart};
 use mcp_auth::{
     AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, SingleFlight, StaticHeaders,
     TokenFile, doubts, doubts::other_audience, outline,
@@ -99,7 +99,7 @@ impl Host {
     /// What is in the file of its `auth`: looking at that sends nothing.
     async fn of_file(&self, auth: &ServerAuth) -> Result<Option<Credentials>, AuthError> {
         match auth.plan.settings().unattended.as_ref().map(|auth| &auth.supply) {
-            Some(UnattendedSupply::File(path)) => {
+            Some(MachineSignInSource::File(path)) => {
                 SingleFlight::new(TokenFile::new(path)).credentials().await.map(Some)
             }
             _ => Ok(None),
@@ -166,13 +166,13 @@ fn unattended(auth: &ServerAuth, fixed: &Credentials) -> Vec<HeaderOutline> {
     };
     let authorization = AUTHORIZATION.as_str();
     match &spec.supply {
-        UnattendedSupply::Grant(_) => {
+        MachineSignInSource::Grant(_) => {
             vec![of(authorization, "an access token, which the authorization server gives when it is needed")]
         }
-        UnattendedSupply::Plugin(plugin) => {
+        MachineSignInSource::Plugin(plugin) => {
             vec![of("*", &format!("what the plug-in {} gives when it is needed", plugin.called()))]
         }
-        UnattendedSupply::Aws(_) => vec![
+        MachineSignInSource::Aws(_) => vec![
             of(authorization, "a signature of AWS over each request"),
             of("x-amz-date", "the time of that signature"),
             of("x-amz-security-token", "the token of temporary keys, where these are such"),

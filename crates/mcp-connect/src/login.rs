@@ -8,7 +8,7 @@ use mcp_auth::oauth::{
 };
 use mcp_auth::plan::{LinkReason, ProviderKind};
 use mcp_auth::plugin::{self, PluginPrompt};
-use mcp_auth::settings::{PluginSpec, UnattendedSupply};
+use mcp_auth::settings::{MachineSignInSource, PluginSpec};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, LoginRemedy};
 use mcp_status::{
     Evidence, MessageContext, Outcome, Reason, ReasonCode, StatusReport, Verdict, classify, message,
@@ -259,7 +259,7 @@ impl ConfiguredServer {
     fn plugin(&self) -> Option<(&ServerAuth, &PluginSpec)> {
         let auth = self.auth.as_ref()?;
         match &auth.plan.settings().unattended.as_ref()?.supply {
-            UnattendedSupply::Plugin(plugin) => Some((auth, plugin)),
+            MachineSignInSource::Plugin(plugin) => Some((auth, plugin)),
             _ => None,
         }
     }
@@ -293,7 +293,7 @@ impl ConfiguredServer {
         let Some(auth) = &self.auth else { return Err(LoginRefusal::Local) };
         let unattended = auth.plan.settings().unattended.as_ref();
         // A plug-in may have a sign-in of its own.
-        if unattended.is_some_and(|spec| !matches!(spec.supply, UnattendedSupply::Plugin(_))) {
+        if unattended.is_some_and(|spec| !matches!(spec.supply, MachineSignInSource::Plugin(_))) {
             return Err(LoginRefusal::Unattended);
         }
         match &auth.oauth {

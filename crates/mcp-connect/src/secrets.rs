@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mcp_config::entry::{SecretReference, Text};
 use mcp_config::network::Proxy;
-use mcp_config::unattended::UnattendedMethod;
+use mcp_config::unattended::MachineSignInMethod;
 use mcp_config::{Config, Env, Gate, ServerEntry};
 use mcp_text::{
     Secrets, is_behind_short_option, is_credential_name, short_option_words, values_of_short_options,
@@ -127,7 +127,7 @@ fn named(entry: &ServerEntry, env: &Env, secrets: &mut Secrets) {
         }
         if let Some(auth) = &remote.unattended {
             auth.commands().for_each(|command| secrets.insert_found_in(command));
-            if let UnattendedMethod::Plugin { settings: Some(settings), .. } = &auth.supply {
+            if let MachineSignInMethod::Plugin { settings: Some(settings), .. } = &auth.supply {
                 of_settings("", &serde_json::from_str(settings.expose()).unwrap_or_default(), secrets);
             }
             secrets.extend(auth.variables().filter_map(|name| env.var(name)));

@@ -8,7 +8,7 @@ use mcp_auth::aws::AwsSource;
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
 use mcp_auth::plan::{ProviderKind, ProviderRole};
 use mcp_auth::provider::ProviderSnapshot;
-use mcp_auth::settings::{UnattendedSpec, UnattendedSupply};
+use mcp_auth::settings::{MachineSignInSource, MachineSignInSpec};
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, SingleFlight, Target, TokenFile,
 };
@@ -110,18 +110,18 @@ impl ServerAuth {
 /// What an entry says of credentials without a person, as a provider.
 fn unattended(
     host: &Host,
-    auth: &UnattendedSpec,
+    auth: &MachineSignInSpec,
     target: &Target,
     http: &Arc<dyn HttpExchange>,
 ) -> Result<Arc<dyn AuthProvider>, AuthError> {
     Ok(match &auth.supply {
-        UnattendedSupply::Grant(grant) => {
+        MachineSignInSource::Grant(grant) => {
             let renewals = host.renewals().clone();
             Arc::new(OAuthProvider::unattended(target.clone(), grant, http.clone(), renewals)?)
         }
-        UnattendedSupply::File(path) => Arc::new(SingleFlight::new(TokenFile::new(path))),
-        UnattendedSupply::Plugin(plugin) => Arc::new(mcp_auth::plugin::provider(plugin, target)),
-        UnattendedSupply::Aws(aws) => Arc::new(SingleFlight::new(AwsSource::new(aws, target))),
+        MachineSignInSource::File(path) => Arc::new(SingleFlight::new(TokenFile::new(path))),
+        MachineSignInSource::Plugin(plugin) => Arc::new(mcp_auth::plugin::provider(plugin, target)),
+        MachineSignInSource::Aws(aws) => Arc::new(SingleFlight::new(AwsSource::new(aws, target))),
         _ => {
             return Err(AuthError::new(AuthErrorKind::Misconfigured, "use `auth`: it is of an unknown kind"));
         }

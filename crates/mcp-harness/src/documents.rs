@@ -52,7 +52,7 @@ pub fn is_kept(path: &Path, wanted: &str) {
 
 /// One line of a shell, as a page shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ShownLine {
+pub struct PageLine {
     /// Its number in the page, from 1.
     pub number: usize,
     /// As it stands there, without the remark at its end.
@@ -77,7 +77,7 @@ pub enum Runs {
 
 /// The lines of every block of a shell in `page`, without empty ones and remarks.
 #[must_use]
-pub fn shown_lines(page: &str) -> Vec<ShownLine> {
+pub fn shown_lines(page: &str) -> Vec<PageLine> {
     let mut lines = Vec::new();
     let mut inside = None;
     let mut more = String::new();
@@ -99,7 +99,7 @@ pub fn shown_lines(page: &str) -> Vec<ShownLine> {
         }
         let text = std::mem::take(&mut more);
         if !text.is_empty() {
-            lines.push(ShownLine { number: at + 1, text, runs, exit: exit_of(remark) });
+            lines.push(PageLine { number: at + 1, text, runs, exit: exit_of(remark) });
         }
     }
     lines

@@ -17,7 +17,7 @@ const HANG: Duration = Duration::from_secs(75);
 
 /// How a host speaks, and what it says of itself.
 #[derive(Clone, Debug)]
-pub struct Manner {
+pub struct HostProfile {
     /// Whether it is of the modern era (2026-07-28); of the legacy one otherwise.
     pub modern: bool,
     /// The capabilities that it declares.
@@ -32,7 +32,7 @@ pub struct Manner {
     pub environment: Vec<(&'static str, &'static str)>,
 }
 
-impl Manner {
+impl HostProfile {
     /// A host of the legacy era that can do nothing.
     #[must_use]
     pub fn legacy() -> Self {
@@ -64,7 +64,7 @@ impl Manner {
 /// A host with a bridge of its own.
 pub struct FakeHost {
     child: Option<Child>,
-    manner: Manner,
+    manner: HostProfile,
     lines: Option<mpsc::UnboundedSender<String>>,
     heard: Arc<HostLog>,
     next: AtomicU64,
@@ -93,7 +93,7 @@ impl FakeHost {
     /// # Panics
     ///
     /// The bridge cannot be started.
-    pub fn start(bridge: impl Into<Command>, manner: Manner, word: &str) -> Self {
+    pub fn start(bridge: impl Into<Command>, manner: HostProfile, word: &str) -> Self {
         let mut command = bridge.into();
         command.envs(manner.environment.iter().copied());
         let mut child = command
@@ -112,7 +112,7 @@ impl FakeHost {
     /// # Panics
     ///
     /// The bridge cannot be started, or does not answer.
-    pub async fn introduced(bridge: impl Into<Command>, manner: Manner, word: &str) -> Self {
+    pub async fn introduced(bridge: impl Into<Command>, manner: HostProfile, word: &str) -> Self {
         let host = Self::start(bridge, manner, word);
         host.introduce().await;
         host
@@ -123,7 +123,7 @@ impl FakeHost {
     pub fn over(
         mut input: impl AsyncWrite + Send + Unpin + 'static,
         output: impl AsyncRead + Send + Unpin + 'static,
-        manner: Manner,
+        manner: HostProfile,
         word: Option<&str>,
     ) -> Self {
         let (lines, mut queue) = mpsc::unbounded_channel::<String>();

@@ -25,11 +25,11 @@ mod workers;
 
 pub use asked::asked;
 pub use databases::RealDatabase;
-pub use documents::{Runs, ShownLine, invocations, is_kept, pages, shown_lines};
-pub use host::{FakeHost, Manner};
+pub use documents::{PageLine, Runs, invocations, is_kept, pages, shown_lines};
+pub use host::{FakeHost, HostProfile};
 pub use mcp_testkit::process::{marked_processes, process_is_alive};
 pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
-pub use page::{SeenPage, lead_through};
+pub use page::{PageView, lead_through};
 pub use person::Person;
 pub use programs::{Model, claude_code, codex, mcpb};
 pub use random::Random;

@@ -11,7 +11,7 @@ use crate::real::{Missing, source};
 /// What a browser saw.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct SeenPage {
+pub struct PageView {
     /// What each step `value` came to.
     pub values: Vec<Value>,
     /// What the console said: errors, and what the policy of the page forbids.
@@ -29,7 +29,7 @@ pub struct SeenPage {
 /// # Panics
 ///
 /// When a step does not succeed within 30 s.
-pub fn lead_through(url: &str, steps: &[Value]) -> Result<SeenPage, Missing> {
+pub fn lead_through(url: &str, steps: &[Value]) -> Result<PageView, Missing> {
     let modules = modules()?;
     let program = browser_program()?;
     let run = || -> io::Result<String> {
@@ -58,7 +58,7 @@ pub fn lead_through(url: &str, steps: &[Value]) -> Result<SeenPage, Missing> {
         let texts = seen[name].as_array().into_iter().flatten();
         texts.filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    Ok(SeenPage {
+    Ok(PageView {
         values: seen["values"].as_array().cloned().unwrap_or_default(),
         console: texts("console"),
         elsewhere: texts("elsewhere"),

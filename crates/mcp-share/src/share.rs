@@ -23,9 +23,9 @@ const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 
 /// One bridge's share of a connection. Cheap to clone; all clones are the same share.
 #[derive(Clone)]
-pub struct Share(Arc<Shared>);
+pub struct Share(Arc<ShareState>);
 
-struct Shared {
+struct ShareState {
     directory: PathBuf,
     /// The process that it is of.
     pid: u32,
@@ -60,7 +60,7 @@ impl Share {
     /// The share of this process, which is another one in simulations of several.
     pub(crate) fn of_process(pid: u32, directory: impl Into<PathBuf>, source: impl SharedSource) -> Self {
         let (directory, source) = (directory.into(), Arc::new(source));
-        Self(Arc::new(Shared { directory, pid, source, state: Mutex::default(), changed: Notify::new() }))
+        Self(Arc::new(ShareState { directory, pid, source, state: Mutex::default(), changed: Notify::new() }))
     }
 
     /// What this bridge is on the connection; `None` before it has found one, and where it has one of its own because
@@ -158,7 +158,7 @@ impl Share {
     }
 }
 
-impl Shared {
+impl ShareState {
     fn note(&self, change: UpstreamChange) {
         {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -22,7 +22,7 @@ use crate::canary::Canaries;
 use crate::mcp::Answer;
 use crate::sync::lock;
 use crate::wire::{ListeningServer, RecordedRequest, Recorder};
-use handle::Shared;
+use handle::AuthServerState;
 use state::{Client, Decision, State};
 
 /// An authorization server on loopback: discovery, registration, authorization code with PKCE, refresh with rotation,
@@ -42,7 +42,7 @@ use state::{Client, Decision, State};
 /// ```
 #[derive(Debug)]
 pub struct FakeAuthServer {
-    shared: Arc<Shared>,
+    shared: Arc<AuthServerState>,
     serving: ListeningServer,
 }
 
@@ -53,7 +53,7 @@ impl FakeAuthServer {
     ///
     /// When no loopback port can be bound or no thread be started.
     pub fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AuthServerState {
             state: Mutex::new(State::default()),
             recorder: Recorder::new(true),
             origin: Mutex::default(),

@@ -26,12 +26,12 @@ const MAX_HEAD: usize = 64 << 10;
 /// ```
 #[derive(Debug)]
 pub struct ForwardProxy {
-    shared: Arc<Shared>,
+    shared: Arc<ForwarderState>,
     serving: ListeningServer,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct ForwarderState {
     asked: Mutex<Vec<String>>,
     answer: Mutex<Option<Vec<u8>>>,
     /// The value of `Proxy-Authorization` that it wants.
@@ -45,7 +45,7 @@ impl ForwardProxy {
     ///
     /// When no loopback port can be bound or no thread be started.
     pub fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(ForwarderState::default());
         let serving = ListeningServer::start(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
@@ -84,14 +84,14 @@ impl ForwardProxy {
     }
 }
 
-impl Accepts for Shared {
+impl Accepts for ForwarderState {
     async fn serve(self: Arc<Self>, client: TcpStream, _number: u64) {
         // Every way to fail ends in closing the connection.
         let _ = self.forward(client).await;
     }
 }
 
-impl Shared {
+impl ForwarderState {
     async fn forward(&self, mut client: TcpStream) -> io::Result<()> {
         let mut first = [0];
         client.peek(&mut first).await?;

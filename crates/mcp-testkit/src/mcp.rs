@@ -28,7 +28,7 @@ pub use tool::Tool;
 use crate::accept::{Accept, Refusal};
 use crate::sync::lock;
 use crate::wire::{ListeningServer, RecordedRequest, Recorder};
-use handle::Shared;
+use handle::McpServerState;
 use state::State;
 use stream::{OpenStream, StreamKind};
 
@@ -52,7 +52,7 @@ const ASK_PATIENCE: Duration = Duration::from_secs(20);
 /// ```
 #[derive(Debug)]
 pub struct FakeMcpServer {
-    shared: Arc<Shared>,
+    shared: Arc<McpServerState>,
     serving: ListeningServer,
 }
 

@@ -44,12 +44,12 @@ pub enum Fault {
 /// ```
 #[derive(Debug)]
 pub struct FlakyProxy {
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     serving: ListeningServer,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ProxyState {
     upstream: SocketAddr,
     mode: Mutex<Mode>,
 }
@@ -68,7 +68,7 @@ impl FlakyProxy {
     ///
     /// When no loopback port can be bound or no thread be started.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let shared = Arc::new(Shared { upstream, mode: Mutex::new(Mode::Fixed(Fault::None)) });
+        let shared = Arc::new(ProxyState { upstream, mode: Mutex::new(Mode::Fixed(Fault::None)) });
         let serving = ListeningServer::start(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
@@ -132,7 +132,7 @@ impl FlakyProxy {
     }
 }
 
-impl Accepts for Shared {
+impl Accepts for ProxyState {
     async fn serve(self: Arc<Self>, client: TcpStream, _number: u64) {
         let fault = lock(&self.mode).next();
         // Every way to fail ends in closing the connection, and a failing socket does the same by itself.

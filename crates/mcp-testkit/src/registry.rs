@@ -30,12 +30,12 @@ use crate::wire::{Handler, HangUp, ListeningServer, RecordedRequest, Recorder};
 /// ```
 #[derive(Debug)]
 pub struct FakeRegistry {
-    shared: Arc<Shared>,
+    shared: Arc<RegistryState>,
     serving: ListeningServer,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct RegistryState {
     state: Mutex<State>,
     recorder: Recorder,
 }
@@ -58,7 +58,7 @@ impl FakeRegistry {
     /// When no loopback port can be bound or no thread be started.
     pub fn start() -> io::Result<Self> {
         let state = Mutex::new(State { page: 30, ..State::default() });
-        let shared = Arc::new(Shared { state, recorder: Recorder::new(true) });
+        let shared = Arc::new(RegistryState { state, recorder: Recorder::new(true) });
         let serving = ListeningServer::http(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
@@ -102,7 +102,7 @@ impl FakeRegistry {
     }
 }
 
-impl Handler for Shared {
+impl Handler for RegistryState {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, connection: u64) -> Reply {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Handler for Shared {
     }
 }
 
-impl Shared {
+impl RegistryState {
     fn honest(&self, uri: &http::Uri) -> Reply {
         let state = lock(&self.state);
         let query: Vec<(String, String)> =

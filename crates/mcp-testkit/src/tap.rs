@@ -25,7 +25,7 @@ use crate::wire::{Accepts, ListeningServer};
 /// ```
 #[derive(Debug)]
 pub struct Tap {
-    shared: Arc<Shared>,
+    shared: Arc<TapState>,
     serving: ListeningServer,
 }
 
@@ -40,7 +40,7 @@ pub struct Messages {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct TapState {
     upstream: Mutex<SocketAddr>,
     connections: Mutex<Vec<Arc<TapRecord>>>,
 }
@@ -59,7 +59,7 @@ impl Tap {
     ///
     /// When no loopback port can be bound or no thread be started.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let shared = Arc::new(Shared { upstream: Mutex::new(upstream), connections: Mutex::default() });
+        let shared = Arc::new(TapState { upstream: Mutex::new(upstream), connections: Mutex::default() });
         let serving = ListeningServer::start(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
@@ -121,7 +121,7 @@ fn address(server: &Url) -> io::Result<SocketAddr> {
     Ok(address.ok_or(io::ErrorKind::AddrNotAvailable)?)
 }
 
-impl Accepts for Shared {
+impl Accepts for TapState {
     async fn serve(self: Arc<Self>, client: TcpStream, _number: u64) {
         let upstream = *lock(&self.upstream);
         let Ok(server) = TcpStream::connect(upstream).await else { return };

@@ -98,9 +98,9 @@ impl CloseReason {
 
 /// One stream's requests in flight. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Duplex(Arc<Shared>);
+pub(crate) struct Duplex(Arc<DuplexState>);
 
-struct Shared {
+struct DuplexState {
     inbound: Arc<dyn Inbound>,
     reply: Reply,
     budget: Budget,
@@ -136,7 +136,7 @@ impl PendingRequest {
 impl Duplex {
     /// A stream without requests; `reply` sends the answers to the server's own.
     pub(crate) fn new(inbound: Arc<dyn Inbound>, budget: &Budget, reply: Reply) -> Self {
-        Self(Arc::new(Shared { inbound, reply, budget: budget.clone(), state: Mutex::default() }))
+        Self(Arc::new(DuplexState { inbound, reply, budget: budget.clone(), state: Mutex::default() }))
     }
 
     /// Announces a request. Must precede sending it, or its answer could come too early.
@@ -335,7 +335,7 @@ impl fmt::Debug for Duplex {
     }
 }
 
-impl Shared {
+impl DuplexState {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -392,7 +392,7 @@ impl Gauge {
 
 /// One request in flight. Dropping it forgets the request: a late answer is ignored.
 pub(crate) struct Waiter {
-    shared: Arc<Shared>,
+    shared: Arc<DuplexState>,
     id: i64,
     receiver: oneshot::Receiver<Outcome>,
 }

@@ -47,7 +47,7 @@ use self::connection_task::{Command, ConnectionTask};
 use self::dial::Dial;
 use self::failure_scope::FailureScope;
 use self::live::LiveConnection;
-use self::tries::Tries;
+use self::tries::AttemptCount;
 use crate::connect::Connector;
 use crate::deadline::moment_after;
 use crate::error::TransportError;
@@ -374,7 +374,7 @@ impl SupervisorHandle {
         options: impl Into<RequestOptions>,
     ) -> Result<Payload, RequestError> {
         let options = options.into();
-        let mut tries = Tries::new(self, &options, is_repeatable(method));
+        let mut tries = AttemptCount::new(self, &options, is_repeatable(method));
         loop {
             let (lease, options) = tries.lease().await?;
             let outcome = self.watched(&lease, lease.answer_to(method, params, &options)).await;
@@ -397,7 +397,7 @@ impl SupervisorHandle {
         options: impl Into<RequestOptions>,
     ) -> Result<Payload, RequestError> {
         let options = options.into();
-        let mut tries = Tries::new(self, &options, false);
+        let mut tries = AttemptCount::new(self, &options, false);
         loop {
             let (lease, options) = tries.lease().await?;
             let outcome = self.watched(&lease, lease.tool_result(name, arguments, &options)).await;
@@ -416,7 +416,7 @@ impl SupervisorHandle {
     /// As [`request`](Self::request).
     pub async fn list_tools(&self, options: impl Into<RequestOptions>) -> Result<ToolList, RequestError> {
         let options = options.into();
-        let mut tries = Tries::new(self, &options, true);
+        let mut tries = AttemptCount::new(self, &options, true);
         loop {
             let (lease, options) = tries.lease().await?;
             match self.watched(&lease, lease.tool_list(&options)).await {
@@ -445,7 +445,7 @@ impl SupervisorHandle {
     /// As [`request`](Self::request).
     pub async fn notify(&self, method: &str, params: Option<&RawValue>) -> Result<(), RequestError> {
         let options = RequestOptions::new();
-        let mut tries = Tries::new(self, &options, false);
+        let mut tries = AttemptCount::new(self, &options, false);
         loop {
             let (lease, _) = tries.lease().await?;
             match self.watched(&lease, lease.notify(method, params)).await {

@@ -13,7 +13,7 @@ use crate::error::TransportError;
 /// What is waited for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub(crate) enum WaitsFor {
+pub(crate) enum WaitSubject {
     /// The answer of the server.
     Server,
     /// A provider, or what signs with its credentials.
@@ -29,27 +29,27 @@ pub(crate) enum WaitsFor {
 pub(crate) struct WaitState(AtomicU8);
 
 impl WaitState {
-    pub(crate) fn begin(&self, waits_for: WaitsFor) {
+    pub(crate) fn begin(&self, waits_for: WaitSubject) {
         self.0.store(waits_for as u8, Ordering::Relaxed);
     }
 
-    fn is_for(&self, waits_for: WaitsFor) -> bool {
+    fn is_for(&self, waits_for: WaitSubject) -> bool {
         self.0.load(Ordering::Relaxed) == waits_for as u8
     }
 
     /// Whether credentials are waited for.
     pub(crate) fn is_for_credentials(&self) -> bool {
-        self.is_for(WaitsFor::Credentials)
+        self.is_for(WaitSubject::Credentials)
     }
 
     /// What the server did and what it left out, where it answered only a part.
     pub(crate) fn half_done(&self) -> Option<&'static str> {
-        if self.is_for(WaitsFor::Endpoint) {
+        if self.is_for(WaitSubject::Endpoint) {
             return Some(
                 "the server opened its stream and did not say on it where it takes messages (`endpoint`)",
             );
         }
-        self.is_for(WaitsFor::Streamed)
+        self.is_for(WaitSubject::Streamed)
             .then_some("the server took the message of the handshake and did not answer it on its stream")
     }
 }
@@ -58,9 +58,9 @@ impl WaitState {
 impl WaitState {
     /// What `asking` comes to, which is waited for here.
     pub(crate) async fn for_credentials<T>(&self, asking: impl Future<Output = T>) -> T {
-        self.begin(WaitsFor::Credentials);
+        self.begin(WaitSubject::Credentials);
         let outcome = asking.await;
-        self.begin(WaitsFor::Server);
+        self.begin(WaitSubject::Server);
         outcome
     }
 

@@ -49,7 +49,7 @@ struct State {
 }
 
 /// Keys, and until when they are good.
-struct Found {
+struct KeySet {
     id: String,
     secret: Secret,
     session: Option<Secret>,
@@ -114,14 +114,14 @@ impl AwsSource {
         Ok(Credentials::new(AWS_NAME, []).with_signer(signer).with_expiry(found.until))
     }
 
-    async fn found(&self) -> Result<Found, AuthError> {
+    async fn found(&self) -> Result<KeySet, AuthError> {
         // A profile that the entry names wins over keys in the environment.
         if self.spec.profile.is_none()
             && let (Some(id), Some(secret)) =
                 (self.variable("AWS_ACCESS_KEY_ID"), self.variable("AWS_SECRET_ACCESS_KEY"))
         {
             let session = self.variable("AWS_SESSION_TOKEN").map(Secret::new);
-            return Ok(Found {
+            return Ok(KeySet {
                 id: id.to_owned(),
                 secret: Secret::new(secret),
                 session,
@@ -151,7 +151,7 @@ impl AwsSource {
         {
             let session =
                 settings.get("aws_session_token").filter(|token| !token.is_empty()).map(Secret::new);
-            return Ok(Found { id: id.clone(), secret: Secret::new(secret), session, until: None, region });
+            return Ok(KeySet { id: id.clone(), secret: Secret::new(secret), session, until: None, region });
         }
         if let Some(command) = settings.get("credential_process") {
             let mut process = self.spec.process.clone();
@@ -197,7 +197,7 @@ async fn section(path: Option<PathBuf>, kind: Kind, name: &str) -> Result<Option
 }
 
 /// What a `credential_process` prints ("Sourcing credentials with an external process" of AWS's reference).
-fn printed_keys(text: &str, region: Option<String>) -> Option<Found> {
+fn printed_keys(text: &str, region: Option<String>) -> Option<KeySet> {
     let printed: Value = serde_json::from_str(text).ok()?;
     let member = |name: &str| printed.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     if printed.get("Version").and_then(Value::as_u64) != Some(1) {
@@ -207,7 +207,7 @@ fn printed_keys(text: &str, region: Option<String>) -> Option<Found> {
         None | Some(Value::Null) => None,
         Some(stated) => Some(helper::stated(stated)?),
     };
-    Some(Found {
+    Some(KeySet {
         id: member("AccessKeyId")?.to_owned(),
         secret: Secret::new(member("SecretAccessKey")?),
         session: member("SessionToken").map(Secret::new),

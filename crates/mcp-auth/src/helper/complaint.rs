@@ -15,12 +15,12 @@ const MAX_SEARCHED: usize = 64 * 1024;
 const MIN_PRINTED: usize = 6;
 
 /// The presentable part of what a run printed to stderr.
-pub(super) struct Complaint {
+pub(super) struct StderrExcerpt {
     telling: Option<String>,
     tail: String,
 }
 
-impl Complaint {
+impl StderrExcerpt {
     pub(super) fn new(output: &Output, invocation: &Invocation) -> Self {
         Self::of(&output.stderr.head(), &output.stderr.tail(), &known_secrets(&output.stdout, invocation))
     }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn presentable(line: &str, known: &[&str]) -> String {
-        Complaint::of(line, line, &known.iter().copied().collect()).tail
+        StderrExcerpt::of(line, line, &known.iter().copied().collect()).tail
     }
 
     fn invocation(command: &str, env: &[(&str, &str)]) -> Invocation {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::complaint::Complaint;
+use super::complaint::StderrExcerpt;
 use super::run::RunEnd;
 use super::{HeadersHelper, outcome, ran};
 use crate::{AuthError, Credentials};
@@ -45,7 +45,7 @@ impl HeadersHelper {
             RunEnd::Exited(status) => status.code(),
             _ => None,
         };
-        let complaint = Complaint::new(&output, &self.invocation);
+        let complaint = StderrExcerpt::new(&output, &self.invocation);
         let lines = complaint.tail().lines().map(str::to_owned).filter(|line| !line.trim().is_empty());
         let supplied = outcome(&output, &self.invocation, self.spec.timeout);
         HelperRun {

@@ -20,9 +20,9 @@ pub(crate) const AWS_NAME: &str = "aws-sigv4";
 /// How credentials are obtained without a person.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub struct UnattendedSpec {
+pub struct MachineSignInSpec {
     /// Where they come from.
-    pub supply: UnattendedSupply,
+    pub supply: MachineSignInSource,
     /// Why that may not be used, if so.
     pub withheld: Option<WithholdReason>,
 }
@@ -30,7 +30,7 @@ pub struct UnattendedSpec {
 /// Where credentials come from that need no person.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum UnattendedSupply {
+pub enum MachineSignInSource {
     /// An authorization server gives a token for what this client has.
     Grant(Box<GrantSpec>),
     /// Another program keeps a token in this file, and replaces it.
@@ -92,29 +92,29 @@ impl PluginSpec {
     }
 }
 
-impl UnattendedSpec {
+impl MachineSignInSpec {
     /// Credentials from there.
-    pub fn new(supply: UnattendedSupply) -> Self {
+    pub fn new(supply: MachineSignInSource) -> Self {
         Self { supply, withheld: None }
     }
 
     /// The stable, kebab-case name of the provider: that of the grant, `token-file`, `auth-plugin` or `aws-sigv4`.
     pub fn name(&self) -> &'static str {
         match &self.supply {
-            UnattendedSupply::Grant(grant) => grant.kind.name(),
-            UnattendedSupply::File(_) => FILE_NAME,
-            UnattendedSupply::Plugin(_) => PLUGIN_NAME,
-            UnattendedSupply::Aws(_) => AWS_NAME,
+            MachineSignInSource::Grant(grant) => grant.kind.name(),
+            MachineSignInSource::File(_) => FILE_NAME,
+            MachineSignInSource::Plugin(_) => PLUGIN_NAME,
+            MachineSignInSource::Aws(_) => AWS_NAME,
         }
     }
 
     /// The commands that it may run, to change what is not a part of what they are.
     pub fn commands_mut(&mut self) -> impl Iterator<Item = &mut HelperSpec> {
         let (grant, plugin) = match &mut self.supply {
-            UnattendedSupply::Grant(grant) => (Some(grant), None),
-            UnattendedSupply::File(_) => (None, None),
-            UnattendedSupply::Plugin(plugin) => (None, Some(&mut plugin.command)),
-            UnattendedSupply::Aws(aws) => (None, Some(&mut aws.process)),
+            MachineSignInSource::Grant(grant) => (Some(grant), None),
+            MachineSignInSource::File(_) => (None, None),
+            MachineSignInSource::Plugin(plugin) => (None, Some(&mut plugin.command)),
+            MachineSignInSource::Aws(aws) => (None, Some(&mut aws.process)),
         };
         let sources = grant.into_iter().flat_map(|grant| {
             let GrantSpec { client_secret, key, token, actor, identity_provider, .. } = &mut **grant;
@@ -380,8 +380,8 @@ mod tests {
         let mut provider = IdentityProviderSpec::new("https://idp.example/token".parse().unwrap(), "me");
         provider.client_secret = Some(source());
         grant.identity_provider = Some(provider);
-        let mut spec = UnattendedSpec::new(UnattendedSupply::Grant(Box::new(grant)));
+        let mut spec = MachineSignInSpec::new(MachineSignInSource::Grant(Box::new(grant)));
         assert_eq!(spec.commands_mut().count(), 5);
-        assert_eq!(UnattendedSpec::new(UnattendedSupply::File("/t".into())).commands_mut().count(), 0);
+        assert_eq!(MachineSignInSpec::new(MachineSignInSource::File("/t".into())).commands_mut().count(), 0);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mcp_auth::AuthProvider;
 use mcp_bridge::{Bridge, BridgeConfig, EndReason, Memory, Opening, SignIn};
-use mcp_harness::{FakeHost, Manner};
+use mcp_harness::{FakeHost, HostProfile};
 use mcp_status::{ActionFacts, SignInState, TransportKind};
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle};
@@ -173,11 +173,11 @@ impl Host {
             };
             bridge.run(theirs_in, theirs_out, asked).await
         });
-        let manner = Manner {
+        let manner = HostProfile {
             modern: era == HostEra::Modern,
             name: "the-host",
             version: "2.0",
-            ..Manner::legacy().able(capabilities)
+            ..HostProfile::legacy().able(capabilities)
         };
         let fake = FakeHost::over(input, output, manner, None);
         Host { fake, stop: Some(stop), bridge, answered: Vec::new() }

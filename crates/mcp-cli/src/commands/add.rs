@@ -286,16 +286,18 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
     }
     let loaded = app.load_with(&new.as_file())?;
     // A pointer, which leads to a server and is none, is not asked.
-    let mut wired = match loaded.found(app, &new.name).await {
-        Ok(wired) => wired,
+    let mut configured = match loaded.found(app, &new.name).await {
+        Ok(configured) => configured,
         Err(_) => return Ok(None),
     };
     // Where it will stand is told beside what is wrong with it.
-    wired.description.source.clear();
-    if let Some(endpoint) = wired.description.url.as_deref().or(wired.description.command.as_deref()) {
+    configured.description.source.clear();
+    if let Some(endpoint) =
+        configured.description.url.as_deref().or(configured.description.command.as_deref())
+    {
         app.output.note(&paragraph(&format!("asking {} …", shown::line(endpoint)), app.stderr_room()));
     }
-    let (row, is_streamable) = probed(app, &wired, write).await;
+    let (row, is_streamable) = probed(app, &configured, write).await;
     if !is_typed && is_streamable == Some(false) {
         new.entry.put_first("type", Value::from("sse"));
     }
@@ -305,12 +307,12 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
 /// The state of a server, and, where it is connected, whether by Streamable HTTP.
 ///
 /// Who adds an entry waits for no server that says nothing, unless its state is what is asked for.
-async fn probed(app: &App, wired: &ConfiguredServer, write: &WriteArgs) -> (Row, Option<bool>) {
-    let is_short = !write.check && !wired.is_stdio();
+async fn probed(app: &App, configured: &ConfiguredServer, write: &WriteArgs) -> (Row, Option<bool>) {
+    let is_short = !write.check && !configured.is_stdio();
     let deadline = app.deadline.or_else(|| is_short.then(|| Deadline::after(GLANCE)));
     let until = deadline.map(|deadline| deadline.at);
-    let probed = Probe::run(app.host.connector(), wired, &ConnectPolicy::glance(), until, |_| {}).await;
-    let row = Row::of_probe(wired, &probed, deadline, &app.steps);
+    let probed = Probe::run(app.host.connector(), configured, &ConnectPolicy::glance(), until, |_| {}).await;
+    let row = Row::of_probe(configured, &probed, deadline, &app.steps);
     let Some(connection) = probed.connection else { return (row, None) };
     let is_streamable = connection.is_streamable_http();
     connection.close().await;

@@ -19,7 +19,7 @@ use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
 use crate::live::elsewhere::{self, OtherFolder};
 use crate::live::entry::{Entry, Target, absent};
-use crate::live::follow::{Looks, follow};
+use crate::live::follow::{RecheckRequests, follow};
 use crate::live::serve::OpenSession;
 use crate::live::session::OwnSession;
 use crate::live::{self, Share};
@@ -36,28 +36,28 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     let target = Target::new(&args.server);
     // Now, so that a name that does not exist is told to the person who configures the host. The host is served all the same: the
     // name may come, and until then each call says where it was looked for.
-    let (wired, missing) = match found(app, &target).await {
-        Ok(wired) => (wired, None),
+    let (configured, missing) = match found(app, &target).await {
+        Ok(configured) => (configured, None),
         Err((error, _)) if std::io::stdin().is_terminal() => return Err(error),
         Err((error, hint)) => {
             app.output.error(&if app.json { error.to_json() } else { error.to_text() });
             (ConfiguredServer::missing(target.name(), Reason::config(&absent(&error, &hint))), Some(hint))
         }
     };
-    if let Some(reason) = wired.self_reference() {
+    if let Some(reason) = configured.self_reference() {
         // A loop ends here. Serving the host in its place would keep every turn of it alive.
         if !std::io::stdin().is_terminal() {
-            turn_away(app, &wired, reason).await?;
+            turn_away(app, &configured, reason).await?;
         }
         return Err(not_started(app, target.name(), reason));
     }
     let (input, output) = streams()?;
     let log = app.cache_dir().map(|cache| SessionLog::new(&cache.join(session_log::FOLDER), target.name()));
-    let wired = Arc::new(wired);
+    let configured = Arc::new(configured);
     let was_there = missing.is_none();
     let entry = Arc::new(match missing {
-        None => Entry::new(app.clone(), target, log.clone(), wired.clone()),
-        Some(hint) => Entry::missing(app.clone(), target, log.clone(), wired.clone(), hint),
+        None => Entry::new(app.clone(), target, log.clone(), configured.clone()),
+        Some(hint) => Entry::missing(app.clone(), target, log.clone(), configured.clone(), hint),
     });
     let source = entry.clone();
     let read = move || {
@@ -71,10 +71,10 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         async move { entry.read().await.map(|(server, _)| server) }
     };
     let mut config = bridge_config(app, entry.target().name(), read).with_facts(move || known.facts());
-    if let Ok(Some(limits)) = wired.state.as_ref().map(|server| &server.limits) {
+    if let Ok(Some(limits)) = configured.state.as_ref().map(|server| &server.limits) {
         (config.max_requests, config.max_line_bytes) = (limits.requests, limits.host_bytes);
     }
-    if was_there && let Some(file) = DescriptionFile::of(app, &wired) {
+    if was_there && let Some(file) = DescriptionFile::of(app, &configured) {
         config = config.with_memory(Arc::new(file));
     }
     let refused = Arc::new(Mutex::new(None));
@@ -87,7 +87,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             admitted
         })
     }));
-    let (looks, asked) = Looks::new();
+    let (looks, asked) = RecheckRequests::new();
     let asked = Mutex::new(Some(asked));
     config = config.with_before_request(Arc::new(move || {
         let looks = looks.clone();
@@ -111,18 +111,19 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         let facts = seen.clone();
         // Once: one session has one supervisor.
         let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let asked = asked.unwrap_or_else(|| Looks::new().1);
+        let asked = asked.unwrap_or_else(|| RecheckRequests::new().1);
         let following = tokio::spawn(follow(seen.clone(), handle.clone(), shared.clone(), asked));
         let steps = seen.app().steps.clone();
-        let session = OwnSession::new(handle, &wired, Arc::new(move || facts.facts()), steps, log.clone())
-            .with_share(shared.clone())
-            .with_calls(calls.clone())
-            .with_circumstances(
-                host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-                seen.app().folder().ok().as_deref(),
-                seen.app().variables().above(),
-                stopped.clone(),
-            );
+        let session =
+            OwnSession::new(handle, &configured, Arc::new(move || facts.facts()), steps, log.clone())
+                .with_share(shared.clone())
+                .with_calls(calls.clone())
+                .with_circumstances(
+                    host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                    seen.app().folder().ok().as_deref(),
+                    seen.app().variables().above(),
+                    stopped.clone(),
+                );
         let opened = OpenSession::open(seen.app(), session, following);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
     });
@@ -167,8 +168,8 @@ fn bridge_config(app: &App, name: &str, source: impl ServerSource) -> BridgeConf
 /// The entry of a name or a URL; in the one folder that has it, where this one has not. Else why there is none, and where it
 /// may be.
 async fn found(app: &App, target: &Target) -> Result<ConfiguredServer, (CliError, String)> {
-    let error = match target.wired(app).await {
-        Ok(wired) => return Ok(wired),
+    let error = match target.configured(app).await {
+        Ok(configured) => return Ok(configured),
         Err(error) => error,
     };
     match elsewhere::find(app, target.name()) {
@@ -179,7 +180,7 @@ async fn found(app: &App, target: &Target) -> Result<ConfiguredServer, (CliError
                 folder.display()
             ));
             app.set_folder(folder);
-            target.wired(app).await.map_err(|error| (error, String::new()))
+            target.configured(app).await.map_err(|error| (error, String::new()))
         }
         OtherFolder::Unclear(hint) => Err((error, hint)),
     }
@@ -195,10 +196,10 @@ fn streams() -> Result<(mcp_bridge::stdio::StdioInput, mcp_bridge::stdio::StdioO
 }
 
 /// Answers a host that opens the conversation with why there is none: one that is this program knows the loop by it.
-async fn turn_away(app: &App, wired: &ConfiguredServer, reason: &Reason) -> Result<(), CliError> {
+async fn turn_away(app: &App, configured: &ConfiguredServer, reason: &Reason) -> Result<(), CliError> {
     let (input, output) = streams()?;
-    let (facts, reason) = (wired.facts(), reason.clone());
-    let config = bridge_config(app, &wired.description.name, || async { Err(NoContact::SwitchedOff) })
+    let (facts, reason) = (configured.facts(), reason.clone());
+    let config = bridge_config(app, &configured.description.name, || async { Err(NoContact::SwitchedOff) })
         .with_facts(move || facts)
         .with_opening(Arc::new(move |_| {
             let reason = reason.clone();
@@ -225,9 +226,14 @@ fn sign_in(entry: Arc<Entry>, share: Option<Share>) -> SignIn {
     Arc::new(move || {
         let (entry, share) = (entry.clone(), share.clone());
         Box::pin(async move {
-            let wired = entry.latest();
-            match login::sign_in(entry.app(), &wired, login::Way::default(), login::Person::BeforeTheHost)
-                .await
+            let configured = entry.latest();
+            match login::sign_in(
+                entry.app(),
+                &configured,
+                login::Way::default(),
+                login::Person::BeforeTheHost,
+            )
+            .await
             {
                 Ok(_) => {
                     if let Some(share) = share {

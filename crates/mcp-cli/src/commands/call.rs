@@ -102,10 +102,10 @@ impl From<CliError> for Failure {
 /// Whether the person at this terminal has signed in now. What only this refusal said of the sign-in is known to this process
 /// alone: nothing of a refusal is kept, and a `login` of later could not find it.
 async fn signed_in(app: &App, open: &OpenServer, error: &CliError) -> Result<bool, CliError> {
-    if !app.asks() || open.wired.check_sign_in().is_err() {
+    if !app.asks() || open.configured.check_sign_in().is_err() {
         return Ok(false);
     }
-    let name = open.wired.description.name.clone();
+    let name = open.configured.description.name.clone();
     let mut answers = Answers::of_terminal();
     answers.forget_typed();
     app.output.error(&format!(
@@ -116,7 +116,7 @@ async fn signed_in(app: &App, open: &OpenServer, error: &CliError) -> Result<boo
     if answers.yes().await != Some(true) {
         return Ok(false);
     }
-    login::sign_in(app, &open.wired, login::Way::default(), login::Person::AtTheTerminal).await?;
+    login::sign_in(app, &open.configured, login::Way::default(), login::Person::AtTheTerminal).await?;
     Ok(true)
 }
 
@@ -244,7 +244,7 @@ impl ToolList<'_> {
             let options = RequestOptions::new();
             let listed = tokio::time::timeout(limit, self.open.connection.list_tools(&options)).await;
             if listed.is_err() && !self.app.json {
-                let name = shown::name(&self.open.wired.description.name);
+                let name = shown::name(&self.open.configured.description.name);
                 let limit = mcp_text::time_limit(limit);
                 self.app.output.note(&format!(
                     "note: {name} did not list its tools within {limit}; the arguments go as they were typed\n"
@@ -300,7 +300,7 @@ fn incomplete(args: &CallRequest, missing: &[Argument], misnamed: &[String]) -> 
 fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportError) -> Option<CliError> {
     let TransportErrorKind::Timeout { .. } = error.kind() else { return None };
     let name = mcp_text::shell_word(&args.name);
-    let of_entry = open.wired.state.as_ref().ok().and_then(|server| server.timeout);
+    let of_entry = open.configured.state.as_ref().ok().and_then(|server| server.timeout);
     let of_all = app.host.connector().options().request_timeout;
     let (limit, next) = match (app.deadline, of_entry, of_all) {
         (Some(deadline), _, _) if deadline.is_over() => {
@@ -355,7 +355,7 @@ async fn refused(
         return super::tools::unapproved(&args.name, error);
     }
     if !matches!(error.kind(), TransportErrorKind::Rpc { .. }) {
-        let failed = failed(steps, &open.wired, error);
+        let failed = failed(steps, &open.configured, error);
         if !error.may_have_been_sent() {
             return failed;
         }
@@ -368,7 +368,7 @@ async fn refused(
     if let Some(unknown) = unknown_tool(tools, &args.name, &args.tool) {
         return unknown;
     }
-    let failed = failed(steps, &open.wired, error);
+    let failed = failed(steps, &open.configured, error);
     match lacking(tools, args, arguments) {
         Some(lacking) => {
             let why = failed.why.as_deref().map(|why| format!("{why}; ")).unwrap_or_default();
@@ -411,7 +411,8 @@ fn signature_of(args: &CallRequest) -> String {
 
 /// Prints the result: as sent with `--json`, otherwise text as it is and one line for anything else.
 fn show(app: &App, args: &CallRequest, open: &OpenServer, result: &Payload) -> Result<ExitStatus, CliError> {
-    let view = ToolResult::read(result.get()).map_err(|error| failed(&app.steps, &open.wired, &error))?;
+    let view =
+        ToolResult::read(result.get()).map_err(|error| failed(&app.steps, &open.configured, &error))?;
     if app.json {
         app.output.out_line(result.get());
     } else {

@@ -51,9 +51,9 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
         }
         TransportErrorKind::Rpc { .. } => {
             let list = if args.prompt.is_some() { "prompts" } else { "resources" };
-            failed(&app.steps, &open.wired, &error).next(format!("mcplink {list} {word}"))
+            failed(&app.steps, &open.configured, &error).next(format!("mcplink {list} {word}"))
         }
-        _ => failed(&app.steps, &open.wired, &error),
+        _ => failed(&app.steps, &open.configured, &error),
     })?;
     if app.json {
         #[derive(serde::Deserialize)]

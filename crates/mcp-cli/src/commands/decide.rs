@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::args::AgreedArg;
 use crate::confirmation::Answers;
 use crate::consent::{
-    Approvable, ApprovalView, TrustDocument, Trustable, is_decided, line, not_kept, store, too_long, unless,
-    unneeded,
+    ApprovalSubject, ApprovalView, TrustDocument, TrustSubject, is_decided, line, not_kept, store, too_long,
+    unless, unneeded,
 };
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -39,7 +39,7 @@ pub(super) async fn trust(
     path: Option<&Path>,
     agreed: &AgreedArg,
 ) -> Result<ExitStatus, CliError> {
-    let offer = Trustable::of(app, &folder(app, path)?)?;
+    let offer = TrustSubject::of(app, &folder(app, path)?)?;
     if !app.json {
         app.output.out(&offer.lines(app, app.style().room()));
     }
@@ -135,7 +135,7 @@ async fn approve_one<'a>(
     name: &'a str,
     agreed: &AgreedArg,
 ) -> Result<ApprovalDocument<'a>, Undecided<'a>> {
-    let offer = Approvable::of(app, loaded, name)?;
+    let offer = ApprovalSubject::of(app, loaded, name)?;
     if !app.json {
         app.output.out(&offer.lines(app.style().room()));
     }

@@ -34,27 +34,27 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     if loaded.dead_end(name).is_some() {
         return Err(loaded.unknown(name));
     }
-    let wired = loaded.wired(app, name).await?;
+    let configured = loaded.configured(app, name).await?;
     let Some(entry) = loaded.config.explain(name) else { return Err(loaded.unknown(name)) };
-    let plan = plan_lines(&wired);
+    let plan = plan_lines(&configured);
     if app.json {
-        let server = Row::offline(&wired, &app.steps).for_list();
+        let server = Row::offline(&configured, &app.steps).for_list();
         let pointers = loaded.pointer_rows(&[name.to_owned()]);
         app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan, pointers });
     } else {
         let pointers: Vec<&Pointer> = loaded.config.pointers_of(name).collect();
-        let mut decides = if app.verbose { decides(app, &wired) } else { Vec::new() };
-        if let Some(signed_in) = Row::offline(&wired, &app.steps).auth.sign_in() {
+        let mut decides = if app.verbose { decides(app, &configured) } else { Vec::new() };
+        if let Some(signed_in) = Row::offline(&configured, &app.steps).auth.sign_in() {
             decides.insert(0, ("signed in", signed_in));
         }
         let trust = app.steps.line("mcplink trust");
-        app.output.out(&text(&wired, &entry, &plan, &decides, &pointers, &trust, app.style()));
+        app.output.out(&text(&configured, &entry, &plan, &decides, &pointers, &trust, app.style()));
     }
-    Ok(exit::of_entries(&[wired]))
+    Ok(exit::of_entries(&[configured]))
 }
 
-pub(super) fn plan_lines(wired: &ConfiguredServer) -> Vec<String> {
-    wired
+pub(super) fn plan_lines(configured: &ConfiguredServer) -> Vec<String> {
+    configured
         .auth
         .as_ref()
         .map(|auth| auth.plan.to_string().lines().map(shown::line).collect())
@@ -62,29 +62,29 @@ pub(super) fn plan_lines(wired: &ConfiguredServer) -> Vec<String> {
 }
 
 /// What decides about a connection and stands nowhere in the entry: the way to the server, and the limits.
-fn decides(app: &App, wired: &ConfiguredServer) -> Vec<(&'static str, String)> {
+fn decides(app: &App, configured: &ConfiguredServer) -> Vec<(&'static str, String)> {
     let options = app.host.connector().options();
     let set = |variable: &str| {
         let word = if app.environment.text(variable).is_some() { "" } else { "usual, " };
         format!("({word}{variable})")
     };
     let mut facts = Vec::new();
-    if let Some(auth) = &wired.auth {
+    if let Some(auth) = &configured.auth {
         let client = app.host.connector().http();
-        let client = match wired.state.as_ref().map(|server| &server.endpoint) {
+        let client = match configured.state.as_ref().map(|server| &server.endpoint) {
             Ok(Endpoint::Http(endpoint)) => client.for_endpoint(endpoint),
             _ => client.clone(),
         };
         let proxy = client.proxy_of(&auth.target.url);
         facts.push(("proxy", proxy.unwrap_or_else(|| "none for this address".to_owned())));
     }
-    let own_start = match wired.state.as_ref().map(|server| &server.endpoint) {
+    let own_start = match configured.state.as_ref().map(|server| &server.endpoint) {
         Ok(Endpoint::Stdio(endpoint)) => endpoint.startup_timeout,
         _ => None,
     };
     facts.push((
         "connects within",
-        match (own_start, wired.is_stdio()) {
+        match (own_start, configured.is_stdio()) {
             (Some(limit), _) => format!("{} (startupTimeoutMs of its entry)", mcp_text::time_limit(limit)),
             (None, true) => {
                 format!("{} {}", mcp_text::time_limit(options.startup_timeout), set("MCP_TIMEOUT"))
@@ -94,7 +94,7 @@ fn decides(app: &App, wired: &ConfiguredServer) -> Vec<(&'static str, String)> {
             }
         },
     ));
-    let of_entry = wired.state.as_ref().ok().and_then(|server| server.timeout);
+    let of_entry = configured.state.as_ref().ok().and_then(|server| server.timeout);
     facts.push((
         "a call within",
         match (of_entry, options.request_timeout) {
@@ -107,7 +107,7 @@ fn decides(app: &App, wired: &ConfiguredServer) -> Vec<(&'static str, String)> {
 }
 
 fn text(
-    wired: &ConfiguredServer,
+    configured: &ConfiguredServer,
     entry: &Explanation,
     plan: &[String],
     decides: &[(&'static str, String)],
@@ -150,7 +150,7 @@ fn text(
             &format!("runs in {}, limit {} ms{scrubbed}{allowed}", helper.cwd.display(), helper.timeout_ms),
         );
     }
-    if let Some(account) = &wired.description.account
+    if let Some(account) = &configured.description.account
         && !entry.fields.iter().any(|field| field.name == "account" && field.value == *account)
     {
         line("account", &format!("{account}  (--account)"));
@@ -169,8 +169,8 @@ fn text(
         let origin = &pointer.entry.origin;
         line("pointer", &format!("{pointer} ({origin}, {})", origin.field));
     }
-    let report = wired.offline_report();
-    let actions: Vec<String> = report.actions.iter().map(|action| message(*action, wired)).collect();
+    let report = configured.offline_report();
+    let actions: Vec<String> = report.actions.iter().map(|action| message(*action, configured)).collect();
     line("actions", &actions.join(", "));
     // What there is to say about its pointers has been said.
     for note in entry.notes.iter().filter(|note| note.code != ProblemCode::Pointer) {
@@ -187,10 +187,10 @@ fn text(
 }
 
 /// An action; with the place where it is done, where no command does it.
-fn message(action: Action, wired: &ConfiguredServer) -> String {
-    match (action, wired.description.line) {
+fn message(action: Action, configured: &ConfiguredServer) -> String {
+    match (action, configured.description.line) {
         (Action::EditConfig, Some(line)) => {
-            format!("{} ({}:{line})", action.as_str(), wired.description.source)
+            format!("{} ({}:{line})", action.as_str(), configured.description.source)
         }
         _ => action.as_str().to_owned(),
     }

@@ -77,7 +77,7 @@ struct RunRow {
 pub(super) async fn run(app: &App, args: &HeadersArgs) -> Result<ExitStatus, CliError> {
     let name = &args.name;
     let loaded = app.load()?;
-    let server = loaded.wired(app, name).await?;
+    let server = loaded.configured(app, name).await?;
     let Some(auth) = &server.auth else {
         if let Some(reason) = server.offline_report().reason.filter(|_| !server.is_stdio()) {
             let next = reason.next.map(|step| app.steps.words(&step, name));

@@ -11,9 +11,10 @@ use crate::view::wrap::paragraph;
 
 pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let wired = loaded.wired_all(app).await;
-    let rows: Vec<Row> = wired.iter().map(|wired| Row::offline(wired, &app.steps).for_list()).collect();
-    let status = exit::of_entries(&wired);
+    let configured = loaded.wired_all(app).await;
+    let rows: Vec<Row> =
+        configured.iter().map(|configured| Row::offline(configured, &app.steps).for_list()).collect();
+    let status = exit::of_entries(&configured);
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&[]));
         app.print_json(&Servers::new(None, &rows, &problems).with_pointers(&pointers));

@@ -32,23 +32,27 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
         // Boxed, as the compiler looks only so deep into a future.
         return Box::pin(several::run(app, &loaded, args)).await;
     };
-    let wired = loaded.known(app, name).await?;
+    let configured = loaded.known(app, name).await?;
     // A word that means nothing would be missed on another's page.
     if !app.json {
         loaded.note_problems_of(app, std::slice::from_ref(name), &[]);
     }
     if !args.from_stdin
-        && let Some(done) = plugin::sign_in(app, &wired).await
+        && let Some(done) = plugin::sign_in(app, &configured).await
     {
         done?;
-        show(app, row_document(plugin::row(&wired)), &plugin::told(&wired));
+        show(app, row_document(plugin::row(&configured)), &plugin::told(&configured));
         return Ok(ExitStatus::Success);
     }
     let signed_in = match args.from_stdin {
-        true => Box::pin(seed::sign_in(app, &wired)).await?,
-        false => Box::pin(sign_in(app, &wired, Way::of(args), Person::AtTheTerminal)).await?,
+        true => Box::pin(seed::sign_in(app, &configured)).await?,
+        false => Box::pin(sign_in(app, &configured, Way::of(args), Person::AtTheTerminal)).await?,
     };
-    show(app, row_document(row(&wired, &signed_in)), &attempt::conclusion(&wired.description, &signed_in));
+    show(
+        app,
+        row_document(row(&configured, &signed_in)),
+        &attempt::conclusion(&configured.description, &signed_in),
+    );
     Ok(ExitStatus::Success)
 }
 
@@ -88,15 +92,15 @@ pub(super) enum Person {
 /// Signs a person in; tells about it on stderr only.
 pub(super) async fn sign_in(
     app: &App,
-    wired: &ConfiguredServer,
+    configured: &ConfiguredServer,
     way: Way,
     person: Person,
 ) -> Result<SignedIn, CliError> {
-    let name = &wired.description.name;
-    attempt::check(app, wired)?;
+    let name = &configured.description.name;
+    attempt::check(app, configured)?;
     let steps = SignInSteps::new(app.reached.clone(), name, way.options());
-    steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
-    let login = attempt::begun(app, wired).await?;
+    steps.discovers(configured.auth.as_ref().map_or("the server", |auth| &auth.origin));
+    let login = attempt::begun(app, configured).await?;
 
     // A command that says how a person gets to the page or the code has a person somewhere.
     let has_said = way.no_browser || way.device || app.environment.text("BROWSER").is_some();
@@ -189,10 +193,10 @@ fn row_document(row: Value) -> Value {
 }
 
 /// A sign-in that has succeeded, for a program.
-fn row(wired: &ConfiguredServer, signed_in: &SignedIn) -> Value {
+fn row(configured: &ConfiguredServer, signed_in: &SignedIn) -> Value {
     json!({
-        "name": wired.description.name,
-        "account": wired.description.account,
+        "name": configured.description.name,
+        "account": configured.description.account,
         "signedIn": true,
         "who": signed_in.identity.as_ref().map(Identity::to_line),
         "issuer": signed_in.issuer,

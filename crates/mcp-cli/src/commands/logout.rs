@@ -17,18 +17,18 @@ use crate::view::shown;
 pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliError> {
     let name = &args.name;
     let (loaded, without_entry) = app.load_with_kept(std::slice::from_ref(name)).await?;
-    let wired = loaded.known(app, name).await?;
-    let Some(auth) = &wired.auth else {
+    let configured = loaded.known(app, name).await?;
+    let Some(auth) = &configured.auth else {
         return Err(CliError::usage(
             "no-oauth",
             format!("{name} is a command, and commands have no sign-in"),
         )
         .next("mcplink list"));
     };
-    if let Some(done) = app.host.plugin_sign_out(&wired).await {
+    if let Some(done) = app.host.plugin_sign_out(&configured).await {
         done.map_err(|error| match error {
             LoginError::Failed(error) => failed(app, "signing out of", "logout", name, &error),
-            other => attempt::login_error(app, &wired, other),
+            other => attempt::login_error(app, &configured, other),
         })?;
         if app.json {
             app.print_json(

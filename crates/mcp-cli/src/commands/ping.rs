@@ -26,7 +26,7 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     if let Err(error) = pinged.as_ref()
         && !knows_none(error)
     {
-        return Err(failed(&app.steps, &open.wired, error));
+        return Err(failed(&app.steps, &open.configured, error));
     }
     let milliseconds = elapsed.as_secs_f64() * 1000.0;
     if app.json {

@@ -59,7 +59,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
     let prompts = listed(app, &open, "prompts/list", "prompts").await;
     let prompts = prompts?;
     let names = prompts.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).map(listed_name);
-    ListedNames::keep_prompts(app, &open.wired, names.collect(), &open.connection.credentials_sent());
+    ListedNames::keep_prompts(app, &open.configured, names.collect(), &open.connection.credentials_sent());
     if app.json {
         app.print_json(&Document { schema_version: 1, prompts });
         return Ok(ExitStatus::Success);
@@ -109,9 +109,9 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
                 .why(said(&error))
                 .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name)))
         }
-        TransportErrorKind::Rpc { .. } => failed(&app.steps, &open.wired, &error)
+        TransportErrorKind::Rpc { .. } => failed(&app.steps, &open.configured, &error)
             .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.server.name))),
-        _ => failed(&app.steps, &open.wired, &error),
+        _ => failed(&app.steps, &open.configured, &error),
     })?;
     if app.json {
         app.output.out_line(result.get());

@@ -28,16 +28,16 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         !here && running.iter().any(|session| live::is_called(&session.name, name))
     };
     let (alone, names): (Vec<String>, Vec<String>) = args.names.iter().cloned().partition(elsewhere);
-    let mut wired = match (alone.is_empty(), names.is_empty()) {
+    let mut configured = match (alone.is_empty(), names.is_empty()) {
         (false, true) => Vec::new(),
         _ => loaded.wired_named(app, &names).await?,
     };
     if !app.json {
-        loaded.note_problems_of(app, &args.names, &wired);
+        loaded.note_problems_of(app, &args.names, &configured);
     }
     if args.all || args.failed {
-        wired.retain(|wired| !wired.is_switched_off());
-    } else if let Some(disabled) = wired.iter().find(|wired| wired.is_switched_off()) {
+        configured.retain(|configured| !configured.is_switched_off());
+    } else if let Some(disabled) = configured.iter().find(|configured| configured.is_switched_off()) {
         let name = &disabled.description.name;
         if let Some(reason) = disabled.offline_report().reason {
             let message =
@@ -54,15 +54,17 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     }
     let checked_at = SystemTime::now();
     if args.failed {
-        wired = failing(app, wired).await;
+        configured = failing(app, configured).await;
     }
-    let sessions = join_all(wired.iter().map(|wired| {
-        let which = live::SessionSelector::Name(wired.description.name.clone());
+    let sessions = join_all(configured.iter().map(|configured| {
+        let which = live::SessionSelector::Name(configured.description.name.clone());
         async move { live::reconnect(&app.environment, &which).await }
     }));
     let alone: Vec<String> = match args.all {
         true => {
-            let known = |session: &&Session| wired.iter().any(|wired| wired.description.name == session.name);
+            let known = |session: &&Session| {
+                configured.iter().any(|configured| configured.description.name == session.name)
+            };
             let mut names: Vec<String> =
                 running.iter().filter(|s| !known(s)).map(|session| session.name.clone()).collect();
             names.dedup();
@@ -75,7 +77,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     }));
     let policy = ConnectPolicy::one_shot();
     let show = if app.json { ProbeDisplay::Nothing } else { ProbeDisplay::RowsAlone };
-    let (rows, sessions, others) = tokio::join!(probe_all(app, &wired, &policy, show), sessions, others);
+    let (rows, sessions, others) = tokio::join!(probe_all(app, &configured, &policy, show), sessions, others);
     let (sessions, left_alone): (Vec<_>, Vec<_>) = sessions.into_iter().unzip();
     let (others, more): (Vec<_>, Vec<_>) = others.into_iter().unzip();
     let left_alone: Vec<u32> = left_alone.into_iter().chain(more).flatten().collect();
@@ -134,10 +136,10 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
 
 /// The servers that one quick look finds not connected. There is no list of failed servers to read: what was
 /// seen earlier decides nothing.
-async fn failing(app: &App, wired: Vec<ConfiguredServer>) -> Vec<ConfiguredServer> {
+async fn failing(app: &App, configured: Vec<ConfiguredServer>) -> Vec<ConfiguredServer> {
     let mut quick = ConnectPolicy::one_shot();
     quick.machine = MachinePolicy::one_shot().with_connect_retries(0);
-    let rows = probe_all(app, &wired, &quick, ProbeDisplay::Nothing).await;
+    let rows = probe_all(app, &configured, &quick, ProbeDisplay::Nothing).await;
     let connected = |row: &Row| row.status == Some(ServerStatus::Connected);
-    rows.iter().zip(wired).filter(|(row, _)| !connected(row)).map(|(_, wired)| wired).collect()
+    rows.iter().zip(configured).filter(|(row, _)| !connected(row)).map(|(_, configured)| configured).collect()
 }

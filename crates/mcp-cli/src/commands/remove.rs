@@ -119,12 +119,12 @@ fn led_by(editor: &Editor, name: &str) -> Vec<&'static KnownHost> {
 
 /// Sign-ins, registrations and what the server said of itself.
 async fn forget(app: &App, loaded: &LoadedConfig, entry: &ServerEntry) -> Result<usize, CliError> {
-    let wired = app.host.configured(entry, &loaded.config).await;
-    let files = [DescriptionFile::of(app, &wired), DescriptionFile::of_names(app, &wired)];
+    let configured = app.host.configured(entry, &loaded.config).await;
+    let files = [DescriptionFile::of(app, &configured), DescriptionFile::of_names(app, &configured)];
     for file in files.into_iter().flatten() {
         file.forget();
     }
-    let Some(auth) = &wired.auth else { return Ok(0) };
+    let Some(auth) = &configured.auth else { return Ok(0) };
     auth.sign_in(&app.host)
         .reset()
         .await

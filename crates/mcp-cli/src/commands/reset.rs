@@ -12,18 +12,20 @@ use crate::view::shown;
 
 pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliError> {
     let (loaded, _) = app.load_with_kept(&args.names).await?;
-    let wired = loaded.wired_named(app, &args.names).await?;
+    let configured = loaded.wired_named(app, &args.names).await?;
     if args.names.is_empty() && !app.json {
         loaded.note_broken(app);
     }
-    let descriptions = wired.iter().filter_map(|wired| DescriptionFile::of(app, wired));
+    let descriptions = configured.iter().filter_map(|configured| DescriptionFile::of(app, configured));
     let described = descriptions.filter(DescriptionFile::forget).count();
     if described > 0 {
         tracing::info!(described, "forgot what servers said of themselves");
     }
     let mut reset = Vec::new();
-    for (wired, auth) in wired.iter().filter_map(|wired| Some((wired, wired.auth.as_ref()?))) {
-        let name = &wired.description.name;
+    for (configured, auth) in
+        configured.iter().filter_map(|configured| Some((configured, configured.auth.as_ref()?)))
+    {
+        let name = &configured.description.name;
         let login = auth.sign_in(&app.host);
         let forgotten =
             if args.keep_tokens { login.reset_registrations().await } else { login.reset().await };

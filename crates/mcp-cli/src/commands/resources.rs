@@ -77,7 +77,7 @@ pub(super) async fn listed(
         Ok(items) => Ok(items),
         // Templates are a part of the capability that many servers leave out.
         Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: METHOD_NOT_FOUND }) => Ok(Vec::new()),
-        Err(error) => Err(failed(&app.steps, &open.wired, &error)),
+        Err(error) => Err(failed(&app.steps, &open.configured, &error)),
     }
 }
 
@@ -105,9 +105,9 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
                 .next(format!("mcplink resources {}", mcp_text::shell_word(&args.server.name)))
         }
         // Whatever it has against this one, others are in its list.
-        TransportErrorKind::Rpc { .. } => failed(&app.steps, &open.wired, &error)
+        TransportErrorKind::Rpc { .. } => failed(&app.steps, &open.configured, &error)
             .next(format!("mcplink resources {}", mcp_text::shell_word(&args.server.name))),
-        _ => failed(&app.steps, &open.wired, &error),
+        _ => failed(&app.steps, &open.configured, &error),
     })?;
     if app.json {
         app.output.out_line(result.get());
@@ -122,10 +122,10 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
 
 /// A server that was asked for one of its `kind` and has none at all: what it has instead are tools, most often.
 pub(super) fn without(open: &OpenServer, kind: &str, error: &TransportError) -> CliError {
-    let name = &open.wired.description.name;
+    let name = &open.configured.description.name;
     let message = format!("{} has no {kind}", shown::name(name));
     CliError::new(ExitStatus::ToolError, &format!("no-{kind}"), message)
-        .why(open.wired.secrets.hide(&said(error)))
+        .why(open.configured.secrets.hide(&said(error)))
         .next(format!("mcplink tools {}", mcp_text::shell_word(name)))
 }
 

@@ -4,7 +4,7 @@
 use std::io::Read as _;
 
 use mcp_auth::Secret;
-use mcp_auth::secret_store::{MAX_BYTES, SERVICE, SecretKeeper, SecretRecord, SecretStore};
+use mcp_auth::secret_store::{MAX_BYTES, SERVICE, SecretBackend, SecretRecord, SecretStore};
 use serde::Serialize;
 
 use crate::app::App;
@@ -115,8 +115,8 @@ impl Item {
         format!("${{keyring:{}/{}}}", self.service, self.name)
     }
 
-    fn row(&self, keeper: SecretKeeper) -> SecretRow {
-        let kept_in = if keeper == SecretKeeper::Keyring { "keyring" } else { "file" };
+    fn row(&self, keeper: SecretBackend) -> SecretRow {
+        let kept_in = if keeper == SecretBackend::Keyring { "keyring" } else { "file" };
         SecretRow {
             service: self.service.clone(),
             name: self.name.clone(),

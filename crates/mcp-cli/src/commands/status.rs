@@ -44,15 +44,15 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         return hosts::run(app, args).await;
     }
     let loaded = app.load()?;
-    let wired = loaded.wired_named(app, &args.names).await?;
+    let configured = loaded.wired_named(app, &args.names).await?;
     if !app.json {
-        loaded.note_problems_of(app, &args.names, &wired);
-        if wired.is_empty() {
+        loaded.note_problems_of(app, &args.names, &configured);
+        if configured.is_empty() {
             loaded.note_nothing(app);
         }
     }
     let checked_at = SystemTime::now();
-    let rows = look(app, args, &wired, &[]).await;
+    let rows = look(app, args, &configured, &[]).await;
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
         app.print_json(&Servers::new(Some(checked_at), &rows, &problems).with_any_pointers(&pointers));
@@ -65,22 +65,22 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
 async fn look(
     app: &App,
     args: &StatusArgs,
-    wired: &[ConfiguredServer],
+    configured: &[ConfiguredServer],
     hosts: &[Vec<HostPlace>],
 ) -> Vec<Row> {
     if !args.offline {
         let policy = if args.retry { ConnectPolicy::one_shot() } else { ConnectPolicy::glance() };
-        return probe_in_hosts(app, wired, hosts, &policy, ProbeDisplay::rows(app)).await;
+        return probe_in_hosts(app, configured, hosts, &policy, ProbeDisplay::rows(app)).await;
     }
-    let sessions = live::of(&app.environment, wired).await;
+    let sessions = live::of(&app.environment, configured).await;
     note_silent(app, &sessions.silent);
-    let rows: Vec<Row> = wired
+    let rows: Vec<Row> = configured
         .iter()
         .zip(sessions.live)
         .enumerate()
-        .map(|(index, (wired, live))| {
+        .map(|(index, (configured, live))| {
             let hosts = hosts.get(index).cloned().unwrap_or_default();
-            Row::offline(wired, &steps(app, &hosts)).with_sessions(live).with_hosts(hosts)
+            Row::offline(configured, &steps(app, &hosts)).with_sessions(live).with_hosts(hosts)
         })
         .collect();
     if !app.json {
@@ -154,20 +154,20 @@ impl ProbeDisplay {
     }
 }
 
-/// Probes all servers at once, within the limits on concurrency, and shows them. The rows come back in the order of `wired`.
+/// Probes all servers at once, within the limits on concurrency, and shows them. The rows come back in the order of `configured`.
 pub(super) async fn probe_all(
     app: &App,
-    wired: &[ConfiguredServer],
+    configured: &[ConfiguredServer],
     policy: &ConnectPolicy,
     show: ProbeDisplay,
 ) -> Vec<Row> {
-    probe_in_hosts(app, wired, &[], policy, show).await
+    probe_in_hosts(app, configured, &[], policy, show).await
 }
 
 /// The same, with where hosts have each of them.
 async fn probe_in_hosts(
     app: &App,
-    wired: &[ConfiguredServer],
+    configured: &[ConfiguredServer],
     hosts: &[Vec<HostPlace>],
     policy: &ConnectPolicy,
     show: ProbeDisplay,
@@ -176,7 +176,7 @@ async fn probe_in_hosts(
     let sessions = match show {
         ProbeDisplay::RowsAlone => SeenSessions::default(),
         ProbeDisplay::Rows | ProbeDisplay::Nothing => {
-            let asked = live::of(&app.environment, wired);
+            let asked = live::of(&app.environment, configured);
             match deadline {
                 Some(deadline) => timeout_at(deadline.at, asked).await.unwrap_or_default(),
                 None => asked.await,
@@ -186,36 +186,37 @@ async fn probe_in_hosts(
     if show == ProbeDisplay::Rows {
         note_silent(app, &sessions.silent);
     }
-    let names: Vec<String> = wired.iter().map(|wired| wired.description.name.clone()).collect();
+    let names: Vec<String> =
+        configured.iter().map(|configured| configured.description.name.clone()).collect();
     let mut screen = Progress::new(app, &names, show);
     let (remote, local) = (Semaphore::new(app.remote_batch()), Semaphore::new(app.stdio_batch()));
     let (notes, mut noted) = tokio::sync::mpsc::unbounded_channel::<(usize, String)>();
 
     let probe = |index: usize| {
-        let (wired, notes) = (&wired[index], notes.clone());
-        let slots = if wired.is_stdio() { &local } else { &remote };
+        let (configured, notes) = (&configured[index], notes.clone());
+        let slots = if configured.is_stdio() { &local } else { &remote };
         async move {
             // The semaphores are never closed.
-            let _slot = if wired.state.is_ok() { slots.acquire().await.ok() } else { None };
+            let _slot = if configured.state.is_ok() { slots.acquire().await.ok() } else { None };
             let observe = move |reason: &mcp_status::Reason| {
                 // The table may be gone; then the note is not wanted.
                 drop(notes.send((index, reason.message.clone())));
             };
             let until = deadline.map(|deadline| deadline.at);
-            let probe = Probe::run(app.host.connector(), wired, policy, until, observe).await;
+            let probe = Probe::run(app.host.connector(), configured, policy, until, observe).await;
             probe.connection.iter().for_each(|connection| app.open.keep(connection));
             if let (Some(connection), Some(tools)) = (&probe.connection, &probe.tools) {
-                ListedNames::keep_tools(app, wired, tools, &connection.credentials_sent());
+                ListedNames::keep_tools(app, configured, tools, &connection.credentials_sent());
             }
             let hosts = hosts.get(index).cloned().unwrap_or_default();
-            let row = Row::of_probe(wired, &probe, deadline, &steps(app, &hosts)).with_hosts(hosts);
+            let row = Row::of_probe(configured, &probe, deadline, &steps(app, &hosts)).with_hosts(hosts);
             (index, row, probe.connection)
         }
     };
     let with_sessions =
         |index: usize, row: Row| row.with_sessions(sessions.live.get(index).cloned().unwrap_or_default());
     let (contacted, others): (Vec<_>, Vec<_>) =
-        (0..wired.len()).partition(|index| wired[*index].state.is_ok());
+        (0..configured.len()).partition(|index| configured[*index].state.is_ok());
     // What is never contacted is known before anything is drawn: no frame says that it is connecting.
     for index in others {
         let (index, row, _) = probe(index).await;

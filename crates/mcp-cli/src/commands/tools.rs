@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
     };
     let mut open = connected(app, name, ConnectionNeeds::Tools).await?;
     if let Some(error) = &open.error {
-        return Err(failed(&app.steps, &open.wired, error));
+        return Err(failed(&app.steps, &open.configured, error));
     }
     let mut list = open.tools.take().unwrap_or_default();
     if let Some(tool) = tool {

@@ -42,8 +42,8 @@ pub(crate) struct ListedArgument {
 impl ListedNames {
     /// What this server listed last; nothing where it has not, or may not be contacted any more. From now on, names are kept:
     /// who never completes one has no file of them, because looking at a server changes nothing on disk.
-    pub(crate) fn of(app: &App, wired: &ConfiguredServer) -> Self {
-        let Some(file) = DescriptionFile::of_names(app, wired) else { return Self::default() };
+    pub(crate) fn of(app: &App, configured: &ConfiguredServer) -> Self {
+        let Some(file) = DescriptionFile::of_names(app, configured) else { return Self::default() };
         file.make_folder();
         Self::kept(&file)
     }
@@ -60,9 +60,9 @@ impl ListedNames {
     }
 
     /// Keeps its tools. What it was given it may repeat in them, and that is not kept.
-    pub(crate) fn keep_tools(app: &App, wired: &ConfiguredServer, tools: &ToolList, secrets: &Secrets) {
+    pub(crate) fn keep_tools(app: &App, configured: &ConfiguredServer, tools: &ToolList, secrets: &Secrets) {
         // Nothing is made of a list for which there is no place.
-        let Some(file) = Self::place(app, wired) else { return };
+        let Some(file) = Self::place(app, configured) else { return };
         let redacted = |text: &str| plain(text, secrets);
         let of = |tool: &mcp_transport::tools::Tool| {
             let name = whole(&tool.name, secrets)?;
@@ -85,11 +85,11 @@ impl ListedNames {
     /// Keeps its prompts.
     pub(crate) fn keep_prompts(
         app: &App,
-        wired: &ConfiguredServer,
+        configured: &ConfiguredServer,
         prompts: Vec<ListedName>,
         secrets: &Secrets,
     ) {
-        let Some(file) = Self::place(app, wired) else { return };
+        let Some(file) = Self::place(app, configured) else { return };
         let redacted = |text: &str| plain(text, secrets);
         let argument = |argument: ListedArgument| {
             Some(ListedArgument { name: whole(&argument.name, secrets)?, ..ListedArgument::default() })
@@ -105,8 +105,8 @@ impl ListedNames {
         Self::change(&file, |names| names.prompts = prompts);
     }
 
-    fn place(app: &App, wired: &ConfiguredServer) -> Option<DescriptionFile> {
-        DescriptionFile::of_names(app, wired).filter(DescriptionFile::has_folder)
+    fn place(app: &App, configured: &ConfiguredServer) -> Option<DescriptionFile> {
+        DescriptionFile::of_names(app, configured).filter(DescriptionFile::has_folder)
     }
 
     fn change(file: &DescriptionFile, change: impl FnOnce(&mut Self)) {

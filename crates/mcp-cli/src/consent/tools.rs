@@ -75,7 +75,7 @@ impl<'l> ToolsOffer<'l> {
         let mut open = connected(app, name, ConnectionNeeds::Definitions).await?;
         app.open.end(open.connection.clone()).await;
         if let Some(error) = &open.error {
-            return Err(failed(&app.steps, &open.wired, error));
+            return Err(failed(&app.steps, &open.configured, error));
         }
         let list = open.tools.take().unwrap_or_default();
         for tool in only {
@@ -85,7 +85,7 @@ impl<'l> ToolsOffer<'l> {
         }
         // What it was given it may repeat in its tools.
         let secrets = open.connection.credentials_sent();
-        let pins = open.wired.tools.as_ref().and_then(|tools| tools.pins()).cloned().unwrap_or_default();
+        let pins = open.configured.tools.as_ref().and_then(|tools| tools.pins()).cloned().unwrap_or_default();
         let mut rows = rows(&list.tools, &list.repeated, &pins, &secrets);
         rows.retain(|row| only.is_empty() || only.contains(&row.name));
         Ok(Self { entry, store, pins, secrets, rows, only: only.to_vec() })

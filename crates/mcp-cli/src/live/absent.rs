@@ -14,9 +14,9 @@ use crate::view::row::{ReconnectOutcome, Session};
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
 pub(crate) async fn of<'w>(
     _: &Environment,
-    wired: impl IntoIterator<Item = &'w ConfiguredServer>,
+    configured: impl IntoIterator<Item = &'w ConfiguredServer>,
 ) -> SeenSessions<Vec<Vec<Session>>> {
-    SeenSessions { live: wired.into_iter().map(|_| Vec::new()).collect(), silent: Vec::new() }
+    SeenSessions { live: configured.into_iter().map(|_| Vec::new()).collect(), silent: Vec::new() }
 }
 
 /// Every live session: none that could be seen.

@@ -22,15 +22,15 @@ pub(crate) struct DescriptionFile {
 impl DescriptionFile {
     /// The file of this entry, where there is a cache folder and the entry may be contacted: what is not approved, or switched
     /// off, says nothing to a host.
-    pub(crate) fn of(app: &App, wired: &ConfiguredServer) -> Option<Self> {
-        wired.state.as_ref().ok()?;
-        Self::at(&app.cache_dir()?, "descriptions", &wired.description)
+    pub(crate) fn of(app: &App, configured: &ConfiguredServer) -> Option<Self> {
+        configured.state.as_ref().ok()?;
+        Self::at(&app.cache_dir()?, "descriptions", &configured.description)
     }
 
     /// The file of the names that its server listed, for completion.
-    pub(crate) fn of_names(app: &App, wired: &ConfiguredServer) -> Option<Self> {
-        wired.state.as_ref().ok()?;
-        Self::at(&app.cache_dir()?, "names", &wired.description)
+    pub(crate) fn of_names(app: &App, configured: &ConfiguredServer) -> Option<Self> {
+        configured.state.as_ref().ok()?;
+        Self::at(&app.cache_dir()?, "names", &configured.description)
     }
 
     fn at(cache: &Path, folder: &str, description: &Description) -> Option<Self> {

@@ -20,7 +20,7 @@ pub(crate) enum OtherFolder {
     Unclear(String),
 }
 
-/// Looks for `name` in the folders that the files of the person say something of.
+/// RecheckRequests for `name` in the folders that the files of the person say something of.
 pub(crate) fn find(app: &App, name: &str) -> OtherFolder {
     let Ok(here) = app.folder() else { return OtherFolder::Unclear(String::new()) };
     if app.has_folder() {

@@ -47,8 +47,8 @@ impl Target {
     }
 
     /// The entry as it is configured now, for a command that begins: what is wrong with the files is told.
-    pub(crate) async fn wired(&self, app: &App) -> Result<ConfiguredServer, CliError> {
-        app.load()?.wired(app, &self.name).await
+    pub(crate) async fn configured(&self, app: &App) -> Result<ConfiguredServer, CliError> {
+        app.load()?.configured(app, &self.name).await
     }
 
     /// The same for one that goes on, and has told it.
@@ -71,14 +71,14 @@ pub(crate) struct EntryState {
 }
 
 impl EntryState {
-    fn of(app: &App, wired: &ConfiguredServer) -> Self {
-        let state = match &wired.state {
-            Ok(_) => Ok(wired.fingerprint(&app.host)),
+    fn of(app: &App, configured: &ConfiguredServer) -> Self {
+        let state = match &configured.state {
+            Ok(_) => Ok(configured.fingerprint(&app.host)),
             Err(withheld) => Err(withheld.clone()),
         };
-        let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+        let oauth = configured.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
         let sign_in = oauth.filter(|oauth| oauth.is_kept()).and_then(OAuthProvider::obtained_at);
-        Self { state, sign_in, helper: Vec::new(), tools: wired.tools.clone() }
+        Self { state, sign_in, helper: Vec::new(), tools: configured.tools.clone() }
     }
 
     fn with_helper(self, helper: Vec<Stamp>) -> Self {
@@ -106,8 +106,8 @@ pub(super) fn watched(app: &App, loaded: &LoadedConfig) -> Vec<PathBuf> {
 }
 
 /// The files that the credentials of an entry come from: those that its helper is made of, and those that its secrets are in.
-fn helper_files(wired: &ConfiguredServer) -> Vec<PathBuf> {
-    wired.auth.as_ref().map(|auth| auth.plan.settings().files()).unwrap_or_default()
+fn helper_files(configured: &ConfiguredServer) -> Vec<PathBuf> {
+    configured.auth.as_ref().map(|auth| auth.plan.settings().files()).unwrap_or_default()
 }
 
 /// What these files are now. A network drive may take its time over it.
@@ -140,14 +140,14 @@ struct LastReading {
 }
 
 impl Entry {
-    /// The entry of `target`, which was read as `wired`.
+    /// The entry of `target`, which was read as `configured`.
     pub(crate) fn new(
         app: Arc<App>,
         target: Target,
         log: Option<SessionLog>,
-        wired: Arc<ConfiguredServer>,
+        configured: Arc<ConfiguredServer>,
     ) -> Self {
-        let read = LastReading { found: Ok(wired.clone()), known: wired, helper: Vec::new() };
+        let read = LastReading { found: Ok(configured.clone()), known: configured, helper: Vec::new() };
         Self { app, target, log, hint: String::new(), read: Mutex::new(read) }
     }
 
@@ -199,16 +199,16 @@ impl Entry {
         let Some(report) = report else { return Ok(()) };
         self.app.set_above(report);
         // What cannot be read now is told at every call.
-        let Ok(wired) = self.target.wired_again(&self.app).await.map(Arc::new) else { return Ok(()) };
-        let helper = stamps(helper_files(&wired)).await;
-        *self.last() = LastReading { found: Ok(wired.clone()), known: wired.clone(), helper };
-        wired.self_reference().cloned().map_or(Ok(()), Err)
+        let Ok(configured) = self.target.wired_again(&self.app).await.map(Arc::new) else { return Ok(()) };
+        let helper = stamps(helper_files(&configured)).await;
+        *self.last() = LastReading { found: Ok(configured.clone()), known: configured.clone(), helper };
+        configured.self_reference().cloned().map_or(Ok(()), Err)
     }
 
     /// The server, and the entry that it is of, for a connection that is made now.
     pub(crate) async fn read(&self) -> Result<(Server, Arc<ConfiguredServer>), NoContact> {
-        let wired = match self.target.wired_again(&self.app).await {
-            Ok(wired) => Arc::new(wired),
+        let configured = match self.target.wired_again(&self.app).await {
+            Ok(configured) => Arc::new(configured),
             // The name was there when the session began; the person who took it away may bring it back.
             Err(error) => {
                 let standing = self.unreadable(&error);
@@ -216,13 +216,13 @@ impl Entry {
                 return Err(standing.state.err().unwrap_or(NoContact::SwitchedOff));
             }
         };
-        let server = match &wired.state {
-            Ok(server) => Ok((self.logged(server.clone()), wired.clone())),
+        let server = match &configured.state {
+            Ok(server) => Ok((self.logged(server.clone()), configured.clone())),
             Err(withheld) => Err(withheld.clone()),
         };
         // Before it runs: what is changed after that is news.
-        let helper = stamps(helper_files(&wired)).await;
-        *self.last() = LastReading { found: Ok(wired.clone()), known: wired, helper };
+        let helper = stamps(helper_files(&configured)).await;
+        *self.last() = LastReading { found: Ok(configured.clone()), known: configured, helper };
         server
     }
 
@@ -247,12 +247,12 @@ impl Entry {
         let mut files = watched(&self.app, loaded);
         let mut is_signed_out = false;
         let standing = match loaded.found(&self.app, &self.target.name).await {
-            Ok(wired) => {
-                let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+            Ok(configured) => {
+                let oauth = configured.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
                 is_signed_out = oauth.is_some_and(OAuthProvider::is_signed_out);
-                let own = helper_files(&wired);
+                let own = helper_files(&configured);
                 files.extend(own.iter().cloned());
-                EntryState::of(&self.app, &wired).with_helper(stamps(own).await)
+                EntryState::of(&self.app, &configured).with_helper(stamps(own).await)
             }
             Err(error) => self.unreadable(&error),
         };
@@ -278,7 +278,7 @@ impl Entry {
             (last.found.clone(), last.helper.clone())
         };
         match found {
-            Ok(wired) => EntryState::of(&self.app, &wired).with_helper(helper),
+            Ok(configured) => EntryState::of(&self.app, &configured).with_helper(helper),
             Err(missing) => missing,
         }
     }

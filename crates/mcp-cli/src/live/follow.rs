@@ -39,17 +39,17 @@ const LOOK_HOLDS: Duration = Duration::from_millis(10);
 
 /// Has an entry looked at out of turn, for a call that is about to be made. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Looks {
+pub(crate) struct RecheckRequests {
     asking: mpsc::UnboundedSender<oneshot::Sender<()>>,
     /// When the last one was begun.
     looked_at: Arc<Mutex<Option<Instant>>>,
 }
 
-/// The other end of [`Looks`], for who follows the entry.
-pub(crate) type AskedLooks = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
+/// The other end of [`RecheckRequests`], for who follows the entry.
+pub(crate) type RecheckReceiver = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
 
-impl Looks {
-    pub(crate) fn new() -> (Self, AskedLooks) {
+impl RecheckRequests {
+    pub(crate) fn new() -> (Self, RecheckReceiver) {
         let (asking, asked) = mpsc::unbounded_channel();
         (Self { asking, looked_at: Arc::default() }, asked)
     }
@@ -83,11 +83,11 @@ pub(crate) async fn follow(
     entry: Arc<Entry>,
     server: SupervisorHandle,
     share: Option<Share>,
-    mut asked: AskedLooks,
+    mut asked: RecheckReceiver,
 ) {
     let mut files = Files::default();
-    let mut attention = Attention::default();
-    let mut elsewhere = Elsewhere { looked_at: Instant::now() };
+    let mut attention = WatchState::default();
+    let mut elsewhere = OtherStore { looked_at: Instant::now() };
     loop {
         let is_idle = server.snapshot().status == ServerStatus::Connected && files.are_settled();
         let mut calls = Vec::new();
@@ -135,11 +135,11 @@ pub(crate) async fn follow(
 
 /// When the sign-ins of a database are looked at.
 #[derive(Debug)]
-struct Elsewhere {
+struct OtherStore {
     looked_at: Instant,
 }
 
-impl Elsewhere {
+impl OtherStore {
     /// Whether they have their turn at `now`, for a session that `waits` for one.
     fn is_due(&mut self, waits: bool, now: Instant) -> bool {
         let due = waits && now.saturating_duration_since(self.looked_at) >= PACE_ELSEWHERE;
@@ -161,7 +161,7 @@ const HELPER_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duratio
 
 /// What was made so far of what was seen of one entry.
 #[derive(Debug, Default)]
-pub(super) struct Attention {
+pub(super) struct WatchState {
     /// What its session was told to act on.
     asked: Option<EntryState>,
     doubted: bool,
@@ -173,7 +173,7 @@ pub(super) struct Attention {
     later: Option<Instant>,
 }
 
-impl Attention {
+impl WatchState {
     /// Whether something that was put off has its turn.
     pub(super) fn is_due(&self) -> bool {
         self.later.is_some_and(|later| later <= Instant::now())
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_look_serves_the_calls_that_come_at_once() {
-        let (looks, _asked) = Looks::new();
+        let (looks, _asked) = RecheckRequests::new();
         let began = Instant::now();
         let due =
             [0, 1, 9, 10, 19, 20].map(|passed| looks.clone().is_due(began + Duration::from_millis(passed)));
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn a_database_is_looked_at_for_who_waits_and_at_a_bounded_rate() {
         let began = Instant::now();
-        let mut elsewhere = Elsewhere { looked_at: began };
+        let mut elsewhere = OtherStore { looked_at: began };
         let mut looks = |waits: bool, seconds: std::ops::Range<u64>| {
             let due = |second: &u64| elsewhere.is_due(waits, began + Duration::from_secs(*second));
             seconds.filter(due).count()
@@ -369,7 +369,7 @@ mod tests {
         for status in [ServerStatus::Connected, ServerStatus::Failed, ServerStatus::Pending] {
             assert_eq!(news(&look(after), &with_helper(before), status), None, "{status}");
         }
-        let mut attention = Attention::default();
+        let mut attention = WatchState::default();
         let mut event = |now, acted| attention.event(look(now), &with_helper(acted), status);
         assert_eq!(event(before, before), None);
         assert_eq!(event(after, before), Some(SessionEvent::Helper));

@@ -52,16 +52,16 @@ pub(crate) struct OwnSession {
 }
 
 impl OwnSession {
-    /// The session of the entry that `wired` is of.
+    /// The session of the entry that `configured` is of.
     pub(crate) fn new(
         handle: SupervisorHandle,
-        wired: &ConfiguredServer,
+        configured: &ConfiguredServer,
         facts: Facts,
         steps: Arc<Steps>,
         log: Option<SessionLog>,
     ) -> Self {
-        let (name, source) = (wired.description.name.clone(), wired.description.source.clone());
-        let about = SessionFacts { url: wired.description.url.clone(), ..SessionFacts::default() };
+        let (name, source) = (configured.description.name.clone(), configured.description.source.clone());
+        let about = SessionFacts { url: configured.description.url.clone(), ..SessionFacts::default() };
         Self { handle, name, source, about, stop: Arc::default(), facts, steps, log, share: None }
     }
 

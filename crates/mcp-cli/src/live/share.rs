@@ -31,8 +31,8 @@ where
     Ok(Share::new(directory, move || {
         let (app, read) = (app.clone(), read());
         async move {
-            let (server, wired) = read.await?;
-            let entry = wired.fingerprint(&app.host);
+            let (server, configured) = read.await?;
+            let entry = configured.fingerprint(&app.host);
             Ok((server, ConnectionIdentity::new().with("entry", entry.as_bytes())))
         }
     }))

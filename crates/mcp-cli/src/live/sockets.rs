@@ -28,22 +28,22 @@ const DESCRIBE_LIMIT: Duration = Duration::from_secs(2);
 const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 
 /// What identifies the server of an entry to its sessions.
-fn identity(wired: &ConfiguredServer) -> SessionServer {
-    SessionServer::new(&wired.description.name, &wired.description.source)
+fn identity(configured: &ConfiguredServer) -> SessionServer {
+    SessionServer::new(&configured.description.name, &configured.description.source)
 }
 
 /// The live sessions of each of these servers, in their order.
 pub(crate) async fn of<'w>(
     environment: &Environment,
-    wired: impl IntoIterator<Item = &'w ConfiguredServer>,
+    configured: impl IntoIterator<Item = &'w ConfiguredServer>,
 ) -> SeenSessions<Vec<Vec<Session>>> {
     let found = sessions(&places(environment), DESCRIBE_LIMIT).await;
-    let of_one = |wired| {
-        let identity = identity(wired);
+    let of_one = |configured| {
+        let identity = identity(configured);
         found.live.iter().filter(|info| info.server == identity).map(session).collect()
     };
     SeenSessions {
-        live: wired.into_iter().map(of_one).collect(),
+        live: configured.into_iter().map(of_one).collect(),
         silent: found.silent.into_iter().map(SilentSession::from).collect(),
     }
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use super::entry::{Entry, Target, watched};
-use super::follow::{Attention, Files, pace};
+use super::follow::{Files, WatchState, pace};
 use crate::app::App;
 use crate::error::CliError;
 use crate::loaded::LoadedConfig;
@@ -90,23 +90,23 @@ type SessionsByName = Vec<(String, Vec<Session>)>;
 
 /// Since when a server has been as it is. Each attempt at one that stays down is news of the same, and no beginning.
 #[derive(Debug, Default)]
-struct Lasting(Option<(LastingKey, SystemTime)>);
+struct StatusPeriod(Option<(StatusKey, SystemTime)>);
 
 /// Status, reason and connection.
-type LastingKey = (ServerStatus, Option<ReasonCode>, Option<u64>);
+type StatusKey = (ServerStatus, Option<ReasonCode>, Option<u64>);
 
-impl Lasting {
-    fn key(snapshot: &StatusSnapshot) -> LastingKey {
+impl StatusPeriod {
+    fn key(snapshot: &StatusSnapshot) -> StatusKey {
         (snapshot.status, snapshot.code, snapshot.connection)
     }
 
-    fn note(&mut self, key: LastingKey, at: SystemTime) {
+    fn note(&mut self, key: StatusKey, at: SystemTime) {
         if self.since(&key).is_none() {
             self.0 = Some((key, at));
         }
     }
 
-    fn since(&self, key: &LastingKey) -> Option<SystemTime> {
+    fn since(&self, key: &StatusKey) -> Option<SystemTime> {
         self.0.as_ref().filter(|(known, _)| known == key).map(|(_, at)| *at)
     }
 }
@@ -116,7 +116,7 @@ struct Member {
     name: String,
     entry: Arc<Entry>,
     handle: SupervisorHandle,
-    attention: Attention,
+    attention: WatchState,
     sessions: Vec<Session>,
     /// When the attempt began that is under way, or what the last one took.
     began: Instant,
@@ -125,7 +125,7 @@ struct Member {
     ask_at: Instant,
     /// When one that refused is tried again, and the pause behind that.
     again: Option<(Instant, Duration)>,
-    lasting: Lasting,
+    lasting: StatusPeriod,
 }
 
 /// Something that happened.
@@ -161,10 +161,10 @@ impl WatchedServers {
     /// As a command about them: where one is not known, or the configuration cannot be used at all.
     pub(crate) async fn start(app: &Arc<App>, names: &[String], pacing: Intervals) -> Result<Self, CliError> {
         let loaded = app.load()?;
-        let wired = loaded.wired_named(app, names).await?;
+        let configured = loaded.wired_named(app, names).await?;
         if !app.json {
-            loaded.note_problems_of(app, names, &wired);
-            if wired.is_empty() {
+            loaded.note_problems_of(app, names, &configured);
+            if configured.is_empty() {
                 loaded.note_nothing(app);
             }
         }
@@ -189,9 +189,10 @@ impl WatchedServers {
             sessions_due: Instant::now(),
         };
         if !names.is_empty() {
-            watched.named = wired.iter().map(|wired| wired.description.name.clone()).collect();
+            watched.named = configured.iter().map(|configured| configured.description.name.clone()).collect();
         }
-        watched.members = wired.into_iter().filter_map(|wired| watched.member(wired)).collect();
+        watched.members =
+            configured.into_iter().filter_map(|configured| watched.member(configured)).collect();
         watched.files.paths = self::watched(app, &loaded);
         Ok(watched)
     }
@@ -265,9 +266,9 @@ impl WatchedServers {
         drop(timeout(limit, self.fleet.close()).await);
     }
 
-    fn member(&self, wired: ConfiguredServer) -> Option<Member> {
-        let name = wired.description.name.clone();
-        let entry = Arc::new(Entry::new(self.app.clone(), Target::new(&name), None, Arc::new(wired)));
+    fn member(&self, configured: ConfiguredServer) -> Option<Member> {
+        let name = configured.description.name.clone();
+        let entry = Arc::new(Entry::new(self.app.clone(), Target::new(&name), None, Arc::new(configured)));
         let source = entry.clone();
         let read = move || {
             let entry = source.clone();
@@ -280,13 +281,13 @@ impl WatchedServers {
             name,
             entry,
             handle,
-            attention: Attention::default(),
+            attention: WatchState::default(),
             sessions: Vec::new(),
             began: now,
             took: None,
             ask_at: now + self.pacing.ask,
             again: None,
-            lasting: Lasting::default(),
+            lasting: StatusPeriod::default(),
         })
     }
 
@@ -313,7 +314,7 @@ impl WatchedServers {
             let member = match before.remove(&name) {
                 Some(member) => Some(self.heard(member, &loaded).await),
                 None => match loaded.found(&self.app, &name).await {
-                    Ok(wired) => self.member(wired),
+                    Ok(configured) => self.member(configured),
                     Err(_) => None,
                 },
             };
@@ -358,11 +359,12 @@ impl WatchedServers {
         if self.sessions.is_none() && now >= self.sessions_due {
             self.sessions_due = now + SESSIONS;
             let app = self.app.clone();
-            let wired: Vec<Arc<ConfiguredServer>> =
+            let configured: Vec<Arc<ConfiguredServer>> =
                 self.members.iter().map(|member| member.entry.latest()).collect();
             self.sessions = Some(tokio::spawn(async move {
-                let said = super::of(&app.environment, wired.iter().map(|wired| &**wired)).await.live;
-                wired.iter().map(|wired| wired.description.name.clone()).zip(said).collect()
+                let said =
+                    super::of(&app.environment, configured.iter().map(|configured| &**configured)).await.live;
+                configured.iter().map(|configured| configured.description.name.clone()).zip(said).collect()
             }));
         }
     }
@@ -376,7 +378,7 @@ impl Member {
     fn observe(&mut self, snapshot: &StatusSnapshot, pacing: Intervals) {
         let now = Instant::now();
         if is_known(snapshot) {
-            self.lasting.note(Lasting::key(snapshot), snapshot.since);
+            self.lasting.note(StatusPeriod::key(snapshot), snapshot.since);
         }
         match (is_known(snapshot), self.took) {
             (true, None) => self.took = Some(now - self.began),
@@ -414,17 +416,18 @@ impl Member {
     }
 
     fn seen(&self, steps: &Steps) -> ServerView {
-        let (wired, snapshot) = (self.entry.latest(), self.handle.snapshot());
-        let report = wired.without_secrets(snapshot.report_with(&wired.context(), wired.facts()));
+        let (configured, snapshot) = (self.entry.latest(), self.handle.snapshot());
+        let report =
+            configured.without_secrets(snapshot.report_with(&configured.context(), configured.facts()));
         let took = self.took.unwrap_or_else(|| self.began.elapsed());
         ServerView {
-            row: Row::of(&wired, report, took, steps).with_sessions(self.sessions.clone()),
-            line: wired.description.line,
-            since: self.lasting.since(&Lasting::key(&snapshot)).unwrap_or(snapshot.since),
+            row: Row::of(&configured, report, took, steps).with_sessions(self.sessions.clone()),
+            line: configured.description.line,
+            since: self.lasting.since(&StatusPeriod::key(&snapshot)).unwrap_or(snapshot.since),
             is_known: is_known(&snapshot),
             // One that waits for an approval, or is off, is not run by anything.
-            has_helper: wired.state.is_ok()
-                && wired.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some()),
+            has_helper: configured.state.is_ok()
+                && configured.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some()),
             connection: snapshot.connection,
         }
     }
@@ -446,7 +449,7 @@ mod tests {
         let down = (ServerStatus::Failed, Some(ReasonCode::Unreachable), None);
         let refused = (ServerStatus::Failed, Some(ReasonCode::NotFound), None);
         let up = |connection| (ServerStatus::Connected, None, Some(connection));
-        let mut lasting = Lasting::default();
+        let mut lasting = StatusPeriod::default();
         for (key, seen, since) in [
             (down, 1, 1),
             (down, 60, 1),

@@ -1,4 +1,4 @@
-//! What goes on beside the menu, one thing at a time: a list of tools, a call, a sign-in, a log. It tells its [`News`], and ends when
+//! What goes on beside the menu, one thing at a time: a list of tools, a call, a sign-in, a log. It tells its [`TaskEvent`], and ends when
 //! something else is begun or the menu is over.
 
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use super::child_command::ChildCommand;
-use super::exchange::{CallEnd, Consent, News, ServerTools, Stage, ToolEntry, Work};
+use super::exchange::{CallEnd, Consent, ServerTools, Stage, TaskEvent, ToolEntry, Work};
 use crate::app::App;
 use crate::browser::{self, Browser, Machine};
-use crate::consent::{Approvable, ToolsOffer, Trustable};
+use crate::consent::{ApprovalSubject, ToolsOffer, TrustSubject};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::failed_request::failed;
@@ -43,7 +43,7 @@ const LOG_PAUSE: Duration = Duration::from_millis(400);
 #[derive(Debug)]
 pub(super) struct Desk {
     app: Arc<App>,
-    news: UnboundedSender<(u64, News)>,
+    news: UnboundedSender<(u64, TaskEvent)>,
     /// Of what goes on; news of what went on before are none.
     number: u64,
     task: Option<AbortHandle>,
@@ -59,20 +59,20 @@ enum Answer {
 
 /// Tells news of one thing.
 #[derive(Clone, Debug)]
-struct NewsSender {
+struct TaskEventSender {
     number: u64,
-    news: UnboundedSender<(u64, News)>,
+    news: UnboundedSender<(u64, TaskEvent)>,
 }
 
-impl NewsSender {
-    fn tell(&self, news: News) {
+impl TaskEventSender {
+    fn tell(&self, news: TaskEvent) {
         // Who listened may be gone.
         drop(self.news.send((self.number, news)));
     }
 }
 
 impl Desk {
-    pub(super) fn new(app: &Arc<App>, news: UnboundedSender<(u64, News)>) -> Self {
+    pub(super) fn new(app: &Arc<App>, news: UnboundedSender<(u64, TaskEvent)>) -> Self {
         Self { app: app.clone(), news, number: 0, task: None, answers: None }
     }
 
@@ -96,14 +96,15 @@ impl Desk {
     fn replace(&mut self, work: Work, watched: &WatchedServers) {
         self.end();
         self.number += 1;
-        let teller = NewsSender { number: self.number, news: self.news.clone() };
+        let teller = TaskEventSender { number: self.number, news: self.news.clone() };
         let app = self.app.clone();
         let held = |name: &str| watched.held(name);
         self.task = match work {
-            Work::List(name) => held(&name)
-                .map(|(handle, wired)| tokio::spawn(list(app, handle, wired, teller)).abort_handle()),
-            Work::Call { server, tool, arguments } => held(&server).map(|(handle, wired)| {
-                tokio::spawn(call(app, handle, wired, tool, arguments, teller)).abort_handle()
+            Work::List(name) => held(&name).map(|(handle, configured)| {
+                tokio::spawn(list(app, handle, configured, teller)).abort_handle()
+            }),
+            Work::Call { server, tool, arguments } => held(&server).map(|(handle, configured)| {
+                tokio::spawn(call(app, handle, configured, tool, arguments, teller)).abort_handle()
             }),
             Work::SignIn(name) => {
                 let (answers, given) = unbounded_channel();
@@ -148,12 +149,13 @@ fn lines(app: &App, mut error: CliError) -> Vec<String> {
     error.to_text().lines().map(shown::line).collect()
 }
 
-fn refused(app: &App, wired: &ConfiguredServer, error: &RequestError) -> CliError {
+fn refused(app: &App, configured: &ConfiguredServer, error: &RequestError) -> CliError {
     match error.kind() {
-        RequestErrorKind::Transport(error) => failed(&app.steps, wired, error),
+        RequestErrorKind::Transport(error) => failed(&app.steps, configured, error),
         RequestErrorKind::NotConnected(snapshot) => {
-            let name = &wired.description.name;
-            let report = wired.without_secrets(snapshot.report_with(&wired.context(), wired.facts()));
+            let name = &configured.description.name;
+            let report =
+                configured.without_secrets(snapshot.report_with(&configured.context(), configured.facts()));
             let why = report.reason.map(|reason| reason.message).unwrap_or_default();
             CliError::new(
                 ExitStatus::Failed,
@@ -168,12 +170,19 @@ fn refused(app: &App, wired: &ConfiguredServer, error: &RequestError) -> CliErro
 }
 
 /// Tells the tools of a server, and tells them again when they are others.
-async fn list(app: Arc<App>, handle: SupervisorHandle, wired: Arc<ConfiguredServer>, teller: NewsSender) {
+async fn list(
+    app: Arc<App>,
+    handle: SupervisorHandle,
+    configured: Arc<ConfiguredServer>,
+    teller: TaskEventSender,
+) {
     let mut status = handle.status();
     loop {
         match listed(&handle).await {
-            Ok((list, secrets)) => teller.tell(News::Tools(Ok(entries(&list, &secrets)))),
-            Err(error) => return teller.tell(News::Tools(Err(lines(&app, refused(&app, &wired, &error))))),
+            Ok((list, secrets)) => teller.tell(TaskEvent::Tools(Ok(entries(&list, &secrets)))),
+            Err(error) => {
+                return teller.tell(TaskEvent::Tools(Err(lines(&app, refused(&app, &configured, &error)))));
+            }
         }
         let outcome = status.borrow_and_update().tools.as_ref().map(Arc::as_ptr).map(|tools| tools as usize);
         let is_other = |now: &mcp_transport::supervisor::StatusSnapshot| {
@@ -219,10 +228,10 @@ fn entries(list: &ToolList, secrets: &Secrets) -> ServerTools {
 async fn call(
     app: Arc<App>,
     handle: SupervisorHandle,
-    wired: Arc<ConfiguredServer>,
+    configured: Arc<ConfiguredServer>,
     tool: String,
     arguments: String,
-    teller: NewsSender,
+    teller: TaskEventSender,
 ) {
     let began = Instant::now();
     let arguments = RawValue::from_string(arguments).unwrap_or_default();
@@ -232,18 +241,18 @@ async fn call(
         Ok(result) => match texts(result, &tool) {
             Ok((lines, is_error)) => CallEnd { lines, is_error, took },
             Err(error) => {
-                CallEnd { lines: lines(&app, failed(&app.steps, &wired, &error)), is_error: true, took }
+                CallEnd { lines: lines(&app, failed(&app.steps, &configured, &error)), is_error: true, took }
             }
         },
         Err(error) => {
-            let mut lines = lines(&app, refused(&app, &wired, error));
+            let mut lines = lines(&app, refused(&app, &configured, error));
             if error.may_have_been_sent() {
                 lines.push("it may have run".to_owned());
             }
             CallEnd { lines, is_error: true, took }
         }
     };
-    teller.tell(News::Called(ended));
+    teller.tell(TaskEvent::Called(ended));
 }
 
 /// What a result says, in lines that may be shown, and whether it is a failure.
@@ -271,7 +280,7 @@ fn texts(result: &Payload, tool: &str) -> Result<(Vec<String>, bool), mcp_transp
 }
 
 /// Runs a command of ours without a terminal, and tells what it prints. It ends with the task.
-async fn run(app: Arc<App>, command: String, teller: NewsSender) {
+async fn run(app: Arc<App>, command: String, teller: TaskEventSender) {
     let ran = match ChildCommand::of_command(&app, &command) {
         Ok(command) => command.ran(MOST_BYTES).await,
         Err(why) => Err(why),
@@ -281,7 +290,7 @@ async fn run(app: Arc<App>, command: String, teller: NewsSender) {
         Err(why) => (why, true),
     };
     let lines = mcp_text::block(&text).lines().take(MOST_LINES).map(str::to_owned).collect();
-    teller.tell(News::Ran { lines, is_error });
+    teller.tell(TaskEvent::Ran { lines, is_error });
 }
 
 /// As `mcplink reconnect NAME`: the connection that is held here, which `decided` is of, and each live session.
@@ -289,7 +298,7 @@ pub(super) fn reconnect(
     app: &Arc<App>,
     name: &str,
     decided: Decision,
-    outcome: UnboundedSender<(u64, News)>,
+    outcome: UnboundedSender<(u64, TaskEvent)>,
 ) {
     let (app, name) = (app.clone(), name.to_owned());
     tokio::spawn(async move {
@@ -306,24 +315,30 @@ pub(super) fn reconnect(
             said.push_str(&format!("; {} left alone", sessions(left_alone.len())));
         }
         // The menu may be over.
-        drop(outcome.send((0, News::Said(said))));
+        drop(outcome.send((0, TaskEvent::Said(said))));
     });
 }
 
 /// Tells what a decision would allow, and makes it once a person has confirmed it: what was told is what is agreed to.
-async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<Answer>, teller: NewsSender) {
+async fn decide(
+    app: Arc<App>,
+    consent: Consent,
+    mut answers: UnboundedReceiver<Answer>,
+    teller: TaskEventSender,
+) {
     let outcome = teller.clone();
     let reading = app.clone();
     // Files are read, and a question waits: not on a thread that others need.
     let decided = tokio::task::spawn_blocking(move || {
         let mut ask = |text: String| {
-            outcome.tell(News::Offered { lines: text.lines().map(str::to_owned).collect(), command: None });
+            outcome
+                .tell(TaskEvent::Offered { lines: text.lines().map(str::to_owned).collect(), command: None });
             matches!(answers.blocking_recv(), Some(Answer::Confirmed))
         };
         match consent {
             Consent::Approve(name) => {
                 let loaded = reading.load()?;
-                let offer = Approvable::of(&reading, &loaded, &name)?;
+                let offer = ApprovalSubject::of(&reading, &loaded, &name)?;
                 if ask(offer.lines_to_ask()?) {
                     offer.approve().map(|changed| Some(offer.outcome(changed)))
                 } else {
@@ -331,7 +346,7 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
                 }
             }
             Consent::Trust => {
-                let offer = Trustable::of(&reading, &reading.folder()?)?;
+                let offer = TrustSubject::of(&reading, &reading.folder()?)?;
                 if ask(offer.lines_to_ask(&reading)?) {
                     offer.trust().map(|changed| Some(offer.outcome(changed)))
                 } else {
@@ -347,7 +362,7 @@ async fn decide(app: Arc<App>, consent: Consent, mut answers: UnboundedReceiver<
         Ok(Ok(None)) | Err(_) => return,
         Ok(Err(error)) => (lines(&app, error), true),
     };
-    teller.tell(News::Ran { lines, is_error });
+    teller.tell(TaskEvent::Ran { lines, is_error });
 }
 
 /// As [`decide`], of the tools that a server lists.
@@ -355,7 +370,7 @@ async fn decide_tools(
     app: Arc<App>,
     name: String,
     mut answers: UnboundedReceiver<Answer>,
-    teller: NewsSender,
+    teller: TaskEventSender,
 ) {
     let reading = app.clone();
     let decided = async {
@@ -366,7 +381,7 @@ async fn decide_tools(
         lines.extend(offer.lines(None).lines().map(str::to_owned));
         let Some(digest) = offer.digest() else { return Ok(Some(lines)) };
         let command = Some(app.steps.line(&offer.agreement(&digest)));
-        teller.tell(News::Offered { lines, command });
+        teller.tell(TaskEvent::Offered { lines, command });
         match answers.recv().await {
             Some(Answer::Confirmed) => offer.approve().map(|()| Some(vec![offer.outcome()])),
             _ => Ok(None),
@@ -377,10 +392,10 @@ async fn decide_tools(
         Ok(None) => return,
         Err(error) => (lines(&app, error), true),
     };
-    teller.tell(News::Ran { lines, is_error });
+    teller.tell(TaskEvent::Ran { lines, is_error });
 }
 
-async fn log(app: Arc<App>, name: String, teller: NewsSender) {
+async fn log(app: Arc<App>, name: String, teller: TaskEventSender) {
     let folder = folder(app.cache_dir());
     let path = session_log::file(&folder, &name);
     let mut logs = Logs::new(LineSelection::Server(path), folder);
@@ -400,11 +415,11 @@ async fn log(app: Arc<App>, name: String, teller: NewsSender) {
                 last.extend(more.iter().map(|line| shown::line(said(line, false, None).trim_end())));
                 last.drain(..last.len().saturating_sub(LOG_LINES));
                 if has_more || !is_told {
-                    teller.tell(News::Log(last.clone()));
+                    teller.tell(TaskEvent::Log(last.clone()));
                 }
                 is_told = true;
             }
-            Err(error) => return teller.tell(News::Log(lines(&app, error))),
+            Err(error) => return teller.tell(TaskEvent::Log(lines(&app, error))),
         }
         tokio::time::sleep(LOG_PAUSE).await;
     }
@@ -413,7 +428,7 @@ async fn log(app: Arc<App>, name: String, teller: NewsSender) {
 /// A person who has the menu before them.
 #[derive(Debug)]
 struct Person {
-    teller: NewsSender,
+    teller: TaskEventSender,
     browser: Browser,
     answers: Mutex<UnboundedReceiver<Answer>>,
 }
@@ -422,7 +437,7 @@ impl SignInPrompt for Person {
     fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
         let url = prompt.url.to_string();
         let not_opened = self.browser.open(prompt.url).err();
-        self.teller.tell(News::SignIn(Stage::Waits { url, not_opened }));
+        self.teller.tell(TaskEvent::SignIn(Stage::Waits { url, not_opened }));
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -439,7 +454,7 @@ impl SignInPrompt for Person {
     }
 
     fn paste_refused(&self) -> AuthFuture<'_, ()> {
-        self.teller.tell(News::SignIn(Stage::Refuses));
+        self.teller.tell(TaskEvent::SignIn(Stage::Refuses));
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -454,7 +469,7 @@ async fn sign_in(
     name: String,
     handle: Option<SupervisorHandle>,
     answers: UnboundedReceiver<Answer>,
-    teller: NewsSender,
+    teller: TaskEventSender,
 ) {
     let (said, is_error) = match signed_in(&app, &name, answers, &teller).await {
         Ok(said) => {
@@ -464,26 +479,26 @@ async fn sign_in(
         }
         Err(error) => (lines(&app, error), true),
     };
-    teller.tell(News::SignIn(Stage::Ended { said, is_error }));
+    teller.tell(TaskEvent::SignIn(Stage::Ended { said, is_error }));
 }
 
 async fn signed_in(
     app: &Arc<App>,
     name: &str,
     answers: UnboundedReceiver<Answer>,
-    teller: &NewsSender,
+    teller: &TaskEventSender,
 ) -> Result<Vec<String>, CliError> {
     let reading = app.clone();
     let loaded = tokio::task::spawn_blocking(move || reading.load()).await;
     let loaded = loaded.map_err(|_| CliError::usage("config", "the configuration cannot be read"))??;
-    let wired = loaded.found(app, name).await?;
-    attempt::check(app, &wired)?;
-    let mut login = attempt::begun(app, &wired).await?;
+    let configured = loaded.found(app, name).await?;
+    attempt::check(app, &configured)?;
+    let mut login = attempt::begun(app, &configured).await?;
     let browser = browser::choose(&app.environment, Machine::current());
     let person = Person { teller: teller.clone(), browser, answers: Mutex::new(answers) };
     if let Some(issuer) = login.unconfirmed_issuer().map(shown::line) {
         let server = login.origin().to_owned();
-        teller.tell(News::SignIn(Stage::Doubts { issuer: issuer.clone(), server: server.clone() }));
+        teller.tell(TaskEvent::SignIn(Stage::Doubts { issuer: issuer.clone(), server: server.clone() }));
         let Some(Answer::Confirmed) = person.answers.lock().await.recv().await else {
             return Err(attempt::not_confirmed(name, &server, &issuer));
         };
@@ -491,7 +506,7 @@ async fn signed_in(
     }
     let signed_in = login.complete(&LoopbackAuthorizer::new(Arc::new(person))).await;
     let signed_in = signed_in.map_err(|error| attempt::auth_error(app, name, &error))?;
-    let mut said = vec![attempt::conclusion(&wired.description, &signed_in)];
+    let mut said = vec![attempt::conclusion(&configured.description, &signed_in)];
     if signed_in.keeps_secret {
         said.push("The client secret is kept with the sign-in; signing out removes it.".to_owned());
     }

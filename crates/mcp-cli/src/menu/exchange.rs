@@ -88,7 +88,7 @@ pub(crate) enum Consent {
 
 /// What came of it.
 #[derive(Clone, Debug)]
-pub(crate) enum News {
+pub(crate) enum TaskEvent {
     /// Of something that goes on beside any room.
     Said(String),
     Tools(Result<ServerTools, Vec<String>>),

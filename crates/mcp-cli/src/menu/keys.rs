@@ -28,7 +28,7 @@ pub(crate) enum Key {
 
 /// A key that shows something.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct LookKey {
+pub(crate) struct PageKey {
     pub(crate) key: char,
     pub(crate) label: &'static str,
     pub(crate) command: String,

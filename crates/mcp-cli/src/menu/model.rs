@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use mcp_status::{Action, ReasonCode, ServerStatus};
 
-use super::exchange::{News, Step, Work};
+use super::exchange::{Step, TaskEvent, Work};
 use super::form::Form;
-use super::keys::{ActionKey, Key, LookKey};
+use super::keys::{ActionKey, Key, PageKey};
 use super::log::Log;
 use super::room::Room;
-use super::signing::Signing;
+use super::signing::SignInPanel;
 use super::tools::Tools;
 use crate::live::watched::ServerView;
 use crate::steps::Steps;
@@ -36,12 +36,12 @@ pub(crate) struct Server {
     /// A command gives it its headers.
     pub(crate) has_helper: bool,
     /// The oldest first.
-    pub(crate) history: Vec<Moment>,
+    pub(crate) history: Vec<StatusRecord>,
 }
 
 /// A status that a server had.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Moment {
+pub(crate) struct StatusRecord {
     pub(crate) at: SystemTime,
     pub(crate) status: Option<ServerStatus>,
     pub(crate) code: Option<ReasonCode>,
@@ -215,14 +215,14 @@ impl Menu {
     }
 
     /// Something has come.
-    pub(crate) fn hear(&mut self, news: News) {
+    pub(crate) fn hear(&mut self, news: TaskEvent) {
         match (news, self.rooms.last_mut()) {
-            (News::Said(said), _) => self.message = said,
+            (TaskEvent::Said(said), _) => self.message = said,
             (news, Some(room)) => {
                 let follow = match news {
-                    News::Called(_) => Follow::Mark,
+                    TaskEvent::Called(_) => Follow::Mark,
                     // A person who has scrolled back is reading.
-                    News::Log(_) if self.follow == Follow::Scrolled => Follow::Scrolled,
+                    TaskEvent::Log(_) if self.follow == Follow::Scrolled => Follow::Scrolled,
                     _ => Follow::Focus,
                 };
                 if room.hear(news) {
@@ -350,24 +350,24 @@ impl Menu {
     }
 
     /// The keys that show something of the server that has the focus, each with the command that does the same.
-    pub(crate) fn looks(&self) -> Vec<LookKey> {
+    pub(crate) fn looks(&self) -> Vec<PageKey> {
         self.focus().map(|server| self.looks_of(server)).unwrap_or_default()
     }
 
     /// The same of any server.
-    pub(super) fn looks_of(&self, server: &Server) -> Vec<LookKey> {
+    pub(super) fn looks_of(&self, server: &Server) -> Vec<PageKey> {
         let name = mcp_text::shell_word(&server.row.name);
         let mut looks = vec![
-            LookKey {
+            PageKey {
                 key: 'd',
                 label: "doctor",
                 command: self.steps.line(&format!("mcplink doctor {name}")),
             },
-            LookKey { key: 'l', label: "log", command: self.steps.line(&format!("mcplink logs {name}")) },
+            PageKey { key: 'l', label: "log", command: self.steps.line(&format!("mcplink logs {name}")) },
         ];
         if server.has_helper {
             let command = self.steps.line(&format!("mcplink headers {name} --run"));
-            looks.insert(0, LookKey { key: 'h', label: "run helper", command });
+            looks.insert(0, PageKey { key: 'h', label: "run helper", command });
         }
         looks
     }
@@ -376,13 +376,13 @@ impl Menu {
         let server = self.focus()?;
         let name = server.row.name.clone();
         match self.looks().into_iter().find(|own| own.key == letter) {
-            Some(LookKey { key: 'l', .. }) => return self.open(Room::Log(Log::new(&name)), Work::Log(name)),
+            Some(PageKey { key: 'l', .. }) => return self.open(Room::Log(Log::new(&name)), Work::Log(name)),
             Some(look) => return Some(Effect::Run(look.command)),
             None => {}
         }
         let action = self.actions().into_iter().find(|own| own.key == letter)?.action;
         if matches!(action, Action::Authenticate | Action::ReAuthenticate) {
-            return self.open(Room::Signing(Box::new(Signing::new(&name))), Work::SignIn(name));
+            return self.open(Room::SignInPanel(Box::new(SignInPanel::new(&name))), Work::SignIn(name));
         }
         let server = self.focus()?;
         match (action, self.steps.action(action, &name)) {
@@ -444,7 +444,7 @@ impl Server {
     /// Remembers how it is, where that is new.
     fn note(&mut self) {
         let code = self.row.reason().map(|reason| reason.code);
-        let now = Moment { at: self.since, status: self.row.status, code };
+        let now = StatusRecord { at: self.since, status: self.row.status, code };
         let is_new =
             self.history.last().is_none_or(|last| (last.status, last.code) != (now.status, now.code));
         if is_new && self.is_known {

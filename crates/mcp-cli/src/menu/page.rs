@@ -7,7 +7,7 @@ use mcp_status::ServerStatus;
 
 use super::lines::PageLines;
 use super::look::{Look, Paint, Text};
-use super::model::{Menu, Moment, Page, Server, place};
+use super::model::{Menu, Page, Server, StatusRecord, place};
 use crate::view::shown;
 use crate::view::text::{count_of_tools, said, word};
 use crate::view::time::clock;
@@ -90,7 +90,7 @@ pub(super) fn facts(server: &Server, now: SystemTime) -> Vec<(&'static str, Stri
     facts
 }
 
-fn moment_text(moment: &Moment, now: SystemTime) -> String {
+fn moment_text(moment: &StatusRecord, now: SystemTime) -> String {
     let status = moment.status.map_or("pending", ServerStatus::as_str);
     let code = moment.code.map(|code| format!(" ({})", code.as_str())).unwrap_or_default();
     format!("{} {status}{code}", clock(moment.at, now))

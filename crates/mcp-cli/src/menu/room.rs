@@ -1,10 +1,10 @@
 //! What is open in the place of the list: the tools of a server, the form of one, a sign-in, a log. Values, and no I/O.
 
-use super::exchange::{News, RoomView, Step, Work};
+use super::exchange::{RoomView, Step, TaskEvent, Work};
 use super::form::Form;
 use super::keys::Key;
 use super::log::Log;
-use super::signing::Signing;
+use super::signing::SignInPanel;
 use super::tools::Tools;
 
 /// Something that is open.
@@ -12,7 +12,7 @@ use super::tools::Tools;
 pub(super) enum Room {
     Tools(Tools),
     Form(Box<Form>),
-    Signing(Box<Signing>),
+    SignInPanel(Box<SignInPanel>),
     Log(Log),
 }
 
@@ -21,7 +21,7 @@ impl Room {
         match self {
             Self::Tools(tools) => tools.press(key),
             Self::Form(form) => form.press(key),
-            Self::Signing(signing) => signing.press(key),
+            Self::SignInPanel(signing) => signing.press(key),
             Self::Log(_) => Log::press(key),
         }
     }
@@ -30,18 +30,18 @@ impl Room {
         match self {
             Self::Tools(tools) => tools.paste(text),
             Self::Form(form) => form.paste(text),
-            Self::Signing(signing) => signing.paste(text),
+            Self::SignInPanel(signing) => signing.paste(text),
             Self::Log(_) => {}
         }
     }
 
     /// Whether the news were for it.
-    pub(super) fn hear(&mut self, news: News) -> bool {
+    pub(super) fn hear(&mut self, news: TaskEvent) -> bool {
         match (self, news) {
-            (Self::Tools(tools), News::Tools(listed)) => tools.hear(listed),
-            (Self::Form(form), News::Called(ended)) => form.hear(ended),
-            (Self::Signing(signing), News::SignIn(stage)) => signing.hear(stage),
-            (Self::Log(log), News::Log(lines)) => log.hear(lines),
+            (Self::Tools(tools), TaskEvent::Tools(listed)) => tools.hear(listed),
+            (Self::Form(form), TaskEvent::Called(ended)) => form.hear(ended),
+            (Self::SignInPanel(signing), TaskEvent::SignIn(stage)) => signing.hear(stage),
+            (Self::Log(log), TaskEvent::Log(lines)) => log.hear(lines),
             _ => return false,
         }
         true
@@ -51,7 +51,7 @@ impl Room {
     pub(super) fn work(&self) -> Work {
         match self {
             Self::Tools(tools) => Work::List(tools.server().to_owned()),
-            Self::Form(_) | Self::Signing(_) | Self::Log(_) => Work::Nothing,
+            Self::Form(_) | Self::SignInPanel(_) | Self::Log(_) => Work::Nothing,
         }
     }
 
@@ -61,7 +61,7 @@ impl Room {
             // Both go on to be told.
             Self::Tools(_) | Self::Log(_) => true,
             Self::Form(form) => form.is_under_way(),
-            Self::Signing(signing) => signing.is_under_way(),
+            Self::SignInPanel(signing) => signing.is_under_way(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Room {
         match self {
             Self::Tools(tools) => tools.keys(),
             Self::Form(form) => form.keys(),
-            Self::Signing(signing) => signing.keys(),
+            Self::SignInPanel(signing) => signing.keys(),
             Self::Log(_) => &["up, down scroll", "esc back", "q quit"],
         }
     }
@@ -79,7 +79,7 @@ impl Room {
         match self {
             Self::Tools(tools) => tools.command(),
             Self::Form(form) => form.command(),
-            Self::Signing(signing) => signing.command(),
+            Self::SignInPanel(signing) => signing.command(),
             Self::Log(log) => log.command(),
         }
     }
@@ -88,13 +88,13 @@ impl Room {
         match self {
             Self::Tools(tools) => tools.draw(width),
             Self::Form(form) => form.draw(width),
-            Self::Signing(signing) => signing.draw(width),
+            Self::SignInPanel(signing) => signing.draw(width),
             Self::Log(log) => log.draw(width),
         }
     }
 
     /// Whether lines of it are copied with a mouse, so that no frame may stand beside them.
     pub(super) fn is_copied(&self) -> bool {
-        matches!(self, Self::Signing(_))
+        matches!(self, Self::SignInPanel(_))
     }
 }

@@ -8,14 +8,14 @@ use super::look::{Paint, Text};
 use crate::view::shown;
 
 #[derive(Clone, Debug)]
-pub(super) struct Signing {
+pub(super) struct SignInPanel {
     server: String,
     stage: Stage,
     pasted: InputLine,
     problem: Option<&'static str>,
 }
 
-impl Signing {
+impl SignInPanel {
     pub(super) fn new(server: &str) -> Self {
         Self { server: server.to_owned(), stage: Stage::Asks, pasted: InputLine::default(), problem: None }
     }

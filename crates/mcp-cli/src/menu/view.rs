@@ -31,7 +31,7 @@ const NOTHING_YET: [&str; 3] = [
 
 /// What was drawn, as far as the next key has to know it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Picture {
+pub(crate) struct DrawnScreen {
     /// Where the focus is: the cursor stands there.
     pub(crate) focus: Position,
     /// How far the page can be scrolled.
@@ -41,8 +41,8 @@ pub(crate) struct Picture {
 }
 
 /// Draws the menu.
-pub(crate) fn draw(menu: &Menu, look: &Look, area: Rect, buffer: &mut Buffer) -> Picture {
-    let mut picture = Picture { focus: Position::ORIGIN, most_scrolled: 0, scrolled: menu.scrolled };
+pub(crate) fn draw(menu: &Menu, look: &Look, area: Rect, buffer: &mut Buffer) -> DrawnScreen {
+    let mut picture = DrawnScreen { focus: Position::ORIGIN, most_scrolled: 0, scrolled: menu.scrolled };
     if area.width < 4 || area.height < 2 {
         return picture;
     }

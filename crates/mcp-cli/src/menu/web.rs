@@ -21,10 +21,10 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 use self::gate::Gate;
-use self::serve::{BrowserRequest, Guests, ServerContext};
+use self::serve::{BrowserRequest, PageConnections, ServerContext};
 use self::shown::{Page, PersonStep};
 use super::desk::{Desk, reconnect};
-use super::exchange::News;
+use super::exchange::TaskEvent;
 use super::model::Menu;
 use crate::app::App;
 use crate::args::MenuArgs;
@@ -65,7 +65,7 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
     let mut desk = Desk::new(app, report.clone());
     let mut menu = Menu::new(app.steps.clone());
     let mut page = Page::default();
-    let mut guests = Guests::default();
+    let mut guests = PageConnections::default();
     let door = Arc::new(ServerContext { gate: Mutex::new(gate), asks, shown });
     menu.update(watched.seen(), watched.problems());
     document.send_replace(page.document(&menu, &folder, SystemTime::now()).into());
@@ -83,13 +83,13 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
                 Err(_) => tokio::time::sleep(PAUSE).await,
             },
             Some((number, news)) = news.recv() => match news {
-                News::Said(said) => menu.message = said,
+                TaskEvent::Said(said) => menu.message = said,
                 news if desk.is_current(number) => page.hear(news),
                 _ => {}
             },
             Some(ask) = asked.recv() => match ask {
                 BrowserRequest::Opened => tell_again(app, &door),
-                BrowserRequest::Press(press) => {
+                BrowserRequest::PageAction(press) => {
                     menu.message.clear();
                     match page.press(&menu, press) {
                         Some(PersonStep::Reconnect(name)) => {

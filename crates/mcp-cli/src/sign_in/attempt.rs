@@ -14,22 +14,22 @@ use crate::printed_step::PrintedStep;
 use crate::view::shown;
 use crate::view::time::rfc3339;
 
-/// Whether a person can sign in to `wired`.
-pub(crate) fn check(app: &App, wired: &ConfiguredServer) -> Result<(), CliError> {
-    wired.check_sign_in().map_err(|refusal| refused(app, wired, &refusal))
+/// Whether a person can sign in to `configured`.
+pub(crate) fn check(app: &App, configured: &ConfiguredServer) -> Result<(), CliError> {
+    configured.check_sign_in().map_err(|refusal| refused(app, configured, &refusal))
 }
 
-/// The sign-in to `wired`, once it is known where.
-pub(crate) async fn begun<'a>(app: &'a App, wired: &'a ConfiguredServer) -> Result<Login<'a>, CliError> {
-    app.host.login(wired, &app.oauth_scopes).await.map_err(|error| login_error(app, wired, error))
+/// The sign-in to `configured`, once it is known where.
+pub(crate) async fn begun<'a>(app: &'a App, configured: &'a ConfiguredServer) -> Result<Login<'a>, CliError> {
+    app.host.login(configured, &app.oauth_scopes).await.map_err(|error| login_error(app, configured, error))
 }
 
 /// Why there is no sign-in.
-pub(crate) fn login_error(app: &App, wired: &ConfiguredServer, error: LoginError) -> CliError {
-    let name = &wired.description.name;
+pub(crate) fn login_error(app: &App, configured: &ConfiguredServer, error: LoginError) -> CliError {
+    let name = &configured.description.name;
     match error {
         LoginError::Failed(error) => auth_error(app, name, &error),
-        LoginError::Refused(refusal) => refused(app, wired, &refusal),
+        LoginError::Refused(refusal) => refused(app, configured, &refusal),
         LoginError::NotWanted => not_wanted(name),
         LoginError::NotOffered(report) => not_offered(app, name, &report),
         LoginError::NotThere(report) => not_there(app, name, &report),
@@ -62,8 +62,8 @@ pub(crate) fn conclusion(server: &Description, signed_in: &SignedIn) -> String {
 }
 
 /// There is nothing to sign in to.
-fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliError {
-    let name = &wired.description.name;
+fn refused(app: &App, configured: &ConfiguredServer, refusal: &LoginRefusal) -> CliError {
+    let name = &configured.description.name;
     let (code, message) = match refusal {
         LoginRefusal::SwitchedOff => ("disabled", format!("{name} is switched off")),
         LoginRefusal::Withheld(reason) => {
@@ -78,7 +78,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
         }
         other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
     };
-    let next = wired.offline_report().reason.and_then(|reason| reason.next);
+    let next = configured.offline_report().reason.and_then(|reason| reason.next);
     let exit = match refusal {
         LoginRefusal::Withheld(reason) => of_waiting_for_a_person(reason.code.status(), Some(reason.code)),
         _ => ExitStatus::Usage,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mcp_bridge::control::{ControlAnswer, ControlRequest, Places, ask_all, sessions};
-use mcp_harness::{FakeHost, Manner};
+use mcp_harness::{FakeHost, HostProfile};
 use mcp_testkit::TempHome;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -72,10 +72,10 @@ impl From<&Stage> for Command {
 
 /// A host with a bridge of its own that has introduced itself.
 pub(crate) async fn introduced(stage: &Stage) -> FakeHost {
-    FakeHost::introduced(stage, Manner::legacy(), "").await
+    FakeHost::introduced(stage, HostProfile::legacy(), "").await
 }
 
 /// The same, before it says anything.
 pub(crate) fn silent(stage: &Stage) -> FakeHost {
-    FakeHost::start(stage, Manner::legacy(), "")
+    FakeHost::start(stage, HostProfile::legacy(), "")
 }

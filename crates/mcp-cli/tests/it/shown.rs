@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mcp_harness::{Mcplink, Output, Runs, ShownLine, against_schema, shown_lines};
+use mcp_harness::{Mcplink, Output, PageLine, Runs, against_schema, shown_lines};
 use mcp_testkit::{
     Accept, Answer, FakeAuthServer, FakeBrowser, FakeMcpServer, FakeRegistry, SHELL_SERVER, Tool,
 };
@@ -225,8 +225,8 @@ impl Stage {
     /// Runs each line, two at a time, and tells what is wrong with its output.
     fn run_all(
         &self,
-        lines: &[ShownLine],
-        wrong: impl Fn(&ShownLine, &Output) -> Option<String> + Sync,
+        lines: &[PageLine],
+        wrong: impl Fn(&PageLine, &Output) -> Option<String> + Sync,
     ) -> Vec<String> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         std::thread::scope(|scope| {
@@ -258,7 +258,7 @@ fn until_held(setting: &Setting, pid: u32) {
 
 #[test]
 fn every_line_that_a_page_or_a_help_text_shows_runs_or_is_listed_with_why_not() {
-    let mut lines: Vec<(String, ShownLine)> = Vec::new();
+    let mut lines: Vec<(String, PageLine)> = Vec::new();
     let mut reasons = vec![0; NOT_RUN.len()];
     for (page, text) in pages() {
         for line in shown_lines(&text).into_iter().filter(|line| line.runs != Runs::InOrder) {
@@ -278,7 +278,7 @@ fn every_line_that_a_page_or_a_help_text_shows_runs_or_is_listed_with_why_not() 
         assert!(times > 0, "{line} stands on no page any more");
     }
     assert!(lines.len() > 80, "{} lines were found", lines.len());
-    let lines_alone: Vec<ShownLine> = lines.iter().map(|(_, line)| line.clone()).collect();
+    let lines_alone: Vec<PageLine> = lines.iter().map(|(_, line)| line.clone()).collect();
     let failed = Stage::new().run_all(&lines_alone, |line, output| {
         let exits =
             EXITS.iter().find(|(text, ..)| *text == line.text).map_or(line.exit, |(_, code, _)| *code);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mcp_harness::FakeHost;
-use mcp_harness::Manner;
+use mcp_harness::HostProfile;
 use mcp_testkit::{Answer, Era, FakeMcpServer, Pages, Tool};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn entry(server: &FakeMcpServer, policy: Value) -> Value {
 }
 
 /// A host with a bridge to the server `x` of this home.
-async fn host(setting: &Setting, manner: Manner) -> FakeHost {
+async fn host(setting: &Setting, manner: HostProfile) -> FakeHost {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_mcplink"));
     command
         .args(["bridge", "x"])
@@ -197,7 +197,7 @@ async fn a_bridge_neither_lists_nor_calls_a_hidden_tool_in_any_era_and_on_any_pa
     for era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(era).pages(Pages::Of(1)).start().unwrap();
         let setting = Setting::of("x", entry(&server, json!({ "disabledTools": ["add", "fail"] })));
-        for manner in [Manner::legacy(), Manner::modern()] {
+        for manner in [HostProfile::legacy(), HostProfile::modern()] {
             let modern = manner.modern;
             let host = host(&setting, manner).await;
             let (mut seen, mut params) = (Vec::new(), json!({}));
@@ -246,7 +246,7 @@ fn a_call_that_names_two_tools_is_a_call_of_neither() {
 async fn a_list_that_is_not_one_list_shows_no_hidden_tool_to_a_host() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let setting = Setting::of("x", entry(&server, json!({ "excludeTools": ["add"] })));
-    let host = host(&setting, Manner::legacy()).await;
+    let host = host(&setting, HostProfile::legacy()).await;
     for (result, shown) in [
         (json!({ "tools": [Tool::echo().definition(), { "name": "add\u{200b}", "inputSchema": {} }] }), 1),
         (json!({ "tools": { "0": { "name": "add" } } }), 0),
@@ -262,7 +262,7 @@ async fn a_list_that_is_not_one_list_shows_no_hidden_tool_to_a_host() {
 async fn a_live_bridge_hears_that_a_tool_is_hidden_now_also_while_its_server_is_away() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut setting = Setting::of("x", http(&server));
-    let host = host(&setting, Manner::legacy()).await;
+    let host = host(&setting, HostProfile::legacy()).await;
     let listed = host.ask("tools/list", json!({})).await;
     assert!(names(&listed["result"]["tools"]).contains(&"add"));
     host.forget();

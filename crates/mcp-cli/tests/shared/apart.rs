@@ -4,7 +4,7 @@ use mcp_bridge::SharingRole;
 use mcp_testkit::{Accept, Era, FakeMcpServer};
 use serde_json::json;
 
-use crate::host::{Host, Manner, Stage};
+use crate::host::{Host, HostProfile, Stage};
 
 fn server() -> FakeMcpServer {
     FakeMcpServer::builder().era(Era::Legacy).accept(Accept::Any).start().unwrap()
@@ -35,7 +35,7 @@ async fn other_credentials_never_share_wherever_they_come_from() {
     for (what, entry) in entries {
         let stage = Stage::new(entry);
         let made = server.sessions_made();
-        let of = |who: &'static str| Manner::legacy().env("WHO", who);
+        let of = |who: &'static str| HostProfile::legacy().env("WHO", who);
         let ann = Host::introduced(&stage, of("ann"), "").await;
         let bob = Host::introduced(&stage, of("bob"), "").await;
         let again = Host::introduced(&stage, of("ann"), "").await;
@@ -60,9 +60,9 @@ async fn other_credentials_never_share_wherever_they_come_from() {
 async fn hosts_of_which_a_server_would_be_told_something_else_do_not_share() {
     let server = server();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
-    let plain = Host::introduced(&stage, Manner::legacy(), "").await;
-    let able = Host::introduced(&stage, Manner::legacy().able(json!({ "sampling": {} })), "").await;
-    let other = Host::introduced(&stage, Manner { name: "another", ..Manner::legacy() }, "").await;
+    let plain = Host::introduced(&stage, HostProfile::legacy(), "").await;
+    let able = Host::introduced(&stage, HostProfile::legacy().able(json!({ "sampling": {} })), "").await;
+    let other = Host::introduced(&stage, HostProfile { name: "another", ..HostProfile::legacy() }, "").await;
     for host in [&plain, &able, &other] {
         host.echoes("x").await;
     }
@@ -83,8 +83,8 @@ async fn hosts_of_which_a_server_would_be_told_something_else_do_not_share() {
 async fn an_entry_that_changed_is_followed_by_each_reader_and_none_stays_behind() {
     let (old, new) = (server(), server());
     let stage = Stage::new(json!({ "type": "http", "url": old.url().as_str() }));
-    let first = Host::introduced(&stage, Manner::legacy(), "").await;
-    let second = Host::introduced(&stage, Manner::legacy(), "").await;
+    let first = Host::introduced(&stage, HostProfile::legacy(), "").await;
+    let second = Host::introduced(&stage, HostProfile::legacy(), "").await;
     stage.owner(&[first.pid(), second.pid()]).await;
     stage.rewrite(json!({ "type": "http", "url": new.url().as_str() }));
     stage.json(&["reconnect", "remote", "--json"]).await;

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::host::{Host, Manner, Stage, legacy_server};
+use crate::host::{Host, HostProfile, Stage, legacy_server};
 
 const ATTACH: &[u8] = b"{\"op\":\"attach\",\"pid\":1,\"wanted\":true}\n";
 /// More than are let in; few enough for the descriptors of this process.
@@ -19,8 +19,8 @@ const MOST_DESCRIPTORS: usize = 128 + 32 + 60;
 
 /// Two bridges on one connection, the one that keeps it first.
 async fn pair(stage: &Stage) -> [Host; 2] {
-    let first = Host::introduced(stage, Manner::legacy(), "").await;
-    let second = Host::introduced(stage, Manner::legacy(), "").await;
+    let first = Host::introduced(stage, HostProfile::legacy(), "").await;
+    let second = Host::introduced(stage, HostProfile::legacy(), "").await;
     let owner = stage.owner(&[first.pid(), second.pid()]).await;
     if owner == first.pid() { [first, second] } else { [second, first] }
 }
@@ -61,7 +61,7 @@ async fn s_k9_a_crowd_at_the_sockets_takes_few_descriptors_and_keeps_no_bridge_f
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let newcomer = Host::introduced(&stage, Manner::legacy(), "").await;
+        let newcomer = Host::introduced(&stage, HostProfile::legacy(), "").await;
         newcomer.echoes("in spite of them").await;
         drop((at_the_connection, at_the_session));
         // Once they have gone, the session is seen and asked again.
@@ -150,7 +150,7 @@ async fn s_k9_a_stranger_in_the_place_of_the_socket_parts_those_who_come_later()
     for says in [&b""[..], &[b'a'; 70_000], b"{\"here\":{\"pid\":1}}\n{\"failed\":{}}\n"] {
         let server = legacy_server();
         let stage = Stage::at(&server);
-        let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+        let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
         owner.echoes("there").await;
         let socket = stage.shared_socket();
         std::fs::remove_file(&socket).unwrap();
@@ -165,7 +165,7 @@ async fn s_k9_a_stranger_in_the_place_of_the_socket_parts_those_who_come_later()
                 visitors.drain(..excess);
             }
         });
-        let newcomer = Host::introduced(&stage, Manner::legacy(), "").await;
+        let newcomer = Host::introduced(&stage, HostProfile::legacy(), "").await;
         newcomer.echoes("without it").await;
         owner.echoes("as before").await;
         assert_eq!(server.sessions_made(), 2);

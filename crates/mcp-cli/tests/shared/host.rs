@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Command;
 
-pub(crate) use mcp_harness::{FakeHost as Host, Manner};
+pub(crate) use mcp_harness::{FakeHost as Host, HostProfile};
 
 /// A server of the legacy era, without anything special.
 pub(crate) fn legacy_server() -> FakeMcpServer {

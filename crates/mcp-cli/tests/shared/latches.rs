@@ -4,7 +4,7 @@ use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::eventually;
-use crate::host::{Host, Manner, Stage};
+use crate::host::{Host, HostProfile, Stage};
 
 async fn echo(host: &Host) -> Value {
     host.call("echo", json!({ "text": "x" })).await
@@ -26,8 +26,8 @@ async fn fa_a59_s_b1_those_who_share_a_connection_hear_of_an_edit_and_of_a_switc
     };
     let works = |answer: &Value| answer["result"]["content"][0]["text"] == "x";
     let stage = Stage::new(entry(&old, "bad"));
-    let one = Host::introduced(&stage, Manner::legacy(), "").await;
-    let two = Host::introduced(&stage, Manner::legacy(), "").await;
+    let one = Host::introduced(&stage, HostProfile::legacy(), "").await;
+    let two = Host::introduced(&stage, HostProfile::legacy(), "").await;
     let both = [&one, &two];
     all_until(both, "it is refused", |answer| answer["error"]["data"]["status"] == "needs-auth").await;
     stage.rewrite(entry(&old, "good"));

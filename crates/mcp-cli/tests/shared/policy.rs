@@ -3,7 +3,7 @@
 use mcp_testkit::{Era, FakeMcpServer, Tool};
 use serde_json::{Value, json};
 
-use crate::host::{Host, Manner, Stage};
+use crate::host::{Host, HostProfile, Stage};
 
 fn names(listed: &Value) -> Vec<&str> {
     listed["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect()
@@ -20,7 +20,7 @@ async fn bridges_with_different_tools_share_a_connection_and_keep_their_own_rule
             Box::leak(path.display().to_string().into_boxed_str())
         };
         let (strict, lax) = (own("strict.json", json!(["add", "big"])), own("lax.json", json!(["big"])));
-        let of = |file| Manner::legacy().env("MCPLINK_CONFIG", file);
+        let of = |file| HostProfile::legacy().env("MCPLINK_CONFIG", file);
         // The bridge that comes first keeps the connection.
         for (first, second) in [(strict, lax), (lax, strict)] {
             let first_host = Host::introduced(&stage, of(first), "").await;
@@ -55,9 +55,9 @@ async fn s_m17_a_tool_that_changes_on_a_shared_connection_is_withheld_from_each_
         let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str(), "pinTools": true }));
         let approved = stage.json(&["approve-tools", "remote", "--yes", "--json"]).await;
         assert_eq!(approved["approved"], true, "{era:?}: {approved}");
-        let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+        let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
         owner.echoes("first").await;
-        let guest = Host::introduced(&stage, Manner::legacy(), "").await;
+        let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;
         guest.echoes("second").await;
         stage.owner(&[owner.pid(), guest.pid()]).await;
         for host in [&owner, &guest] {

@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::{Value, json};
 
-use crate::host::{Host, Manner, Stage};
+use crate::host::{Host, HostProfile, Stage};
 
 fn slow(host: &Host) -> impl Future<Output = Value> + use<> {
     host.send("tools/call", json!({ "name": "slow", "arguments": { "steps": 1, "delay_ms": 600 } }))
 }
 
-async fn company(server: &FakeMcpServer, manner: Manner) -> (Stage, Host, Vec<Host>) {
+async fn company(server: &FakeMcpServer, manner: HostProfile) -> (Stage, Host, Vec<Host>) {
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
     let hosts: Vec<Host> =
         join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, manner.clone(), word))).await;
@@ -23,7 +23,7 @@ async fn company(server: &FakeMcpServer, manner: Manner) -> (Stage, Host, Vec<Ho
 
 #[tokio::test]
 async fn an_owner_that_is_killed_in_the_middle_of_calls_fails_those_and_nothing_else() {
-    for (era, manner) in [(Era::Legacy, Manner::legacy()), (Era::Modern, Manner::modern())] {
+    for (era, manner) in [(Era::Legacy, HostProfile::legacy()), (Era::Modern, HostProfile::modern())] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let (stage, owner, guests) = company(&server, manner).await;
         let calls: Vec<_> = guests.iter().map(slow).collect();
@@ -54,7 +54,7 @@ async fn an_owner_that_is_killed_in_the_middle_of_calls_fails_those_and_nothing_
 #[tokio::test]
 async fn an_owner_that_ends_in_good_order_fails_nothing() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let (stage, owner, guests) = company(&server, Manner::legacy()).await;
+    let (stage, owner, guests) = company(&server, HostProfile::legacy()).await;
     // What is under way is answered by the one that leaves; what comes meanwhile goes elsewhere.
     let calls: Vec<_> = guests.iter().map(slow).collect();
     crate::eventually("the calls have reached the server", async || server.count("tools/call") == 2).await;
@@ -79,7 +79,7 @@ async fn an_owner_that_ends_in_good_order_fails_nothing() {
 #[tokio::test]
 async fn one_after_the_other_ends_and_the_last_still_has_its_server() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let (stage, owner, mut guests) = company(&server, Manner::legacy()).await;
+    let (stage, owner, mut guests) = company(&server, HostProfile::legacy()).await;
     owner.close().await;
     while guests.len() > 1 {
         let owner = stage.owner(&guests.iter().map(Host::pid).collect::<Vec<_>>()).await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use mcp_testkit::{Era, FakeMcpServer, Tool};
 use serde_json::{Value, json};
 
-use crate::host::{Host, Manner, Stage};
+use crate::host::{Host, HostProfile, Stage};
 
 const ELICITATION: &str = "elicitation/create";
 
@@ -25,7 +25,7 @@ async fn five_bridges_that_start_at_once_elect_one() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(entry(&server));
     let hosts: Vec<Host> =
-        (0..5).map(|number| Host::start(&stage, Manner::legacy(), &number.to_string())).collect();
+        (0..5).map(|number| Host::start(&stage, HostProfile::legacy(), &number.to_string())).collect();
     join_all(hosts.iter().enumerate().map(async |(number, host)| {
         host.introduce().await;
         for call in 0..10 {
@@ -53,7 +53,7 @@ async fn each_question_reaches_the_host_whose_call_caused_it() {
     {
         let server = asking_server(era);
         let stage = Stage::new(entry(&server));
-        let manner = if modern { Manner::modern() } else { Manner::legacy() };
+        let manner = if modern { HostProfile::modern() } else { HostProfile::legacy() };
         let manner = manner.able(json!({ "elicitation": { "form": {} } }));
         let hosts =
             join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, manner.clone(), word))).await;
@@ -81,7 +81,8 @@ async fn progress_goes_to_the_call_that_it_is_of_although_every_host_counts_from
     for era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(entry(&server));
-        let hosts = join_all(["a", "b"].map(|word| Host::introduced(&stage, Manner::legacy(), word))).await;
+        let hosts =
+            join_all(["a", "b"].map(|word| Host::introduced(&stage, HostProfile::legacy(), word))).await;
         let steps = [2, 5];
         join_all(hosts.iter().zip(steps).map(async |(host, steps)| {
             let arguments = json!({ "steps": steps, "delay_ms": 30 });
@@ -105,7 +106,8 @@ async fn a_change_reaches_each_host_that_wants_to_hear_of_it() {
     for era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(entry(&server));
-        let hosts = join_all(["a", "b"].map(|word| Host::introduced(&stage, Manner::legacy(), word))).await;
+        let hosts =
+            join_all(["a", "b"].map(|word| Host::introduced(&stage, HostProfile::legacy(), word))).await;
         join_all(hosts.iter().map(|host| host.echoes("there"))).await;
         let changed = "notifications/tools/list_changed";
         let before: Vec<usize> = hosts.iter().map(|host| host.notifications(changed).len()).collect();
@@ -125,8 +127,8 @@ async fn hosts_of_both_eras_share_a_server_of_either_and_get_its_bytes() {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(entry(&server));
         let (legacy, modern) = tokio::join!(
-            Host::introduced(&stage, Manner::legacy(), "l"),
-            Host::introduced(&stage, Manner::modern(), "m")
+            Host::introduced(&stage, HostProfile::legacy(), "l"),
+            Host::introduced(&stage, HostProfile::modern(), "m")
         );
         for round in 0..3 {
             let texts = [format!("l{round}"), format!("m{round}")];
@@ -146,7 +148,7 @@ async fn a_server_is_told_the_roots_of_all_and_that_they_change_when_a_host_come
     let builder = FakeMcpServer::builder().era(Era::Legacy).tools(Tool::standard());
     let server = builder.tool(Tool::asking("where", "roots/list", json!({}))).start().unwrap();
     let stage = Stage::new(entry(&server));
-    let manner = Manner::legacy().able(json!({ "roots": { "listChanged": true } }));
+    let manner = HostProfile::legacy().able(json!({ "roots": { "listChanged": true } }));
     let first = Host::introduced(&stage, manner.clone(), "a").await;
     let roots = async |host: &Host| {
         let answer = host.call("where", json!({})).await;
@@ -170,7 +172,8 @@ async fn a_server_is_told_the_roots_of_all_and_that_they_change_when_a_host_come
 async fn a_resource_is_subscribed_to_once_and_told_of_to_those_who_asked() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(entry(&server));
-    let hosts = join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, Manner::legacy(), word))).await;
+    let hosts =
+        join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, HostProfile::legacy(), word))).await;
     let resource = json!({ "uri": "file:///x" });
     for host in &hosts[..2] {
         assert!(host.ask("resources/subscribe", resource.clone()).await["result"].is_object());
@@ -214,7 +217,8 @@ while IFS= read -r line; do
 done
 "#;
     let stage = Stage::new(json!({ "command": "sh", "args": ["-c", CODE] }));
-    let hosts = join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, Manner::legacy(), word))).await;
+    let hosts =
+        join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, HostProfile::legacy(), word))).await;
     let process = async |host: &Host| {
         let answer = host.call("which", json!({})).await;
         let text = answer["result"]["content"][0]["text"].as_str();

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
-use crate::host::{Host, Manner, Stage, legacy_server};
+use crate::host::{Host, HostProfile, Stage, legacy_server};
 
 async fn signal(name: &str, pid: u32) {
     let status =
@@ -20,10 +20,10 @@ async fn signal(name: &str, pid: u32) {
 async fn an_owner_that_hangs_keeps_no_bridge_from_a_connection_of_its_own() {
     let server = legacy_server();
     let stage = Stage::at(&server);
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
     owner.echoes("there").await;
     signal("STOP", owner.pid()).await;
-    let newcomer = Host::introduced(&stage, Manner::legacy(), "").await;
+    let newcomer = Host::introduced(&stage, HostProfile::legacy(), "").await;
     newcomer.echoes("without it").await;
     assert_eq!(server.sessions_made(), 2);
     signal("CONT", owner.pid()).await;
@@ -43,8 +43,8 @@ async fn an_owner_that_hangs_keeps_no_bridge_from_a_connection_of_its_own() {
 async fn the_call_of_a_guest_that_dies_is_cancelled_and_the_others_go_on() {
     let server = legacy_server();
     let stage = Stage::at(&server);
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
-    let guest = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
+    let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;
     assert_eq!(stage.owner(&[owner.pid(), guest.pid()]).await, owner.pid());
     let slow = json!({ "name": "slow", "arguments": { "steps": 1, "delay_ms": 60_000 } });
     drop(guest.send("tools/call", slow));
@@ -63,7 +63,7 @@ async fn a_guest_that_asks_and_does_not_read_costs_the_owner_little_and_the_othe
     const FLOOD: usize = 48 << 20;
     let server = legacy_server();
     let stage = Stage::at(&server);
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
     owner.echoes("there").await;
     let mut stream = BufReader::new(UnixStream::connect(stage.shared_socket()).await.unwrap());
     stream.write_all(b"{\"op\":\"attach\",\"pid\":1,\"wanted\":true}\n").await.unwrap();
@@ -98,7 +98,7 @@ async fn a_guest_that_asks_and_does_not_read_costs_the_owner_little_and_the_othe
 async fn a_cleaned_directory_parts_those_that_come_later_and_does_no_harm() {
     let server = legacy_server();
     let stage = Stage::at(&server);
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
     owner.echoes("there").await;
     let socket = stage.shared_socket();
     std::fs::remove_file(socket.with_extension("lock")).unwrap();
@@ -106,11 +106,11 @@ async fn a_cleaned_directory_parts_those_that_come_later_and_does_no_harm() {
     // Its own way to the connection is not by the socket.
     stage.reconnect(owner.pid()).await;
     owner.echoes("reconnected").await;
-    let second = Host::introduced(&stage, Manner::legacy(), "").await;
+    let second = Host::introduced(&stage, HostProfile::legacy(), "").await;
     second.echoes("apart").await;
     assert_eq!(stage.roles().await[&second.pid()], SharingRole::Owner { guests: 0 });
     owner.close().await;
-    let third = Host::introduced(&stage, Manner::legacy(), "").await;
+    let third = Host::introduced(&stage, HostProfile::legacy(), "").await;
     assert_eq!(stage.owner(&[second.pid(), third.pid()]).await, second.pid());
     third.echoes("with the second").await;
     tokio::join!(second.close(), third.close());

@@ -3,7 +3,7 @@
 use mcp_testkit::{Accept, Era, FakeMcpServer};
 use serde_json::json;
 
-use crate::host::{Host, Manner, Stage};
+use crate::host::{Host, HostProfile, Stage};
 
 #[tokio::test]
 async fn a_guest_of_an_owner_without_a_connection_says_why_as_the_owner_does() {
@@ -11,11 +11,11 @@ async fn a_guest_of_an_owner_without_a_connection_says_why_as_the_owner_does() {
     let entry =
         json!({ "type": "http", "url": server.url().as_str(), "headers": { "Authorization": "Bearer x" } });
     let stage = Stage::new(entry);
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
     let refused = ("needs-auth".to_owned(), Some("credentials-rejected".to_owned()));
     crate::eventually("the owner is refused", async || stage.status(owner.pid()).await == refused).await;
     let asked = server.count("initialize");
-    let guest = Host::introduced(&stage, Manner::legacy(), "").await;
+    let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;
     crate::eventually("the guest says the same", async || stage.status(guest.pid()).await == refused).await;
     let answers = [&owner, &guest].map(|host| host.send("tools/call", json!({ "name": "echo" })));
     let [first, second] = <[_; 2]>::try_from(futures_util::future::join_all(answers).await).unwrap();
@@ -40,10 +40,10 @@ async fn a_guest_that_joins_an_owner_in_the_middle_of_its_retries_shows_what_tha
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
     server.go_down();
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
     let unreachable = ("failed".to_owned(), Some("unreachable".to_owned()));
     let joins = async |said: &str| {
-        let guest = Host::introduced(&stage, Manner::legacy(), "").await;
+        let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;
         let mut shown = Vec::new();
         crate::eventually("both show the same", async || {
             let [first, second] = stage.shown([owner.pid(), guest.pid()]).await;
@@ -74,8 +74,8 @@ async fn a_guest_that_joins_an_owner_in_the_middle_of_its_retries_shows_what_tha
 async fn a_server_that_comes_back_is_back_for_every_caller() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
-    let guest = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
+    let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;
     stage.owner(&[owner.pid(), guest.pid()]).await;
     server.go_down();
     // It is never sent, so it waits for the server.
@@ -99,8 +99,8 @@ async fn a_server_that_comes_back_is_back_for_every_caller() {
 async fn status_ps_and_doctor_show_who_shares_and_reconnect_reaches_the_connection_behind_a_guest() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
-    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
-    let guest = Host::introduced(&stage, Manner::legacy(), "").await;
+    let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
+    let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;
     stage.owner(&[owner.pid(), guest.pid()]).await;
     let document = stage.json(&["status", "remote", "--offline", "--json"]).await;
     let shared = |pid: u32| {

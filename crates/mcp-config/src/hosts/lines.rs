@@ -12,10 +12,10 @@ mod table;
 pub use table::AddressOption;
 pub(crate) use table::OptionMeaning;
 
-use robot::Robot;
+use robot::ServiceAccount;
 pub(super) use table::SetVariable;
 
-use crate::launchers::{self, Started, StartedCommand, base_name};
+use crate::launchers::{self, InnerCommandLine, StartedCommand, base_name};
 pub(super) use shell::unfolded;
 use table::{BRIDGES, Bridge};
 
@@ -34,7 +34,7 @@ pub(crate) struct CommandLine {
     /// What cannot be taken over, which word it is, and why not.
     pub(crate) lost: Vec<(usize, &'static str)>,
     callback: Callback,
-    robot: Robot,
+    robot: ServiceAccount,
     /// It is told to go by the proxy that its environment names.
     by_proxy: bool,
     /// Variables that the line itself sets: name, value, and which word.
@@ -180,7 +180,9 @@ fn bridge(words: &[&str]) -> Option<(usize, &'static Bridge)> {
             return Some((at, bridge));
         }
         match launchers::started(&owned[at..])? {
-            Started { command: StartedCommand::At(inner), adds: false } if at + inner < words.len() => {
+            InnerCommandLine { command: StartedCommand::At(inner), adds: false }
+                if at + inner < words.len() =>
+            {
                 at += inner;
             }
             _ => return None,

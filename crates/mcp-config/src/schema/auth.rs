@@ -16,7 +16,8 @@ use crate::json::{Node, Object};
 use crate::redacted::RedactedText;
 use crate::reference::{self, ReferenceText, SecretReference};
 use crate::unattended::{
-    AWS_WORD, Aws, COMMAND_TIMEOUT, GrantEntry, GrantWord, KEY, PLUGIN_PREFIX, Unattended, UnattendedMethod,
+    AWS_WORD, Aws, COMMAND_TIMEOUT, GrantEntry, GrantWord, KEY, MachineSignIn, MachineSignInMethod,
+    PLUGIN_PREFIX,
 };
 use crate::{ProblemCode, display, suggest};
 
@@ -140,7 +141,7 @@ pub(super) fn read(
     scope: Scope,
     context: Context<'_>,
     base: &Path,
-) -> Option<Unattended> {
+) -> Option<MachineSignIn> {
     let node = reader.get(KEY)?;
     let is_the_programs = context.known.iter().any(|name| name == KEY);
     let Some(object) = node.as_object() else {
@@ -190,7 +191,7 @@ pub(super) fn read(
     }
     let of_project = scope == Scope::Local;
     let cwd = if of_project || scope == Scope::Dynamic { context.launch_dir } else { context.person_dir };
-    let mut auth = Unattended { supply, cwd: cwd.to_owned(), timeout: COMMAND_TIMEOUT, may_run: true };
+    let mut auth = MachineSignIn { supply, cwd: cwd.to_owned(), timeout: COMMAND_TIMEOUT, may_run: true };
     auth.may_run =
         !(of_project || context.for_project) || context.trusted || auth.commands().next().is_none();
     Some(auth)
@@ -231,13 +232,13 @@ impl Block<'_, '_, '_> {
         }
     }
 
-    fn file(&mut self, node: &Node) -> Option<UnattendedMethod> {
+    fn file(&mut self, node: &Node) -> Option<MachineSignInMethod> {
         self.check_fields(|name| name == "file", "a token in a file");
         let place = place(self.reader, self.context, self.base, &[KEY, "file"], node)?;
-        Some(UnattendedMethod::File(RedactedText::new(place.path)))
+        Some(MachineSignInMethod::File(RedactedText::new(place.path)))
     }
 
-    fn aws(&mut self, node: &Node) -> Option<UnattendedMethod> {
+    fn aws(&mut self, node: &Node) -> Option<MachineSignInMethod> {
         if node.as_str() != Some(AWS_WORD) {
             self.wrong("sign", &format!("expected \"{AWS_WORD}\""), None);
             return None;
@@ -251,7 +252,7 @@ impl Block<'_, '_, '_> {
             }
             return None;
         };
-        Some(UnattendedMethod::Aws(Aws { service, region, profile }))
+        Some(MachineSignInMethod::Aws(Aws { service, region, profile }))
     }
 
     /// A word of the scope of a signature, or the name of a profile.
@@ -270,7 +271,7 @@ impl Block<'_, '_, '_> {
     }
 
     /// A name is one of a program on the `PATH`; whatever has a slash in it is a path.
-    fn plugin(&mut self, node: &Node) -> Option<UnattendedMethod> {
+    fn plugin(&mut self, node: &Node) -> Option<MachineSignInMethod> {
         self.check_fields(|name| name == "provider" || name == "settings", "a plug-in");
         let named = node.as_str().filter(|text| !text.contains(['/', '\\', '$']));
         let program = match named {
@@ -296,10 +297,10 @@ impl Block<'_, '_, '_> {
                 return None;
             }
         };
-        Some(UnattendedMethod::Plugin { program: RedactedText::new(program), settings })
+        Some(MachineSignInMethod::Plugin { program: RedactedText::new(program), settings })
     }
 
-    fn grant(&mut self, node: &Node) -> Option<UnattendedMethod> {
+    fn grant(&mut self, node: &Node) -> Option<MachineSignInMethod> {
         let word = node.as_str().unwrap_or_default();
         let Some(word) = GrantWord::ALL.into_iter().find(|known| known.as_str() == word) else {
             let near = suggest::nearest(&word.replace('-', "_"), GRANTS);
@@ -351,7 +352,7 @@ impl Block<'_, '_, '_> {
                 "is missing: a secret goes to an authorization server, and the entry has to say to which one";
             self.lacks("issuer", message);
         }
-        Some(UnattendedMethod::Grant(Box::new(grant)))
+        Some(MachineSignInMethod::Grant(Box::new(grant)))
     }
 
     fn lacks(&mut self, name: &str, message: &str) {
@@ -471,7 +472,7 @@ mod tests {
         Config::load(&request)
     }
 
-    fn auth(config: &Config) -> Option<&Unattended> {
+    fn auth(config: &Config) -> Option<&MachineSignIn> {
         config.entry("web").unwrap().remote().and_then(|remote| remote.unattended.as_ref())
     }
 
@@ -494,7 +495,7 @@ mod tests {
         ] {
             let config = load(&format!(r#"{{"grant": "{}", {fields}}}"#, word.as_str()), &[]);
             assert!(config.problems.is_empty(), "{fields}: {:?}", config.problems);
-            let UnattendedMethod::Grant(grant) = &auth(&config).unwrap().supply else { panic!("{fields}") };
+            let MachineSignInMethod::Grant(grant) = &auth(&config).unwrap().supply else { panic!("{fields}") };
             assert_eq!((grant.word, &*grant.client_id), (word, "robot"));
             assert!(!format!("{config:?}").contains("canary"));
         }
@@ -571,7 +572,7 @@ mod tests {
         assert!(config.entry("web").unwrap().extra("auth").is_some());
         let config = load(r#"{"file": "t"}"#, &["auth"]);
         assert!(
-            matches!(auth(&config).unwrap().supply, UnattendedMethod::File(_)),
+            matches!(auth(&config).unwrap().supply, MachineSignInMethod::File(_)),
             "a file is a file for every program"
         );
     }

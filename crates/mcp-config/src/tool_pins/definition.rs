@@ -22,17 +22,17 @@ impl Definition {
         let root = json::parse(text).ok()?;
         let name = root.as_object()?.get("name")?.as_str()?.to_owned();
         let mut terms = Vec::new();
-        Leaves { text, secrets }.of(&root, &mut String::new(), &mut terms)?;
+        LeafTerms { text, secrets }.of(&root, &mut String::new(), &mut terms)?;
         Some(Self { name, terms: Terms::of_terms(terms) })
     }
 }
 
-struct Leaves<'a> {
+struct LeafTerms<'a> {
     text: &'a str,
     secrets: &'a Secrets,
 }
 
-impl Leaves<'_> {
+impl LeafTerms<'_> {
     /// One term for each value that holds no other. `None` where a member stands there twice.
     ///
     /// No two trees have the same terms: a step into an array looks like none into an object, a key that is no plain word is

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use mcp_bridge::{Bridge, BridgeConfig, EndReason};
-use mcp_harness::{FakeHost, Manner};
+use mcp_harness::{FakeHost, HostProfile};
 use mcp_transport::endpoint::StreamEndpoint;
 use mcp_transport::supervisor::NoContact;
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle};
@@ -124,7 +124,7 @@ impl Process {
             };
             Bridge::new(connector(), config).run(theirs_in, theirs_out, asked).await
         });
-        let host = FakeHost::over(input, output, Manner::legacy(), None);
+        let host = FakeHost::over(input, output, HostProfile::legacy(), None);
         Self { host, share, server, stop, bridge }
     }
 

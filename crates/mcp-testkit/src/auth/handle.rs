@@ -27,14 +27,14 @@ const DEVICE_PAGE: &str = "/device";
 
 /// What the server's thread and the test's handle share.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct AuthServerState {
     pub(crate) state: Mutex<State>,
     pub(crate) recorder: Recorder,
     /// Known only once the server is bound, and set before a client can know its address.
     pub(crate) origin: Mutex<String>,
 }
 
-impl Handler for Shared {
+impl Handler for AuthServerState {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, connection: u64) -> Reply {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
@@ -47,7 +47,7 @@ impl Handler for Shared {
     }
 }
 
-impl Shared {
+impl AuthServerState {
     pub(crate) fn issuer(&self) -> String {
         format!("{}{}", lock(&self.origin), lock(&self.state).settings.issuer_path)
     }

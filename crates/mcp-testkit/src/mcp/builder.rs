@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::{Answer, Delivery, Era, FakeMcpServer, GetStream, Pages, Shared, State, Tool};
+use super::{Answer, Delivery, Era, FakeMcpServer, GetStream, McpServerState, Pages, State, Tool};
 use crate::accept::{Accept, Refusal};
 use crate::wire::{ListeningServer, Recorder};
 
@@ -185,7 +185,7 @@ impl FakeMcpServerBuilder {
     ///
     /// When the port cannot be bound or no thread be started.
     pub fn start(self) -> io::Result<FakeMcpServer> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(McpServerState {
             path: self.path,
             state: Mutex::new(self.state),
             recorder: Recorder::new(self.keep_requests),

@@ -24,13 +24,13 @@ use crate::wire::{Handler, HangUp, Recorder, ReplyBody};
 
 /// What the server's thread and the test's handle share.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct McpServerState {
     pub(crate) path: String,
     pub(crate) state: Mutex<State>,
     pub(crate) recorder: Recorder,
 }
 
-impl Handler for Shared {
+impl Handler for McpServerState {
     async fn handle(self: Arc<Self>, request: Request<Incoming>, connection: u64) -> Reply {
         let (parts, body) = request.into_parts();
         // A client that breaks off its own body is recorded with what it sent up to then: nothing.
@@ -50,7 +50,7 @@ struct Call {
     is_modern: bool,
 }
 
-impl Shared {
+impl McpServerState {
     async fn answer(self: &Arc<Self>, parts: &Parts, body: &Bytes) -> Reply {
         let path = parts.uri.path();
         let is_http_sse = lock(&self.state).era == Era::HttpSse;

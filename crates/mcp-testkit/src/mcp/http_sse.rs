@@ -7,7 +7,7 @@ use http::request::Parts;
 use serde_json::Value;
 
 use super::answer::Sse;
-use super::handle::Shared;
+use super::handle::McpServerState;
 use super::reply::{Reply, empty, message_of, method_not_allowed, plain, rpc_json};
 use super::rpc::{self, Outcome, RpcError};
 use super::stream::{self, OpenStream, StreamKind};
@@ -17,7 +17,7 @@ use crate::wire::BodySender;
 /// The path to which a 2024-11-05 client POSTs.
 pub(crate) const MESSAGES_PATH: &str = "/messages";
 
-impl Shared {
+impl McpServerState {
     /// A POST of 2024-11-05: accepted at once, answered on the event stream.
     pub(super) fn post_to_stream(self: &Arc<Self>, parts: &Parts, message: Option<Value>) -> Reply {
         if parts.uri.path() != MESSAGES_PATH {
@@ -46,7 +46,7 @@ impl Shared {
     }
 }
 
-async fn answer_on_stream(shared: Arc<Shared>, sender: BodySender, message: Value) {
+async fn answer_on_stream(shared: Arc<McpServerState>, sender: BodySender, message: Value) {
     let id = message["id"].clone();
     let outcome = {
         let state = lock(&shared.state);

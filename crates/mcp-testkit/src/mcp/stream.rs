@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::answer::{Sse, SseEnd};
-use super::handle::Shared;
+use super::handle::McpServerState;
 use super::modern;
 use super::rpc::{self, Outcome};
 use super::tool;
@@ -91,7 +91,7 @@ async fn send(sender: &BodySender, style: &Sse, bytes: Vec<u8>) -> bool {
 
 /// Feeds the response stream of one POST until its end.
 pub(crate) async fn respond(
-    shared: Arc<Shared>,
+    shared: Arc<McpServerState>,
     sender: BodySender,
     style: Sse,
     outcome: Outcome,
@@ -106,7 +106,7 @@ pub(crate) async fn respond(
 
 /// `false` when the client left before the stream had ended as it was meant to.
 async fn feed(
-    shared: &Arc<Shared>,
+    shared: &Arc<McpServerState>,
     sender: &BodySender,
     style: &Sse,
     outcome: Outcome,
@@ -163,7 +163,7 @@ async fn feed(
 
 /// Does what the tool does; `None` once the client has gone.
 async fn work(
-    shared: &Arc<Shared>,
+    shared: &Arc<McpServerState>,
     sender: &BodySender,
     style: &Sse,
     outcome: Outcome,

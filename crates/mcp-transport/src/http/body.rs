@@ -14,7 +14,7 @@ use super::charset::Charset;
 use super::coding::{self, Decoder};
 use super::idle::Idleness;
 #[cfg(test)]
-use super::simulated::Arriving;
+use super::simulated::HttpBody;
 use super::trouble::{self, Stage};
 use crate::activity::PendingAnswer;
 use crate::error::{TransportError, TransportErrorKind};
@@ -25,12 +25,12 @@ const MAX_PROMISED: usize = 4 << 20;
 
 /// A body as the library hands it out.
 #[cfg(not(test))]
-type Arriving = Incoming;
+type HttpBody = Incoming;
 
 /// A body that is still arriving. Dropping it ends the answer.
 #[derive(Debug)]
 pub(crate) struct Body {
-    arriving: Arriving,
+    arriving: HttpBody,
     decoder: Decoder,
     charset: Charset,
     beat: Option<PendingAnswer>,
@@ -50,7 +50,7 @@ pub(crate) struct CollectedBody {
 }
 
 impl Body {
-    pub(super) fn new(arriving: Arriving, decoder: Decoder) -> Self {
+    pub(super) fn new(arriving: HttpBody, decoder: Decoder) -> Self {
         Self {
             arriving,
             decoder,

@@ -112,7 +112,7 @@ impl Dialer {
 
     /// The address of the host, for a proxy that is not to look it up.
     async fn looked_up(&self, url: &Url) -> Result<Uri, BoxError> {
-        let found = sounding::addresses_of(self.resolver.as_ref(), url).await.map_err(LookedUpHere)?;
+        let found = sounding::addresses_of(self.resolver.as_ref(), url).await.map_err(LocalDnsError)?;
         let Some(address) = found.first() else { return Err("the URL has no host".into()) };
         Ok(format!("{}://{address}", url.scheme()).parse()?)
     }
@@ -189,7 +189,7 @@ impl Service<Uri> for Link {
             }
             let mut tls = ClientConfig::clone(&dialer.tls);
             tls.alpn_protocols.clear();
-            secured(stream, &proxy, Arc::new(tls)).await.map_err(|error| AtProxy(error).into())
+            secured(stream, &proxy, Arc::new(tls)).await.map_err(|error| ProxyTlsError(error).into())
         })
     }
 }
@@ -315,15 +315,15 @@ impl Service<Name> for Names {
 
 /// The TLS connection to a proxy itself failed.
 #[derive(Debug)]
-pub(super) struct AtProxy(BoxError);
+pub(super) struct ProxyTlsError(BoxError);
 
-impl fmt::Display for AtProxy {
+impl fmt::Display for ProxyTlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the TLS connection to the proxy failed")
     }
 }
 
-impl Error for AtProxy {
+impl Error for ProxyTlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
     }
@@ -331,15 +331,15 @@ impl Error for AtProxy {
 
 /// The name of the server was not found, before a SOCKS proxy was asked for anything.
 #[derive(Debug)]
-pub(super) struct LookedUpHere(pub(super) io::Error);
+pub(super) struct LocalDnsError(pub(super) io::Error);
 
-impl fmt::Display for LookedUpHere {
+impl fmt::Display for LocalDnsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the name of the server was looked up here and not found")
     }
 }
 
-impl Error for LookedUpHere {
+impl Error for LocalDnsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
     }

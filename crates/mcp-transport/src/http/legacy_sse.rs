@@ -30,7 +30,7 @@ use crate::lease::Lease;
 use crate::limits::{Allowance, Budget, Limits};
 use crate::message::envelope::{self, Incoming};
 use crate::sse_parser::{SseEvent, SseParser};
-use crate::waiting::WaitsFor;
+use crate::waiting::WaitSubject;
 
 /// How long the last messages may take when the connection is closed.
 const SESSION_END: Duration = Duration::from_secs(2);
@@ -86,9 +86,9 @@ impl LegacySse {
             headers.insert(header::USER_AGENT, agent);
         }
         let mut stream = Stream::open(&http, headers.clone(), &budget.limits).await?;
-        http.waiting.begin(WaitsFor::Endpoint);
+        http.waiting.begin(WaitSubject::Endpoint);
         let url = stream.endpoint(&http.endpoint).await.map_err(StreamRefusal::of_this_transport)?;
-        http.waiting.begin(WaitsFor::Server);
+        http.waiting.begin(WaitSubject::Server);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // What is read is the body of an error; the messages come by the stream.
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -156,13 +156,13 @@ impl LegacySse {
                     tracing::debug!(%error, "ignored what came with the acceptance of a message");
                 }
                 if phase == Phase::Connect {
-                    self.poster.http.waiting.begin(WaitsFor::Streamed);
+                    self.poster.http.waiting.begin(WaitSubject::Streamed);
                 }
                 outcome.await
             }
         };
         if phase == Phase::Connect {
-            self.poster.http.waiting.begin(WaitsFor::Server);
+            self.poster.http.waiting.begin(WaitSubject::Server);
         }
         outcome.map_err(|error| match error.kind() {
             TransportErrorKind::Dropped if phase == Phase::Connect => error

@@ -15,7 +15,7 @@ use url::Url;
 use super::certificate::Fields;
 use super::client::HttpClient;
 use super::trouble::{self, Stage};
-use super::witness::{ShownCertificates, Witness};
+use super::witness::{RecordingVerifier, ShownCertificates};
 use super::{sounding, tls};
 use crate::endpoint::HttpEndpoint;
 use crate::options::{EndpointProxy, TlsOptions};
@@ -227,7 +227,7 @@ async fn shake_hands(
     shown: ShownCertificates,
 ) -> Result<TlsReach, String> {
     let options = client.options();
-    let around = |verifier| Witness::of(verifier, shown);
+    let around = |verifier| RecordingVerifier::of(verifier, shown);
     let config = tls::client_config_with(&options.extra_ca_files, &options.tls, around)
         .map_err(|error| error.to_string())?;
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');

@@ -16,28 +16,29 @@ use tokio::io::{AsyncRead, ReadBuf};
 pub(crate) trait Network: Send + Sync + 'static {
     /// The answer, whose body is read as it arrives; or what the library would report, and whether that was before there was
     /// a connection.
-    fn exchange(&self, request: Request<Bytes>) -> Exchanged<'_>;
+    fn exchange(&self, request: Request<Bytes>) -> SimulatedExchange<'_>;
 }
 
 /// What [`Network::exchange`] returns.
-pub(crate) type Exchanged<'a> = Pin<Box<dyn Future<Output = Result<Simulated, (Failure, bool)>> + Send + 'a>>;
+pub(crate) type SimulatedExchange<'a> =
+    Pin<Box<dyn Future<Output = Result<SimulatedAnswer, (Failure, bool)>> + Send + 'a>>;
 
 /// An answer that never saw a socket.
-pub(crate) type Simulated = Response<Box<dyn AsyncRead + Send + Unpin>>;
+pub(crate) type SimulatedAnswer = Response<Box<dyn AsyncRead + Send + Unpin>>;
 
 /// What the library would report.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// A body that comes from a socket or from none.
-pub(crate) type Arriving = BoxBody<Bytes, Failure>;
+pub(crate) type HttpBody = BoxBody<Bytes, Failure>;
 
 /// One that comes from a socket.
-pub(crate) fn real(body: Incoming) -> Arriving {
+pub(crate) fn real(body: Incoming) -> HttpBody {
     body.map_err(Into::into).boxed()
 }
 
 /// One that comes from no socket, in small pieces.
-pub(crate) fn arriving(reader: Box<dyn AsyncRead + Send + Unpin>) -> Arriving {
+pub(crate) fn arriving(reader: Box<dyn AsyncRead + Send + Unpin>) -> HttpBody {
     Pieces(Mutex::new(reader)).boxed()
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use mcp_status::TlsFault;
 use rustls::{AlertDescription, CertificateError, Error as TlsError, OtherError, PeerIncompatible};
 
-use super::dial::{AtProxy, LookedUpHere};
+use super::dial::{LocalDnsError, ProxyTlsError};
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind, causes};
 use crate::words;
 
@@ -45,7 +45,7 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
     let text = |part: &str| causes(&*error).any(|cause| cause.to_string().contains(part));
     let (kind, message) = if stage.builder {
         (Is::Misconfigured, "the request cannot be sent as it is")
-    } else if has(|cause| cause.is::<AtProxy>()) {
+    } else if has(|cause| cause.is::<ProxyTlsError>()) {
         (Is::Proxy { status: None }, "the TLS connection to the proxy failed")
     } else if has(|cause| cause.is::<TlsError>()) {
         (Is::Tls, "the TLS handshake failed")
@@ -57,7 +57,7 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
             || text("user/pass authentication")
         {
             (Is::Proxy { status: Some(407) }, "the proxy wants credentials")
-        } else if has(|cause| cause.is::<LookedUpHere>()) {
+        } else if has(|cause| cause.is::<LocalDnsError>()) {
             // The proxy was not asked for anything.
             (Is::Unreachable, "the name of the server is not known")
         } else if OF_THE_SERVER.iter().any(|reply| text(reply)) {
@@ -81,12 +81,12 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
         Is::Proxy { status: Some(_) } => None,
         // Only of its URL can the library say that, and it says so in its own terms.
         Is::Misconfigured => Some("its `url` has characters that no request can carry (RFC 3986)".to_owned()),
-        Is::Unreachable if has(|cause| cause.is::<LookedUpHere>()) => {
+        Is::Unreachable if has(|cause| cause.is::<LocalDnsError>()) => {
             let why =
                 words::plain(&*error).unwrap_or_else(|| "the name of the server is not known".to_owned());
             Some(format!("{why}, looked up here; a proxy of `socks5h://` looks names up itself"))
         }
-        Is::Proxy { .. } if has(|cause| cause.is::<AtProxy>()) => Some(words_at_proxy(&*error)),
+        Is::Proxy { .. } if has(|cause| cause.is::<ProxyTlsError>()) => Some(words_at_proxy(&*error)),
         _ => words::plain(&*error).or_else(|| proxy_words(&*error)).or_else(|| Some(message.to_owned())),
     };
     TransportError::new(kind, message).with_said(said).with_source(error)
@@ -94,7 +94,7 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
 
 /// Whether the name of the server was looked up here, though there is a proxy.
 pub(crate) fn was_looked_up_here(error: &TransportError) -> bool {
-    causes(error).any(|cause| cause.is::<LookedUpHere>())
+    causes(error).any(|cause| cause.is::<LocalDnsError>())
 }
 
 /// Whether a limit of time was over, of the system or of the library.
@@ -704,7 +704,7 @@ mod tests {
     fn fa_a88_a_name_that_was_looked_up_before_a_socks_proxy_was_asked_is_told_as_that() {
         let by_socks = Stage { connect: true, proxy: Some(Kind::Socks), ..Stage::default() };
         let unknown = || io::Error::other("failed to lookup address information: Name or service not known");
-        let (kind, said) = explained(LookedUpHere(unknown()), by_socks);
+        let (kind, said) = explained(LocalDnsError(unknown()), by_socks);
         assert_eq!(kind, TransportErrorKind::Unreachable);
         let hint = "looked up here; a proxy of `socks5h://` looks names up itself";
         assert_eq!(said, format!("there is no host of that name, {hint}"));

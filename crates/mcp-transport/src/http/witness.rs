@@ -11,12 +11,12 @@ pub(super) type ShownCertificates = Arc<Mutex<Vec<CertificateDer<'static>>>>;
 
 /// Keeps what is shown to a verifier, which judges as if it stood alone.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(super) struct RecordingVerifier {
     verifier: Arc<dyn ServerCertVerifier>,
     shown: ShownCertificates,
 }
 
-impl Witness {
+impl RecordingVerifier {
     pub(super) fn of(
         verifier: Arc<dyn ServerCertVerifier>,
         shown: ShownCertificates,
@@ -25,7 +25,7 @@ impl Witness {
     }
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::dialect::{Dialect, DialectSighting};
 use super::group::{Group, Pipes};
 use super::outbox::Inbox;
-use super::salvage::{Salvage, Salvaged};
+use super::salvage::{LineOutcome, PartialMessage};
 use super::side::{End, STRAY_BYTES};
 use super::{Side, Signals};
 use crate::duplex::{CloseReason, Duplex, Gauge};
@@ -67,7 +67,7 @@ impl ProcessTask {
             gauge: Gauge::new(&self.duplex),
             spoken: false,
             patience: None,
-            salvage: Salvage::default(),
+            salvage: PartialMessage::default(),
             duplex: self.duplex.clone(),
             side: self.side.clone(),
         };
@@ -208,7 +208,7 @@ struct Stdout {
     /// Until when a message has to come, where something else than MCP was heard.
     patience: Option<Instant>,
     /// What is read of a message that is not on one line.
-    salvage: Salvage,
+    salvage: PartialMessage,
     duplex: Duplex,
     side: Side,
 }
@@ -271,16 +271,16 @@ impl Stdout {
                 };
                 let whole = matches!(begin, Cow::Borrowed(_));
                 let salvaged = match &delivered {
-                    Ok(()) => Salvaged::Message,
+                    Ok(()) => LineOutcome::Message,
                     Err(_) => self.salvage.take(&begin, whole, &self.duplex, &self.side, self.spoken),
                 };
                 match salvaged {
-                    Salvaged::Message => {
+                    LineOutcome::Message => {
                         self.spoken = true;
                         self.salvage.clear();
                     }
-                    Salvaged::Part => {}
-                    Salvaged::Nothing => {
+                    LineOutcome::Part => {}
+                    LineOutcome::Nothing => {
                         let stray = self.side.stray(&begin);
                         let heard = Dialect::of(&begin).filter(|_| !self.spoken);
                         if let Some(heard) = heard {

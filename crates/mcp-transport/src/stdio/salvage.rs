@@ -22,7 +22,7 @@ const QUOTED: usize = 120;
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Salvaged {
+pub(super) enum LineOutcome {
     /// A message was in it, and has been delivered.
     Message,
     /// It is a part of one whose rest is still to come.
@@ -33,12 +33,12 @@ pub(super) enum Salvaged {
 
 /// The lines of a message that are read so far.
 #[derive(Debug, Default)]
-pub(super) struct Salvage {
+pub(super) struct PartialMessage {
     part: Vec<u8>,
     until: Option<Instant>,
 }
 
-impl Salvage {
+impl PartialMessage {
     /// Until when the rest of a message is waited for.
     pub(super) fn until(&self) -> Option<Instant> {
         self.until
@@ -66,7 +66,7 @@ impl Salvage {
         duplex: &Duplex,
         side: &Side,
         has_spoken: bool,
-    ) -> Salvaged {
+    ) -> LineOutcome {
         let fail = |text: &str, what: &str| {
             if has_spoken {
                 fail(duplex, side, text, what);
@@ -77,12 +77,12 @@ impl Salvage {
             self.part.extend_from_slice(line);
             let text = readable(&self.part);
             match leading(&text) {
-                Leading::Value(value, "") => {
+                NoisePrefix::Value(value, "") => {
                     let delivered = duplex.deliver_text(value.to_owned(), None).is_ok();
                     self.clear();
-                    return if delivered { Salvaged::Message } else { Salvaged::Nothing };
+                    return if delivered { LineOutcome::Message } else { LineOutcome::Nothing };
                 }
-                Leading::Open if self.part.len() <= LONGEST => return Salvaged::Part,
+                NoisePrefix::Open if self.part.len() <= LONGEST => return LineOutcome::Part,
                 _ => {
                     side.stray(&self.part);
                     fail(&text, "breaks in the lines that follow");
@@ -95,42 +95,42 @@ impl Salvage {
             if begins_like_answer(&text) {
                 fail(&text, "is no JSON");
             }
-            return Salvaged::Nothing;
+            return LineOutcome::Nothing;
         }
         let Some(start) = text.find('{') else {
             if text.get(..15).is_some_and(|start| start.eq_ignore_ascii_case("content-length:")) {
                 fail(&text, "is of a protocol that frames its messages, as editors speak it");
             }
-            return Salvaged::Nothing;
+            return LineOutcome::Nothing;
         };
         let alone = text[..start].trim_start_matches('\u{feff}').trim().is_empty();
         let text = &text[start..];
         match leading(text) {
-            Leading::Value(value, "") if alone => match duplex.deliver_text(value.to_owned(), None) {
-                Ok(()) => Salvaged::Message,
-                Err(_) => Salvaged::Nothing,
+            NoisePrefix::Value(value, "") if alone => match duplex.deliver_text(value.to_owned(), None) {
+                Ok(()) => LineOutcome::Message,
+                Err(_) => LineOutcome::Nothing,
             },
             // What it speaks until then in place of MCP is told as that.
-            _ if !has_spoken => Salvaged::Nothing,
+            _ if !has_spoken => LineOutcome::Nothing,
             // A log may quote what was sent to the command, and what it is about to send: that is read once.
-            Leading::Value(value, _) => match duplex.deliver_answer(value) {
-                true => Salvaged::Message,
-                false => Salvaged::Nothing,
+            NoisePrefix::Value(value, _) => match duplex.deliver_answer(value) {
+                true => LineOutcome::Message,
+                false => LineOutcome::Nothing,
             },
-            Leading::Open if alone && duplex.is_waited_for() => {
+            NoisePrefix::Open if alone && duplex.is_waited_for() => {
                 self.part = line.to_vec();
                 self.until = Some(Instant::now() + GRACE);
-                Salvaged::Part
+                LineOutcome::Part
             }
-            Leading::Broken(column) if alone || begins_like_answer(text) => {
+            NoisePrefix::Broken(column) if alone || begins_like_answer(text) => {
                 fail(text, &format!("breaks at its column {column}"));
-                Salvaged::Nothing
+                LineOutcome::Nothing
             }
-            Leading::Open | Leading::Broken(_) => {
+            NoisePrefix::Open | NoisePrefix::Broken(_) => {
                 if begins_like_answer(text) {
                     fail(text, "has no end");
                 }
-                Salvaged::Nothing
+                LineOutcome::Nothing
             }
         }
     }
@@ -164,7 +164,7 @@ fn id_in(text: &str) -> Option<i64> {
 
 /// What a text begins with.
 #[derive(Debug, Eq, PartialEq)]
-enum Leading<'a> {
+enum NoisePrefix<'a> {
     /// A whole value, and what follows it, without blanks around it.
     Value(&'a str, &'a str),
     /// One that has no end.
@@ -173,13 +173,13 @@ enum Leading<'a> {
     Broken(usize),
 }
 
-fn leading(text: &str) -> Leading<'_> {
+fn leading(text: &str) -> NoisePrefix<'_> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     match values.next() {
-        Some(Ok(value)) => Leading::Value(value.get(), text[values.byte_offset()..].trim()),
-        Some(Err(error)) if error.is_eof() => Leading::Open,
-        Some(Err(error)) => Leading::Broken(error.column()),
-        None => Leading::Open,
+        Some(Ok(value)) => NoisePrefix::Value(value.get(), text[values.byte_offset()..].trim()),
+        Some(Err(error)) if error.is_eof() => NoisePrefix::Open,
+        Some(Err(error)) => NoisePrefix::Broken(error.column()),
+        None => NoisePrefix::Open,
     }
 }
 
@@ -224,10 +224,10 @@ mod tests {
 
     #[test]
     fn what_a_text_begins_with_is_told_apart_from_what_follows() {
-        assert_eq!(leading(r#"{"a":1} took 3 ms"#), Leading::Value(r#"{"a":1}"#, "took 3 ms"));
-        assert_eq!(leading("{\"a\":\n1}\n "), Leading::Value("{\"a\":\n1}", ""));
-        assert_eq!(leading(r#"{"a":"#), Leading::Open);
-        assert_eq!(leading(r#"{"a":x}"#), Leading::Broken(6));
+        assert_eq!(leading(r#"{"a":1} took 3 ms"#), NoisePrefix::Value(r#"{"a":1}"#, "took 3 ms"));
+        assert_eq!(leading("{\"a\":\n1}\n "), NoisePrefix::Value("{\"a\":\n1}", ""));
+        assert_eq!(leading(r#"{"a":"#), NoisePrefix::Open);
+        assert_eq!(leading(r#"{"a":x}"#), NoisePrefix::Broken(6));
         assert_eq!(id_in(r#"{"jsonrpc":"2.0", "id" : 17 ,"#), Some(17));
         assert_eq!(id_in(r#"{"id":"a"}"#), None);
     }

@@ -42,12 +42,12 @@ pub struct SideOutput {
     /// A line of standard output that was not ended, shortened: a question, most likely. Only before the first message.
     pub unfinished: String,
     /// What else there is to tell.
-    circumstances: Circumstances,
+    circumstances: ExitContext,
 }
 
 /// What is told beside what was printed.
 #[derive(Clone, Default, Eq, PartialEq)]
-struct Circumstances {
+struct ExitContext {
     /// What is on standard output decides, not what is on standard error.
     garbage: bool,
     /// What it speaks in place of MCP, and the line that says so.
@@ -114,7 +114,7 @@ impl SideOutput {
 impl fmt::Display for SideOutput {
     /// One line, bounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Circumstances { lived, line, note, .. } = &self.circumstances;
+        let ExitContext { lived, line, note, .. } = &self.circumstances;
         match (self.telling(), note) {
             (Some(words), Some(note)) => return write!(f, "{words}; {note}"),
             (Some(words), None) if has_line_end_of_windows(&words) => {
@@ -272,10 +272,10 @@ impl Side {
             stray_lines: state.stray_lines,
             first_stray: state.first_stray.iter().map(|line| hide(line)).collect(),
             unfinished: hide(&state.unfinished),
-            circumstances: Circumstances {
+            circumstances: ExitContext {
                 line: self.line.to_string(),
                 dialect: state.dialect.as_ref().map(|(dialect, line)| (*dialect, hide(line))),
-                ..Circumstances::default()
+                ..ExitContext::default()
             },
         }
     }

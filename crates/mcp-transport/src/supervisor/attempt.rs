@@ -104,13 +104,13 @@ pub(super) struct FreshConnection {
 }
 
 /// What is tried, as often as it takes.
-pub(super) struct Goal {
+pub(super) struct AttemptTarget {
     pub(super) dial: Arc<dyn Dial>,
     pub(super) to: DialTarget,
     list: Option<RetryPolicy>,
     background: Background,
     awaited: Arc<AttemptProgress>,
-    elsewhere: Option<Elsewhere>,
+    elsewhere: Option<SecondSource>,
     /// Held as long as anything is tried.
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -122,23 +122,23 @@ pub(super) enum DialTarget {
 }
 
 /// Where a server is found out, for a connection beside the one that fell silent.
-struct Elsewhere {
+struct SecondSource {
     source: Arc<dyn ServerSource>,
     limits: Option<StartLimits>,
 }
 
 impl Attempt {
     /// Finds out what to try, and waits for the turn to do so.
-    pub(super) async fn prepare(self) -> Result<Goal, NoContact> {
+    pub(super) async fn prepare(self) -> Result<AttemptTarget, NoContact> {
         if let Some(leaving) = self.leaving {
             // It fails only if the runtime ends.
             let _ = leaving.await;
         }
         let (dial, list, background, awaited) = (self.dial, self.list, self.background, self.awaited);
         if let Some(live) = self.silent {
-            let elsewhere = Some(Elsewhere { source: self.source, limits: self.limits });
+            let elsewhere = Some(SecondSource { source: self.source, limits: self.limits });
             let to = DialTarget::Silent(live);
-            return Ok(Goal { dial, to, list, background, awaited, elsewhere, _turn: None });
+            return Ok(AttemptTarget { dial, to, list, background, awaited, elsewhere, _turn: None });
         }
         let server = match self.kept {
             Some(server) => server,
@@ -153,11 +153,11 @@ impl Attempt {
             let _ = awaited.provider.set(provider.name().to_owned());
         }
         let to = DialTarget::Server(Box::new(server));
-        Ok(Goal { dial, to, list, background, awaited, elsewhere: None, _turn })
+        Ok(AttemptTarget { dial, to, list, background, awaited, elsewhere: None, _turn })
     }
 }
 
-impl Goal {
+impl AttemptTarget {
     /// Whether a second try beside the first one makes sense: a process is started once.
     pub(super) fn may_be_raced(&self) -> bool {
         match &self.to {
@@ -179,7 +179,7 @@ impl Goal {
         }
     }
 
-    /// Tries once.
+    /// AttemptCount once.
     pub(super) async fn attempt(self: Arc<Self>) -> Result<Box<FreshConnection>, Failure> {
         match &self.to {
             DialTarget::Server(server) => self.made(server).await,
@@ -233,7 +233,7 @@ impl Goal {
     }
 
     async fn made_elsewhere(&self) -> Result<Box<FreshConnection>, Failure> {
-        let Some(Elsewhere { source, limits }) = &self.elsewhere else { return Err(Failure::Gone) };
+        let Some(SecondSource { source, limits }) = &self.elsewhere else { return Err(Failure::Gone) };
         // Why there is nothing to contact is told by an attempt from scratch.
         let server = source.server().await.map_err(|_| Failure::Gone)?;
         let _turn = match limits {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_status::classify;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptOutcome, FreshConnection, Goal};
+use super::attempt::{Attempt, AttemptOutcome, AttemptTarget, FreshConnection};
 use super::dial::{BoxFuture, Failure};
 use super::source::NoContact;
 
@@ -24,14 +24,14 @@ pub(super) struct Race {
 }
 
 enum Stage {
-    Preparing(BoxFuture<'static, Result<Goal, NoContact>>),
-    Trying(RunningTries),
+    Preparing(BoxFuture<'static, Result<AttemptTarget, NoContact>>),
+    Trying(AttemptRace),
 }
 
 type AttemptFuture = BoxFuture<'static, Result<Box<FreshConnection>, Failure>>;
 
-struct RunningTries {
-    goal: Arc<Goal>,
+struct AttemptRace {
+    goal: Arc<AttemptTarget>,
     first: AttemptFuture,
     second: Option<AttemptFuture>,
     /// When the latest of them began, or the second one failed.
@@ -48,7 +48,7 @@ impl Race {
         loop {
             match &mut self.stage {
                 Stage::Preparing(preparing) => match preparing.await {
-                    Ok(goal) => self.stage = Stage::Trying(RunningTries::new(goal)),
+                    Ok(goal) => self.stage = Stage::Trying(AttemptRace::new(goal)),
                     Err(withheld) => return AttemptOutcome::Withheld(withheld),
                 },
                 Stage::Trying(trying) => return trying.ended(self.stuck_after, is_wanted).await,
@@ -57,8 +57,8 @@ impl Race {
     }
 }
 
-impl RunningTries {
-    fn new(goal: Goal) -> Self {
+impl AttemptRace {
+    fn new(goal: AttemptTarget) -> Self {
         let goal = Arc::new(goal);
         Self { first: Box::pin(goal.clone().attempt()), goal, second: None, latest: Instant::now() }
     }

@@ -844,7 +844,7 @@ async fn a_request_is_tried_again_only_where_that_is_safe_and_of_use() {
             let script = Script::new([Step::Connect]);
             let handle = script.connected().await;
             let options = RequestOptions::new();
-            let mut tries = Tries::new(&handle, &options, repeatable);
+            let mut tries = AttemptCount::new(&handle, &options, repeatable);
             let lease = handle.lease().await.unwrap();
             let first = tries.failed(lease, error(kind.clone())).await;
             assert_eq!(first.is_ok(), again, "{kind:?}, repeatable: {repeatable}");

@@ -11,7 +11,7 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::options::RequestOptions;
 
 /// The tries of one call: at most two.
-pub(super) struct Tries<'a> {
+pub(super) struct AttemptCount<'a> {
     handle: &'a SupervisorHandle,
     options: &'a RequestOptions,
     /// When the call is over, whatever its time is spent on.
@@ -21,7 +21,7 @@ pub(super) struct Tries<'a> {
     left: u32,
 }
 
-impl<'a> Tries<'a> {
+impl<'a> AttemptCount<'a> {
     /// The tries of a call that is being made.
     pub(super) fn new(handle: &'a SupervisorHandle, options: &'a RequestOptions, repeatable: bool) -> Self {
         Self { handle, options, deadline: Deadline::of(options), repeatable, left: 1 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
-use super::super::complaint::Complaint;
+use super::super::complaint::StderrExcerpt;
 use super::super::env;
 use super::super::run::{Group, Invocation, MAX_STDOUT, Output, RunEnd, Stderr, grouped};
 use super::answer::{PluginFailure, PluginPrompt};
@@ -26,7 +26,7 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 const MAX_PROMPTS: usize = 32;
 
 /// Who is shown what a plug-in wants a person to do.
-pub(super) type Show<'s> = &'s (dyn Fn(PluginPrompt) + Send + Sync);
+pub(super) type PromptSink<'s> = &'s (dyn Fn(PluginPrompt) + Send + Sync);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Process {
         limit: Duration,
         method: &str,
         params: Value,
-        show: Show<'_>,
+        show: PromptSink<'_>,
     ) -> Result<Map<String, Value>, Failure> {
         self.limit = limit;
         self.ask_person(method, params, Some(show)).await
@@ -120,7 +120,7 @@ impl Process {
         &mut self,
         method: &str,
         params: Value,
-        show: Option<Show<'_>>,
+        show: Option<PromptSink<'_>>,
     ) -> Result<Map<String, Value>, Failure> {
         self.number += 1;
         let number = self.number;
@@ -190,7 +190,7 @@ impl Process {
         tokio::task::yield_now().await;
         let stderr = std::mem::take(&mut *self.stderr.lock().unwrap_or_else(PoisonError::into_inner));
         let output = Output { ended: RunEnd::TimedOut, stdout: std::mem::take(&mut self.last), stderr };
-        let complaint = Complaint::new(&output, &self.invocation);
+        let complaint = StderrExcerpt::new(&output, &self.invocation);
         let why = match complaint.telling_line() {
             Some(line) => format!("{why} (stderr: {})", Secrets::default().line(line, 200)),
             None => why,

@@ -277,8 +277,8 @@ async fn receive(
                         } else {
                             match serve(stream, &path, &state).await {
                                 // The first answer wins; a reload finds no sign-in waiting.
-                                Some(Served::Answer(params, stream)) => drop(found.try_send((params, stream))),
-                                Some(Served::Unproven(said)) => drop(tells.try_send(said)),
+                                Some(CallbackRequest::Answer(params, stream)) => drop(found.try_send((params, stream))),
+                                Some(CallbackRequest::Unproven(said)) => drop(tells.try_send(said)),
                                 None => {}
                             }
                         }
@@ -306,7 +306,7 @@ fn is_trusted(stream: &TcpStream) -> bool {
 }
 
 /// What a request was.
-enum Served {
+enum CallbackRequest {
     /// The answer, and the connection that waits for the page.
     Answer(CallbackParams, TcpStream),
     /// An error that has no state, in words.
@@ -314,7 +314,7 @@ enum Served {
 }
 
 /// Reads one request: what it was, or nothing after having said so.
-async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<Served> {
+async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<CallbackRequest> {
     let head = timeout(HEAD_TIMEOUT, read_head(&mut stream)).await.ok()??;
     let target = head.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
     let (at, query) = target.map(|target| target.split_once('?').unwrap_or((target, ""))).unwrap_or_default();
@@ -328,13 +328,13 @@ async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<Serv
     if params.is_error_without_state() {
         let said = params.said();
         respond(&mut stream, Page::Unproven { said: &said }).await;
-        return Some(Served::Unproven(said));
+        return Some(CallbackRequest::Unproven(said));
     }
     if params.state.as_ref() != Some(state) {
         respond(&mut stream, Page::NotExpected).await;
         return None;
     }
-    Some(Served::Answer(params, stream))
+    Some(CallbackRequest::Answer(params, stream))
 }
 
 /// The request line of a request whose head is complete.

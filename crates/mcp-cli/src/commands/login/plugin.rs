@@ -11,9 +11,9 @@ use crate::sign_in::attempt;
 use crate::view::shown;
 
 /// Signs a person in by the plug-in of the entry; `None` where it has none.
-pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Option<Result<(), CliError>> {
-    let name = &wired.description.name;
-    if app.non_interactive && wired.has_plugin() {
+pub(super) async fn sign_in(app: &App, configured: &ConfiguredServer) -> Option<Result<(), CliError>> {
+    let name = &configured.description.name;
+    if app.non_interactive && configured.has_plugin() {
         let message = format!("only a person can sign in to {}", shown::name(name));
         let error = CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message);
         let next = format!("mcplink get {}", mcp_text::shell_word(name));
@@ -30,24 +30,24 @@ pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Option<Resul
             }
         }
     };
-    let signed_in = Box::pin(app.host.plugin_sign_in(wired, &show)).await?;
-    Some(signed_in.map_err(|error| attempt::login_error(app, wired, error)))
+    let signed_in = Box::pin(app.host.plugin_sign_in(configured, &show)).await?;
+    Some(signed_in.map_err(|error| attempt::login_error(app, configured, error)))
 }
 
-pub(super) fn told(wired: &ConfiguredServer) -> String {
-    let account = wired.description.account.as_ref().map(|account| format!(", account {account},"));
+pub(super) fn told(configured: &ConfiguredServer) -> String {
+    let account = configured.description.account.as_ref().map(|account| format!(", account {account},"));
     shown::line(&format!(
         "signed in to {}{} by its plug-in",
-        wired.description.name,
+        configured.description.name,
         account.unwrap_or_default()
     ))
 }
 
 /// For a program: what the plug-in keeps is its own.
-pub(super) fn row(wired: &ConfiguredServer) -> serde_json::Value {
+pub(super) fn row(configured: &ConfiguredServer) -> serde_json::Value {
     json!({
-        "name": wired.description.name,
-        "account": wired.description.account,
+        "name": configured.description.name,
+        "account": configured.description.account,
         "signedIn": true,
         "who": null,
         "issuer": null,

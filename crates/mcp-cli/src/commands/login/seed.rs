@@ -14,9 +14,9 @@ use crate::view::shown;
 /// Longer than any sign-in, so that too long a one is told.
 const MOST: u64 = 70 << 10;
 
-pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Result<SignedIn, CliError> {
-    let name = &wired.description.name;
-    attempt::check(app, wired)?;
+pub(super) async fn sign_in(app: &App, configured: &ConfiguredServer) -> Result<SignedIn, CliError> {
+    let name = &configured.description.name;
+    attempt::check(app, configured)?;
     // Security: what is typed is seen, and kept by the terminal.
     if std::io::stdin().is_terminal() {
         return Err(CliError::usage(
@@ -32,8 +32,8 @@ pub(super) async fn sign_in(app: &App, wired: &ConfiguredServer) -> Result<Signe
             .next("mcplink login --help")
     })?;
     let steps = SignInSteps::new(app.reached.clone(), name, " --from-stdin");
-    steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
-    let login = attempt::begun(app, wired).await?;
+    steps.discovers(configured.auth.as_ref().map_or("the server", |auth| &auth.origin));
+    let login = attempt::begun(app, configured).await?;
     if let Some(issuer) = login.unconfirmed_issuer().map(shown::line) {
         return Err(attempt::not_confirmed(name, login.origin(), &issuer));
     }

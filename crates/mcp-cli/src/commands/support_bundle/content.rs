@@ -102,7 +102,7 @@ async fn servers(app: &App, loaded: &LoadedConfig, offline: bool) -> Result<Vec<
             .wired_all(app)
             .await
             .iter()
-            .map(|wired| serde_json::to_value(Row::offline(wired, &app.steps)).unwrap_or_default())
+            .map(|configured| serde_json::to_value(Row::offline(configured, &app.steps)).unwrap_or_default())
             .collect(),
         false => doctor::of_all(app, loaded).await?,
     };

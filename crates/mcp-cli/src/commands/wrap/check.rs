@@ -115,8 +115,8 @@ async fn missing(around: &WrapContext<'_>, one: &WrapPlan, own: &str, theirs: &s
     let program = match entry.stdio() {
         Some(stdio) => stdio.command.expose().to_owned(),
         None => {
-            let wired = around.app.host.configured(entry, &config).await;
-            wired.auth.as_ref()?.plan.settings().helper.as_ref()?.program()?.to_owned()
+            let configured = around.app.host.configured(entry, &config).await;
+            configured.auth.as_ref()?.plan.settings().helper.as_ref()?.program()?.to_owned()
         }
     };
     let is_plain = !program.contains(std::path::is_separator);

@@ -280,7 +280,7 @@ fn what_is_open_has_the_keys_and_what_it_does_ends_with_it() {
     assert_eq!((menu.press(Key::Char('r')), menu.press(Key::Char('q'))), (None, Some(Effect::Quit)));
     let schema = serde_json::json!({ "properties": { "x": { "type": "string" } } });
     let tools = vec![crate::menu::form::tests::tool("t", "", &schema)];
-    menu.hear(News::Tools(Ok(crate::menu::exchange::ServerTools { tools, notes: Vec::new() })));
+    menu.hear(TaskEvent::Tools(Ok(crate::menu::exchange::ServerTools { tools, notes: Vec::new() })));
     assert_eq!(menu.press(Key::Enter), begun(Work::Nothing));
     type_in(&mut menu, "qlr");
     menu.press(Key::Enter);
@@ -292,7 +292,7 @@ fn what_is_open_has_the_keys_and_what_it_does_ends_with_it() {
     assert_eq!(menu.press(Key::Escape), list(), "they may be others by now");
     assert_eq!((menu.press(Key::Escape), menu.room().is_none()), (begun(Work::Nothing), true));
     // Events of a closed view are dropped.
-    menu.hear(News::Log(vec!["x".to_owned()]));
+    menu.hear(TaskEvent::Log(vec!["x".to_owned()]));
     assert!(menu.room().is_none());
     menu.press(Key::Char('l'));
     assert_eq!(menu.press(Key::Escape), begun(Work::Nothing));
@@ -310,22 +310,22 @@ fn a_sign_in_takes_what_is_pasted_asks_before_a_secret_goes_and_ends_with_its_pa
     let mut menu = signing();
     menu.paste("too early");
     assert_eq!(menu.press(Key::Enter), None);
-    menu.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
+    menu.hear(TaskEvent::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
     assert_eq!(menu.press(Key::Enter), None, "a mere Enter agrees to nothing");
     assert_eq!(menu.press(Key::Char('y')), Some(Effect::Begin(Work::Confirm)));
-    menu.hear(News::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
+    menu.hear(TaskEvent::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
     assert_eq!(menu.press(Key::Enter), None, "there is nothing to take");
     menu.paste(" http://localhost:1/callback?code=q&state=l\n");
     let pasted = Work::Paste("http://localhost:1/callback?code=q&state=l".to_owned());
     assert_eq!(menu.press(Key::Enter), Some(Effect::Begin(pasted)));
-    menu.hear(News::SignIn(Stage::Refuses));
+    menu.hear(TaskEvent::SignIn(Stage::Refuses));
     assert_eq!(menu.press(Key::Enter), None, "what was refused is gone");
     assert_eq!(menu.press(Key::Escape), Some(Effect::Begin(Work::Nothing)));
     let mut menu = signing();
-    menu.hear(News::SignIn(Stage::Ended { said: vec!["signed in".into()], is_error: false }));
+    menu.hear(TaskEvent::SignIn(Stage::Ended { said: vec!["signed in".into()], is_error: false }));
     assert_eq!((menu.press(Key::Enter), menu.room().is_none()), (None, true));
     let mut menu = signing();
-    menu.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
+    menu.hear(TaskEvent::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
     assert_eq!(menu.press(Key::Char('n')), Some(Effect::Begin(Work::Nothing)));
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::live::watched::ServerView;
-use crate::menu::exchange::{CallEnd, News, ServerTools, Stage};
+use crate::menu::exchange::{CallEnd, ServerTools, Stage, TaskEvent};
 use crate::menu::form::tests::tool;
 use crate::menu::keys::Key;
 use crate::menu::model::tests::{at, menu_of, refused, seen, seen_with, up};
@@ -61,7 +61,7 @@ fn menu() -> Menu {
     menu
 }
 
-fn drawn(menu: &Menu, look: &Look, columns: u16, height: u16) -> (Vec<String>, Picture) {
+fn drawn(menu: &Menu, look: &Look, columns: u16, height: u16) -> (Vec<String>, DrawnScreen) {
     let mut terminal = Terminal::new(TestBackend::new(columns, height)).unwrap();
     let mut picture = None;
     let done =
@@ -165,7 +165,7 @@ fn with_tools() -> Menu {
     let mut menu = menu();
     menu.press(Key::Last);
     menu.press(Key::Enter);
-    menu.hear(News::Tools(Ok(tools())));
+    menu.hear(TaskEvent::Tools(Ok(tools())));
     menu
 }
 
@@ -190,7 +190,7 @@ fn with_result() -> Menu {
     }
     let lines = ["The sum of 2 and 40 is 42.", "  合計は42です。", "and indented    blanks stay"];
     let lines = lines.map(str::to_owned).into();
-    menu.hear(News::Called(CallEnd { lines, is_error: false, took: Duration::from_millis(12) }));
+    menu.hear(TaskEvent::Called(CallEnd { lines, is_error: false, took: Duration::from_millis(12) }));
     menu
 }
 
@@ -201,7 +201,7 @@ fn with_sign_in() -> Menu {
         "https://auth.notes.example/authorize?response_type=code&state={}",
         "0123456789abcdef".repeat(6)
     );
-    menu.hear(News::SignIn(Stage::Waits { url, not_opened: Some("this is a remote shell".to_owned()) }));
+    menu.hear(TaskEvent::SignIn(Stage::Waits { url, not_opened: Some("this is a remote shell".to_owned()) }));
     menu
 }
 
@@ -215,7 +215,7 @@ fn with_log() -> Menu {
     let line = |minute: u8| {
         format!("2026-11-29T05:{minute:02}:00Z    4711  needs-auth (connection 1): the server asks")
     };
-    menu.hear(News::Log((0..40).map(line).collect()));
+    menu.hear(TaskEvent::Log((0..40).map(line).collect()));
     menu
 }
 
@@ -278,14 +278,14 @@ fn no_text_of_a_server_or_file_acts_on_the_terminal_or_leaves_its_line() {
     let listed = ServerTools { tools: vec![tool(hostile, "", &schema)], notes: Vec::new() };
     let mut menu = menu_of("mcplink menu", vec![seen(hostile, up(1), 1)]);
     menu.press(Key::Enter);
-    menu.hear(News::Tools(Ok(listed)));
+    menu.hear(TaskEvent::Tools(Ok(listed)));
     nothing_acts(&menu);
     menu.press(Key::Enter);
     menu.paste(hostile);
     nothing_acts(&menu);
     let mut menu = menu_of("mcplink menu", vec![seen_with(hostile, refused(), 1, signs_in())]);
     menu.press(Key::Char('s'));
-    menu.hear(News::SignIn(Stage::Doubts { issuer: hostile.to_owned(), server: hostile.to_owned() }));
+    menu.hear(TaskEvent::SignIn(Stage::Doubts { issuer: hostile.to_owned(), server: hostile.to_owned() }));
     nothing_acts(&menu);
 }
 

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::super::exchange::{News, ServerTools, Stage, Step, ToolEntry, Work};
+use super::super::exchange::{ServerTools, Stage, Step, TaskEvent, ToolEntry, Work};
 use super::super::form::Form;
-use super::press::Press;
+use super::press::PageAction;
 use crate::view::shown;
 use crate::view::signature::Argument;
 use crate::written::written;
@@ -119,38 +119,38 @@ impl Panel {
     }
 
     /// What a press leads to; `None` for what is not offered here.
-    pub(super) fn press(&mut self, press: Press) -> Option<Work> {
+    pub(super) fn press(&mut self, press: PageAction) -> Option<Work> {
         match (press, self) {
-            (Press::Confirm { mark: 0 }, Self::SignIn { stage: Stage::Doubts { .. }, .. }) => {
+            (PageAction::Confirm { mark: 0 }, Self::SignIn { stage: Stage::Doubts { .. }, .. }) => {
                 Some(Work::Confirm)
             }
-            (Press::Paste { text }, Self::SignIn { stage: Stage::Waits { .. }, problem, .. }) => {
+            (PageAction::Paste { text }, Self::SignIn { stage: Stage::Waits { .. }, problem, .. }) => {
                 *problem = Some("trying what was pasted");
                 Some(Work::Paste(text))
             }
-            (Press::Confirm { mark }, Self::Consent { mark: own, state, .. })
+            (PageAction::Confirm { mark }, Self::Consent { mark: own, state, .. })
                 if mark == *own && matches!(state, ConsentState::Offers(_)) =>
             {
                 *state = ConsentState::Confirmed;
                 Some(Work::Confirm)
             }
             (
-                Press::Tool { name },
+                PageAction::Tool { name },
                 Self::Tools { server, listed: Some(Ok(listed)), form: form @ None, .. },
             ) => {
                 let tool = listed.tools.iter().find(|tool| tool.name == name)?;
                 *form = Some(Box::new(Form::new(server, tool)));
                 Some(Work::Nothing)
             }
-            (Press::Back, Self::Tools { server, form: form @ Some(_), .. }) => {
+            (PageAction::Back, Self::Tools { server, form: form @ Some(_), .. }) => {
                 *form = None;
                 Some(Work::List(server.clone()))
             }
-            (Press::Fill { arguments }, Self::Tools { form: Some(form), .. }) => {
+            (PageAction::Fill { arguments }, Self::Tools { form: Some(form), .. }) => {
                 form.fill(&arguments);
                 None
             }
-            (Press::Call { arguments }, Self::Tools { form: Some(form), .. }) => {
+            (PageAction::Call { arguments }, Self::Tools { form: Some(form), .. }) => {
                 form.fill(&arguments);
                 match form.submit() {
                     Step::Do(work) => Some(work),
@@ -161,25 +161,27 @@ impl Panel {
         }
     }
 
-    pub(super) fn hear(&mut self, news: News) {
+    pub(super) fn hear(&mut self, news: TaskEvent) {
         match (news, self) {
-            (News::Ran { lines, is_error }, Self::Command { ended, .. }) => *ended = Some((lines, is_error)),
-            (News::Ran { lines, is_error }, Self::Consent { state, .. }) => {
+            (TaskEvent::Ran { lines, is_error }, Self::Command { ended, .. }) => {
+                *ended = Some((lines, is_error))
+            }
+            (TaskEvent::Ran { lines, is_error }, Self::Consent { state, .. }) => {
                 *state = ConsentState::Ended { said: lines, is_error };
             }
-            (News::Offered { lines, command: exact }, Self::Consent { command, state, .. }) => {
+            (TaskEvent::Offered { lines, command: exact }, Self::Consent { command, state, .. }) => {
                 *state = ConsentState::Offers(lines);
                 if let Some(exact) = exact {
                     *command = exact;
                 }
             }
-            (News::Log(new), Self::Log { lines, .. }) => *lines = new,
-            (News::Tools(new), Self::Tools { listed, .. }) => *listed = Some(new),
-            (News::Called(ended), Self::Tools { form: Some(form), .. }) => form.hear(ended),
-            (News::SignIn(Stage::Refuses), Self::SignIn { problem, .. }) => {
+            (TaskEvent::Log(new), Self::Log { lines, .. }) => *lines = new,
+            (TaskEvent::Tools(new), Self::Tools { listed, .. }) => *listed = Some(new),
+            (TaskEvent::Called(ended), Self::Tools { form: Some(form), .. }) => form.hear(ended),
+            (TaskEvent::SignIn(Stage::Refuses), Self::SignIn { problem, .. }) => {
                 *problem = Some("That is neither the address of the last page nor a code. Paste it again.");
             }
-            (News::SignIn(new), Self::SignIn { stage, problem, .. }) => (*stage, *problem) = (new, None),
+            (TaskEvent::SignIn(new), Self::SignIn { stage, problem, .. }) => (*stage, *problem) = (new, None),
             _ => {}
         }
     }

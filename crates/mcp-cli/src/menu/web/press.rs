@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// What a person presses on the page.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "act")]
-pub(super) enum Press {
+pub(super) enum PageAction {
     /// The key of something that is offered for a server.
     Key {
         server: String,

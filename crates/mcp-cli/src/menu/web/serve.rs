@@ -28,7 +28,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::gate::{Gate, Route};
-use super::press::Press;
+use super::press::PageAction;
 
 /// Connections that are served at once. Beyond this, the oldest that has shown no token makes room.
 const MOST_CONNECTIONS: usize = 48;
@@ -46,7 +46,7 @@ const SCRIPT: &str = include_str!("page.js");
 /// What a browser wants.
 #[derive(Debug)]
 pub(super) enum BrowserRequest {
-    Press(Press),
+    PageAction(PageAction),
     /// The code of the address was taken.
     Opened,
 }
@@ -62,13 +62,13 @@ pub(super) struct ServerContext {
 
 /// The connections that are open. Dropping it ends them.
 #[derive(Debug, Default)]
-pub(super) struct Guests {
+pub(super) struct PageConnections {
     tasks: JoinSet<()>,
     /// The oldest first, each with whether it has shown the token.
     order: VecDeque<(AbortHandle, Arc<AtomicBool>)>,
 }
 
-impl Guests {
+impl PageConnections {
     /// `is_ours` says whether it is of this account; another one is answered, and nothing else.
     pub(super) fn admit(&mut self, stream: TcpStream, door: &Arc<ServerContext>, is_ours: bool) {
         while self.tasks.try_join_next().is_some() {}
@@ -131,7 +131,7 @@ async fn answer(request: Request<Incoming>, door: &ServerContext, is_known: &Ato
             Ok(body) => match serde_json::from_slice(&body) {
                 Ok(press) => {
                     // The page ends with the program.
-                    drop(door.asks.send(BrowserRequest::Press(press)));
+                    drop(door.asks.send(BrowserRequest::PageAction(press)));
                     said(StatusCode::ACCEPTED, "application/json", "{}")
                 }
                 Err(_) => said(StatusCode::BAD_REQUEST, "text/plain; charset=utf-8", "400"),
@@ -275,7 +275,7 @@ mod tests {
         let (asks, _asked) = unbounded_channel();
         let (_document, shown) = watch::channel(Arc::from(""));
         let door = Arc::new(ServerContext { gate, asks, shown });
-        let (mut guests, mut clients, mut first) = (Guests::default(), Vec::new(), None);
+        let (mut guests, mut clients, mut first) = (PageConnections::default(), Vec::new(), None);
         for number in 0..MOST_CONNECTIONS + 20 {
             clients.push(TcpStream::connect(address).await.unwrap());
             guests.admit(listener.accept().await.unwrap().0, &door, true);

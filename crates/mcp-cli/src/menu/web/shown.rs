@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use mcp_status::{Action, ServerStatus};
 use serde::Serialize;
 
-use super::super::exchange::{Consent, News, Stage, Work};
-use super::super::keys::LookKey;
+use super::super::exchange::{Consent, Stage, TaskEvent, Work};
+use super::super::keys::PageKey;
 use super::super::model::{Menu, Server, place};
 use super::super::page::facts;
 use super::panel::{ConsentState, Panel, PanelDocument};
-use super::press::Press;
+use super::press::PageAction;
 use crate::view::overview::summary;
 use crate::view::shown;
 use crate::view::text::{count_of_tools, glyph, word};
@@ -70,10 +70,10 @@ pub(super) struct Page {
 
 impl Page {
     /// What becomes of a press; `None` for what is not offered.
-    pub(super) fn press(&mut self, menu: &Menu, press: Press) -> Option<PersonStep> {
+    pub(super) fn press(&mut self, menu: &Menu, press: PageAction) -> Option<PersonStep> {
         let work = match press {
-            Press::Key { server, key } => return self.key(menu, &server, key),
-            Press::Close => {
+            PageAction::Key { server, key } => return self.key(menu, &server, key),
+            PageAction::Close => {
                 self.panel = None;
                 Work::Nothing
             }
@@ -122,7 +122,7 @@ impl Page {
         self.open(Panel::Command { server, command: command.clone(), ended: None }, Work::Run(command))
     }
 
-    pub(super) fn hear(&mut self, news: News) {
+    pub(super) fn hear(&mut self, news: TaskEvent) {
         if let Some(panel) = &mut self.panel {
             panel.hear(news);
         }
@@ -152,11 +152,11 @@ fn runs(action: Action) -> bool {
 const TOOLS: char = 'o';
 
 /// What can be looked at: what the menu has as keys, and the tools.
-fn looks(menu: &Menu, server: &Server) -> Vec<LookKey> {
+fn looks(menu: &Menu, server: &Server) -> Vec<PageKey> {
     let mut looks = menu.looks_of(server);
     if server.row.status == Some(ServerStatus::Connected) {
         let command = menu.step(&format!("mcplink tools {}", mcp_text::shell_word(&server.row.name)));
-        looks.insert(0, LookKey { key: TOOLS, label: "tools", command });
+        looks.insert(0, PageKey { key: TOOLS, label: "tools", command });
     }
     looks
 }

@@ -1,7 +1,7 @@
 //! What the environment of such a program says of the way to its server, and what of it has no place where the server is
 //! reached directly: a person had reasons to set it.
 
-use super::table::{BY_PROXY, Bridge, ByProxy, SetVariable};
+use super::table::{BY_PROXY, Bridge, ProxyCondition, SetVariable};
 use super::{CommandLine, LineField, Setting};
 
 const PROXIES: [(&str, &str); 3] =
@@ -11,9 +11,9 @@ impl CommandLine {
     /// Takes the sign for proxies out of the fields, and notes whether the line goes by one.
     pub(super) fn goes_by_proxy(&mut self, bridge: &'static Bridge) {
         self.by_proxy = match bridge.by_proxy {
-            ByProxy::Always => true,
-            ByProxy::Told => self.said.iter().any(|said| said.field == BY_PROXY),
-            ByProxy::Never => false,
+            ProxyCondition::Always => true,
+            ProxyCondition::Told => self.said.iter().any(|said| said.field == BY_PROXY),
+            ProxyCondition::Never => false,
         };
         self.said.retain(|said| said.field != BY_PROXY);
     }

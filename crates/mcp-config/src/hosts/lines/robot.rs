@@ -16,7 +16,7 @@ const NEEDS: &str =
 
 /// Each with its word.
 #[derive(Debug, Default)]
-pub(super) struct Robot {
+pub(super) struct ServiceAccount {
     pub(super) grant: Option<usize>,
     pub(super) secret: Option<(String, usize)>,
     pub(super) endpoint: Option<(String, usize)>,
@@ -25,7 +25,7 @@ pub(super) struct Robot {
 impl CommandLine {
     /// The grant in the place of a sign-in, where the line asks for it and says enough.
     pub(super) fn sign_in_alone(&mut self) {
-        let Robot { grant, secret, endpoint } = std::mem::take(&mut self.robot);
+        let ServiceAccount { grant, secret, endpoint } = std::mem::take(&mut self.robot);
         let reference = secret.as_ref().map(|(text, _)| text).filter(|text| is_reference(text)).cloned();
         if let Some((_, at)) = secret.filter(|_| grant.is_none() || reference.is_none()) {
             self.lost.push((at, words::SECRET));

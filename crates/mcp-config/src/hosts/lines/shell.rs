@@ -1,6 +1,6 @@
 //! The line in one word that starts such a program: of a shell, of `cmd`, of `npx -c`.
 
-use crate::launchers::{self, Started, StartedCommand};
+use crate::launchers::{self, InnerCommandLine, StartedCommand};
 
 /// The words of a command line of which one word is a line, with what stands before what reads it, and which word it is; what a shell
 /// replaces is written as hosts do. `None` where the line has more than one command, which no entry has.
@@ -8,13 +8,15 @@ pub(in crate::hosts) fn unfolded(words: &[String]) -> Option<(Vec<String>, usize
     let mut at = 0;
     loop {
         match launchers::started(words.get(at..)?)? {
-            Started { adds: true, .. } => return None,
-            Started { command: StartedCommand::At(inner), .. } => at += inner,
-            Started { command: StartedCommand::Line { word, words: line, is_alone: true }, .. } => {
+            InnerCommandLine { adds: true, .. } => return None,
+            InnerCommandLine { command: StartedCommand::At(inner), .. } => at += inner,
+            InnerCommandLine {
+                command: StartedCommand::Line { word, words: line, is_alone: true }, ..
+            } => {
                 let before = words[..at].iter().cloned();
                 return Some((before.chain(line.iter().map(|word| braced(word))).collect(), at + word));
             }
-            Started { .. } => return None,
+            InnerCommandLine { .. } => return None,
         }
     }
 }

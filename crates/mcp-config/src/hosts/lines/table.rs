@@ -18,7 +18,7 @@ pub(super) struct Bridge {
     pub(super) token: Option<&'static str>,
     /// What its own variables are: by name, with `*` for the end of one, or by name and value.
     pub(super) variables: &'static [(&'static str, SetVariable)],
-    pub(super) by_proxy: ByProxy,
+    pub(super) by_proxy: ProxyCondition,
 }
 
 /// What a variable of the program is here.
@@ -34,7 +34,7 @@ pub(in crate::hosts) enum SetVariable {
 
 /// Whether the program goes by the proxy that its environment names.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum ByProxy {
+pub(super) enum ProxyCondition {
     Always,
     /// Where an option says so.
     Told,
@@ -548,7 +548,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             "MCP_REMOTE_CONFIG_DIR",
             SetVariable::Lost("sign-ins are kept by this program itself, which asks for them again"),
         )],
-        by_proxy: ByProxy::Told,
+        by_proxy: ProxyCondition::Told,
     },
     Bridge {
         package: "mcp-proxy",
@@ -567,7 +567,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         ],
         token: Some("API_ACCESS_TOKEN"),
         variables: &[("API_ACCESS_TOKEN", SetVariable::Used)],
-        by_proxy: ByProxy::Always,
+        by_proxy: ProxyCondition::Always,
     },
     Bridge {
         package: "supergateway",
@@ -580,7 +580,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         ],
         token: None,
         variables: &[],
-        by_proxy: ByProxy::Never,
+        by_proxy: ProxyCondition::Never,
     },
     Bridge {
         package: "mcplink",
@@ -588,6 +588,6 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         options: &OF_BRIDGE,
         token: None,
         variables: &[("MCPLINK_*", SetVariable::Used)],
-        by_proxy: ByProxy::Always,
+        by_proxy: ProxyCondition::Always,
     },
 ];

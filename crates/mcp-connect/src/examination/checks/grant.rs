@@ -1,6 +1,6 @@
 //! Credentials that need no person, in sight as a helper is: where each secret of a grant comes from, and what came of it.
 
-use mcp_auth::settings::{GrantSpec, SecretSource, UnattendedSupply};
+use mcp_auth::settings::{GrantSpec, MachineSignInSource, SecretSource};
 use mcp_text::elapsed;
 use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 
@@ -15,15 +15,15 @@ impl Findings<'_> {
         let name = spec.name();
         let source = CheckTopic::GrantSource;
         let sources = match &spec.supply {
-            UnattendedSupply::Grant(grant) => {
+            MachineSignInSource::Grant(grant) => {
                 let mut report = sources(grant).map(|(what, from)| self.hidden(&format!("{what} {from}")));
                 let first = report.next().unwrap_or_else(|| "it has no secret of its own".to_owned());
                 report.fold(Check::good(source, format!("{name}: {first}")), Check::with)
             }
-            UnattendedSupply::File(path) => {
+            MachineSignInSource::File(path) => {
                 Check::good(source, format!("{name}: {}", self.hidden(&path.display().to_string())))
             }
-            UnattendedSupply::Aws(aws) => {
+            MachineSignInSource::Aws(aws) => {
                 let whose = match &aws.profile {
                     Some(profile) => format!("keys of the profile {profile}"),
                     None => "keys of the environment, or of the profile that it names".to_owned(),

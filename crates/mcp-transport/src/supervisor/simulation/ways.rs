@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader, 
 use tokio::sync::mpsc;
 
 use super::world::{Fault, Piece, Way, World, reset};
-use crate::http::simulated::{Exchanged, Network};
+use crate::http::simulated::{Network, SimulatedExchange};
 use crate::message::Era;
 use crate::stream::{OpenFuture, Stream, StreamOpener};
 
@@ -199,7 +199,7 @@ fn whole(status: u16, content_type: &str, body: &str) -> Answered {
 }
 
 impl Network for World {
-    fn exchange(&self, request: http::Request<Bytes>) -> Exchanged<'_> {
+    fn exchange(&self, request: http::Request<Bytes>) -> SimulatedExchange<'_> {
         Box::pin(async move {
             let who = format!("{} {}", request.method(), String::from_utf8_lossy(request.body()));
             self.travel(&who).await;

@@ -30,11 +30,11 @@ async fn the_time_of_a_call_begins_with_the_call() {
     assert_eq!(unsent(&handle, &at_once).await, (None, Duration::ZERO));
     // Two seconds on, it is connected. What the wait took is missing at the server.
     let options = within(9);
-    let tries = Tries::new(&handle, &options, false);
+    let tries = AttemptCount::new(&handle, &options, false);
     let (lease, left) = tries.lease().await.unwrap();
     assert_eq!((left.spent, left.timeout), (secs(2), Some(secs(9))));
     // A connection that stands costs nothing, and no copy of the options.
-    let (_, whole) = Tries::new(&handle, &options, false).lease().await.unwrap();
+    let (_, whole) = AttemptCount::new(&handle, &options, false).lease().await.unwrap();
     assert!(matches!(whole, Cow::Borrowed(_)));
     // A call whose time is over is not sent.
     let spent = RequestOptions { spent: secs(9), ..options };
@@ -49,14 +49,14 @@ async fn a_second_try_has_what_the_first_one_left() {
     let handle = script.connected().await;
     script.then([Step::Late(4)]);
     let options = RequestOptions::new().with_timeout(secs(10));
-    let mut tries = Tries::new(&handle, &options, true);
+    let mut tries = AttemptCount::new(&handle, &options, true);
     let (lease, _) = tries.lease().await.unwrap();
     tokio::time::sleep(secs(3)).await;
     tries.failed(lease, error(TransportErrorKind::Unreachable)).await.unwrap();
     let (_, left) = tries.lease().await.unwrap();
     assert_eq!(left.spent, secs(7), "three at the server, four until it was there again");
     // Where nothing is left, what the first try failed with is told.
-    let mut tries = Tries::new(&handle, &options, true);
+    let mut tries = AttemptCount::new(&handle, &options, true);
     let (lease, _) = tries.lease().await.unwrap();
     tokio::time::sleep(secs(10)).await;
     let ended = tries.failed(lease, error(TransportErrorKind::Unreachable)).await.unwrap_err();
@@ -70,7 +70,7 @@ async fn the_question_whether_a_server_is_there_costs_a_call_no_more_than_its_ti
     let handle = script.connected().await;
     script.then([Step::Hang]);
     let options = RequestOptions::new().with_timeout(secs(2));
-    let mut tries = Tries::new(&handle, &options, true);
+    let mut tries = AttemptCount::new(&handle, &options, true);
     let (lease, _) = tries.lease().await.unwrap();
     let began = Instant::now();
     tries.failed(lease, error(TransportErrorKind::Dropped)).await.unwrap();

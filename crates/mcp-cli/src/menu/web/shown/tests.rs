@@ -23,8 +23,8 @@ fn menu() -> Menu {
     )
 }
 
-fn key(server: &str, key: char) -> Press {
-    Press::Key { server: server.to_owned(), key }
+fn key(server: &str, key: char) -> PageAction {
+    PageAction::Key { server: server.to_owned(), key }
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn the_page_shows_what_the_menu_shows_and_each_action_with_its_command() {
 #[test]
 fn s_w1_only_what_is_offered_is_done() {
     let menu = menu();
-    let press = |press: Press| Page::default().press(&menu, press);
+    let press = |press: PageAction| Page::default().press(&menu, press);
     let run = |command: &str| Some(PersonStep::Begin(Work::Run(command.to_owned())));
     for (server, letter, expected) in [
         ("tickets", 'r', Some(PersonStep::Reconnect("tickets".into()))),
@@ -87,13 +87,13 @@ fn s_w1_only_what_is_offered_is_done() {
     }
     let given = || BTreeMap::from([("a".to_owned(), "1".to_owned())]);
     for stray in [
-        Press::Confirm { mark: 0 },
-        Press::Confirm { mark: 1 },
-        Press::Paste { text: "http://localhost/?code=1".into() },
-        Press::Tool { name: "add".into() },
-        Press::Fill { arguments: given() },
-        Press::Call { arguments: given() },
-        Press::Back,
+        PageAction::Confirm { mark: 0 },
+        PageAction::Confirm { mark: 1 },
+        PageAction::Paste { text: "http://localhost/?code=1".into() },
+        PageAction::Tool { name: "add".into() },
+        PageAction::Fill { arguments: given() },
+        PageAction::Call { arguments: given() },
+        PageAction::Back,
     ] {
         assert_eq!(press(stray), None, "nothing waits for it");
     }
@@ -106,25 +106,25 @@ fn a_sign_in_on_the_page_goes_through_its_stages() {
     let mut page = Page::default();
     page.press(&menu, key("a b", 's'));
     let stage = |page: &Page| document(page, &menu)["panel"]["stage"].as_str().unwrap().to_owned();
-    assert_eq!((stage(&page), page.press(&menu, Press::Confirm { mark: 0 })), ("asks".to_owned(), None));
-    page.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
+    assert_eq!((stage(&page), page.press(&menu, PageAction::Confirm { mark: 0 })), ("asks".to_owned(), None));
+    page.hear(TaskEvent::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
     assert_eq!(stage(&page), "doubts");
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 0 }), Some(PersonStep::Begin(Work::Confirm)));
-    page.hear(News::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
+    assert_eq!(page.press(&menu, PageAction::Confirm { mark: 0 }), Some(PersonStep::Begin(Work::Confirm)));
+    page.hear(TaskEvent::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
     assert_eq!(document(&page, &menu)["panel"]["url"], "https://i/authorize");
-    let pasted = Press::Paste { text: "x".into() };
+    let pasted = PageAction::Paste { text: "x".into() };
     assert_eq!(page.press(&menu, pasted), Some(PersonStep::Begin(Work::Paste("x".into()))));
-    page.hear(News::SignIn(Stage::Refuses));
+    page.hear(TaskEvent::SignIn(Stage::Refuses));
     assert!(document(&page, &menu)["panel"]["lines"][0].as_str().unwrap().contains("Paste it again"));
-    page.hear(News::SignIn(Stage::Ended { said: vec!["signed in".into()], is_error: false }));
+    page.hear(TaskEvent::SignIn(Stage::Ended { said: vec!["signed in".into()], is_error: false }));
     assert_eq!(stage(&page), "ended");
-    assert_eq!(page.press(&menu, Press::Close), Some(PersonStep::Begin(Work::Nothing)));
+    assert_eq!(page.press(&menu, PageAction::Close), Some(PersonStep::Begin(Work::Nothing)));
     assert_eq!(document(&page, &menu)["panel"], Value::Null);
 }
 
-fn offered(lines: &[&str], command: Option<&str>) -> News {
+fn offered(lines: &[&str], command: Option<&str>) -> TaskEvent {
     let lines = lines.iter().map(|line| (*line).to_owned()).collect();
-    News::Offered { lines, command: command.map(str::to_owned) }
+    TaskEvent::Offered { lines, command: command.map(str::to_owned) }
 }
 
 /// A project's server waits for its approval, another one for trust in its folder.
@@ -147,30 +147,30 @@ fn s_w1_a_decision_is_made_about_what_was_shown_and_nothing_in_its_place() {
         (&panel(&page)["stage"], &panel(&page)["command"]),
         (&json!("running"), &json!("mcplink approve db"))
     );
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 1 }), None, "nothing was shown yet");
+    assert_eq!(page.press(&menu, PageAction::Confirm { mark: 1 }), None, "nothing was shown yet");
     page.hear(offered(&["db  /p/.mcp.json:2", "  command  my-db"], None));
     assert_eq!((&panel(&page)["stage"], &panel(&page)["mark"]), (&json!("offers"), &json!(1)));
     assert_eq!(panel(&page)["lines"][1], "  command  my-db");
     for mark in [0, 2] {
-        assert_eq!(page.press(&menu, Press::Confirm { mark }), None);
+        assert_eq!(page.press(&menu, PageAction::Confirm { mark }), None);
     }
     // Another question has taken its place.
     let asks = Some(PersonStep::Begin(Work::Consent(Consent::Trust)));
     assert_eq!(page.press(&menu, key("up", 't')), asks);
     page.hear(offered(&["/p"], None));
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 1 }), None, "that one was of db");
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), Some(PersonStep::Begin(Work::Confirm)));
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "once");
+    assert_eq!(page.press(&menu, PageAction::Confirm { mark: 1 }), None, "that one was of db");
+    assert_eq!(page.press(&menu, PageAction::Confirm { mark: 2 }), Some(PersonStep::Begin(Work::Confirm)));
+    assert_eq!(page.press(&menu, PageAction::Confirm { mark: 2 }), None, "once");
     // Tools, with the command that agrees to just these.
     let asks = Some(PersonStep::Begin(Work::Consent(Consent::Tools("pins".into()))));
     assert_eq!(page.press(&menu, key("pins", 'a')), asks);
     assert_eq!(panel(&page)["command"], "mcplink approve-tools pins");
     page.hear(offered(&["new       send"], Some("mcplink approve-tools pins --yes=sha256:1")));
     assert_eq!(panel(&page)["command"], "mcplink approve-tools pins --yes=sha256:1");
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 2 }), None, "that one was of the folder");
-    assert_eq!(page.press(&menu, Press::Confirm { mark: 3 }), Some(PersonStep::Begin(Work::Confirm)));
+    assert_eq!(page.press(&menu, PageAction::Confirm { mark: 2 }), None, "that one was of the folder");
+    assert_eq!(page.press(&menu, PageAction::Confirm { mark: 3 }), Some(PersonStep::Begin(Work::Confirm)));
     page.press(&menu, key("up", 't'));
-    page.hear(News::Ran { lines: vec!["/p is trusted".into()], is_error: false });
+    page.hear(TaskEvent::Ran { lines: vec!["/p is trusted".into()], is_error: false });
     assert_eq!(
         (&panel(&page)["stage"], &panel(&page)["lines"]),
         (&json!("ended"), &json!(["/p is trusted"]))
@@ -188,37 +188,37 @@ fn a_tool_is_found_filled_in_and_called_as_on_a_terminal() {
         "required": ["a"],
     });
     let add = tool("add", "Adds.\nSlowly.", &schema);
-    page.hear(News::Tools(Ok(ServerTools { tools: vec![add], notes: vec!["withheld: rm".into()] })));
+    page.hear(TaskEvent::Tools(Ok(ServerTools { tools: vec![add], notes: vec!["withheld: rm".into()] })));
     let panel = |page: &Page| document(page, &menu)["panel"].clone();
     let listed = json!([{ "id": "add", "name": "add", "takes": "a [fast]", "said": "Adds." }]);
     assert_eq!((&panel(&page)["tools"], &panel(&page)["lines"]), (&listed, &json!(["withheld: rm"])));
-    assert_eq!(page.press(&menu, Press::Tool { name: "rm".into() }), None, "it is not listed");
-    let open = Press::Tool { name: "add".into() };
+    assert_eq!(page.press(&menu, PageAction::Tool { name: "rm".into() }), None, "it is not listed");
+    let open = PageAction::Tool { name: "add".into() };
     assert_eq!(page.press(&menu, open), Some(PersonStep::Begin(Work::Nothing)));
     let given =
         |text: &str| BTreeMap::from([("a".to_owned(), text.to_owned()), ("z".to_owned(), "1".to_owned())]);
-    assert_eq!(page.press(&menu, Press::Fill { arguments: given("x") }), None);
+    assert_eq!(page.press(&menu, PageAction::Fill { arguments: given("x") }), None);
     let shown = panel(&page);
     assert_eq!((&shown["stage"], &shown["command"]), (&json!("form"), &json!("mcplink call files add a=x")));
     assert_eq!(shown["form"]["fields"][0]["summary"], "number, required. The first.");
     assert_eq!(shown["form"]["fields"][1]["choices"], json!(["true", "false"]));
-    assert_eq!(page.press(&menu, Press::Call { arguments: given("x") }), None);
+    assert_eq!(page.press(&menu, PageAction::Call { arguments: given("x") }), None);
     assert!(panel(&page)["form"]["problem"].as_str().unwrap().contains("must be number"));
     let call = Work::Call { server: "files".into(), tool: "add".into(), arguments: "{\"a\":2}".into() };
-    assert_eq!(page.press(&menu, Press::Call { arguments: given("2") }), Some(PersonStep::Begin(call)));
-    assert_eq!(page.press(&menu, Press::Call { arguments: given("3") }), None, "one at a time");
+    assert_eq!(page.press(&menu, PageAction::Call { arguments: given("2") }), Some(PersonStep::Begin(call)));
+    assert_eq!(page.press(&menu, PageAction::Call { arguments: given("3") }), None, "one at a time");
     assert_eq!(panel(&page)["form"]["isCalled"], true);
     let took = std::time::Duration::from_millis(20);
-    page.hear(News::Called(CallEnd { lines: vec!["42".into()], is_error: false, took }));
+    page.hear(TaskEvent::Called(CallEnd { lines: vec!["42".into()], is_error: false, took }));
     let shown = panel(&page);
     assert_eq!((&shown["form"]["ended"], &shown["lines"]), (&json!("result after 20 ms"), &json!(["42"])));
-    assert_eq!(page.press(&menu, Press::Back), Some(PersonStep::Begin(Work::List("files".into()))));
+    assert_eq!(page.press(&menu, PageAction::Back), Some(PersonStep::Begin(Work::List("files".into()))));
     assert_eq!(panel(&page)["stage"], "tools");
 }
 
 #[test]
 fn what_a_browser_sends_is_read_strictly() {
-    let read = |text: &str| serde_json::from_str::<Press>(text).is_ok();
+    let read = |text: &str| serde_json::from_str::<PageAction>(text).is_ok();
     assert!(read(r#"{"act":"key","server":"x","key":"r"}"#) && read(r#"{"act":"close"}"#));
     for text in
         ["", "{}", "[]", r#"{"act":"run","command":"id"}"#, r#"{"act":"key","server":"x","key":"rr"}"#]
