@@ -194,7 +194,7 @@ impl Page {
         }
         let named: HashSet<String> = tests.iter().filter(|test| !test.ignored).map(Test::shown).collect();
         for (row, name) in by_hand(text).filter(|(_, name)| !named.contains(*name)) {
-            problems.push(format!("{file}: {row} names `{name}`, which is no test that runs"));
+            problems.push(format!("{file}: {row} names `{name}`, which is not a test that runs"));
         }
         if problems.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(problems) }
     }

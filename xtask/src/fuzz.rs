@@ -84,7 +84,7 @@ mod tests {
         let targets = targets().unwrap();
         assert!(targets.len() >= 12, "{targets:?}");
         for target in targets {
-            assert!(manifest.contains(&format!("name = \"{target}\"\n")), "{target} is no binary");
+            assert!(manifest.contains(&format!("name = \"{target}\"\n")), "{target} is not a binary");
             assert!(
                 tests.contains(&format!("replay(\"{target}\", super::{target})")),
                 "{target} has no test"

@@ -1,4 +1,4 @@
-//! A provider beside an HTTP client that is none of ours: `reqwest` as it is, and the loop of [`mcp_auth::replay`].
+//! A provider beside an HTTP client that is not one of ours: `reqwest` as it is, and the loop of [`mcp_auth::replay`].
 //!
 //! ```text
 //! $ cargo run -p mcp-auth --example plain_http -- https://mcp.example/mcp TOKEN
@@ -30,7 +30,7 @@ impl CredentialSource for CountingSource {
 
     fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
         let number = self.minted.fetch_add(1, Ordering::Relaxed) + 1;
-        let bad = |_| AuthError::new(AuthErrorKind::Misconfigured, "mint a token: it is no header value");
+        let bad = |_| AuthError::new(AuthErrorKind::Misconfigured, "mint a token: it is not a header value");
         let value = format!("Bearer {}-{number}", self.token.expose()).parse().map_err(bad);
         let credentials = value.map(|value| Credentials::new("minted", [(AUTHORIZATION, value)]));
         Box::pin(std::future::ready(credentials))

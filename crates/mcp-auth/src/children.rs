@@ -113,7 +113,7 @@ fn is_copy(text: &str, gone: &[OsString]) -> bool {
     gone.iter().any(|secret| text.contains(&*secret.to_string_lossy()))
 }
 
-/// Whether the value of a variable that has gone tells a secret wherever it occurs, and is no path or plain word.
+/// Whether the value of a variable that has gone tells a secret wherever it occurs, and is not a path or plain word.
 fn is_copied(value: &OsStr) -> bool {
     let text = value.to_string_lossy();
     let mixed =

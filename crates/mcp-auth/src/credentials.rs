@@ -299,7 +299,7 @@ impl Credentials {
     }
 
     /// Whether a request with these carried every byte of `part`, whatever others added to it. Never where there is nothing
-    /// to compare: without a header, or where each request is signed by itself.
+    /// to compare: without a header, or where each request is signed automatically.
     pub(crate) fn carry(&self, part: &Self) -> bool {
         part.0.signer.is_none()
             && !part.0.headers.is_empty()

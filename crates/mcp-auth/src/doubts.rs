@@ -83,7 +83,7 @@ pub fn other_audience(credentials: &Credentials, server: &Url) -> Option<String>
     })
 }
 
-/// The first variable that is not set, and whose name stands in `credentials` in the place of its value.
+/// The first variable that is not set, and whose name is in `credentials` in the place of its value.
 pub fn unset_variable(credentials: &Credentials) -> Option<String> {
     credentials.names().find_map(|(name, _)| {
         let text = credentials.header(name)?.to_str().ok()?;
@@ -149,7 +149,7 @@ fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<
         );
     }
     if is_quoted(text) {
-        return Some("stands in quotation marks, which are sent along".to_owned());
+        return Some("is in quotation marks, which are sent along".to_owned());
     }
     // Before the blank is looked for: there may be none.
     if text.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)) {
@@ -350,8 +350,8 @@ mod tests {
             ("Bearer a b", "a blank in its token"),
             ("Bearer undefined", "the word `undefined`"),
             ("Bearer ${TOKEN", "without its `}`"),
-            ("\"Bearer abc\"", "stands in quotation marks"),
-            ("'Bearer abc'", "stands in quotation marks"),
+            ("\"Bearer abc\"", "is in quotation marks"),
+            ("'Bearer abc'", "is in quotation marks"),
             ("Authorization: Bearer abc", "begins with the name of the header"),
             ("authorization:abc", "begins with the name of the header"),
             ("Basic ada:lovelace", "not encoded"),

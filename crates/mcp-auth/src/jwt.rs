@@ -39,7 +39,7 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The times of a token; `None` where it is no JWT.
+/// The times of a token; `None` where it is not a JWT.
 pub(crate) fn times_of(token: &str) -> Option<ValidityPeriod> {
     let claims = claims_of(token)?;
     let time = |name: &str| {

@@ -1,7 +1,7 @@
 //! Secrets of a person by name: in the keyring of the operating system, or in a file where that cannot be used.
 //!
 //! A list of names is kept beside them, in `secrets.json` of the state directory, because keyrings cannot be listed
-//! everywhere. A secret stands in it only where the keyring did not take it: the directory is for this account only (0700),
+//! everywhere. A secret is in it only where the keyring did not take it: the directory is for this account only (0700),
 //! and so is the file (0600).
 
 use std::fmt;
@@ -189,7 +189,7 @@ impl SecretStore {
         blocking(move || {
             let known = this.document()?.secrets.into_iter().find(|kept| kept.is(&service, &name));
             let in_keyring = match (this.keyring)(&service) {
-                // What stands in the file may be all there is.
+                // What is in the file may be all there is.
                 Some(keyring) => match (keyring.delete(&name), &known) {
                     (Ok(deleted), _) => deleted,
                     (Err(_), Some(StoredSecret { value: Some(_), .. })) => false,

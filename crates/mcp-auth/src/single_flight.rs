@@ -317,7 +317,7 @@ impl<S: CredentialSource> SingleFlight<S> {
                 // Forgotten since, or never held here: what the request carried is known all the same.
                 None => rejection.used.carry(&fresh),
             };
-            // That is no answer to a refusal of which the source did not know.
+            // That is not an answer to a refusal of which the source did not know.
             if (unchanged || fresh.is_empty()) && !in_flight.knows_of_refusal && !insist {
                 insist = true;
                 continue;
@@ -326,7 +326,7 @@ impl<S: CredentialSource> SingleFlight<S> {
         }
     }
 
-    /// What to do about a refusal. With `insist`, a fetch in flight that does not know of any is no answer.
+    /// What to do about a refusal. With `insist`, a fetch in flight that does not know of any is not an answer.
     fn answer(&self, rejection: &Rejection<'_>, insist: bool) -> Result<Answer, AuthError> {
         let mut state = self.shared.state();
         let now = (self.shared.clock)();

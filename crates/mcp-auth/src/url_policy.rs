@@ -3,7 +3,7 @@
 //! Servers name URLs all the time: the metadata of a challenge, its authorization servers, their endpoints, the pages that
 //! a person is sent to. A server elsewhere that names a URL of this machine, or of the network that it stands in, would
 //! make this program (or the person's browser) its hands behind the firewall. So each URL has a [`Zone`], each party that
-//! names one stands in a zone, and what may be named follows from the two:
+//! names one is in a zone, and what may be named follows from the two:
 //!
 //! | named by \ points at | the internet | a private network | this machine | link-local, metadata services |
 //! |---|---|---|---|---|

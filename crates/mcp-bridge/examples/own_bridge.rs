@@ -42,7 +42,8 @@ impl CredentialSource for TokenFile {
                 .await
                 .map_err(|error| failed(format!("read the token of {PROGRAM}: {}", error.kind())))?;
             let value = format!("Bearer {}", token.trim());
-            let value = value.parse().map_err(|_| failed("read the token: it is no header value".into()))?;
+            let value =
+                value.parse().map_err(|_| failed("read the token: it is not a header value".into()))?;
             Ok(Credentials::new("acme-agent", [(http::header::AUTHORIZATION, value)]))
         })
     }

@@ -82,7 +82,7 @@ impl HostChannel {
     }
 
     /// Passes a result of the server on, which is not looked into. `added` (members without the braces) goes in front
-    /// of its own; it is left out where the result is no object.
+    /// of its own; it is left out where the result is not an object.
     pub fn pass(&self, id: &RequestId, result: Payload, added: &str) {
         let mut head = begin_result(id);
         let is_object = !added.is_empty() && result.get().starts_with('{');

@@ -1,5 +1,5 @@
 //! What a server said of itself when it was last connected, kept from one process to the next, so that a host is told it at
-//! once, and also while the server is away. A description is no status: it says nothing about whether the server is there.
+//! once, and also while the server is away. A description is not a status: it says nothing about whether the server is there.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ pub(crate) fn write(server: &ServerDescription) -> Option<String> {
     serde_json::to_string(&kept).ok().filter(|text| text.len() <= MAX_BYTES)
 }
 
-/// The description that was kept as `text`; `None` where it is none of ours.
+/// The description that was kept as `text`; `None` where it is not one of ours.
 pub(crate) fn read(text: &str) -> Option<ServerDescription> {
     let kept: StoredDescription =
         serde_json::from_str(text).ok().filter(|kept: &StoredDescription| kept.schema_version == SCHEMA)?;

@@ -41,7 +41,7 @@ pub(crate) enum Edit {
     Replace(Box<RawValue>),
 }
 
-/// The object `text` with some members dropped or replaced, and every other byte as it was; `None` where it is no object, or
+/// The object `text` with some members dropped or replaced, and every other byte as it was; `None` where it is not an object, or
 /// nothing is to be done.
 pub(crate) fn edited(text: &str, mut edit: impl FnMut(&str, &RawValue) -> Edit) -> Option<String> {
     let members = Members::read(text)?;

@@ -17,7 +17,7 @@ const MAX_PROCESSES: usize = 64;
 const MAX_ENVIRONMENT_BYTES: u64 = 4 * 1024 * 1024;
 /// `/proc/PID/stat` is one line of numbers.
 const MAX_STAT_BYTES: u64 = 64 * 1024;
-/// As an entry of which nothing is known stands in the chain.
+/// As an entry of which nothing is known is in the chain.
 const UNKNOWN: &[u8] = b"~";
 
 /// The chain, told from the processes above this one; `program` is the file that this process runs.
@@ -49,7 +49,7 @@ fn chain_in(proc: &Path, own: u32, program: Option<&Path>) -> Option<OsString> {
 /// The process above that of this directory; none above the first.
 fn parent(directory: &Path) -> Option<u32> {
     let stat = mcp_files::read(&directory.join("stat"), &Policy::surroundings(MAX_STAT_BYTES)).ok()?;
-    // The name of the command stands in brackets and may hold anything: proc_pid_stat(5).
+    // The name of the command is in brackets and may hold anything: proc_pid_stat(5).
     let behind = stat.iter().rposition(|byte| *byte == b')')?;
     let mut fields = std::str::from_utf8(stat.get(behind + 1..)?).ok()?.split_whitespace();
     fields.nth(1)?.parse().ok().filter(|parent| *parent != 0)

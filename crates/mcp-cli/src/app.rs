@@ -118,7 +118,7 @@ impl App {
         let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
         let project = global.project.as_ref().map(|folder| directory.join(folder));
         if let Some(folder) = project.as_ref().filter(|folder| !folder.is_dir()) {
-            let message = format!("--project: {} is no folder", folder.display());
+            let message = format!("--project: {} is not a folder", folder.display());
             return Err(CliError::usage("usage", message).next("give a folder that is there"));
         }
         // Files that were named from here are not looked for there.
@@ -425,7 +425,7 @@ impl App {
         Style { terminal: self.output.stdout_is_terminal, color: self.output.color, columns }
     }
 
-    /// The width within which text on stderr is wrapped; none where it is no terminal.
+    /// The width within which text on stderr is wrapped; none where it is not a terminal.
     pub(crate) fn stderr_room(&self) -> Option<usize> {
         self.output.stderr_is_terminal.then(|| self.terminal_size().0)
     }

@@ -87,7 +87,7 @@ pub(crate) struct GlobalArgs {
     /// Colour the output
     #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
     pub(crate) color: ColorArg,
-    /// Never prompt, never open a browser, never wait for a person (implied where stdin is no terminal)
+    /// Never prompt, never open a browser, never wait for a person (implied where stdin is not a terminal)
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) non_interactive: bool,
 }

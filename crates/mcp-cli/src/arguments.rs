@@ -116,8 +116,8 @@ impl Arguments {
     }
 
     fn merge(&mut self, object: &str) -> Result<(), String> {
-        let values: BTreeMap<String, Box<RawValue>> =
-            serde_json::from_str(object).map_err(|error| format!("is no JSON object: {}", place(&error)))?;
+        let values: BTreeMap<String, Box<RawValue>> = serde_json::from_str(object)
+            .map_err(|error| format!("is not a JSON object: {}", place(&error)))?;
         for key in values.keys() {
             self.plain.remove(key);
         }
@@ -182,7 +182,7 @@ impl Arguments {
         })
     }
 
-    /// The first argument that was typed as plain text and is none of those that `schema` lists (JSON Schema 2020-12,
+    /// The first argument that was typed as plain text and is not one of those that `schema` lists (JSON Schema 2020-12,
     /// validation, section 6.1.2), with these.
     pub(crate) fn unlisted(&self, schema: &RawValue) -> Option<(&str, Vec<String>)> {
         let schema = Schema::read(schema)?;
@@ -353,8 +353,8 @@ mod tests {
             ("a:=x", "a", "has a value that is not valid JSON: at character 1"),
             ("a:={", "a", "has a value that is not valid JSON: it ends too early"),
             ("a:=", "a", "has a value that is not valid JSON: it ends too early"),
-            ("{\"a\"}", "{\"a\"}", "is no JSON object: at character 5"),
-            ("{\n\"a\" 1}", "{\n\"a\" 1}", "is no JSON object: at character 5 of line 2"),
+            ("{\"a\"}", "{\"a\"}", "is not a JSON object: at character 5"),
+            ("{\n\"a\" 1}", "{\n\"a\" 1}", "is not a JSON object: at character 5 of line 2"),
             ("a=@missing", "a", "cannot read missing"),
         ] {
             let error = arguments(&[typed]).unwrap_err();

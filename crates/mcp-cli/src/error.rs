@@ -111,7 +111,7 @@ impl CliError {
         mcp_text::json(&line.to_string()).into_owned() + "\n"
     }
 
-    /// The error as it stands in a document.
+    /// The error as it is in a document.
     pub(crate) fn to_value(&self) -> serde_json::Value {
         let message = match &self.why {
             Some(why) => format!("{}: {}", line(&self.message), line(why)),

@@ -88,7 +88,7 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
     }
 }
 
-/// The exit status of a command that could not read or change a file: one that cannot be written is no fault of the command
+/// The exit status of a command that could not read or change a file: one that cannot be written is not a fault of the command
 /// or of the configuration, whichever file it is.
 pub(crate) fn of_file(kind: mcp_config::ConfigErrorKind) -> ExitStatus {
     use mcp_config::ConfigErrorKind::{Full, Locked, ReadOnly, Write};

@@ -56,7 +56,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
              or a file of the sign-ins cannot be read."
         }
         ReasonCode::HelperUntrusted => {
-            "The server asks for credentials, and the helper that has them was not run: it stands in a project's file, and its folder is not trusted."
+            "The server asks for credentials, and the helper that has them was not run: it is in a project's file, and its folder is not trusted."
         }
         ReasonCode::SignInExpired => {
             "The sign-in has ended: the authorization server refused the refresh token, gave none, or has no place any more that takes one; or the plug-in that keeps it says so."
@@ -102,7 +102,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
             "An attempt failed in a way that passes, and the next one is due later: the server may have asked to wait."
         }
         ReasonCode::AwaitingApproval => {
-            "The entry stands in a project's file, and it has not been approved on this machine."
+            "The entry is in a project's file, and it has not been approved on this machine."
         }
         ReasonCode::ChangedSinceApproval => "The entry was approved, and says something else now.",
         ReasonCode::Declined => "A person rejected this entry of a project.",
@@ -119,7 +119,7 @@ pub(crate) fn cause(code: ReasonCode) -> &'static str {
             "The server is connected and says that it has tools, and its list of them is empty."
         }
         ReasonCode::WithoutHelper => {
-            "The server is connected, and may show less than it has: the helper of the entry was not run, because it stands in a project's file, \
+            "The server is connected, and may show less than it has: the helper of the entry was not run, because it is in a project's file, \
              and its folder is not trusted."
         }
         ReasonCode::ToolsUnapproved => {
@@ -137,13 +137,13 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
             "Where it offers a sign-in, `mcplink login NAME`; where none can begin, the reason says what stands in the way. Otherwise give the entry a header or a helper; `mcplink get NAME` shows its file and line."
         }
         ReasonCode::Forbidden => {
-            "Ask who runs it which credentials it wants, and give the entry a header or a helper; `mcplink get NAME` shows its file and line."
+            "Ask its operator which credentials it wants, and give the entry a header or a helper; `mcplink get NAME` shows its file and line."
         }
         ReasonCode::LoginRedirect => {
             "Give the entry a header or a helper that carries what the single sign-on accepts, or ask for an address that needs no browser."
         }
         ReasonCode::Blocked => {
-            "Other credentials do not help. Use the network or VPN that is let through, or ask who runs what stands in front."
+            "Other credentials do not help. Use the network or VPN that is let through, or ask the operator of what is in front."
         }
         ReasonCode::CredentialsRejected => {
             "`mcplink headers NAME` shows what is sent, without the values, and what is odd about it: empty, expired, a placeholder; with `--run`, a helper runs in sight. \
@@ -173,7 +173,7 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
              `mcplink doctor NAME --trace` shows the exchange, to pass on to the people who run the server."
         }
         ReasonCode::Unavailable => {
-            "It is tried again by itself. `mcplink wait NAME` returns when it is back; only the people who run the server can mend it."
+            "It is tried again automatically. `mcplink wait NAME` returns when it is back; only the people who run the server can mend it."
         }
         ReasonCode::RateLimited => {
             "Wait as long as it asks for: `mcplink wait NAME` does, and never asks before that."
@@ -193,7 +193,7 @@ pub(crate) fn cure(code: ReasonCode) -> &'static str {
             "Put user and password into the URL of the proxy, by a variable: `\"proxy\": \"http://${USER}:${PASS}@proxy:3128\"`."
         }
         ReasonCode::Protocol => {
-            "`mcplink doctor NAME` shows how the answer begins. Correct the address, or ask who runs the server; a local server has to write its logs to standard error."
+            "`mcplink doctor NAME` shows how the answer begins. Correct the address, or ask the operator of the server; a local server has to write its logs to standard error."
         }
         ReasonCode::Version => "Update the server. The message names the versions that it offers.",
         ReasonCode::Spawn => {

@@ -122,7 +122,7 @@ fn odd_home(app: &App) -> Option<String> {
     let path = app.directory().ok()?.join(home);
     let odd = match () {
         () if !path.exists() => "which is not there",
-        () if !path.is_dir() => "which is no folder",
+        () if !path.is_dir() => "which is not a folder",
         () if Path::new(home).is_relative() => "which is looked for in this folder",
         () => return None,
     };

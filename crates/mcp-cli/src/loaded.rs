@@ -143,7 +143,7 @@ impl LoadedConfig {
             return Some(CliError::usage("policy", message).why(why).next("mcplink list"));
         }
         if Address::is_one(name) {
-            let error = CliError::usage("unknown-server", "a URL is no entry of the configuration");
+            let error = CliError::usage("unknown-server", "a URL is not an entry of the configuration");
             if let Some(entry) = with_address(&self.config, name) {
                 let error = error.why(format!("{} is the one with that address", shown::name(&entry.name)));
                 return Some(error.next(format!("mcplink get {}", mcp_text::shell_word(&entry.name))));

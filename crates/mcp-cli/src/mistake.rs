@@ -93,7 +93,7 @@ pub(crate) fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
                 return about(format!("{} needs a value behind it: {}", name(&argument), plain(&argument)));
             }
             let known = texts(error, ContextKind::ValidValue);
-            let error_of_value = about(format!("{value:?} is no value of {}", name(&argument)));
+            let error_of_value = about(format!("{value:?} is not a value of {}", name(&argument)));
             let near = mcp_config::nearest(&value, known.iter().map(String::as_str));
             match (near, error.source()) {
                 (Some(near), _) => error_of_value.why(format!("did you mean {near:?}?")),
@@ -193,7 +193,7 @@ fn either(words: &[String]) -> String {
 /// Numbers are read by the standard library, whose words are no sentences about a value.
 fn of_number(why: &str) -> String {
     match why {
-        "invalid digit found in string" => "it is no number".to_owned(),
+        "invalid digit found in string" => "it is not a number".to_owned(),
         "number too large to fit in target type" => "it is too large".to_owned(),
         why => why.replace("..=", " to "),
     }
@@ -244,7 +244,7 @@ fn option_near(word: &str, command: &str) -> Option<String> {
     mcp_config::nearest(word, options).map(|near| format!("--{near}"))
 }
 
-/// A word that is no command: the one that it is near to, if there is one.
+/// A word that is not a command: the one that it is near to, if there is one.
 pub(crate) fn unknown(word: &str) -> CliError {
     let program = args::command_line();
     let names =
@@ -372,14 +372,14 @@ mod tests {
             ("mcplink status --timeout", "error: --timeout needs a value behind it: --timeout D\n"),
             (
                 "mcplink status --timeout 5x",
-                "error: \"5x\" is no value of --timeout\n  why: unknown unit \"x\"; write 500ms, 5s, 2m or 1h\n",
+                "error: \"5x\" is not a value of --timeout\n  why: unknown unit \"x\"; write 500ms, 5s, 2m or 1h\n",
             ),
             (
                 "mcplink list --color blah",
-                "error: \"blah\" is no value of --color\n  why: it takes auto, always or never\n",
+                "error: \"blah\" is not a value of --color\n  why: it takes auto, always or never\n",
             ),
             ("mcplink add https://h --callback-port 70000", "  why: 70000 is not in 1 to 65535\n"),
-            ("mcplink add https://h --callback-port x", "  why: it is no number\n"),
+            ("mcplink add https://h --callback-port x", "  why: it is not a number\n"),
             ("mcplink status --watch --offline", "error: --watch does not go together with --offline\n"),
             ("mcplink status --timeout 1s --timeout 2s", "error: --timeout is given more than once\n"),
             ("mcplink --mcp-config", "  next: mcplink --help\n"),

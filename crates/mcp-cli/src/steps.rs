@@ -81,7 +81,7 @@ fn command(step: &NextStep, name: &str) -> Option<String> {
 pub(crate) struct Steps {
     /// The command that was just run; empty for one that no step names.
     verb: &'static str,
-    /// What runs this program, where that is no file on the `PATH`; with a blank behind it.
+    /// What runs this program, where that is not a file on the `PATH`; with a blank behind it.
     runner: &'static str,
     /// With a blank before each.
     options: String,
@@ -203,7 +203,7 @@ impl Steps {
         match (step, command(step, name)) {
             // Nothing is to be started that answers.
             (NextStep::Wait { answers: true }, Some(_)) if self.verb == "wait" => {
-                PrintedStep::Sentence("try again later, or ask who runs the server".to_owned())
+                PrintedStep::Sentence("try again later, or ask the operator of the server".to_owned())
             }
             (_, Some(command)) => self.step(PrintedStep::Command(command)),
             // Security: whatever it says, it does not become a command of this invocation.
@@ -260,7 +260,7 @@ impl Steps {
         Self { options: self.without_host(), ..self.clone() }.line(command)
     }
 
-    /// `next` as it is printed. What is no command of this program is left as it is.
+    /// `next` as it is printed. What is not a command of this program is left as it is.
     pub(crate) fn step(&self, next: impl Into<PrintedStep>) -> PrintedStep {
         let next = match next.into() {
             PrintedStep::Command(next) => next,
@@ -361,7 +361,7 @@ mod tests {
     use super::*;
 
     /// About an entry that was not seen.
-    const LATER: &str = "try again later, or ask who runs the server";
+    const LATER: &str = "try again later, or ask the operator of the server";
 
     fn step(line: &str, next: &str) -> String {
         Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).line(next)
@@ -545,8 +545,8 @@ mod tests {
         for (verb, instead) in [
             ("reconnect", LATER),
             ("wait", "start it, or correct `url` of x"),
-            ("login", "ask who runs the server"),
-            ("tools", "ask who runs the server"),
+            ("login", "ask the operator of the server"),
+            ("tools", "ask the operator of the server"),
             ("status", "mcplink wait x"),
         ] {
             assert_eq!(step(&format!("mcplink {verb} x"), &format!("mcplink {verb} x")), instead);
@@ -617,7 +617,7 @@ mod tests {
         let way = ["status", "tools"].map(|verb| verb_after(&after(verb), &facts).unwrap());
         assert_eq!(way, ["tools", "doctor"]);
         let last = after("doctor").words(&NextStep::ListTools, "x");
-        assert_eq!(last.as_str(), "ask who runs the server");
+        assert_eq!(last.as_str(), "ask the operator of the server");
         assert_eq!(verb_after(&after("wait"), &facts).as_deref(), Some("tools"));
         let lost = after("get").words_after_request(
             &NextStep::Wait { answers: false },

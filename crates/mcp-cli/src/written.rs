@@ -130,7 +130,7 @@ fn word(text: &str) -> (String, &str) {
     (String::from_utf8_lossy(&bytes).into_owned(), rest)
 }
 
-/// What stands in `$'…'` up to its end (POSIX.1-2024, section 2.2.4), and what is behind it.
+/// What is in `$'…'` up to its end (POSIX.1-2024, section 2.2.4), and what is behind it.
 fn escaped<'t>(text: &'t str, bytes: &mut Vec<u8>) -> &'t str {
     let mut rest = text;
     loop {

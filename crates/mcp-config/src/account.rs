@@ -18,7 +18,7 @@ pub fn account_name(text: &str) -> Result<String, String> {
     if name.is_empty() {
         return Err("expected the name of an account, such as work".to_owned());
     }
-    // It is shown, and stands in commands.
+    // It is shown, and is in commands.
     if name.starts_with('-') || mcp_text::line(name, MOST) != name {
         return Err(format!(
             "expected a name of {MOST} characters at the most, on one line, that does not begin with -"

@@ -38,7 +38,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether a person who wrote `word` where a server is named means a URL: a name has no `://`, and is no reference to a
+    /// Whether a person who wrote `word` where a server is named means a URL: a name has no `://`, and is not a reference to a
     /// variable.
     pub fn is_one(word: &str) -> bool {
         let is_variable = matches!(reference(word), Some(ReferenceText::Variable(_)));
@@ -53,7 +53,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// It is no URL of a server, or an option says nothing that can be read. Nothing that was written is repeated: it may be a
+    /// It is not a URL of a server, or an option says nothing that can be read. Nothing that was written is repeated: it may be a
     /// secret.
     pub fn new<'o>(
         url: &str,

@@ -44,7 +44,7 @@ impl Administrator {
             }
             let at = |key: &str, node: &Node| document.origin(&Pointer::of(&[key]), node.span);
             let set = |key: &str| object.get(key).filter(|node| !node.is_null());
-            // A word that is no answer closes the door: a mistake in a security knob must not open it.
+            // A word that is not an answer closes the door: a mistake in a security knob must not open it.
             if let Some(node) = set(SIDELOAD).filter(|node| node.as_bool() != Some(false)) {
                 doors.sideload.get_or_insert_with(|| at(SIDELOAD, node));
             }

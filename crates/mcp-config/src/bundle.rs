@@ -3,7 +3,7 @@
 //!
 //! The bundle carries this program and starts `mcplink bridge URL` with what the entry says. Not the path of a program that is
 //! installed here: on another machine that leads nowhere, or to what another person has put there. No value of a header is in
-//! it: each that is no reference to a variable is asked for when the bundle is installed, and kept by the host.
+//! it: each that is not a reference to a variable is asked for when the bundle is installed, and kept by the host.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -83,7 +83,7 @@ pub enum BundleError {
 impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotRemote => f.write_str("a bundle leads to a remote server, and this one is none"),
+            Self::NotRemote => f.write_str("a bundle leads to a remote server, and this is not one"),
             Self::MadeHere(field) => {
                 write!(f, "its credentials are made on this machine, by `{field}`, which no bundle can hold")
             }
@@ -94,7 +94,7 @@ impl fmt::Display for BundleError {
 impl std::error::Error for BundleError {}
 
 impl Bundle {
-    /// The bundle of the entry `name`, as it stands in a file of ours.
+    /// The bundle of the entry `name`, as it is in a file of ours.
     ///
     /// # Errors
     ///

@@ -71,7 +71,7 @@ impl Config {
         suggest::nearest(name, self.entries.iter().map(|entry| entry.name.as_str()))
     }
 
-    /// What is wrong with whole files: what stands in them is not known.
+    /// What is wrong with whole files: what is in them is not known.
     pub fn broken_files(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|problem| problem.is_of_whole_file())
     }

@@ -1,6 +1,6 @@
 //! A file of this tool's own state that decides what may be used: how it is read, locked and replaced.
 //!
-//! Security: it belongs to this account or root, is no link, and neither it nor its folder, which is this account's, may be
+//! Security: it belongs to this account or root, is not a link, and neither it nor its folder, which is this account's, may be
 //! written to by others. Writers take a lock, read again, change one thing, write a new file beside the old one and rename
 //! it; so a reader needs no lock, and a crash leaves the old file.
 
@@ -32,7 +32,7 @@ impl DecisionFile {
         Self { path: state_dir.join(name), directories, most }
     }
 
-    /// The file of this name in `folder` of `state_dir`, which is no link.
+    /// The file of this name in `folder` of `state_dir`, which is not a link.
     pub(crate) fn in_folder(state_dir: &Path, folder: &str, name: &str, most: u64) -> Self {
         let inner = state_dir.join(folder);
         let path = inner.join(name);

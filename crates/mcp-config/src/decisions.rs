@@ -81,7 +81,7 @@ pub(crate) fn trust(files: &[ParsedFile<'_>], project: &Project) -> Trust {
     for (role, document) in files {
         for root in project.roots() {
             let found = match role {
-                // What stands in another tool's file was said of a name, whichever account the folder belonged to.
+                // What is in another tool's file was said of a name, whichever account the folder belonged to.
                 FilePurpose::User if project.foreign.is_none() => project_nodes(document, root)
                     .find_map(|(path, node)| accepted(document, &path, node, "hasTrustDialogAccepted")),
                 FilePurpose::Decisions => own_folder(document, root)

@@ -49,7 +49,7 @@ pub(crate) fn display_secret_text_by(value: &Text, command: impl Fn(&str) -> Str
             // What it holds may have a secret in it, such as a default.
             Piece::Escaped(_) => shown.push_str(REDACTED),
             Piece::Literal(text) => {
-                // A scheme is no secret by itself.
+                // A scheme is not a secret by itself.
                 let hidden = match mcp_text::scheme_of(text) {
                     Some((_, rest)) if index == 0 => rest,
                     _ => text,
@@ -221,7 +221,7 @@ pub(crate) fn display_name(name: &str) -> Cow<'_, str> {
 
 /// Whether it is a name as people write it, such as `X Team`, which can be none, and holds no value.
 ///
-/// Security: what a person pasted in the place of a name has a `:` or `=`, begins with a scheme, or is no word.
+/// Security: what a person pasted in the place of a name has a `:` or `=`, begins with a scheme, or is not a word.
 fn is_misspelt(name: &str) -> bool {
     let is_word = |word: &str| {
         let has_digit = word.contains(|c: char| c.is_ascii_digit());
@@ -627,7 +627,7 @@ mod tests {
             ("X-Api-Key", "X-Api-Key"),
             ("Authorization:", "Authorization:"),
             ("ghp_canarycanary", "[redacted]"),
-            // A name that is none is no secret, and has to be seen to be mended.
+            // A name that is none is not a secret, and has to be seen to be mended.
             ("X Team", "X Team"),
             ("X-Schlüssel (intern)", "X-Schlüssel (intern)"),
             ("X\u{7}Key", "X\u{7}Key"),

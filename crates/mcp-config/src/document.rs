@@ -61,7 +61,7 @@ impl<'a> Document<'a> {
         Self::of(place, text, parsed, |_, error| error.message.to_owned())
     }
 
-    /// The same text told in our own words; `origins` is where everything stands in those of its host.
+    /// The same text told in our own words; `origins` is where everything is in those of its host.
     pub(crate) fn retold(&self, host: &'static KnownHost, root: Node, origins: Origins) -> Self {
         Self { root, host: Some(host), origins: Some(origins), ..self.clone() }
     }
@@ -116,7 +116,7 @@ impl<'a> Document<'a> {
         Err(Box::new(problem.with_hint(hint)))
     }
 
-    /// The members of the document, unless it is no object.
+    /// The members of the document, unless it is not an object.
     pub(crate) fn object(&self) -> Option<&Object> {
         self.root.as_object()
     }

@@ -43,7 +43,7 @@ pub enum Change {
 ///
 /// # Errors
 ///
-/// The text is no JSON ([`EditErrorKind::Syntax`]), what `path` leads through is no object
+/// The text is not JSON ([`EditErrorKind::Syntax`]), what `path` leads through is not an object
 /// ([`EditErrorKind::WrongShape`]), or the change could not be made without touching anything else
 /// ([`EditErrorKind::Unsafe`]).
 ///
@@ -77,7 +77,7 @@ pub fn apply<S: AsRef<str>>(text: &str, path: &[S], change: &Change) -> Result<S
 ///
 /// # Errors
 ///
-/// The text is no JSON.
+/// The text is not JSON.
 pub fn value_at<S: AsRef<str>>(text: &str, path: &[S]) -> Result<Option<Value>, EditError> {
     let text = with_root(text);
     let root = parse(&text)?;
@@ -89,7 +89,7 @@ pub fn value_at<S: AsRef<str>>(text: &str, path: &[S]) -> Result<Option<Value>, 
 ///
 /// # Errors
 ///
-/// The text is no JSON.
+/// The text is not JSON.
 pub fn written_at<S: AsRef<str>>(text: &str, path: &[S]) -> Result<Option<String>, EditError> {
     let text = with_root(text);
     let root = parse(&text)?;
@@ -101,7 +101,7 @@ pub fn written_at<S: AsRef<str>>(text: &str, path: &[S]) -> Result<Option<String
 ///
 /// # Errors
 ///
-/// The text is no JSON, there is nothing at `path`, or the bytes are no value.
+/// The text is not JSON, there is nothing at `path`, or the bytes are no value.
 pub fn restored<S: AsRef<str>>(text: &str, path: &[S], bytes: &str) -> Result<String, EditError> {
     let path = &keys(path);
     let root = parse(text)?;

@@ -1,4 +1,4 @@
-//! Changes configuration files: the reading and writing around [`crate::edit`], and which file an entry belongs into.
+//! Changes configuration files: the reading and writing around [`crate::edit`], and which file an entry belongs in.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

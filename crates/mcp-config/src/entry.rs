@@ -478,7 +478,7 @@ impl ServerEntry {
         self.texts().flat_map(Text::references).chain(client)
     }
 
-    /// Whether a secret that it refers to is read only in a folder that is trusted: any that is no variable where a
+    /// Whether a secret that it refers to is read only in a folder that is trusted: any that is not a variable where a
     /// repository says which it is and who gets it, and a command in an entry of a person's own for one project.
     pub fn has_secrets_of_trust(&self) -> bool {
         let waits = |reference: &SecretReference| match (self.scope, reference) {

@@ -55,7 +55,7 @@ impl EscapedText {
     }
 }
 
-/// A reference to a secret that is no variable.
+/// A reference to a secret that is not a variable.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct WrittenReference {
     pub(crate) reference: SecretReference,

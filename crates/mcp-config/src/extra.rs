@@ -38,7 +38,7 @@ use crate::{Origin, Problem, ProblemCode, Severity, display};
 pub struct Extra {
     name: String,
     server: String,
-    /// JSON without comments, each value in the line in which it stands in the file.
+    /// JSON without comments, each value in the line in which it is in the file.
     json: Box<str>,
     origin: Origin,
 }

@@ -1,4 +1,4 @@
-//! What must hold for every text that stands in a configuration file, ours or that of a host, as functions of bytes.
+//! What must hold for every text that is in a configuration file, ours or that of a host, as functions of bytes.
 //!
 //! The targets in `fuzz/` call them with what the fuzzer invents, the tests below with the committed corpus. They
 //! panic where a property is broken.
@@ -52,7 +52,7 @@ fn parse(text: &str) {
             spans(text, &root);
         }
         Err(error) => {
-            // A second byte order mark is no white space.
+            // A second byte order mark is not white space.
             assert!(theirs.is_none() || text.starts_with("\u{feff}\u{feff}"), "{error}");
             let (line, column) = LineIndex::new(text).position(text, error.offset);
             assert!(line >= 1 && column >= 1);
@@ -142,7 +142,7 @@ fn resolve(texts: &[&str], env: Env) {
     for entry in config.entries.iter().chain(config.shadowed.iter().map(|shadowed| &shadowed.entry)) {
         hidden(&format!("{:?} {:?} {:?}", entry.gate(), entry.display_endpoint(), entry.fields()));
         #[cfg(feature = "auth")]
-        // A target shows its origin, which may come from a variable: a host is no credential.
+        // A target shows its origin, which may come from a variable: a host is not a credential.
         hidden(&format!("{:?}", entry.lower(&env).map(|(_, settings)| settings)));
         if let Some(stdio) = entry.stdio() {
             hidden(&format!("{} {:?}", stdio.display(), entry.launch(&env, &config.project)));

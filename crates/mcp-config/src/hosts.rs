@@ -1,6 +1,6 @@
 //! How other hosts write their servers: where each keeps them, in which format, and with which words.
 //!
-//! Everything that is known of a host stands in one file, `hosts/known/HOST.rs`, as a value of [`KnownHost`]; what is common to
+//! Everything that is known of a host is in one file, `hosts/known/HOST.rs`, as a value of [`KnownHost`]; what is common to
 //! many is one table of words. Reading is pure: a text becomes a tree in our own form whose every value still knows its
 //! place in the host's file, so whatever is said of an entry afterwards names the line that a person can open.
 //!

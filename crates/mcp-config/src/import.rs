@@ -74,7 +74,7 @@ impl ImportPlan {
     ///
     /// # Errors
     ///
-    /// `text` is no JSON.
+    /// `text` is not JSON.
     pub fn new(
         found: &[HostListing],
         config: &Config,
@@ -192,7 +192,7 @@ impl Candidate {
         self.sources.iter().all(|source| source.of_project)
     }
 
-    /// Whether it may be taken over without being named: it is new, and stands in a file of this person.
+    /// Whether it may be taken over without being named: it is new, and is in a file of this person.
     pub fn is_offered(&self) -> bool {
         self.standing == CandidateState::New && !self.is_of_project()
     }
@@ -226,7 +226,7 @@ impl Candidate {
         self.inputs.retain(|known| known.variable != input.variable);
     }
 
-    /// Has the variable of a plain input be this value where it is not set. For what is no secret only.
+    /// Has the variable of a plain input be this value where it is not set. For what is not a secret only.
     pub fn answer(&mut self, input: &Input, value: &str) {
         if input.secret || value.contains('}') {
             return;

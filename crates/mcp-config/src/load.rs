@@ -82,7 +82,7 @@ impl Config {
 
     /// Security: a name that was approved elsewhere stands for what the entry says when it is first met. Where that cannot be kept, it
     /// would stand for whatever comes under that name later, so the entries of a repository wait. A helper of the person's own
-    /// entry does not: it stands in the file that trusts the folder, and a person who changes one can change the other.
+    /// entry does not: it is in the file that trusts the folder, and a person who changes one can change the other.
     fn withhold_what_is_not_kept(&mut self, why: &str) {
         let mut waits = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.is_met_first()) {
@@ -162,7 +162,7 @@ impl Config {
         let program =
             Program { file: sources.program.as_deref(), env: &sources.env, cwd: &sources.project.cwd };
         let (candidates, pointers) = pointer::split(candidates, program);
-        // What the pointers of another host lead to stands in our own files, which are not read beside its.
+        // What the pointers of another host lead to is in our own files, which are not read beside its.
         let ends_here = !matches!(control, Control::Host { native: false });
         pointer::problems(&pointers, ends_here.then_some(candidates.as_slice()), &mut problems);
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
@@ -208,7 +208,7 @@ struct Facts {
 
 impl Facts {
     fn attach(&self, entry: &mut ServerEntry, trusted: bool) {
-        // What the entry says about itself comes first: it stands in the file that a person looks at.
+        // What the entry says about itself comes first: it is in the file that a person looks at.
         let own = std::mem::replace(&mut entry.switch, Switch::On);
         // Names in the lists of one host say nothing about another one's.
         let listed = entry.host.map_or_else(|| self.disabled.switch(&entry.name), |_| Switch::On);

@@ -21,7 +21,7 @@ use crate::reference::SecretReference;
 use crate::unattended::{COMMAND_TIMEOUT, GrantEntry, GrantWord, MachineSignIn, MachineSignInMethod};
 use crate::{Env, Locations, Platform, Scope, chain, plugin};
 
-/// What stands in the helper's URL variable for a part that the helper may not see.
+/// What is in the helper's URL variable for a part that the helper may not see.
 const HIDDEN: &str = "REDACTED";
 
 impl ServerEntry {

@@ -64,10 +64,7 @@ fn of_piece(piece: &Piece, readers: Readers) -> Vec<ReferenceFault> {
                         "the default of {} has a reference in it, and a default is taken as it is written",
                         variable.name
                     ),
-                    hint: format!(
-                        "write the reference in its place, or ${{{}}} without a default",
-                        variable.name
-                    ),
+                    hint: format!("write the reference instead, or ${{{}}} without a default", variable.name),
                     certain: true,
                 }],
                 None if variable.from != VariableSource::Default => Vec::new(),
@@ -82,7 +79,7 @@ fn inner(text: &str) -> impl Iterator<Item = &str> {
     text.split("${").skip(1).map(|part| reference::closing_brace(part).map_or(part, |end| &part[..end]))
 }
 
-/// What is wrong with `${inner}`, which is no reference.
+/// What is wrong with `${inner}`, which is not a reference.
 fn of(inner: &str, readers: Readers) -> Option<ReferenceFault> {
     let (word, rest) = inner.split_once(':')?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

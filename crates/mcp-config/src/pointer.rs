@@ -25,7 +25,7 @@ const HINT: &str = "put the server's own entry, its url or command, under that n
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Pointer {
-    /// The entry as it stands in its file.
+    /// The entry as it is in its file.
     pub entry: ServerEntry,
     /// The name of the server that it leads to, expanded.
     name: RedactedText<String>,

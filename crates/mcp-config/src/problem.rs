@@ -32,7 +32,7 @@ pub enum ProblemCode {
     WrongShape,
     /// A field of an entry is missing, or has the wrong type or an impossible value.
     InvalidConfig,
-    /// `type` is none of the known ones.
+    /// `type` is not one of the known ones.
     UnknownType,
     /// `url` without `type`.
     UrlMissingType,
@@ -129,7 +129,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Whether it is about a whole file, so that what stands in it is not known.
+    /// Whether it is about a whole file, so that what is in it is not known.
     pub fn is_of_whole_file(&self) -> bool {
         let code =
             matches!(self.code, ProblemCode::Syntax | ProblemCode::Unreadable | ProblemCode::WrongShape);
@@ -206,7 +206,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = self.file.as_ref().filter(|file| **file != ConfigSource::Url) {
-            // A place in a file is written as editors open it; what was typed is no file.
+            // A place in a file is written as editors open it; what was typed is not a file.
             let [line, column] = if file.path().is_some() { [":", ":"] } else { [", line ", ", column "] };
             write!(f, "{file}")?;
             for (before, number) in [(line, self.line), (column, self.column)] {

@@ -95,7 +95,7 @@ pub(crate) fn stranger(path: &Path) -> Option<u32> {
 
 /// What `dir/.git` makes of `dir`, if anything (gitrepository-layout).
 ///
-/// Security: a repository that another account made is none of ours, as for git itself (`safe.directory`): any account can
+/// Security: a repository that another account made is not one of ours, as for git itself (`safe.directory`): any account can
 /// put one above every account that works below `/tmp`, and any account can write a worktree's pointer.
 fn checkout(dir: &Path) -> Option<Checkout> {
     let git = dir.join(".git");
@@ -104,7 +104,7 @@ fn checkout(dir: &Path) -> Option<Checkout> {
     }
     let kind = fs::metadata(&git).ok()?;
     if kind.is_dir() {
-        // An empty `.git` directory is no repository, for git neither.
+        // An empty `.git` directory is not a repository, for git neither.
         return git.join("HEAD").exists().then_some(Checkout::Main);
     }
     let pointer = read_line(&git)?;

@@ -76,7 +76,7 @@ pub(crate) fn is_of_a_shell(rest: &str) -> bool {
         || !rest.is_empty() && rest.chars().all(counts)
 }
 
-/// The first reference to a secret in `text` that is no variable.
+/// The first reference to a secret in `text` that is not a variable.
 pub(crate) fn in_text(text: &str) -> Option<ReferenceText<'_>> {
     text.match_indices("${")
         .filter_map(|(at, _)| leading(&text[at..]))

@@ -2,7 +2,7 @@
 //!
 //! The answers are those of the registry API v0.1: `GET /v0.1/servers` and `GET /v0.1/servers/{name}/versions/{version}`, with
 //! descriptions in the schema of 2025-12-11. Nothing is asked here, and nothing is written: bytes in, a draft of an entry
-//! out. Whatever stands in an answer was written by a stranger:
+//! out. Whatever is in an answer was written by a stranger:
 //!
 //! - A part that is not understood makes its [`Offer`] unusable, and no other one.
 //! - A text of the registry never refers to a variable of this machine. Its `{name}` are inputs, which a person answers;
@@ -32,7 +32,7 @@ const SCHEMAS: [&str; 5] = ["2025-09-16", "2025-09-29", "2025-10-11", "2025-10-1
 /// Where what the registry itself says of a server stands.
 const OFFICIAL: &str = "io.modelcontextprotocol.registry/official";
 
-/// How a version of a server stands in its registry.
+/// How a version of a server is in its registry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RegistryStatus {

@@ -387,7 +387,7 @@ fn of_launcher(word: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether this is no entry, but an object of entries within the one that is for them.
+/// Whether this is not an entry, but an object of entries within the one that is for them.
 fn is_of_servers(entry: &Object) -> bool {
     let is_entry = |node: &Node| {
         node.as_object().is_some_and(|inner| inner.get("command").is_some() || inner.get("url").is_some())

@@ -38,7 +38,7 @@ impl Scope {
         matches!(self, Self::Project | Self::Local)
     }
 
-    /// The word as it is shown and as it stands in JSON.
+    /// The word as it is shown and as it is in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Managed => "managed",

@@ -48,7 +48,7 @@ pub(crate) fn last_command(script: &str) -> Option<Vec<String>> {
                 commands.push(Vec::new());
             }
             '<' | '>' => {
-                // A number in front says which stream, and is no word of the command.
+                // A number in front says which stream, and is not a word of the command.
                 if !word.as_ref().is_some_and(|word| word.chars().all(|c| c.is_ascii_digit())) {
                     finish(&mut commands, &mut word);
                 }

@@ -210,7 +210,7 @@ mod tests {
             assert!(said.iter().any(|said| said.contains(told)), "{text}: {:?}", config.problems);
             assert!(!said.concat().contains("hunter2"), "{said:?}");
         }
-        // A file of settings that has nothing to say about servers is none of them.
+        // A file of settings that has nothing to say about servers is not one of them.
         for text in [r#"{"tools": ["a"]}"#, r#"{"name": "x"}"#, r#"{"server": {}}"#] {
             let mut request = Request::new("/nowhere", Env::new());
             request.mcp_config.push(text.to_owned());

@@ -48,7 +48,7 @@ impl FilePurpose {
         }
     }
 
-    /// Whether what stands in it counts without anyone being asked. What this tool keeps of decisions is not believed where others
+    /// Whether what is in it counts without anyone being asked. What this tool keeps of decisions is not believed where others
     /// may write to it.
     pub(crate) fn is_believed(self) -> bool {
         !self.is_of_project() && !matches!(self, Self::Decisions | Self::NeverRead(_))

@@ -1,4 +1,4 @@
-//! What is wrong with a text that is no JSON, for people.
+//! What is wrong with a text that is not JSON, for people.
 
 use crate::json;
 
@@ -32,7 +32,7 @@ pub(crate) fn syntax(text: &str, error: &json::SyntaxError) -> String {
     }
 }
 
-/// What a text that is not JSON looks like, by the first line that is no comment.
+/// What a text that is not JSON looks like, by the first line that is not a comment.
 fn format(text: &str) -> Option<&'static str> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
     let is_name = |name: &str| {

@@ -129,7 +129,7 @@ impl ToolPolicy {
 
     /// Only the tools of these patterns, of those that other rules let through.
     pub(crate) fn only(&mut self, patterns: Vec<String>, origin: Origin) {
-        // It lets every tool through, so it is no rule that takes any away.
+        // It lets every tool through, so it is not a rule that takes any away.
         if patterns.iter().any(|pattern| pattern.trim() == "*") {
             return;
         }

@@ -18,7 +18,7 @@ pub enum RemoteKind {
 }
 
 impl RemoteKind {
-    /// The word as it stands in configuration files and in JSON.
+    /// The word as it is in configuration files and in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -52,7 +52,7 @@ pub enum EntryTransport {
 }
 
 impl EntryTransport {
-    /// The word as it stands in configuration files and in JSON; `unknown` where the entry does not tell.
+    /// The word as it is in configuration files and in JSON; `unknown` where the entry does not tell.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stdio => "stdio",

@@ -55,7 +55,7 @@ pub(crate) fn check(env: &Env, problems: &mut Vec<Problem>) {
                     || "write a number of milliseconds: 30000 is 30 s".to_owned(),
                     |milliseconds| format!("write {milliseconds}"),
                 );
-                (format!("{shown:?} is no number of milliseconds; it is ignored"), hint)
+                (format!("{shown:?} is not a number of milliseconds; it is ignored"), hint)
             }
             Ok(number) => {
                 let ignored = if short_counts { "" } else { ", and ignored" };
@@ -128,24 +128,24 @@ mod tests {
         }
         for (value, said) in [
             ("30", "30 is less than a second: the unit is milliseconds: 30 s are 30000"),
-            ("60s", "\"60s\" is no number of milliseconds; it is ignored: write 60000"),
-            ("1.5 min", "\"1.5 min\" is no number of milliseconds; it is ignored: write 90000"),
-            ("2h", "\"2h\" is no number of milliseconds; it is ignored: write 7200000"),
+            ("60s", "\"60s\" is not a number of milliseconds; it is ignored: write 60000"),
+            ("1.5 min", "\"1.5 min\" is not a number of milliseconds; it is ignored: write 90000"),
+            ("2h", "\"2h\" is not a number of milliseconds; it is ignored: write 7200000"),
             (
                 "0",
-                "\"0\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+                "\"0\" is not a number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
             ),
             (
                 "soon",
-                "\"soon\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+                "\"soon\" is not a number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
             ),
             (
                 "-5",
-                "\"-5\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+                "\"-5\" is not a number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
             ),
             (
                 "1e9999h",
-                "\"1e9999h\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+                "\"1e9999h\" is not a number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
             ),
         ] {
             assert_eq!(problems_with("MCP_TIMEOUT", value), [said], "{value:?}");

@@ -41,7 +41,7 @@ impl fmt::Display for LoginRefusal {
             Self::Withheld(reason) => f.write_str(&reason.message),
             Self::Local => f.write_str("it is a command, and commands have no sign-in"),
             Self::NoOAuth(why) => write!(f, "it does not use OAuth: {why}"),
-            Self::Unattended => f.write_str("it signs in by itself, with what `auth` of its entry names"),
+            Self::Unattended => f.write_str("it signs in on its own, with what `auth` of its entry names"),
         }
     }
 }
@@ -129,7 +129,7 @@ impl Host {
         let login = self.oauth_login(auth, scopes);
         let challenges = oauth.challenges();
         // The default endpoints of 2025-03-26 are tried only where the server said that credentials are missing. They are not
-        // guessed for what is no MCP server, or refuses everything.
+        // guessed for what is not a MCP server, or refuses everything.
         let is_asked_for = trouble.as_ref().is_some_and(asks_for_a_sign_in);
         let is_wanted = is_asked_for || !challenges.is_empty() || auth.plan.settings().oauth.is_some();
         let pending = match login.begin(&challenges).await {

@@ -100,7 +100,7 @@ impl Providers {
         config: &Config,
         settings: &mut AuthSettings,
     ) -> Result<Option<Arc<dyn AuthProvider>>, String> {
-        // A grant or a file is none of the program's own: it has no `type`.
+        // A grant or a file is not one of the program's own: it has no `type`.
         let Some(extra) = entry.extra(AUTH_FIELD).filter(|_| settings.unattended.is_none()) else {
             return Ok(None);
         };

@@ -39,7 +39,7 @@ pub enum RegistryErrorKind {
     Refused(u16),
     /// It sends elsewhere, where it may not.
     Redirect,
-    /// What answers is no registry, or says something else than it was asked for.
+    /// What answers is not a registry, or says something else than it was asked for.
     Protocol,
 }
 

@@ -309,7 +309,7 @@ impl ConfiguredServer {
             hide(&mut reason.message);
             match &mut reason.next {
                 Some(NextStep::Provider { hint }) => hide(hint),
-                // A part of it is no command.
+                // A part of it is not a command.
                 Some(NextStep::Cure { command }) if self.secrets.hide_known(command) != *command => {
                     reason.next = Some(NextStep::Reconnect);
                 }

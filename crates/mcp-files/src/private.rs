@@ -20,7 +20,7 @@ use crate::system;
 ///
 /// # Errors
 ///
-/// It cannot be made, is no directory, is a link, or belongs to another account.
+/// It cannot be made, is not a directory, is a link, or belongs to another account.
 pub fn private_dir(directory: &Path, links: Links) -> Result<(), FileError> {
     make(directory)?;
     close(directory, links)
@@ -75,7 +75,7 @@ fn open_up(_: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 ///
-/// It does not exist, is no directory, is a link, belongs to another account, or others may write to it.
+/// It does not exist, is not a directory, is a link, belongs to another account, or others may write to it.
 pub fn check_private_dir(directory: &Path, links: Links) -> Result<(), FileError> {
     let found = judged_dir(directory, links)?;
     if system::is_writable_by_others(&found) { Err(FileError::new(FileErrorKind::Open)) } else { Ok(()) }
@@ -125,7 +125,7 @@ fn close(directory: &Path, links: Links) -> Result<(), FileError> {
     judged_dir(directory, links).map(drop)
 }
 
-/// Opens a file to append to it, made if it is not there: of this account, mode 0600 under any umask. It is no link
+/// Opens a file to append to it, made if it is not there: of this account, mode 0600 under any umask. It is not a link
 /// and nothing special, and opening it waits for nothing.
 ///
 /// # Errors

@@ -77,7 +77,7 @@ pub struct RewriteOutcome {
 ///
 /// # Errors
 ///
-/// Those of `edit`; it is no regular file of this account, it is read-only or too large; its directory cannot be written;
+/// Those of `edit`; it is not a regular file of this account, it is read-only or too large; its directory cannot be written;
 /// another process holds the lock ([`FileErrorKind::Busy`]) or keeps writing ([`FileErrorKind::Changing`]).
 ///
 /// # Examples

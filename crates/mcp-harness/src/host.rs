@@ -302,7 +302,7 @@ impl FakeHost {
     ///
     /// # Panics
     ///
-    /// A line is no JSON.
+    /// A line is not JSON.
     #[must_use]
     pub fn messages(&self) -> Vec<Value> {
         self.lines().iter().map(|line| read(line)).collect()
@@ -337,7 +337,7 @@ impl FakeHost {
     ///
     /// # Panics
     ///
-    /// Its bridge is no process, or has been waited for.
+    /// Its bridge is not a process, or has been waited for.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.as_ref().and_then(Child::id).expect("the bridge is a process")

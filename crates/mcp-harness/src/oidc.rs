@@ -399,7 +399,7 @@ fn script(directory: &Path, modules: &Path) -> String {
 pub(crate) fn modules() -> Result<PathBuf, Missing> {
     let folder = fixtures().join("oidc");
     check(&["node", "npm"], &folder.join("node_modules/oidc-provider/package.json"))?;
-    // Node wants it absolute, as it stands in another directory.
+    // Node wants it absolute, as it is in another directory.
     Ok(folder.canonicalize().unwrap_or(folder))
 }
 

@@ -41,7 +41,7 @@ fn check(value: &Value, rule: &Map<String, Value>, schema: &Value, at: &str, wro
             }
             "const" if value != said => wrong.push(format!("{at}: {value} is not {said}")),
             "enum" if !said.as_array().is_some_and(|words| words.contains(value)) => {
-                wrong.push(format!("{at}: {value} is none of {said}"));
+                wrong.push(format!("{at}: {value} is not one of {said}"));
             }
             "const" | "enum" => {}
             "anyOf" => {
@@ -121,11 +121,11 @@ mod tests {
             (json!({ "n": 1, "parts": ["a", "b"], "some": null }), None),
             (json!({ "n": null, "some": 1 }), None),
             (json!({}), Some("whole.n is missing")),
-            (json!({ "n": 1.5 }), Some("whole.n: 1.5 is no integer or null")),
+            (json!({ "n": 1.5 }), Some("whole.n: 1.5 is not an integer or null")),
             (json!({ "n": 1, "m": 1 }), Some("whole.m is in no schema")),
-            (json!({ "n": 1, "parts": ["c"] }), Some("whole.parts[0]: \"c\" is none of [\"a\",\"b\"]")),
+            (json!({ "n": 1, "parts": ["c"] }), Some("whole.parts[0]: \"c\" is not one of [\"a\",\"b\"]")),
             (json!({ "n": 1, "some": 2 }), Some("whole.some: 2 is not 1")),
-            (json!([]), Some("whole: [] is no object")),
+            (json!([]), Some("whole: [] is not an object")),
         ] {
             assert_eq!(against_schema(&document, &schema, "whole").first().map(String::as_str), expected);
         }

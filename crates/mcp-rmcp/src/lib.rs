@@ -221,7 +221,7 @@ impl Session {
     fn begin(self: Arc<Self>, message: &TxJsonRpcMessage<RoleClient>) -> Result<Step, TransportError> {
         let frame = serde_json::to_vec(message).ok();
         let message = frame.and_then(|frame| parse(frame).ok()?.next()?.ok()).ok_or_else(|| {
-            TransportError::new(TransportErrorKind::Misconfigured, "the SDK sent what is no message")
+            TransportError::new(TransportErrorKind::Misconfigured, "the SDK sent what is not a message")
         })?;
         Ok(match message {
             Incoming::Request { id, method, params } => {

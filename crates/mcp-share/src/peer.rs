@@ -177,7 +177,7 @@ pub(crate) async fn serve(core: &Arc<HubCore>, peer: &Arc<Peer>, input: impl Asy
         if peer.host.is_behind() {
             peer.host.flush().await;
         }
-        // The other end is the same program, so what is no message is no loss.
+        // The other end is the same program, so what is not a message is no loss.
         match lines.next().await {
             Ok(Some(Line::Whole(line))) => take(core, peer, line),
             Ok(Some(Line::TooLong { .. })) => {

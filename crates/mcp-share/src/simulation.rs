@@ -28,13 +28,13 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What is no process.
+/// What is not a process.
 const WEATHER: u32 = 0;
 
 /// What all processes of a seed have in common.
 struct World {
     seed: u64,
-    /// The draws of each process, and of what is no process as number 0: who comes first of several that are ready at one
+    /// The draws of each process, and of what is not a process as number 0: who comes first of several that are ready at one
     /// moment, which is tokio's to choose, changes nothing for the others.
     random: Mutex<BTreeMap<u32, Random>>,
     trace: Trace,

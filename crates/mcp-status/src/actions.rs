@@ -34,7 +34,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The action as it stands in JSON.
+    /// The action as it is in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reconnect => "reconnect",
@@ -103,7 +103,7 @@ pub struct EntryFacts {
     pub has_static_headers: bool,
     /// What it sends was made from the environment of the process that runs, which only a new start changes.
     pub needs_restart: bool,
-    /// It stands in a file, so that there is something to edit.
+    /// It is in a file, so that there is something to edit.
     pub is_editable: bool,
     /// It can be switched off for later; one that is there for this command alone cannot.
     pub can_be_disabled: bool,
@@ -165,7 +165,7 @@ impl ActionFacts {
         self
     }
 
-    /// With whether the entry stands in a file that a person can edit; one that came with the command line does not.
+    /// With whether the entry is in a file that a person can edit; one that came with the command line does not.
     #[must_use]
     pub fn with_editable(mut self, editable: bool) -> Self {
         self.entry.is_editable = editable;

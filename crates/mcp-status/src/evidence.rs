@@ -467,7 +467,7 @@ impl ChallengeKind {
 
 impl Outcome {
     /// What an HTTP answer of this status is, where no more of it is known: a challenge by
-    /// [`ChallengeKind::of_status`], and otherwise an answer that is no success. `retry_after` is its `Retry-After`, as a wait
+    /// [`ChallengeKind::of_status`], and otherwise an answer that is not a success. `retry_after` is its `Retry-After`, as a wait
     /// from now.
     ///
     /// # Examples
@@ -606,7 +606,7 @@ pub enum Outcome {
         /// What is wrong with it.
         cause: SpawnCause,
     },
-    /// The command of a stdio server was started, and had not spoken MCP when its limit was over. A start is no request:
+    /// The command of a stdio server was started, and had not spoken MCP when its limit was over. A start is not a request:
     /// to try again throws away what it has done so far, such as half an installation.
     SlowStart {
         /// How long it was waited for.
@@ -653,7 +653,7 @@ pub enum SpawnCause {
     Unexpanded,
     /// It is a whole command line, and arguments belong elsewhere.
     CommandLine,
-    /// It is no name of a program: a URL, a name in quotes, a blank too many.
+    /// It is not a name of a program: a URL, a name in quotes, a blank too many.
     Misspelt,
     /// It is how a command is written on another system.
     OtherSystem,
@@ -663,7 +663,7 @@ pub enum SpawnCause {
     Interpreter,
     /// It is there and may not be executed.
     NotExecutable,
-    /// It is there and is no program of this system.
+    /// It is there and is not a program of this system.
     NotAProgram,
     /// Something else: the system's own words are all that is known.
     Other,

@@ -411,7 +411,7 @@ impl StatusMachine {
                 self.connected_at = Some(now);
                 self.schedule = Schedule::Session;
                 self.probes = 0;
-                // The streak stays until the connection has lasted: one that dies at once is no success.
+                // The streak stays until the connection has lasted: one that dies at once is not a success.
                 self.enter(State::Connected, now, Effect::Nothing)
             }
             Verdict::Transient { retry_after, .. } => self.failed(evidence, retry_after, now),

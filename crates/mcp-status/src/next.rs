@@ -28,7 +28,7 @@ const MAX_HINT: usize = 200;
 const MAX_ORIGIN: usize = 200;
 /// What of a path is shown, in columns.
 const MAX_PATH: usize = 400;
-/// JSON-RPC 2.0, section 5.1: what answers is no MCP server.
+/// JSON-RPC 2.0, section 5.1: what answers is not a MCP server.
 const METHOD_NOT_FOUND: i64 = -32601;
 
 /// What brings a person further with one server: the first thing to do or to look at.
@@ -252,10 +252,10 @@ impl fmt::Display for NextStep {
             Self::Trust => "trust the folder of the entry",
             Self::ChangeEntry { part: EntryPart::Credentials } => "give the entry credentials",
             Self::ChangeEntry { part } => return write!(f, "change {part} of the entry"),
-            Self::AskOperator => "ask who runs the server",
+            Self::AskOperator => "ask the operator of the server",
             Self::AskMaker => "ask who makes the server",
             Self::AskOperatorOf { origin } => {
-                return write!(f, "ask who runs {}", mcp_text::line(origin, MAX_ORIGIN));
+                return write!(f, "ask the operator of {}", mcp_text::line(origin, MAX_ORIGIN));
             }
             Self::ChangeProxy { proxy, is_there } => {
                 let verb = if *is_there { "correct" } else { "start or correct" };
@@ -416,7 +416,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         {
             change(EntryPart::Source)
         }
-        // Where a secret comes from stands in the entry, and what is wrong with it stands in the reason.
+        // Where a secret comes from is in the entry, and what is wrong with it is in the reason.
         ReasonCode::CredentialsFailed
             if auth.is_some_and(|auth| auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry)) =>
         {
@@ -488,7 +488,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         {
             Some(mending::people(facts.transport))
         }
-        // Started again, it would begin again. The limit stands in the entry, and so does a command that never speaks MCP.
+        // Started again, it would begin again. The limit is in the entry, and so does a command that never speaks MCP.
         ReasonCode::Timeout if matches!(outcome, Some(Outcome::SlowStart { .. })) => {
             match evidence.and_then(|evidence| evidence.lack.as_ref()) {
                 Some(lack) => Some(mending::of_lack(lack)),
@@ -533,12 +533,12 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             change(if auth.is_some_and(of_entry) { headers } else { EntryPart::Helper })
         }
         // Started again it ends as it did. A session tries it when it is told to, whatever it was that has been mended since.
-        // What it said stands in the reason. One that ended in a call started well, and is started again for the next one.
+        // What it said is in the reason. One that ended in a call started well, and is started again for the next one.
         ReasonCode::Exited if !facts.session && is_of_session(evidence) => Some(NextStep::Reconnect),
         ReasonCode::Exited if !facts.session => Some(mending::of_process(evidence)),
         // Other credentials do not help.
         ReasonCode::Blocked if !facts.session => Some(NextStep::AskOperator),
-        // What leaves them out stands in the reason.
+        // What leaves them out is in the reason.
         ReasonCode::NoTools if evidence.is_some_and(|evidence| evidence.left_out.is_some()) => {
             change(EntryPart::Named)
         }

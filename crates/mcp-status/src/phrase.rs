@@ -3,7 +3,7 @@
 //! Advice is not part of it (that is an [`Action`](crate::Action) or a command), and no word of it decides
 //! anything.
 //!
-//! Longer than 500 lines because each sentence stands in a table of its tests.
+//! Longer than 500 lines because each sentence is in a table of its tests.
 
 use std::time::Duration;
 
@@ -436,7 +436,7 @@ fn http(
 fn proxy_auth(status: u16, evidence: &Evidence) -> String {
     match evidence.proxy {
         Some(_) => format!(
-            "the proxy{} wants credentials, or other ones than those of its URL ({status}); user and password stand in its URL, before the host",
+            "the proxy{} wants credentials, or other ones than those in its URL ({status}); user and password go in its URL, before the host",
             named_proxy(evidence)
         ),
         // It may be the server itself, or something on the way that takes what is not meant for it.
@@ -671,7 +671,7 @@ mod tests {
             ),
             (
                 connect(http(407)).with_proxy(Some("http://p:1 (HTTP_PROXY)".into())),
-                "the proxy http://p:1 (HTTP_PROXY) wants credentials, or other ones than those of its URL (407); user and password stand in its URL, before the host",
+                "the proxy http://p:1 (HTTP_PROXY) wants credentials, or other ones than those in its URL (407); user and password go in its URL, before the host",
             ),
             (
                 connect(Outcome::Proxy { status: None })
@@ -810,7 +810,7 @@ mod tests {
             .with_configured(true, false);
         let next = |seen: &Evidence| crate::next_step(&facts, Some(seen)).map(|step| step.to_string());
         assert_eq!(next(&seen).as_deref(), Some("set WIKI_TOKEN"));
-        // What a command prints, and what is no name, stay doubts; so does what no one refused.
+        // What a command prints, and what is not a name, stay doubts; so does what no one refused.
         for seen in [refused("minter", "WIKI_TOKEN"), refused("fixed", "A; rm"), refused("fixed", "")] {
             assert!(
                 said(&seen).starts_with("the server refused") && said(&seen).ends_with("WIKI_TOKEN"),

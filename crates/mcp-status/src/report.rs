@@ -145,7 +145,7 @@ impl Reason {
         Self::unseen(ReasonCode::Config, sentence(problem), false)
     }
 
-    /// The entry leads back to itself, or is no server but a way to one; `how` names the loop, or the place.
+    /// The entry leads back to itself, or is not a server but a way to one; `how` names the loop, or the place.
     pub fn self_reference(how: &str) -> Self {
         Self::unseen(ReasonCode::SelfReference, mcp_text::sentence(how), false)
     }

@@ -31,7 +31,7 @@ pub enum ServerStatus {
 }
 
 impl ServerStatus {
-    /// The word as it is shown and as it stands in JSON.
+    /// The word as it is shown and as it is in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connected => "connected",
@@ -127,7 +127,7 @@ pub enum ReasonCode {
     NotConfigured,
     /// The entry is invalid.
     Config,
-    /// Starting the entry would start it again below itself, without an end; or it is no server but a way to one.
+    /// Starting the entry would start it again below itself, without an end; or it is not a server but a way to one.
     SelfReference,
     /// A list of the administrator, or of the person, forbids the entry.
     Policy,
@@ -183,7 +183,7 @@ impl ReasonCode {
         Self::WithoutHelper,
     ];
 
-    /// The code as it stands in JSON.
+    /// The code as it is in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",

@@ -34,7 +34,7 @@ pub mod redis;
 #[cfg(feature = "postgres")]
 mod tls;
 
-/// Why a URL is no store. Never shows the URL: it may hold a password.
+/// Why a URL is not a store. Never shows the URL: it may hold a password.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum UnusableStore {
@@ -51,7 +51,7 @@ impl fmt::Display for UnusableStore {
         match self {
             Self::Url(why) => write!(f, "its URL cannot be used: {why}"),
             Self::Scheme(scheme) => {
-                write!(f, "`{scheme}:` is no store; there are postgres:, redis: and rediss: (over TLS)")
+                write!(f, "`{scheme}:` is not a store; there are postgres:, redis: and rediss: (over TLS)")
             }
             Self::NotBuilt(name) => write!(f, "this program was built without {name}"),
         }

@@ -255,7 +255,7 @@ async fn a_database_that_says_nothing_is_not_waited_for() {
 #[test]
 fn a_url_that_cannot_be_used_is_said_without_its_password() {
     for (url, expected) in [
-        ("mysql://u:canary@h/db", "`mysql:` is no store"),
+        ("mysql://u:canary@h/db", "`mysql:` is not a store"),
         ("nonsense", "relative URL without a base"),
         ("postgres://u:canary@h:not-a-port/db", "cannot be used"),
         ("postgres://u:canary@h/db?sslmode=maybe", "cannot be used"),

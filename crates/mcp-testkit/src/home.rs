@@ -112,7 +112,7 @@ impl TempHome {
         let read = |file: io::Result<fs::DirEntry>| {
             let path = file.expect("a stored sign-in is listed").path();
             let content = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-            let content = content.unwrap_or_else(|| panic!("{} is no stored sign-in", path.display()));
+            let content = content.unwrap_or_else(|| panic!("{} is not a stored sign-in", path.display()));
             (path, content)
         };
         files.map(read).collect()

@@ -155,12 +155,12 @@ fn asks(word: &str, words: &[&str]) -> bool {
     words.iter().any(|ask| word.eq_ignore_ascii_case(ask))
 }
 
-/// Whether the last two words before it say that it is no request.
+/// Whether the last two words before it say that it is not a request.
 fn is_refused(before: &[&str]) -> bool {
     before.iter().rev().take(2).any(|word| asks(word.trim_end_matches([':', ',']), &REFUSES))
 }
 
-/// What stands in the quotation marks that a text begins with.
+/// What is in the quotation marks that a text begins with.
 fn quoted(text: &str) -> Option<&str> {
     let pairs = [('`', '`'), ('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’')];
     let (_, close) = pairs.into_iter().find(|(open, _)| text.starts_with(*open))?;

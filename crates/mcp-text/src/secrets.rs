@@ -11,7 +11,7 @@
 //! - by their parts: what follows an authorization scheme, user and password of `Basic`, the values of cookies and
 //!   parameters, user, password, query and secret-looking path segments of a URL.
 //!
-//! The name of a variable that was never filled in (`Bearer ${TOKEN}`) is no secret, nor is a word for nothing
+//! The name of a variable that was never filled in (`Bearer ${TOKEN}`) is not a secret, nor is a word for nothing
 //! (`Bearer undefined`): it is what a person needs to know. Nor is the text of a reference (`${keyring:mcp/wiki}`), which says
 //! where a secret is and not which.
 //!
@@ -100,7 +100,7 @@ impl Secrets {
         self.add(value, if is_credential { Grade::Credential } else { Grade::Setting });
     }
 
-    /// The same where names and addresses are what a person has to read: a value that is no credential stays, but for what in it
+    /// The same where names and addresses are what a person has to read: a value that is not a credential stays, but for what in it
     /// is one.
     pub fn insert_credential_of(&mut self, name: &str, value: &str) {
         match names::is_credential_name(name) || names::looks_like_token(value) {

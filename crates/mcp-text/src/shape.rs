@@ -20,7 +20,7 @@ const REMARKS: &str = "a absent already an and are at auth authentication bad be
 /// Between the name of a credential and the credential itself.
 const VERBS: [&str; 9] = ["=", "=>", "->", ":=", "are", "equals", "is", "was", "were"];
 
-/// What `-p` begins where it is no password (mysql(1)) but a word.
+/// What `-p` begins where it is not a password (mysql(1)) but a word.
 const P_WORDS: [&str; 13] = [
     "package", "parallel", "passive", "path", "pid", "plain", "plugin", "port", "pretty", "print", "prod",
     "profile", "project",

@@ -160,7 +160,7 @@ pub fn by_form(text: &str) -> Option<Excerpt> {
     FORMS.iter().find_map(|form| form.find(&lines))
 }
 
-/// The telling line where no form is known: the last one that is no frame of a stack, no version, no hint where to read
+/// The telling line where no form is known: the last one that is not a frame of a stack, no version, no hint where to read
 /// on.
 #[must_use]
 pub fn by_place(text: &str) -> Option<Excerpt> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A limit in the unit in which people give it: `300 ms`, `1500 ms`, `2 s`, `90 s`, `5 min`. Never rounded to another one below
-/// ten seconds: it stands in messages beside the setting that moves it.
+/// ten seconds: it is in messages beside the setting that moves it.
 #[must_use]
 pub fn time_limit(limit: Duration) -> String {
     if limit < Duration::from_secs(1) || limit.subsec_millis() != 0 && limit < Duration::from_secs(10) {

@@ -34,7 +34,7 @@ pub fn variable(word: &str) -> Option<&str> {
 const REFERENCES: [&str; 4] = ["${env:", "${file:", "${cmd:", "${keyring:"];
 
 /// `value` with each reference to a secret in it as a variable of one name: what it says of a file, a command or an entry of a
-/// keyring is no secret, and may hold words of any sentence.
+/// keyring is not a secret, and may hold words of any sentence.
 pub(crate) fn without_references(value: &str) -> Cow<'_, str> {
     let begin = |text: &str| REFERENCES.iter().filter_map(|start| text.find(start)).min();
     let Some(first) = begin(value) else { return Cow::Borrowed(value) };
@@ -75,7 +75,7 @@ pub fn unexpanded(text: &str) -> Option<&str> {
 /// What languages write where there is no value.
 const NOTHING: [&str; 7] = ["undefined", "null", "none", "nil", "nan", "false", "[object Object]"];
 
-/// The word that languages write where there is no value, if this is one. It is no secret, and what a person needs to know.
+/// The word that languages write where there is no value, if this is one. It is not a secret, and what a person needs to know.
 #[must_use]
 pub fn nothing(word: &str) -> Option<&'static str> {
     NOTHING.iter().copied().find(|nothing| nothing.eq_ignore_ascii_case(word))

@@ -66,7 +66,7 @@ impl Activity {
         self.0.written_off.notified().await;
     }
 
-    /// A request has its answer, and that is no refusal: a server that refuses everything is heard, and serves nothing.
+    /// A request has its answer, and that is not a refusal: a server that refuses everything is heard, and serves nothing.
     pub(crate) fn served(&self) {
         self.state().served = Some(Instant::now());
     }

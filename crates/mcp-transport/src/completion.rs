@@ -51,7 +51,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request); [`Protocol`](TransportErrorKind::Protocol) where the answer is no completion.
+    /// As [`request`](Self::request); [`Protocol`](TransportErrorKind::Protocol) where the answer is not a completion.
     pub async fn complete(
         &self,
         target: CompletionTarget<'_>,

@@ -693,7 +693,7 @@ pub(crate) async fn list(
                 .with_unmatched_tools(&list.unmatched);
             ServerLists { evidence, tools: Some(list), error: None }
         }
-        // A process that ends when it is asked for its tools is no server without tools, nor is one that is not there any more.
+        // A process that ends when it is asked for its tools is not a server without tools, nor is one that is not there any more.
         Err(error)
             if matches!(
                 error.kind(),

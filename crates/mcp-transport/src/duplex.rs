@@ -157,7 +157,7 @@ impl Duplex {
     /// Takes in one frame: one message, or a batch. Must run inside a tokio runtime.
     ///
     /// # Errors
-    /// The frame is no message. If it claims to answer a request, that request has failed already.
+    /// The frame is not a message. If it claims to answer a request, that request has failed already.
     #[cfg(any(feature = "stdio", test))]
     pub(crate) fn deliver(&self, frame: Vec<u8>, lease: Option<Arc<Lease>>) -> Result<(), EnvelopeError> {
         self.take_in(envelope::parse(frame), lease)
@@ -199,7 +199,7 @@ impl Duplex {
             None => self.0.only_waiter(),
         };
         let Some(waiter) = waiter else { return };
-        let message = "the answer is no JSON-RPC response";
+        let message = "the answer is not a JSON-RPC response";
         waiter.resolve(Err(
             TransportError::new(TransportErrorKind::Protocol, message).with_said(Some(said.to_owned()))
         ));
@@ -319,7 +319,7 @@ impl Duplex {
         let Some(id) = error.id().and_then(RequestId::as_assigned) else { return };
         if let Some(waiter) = self.0.state().pending.remove(&id) {
             let protocol =
-                TransportError::new(TransportErrorKind::Protocol, "the answer is no JSON-RPC response");
+                TransportError::new(TransportErrorKind::Protocol, "the answer is not a JSON-RPC response");
             waiter.resolve(Err(protocol.with_source(error.clone())));
         }
     }

@@ -189,7 +189,7 @@ impl TransportError {
         Some(line).filter(|line| !line.is_empty())
     }
 
-    /// A provider's own account. Of one that is none of ours the innermost cause as well, which says what it is: ours name it
+    /// A provider's own account. Of one that is not one of ours the innermost cause as well, which says what it is: ours name it
     /// themselves, and some of what they wrap is not for people.
     fn of_a_provider(&self, error: &AuthError) -> String {
         let mut text = mcp_text::sentence(error.to_string().lines().next().unwrap_or_default());

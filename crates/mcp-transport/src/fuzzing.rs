@@ -142,7 +142,7 @@ pub fn envelope(bytes: &[u8]) {
         };
         let read = parse_one(written.clone()).expect("what was written is a message");
         assert_eq!(MessageSummary::of(&read), shown);
-        // A reader that is not ours may refuse what is nested deeply or is no Unicode; else it must agree.
+        // A reader that is not ours may refuse what is nested deeply or is not Unicode; else it must agree.
         if let Ok(value) = serde_json::from_slice::<Value>(&written) {
             agree(&value, &message);
         }

@@ -50,7 +50,7 @@ pub fn cancelled_request(params: Option<&RawValue>) -> Option<RequestId> {
 ///
 /// # Errors
 ///
-/// The frame as a whole is no message. A broken element of a batch is an error in its place, and so is a request whose id is
+/// The frame as a whole is not a message. A broken element of a batch is an error in its place, and so is a request whose id is
 /// `null`, which could never be told from another one.
 pub fn parse(
     frame: Vec<u8>,

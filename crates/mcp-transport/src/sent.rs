@@ -1,6 +1,6 @@
 //! What a server was sent and may repeat in whatever it says: in an error, as its own name, in the description of a tool.
 //!
-//! Only the connection knows all of it: what a command minted or a sign-in renewed stands in no file.
+//! Only the connection knows all of it: what a command minted or a sign-in renewed is in no file.
 
 use std::collections::VecDeque;
 use std::fmt;

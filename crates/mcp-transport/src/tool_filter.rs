@@ -139,7 +139,7 @@ pub(crate) fn with_names(
     let (mut usable, mut withheld, mut all) = (Vec::new(), Vec::new(), 0);
     let read = elements(&list, |text| {
         all += 1;
-        // Security: a definition with two names is no definition, whichever of them a host would take.
+        // Security: a definition with two names is not a definition, whichever of them a host would take.
         let named =
             serde_json::from_str::<ToolName>(text).ok().zip(RawValue::from_string(text.to_owned()).ok());
         let Some((ToolName { name }, raw)) = named else { return Some(()) };
@@ -166,7 +166,7 @@ pub(crate) fn with_names(
         let names = names(usable);
         return Ok((unchanged(page), names));
     }
-    // What is no array may be read as one by a host that is lenient.
+    // What is not an array may be read as one by a host that is lenient.
     let texts: Vec<&str> = usable.iter().map(|(_, text)| *text).collect();
     let kept = if read.is_some() { texts.join(",") } else { String::new() };
     let left_out = tools.len().saturating_sub(kept.len() + 2);

@@ -96,7 +96,7 @@ impl<'a> ToolResult<'a> {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](TransportErrorKind::Protocol) where it is no tool result: also where it is a task that was not asked
+    /// [`Protocol`](TransportErrorKind::Protocol) where it is not a tool result: also where it is a task that was not asked
     /// for, or a question, which would otherwise look like a tool that has nothing to say.
     pub fn read(result: &'a str) -> Result<Self, TransportError> {
         #[derive(Deserialize)]
@@ -166,7 +166,7 @@ fn hash_of(of_page: &str) -> u64 {
 }
 
 impl Connection {
-    /// Every tool of the server, each name once. An entry that is no tool definition is left out.
+    /// Every tool of the server, each name once. An entry that is not a tool definition is left out.
     ///
     /// # Errors
     ///
@@ -296,7 +296,7 @@ impl Connection {
             let page = answer.result;
             let names = [member, "nextCursor", "ttlMs", "cacheScope"];
             let Some([of_page, cursor, ttl, scope]) = pick(page.get(), names) else {
-                return Err(invalid(method, "the result is no object"));
+                return Err(invalid(method, "the result is not an object"));
             };
             let of_page = of_page.ok_or_else(|| invalid(method, format!("no {member}")))?;
             let of_page = &*as_list(of_page);
@@ -323,7 +323,7 @@ impl Connection {
             }
             // `null` and an empty object are what some serializers make of an empty array.
             if read.is_none() && !is_empty(of_page) {
-                return Err(invalid(method, format!("{member} is no array")));
+                return Err(invalid(method, format!("{member} is not an array")));
             }
             if self.is_modern() {
                 let member = |name: &str| {

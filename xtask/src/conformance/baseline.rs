@@ -25,7 +25,7 @@ impl Score {
     /// When there is none, or it is not one.
     pub(super) fn read(path: &Path) -> Result<Self, Problems> {
         let text = fs::read_to_string(path).map_err(|error| vec![format!("{}: {error}", path.display())])?;
-        Self::parse(&text).ok_or_else(|| vec![format!("{} is no list of passing runs", path.display())])
+        Self::parse(&text).ok_or_else(|| vec![format!("{} is not a list of passing runs", path.display())])
     }
 
     fn parse(text: &str) -> Option<Self> {

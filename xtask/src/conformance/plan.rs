@@ -28,7 +28,7 @@ const USUAL: &str = "2025-11-25";
 ///
 /// # Errors
 ///
-/// As [`runs`], and where a scenario that a way is said not to express is none of the suite's.
+/// As [`runs`], and where a scenario that a way is said not to express is not one of the suite's.
 pub(super) fn runs_by_all_ways(
     listing: &str,
     requirements: &BTreeMap<String, String>,

@@ -31,7 +31,7 @@ fn fill_in(text: &str, known: &[(&str, &str)]) -> Result<String, String> {
                 filled += value;
                 rest = behind;
             }
-            // An `@` that is none of ours, as in an address or the scope of an npm package.
+            // An `@` that is not one of ours, as in an address or the scope of an npm package.
             _ => {
                 filled.push('@');
                 rest = after;

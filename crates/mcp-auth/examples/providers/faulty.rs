@@ -33,6 +33,6 @@ impl CredentialSource for Panicking {
     }
 
     fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
-        Box::pin(async { panic!("the canary-token is no number") })
+        Box::pin(async { panic!("the canary-token is not a number") })
     }
 }

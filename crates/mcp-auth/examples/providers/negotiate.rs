@@ -1,5 +1,5 @@
 //! A negotiation of several legs (RFC 4559 has the shape of it): each refusal brings a token, whose answer goes along with the
-//! same request again, and the answer that is no refusal proves that the server is the one that was meant.
+//! same request again, and the answer that is not a refusal proves that the server is the one that was meant.
 //!
 //! What a security package computes stands for itself here: the answer to a token is the token with `-answer` behind it.
 

@@ -107,7 +107,8 @@ impl AwsKeys {
 }
 
 fn value(text: &str) -> Result<HeaderValue, AuthError> {
-    let bad = |_| AuthError::new(AuthErrorKind::Misconfigured, "sign the request: a key is no header value");
+    let bad =
+        |_| AuthError::new(AuthErrorKind::Misconfigured, "sign the request: a key is not a header value");
     HeaderValue::try_from(text).map_err(bad)
 }
 

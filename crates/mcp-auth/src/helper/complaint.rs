@@ -80,7 +80,7 @@ fn is_aside(line: &str) -> bool {
 }
 
 /// What must not be shown wherever it appears: the values of credential-like variables and what is secret in URLs of
-/// others, what in the command itself looks like a credential, and every word of the output that is no plain word.
+/// others, what in the command itself looks like a credential, and every word of the output that is not a plain word.
 fn known_secrets(stdout: &[u8], invocation: &Invocation) -> Secrets {
     let mut known = Secrets::default();
     for (name, value) in &invocation.env {

@@ -182,7 +182,7 @@ fn is_token_document(members: &[(String, Value)]) -> bool {
     is_document && !has(&["authorization"])
 }
 
-/// Whether a text is a header as it stands in a message, of a name that credentials have.
+/// Whether a text is a header as it is in a message, of a name that credentials have.
 fn is_header_line(text: &str) -> bool {
     text.split_once(':').is_some_and(|(name, _)| {
         let name = name.to_ascii_lowercase();
@@ -213,11 +213,11 @@ fn hint(text: &str) -> String {
         "; it begins like a page of HTML: is there a sign-in or an error page in front of where it asks?"
             .to_owned()
     } else if is_shell_line(text) {
-        format!("; a line for a shell is no header: print {IN_ITS_PLACE}")
+        format!("; a line for a shell is not a header: print {IN_ITS_PLACE}")
     } else if !text.contains('{') && text.lines().all(is_header_line) {
-        format!("; a line of a header is no object: print {IN_ITS_PLACE}")
+        format!("; a line of a header is not an object: print {IN_ITS_PLACE}")
     } else if !text.contains(['{', '\n']) && text.split_whitespace().count() <= 2 {
-        format!("; a bare token is no header: print {IN_ITS_PLACE}")
+        format!("; a bare token is not a header: print {IN_ITS_PLACE}")
     } else {
         String::new()
     }
@@ -318,7 +318,7 @@ mod tests {
             (" \n", "it printed nothing, not a JSON object of headers"),
             (
                 "Bearer canary",
-                "its output is not JSON (line 1, column 1); a bare token is no header: print {\"Authorization\": \"Bearer TOKEN\"}",
+                "its output is not JSON (line 1, column 1); a bare token is not a header: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
             (
                 "welcome to canary\n{\"a\":\"b\"}\n",
@@ -330,11 +330,11 @@ mod tests {
             ),
             (
                 "Authorization: Bearer canary",
-                "its output is not JSON (line 1, column 1); a line of a header is no object: print {\"Authorization\": \"Bearer TOKEN\"}",
+                "its output is not JSON (line 1, column 1); a line of a header is not an object: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
             (
                 "X-Api-Key: canary",
-                "its output is not JSON (line 1, column 1); a line of a header is no object: print {\"Authorization\": \"Bearer TOKEN\"}",
+                "its output is not JSON (line 1, column 1); a line of a header is not an object: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
             (
                 "{\"Authorization:\":\"Bearer canary\"}",
@@ -354,15 +354,15 @@ mod tests {
             ),
             (
                 "Authorization: Bearer canary\nX-Api-Key: canary",
-                "its output is not JSON (line 1, column 1); a line of a header is no object: print {\"Authorization\": \"Bearer TOKEN\"}",
+                "its output is not JSON (line 1, column 1); a line of a header is not an object: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
             (
                 "export TOKEN=canary",
-                "its output is not JSON (line 1, column 1); a line for a shell is no header: print {\"Authorization\": \"Bearer TOKEN\"}",
+                "its output is not JSON (line 1, column 1); a line for a shell is not a header: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
             (
                 "TOKEN=canary\n",
-                "its output is not JSON (line 1, column 1); a line for a shell is no header: print {\"Authorization\": \"Bearer TOKEN\"}",
+                "its output is not JSON (line 1, column 1); a line for a shell is not a header: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
             (
                 "<!doctype html><title>canary</title>",
@@ -432,7 +432,7 @@ mod tests {
             assert!(printed(text.as_bytes()).is_ok(), "{text}");
         }
         let beside = headers(b"{\"Authorization\":\"Bearer a\",\"error\":\"\"}").unwrap();
-        assert_eq!(beside.len(), 1, "an empty error is no header either");
+        assert_eq!(beside.len(), 1, "an empty error is not a header either");
         let hidden = format!("{:?}", printed(b"{\"error\":\"canary\"}"));
         assert!(!hidden.contains("canary"), "{hidden}");
     }

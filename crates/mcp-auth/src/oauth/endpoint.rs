@@ -179,7 +179,7 @@ impl<'a> OAuthEndpoint<'a> {
                 .proof(Verifier::AuthorizationServer, copy.method(), url, None)
                 .map_err(|error| self.fail(Answer::Other(error)))?;
             let value =
-                HeaderValue::try_from(proof).map_err(|_| self.invalid("the proof is no header value"))?;
+                HeaderValue::try_from(proof).map_err(|_| self.invalid("the proof is not a header value"))?;
             copy.headers_mut().insert(PROOF, value);
         }
         agent::send(self.http, copy).await.map_err(|error| self.fail(Answer::None(error)))
@@ -224,7 +224,7 @@ impl<'a> OAuthEndpoint<'a> {
                 let words = shown.sentence(error.filter(|_| code.is_none())?);
                 Some(words)
                     .filter(|words| !words.is_empty())
-                    .or(Some("an error that is no OAuth code".to_owned()))
+                    .or(Some("an error that is not an OAuth code".to_owned()))
             });
         let failure = self.fail(Answer::Refused { status, code, description });
         Err((failure.with_wait_of(response.headers()), news))

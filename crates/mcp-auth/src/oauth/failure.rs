@@ -231,7 +231,7 @@ impl Failure {
         let words = description.iter().map(|words| format!(" ({words})"));
         let said: String = code.chain(words).collect();
         match self.step {
-            // It is no answer to a request of ours: a browser brings it, and no status with it.
+            // It is not an answer to a request of ours: a browser brings it, and no status with it.
             Step::Authorization => format!("sent the browser back with the error{said}"),
             _ => format!("answered {}{said}", status.as_u16()),
         }
@@ -522,7 +522,7 @@ mod tests {
             (Step::Authorization, 302, Some("access_denied"), None),
             (Step::Authorization, 302, Some("consent_required"), operator()),
             (Step::Authorization, 302, Some("invalid_scope"), None),
-            // The sign-in is kept, and is tried again by itself.
+            // The sign-in is kept, and is tried again automatically.
             (Step::Refresh, 503, None, None),
         ] {
             let error = AuthError::from(refused(step, status, code));

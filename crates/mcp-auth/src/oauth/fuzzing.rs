@@ -53,7 +53,7 @@ fn tokens(body: &str) {
     }
 }
 
-/// Whether `secret` is shown only if it leaks: it stands in `body` once, and is neither a name nor a number.
+/// Whether `secret` is shown only if it leaks: it is in `body` once, and is neither a name nor a number.
 fn is_distinct(secret: &str, body: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| secret.as_bytes().iter().any(kind);
     let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);

@@ -141,7 +141,7 @@ async fn fb_b32_what_was_said_last_time_is_told_at_once_and_also_while_the_serve
             end(host).await;
             let text = kept.recall().unwrap();
             for word in ["connected", "status", "needs-auth", "tools/list", "\"echo\""] {
-                assert!(!text.contains(word), "{case}: a description is no status and no list: {text}");
+                assert!(!text.contains(word), "{case}: a description is neither a status nor a list: {text}");
             }
             // Down, silent, and refusing: none of it takes away what is known.
             for trouble in [Answer::status(503), Answer::Hang, Answer::Refuse] {

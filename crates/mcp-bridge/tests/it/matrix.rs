@@ -357,7 +357,7 @@ async fn fb_b11_what_is_no_message_is_refused_and_the_next_one_is_served() {
     let server = fake(Era::Dual).start().unwrap();
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.forget();
-    host.write("this is no JSON");
+    host.write("this is not JSON");
     host.write(r#"{"jsonrpc":"2.0","id":77,"method":5}"#);
     assert_eq!(host.response(77).await["error"]["code"], -32600);
     let lines = host.lines();

@@ -1,4 +1,4 @@
-//! What hosts of the field write: the orders in which they begin, and what stands in and between their lines.
+//! What hosts of the field write: the orders in which they begin, and what is in and between their lines.
 //!
 //! A test is named by its reports (`fb_…`: docs/field-failures.md).
 
@@ -85,7 +85,7 @@ async fn fb_b28_each_version_of_the_handshake_is_answered_with_itself() {
     }
 }
 
-/// Every line that a host reads is one message: no character that other readers break lines at stands in one as it is.
+/// Every line that a host reads is one message: no character that other readers break lines at is in one as it is.
 #[tokio::test]
 async fn fb_b9_characters_that_end_a_line_elsewhere_stay_within_a_message() {
     let (_server, host) = silent().await;

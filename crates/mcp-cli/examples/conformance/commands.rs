@@ -74,7 +74,7 @@ impl Script<'_> {
                     let next = next(&output).ok_or_else(|| format!("there is no next step\n{output}"))?;
                     let words: Vec<&str> = next.split(' ').collect();
                     let ["mcplink", "login", ..] = words[..] else {
-                        return Err(format!("the next step is no sign-in: {next}\n{output}").into());
+                        return Err(format!("the next step is not a sign-in: {next}\n{output}").into());
                     };
                     let login = self.mcplink(&words[1..]);
                     if login.code != Some(DONE) {

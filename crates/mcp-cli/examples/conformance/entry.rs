@@ -64,7 +64,7 @@ const SECRETS: [(&str, &str, &[&str]); 4] = [
     ("idToken", "idp_id_token", &["enterprise_managed"]),
 ];
 
-/// The same for what is no secret.
+/// The same for what is not a secret.
 const WORDS: [(&str, &str, &[&str]); 4] = [
     ("clientId", "client_id", &["client_credentials", "private_key_jwt", "jwt_bearer", "enterprise_managed"]),
     ("alg", "signing_algorithm", &["private_key_jwt"]),

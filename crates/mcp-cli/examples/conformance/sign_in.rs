@@ -149,7 +149,7 @@ impl AuthorizerSession for Consent {
                 AuthError::new(AuthErrorKind::Protocol, format!("follow the authorization URL: {what}"))
             };
             let get = Request::builder().method(Method::GET).uri(request.url.as_str()).body(Bytes::new());
-            let answer = self.connector.http().exchange(get.map_err(|_| failed("it is no URI"))?).await?;
+            let answer = self.connector.http().exchange(get.map_err(|_| failed("it is not a URI"))?).await?;
             let location = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
             let location = location.and_then(|location| Url::parse(location).ok());
             let location = location.ok_or_else(|| failed("there is no redirect"))?;

@@ -72,7 +72,7 @@ pub(crate) struct RegistryArgs {
 pub(crate) struct AddJsonArgs {
     /// The name that it gets
     pub(crate) name: String,
-    /// The entry, as it stands in a file, or - to read it from stdin
+    /// The entry, as it is in a file, or - to read it from stdin
     #[arg(value_name = "JSON")]
     pub(crate) entry: String,
     #[command(flatten)]

@@ -176,7 +176,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "bridge",
         &[
-            ("mcplink bridge tickets", "What stands in a host's file as the command of a server"),
+            ("mcplink bridge tickets", "What is in a host's file as the command of a server"),
             (
                 "mcplink bridge https://mcp.example.com/mcp -H 'Authorization: Bearer ${env:TOKEN}'",
                 "Without an entry",
@@ -275,7 +275,7 @@ mod tests {
             }
         }
         for (verb, _) in EXAMPLES {
-            assert!(program.find_subcommand(verb).is_some(), "{verb} is no command");
+            assert!(program.find_subcommand(verb).is_some(), "{verb} is not a command");
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Other", &["demo", "help", "man", "completions", "version"]),
 ];
 
-/// What is no command and has a page of help.
+/// What is not a command and has a page of help.
 pub(crate) const TOPICS: [(&str, &str); 2] = [
     ("options", "Options that every command takes"),
     ("url", "Options of commands that take a URL, in place of what an entry would say"),
@@ -101,7 +101,7 @@ pub(crate) fn whole_command_line() -> Command {
     })
 }
 
-/// The page of a topic that is no command.
+/// The page of a topic that is not a command.
 pub(crate) fn topic(word: &str) -> Option<Command> {
     let (_, about) = TOPICS.iter().find(|(topic, _)| *topic == word)?;
     let program = Cli::command();

@@ -39,7 +39,7 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// One is no URL of a server, or an option says something of a URL where there is none.
+    /// One is not a URL of a server, or an option says something of a URL where there is none.
     pub(crate) fn take_addresses(&mut self) -> Result<Vec<Address>, CliError> {
         let usage = |message: String| CliError::usage("usage", message).next("mcplink help url");
         let (words, options) = self.command.servers();
@@ -60,7 +60,7 @@ impl Cli {
         match options.first() {
             Some(option) if addresses.is_empty() => {
                 let message = format!("{} says something of a URL, and none is given", option.name);
-                Err(usage(message).why("what is sent to a server of the configuration stands in its entry"))
+                Err(usage(message).why("what is sent to a server of the configuration is in its entry"))
             }
             _ => Ok(addresses),
         }

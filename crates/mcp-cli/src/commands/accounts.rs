@@ -206,7 +206,7 @@ fn until(record: &SignInRecord, now: SystemTime) -> String {
         Some(at) => format!("good until {}", clock(at, now)),
     };
     let renewed = match record.is_renewable {
-        Some(true) => "renewed by itself",
+        Some(true) => "renewed automatically",
         Some(false) => "not renewed: sign in again then",
         None => "whether it is renewed, the keyring knows",
     };

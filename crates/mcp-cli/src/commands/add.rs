@@ -90,7 +90,7 @@ pub(super) async fn run(app: &Arc<App>, args: &AddArgs) -> Result<ExitStatus, Cl
 pub(super) async fn json(app: &Arc<App>, args: &AddJsonArgs) -> Result<ExitStatus, CliError> {
     let text = if args.entry == "-" { from_stdin().await? } else { args.entry.clone() };
     let refused = |why: String| {
-        CliError::usage("invalid-entry", "the JSON is no entry").why(why).next("mcplink add-json --help")
+        CliError::usage("invalid-entry", "the JSON is not an entry").why(why).next("mcplink add-json --help")
     };
     let entry = Value::parse(&text).map_err(|error| refused(error.to_string()))?;
     if !matches!(entry, Value::Object(_)) {
@@ -228,7 +228,7 @@ fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
         None => Ok(()),
         Some(problem) => {
             let mut problem = problem.clone();
-            // It stands in no file yet.
+            // It is in no file yet.
             (problem.file, problem.line, problem.column) = (None, None, None);
             Err(CliError::usage("invalid-entry", "the entry could not be used, so it is not written")
                 .why(problem_text(&problem))
@@ -241,7 +241,7 @@ fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
 fn refuse_loop(app: &App, new: &New) -> Result<(), CliError> {
     let config = app.load_with(&new.as_file())?.config;
     let Some(why) = config.dead_end(&new.name) else { return Ok(()) };
-    // It stands in no file yet.
+    // It is in no file yet.
     let stands = config.pointers_of(&new.name).next().map(|pointer| &pointer.entry.origin);
     let place = stands.map(|origin| format!("{origin} ({}) is ", origin.field)).unwrap_or_default();
     let why = why.strip_prefix(&place).map_or(why.clone(), |why| format!("it is {why}"));
@@ -332,12 +332,14 @@ fn secret_notes(secrets: &Secrets, edited: &FileEdit, dry_run: bool) -> Vec<Stri
     });
     let variables = secrets.variables.iter().map(|name| format!("set {name} wherever mcplink runs"));
     let in_url = secrets.in_url.then(|| {
-        format!("the URL has a secret in it, which {stands} in {file}; ${{NAME}} in its place keeps it out of the file")
+        format!(
+            "the URL has a secret in it, which {stands} in {file}; ${{NAME}} instead keeps it out of the file"
+        )
     });
     literal.chain(in_url).chain(variables).chain(secrets.kept.iter().cloned()).collect()
 }
 
-/// The state of the entry as it stands in the file now. One of a project is approved by its addition.
+/// The state of the entry as it is in the file now. One of a project is approved by its addition.
 async fn settled(
     app: &Arc<App>,
     (place, edited): (&EntryPlace, &FileEdit),
@@ -399,7 +401,7 @@ fn doubts(config: &Config, name: &str, secrets: &Secrets, dry_run: bool) -> Vec<
     };
     let told = config.problems_of(name).filter(is_doubt).cloned().map(|mut problem| {
         if dry_run {
-            // It stands in no file yet.
+            // It is in no file yet.
             (problem.file, problem.line, problem.column) = (None, None, None);
         }
         problem_text(&problem)

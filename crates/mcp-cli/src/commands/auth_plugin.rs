@@ -38,7 +38,7 @@ pub(super) async fn run(app: &App, args: &AuthPluginArgs) -> Result<ExitStatus, 
         let error = CliError::usage("no-plugin", format!("there is no plug-in {}", shown::name(&called)));
         let program = shown::line(&spec.command.command);
         return Err(match args.program.contains(['/', '\\']) {
-            true => error.why(format!("{program} is no file")).next("give the path of the program"),
+            true => error.why(format!("{program} is not a file")).next("give the path of the program"),
             false => error
                 .why(format!("{program} is in no folder of PATH"))
                 .next("put the plug-in there, or give its path"),
@@ -96,7 +96,7 @@ fn spec(app: &App, args: &AuthPluginArgs) -> Result<PluginSpec, CliError> {
         None => None,
         Some(text) => {
             let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| {
-                CliError::usage("invalid-settings", "--settings is no object of JSON")
+                CliError::usage("invalid-settings", "--settings is not an object of JSON")
                     .next("mcplink help auth-plugin")
             })?;
             Some(Secret::new(Value::Object(object).to_string()))
@@ -106,9 +106,8 @@ fn spec(app: &App, args: &AuthPluginArgs) -> Result<PluginSpec, CliError> {
 }
 
 fn target(args: &AuthPluginArgs) -> Result<Target, CliError> {
-    let url = args
-        .server
-        .parse()
-        .map_err(|_| CliError::usage("invalid-url", "--server is no URL").next("mcplink help auth-plugin"))?;
+    let url = args.server.parse().map_err(|_| {
+        CliError::usage("invalid-url", "--server is not a URL").next("mcplink help auth-plugin")
+    })?;
     Ok(Target::new("checked", url))
 }

@@ -211,7 +211,7 @@ fn forbidden(args: &CallRequest, name: &str, schema: &str) -> CliError {
 /// How many values of a list are told.
 const MOST_LISTED: usize = 12;
 
-/// A call with an argument that is none of the values that the schema of its tool lists.
+/// A call with an argument that is not one of the values that the schema of its tool lists.
 fn unlisted(args: &CallRequest, name: &str, listed: &[String]) -> CliError {
     let more = if listed.len() > MOST_LISTED { ", …" } else { "" };
     let words: Vec<String> = listed.iter().take(MOST_LISTED).map(|word| shown::name(word)).collect();
@@ -295,7 +295,7 @@ fn incomplete(args: &CallRequest, missing: &[Argument], misnamed: &[String]) -> 
         .next(signature_of(args))
 }
 
-/// A call that took longer than it may, with the setting that moves the limit. It is no failure of the server: it may still
+/// A call that took longer than it may, with the setting that moves the limit. It is not a failure of the server: it may still
 /// be at it.
 fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportError) -> Option<CliError> {
     let TransportErrorKind::Timeout { .. } = error.kind() else { return None };
@@ -327,7 +327,7 @@ fn again(args: &CallRequest, option: &str) -> String {
     let output = args.output.as_ref().map(|directory| directory.to_string_lossy());
     let words = [&*args.name, &*args.tool].into_iter().chain(args.arguments.iter().map(String::as_str));
     let words = words.chain(output.as_deref().into_iter().flat_map(|directory| ["-o", directory]));
-    // An option of ours is none of the arguments, and `shell_word` keeps a word from being one.
+    // An option of ours is not one of the arguments, and `shell_word` keeps a word from being one.
     let words: Vec<String> = words
         .map(|word| {
             if word == "-o" || word == "-" { word.to_owned() } else { mcp_text::shell_word(word).to_string() }

@@ -279,7 +279,7 @@ fn folder(app: &App, path: Option<&Path>) -> Result<PathBuf, CliError> {
     let Some(path) = path else { return Ok(directory) };
     let path = directory.join(path);
     if !path.is_dir() {
-        let message = format!("{} is no folder", path.display());
+        let message = format!("{} is not a folder", path.display());
         return Err(CliError::usage("no-folder", message).next("name a folder that is there"));
     }
     Ok(Project::find(&path).trust_folder().to_owned())

@@ -226,7 +226,7 @@ fn text(
         line("", &format!("in {}, limit {} ms", helper.folder, helper.timeout_ms));
         match (&helper.program, &helper.file) {
             (Some(program), Some(file)) if program != file => line("", &format!("{program} is {file}")),
-            (Some(program), None) => line("", &format!("{program} is no file on its PATH")),
+            (Some(program), None) => line("", &format!("{program} is not a file on its PATH")),
             _ => {}
         }
         match &helper.run {

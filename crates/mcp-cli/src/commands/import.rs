@@ -308,7 +308,7 @@ impl Import {
                             break;
                         }
                         None => {
-                            app.output.error(&format!("{} is none of them\n", shown::name(&answer)));
+                            app.output.error(&format!("{} is not one of them\n", shown::name(&answer)));
                         }
                     }
                 }

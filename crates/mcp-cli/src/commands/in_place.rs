@@ -20,7 +20,7 @@ pub(super) fn refuse(app: &App, change: Option<EntryChange<'_>>) -> Result<(), C
     let refused = || CliError::usage("read-in-place", format!("nothing of {} is changed here", host.title));
     let (EntryChange::Remove(names) | EntryChange::Switch(names, _)) = change else {
         return Err(refused()
-            .why("--from reads its files in place, and what is added stands in a file of ours")
+            .why("--from reads its files in place, and what is added is in a file of ours")
             .next(format!("leave out --from {}", host.name)));
     };
     let (loaded, own) = (app.load_as_is()?, app.own_config()?);

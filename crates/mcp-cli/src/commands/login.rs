@@ -118,7 +118,7 @@ pub(super) async fn sign_in(
                 .why("--non-interactive says that there is none")
                 .next(format!("have a person run `mcplink login {word}`")),
             false => error
-                .why("standard input is no terminal; --no-browser prints the page and waits for a person elsewhere")
+                .why("standard input is not a terminal; --no-browser prints the page and waits for a person elsewhere")
                 .next(format!("mcplink login {word} --no-browser")),
         });
     }
@@ -159,7 +159,7 @@ async fn confirmed<'a>(
 ) -> Result<Login<'a>, CliError> {
     let Some(issuer) = login.unconfirmed_issuer().map(shown::line) else { return Ok(login) };
     let server = login.origin().to_owned();
-    // A program that reads lines of JSON is no person to ask.
+    // A program that reads lines of JSON is not a person to ask.
     if app.interactive && !app.json && person == Person::AtTheTerminal {
         let mut answers = Answers::of_terminal();
         answers.forget_typed();

@@ -142,7 +142,7 @@ fn elsewhere(loaded: &LoadedConfig, name: &str, scope: Scope, only_here: bool) -
                 false => format!("{} has no entry of the scope {scope}", shown::name(name)),
             };
             let error = CliError::usage("unknown-server", message)
-                .why(shown::line(&format!("it stands in {} ({})", entry.origin, entry.scope)));
+                .why(shown::line(&format!("it is in {} ({})", entry.origin, entry.scope)));
             let word = mcp_text::shell_word(name);
             match entry.scope {
                 // What was to be kept from this project alone is not taken from the others.

@@ -90,7 +90,7 @@ impl Item {
         if !is_plain(service) || !is_plain(name) {
             return Err(CliError::usage(
                 "invalid-name",
-                format!("{} is no name of a secret", mcp_text::shell_word(&shown::name(text))),
+                format!("{} is not a name of a secret", mcp_text::shell_word(&shown::name(text))),
             )
             .why(match text.len() > secret_name::MAX {
                 true => format!("a name has at most {} bytes", secret_name::MAX),

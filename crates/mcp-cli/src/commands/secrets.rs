@@ -172,7 +172,7 @@ async fn wanted(app: &App, header: &str, variable: &str) -> Result<SecretPlace, 
             "q" | "quit" | "n" | "no" | "cancel" => return Err(left()),
             _ => continue,
         }
-        // A secret stands in a file because a person said so in full, and not because of one letter.
+        // A secret is in a file because a person said so in full, and not because of one letter.
         answers.forget_typed();
         app.output.error("Write the secret itself into the file? Type yes: ");
         if answers.yes().await.ok_or_else(left)? {

@@ -102,7 +102,7 @@ pub(super) fn combined(rows: &[Row]) -> ExitStatus {
     combined_of(rows.iter())
 }
 
-/// Nothing was contacted, so a server of which the files tell nothing bad is no failure.
+/// Nothing was contacted, so a server of which the files tell nothing bad is not a failure.
 fn offline_exit(rows: &[Row]) -> ExitStatus {
     combined_of(rows.iter().filter(|row| row.reason().is_some()))
 }

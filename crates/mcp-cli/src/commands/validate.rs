@@ -62,14 +62,14 @@ fn usable(config: &Config) -> String {
     };
     let broken = config.broken_files().next().is_some();
     let sentence = match all {
-        0 if broken => "what stands in a file that cannot be understood is not known".to_owned(),
+        0 if broken => "what is in a file that cannot be understood is not known".to_owned(),
         0 => "no server is defined".to_owned(),
         1 if unusable == 0 => "the one server that is defined can be used".to_owned(),
         1 => "the one server that is defined cannot be used".to_owned(),
         _ => format!("{all} servers are defined; {rest}"),
     };
     match broken && all > 0 {
-        true => format!("{sentence}; what stands in a file that cannot be understood is not known"),
+        true => format!("{sentence}; what is in a file that cannot be understood is not known"),
         false => sentence,
     }
 }

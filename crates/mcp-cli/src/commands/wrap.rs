@@ -344,9 +344,11 @@ impl<'a> WrapContext<'a> {
                 .why(shown::line(&format!("{hosts} reaches that one through mcplink ({at})")))
                 .next(format!("give the server another name in the file of {}", self.host.title));
         }
-        error
-            .why(shown::line(&format!("it stands in {at}, and the host would reach that one")))
-            .next(format!("mcplink import {} --name {}", self.host.name, mcp_text::shell_word(name)))
+        error.why(shown::line(&format!("it is in {at}, and the host would reach that one"))).next(format!(
+            "mcplink import {} --name {}",
+            self.host.name,
+            mcp_text::shell_word(name)
+        ))
     }
 
     /// What is wrong with a file of the host as a whole.

@@ -76,7 +76,7 @@ impl Desk {
         Self { app: app.clone(), news, number: 0, task: None, answers: None }
     }
 
-    /// Whether news of this number are of what goes on. Zero is of what is no work of the desk.
+    /// Whether news of this number are of what goes on. Zero is of what is not work of the desk.
     pub(super) fn is_current(&self, number: u64) -> bool {
         number == 0 || number == self.number
     }

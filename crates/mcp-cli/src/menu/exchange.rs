@@ -44,7 +44,7 @@ pub(crate) enum Stage {
     Doubts { issuer: String, server: String },
     /// A person has the page.
     Waits { url: String, not_opened: Option<String> },
-    /// What was pasted is no answer.
+    /// What was pasted is not an answer.
     Refuses,
     /// With the words of the command.
     Ended { said: Vec<String>, is_error: bool },

@@ -49,7 +49,7 @@ impl Inputs for NoFiles {
     }
 
     fn stdin(&self) -> Result<String, String> {
-        Err("is no argument".to_owned())
+        Err("is not an argument".to_owned())
     }
 }
 

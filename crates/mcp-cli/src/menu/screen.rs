@@ -35,7 +35,7 @@ impl Screen {
                     io::stdout(),
                     terminal::EnterAlternateScreen,
                     terminal::Clear(ClearType::All),
-                    // A line end in what is pasted is no key.
+                    // A line end in what is pasted is not a key.
                     EnableBracketedPaste
                 )
             })

@@ -72,9 +72,12 @@ fn refused(app: &App, configured: &ConfiguredServer, refusal: &LoginRefusal) -> 
         LoginRefusal::Local => ("no-oauth", format!("{name} is a command, and commands have no sign-in")),
         LoginRefusal::NoOAuth(why) => ("no-oauth", format!("{name} does not use OAuth: {why}")),
         LoginRefusal::Unattended => {
-            return CliError::usage("no-sign-in-wanted", format!("{} signs in by itself", shown::name(name)))
-                .why("`auth` of its entry says where its credentials come from, and no person is asked")
-                .next(status_of(app, name));
+            return CliError::usage(
+                "no-sign-in-wanted",
+                format!("{} signs in on its own", shown::name(name)),
+            )
+            .why("`auth` of its entry says where its credentials come from, and no person is asked")
+            .next(status_of(app, name));
         }
         other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
     };
@@ -212,7 +215,7 @@ pub(crate) fn failed(app: &App, doing: &str, verb: &str, name: &str, error: &Aut
             let after = error.retry_after().unwrap_or_default();
             app.steps.words(&NextStep::ComeBack { after }, name)
         }
-        // The same command is no step, and nothing in the entry is wrong.
+        // The same command is not a step, and nothing in the entry is wrong.
         (AuthErrorKind::Unavailable | AuthErrorKind::StoreUnavailable, _) if verb == "login" => {
             PrintedStep::Sentence("begin the sign-in once more in a moment".to_owned())
         }

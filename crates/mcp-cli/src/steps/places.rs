@@ -13,7 +13,7 @@ const MAX_NAME: usize = 60;
 const MAX_PLACE: usize = 400;
 
 /// Where nothing that the entry says would help.
-const ASK: &str = "ask who runs the server";
+const ASK: &str = "ask the operator of the server";
 
 /// Each entry by its name, as of the last look at the files.
 #[derive(Debug, Default)]
@@ -264,14 +264,17 @@ mod tests {
             assert_eq!(places.change(part, "a b"), expected);
         }
         assert_eq!(places.give("API_KEY", "a b"), format!("set API_KEY in `env` of a b in {at}"));
-        assert_eq!(places.instead("reconnect", "'a b'"), "try again later, or ask who runs the server");
-        assert_eq!(places.instead("login", "'a b' --from x"), "ask who runs the server");
+        assert_eq!(
+            places.instead("reconnect", "'a b'"),
+            "try again later, or ask the operator of the server"
+        );
+        assert_eq!(places.instead("login", "'a b' --from x"), "ask the operator of the server");
         assert_eq!(
             places.instead("wait", "'a b'"),
             format!("start it, or {}", places.change(EntryPart::Url, "a b"))
         );
-        assert_eq!(places.instead("tools", "'a b'"), "ask who runs the server");
-        assert_eq!(places.instead("login", "a"), "ask who runs the server");
+        assert_eq!(places.instead("tools", "'a b'"), "ask the operator of the server");
+        assert_eq!(places.instead("login", "a"), "ask the operator of the server");
         // A program of this machine that was just run once more.
         entry.chain = vec![ProviderKind::HeadersHelper.name().to_owned()];
         places.see_entry(&entry);

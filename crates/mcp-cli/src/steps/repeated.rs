@@ -23,7 +23,7 @@ pub(super) fn repeated(config: &str) -> Result<String, &'static str> {
 }
 
 /// Whether nothing in `value`, the value of the member `name`, may be a secret by its place. All headers are, and what is named
-/// like one, unless it stands in a variable.
+/// like one, unless it is in a variable.
 fn is_public(name: &str, value: &Value, is_header: bool) -> bool {
     match value {
         Value::String(text) => {

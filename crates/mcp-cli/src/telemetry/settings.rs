@@ -68,7 +68,7 @@ impl Settings {
     }
 }
 
-/// What is no number is as good as unset.
+/// What is not a number is as good as unset.
 fn milliseconds(environment: &Environment, name: &str) -> Option<Duration> {
     environment.text(name).and_then(|value| value.trim().parse().ok()).map(Duration::from_millis)
 }
@@ -95,7 +95,7 @@ impl Signal {
         };
         let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
         let Some(endpoint) = endpoint.filter(is_http).and_then(|url| url.as_str().parse().ok()) else {
-            problems.push(format!("the endpoint of {kind} is no http or https URL"));
+            problems.push(format!("the endpoint of {kind} is not http or https URL"));
             return None;
         };
         if either("PROTOCOL").is_some_and(|protocol| protocol != "http/protobuf") {
@@ -170,7 +170,7 @@ fn sampler(environment: &Environment, problems: &mut Vec<String>) -> Sampler {
     }
 }
 
-/// `key=value,key=value` with values in percent-encoding (W3C Baggage section 3.3.1.3). What is no pair is left out.
+/// `key=value,key=value` with values in percent-encoding (W3C Baggage section 3.3.1.3). What is not a pair is left out.
 fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
     text.split(',').filter_map(|pair| {
         let (key, value) = pair.split_once('=')?;

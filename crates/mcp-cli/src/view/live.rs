@@ -63,7 +63,7 @@ impl LiveTable {
     /// The lines of the next picture, none of which is wider than the terminal, and no more than it has rows.
     ///
     /// Where not all of it fits, those that are still under way are shown as far as they do, and one line counts the others.
-    /// What is cut here, such as a long command, stands in the end in full.
+    /// What is cut here, such as a long command, is in the end in full.
     pub(crate) fn frame(&mut self) -> Vec<String> {
         self.tick += 1;
         let columns = self.style.columns;

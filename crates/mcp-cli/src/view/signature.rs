@@ -361,7 +361,7 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
 }
 
 /// The required arguments that are not given, where the schema leaves no doubt that they must be: nothing fills them in, and
-/// it is no reference to another schema, beside which older drafts of JSON Schema let nothing count.
+/// it is not a reference to another schema, beside which older drafts of JSON Schema let nothing count.
 pub(crate) fn surely_missing(schema: &str, is_given: impl Fn(&str) -> bool) -> Vec<Argument> {
     if !is_looked_at(schema) {
         return Vec::new();

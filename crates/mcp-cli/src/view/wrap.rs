@@ -94,7 +94,7 @@ pub(crate) fn behind(head: &str, text: &str, columns: Option<usize>) -> String {
         // Where it fits nowhere it stays where it is.
         let fits_below = below < used && below + wide <= columns;
         if used + wide > columns && (has_words || fits_below) {
-            // Where nothing stands there yet, it is no line.
+            // Where nothing stands there yet, it is not a line.
             if has_words || !head.trim().is_empty() {
                 // The blank that the break stands for has no column where the line is full.
                 if used == columns + 1 {

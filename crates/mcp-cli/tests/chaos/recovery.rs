@@ -59,7 +59,7 @@ async fn fb_q2_a_reconnect_from_another_process_revives_a_bridge_after_a_window_
     let still = host.echo("after").await;
     assert_eq!(
         still["error"]["data"]["status"], "needs-auth",
-        "what was refused is not tried again by itself"
+        "what was refused is not tried again automatically"
     );
 
     let output = stage.mcplink(&["reconnect", "remote", "--json"]).output().await.unwrap();

@@ -31,7 +31,7 @@ const SOON: Duration = Duration::from_secs(2);
 /// How often a task has to be scheduled, here and in the bridge, from a cause to what is seen of it: each time it may
 /// take as long as a machine that is busy with other tests makes it wait.
 const TURNS: u32 = 20;
-/// What fits into so many bytes is no answer: the head of one is longer.
+/// What fits into so many bytes is not an answer: the head of one is longer.
 const NO_ANSWER: u64 = 80;
 
 /// What a storm saw.

@@ -1,4 +1,4 @@
-//! Errors that never end, paces that a server dictates, and what is no HTTP at all.
+//! Errors that never end, paces that a server dictates, and what is not HTTP at all.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -100,7 +100,7 @@ fn s_n18_k10_what_is_no_http_says_so_and_is_not_tried_again() {
         ("FTP", b"220 ready\r\n".to_vec()),
         ("TLS", b"\x15\x03\x01\x00\x02\x02\x46".to_vec()),
         ("zeros", vec![0; 1_000]),
-        ("a status that is no number", b"HTTP/1.1 abc Hm\r\n\r\n".to_vec()),
+        ("a status that is not a number", b"HTTP/1.1 abc Hm\r\n\r\n".to_vec()),
         ("a header without a colon", b"HTTP/1.1 200 OK\r\nnothing\r\n\r\n".to_vec()),
         ("two lengths", format!("{OK}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}").into_bytes()),
         ("a length below zero", format!("{OK}Content-Length: -1\r\n\r\n{{}}").into_bytes()),

@@ -75,7 +75,7 @@ fn fh_h11_sign_ins_are_listed_with_what_is_kept_of_them_and_no_token() {
     for part in [
         "gone  (no entry of this name here)",
         "read write",
-        "renewed by itself",
+        "renewed automatically",
         "ended",
         "sign in again",
         "file: ",
@@ -531,7 +531,7 @@ fn an_entry_with_a_grant_is_not_signed_in_to() {
     let mut entry = http(&server);
     entry["auth"] = auth;
     let said = Setting::of("robots", entry).run(&["login", "robots"], 2).stderr;
-    assert!(said.contains("robots signs in by itself") && said.contains("mcplink status robots"), "{said}");
+    assert!(said.contains("robots signs in on its own") && said.contains("mcplink status robots"), "{said}");
     assert_eq!(server.requests().len(), 0);
 }
 
@@ -603,7 +603,7 @@ fn an_account_of_a_server_without_sign_ins_is_an_error_that_says_so() {
     for (name, why) in [
         ("fixed", "a static Authorization header is configured and outranks it"),
         ("off", "`oauth` is false in the entry"),
-        ("grant", "it signs in by itself"),
+        ("grant", "it signs in on its own"),
         ("local", "it is a command"),
     ] {
         for command in ["status", "tools", "get", "ping", "doctor", "reconnect", "wait"] {

@@ -88,7 +88,7 @@ fn keys_that_are_wrong_or_nowhere_are_told_apart() {
     for (more, code, said, asked) in [
         (json!({ "profile": "work" }), "credentials-rejected", "", true),
         (json!({ "profile": "none" }), "credentials-failed", "there is no profile none", false),
-        (json!({ "profile": "work", "service": "" }), "config", "is no service of AWS", false),
+        (json!({ "profile": "work", "service": "" }), "config", "is not a service of AWS", false),
     ] {
         setting.write("web", entry(&server, more.clone()));
         let before = server.requests().len();

@@ -92,7 +92,7 @@ fn doctor_looks_at_each_part_of_a_kept_sign_in() {
     setting.mcplink(&["login", "s"]).env("BROWSER", browser.command()).run().expect_code(0);
     let found = checks(&setting.run(&["doctor", "s", "--json"], 0).json());
     assert!(found["token"].contains("good for") && found["token"].contains(&auth.issuer()), "{found:#?}");
-    assert!(found["refresh"].contains("not needed now; it is renewed by itself"), "{found:#?}");
+    assert!(found["refresh"].contains("not needed now; it is renewed automatically"), "{found:#?}");
     assert!(found["store"].contains("/tokens/") && found["store"].contains("a token of"), "{found:#?}");
     assert!(found["keyring"].contains("not in use") && !found.contains_key("registration"), "{found:#?}");
 }
@@ -178,7 +178,7 @@ fn doctor_blames_a_clock_for_credentials_that_end_alone_and_for_more_than_server
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearer("x");
     let date = |seconds: u64| httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
-    // What stands in a file may have been made by a clock as well: it is told, and is not the cause.
+    // What is in a file may have been made by a clock as well: it is told, and is not the cause.
     for (seconds, status, is_minted, is_blamed, is_told) in [
         (3600, 401, true, true, true),
         (240, 401, true, false, false),

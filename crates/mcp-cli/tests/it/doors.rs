@@ -86,7 +86,7 @@ fn s_n19_neither_a_local_server_nor_a_helper_nor_the_browser_sees_the_client_sec
     let status = setting.mcplink(&["status", "s", "--json"]).env("MCP_CLIENT_SECRET", &*secret).run();
     assert_eq!(status.json()["servers"][0]["status"], "connected", "{status}");
     let status = setting.mcplink(&["status", "local"]).env("MCP_CLIENT_SECRET", &*secret).run();
-    assert_ne!(status.code, Some(0), "it is no server");
+    assert_ne!(status.code, Some(0), "it is not a server");
     assert_eq!(std::fs::read_to_string(marks.join("server")).unwrap(), "none");
 
     let (_server, _auth, setting) = protected(None);

@@ -192,7 +192,7 @@ fn fh_h14_what_ended_while_a_helper_ran_is_put_down_to_the_helper() {
     }
 }
 
-/// A helper that exits with 0 and prints what is no headers: nothing of it is sent, and what it said is told.
+/// A helper that exits with 0 and prints what is not headers: nothing of it is sent, and what it said is told.
 #[test]
 fn fh_h2_what_a_helper_prints_in_place_of_headers_is_told_and_not_sent() {
     for (printed, report) in [
@@ -208,9 +208,9 @@ fn fh_h2_what_a_helper_prints_in_place_of_headers_is_told_and_not_sent() {
         ("{\"errors\": [{\"message\": \"nope\"}]}", "it printed an error, not headers: nope"),
         ("<html><title>Sign in</title></html>", "begins like a page of HTML"),
         ("[\"a\"]", "it printed an array"),
-        ("canary-token-1", "a bare token is no header"),
-        ("Authorization: Bearer canary-token-1", "a line of a header is no object"),
-        ("export TOKEN=canary-token-1", "a line for a shell is no header"),
+        ("canary-token-1", "a bare token is not a header"),
+        ("Authorization: Bearer canary-token-1", "a line of a header is not an object"),
+        ("export TOKEN=canary-token-1", "a line for a shell is not a header"),
     ] {
         let server = refusing();
         let mut entry = with_helper_line(&server, &format!("printf '%s' '{printed}'"));
@@ -259,7 +259,7 @@ fn fh_h8_a_sign_in_without_a_terminal_waits_for_no_one_unless_it_is_said_how() {
     let error = login(&[]).run().expect_code(3).stderr;
     assert!(
         error.contains("only a person can sign in to s")
-            && error.contains("standard input is no terminal")
+            && error.contains("standard input is not a terminal")
             && error.contains("next: mcplink login s --no-browser"),
         "{error}"
     );
@@ -284,7 +284,7 @@ fn fh_h3_a_server_that_wants_no_sign_in_is_told_as_that() {
             "error: s wants no sign-in\n  why: it is connected without one, and names no authorization server\n  next: mcplink tools s\n"
         );
     }
-    // What is no server of MCP, or lets no one in, has no sign-in either: nothing is opened, and no one is waited for.
+    // What is not a server of MCP, or lets no one in, has no sign-in either: nothing is opened, and no one is waited for.
     let page = mcp_testkit::HttpAnswer::new(200).body("text/html", "<html><title>Hello</title>");
     let cases = [
         (Answer::json(json!({})), 6, "does not speak MCP"),

@@ -226,9 +226,9 @@ fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
         ("http:https://h.example/mcp", "has its scheme twice"),
         ("https://ho st/mcp", "its host has characters that no host has"),
         ("https://.../mcp", "two dots in its host with nothing between them"),
-        ("https://h.example:99999/mcp", "has a port that is no number up to 65535"),
+        ("https://h.example:99999/mcp", "has a port that is not a number up to 65535"),
         ("https://[1:2/mcp", "square brackets in its host, and no IPv6 address in them"),
-        ("https://1.2.3.4.5/mcp", "a host of numbers that is no IPv4 address"),
+        ("https://1.2.3.4.5/mcp", "a host of numbers that is not an IPv4 address"),
         ("https:///", "has no host"),
         ("${A:-${B:-x}}/mcp", "the default of one cannot hold another"),
     ] {
@@ -255,9 +255,9 @@ fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
 #[test]
 fn fa_a77_a98_a_placeholder_in_an_address_is_told_as_one() {
     for (url, expected) in [
-        ("https://${HOST}/mcp", "is no URL without its variable (set the variable HOST)"),
-        ("https://h-${HOST}.example/mcp", "is no URL without its variable (set the variable HOST)"),
-        ("http://127.0.0.1:${PORT}/mcp", "is no URL without its variable (set the variable PORT)"),
+        ("https://${HOST}/mcp", "is not a URL without its variable (set the variable HOST)"),
+        ("https://h-${HOST}.example/mcp", "is not a URL without its variable (set the variable HOST)"),
+        ("http://127.0.0.1:${PORT}/mcp", "is not a URL without its variable (set the variable PORT)"),
         (
             "https://<your-host>/mcp",
             "still has the placeholder <your-host> in its host (write the host of your server",

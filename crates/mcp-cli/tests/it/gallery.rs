@@ -176,7 +176,7 @@ fn leads_out(name: &str, broken: &Broken, look: &[&str]) {
         // Who waits without an end waits here for a moment.
         let bounded = if step.starts_with("mcplink wait ") { format!("{step} --timeout 1s") } else { step };
         output = broken.paste(&bounded);
-        assert!(!output.stderr.contains("mcplink --help"), "{name}: {bounded} is no command: {output}");
+        assert!(!output.stderr.contains("mcplink --help"), "{name}: {bounded} is not a command: {output}");
     }
 }
 
@@ -206,7 +206,7 @@ impl SetUp {
                 .iter()
                 .any(|asking| step.starts_with(asking));
             let output = broken.paste(&if asks { format!("{step} --yes") } else { step.to_owned() });
-            assert!(!output.stderr.contains("mcplink --help"), "{name}: {step} is no command: {output}");
+            assert!(!output.stderr.contains("mcplink --help"), "{name}: {step} is not a command: {output}");
             output.to_string()
         };
         let is_command = next.contains("mcplink ");

@@ -154,7 +154,7 @@ fn fa_a79_a_token_document_in_place_of_headers_is_told_as_that() {
         ),
         (r#"{"token":"hunter2","expiry":"2030-01-01T00:00:00Z"}"#, "it printed a token document"),
         (r#"{"token":"hunter2"}"#, "there is no `Authorization` among the headers that were sent: `token`"),
-        ("hunter2", "a bare token is no header"),
+        ("hunter2", "a bare token is not a header"),
         ("Welcome!\n{\"Authorization\":\"Bearer hunter2\"}", "the object must stand alone"),
     ] {
         let mut entry = http(&server);

@@ -212,7 +212,7 @@ fn s_b1_fh_h5_what_a_project_brings_along_is_taken_over_by_its_name_only() {
         .write(".codeium/windsurf/mcp_config.json", mine.to_string().replace("\"url\"", "\"serverUrl\""))
         .unwrap();
     let taken = setting.run(&["import", "--yes"], 0);
-    assert!(taken.stdout.contains("stands in a project's file"), "{taken}");
+    assert!(taken.stdout.contains("is in a project's file"), "{taken}");
     assert!(taken.stdout.contains("the-end"), "{taken}");
     assert!(taken.stdout.contains("mcplink import cursor --name evil --yes"), "{taken}");
     assert_eq!(
@@ -280,7 +280,7 @@ fn fh_h5_what_a_host_asks_for_is_a_variable_and_its_value_is_in_no_file() {
     assert!(!output.stderr.contains("set REGION"), "it has a value of its own: {output}");
     let wiki = &own(&setting)["mcpServers"]["wiki"];
     assert_eq!(wiki["headers"]["Authorization"], "Bearer ${env:WIKI_KEY}");
-    // A secret that stands in a host's file is copied, never shown, and told.
+    // A secret that is in a host's file is copied, never shown, and told.
     let setting = Setting::new();
     let token = setting.home.secret("token");
     let entry =
@@ -438,7 +438,7 @@ fn fh_h15_a_file_of_ours_that_is_a_link_to_nothing_is_told() {
     // A home that is none is told where nothing is found in it.
     fs::remove_file(&own).unwrap();
     for (home, told) in [
-        ("/dev/null", ": HOME is /dev/null, which is no folder\n"),
+        ("/dev/null", ": HOME is /dev/null, which is not a folder\n"),
         ("/nowhere", ": HOME is /nowhere, which is not there\n"),
         (".", ": HOME is ., which is looked for in this folder\n"),
     ] {
@@ -481,7 +481,7 @@ fn fh_h5_inputs_that_are_picked_or_come_of_a_command_are_what_they_are() {
     }
     running.close_stdin();
     let output = running.wait().expect_code(0);
-    assert!(output.stdout.contains("2 us") && output.stdout.contains("is none of them"), "{output}");
+    assert!(output.stdout.contains("2 us") && output.stdout.contains("is not one of them"), "{output}");
     assert_eq!(
         own(&setting)["mcpServers"]["a"]["headers"],
         json!({ "X-Region": "${REGION:-us}", "X-Ticket": "${env:TICKET}" })

@@ -304,7 +304,7 @@ fn fa_a51_a_file_that_breaks_under_a_bridge_ends_nothing_and_a_rejection_counts_
     setting.home.write_project(".mcp.json", &text[..text.len() / 2]).unwrap();
     std::thread::sleep(Duration::from_secs(4));
     assert!(works(&echo(&mut bridge, 2)));
-    assert_eq!((other.connections(), server.sessions_made()), (0, 1), "half a file is no decision");
+    assert_eq!((other.connections(), server.sessions_made()), (0, 1), "half a file is not a decision");
     setting.home.write_project(".mcp.json", text).unwrap();
     std::thread::sleep(Duration::from_secs(2));
     assert!(works(&echo(&mut bridge, 3)));

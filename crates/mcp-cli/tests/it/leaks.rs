@@ -149,7 +149,7 @@ impl Cast {
         self.add("bad-header", entry, "headers", json!({ "X-Api-Key": format!("{key}\u{7f}") }));
     }
 
-    /// Runs a command; whatever comes of it, it is no defect of the program.
+    /// Runs a command; whatever comes of it, it is not a defect of the program.
     #[track_caller]
     fn run(&self, args: &[&str], log: Option<&str>) -> Output {
         let mut command = self

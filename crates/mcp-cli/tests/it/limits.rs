@@ -243,7 +243,7 @@ fn fh_h3_a_wait_that_ended_leads_on_and_not_back_to_a_look() {
         1,
         "{waited}"
     );
-    assert!(waited.stderr.contains("  next: try again later, or ask who runs the server"), "{waited}");
+    assert!(waited.stderr.contains("  next: try again later, or ask the operator of the server"), "{waited}");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn fa_a112_a_limit_in_a_variable_that_is_no_number_of_milliseconds_is_told() {
     assert!(
         output
             .stderr
-            .contains("MCP_TIMEOUT: \"60s\" is no number of milliseconds; it is ignored (write 60000)"),
+            .contains("MCP_TIMEOUT: \"60s\" is not a number of milliseconds; it is ignored (write 60000)"),
         "{output}"
     );
     let output = status("900", &["--json"]);

@@ -255,7 +255,7 @@ fn fh_h13_screens_of_sessions_and_of_a_question() {
     }
 }
 
-/// What writes shows first what it would write. The program has a path of one width: it stands in the file of a host.
+/// What writes shows first what it would write. The program has a path of one width: it is in the file of a host.
 #[test]
 fn fh_h13_screens_of_what_is_written() {
     let up = FakeMcpServer::start().unwrap();

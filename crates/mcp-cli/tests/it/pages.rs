@@ -146,7 +146,7 @@ fn every_file_of_servers_that_a_page_shows_is_one() {
     assert!(seen >= 6, "{seen} files were found");
 }
 
-/// The README begins with what a person sees; each line of it stands in a screen that is kept.
+/// The README begins with what a person sees; each line of it is in a screen that is kept.
 #[test]
 fn the_screen_of_the_readme_is_one() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();

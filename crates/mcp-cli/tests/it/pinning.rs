@@ -152,7 +152,7 @@ fn s_m17_a_digest_approves_what_was_shown_with_it_and_nothing_that_came_later() 
     // Once more, there is nothing left to refuse.
     let again = setting.run(&["approve-tools", "x", &of_all, "--json"], 0).json();
     assert_eq!((&again["approved"], &again["digest"]), (&json!(false), &Value::Null), "{again:#}");
-    // A word is no digest, and approves nothing that is open.
+    // A word is not a digest, and approves nothing that is open.
     server.set_tools(vec![tool("send", "Sends to evil.")]);
     for word in ["", "true", "sha256:", "all"] {
         setting.run(&["approve-tools", "x", &format!("--yes={word}")], 3);

@@ -168,7 +168,7 @@ fn a_plugin_signs_a_person_in_and_out_in_its_own_way() {
     run(&["logout", "web"], 0);
     run(&["status", "web"], 3);
 
-    // What the server refuses is no sign-in, and who has none says so.
+    // What the server refuses is not a sign-in, and who has none says so.
     server.accept(Accept::Nothing);
     assert!(run(&["login", "web"], 3).stderr.contains("did not accept the new sign-in"));
     entry["auth"]["provider"] =
@@ -214,7 +214,7 @@ fn the_examples_keep_the_rules_of_their_protocol() {
     }
     // What is not there breaks no rule.
     for (program, why) in
-        [("/nowhere/plugin", "is no file"), ("nowhere", "mcplink-auth-nowhere is in no folder")]
+        [("/nowhere/plugin", "is not a file"), ("nowhere", "mcplink-auth-nowhere is in no folder")]
     {
         let refused = setting.run(&["auth-plugin", "check", program], 2);
         assert!(refused.stderr.contains(why) && refused.stdout.is_empty(), "{program}: {refused}");
@@ -222,7 +222,7 @@ fn the_examples_keep_the_rules_of_their_protocol() {
     setting.run(&["auth-plugin", "check", "x", "--settings", "[]"], 2);
 }
 
-/// What it is told by the entry is no secret, and stands in what it says to people.
+/// What it is told by the entry is not a secret, and is in what it says to people.
 #[test]
 fn what_a_plugin_says_is_shown_with_the_words_of_its_settings() {
     let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();

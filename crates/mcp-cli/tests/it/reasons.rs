@@ -406,9 +406,9 @@ fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
 }
 
 /// Where nothing that the entry says would help.
-const ASK: &str = "ask who runs the server";
+const ASK: &str = "ask the operator of the server";
 /// Where it answers, and a wait was in vain.
-const LATER: &str = "try again later, or ask who runs the server";
+const LATER: &str = "try again later, or ask the operator of the server";
 
 /// Whether a step is a sentence for a person, and no command.
 fn is_said(step: &str) -> bool {
@@ -445,7 +445,7 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
         assert!(documented.contains(&exit), "{code}: {step}: not one of {documented:?}: {output}");
         // An entry that cannot be used is one of the configuration; no step is.
         let is_usage = exit == 2 && output.stderr.contains("mcplink --help");
-        assert!(!is_usage, "{code}: {step} is no command: {output}");
+        assert!(!is_usage, "{code}: {step} is not a command: {output}");
         let learnt = facts(&output);
         assert!(!learnt.is_subset(&known), "{code}: {step} says nothing new: {output}");
         known.extend(learnt);
@@ -464,14 +464,14 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
         End::Says(words) => {
             let step = next.unwrap_or_default();
             assert!(step.starts_with(words) && step.contains("settings.json:1"), "{code}: {step}");
-            // What forbids it stands in every other look at it, and it is never contacted.
+            // What forbids it is in every other look at it, and it is never contacted.
             for look in [&["get", "s"][..], &["call", "s", "echo"], &["doctor", "s"], &["reconnect", "s"]] {
                 let output = situation.run(look);
                 let all = format!("{}{}", output.stdout, output.stderr);
                 assert!(all.contains("deniedMcpServers[0] in "), "{code}: {look:?}: {output}");
             }
         }
-        // What is wrong stands in the reason; the sentence says what to change, and where.
+        // What is wrong is in the reason; the sentence says what to change, and where.
         End::Shown => {
             let is_shown = run.last().unwrap().starts_with("mcplink validate");
             let names = said.is_some_and(|said| said.contains(".json:") || said == ASK || said == LATER);

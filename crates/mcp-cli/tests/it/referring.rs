@@ -162,7 +162,7 @@ fn a_reference_that_leads_nowhere_is_refused_before_anything_is_sent() {
     assert!(server.requests().is_empty());
 }
 
-/// The environment of a child as the system has it: what is kept by reference stands in none but where it is meant.
+/// The environment of a child as the system has it: what is kept by reference is in none but where it is meant.
 #[test]
 fn no_child_finds_in_its_environment_what_another_field_refers_to() {
     let setting = Setting::new();

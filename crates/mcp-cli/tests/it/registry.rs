@@ -238,7 +238,7 @@ fn a_person_is_asked_for_what_is_declared() {
     let line = ["add", "--no-check", "io.ledgerly/mcp", "--registry", base.as_str()];
     let Some(add) = setting.on_a_terminal(&line) else { return };
     let mut running = add.start();
-    // What is typed before a question is no answer to it, so each is waited for, the second time as well.
+    // What is typed before a question is not an answer to it, so each is waited for, the second time as well.
     for (question, times, answer) in [
         ("tenant: The name of your company in its address, such as acme:", 1, "acme\n"),
         ("region: Where your data is kept; one of eu, us, ap [eu]:", 1, "moon\n"),

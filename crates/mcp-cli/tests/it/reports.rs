@@ -187,7 +187,7 @@ fn fh_h10_a_bridge_that_a_host_starts_anywhere_finds_the_folder_of_its_entry() {
     let listed = elsewhere(&["--project", "shop", "list"], 0).stdout;
     assert!(listed.contains("tickets") && !listed.contains("posts"), "{listed}");
     assert!(elsewhere(&["--project", "shop", "status", "nope"], 2).stderr.contains("--project shop"));
-    assert!(elsewhere(&["--project", "gone", "list"], 2).stderr.contains("is no folder"));
+    assert!(elsewhere(&["--project", "gone", "list"], 2).stderr.contains("is not a folder"));
     let config = json!({ "mcpServers": { "named": http(&server) } }).to_string();
     std::fs::write(setting.home.root().join("mine.json"), config).unwrap();
     elsewhere(&["--project", "shop", "--mcp-config", "mine.json", "status", "named"], 0);

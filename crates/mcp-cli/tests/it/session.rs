@@ -175,7 +175,7 @@ async fn f100_a_session_that_is_gone_is_renewed_and_the_call_replayed_once() {
 
     assert_eq!(server.sessions_made(), 2);
     assert_eq!(server.count("tools/call"), 2);
-    assert_eq!(helper.runs(), 1, "a session is no credential");
+    assert_eq!(helper.runs(), 1, "a session is not a credential");
     connection.close().await;
 }
 

@@ -87,7 +87,7 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
     let mut bridges: Vec<Running<'_>> = (0..3).map(|_| open(&setting, "web")).collect();
     let mine = private(&setting, &server);
     echo(&mut bridges[1], 1);
-    // A list is no call.
+    // A list is not a call.
     say(&mut bridges[1], r#"{"jsonrpc":"2.0","id":9,"method":"tools/list"}"#);
     response(&bridges[1], 9);
     echo(&mut bridges[1], 2);

@@ -202,7 +202,7 @@ fn a_store_that_cannot_be_used_as_it_is_named_is_not_replaced_by_files() {
     for (url, key, expected) in [
         ("redis://:canary@127.0.0.1:1/0", None, "MCPLINK_TOKEN_STORE_KEY_FILE cannot be used"),
         ("redis://:canary@127.0.0.1:1/0", Some("canary"), "key 1 is not 32 bytes in base64"),
-        ("mysql://u:canary@127.0.0.1/db", Some(KEY), "`mysql:` is no store"),
+        ("mysql://u:canary@127.0.0.1/db", Some(KEY), "`mysql:` is not a store"),
         ("canary", Some(KEY), "MCPLINK_TOKEN_STORE cannot be used"),
     ] {
         let mut command = setting.mcplink(&["list"]).env("MCPLINK_TOKEN_STORE", url);

@@ -112,12 +112,12 @@ fn fh_h5_a_misspelt_word_about_tools_takes_away_what_it_may_and_is_told_by_tools
         (json!({ "toolPermission": { "add": "blocked" } }), "it is taken for `toolPermissions`"),
         (
             json!({ "toolPermissions": { "add": "blokced" } }),
-            "is none of allow, ask and blocked; the tool stays hidden",
+            "is not one of allow, ask and blocked; the tool stays hidden",
         ),
-        (json!({ "tools": { "add": "of" } }), "mcpServers.x.tools.add: is none of allow, ask and blocked"),
+        (json!({ "tools": { "add": "of" } }), "mcpServers.x.tools.add: is not one of allow, ask and blocked"),
         (
             json!({ "tools": [{ "name": "add", "permissionPolicy": "always_denied" }] }),
-            "mcpServers.x.tools[0]: is none of allow, ask and blocked",
+            "mcpServers.x.tools[0]: is not one of allow, ask and blocked",
         ),
         (json!({ "tools": [{ "name": "add", "permission_policy": "blocked" }] }), ""),
     ] {

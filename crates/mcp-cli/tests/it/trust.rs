@@ -223,7 +223,7 @@ fn what_is_given_already_is_told_as_given_and_asked_again_only_where_something_i
         assert!(again.ends_with(", as before\n"), "{command:?}: {again}");
         let told = setting.run(&[command, &["--json"]].concat(), 0).json();
         assert_eq!((&told[member], &told["changed"]), (&json!(true), &json!(false)), "{command:?}: {told}");
-        // What was shown at another time is no agreement to this, and takes nothing back.
+        // What was shown at another time is not an agreement to this, and takes nothing back.
         let other = setting.run(&[command, &["--yes=sha256:00"]].concat(), 3).stderr;
         assert!(other.contains("nothing was decided about"), "{command:?}: {other}");
         let other = setting.run(&[command, &["--yes=sha256:00", "--json"]].concat(), 3).json();

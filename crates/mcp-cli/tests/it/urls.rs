@@ -123,7 +123,7 @@ fn fh_h4_a_step_for_a_url_carries_it_and_runs_as_printed() {
     assert!(step.contains(url.as_str()) && step.contains("'X-Api-Key: ${HOME}'"), "{step}");
     let output = paste(&setting, &format!("{step} --timeout 1s"));
     assert!(!output.stderr.contains("--help"), "{step}: {output}");
-    assert_eq!(next(&output), "try again later, or ask who runs the server");
+    assert_eq!(next(&output), "try again later, or ask the operator of the server");
     for (answer, code, said) in [
         (401, 3, "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'"),
         (404, 4, "correct the URL"),

@@ -60,7 +60,7 @@ fn fh_h5_what_a_host_leaves_as_it_stands_reaches_the_shell() {
     }
 }
 
-/// A text that only looks like a value is no credential: nothing is sent, and what to set is said with its place.
+/// A text that only looks like a value is not a credential: nothing is sent, and what to set is said with its place.
 #[test]
 fn fh_h5_a_variable_that_a_host_needs_and_is_not_set_is_told_before_anything_is_sent() {
     let server = FakeMcpServer::start().unwrap();

@@ -204,7 +204,7 @@ fn fh_h12_a_wait_holds_its_connections_and_starts_nothing_twice() {
     assert_eq!(pids(&setting).len(), 1, "what was there was not started again");
 }
 
-/// What is started and has not ended is no server that is to be started.
+/// What is started and has not ended is not a server that is to be started.
 #[test]
 fn fh_h12_a_wait_that_is_over_says_what_it_waited_for() {
     let server = FakeMcpServer::start().unwrap();

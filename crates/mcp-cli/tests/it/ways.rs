@@ -109,7 +109,7 @@ fn an_authorization_server_that_is_not_trusted_is_named_and_not_waited_for() {
         (
             "expired",
             "the certificate of the authorization server has expired",
-            "ask who runs https://localhost:",
+            "ask the operator of https://localhost:",
         ),
     ] {
         let issuer = format!("https://localhost:{}", tls_in_front_of(server.address(), certificate).port());
@@ -399,7 +399,7 @@ fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
         run += 1;
     }
     assert!(run > 15, "{run}");
-    assert_eq!(issuer.requests_to(AuthEndpoint::Token).len(), 1, "a client signs in by itself");
+    assert_eq!(issuer.requests_to(AuthEndpoint::Token).len(), 1, "a client signs in on its own");
     let sent = server.recorder().matching(|request| request.header("authorization").is_some());
     assert!(sent.iter().all(|request| request.header("authorization") == Some("Bearer from-the-variable")));
     assert!(!sent.is_empty());

@@ -20,7 +20,7 @@ fn own(setting: &Setting) -> Value {
     serde_json::from_str(&text.unwrap_or_else(|_| "{}".to_owned())).unwrap()
 }
 
-/// Every server of a host, by name, that stands in the first of its files with that name.
+/// Every server of a host, by name, that is in the first of its files with that name.
 fn names(setting: &Setting, host: &str) -> Vec<String> {
     let plan = setting.run(&["import", host, "--json"], 0).json();
     let mut names: Vec<String> = Vec::new();
@@ -102,7 +102,7 @@ fn fh_h5_an_entry_of_a_file_that_hosts_share_is_moved_and_stays_one_for_all_of_t
     let text = fs::read_to_string(&path).unwrap();
     let wrapped = setting.run(&["wrap", "copilot", "docs", "--yes"], 0);
     assert!(
-        wrapped.stdout.contains("its server stands in mcplink's own file now, for this project"),
+        wrapped.stdout.contains("its server is in mcplink's own file now, for this project"),
         "{wrapped}"
     );
     assert!(wrapped.stdout.contains("connected"), "{wrapped}");

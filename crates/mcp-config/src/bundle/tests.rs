@@ -92,7 +92,7 @@ fn fh_h5_what_only_this_machine_has_is_asked_for_and_what_is_open_is_told() {
     assert_eq!(bundle.notes, ["it takes every certificate, wherever it is installed"]);
 }
 
-/// A default may be written where the variable is no secret, and the variable be one elsewhere.
+/// A default may be written where the variable is not a secret, and the variable be one elsewhere.
 #[test]
 fn a_variable_that_is_secret_somewhere_is_secret_and_has_no_default() {
     let (oauth, headers) = (r#""oauth": {"scopes": "${V:-canary}"}"#, r#""headers": {"X-Key": "${V}"}"#);

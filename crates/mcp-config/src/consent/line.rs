@@ -263,7 +263,7 @@ fn holds_secret(member: &str) -> bool {
 }
 
 /// Whether a variable can change which code runs or where data goes: by its name, or because its value is an option, a
-/// path, an address or a command line. An opaque word is none of them.
+/// path, an address or a command line. An opaque word is not one of them.
 fn decides_what_runs(variable: &str, value: &str) -> bool {
     // Names are not told apart by case everywhere.
     let name = variable.to_ascii_uppercase();
@@ -279,7 +279,7 @@ fn decides_what_runs(variable: &str, value: &str) -> bool {
         || value.contains("://")
         || value.contains(char::is_whitespace)
         || value.get(1..3) == Some(":\\");
-    // What a shell could be made to run is no token, whatever it is called; blanks alone are in passphrases.
+    // What a shell could be made to run is not a token, whatever it is called; blanks alone are in passphrases.
     let runs = value.contains(['`', '(', ';', '|', '<', '>', '&']) || value.contains("${");
     runs || points && !is_credential
 }

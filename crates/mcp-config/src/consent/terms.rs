@@ -186,7 +186,7 @@ impl Term {
         line::is_whole(&self.shown)
     }
 
-    /// A term of something that is no entry.
+    /// A term of something that is not an entry.
     pub(crate) fn new(field: String, shown: String, kept: String, canonical: String) -> Self {
         Self { field, shown, variables: Vec::new(), kept, canonical }
     }

@@ -10,7 +10,7 @@ use crate::syntax::syntax;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum EditErrorKind {
-    /// The text is no JSON, so it is not known what stands where.
+    /// The text is not JSON, so it is not known what stands where.
     Syntax,
     /// Something else stands in the place of an object.
     WrongShape,

@@ -59,7 +59,7 @@ fn a_new_entry_looks_like_its_neighbours() {
         // All on one line, close and wide.
         (r#"{"s":{"a":1}}"#, r#"{"s":{"a":1,"n":2}}"#),
         (r#"{"s": {"a": 1, "b": 2}}"#, r#"{"s": {"a": 1, "b": 2, "n": 2}}"#),
-        // The comma that counts is no comma of a comment.
+        // The comma that counts is not a comma of a comment.
         (r#"{"s": {"a": 1 /* , */}}"#, r#"{"s": {"a": 1, "n": 2 /* , */}}"#),
         (r#"{"s": {"a": 1 /* x */ ,}}"#, r#"{"s": {"a": 1 /* x */ , "n": 2,}}"#),
         // Objects that are empty, or hold a comment.

@@ -5,7 +5,7 @@ use crate::edit::{Change, EditErrorKind, Value, apply, restored, value_at, writt
 /// How deep the values are that must be editable; deeper ones may be refused, for no reader would take them back.
 const DEEP: usize = 32;
 
-/// Whatever stands in a file: what is set is found, what is removed is gone, the rest means what it meant, the same change again
+/// Whatever is in a file: what is set is found, what is removed is gone, the rest means what it meant, the same change again
 /// changes nothing, and the bytes that were replaced come back.
 ///
 /// The first line of the input is the path, with `/` between its keys; the second one is the value; the rest is the file.

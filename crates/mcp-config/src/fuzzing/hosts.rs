@@ -11,7 +11,7 @@ use crate::source::{Content, FilePurpose, Source};
 use crate::wrap::{BridgeCommand, HostTarget};
 use crate::{Config, ConfigSource, Env, Platform, Request, Scope, Sources};
 
-/// A file of a host. Whatever stands in it: reading never fails, each entry names a line that is there, no value of a variable
+/// A file of a host. Whatever is in it: reading never fails, each entry names a line that is there, no value of a variable
 /// is shown, what is taken over once is found to be the same afterwards, and a wrapped file is unwrapped byte for byte,
 /// with all other entries as they were meanwhile.
 ///

@@ -7,7 +7,7 @@ use crate::Env;
 use crate::expand::Text;
 use crate::reference::{LITERAL, reference};
 
-/// Whatever stands in a value: what is written out and the secrets in it stand there in this order, each secret is a whole
+/// Whatever is in a value: what is written out and the secrets in it stand there in this order, each secret is a whole
 /// reference and stays as it is written, and the value of a variable is in nothing that hides it.
 pub fn references(bytes: &[u8]) {
     let Ok(written) = std::str::from_utf8(bytes) else { return };

@@ -26,7 +26,7 @@ pub(super) struct Groups {
     pub(super) oauth: Option<(Span, Span)>,
 }
 
-/// What stands in an object of its own.
+/// What is in an object of its own.
 #[derive(Clone, Copy)]
 pub(super) enum Group {
     Headers,

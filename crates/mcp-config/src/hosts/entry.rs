@@ -97,7 +97,7 @@ impl<'t, 'a> Entries<'t, 'a> {
         self.origins
     }
 
-    /// The entry of `member`; `None` where it is no server that anything outside of its host can reach.
+    /// The entry of `member`; `None` where it is not a server that anything outside of its host can reach.
     pub(super) fn entry(&mut self, member: &Member, path: &Pointer) -> Option<Member> {
         self.name = member.key.to_string();
         self.stands(member.key_span, path);
@@ -171,7 +171,7 @@ impl<'t, 'a> Entries<'t, 'a> {
         entry.iter().filter(is_address).min_by_key(rank).map(|field| field.key.to_string())
     }
 
-    /// A field whose name is no field of an entry in this host is left as it is.
+    /// A field whose name is not a field of an entry in this host is left as it is.
     fn field(&mut self, member: &Member, path: &Pointer, draft: &mut Draft, depth: usize) {
         self.stands(member.key_span, path);
         self.stands(member.node.span, path);
@@ -221,7 +221,7 @@ impl<'t, 'a> Entries<'t, 'a> {
                     let value = Value::String(format!("Bearer {}", variables::required(name)).into());
                     draft.header("Authorization", key_span, Node { span: node.span, value });
                 }
-                None => self.lost(path, key_span, "it is no name of a variable"),
+                None => self.lost(path, key_span, "it is not a name of a variable"),
             },
             FieldMeaning::BearerToken => {
                 let node = self.value_for(TextReader::Header, node, path);
@@ -230,7 +230,7 @@ impl<'t, 'a> Entries<'t, 'a> {
                         let value = Value::String(format!("Bearer {token}").into());
                         draft.header("Authorization", key_span, Node { span: node.span, value });
                     }
-                    None => self.lost(path, key_span, "it is no token"),
+                    None => self.lost(path, key_span, "it is not a token"),
                 }
             }
             FieldMeaning::Variables => self.variables(member, path, draft),
@@ -282,7 +282,7 @@ impl<'t, 'a> Entries<'t, 'a> {
                 }
                 draft.push("command", member.key_span, words.remove(0));
                 draft.spans.args.get_or_insert((member.key_span, member.node.span));
-                // What stands in `args` comes behind.
+                // What is in `args` comes behind.
                 words.append(&mut draft.args);
                 draft.args = words;
             }

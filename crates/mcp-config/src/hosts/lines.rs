@@ -85,7 +85,7 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
     let (at, bridge) = bridge(words)?;
     let mut rest = at + 1;
     if bridge.package == "mcplink" {
-        // Without a verb it is no bridge, and to a name it is a pointer, which others know.
+        // Without a verb it is not a bridge, and to a name it is a pointer, which others know.
         if !matches!(*words.get(rest)?, "bridge" | "serve") {
             return None;
         }

@@ -39,7 +39,7 @@ pub(crate) enum FieldMeaning {
     Time(&'static str, Unit),
     /// A block about OAuth, or whether there is any.
     OAuth,
-    /// A field that stands in our `oauth` block.
+    /// A field that is in our `oauth` block.
     OAuthField(&'static str),
     /// The secret of a registered client.
     ClientSecret,
@@ -76,9 +76,9 @@ const fn ours(word: &'static str, means: FieldMeaning) -> Word {
 
 const APPROVAL: &str = "what is called without a question is for each host to say; it hides no tool";
 pub(crate) const BEARER: &str = "use `headers`: {\"Authorization\": \"Bearer ${NAME}\"}";
-const SCOPES: &str = "scopes belong into `oauth`, as one string `scopes`";
+const SCOPES: &str = "scopes belong in `oauth`, as one string `scopes`";
 const NAMES: &str = "use `env`: {\"NAME\": \"${NAME}\"}";
-pub(crate) const SECRET: &str = "a client secret does not belong into a file: set MCP_CLIENT_SECRET";
+pub(crate) const SECRET: &str = "a client secret does not belong in a file: set MCP_CLIENT_SECRET";
 /// The entry says which authorization server gets the secret; the words of hosts do not.
 pub(crate) const ALONE: &str =
     "write a grant without a person as `auth`: {\"grant\": .., \"tokenEndpoint\": ..}";

@@ -79,7 +79,7 @@ fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// The most steps that are told to people: what is deeper is no entry of anybody, and begins and ends like what is told.
+/// The most steps that are told to people: what is deeper is not an entry of anybody, and begins and ends like what is told.
 const MOST_STEPS: usize = 16;
 
 fn dotted<'a>(steps: impl IntoIterator<Item = ShownStep<'a>>) -> String {

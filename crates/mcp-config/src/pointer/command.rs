@@ -162,7 +162,7 @@ fn bridged(args: &[String]) -> Option<String> {
     (!Address::is_one(name) && !name.is_empty()).then(|| name.clone())
 }
 
-/// The first argument that is no option nor the value of one, and what follows it.
+/// The first argument that is not an option nor the value of one, and what follows it.
 fn positional<'a>(args: &'a [String], valued: &[&str]) -> Option<(&'a String, &'a [String])> {
     let mut args = args;
     loop {

@@ -22,7 +22,7 @@ pub enum PolicyBlock {
 pub struct PolicyRule {
     /// Where it stands.
     pub origin: Origin,
-    /// Whether it stands in the administrator's settings.
+    /// Whether it is in the administrator's settings.
     pub by_administrator: bool,
 }
 

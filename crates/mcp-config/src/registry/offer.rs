@@ -169,7 +169,7 @@ impl Offer {
     }
 
     /// Leaves the header, or the variable of the environment, of this name to a person, who says all of it: it is not asked
-    /// for any more. Whether it is a secret; `None` where there is none of this name.
+    /// for any more. Whether it is a secret; `None` where there is not one of this name.
     pub fn leave(&mut self, name: &str) -> Option<bool> {
         let is_remote = matches!(self.way, Way::Remote { .. });
         let (Way::Remote { headers: pairs, .. } | Way::Package { environment: pairs, .. }) = &mut self.way;
@@ -335,7 +335,7 @@ fn pairs(
     for node in node.list_of(key).map_err(said)? {
         let name = node.required("name").and_then(|node| node.text()).map_err(said)?;
         if !is_name(name) {
-            return Err(format!("{key}: {:?} is no name for one", mcp_text::line(name, 40)));
+            return Err(format!("{key}: {:?} is not a name for one", mcp_text::line(name, 40)));
         }
         pairs.push((name.to_owned(), Template::of_input(name, &node, inputs).map_err(said)?));
     }

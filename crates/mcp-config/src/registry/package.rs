@@ -132,7 +132,7 @@ impl Runner {
     fn named(&self, node: &Node<'_>, identifier: String) -> Result<String, String> {
         let said = |fault: RegistryFault| fault.to_string();
         if !(self.is_name)(&identifier) {
-            return Err(format!("that is no name of a package of {}", self.kind));
+            return Err(format!("that is not a name of a package of {}", self.kind));
         }
         let version = node.plain_of("version").map_err(said)?;
         let Some(version) = version else { return Ok(identifier) };

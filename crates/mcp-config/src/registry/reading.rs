@@ -42,7 +42,7 @@ impl std::error::Error for RegistryFault {}
 pub(super) fn parse(answer: &[u8]) -> Result<Json, RegistryFault> {
     serde_json::from_slice(answer).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        RegistryFault::new("", format!("it is no JSON ({place})"))
+        RegistryFault::new("", format!("it is not JSON ({place})"))
     })
 }
 

@@ -33,7 +33,7 @@ pub struct RegistryInput {
     pub placeholder: Option<String>,
     /// There is no entry without it.
     pub required: bool,
-    /// It is a secret, and is answered with a reference: it never stands in a file.
+    /// It is a secret, and is answered with a reference: it never is in a file.
     pub secret: bool,
     /// What an answer has to be.
     pub format: InputFormat,
@@ -170,7 +170,7 @@ impl Inputs {
 
     /// All of them, once nothing more is said of any.
     pub(super) fn finished(mut self) -> Vec<RegistryInput> {
-        // What everybody can read in a registry is no secret; whatever part of a description calls it one, it is not written.
+        // What everybody can read in a registry is not a secret; whatever part of a description calls it one, it is not written.
         for input in self.0.iter_mut().filter(|input| input.secret) {
             input.default = None;
         }

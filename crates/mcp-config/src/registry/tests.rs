@@ -415,7 +415,7 @@ fn s_r3_a_package_is_a_name_and_runs_by_its_own_runner() {
         "x@1",
         "@-a/b",
     ] {
-        assert!(unusable(npm(identifier, "1.0.0")).starts_with("that is no name"), "{identifier:?}");
+        assert!(unusable(npm(identifier, "1.0.0")).starts_with("that is not a name"), "{identifier:?}");
     }
     for version in ["npm:evil@1", "https://evil.example", "1 || 2", "^1", ">=1", "*", "", "1/2", "$(x)"] {
         assert_eq!(unusable(npm("x", version)), "its version is none", "{version:?}");
@@ -496,8 +496,8 @@ fn s_r4_an_answer_leads_an_address_nowhere_else() {
 #[test]
 fn s_r5_what_is_no_answer_of_a_registry_is_told_by_its_place() {
     for (answer, said) in [
-        ("", "it is no JSON (line 1, column 0)"),
-        ("<html>", "it is no JSON (line 1, column 1)"),
+        ("", "it is not JSON (line 1, column 0)"),
+        ("<html>", "it is not JSON (line 1, column 1)"),
         ("[]", "expected an object, found an array"),
         ("{}", "there is no \"server\""),
         (r#"{"server": 1}"#, "server: expected an object, found a number"),

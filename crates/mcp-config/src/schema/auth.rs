@@ -278,7 +278,7 @@ impl Block<'_, '_, '_> {
             Some(name) => {
                 let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
                 if name.is_empty() || !name.chars().all(plain) {
-                    self.wrong("provider", "is no name of a plug-in, and no path", None);
+                    self.wrong("provider", "is not a name of a plug-in, and no path", None);
                     return None;
                 }
                 self.reader.show_at(&[KEY, "provider"], node, name.to_owned(), Vec::new());
@@ -360,7 +360,7 @@ impl Block<'_, '_, '_> {
         self.reader.entry_error(ProblemCode::InvalidConfig, &[KEY, name], message, &hint);
     }
 
-    /// A word that is no secret; it is used as it stands.
+    /// A word that is not a secret; it is used as it stands.
     fn text(&mut self, key: &str) -> Option<String> {
         let node = get(self.object, key)?;
         let Some(value) = node.as_str() else {
@@ -424,7 +424,7 @@ impl Block<'_, '_, '_> {
         let node = get(self.object, key)?;
         let Some(written) = node.as_str().and_then(reference::reference) else {
             // Security: not repeated, it may be the secret.
-            let message = "is no reference to a secret, and a secret does not belong into this file";
+            let message = "is not a reference to a secret, and a secret does not belong in this file";
             self.wrong(key, message, Some(HOW));
             return None;
         };
@@ -513,8 +513,8 @@ mod tests {
             (r#"{"sign": "aws-sigv4", "file": "t", "service": "s"}"#, "expected one of `grant`"),
             (r#"{"sign": "aws_sigv4", "service": "s"}"#, "expected \"aws-sigv4\""),
             (r#"{"sign": "aws-sigv4"}"#, "a signature is for one service"),
-            (r#"{"sign": "aws-sigv4", "service": "a/b"}"#, "is no service of AWS"),
-            (r#"{"sign": "aws-sigv4", "service": "a", "region": "x y"}"#, "is no region of AWS"),
+            (r#"{"sign": "aws-sigv4", "service": "a/b"}"#, "is not a service of AWS"),
+            (r#"{"sign": "aws-sigv4", "service": "a", "region": "x y"}"#, "is not a region of AWS"),
             (r#"{"sign": "aws-sigv4", "service": "a", "profile": "${P}"}"#, "variables are replaced"),
             (r#"{"sign": "aws-sigv4", "service": "a", "scopes": "b"}"#, "is no part of a signature"),
             (r#"{"type": "acme"}"#, "this program has none"),
@@ -531,7 +531,7 @@ mod tests {
                     r#"{{"grant": "client_credentials", {}}}"#,
                     SECRET.replace("${env:CI_SECRET}", "canary")
                 ),
-                "is no reference to a secret",
+                "is not a reference to a secret",
             ),
             (
                 &format!(

@@ -42,7 +42,7 @@ pub(super) fn read(
     for (number, line) in lines(&text) {
         let Some((name, value)) = line else {
             // Security: not repeated, it may be a secret.
-            let message = format!("line {number} of {} is no `Name: value`", place.shown);
+            let message = format!("line {number} of {} is not a `Name: value`", place.shown);
             let hint = Some("begin remarks with #");
             reader.error(ProblemCode::InvalidConfig, &[KEY], node.span, message, hint);
             continue;
@@ -62,7 +62,7 @@ pub(super) fn read(
     headers.extend(read);
 }
 
-/// Name and value of each line that is no remark, with its number; none where it is no header.
+/// Name and value of each line that is not a remark, with its number; none where it is not a header.
 fn lines(text: &str) -> impl Iterator<Item = (usize, Option<(&str, &str)>)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines().enumerate().filter_map(|(index, line)| {

@@ -180,7 +180,8 @@ fn proxy(reader: &mut Reader<'_, '_>) -> Option<Proxy> {
     });
     if !is_one {
         // Not repeated: a URL of a proxy may hold a password.
-        let message = "is no URL of a proxy, such as http://proxy.example:3128 or socks5h://127.0.0.1:1080";
+        let message =
+            "is not a URL of a proxy, such as http://proxy.example:3128 or socks5h://127.0.0.1:1080";
         let hint = Some("write \"none\" for no proxy");
         reader.error(ProblemCode::InvalidConfig, &["proxy"], node.span, message, hint);
         return None;

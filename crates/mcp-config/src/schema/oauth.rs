@@ -94,7 +94,7 @@ fn client_secret(reader: &mut Reader<'_, '_>, object: &Object, scope: Scope) -> 
     let Some(written) = node.as_str().and_then(reference::reference) else {
         // Security: not repeated, it may be the secret. A file of another program may have it, and the entry works without.
         let message =
-            "is no reference to a secret, and a secret does not belong into this file; it is ignored";
+            "is not a reference to a secret, and a secret does not belong in this file; it is ignored";
         reader.warn(ProblemCode::UnknownField, &STEPS, node.span, message, Some(HOW));
         return None;
     };
@@ -224,7 +224,7 @@ fn client_metadata(reader: &mut Reader<'_, '_>, object: &Object) -> BTreeMap<Str
                 "scope" => Some("use `oauth.scopes`"),
                 "redirect_uris" => Some("use `oauth.redirectUri`"),
                 "client_id" => Some("use `oauth.clientId`"),
-                "client_secret" => Some("a secret does not belong into this file; set MCP_CLIENT_SECRET"),
+                "client_secret" => Some("a secret does not belong in this file; set MCP_CLIENT_SECRET"),
                 _ => None,
             };
             let message = "is for this client to say, or for the server; it is left out";

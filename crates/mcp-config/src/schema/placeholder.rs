@@ -60,7 +60,7 @@ fn in_rest(text: &str) -> Option<Placeholder<'_>> {
     segment.or_else(|| values().find(|value| whole(value)).map(|text| of(text, "query")))
 }
 
-/// `<your-host>`, `{tenant}`, `{{host}}`, `%HOST%`, and `[host]` where that is no IPv6 address.
+/// `<your-host>`, `{tenant}`, `{{host}}`, `%HOST%`, and `[host]` where that is not an IPv6 address.
 fn in_brackets(text: &str, anywhere: bool) -> Option<&str> {
     [("{{", "}}"), ("{", "}"), ("<", ">"), ("%", "%"), ("[", "]")].into_iter().find_map(|(open, close)| {
         let start = text.find(open).filter(|start| anywhere || *start == 0)?;

@@ -105,7 +105,7 @@ fn check_userinfo(reader: &mut Reader<'_, '_>, remote: &Remote, node: &Node) {
     }
 }
 
-/// Why a text is no address of a server, and what to do. It quotes nothing of the text, which may hold a secret, but placeholders.
+/// Why a text is not an address of a server, and what to do. It quotes nothing of the text, which may hold a secret, but placeholders.
 struct AddressFault {
     why: String,
     next: Option<String>,
@@ -122,7 +122,7 @@ impl AddressFault {
         let next = if text.starts_with('$') && mcp_text::is_variable_name(&text[1..]) {
             format!("write ${{{}}} for the environment variable, or the {part} itself", &text[1..])
         } else {
-            format!("write the {part} of your server in its place")
+            format!("write the {part} of your server instead")
         };
         Self { why: format!("{word} {text} in its {part}"), next: Some(next) }
     }
@@ -140,8 +140,8 @@ pub(crate) fn url_fault(error: url::ParseError, expected: &str) -> String {
         ParseError::RelativeUrlWithoutBase => format!("has no scheme: write {expected} before the host"),
         ParseError::IdnaError | ParseError::InvalidDomainCharacter => NO_HOST.to_owned(),
         ParseError::EmptyHost => "has no host".to_owned(),
-        ParseError::InvalidPort => "has a port that is no number up to 65535".to_owned(),
-        ParseError::InvalidIpv4Address => "has a host of numbers that is no IPv4 address".to_owned(),
+        ParseError::InvalidPort => "has a port that is not a number up to 65535".to_owned(),
+        ParseError::InvalidIpv4Address => "has a host of numbers that is not an IPv4 address".to_owned(),
         ParseError::InvalidIpv6Address => {
             "has square brackets in its host, and no IPv6 address in them".to_owned()
         }
@@ -151,7 +151,7 @@ pub(crate) fn url_fault(error: url::ParseError, expected: &str) -> String {
 
 const NO_HOST: &str = "is not a valid URL: its host has characters that no host has";
 
-/// What stands in an address for a secret that is read when a connection is made.
+/// What is in an address for a secret that is read when a connection is made.
 const LATER: &str = "secret-that-is-read-later";
 
 /// Whether a secret that is read later would decide which server is meant, or is a part of user and password.
@@ -173,14 +173,14 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
     let invalid = |found: AddressFault| {
         if let Some(name) = text.missing().next() {
             let next = Some(format!("set the variable {name}"));
-            AddressFault { why: "is no URL without its variable".to_owned(), next }
+            AddressFault { why: "is not a URL without its variable".to_owned(), next }
         } else if let Some(name) = text.empty().next() {
             let next = Some(format!("give {name} a value"));
-            AddressFault { why: format!("is no URL: the variable {name} is set, and empty"), next }
+            AddressFault { why: format!("is not a URL: the variable {name} is set, and empty"), next }
         } else if text.is_escaped() {
             let next = Some("write ${NAME} for a variable".to_owned());
             AddressFault {
-                why: "is no URL: it has ${..} in it, which its host does not replace".to_owned(),
+                why: "is not a URL: it has ${..} in it, which its host does not replace".to_owned(),
                 next,
             }
         } else if text.with_mark(LATER).contains("${") {

@@ -49,7 +49,7 @@ pub(super) fn read(
         // What the operating system cannot carry (POSIX: names without `=`, C strings without NUL).
         if name.is_empty() || name.contains(['=', '\0']) || value.expose().contains('\0') {
             let span = spans.get(&**name).copied().unwrap_or(node.span);
-            let message = "is no variable that a process can be given";
+            let message = "is not a variable that a process can be given";
             reader.error(ProblemCode::InvalidConfig, &["env", name], span, message, None);
         }
     }
@@ -123,7 +123,7 @@ fn env_file(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> O
         }
     };
     for line in &file.odd_lines {
-        let message = format!("line {line} of {shown} is no NAME=VALUE; it is passed over");
+        let message = format!("line {line} of {shown} is not a NAME=VALUE; it is passed over");
         reader.warn(ProblemCode::IgnoredValue, &["envFile"], span, message, None);
     }
     if let Some((name, _)) = file.variables.iter().find(|(_, value)| value.expose().contains("${")) {

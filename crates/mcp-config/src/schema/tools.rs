@@ -213,10 +213,10 @@ fn is_ban(node: &Node) -> bool {
     node.as_bool() == Some(false) || is_banned(node.as_str())
 }
 
-/// Says that a word is none of those that there are.
+/// Says that a word is not one of those that there are.
 fn warn_of_word(reader: &mut Reader<'_, '_>, steps: Steps<'_>, (word, span): (&str, Span), so: &str) {
     if is_banned(Some(word)) && !PERMISSIONS.contains(&&*word.to_ascii_lowercase()) {
-        let message = format!("is none of allow, ask and blocked; {so}");
+        let message = format!("is not one of allow, ask and blocked; {so}");
         reader.warn(ProblemCode::ToolPolicy, steps, span, message, None);
     }
 }

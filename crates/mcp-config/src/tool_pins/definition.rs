@@ -17,7 +17,7 @@ pub(super) struct Definition {
 impl Definition {
     /// The definition `text`, with what may be kept of it: none of these secrets.
     ///
-    /// `None` where two readers may see different tools in it: it is no object, has no name, or has a member twice.
+    /// `None` where two readers may see different tools in it: it is not an object, has no name, or has a member twice.
     pub(super) fn read(text: &str, secrets: &Secrets) -> Option<Self> {
         let root = json::parse(text).ok()?;
         let name = root.as_object()?.get("name")?.as_str()?.to_owned();
@@ -35,7 +35,7 @@ struct LeafTerms<'a> {
 impl LeafTerms<'_> {
     /// One term for each value that holds no other. `None` where a member stands there twice.
     ///
-    /// No two trees have the same terms: a step into an array looks like none into an object, a key that is no plain word is
+    /// No two trees have the same terms: a step into an array looks like none into an object, a key that is not a plain word is
     /// quoted, and what is empty is a value.
     fn of(&self, node: &Node, path: &mut String, terms: &mut Vec<Term>) -> Option<()> {
         let length = path.len();

@@ -81,12 +81,12 @@ fn starts(lines: &[&str]) -> Vec<usize> {
     [0].into_iter().chain(ends).collect()
 }
 
-/// What is shown in the place of what stands in a text.
+/// What is shown in the place of what is in a text.
 #[derive(Default)]
 struct Masks {
     /// Places and what is shown there, in the order of the text.
     put: Vec<(Range<usize>, String)>,
-    /// Every word that is no comment, so that none is looked for in it.
+    /// Every word that is not a comment, so that none is looked for in it.
     words: Vec<Range<usize>>,
 }
 

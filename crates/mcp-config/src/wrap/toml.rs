@@ -160,7 +160,7 @@ enum TablePlace {
     Tables(Vec<Range<usize>>),
     /// A value, which is a table on one line.
     Value(Range<usize>),
-    /// The lines of keys with dots, and what stands in each before the field.
+    /// The lines of keys with dots, and what is in each before the field.
     Lines(Vec<Range<usize>>, String),
     /// The members of a table on one line, whose keys have dots.
     Members(Range<usize>),

@@ -100,7 +100,7 @@ impl Editor {
     }
 
     /// What [`unwrap`](Self::unwrap) makes of `text`: itself, where the entry was taken out of it meanwhile, and nothing where there
-    /// was no file. Only reads.
+    /// was not a file. Only reads.
     ///
     /// # Errors
     ///

@@ -115,7 +115,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
         r#"{"type": "http", "url": "https://h.example/mcp", "headers": {"X-E": "${TOKEN}"}}"#,
         "headers.X-E: (none) → ${TOKEN}",
     ),
-    // Names that differ in case alone: the last one counts, so here order is no formatting.
+    // Names that differ in case alone: the last one counts, so here order is not formatting.
     (
         r#"{"type": "http", "url": "https://h.example/", "headers": {"X-A": "1", "x-a": "${TOKEN}"}}"#,
         r#"{"type": "http", "url": "https://h.example/", "headers": {"x-a": "${TOKEN}", "X-A": "1"}}"#,
@@ -261,7 +261,7 @@ fn s_k1_one_name_in_two_files_is_approved_in_each() {
     assert_eq!(gate("project"), Gate::Ready);
     home.approve_in("project/sub", "db");
     assert_eq!((gate("project/sub"), gate("project")), (Gate::Ready, Gate::Ready));
-    // What was agreed to in the one file is no agreement in the other, once there is one for that.
+    // What was agreed to in the one file is not an agreement in the other, once there is one for that.
     home.entry("db", r#"{"command": "evil"}"#);
     assert_eq!(gate("project"), Gate::ChangedSinceApproval);
 }

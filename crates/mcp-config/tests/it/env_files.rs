@@ -140,7 +140,7 @@ fn fa_a30_a_file_that_cannot_be_used_is_an_error_that_names_file_and_field() {
     );
     assert!(errors("odd").is_empty() && errors("fine").is_empty());
     let warnings: Vec<&str> = config.problems_of("odd").map(|problem| &*problem.message).collect();
-    assert_eq!(warnings[0], format!("line 2 of {} is no NAME=VALUE; it is passed over", at("odd")));
+    assert_eq!(warnings[0], format!("line 2 of {} is not a NAME=VALUE; it is passed over", at("odd")));
     assert!(
         warnings[1].starts_with("B in ") && warnings[1].ends_with("no value of the file is expanded"),
         "{warnings:?}"

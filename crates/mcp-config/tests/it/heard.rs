@@ -340,7 +340,7 @@ fn s_a1_what_a_provided_server_may_not_say_leaves_it_out_and_the_others_in() {
     let list = r#"{"managedMcpServers": [{"name": "x", "url": "https://h/"}]}"#;
     let config = provided(&Home::new(), list, |_| {});
     assert!(config.problems.iter().any(|p| p.message.contains("expected an object of servers by name")));
-    // In any other file it is no word of the administrator.
+    // In any other file it is not a word of the administrator.
     let home = Home::new();
     home.write("home/.claude/settings.json", PROVIDES);
     home.write("tmp/clone/.claude/settings.json", PROVIDES);
@@ -406,7 +406,7 @@ fn s_a3_a_server_of_the_administrator_with_variables_needs_an_allow_list_as_any_
     }
 }
 
-/// What stands in a repository must not run because a person has an entry for it.
+/// What is in a repository must not run because a person has an entry for it.
 #[cfg(feature = "auth")]
 #[test]
 fn a_plugin_that_the_own_file_has_for_one_project_runs_once_its_folder_is_trusted() {

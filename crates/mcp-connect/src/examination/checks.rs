@@ -25,7 +25,7 @@ use crate::{ConfiguredServer, Probe};
 
 /// From when on the way to a connected server is told to be slow: hosts give up after 30 s or 60 s.
 const SLOW: Duration = Duration::from_secs(20);
-/// What is shown of a line that a server prints and that is no message, in columns.
+/// What is shown of a line that a server prints and that is not a message, in columns.
 const STRAY: usize = 100;
 
 /// All that was found out about one server.
@@ -338,7 +338,7 @@ impl Findings<'_> {
                 None => Check::new(
                     CheckTopic::HelperFound,
                     CheckState::Noted,
-                    format!("{name} is no file on the PATH of the helper"),
+                    format!("{name} is not a file on the PATH of the helper"),
                 ),
             });
         }
@@ -407,7 +407,7 @@ impl Findings<'_> {
 fn stray(printed: &SideOutput) -> String {
     let first = printed.first_stray.first().map(String::as_str).unwrap_or_default();
     let lines = match printed.stray_lines {
-        1 => "a line that is no message".to_owned(),
+        1 => "a line that is not a message".to_owned(),
         lines => format!("{lines} lines that are no messages"),
     };
     format!(

@@ -506,7 +506,7 @@ fn what_a_connected_server_has_now_is_told_and_moves_nothing() {
     let later = Duration::from_secs(60);
     assert_eq!(machine.on(Event::Listed(tools(Some(2))), later), Effect::Nothing);
     assert_eq!(machine.evidence().map(|seen| &seen.outcome), Some(&Outcome::Connected { tools: Some(2) }));
-    // It is no failure, and the connection is as old as it was.
+    // It is not a failure, and the connection is as old as it was.
     let unreachable = Evidence::new(Phase::Session, Outcome::Unreachable);
     assert_eq!(machine.on(Event::Listed(unreachable), later), Effect::Nothing);
     assert_eq!((machine.status(), machine.since()), (ServerStatus::Connected, since));

@@ -51,13 +51,13 @@ pub(super) fn of_process(evidence: Option<&Evidence>) -> NextStep {
         Outcome::Spawn { cause: SpawnCause::WorkingDirectory } => change(EntryPart::WorkingDirectory),
         Outcome::Exited { signal: Some(signal), .. } if *signal == KILLED.0 => NextStep::FreeMemory,
         Outcome::Exited { code: Some(code), .. } if *code == KILLED.1 => NextStep::FreeMemory,
-        // A shell did not find what it was to run, or may not run it; and what ends well is no server.
+        // A shell did not find what it was to run, or may not run it; and what ends well is not a server.
         Outcome::Exited { code: None | Some(1..=125 | 128..), .. } => change(EntryPart::Process),
         _ => change(EntryPart::Command),
     }
 }
 
-/// What mends a refusal that is none of the credentials: by what the status says is wrong (RFC 9110 section 15.5).
+/// What mends a refusal that is not one of the credentials: by what the status says is wrong (RFC 9110 section 15.5).
 pub(super) fn of_refusal(evidence: Option<&Evidence>, transport: TransportKind) -> NextStep {
     match evidence.map(|evidence| &evidence.outcome) {
         // Its own handshake is fine.

@@ -10,7 +10,7 @@ pub(super) fn of(value: &str, grade: Grade) -> Vec<(String, Grade)> {
     let value = value.trim();
     let mut parts = Parts(Vec::new());
     let scheme = value.split_once(' ').map_or("", |(word, _)| word);
-    // A scheme is no secret: a piece of the whole may be little more than that, as in a challenge (`Bearer error=..`).
+    // A scheme is not a secret: a piece of the whole may be little more than that, as in a challenge (`Bearer error=..`).
     let whole = if is_scheme(scheme) { Grade::Setting } else { grade };
     parts.push(value, whole);
     if let Some((scheme, rest)) = value.split_once(' ')
@@ -65,7 +65,7 @@ impl Parts {
     /// `user:password`.
     fn pair(&mut self, pair: &str) {
         let Some((user, password)) = pair.split_once(':') else { return };
-        // `host:8080` is no pair, and a port is no secret.
+        // `host:8080` is not a pair, and a port is not a secret.
         if password.bytes().all(|byte| byte.is_ascii_digit()) && password.len() < 6 {
             return;
         }

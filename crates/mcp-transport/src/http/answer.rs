@@ -44,7 +44,7 @@ const TURNS: usize = 3;
 /// How long a stream whose answer has been read may take to end before its connection is given up.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How much of an event that is no message is kept to be quoted, in bytes.
+/// How much of an event that is not a message is kept to be quoted, in bytes.
 const QUOTED_EVENT: usize = 240;
 
 /// What one body held for us.
@@ -82,7 +82,7 @@ impl Core {
                 let not_mcp = |what: &dyn fmt::Display| not_mcp(what, answer.status, &essence, &beginning);
                 let messages = match (envelope::parse(from_latin1(bytes, &answer.headers)), broken) {
                     (Ok(messages), _) => messages,
-                    // What broke off says why it is no message.
+                    // What broke off says why it is not a message.
                     (Err(_), Some(broken)) => return Err(broken),
                     (Err(_), None) if is_of_lines(&essence) => {
                         return Err(not_mcp(&"a message on each line, a form that MCP does not have"));
@@ -248,7 +248,7 @@ impl Core {
                 cursor.advance(&parser);
             }
         }
-        // What is no HTTP is not continued.
+        // What is not HTTP is not continued.
         match cursor.broken.take_if(|error| *error.kind() == TransportErrorKind::Protocol) {
             Some(error) => Err(error),
             None => Ok(BodyOutcome::Ended { brought }),
@@ -380,7 +380,7 @@ pub(super) fn admit(messages: &Messages, session: &Session) -> Result<(), Transp
 pub(super) struct Cursor {
     pub(super) last_event_id: Option<String>,
     pub(super) retry: Option<Duration>,
-    /// What it brought that was no message, the first of it.
+    /// What it brought that was not a message, the first of it.
     passed_over: Option<String>,
     /// What broke it off.
     broken: Option<TransportError>,
@@ -389,7 +389,7 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Keeps what an event that was no message held, for the case that no other comes.
+    /// Keeps what an event that was not a message held, for the case that no other comes.
     fn passed_over(&mut self, data: String) {
         if !data.trim().is_empty() {
             self.passed_over.get_or_insert(data);
@@ -582,7 +582,7 @@ mod tests {
         };
         let (one, second) = (Some("1".to_owned()), Some(Duration::from_secs(1)));
         assert_eq!(after(b"id: 1\nretry: 1000\ndata: a\n\n"), (one.clone(), second));
-        // Another stream, which numbers nothing; and a wait that is no number.
+        // Another stream, which numbers nothing; and a wait that is not a number.
         assert_eq!(after(b"retry: soon\ndata: b\n\n"), (one, second));
         assert_eq!(after(b"id: 2\ndata: c\n\nid:\ndata: d\n\n"), (None, second));
         assert_eq!(after(b"data: e\n\n"), (None, second));

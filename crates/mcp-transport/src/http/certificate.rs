@@ -53,7 +53,7 @@ impl<'a> Fields<'a> {
         Some(Self { issuer, subject, from, until, days: (first, last), rest })
     }
 
-    /// Whether it is signed by itself, as far as its names tell.
+    /// Whether it is signed automatically, as far as its names tell.
     pub(super) fn is_self_signed(&self) -> bool {
         self.issuer == self.subject
     }

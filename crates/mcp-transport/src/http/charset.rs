@@ -105,7 +105,7 @@ fn is_ascii_text(byte: u8) -> bool {
     byte.is_ascii_graphic() || byte.is_ascii_whitespace()
 }
 
-/// Whether a body that begins like this is UTF-16 with the big end first, or last; `None` where it is no UTF-16.
+/// Whether a body that begins like this is UTF-16 with the big end first, or last; `None` where it is not UTF-16.
 fn byte_order(one: u8, two: u8) -> Option<bool> {
     match (one, two) {
         (0xfe, 0xff) => Some(true),

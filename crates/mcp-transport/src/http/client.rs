@@ -267,7 +267,7 @@ impl HttpClient {
         self.looked_closer(url, look).await
     }
 
-    /// What answers at `url`, which is no HTTP.
+    /// What answers at `url`, which is not HTTP.
     async fn what_answers(&self, url: &Url) -> Option<String> {
         self.looked_closer(url, sounding::what_answers(self.0.options.resolver.as_ref(), url)).await
     }

@@ -105,7 +105,7 @@ impl HttpClient {
             });
             let outcome = self.send_and_keep(parts.method, &url, parts.headers, body, Some(MOST_IDLE)).await;
             if let Some((method, secrets, credentials, began)) = observed {
-                // The body of a form is no message, and all of it is secret.
+                // The body of a form is not a message, and all of it is secret.
                 let asked = SentFacts { method: &method, url: &url, credentials, body: &Bytes::new(), began };
                 facts::tell(self, asked, outcome.as_ref(), &secrets);
             }

@@ -41,7 +41,7 @@ impl Form {
                     _ => Self::Json,
                 }
             }
-            // No type, one that says nothing, or one that a framework writes under everything. Nothing at all is no page.
+            // No type, one that says nothing, or one that a framework writes under everything. Nothing at all is not a page.
             ""
             | "text/plain"
             | "text/html"

@@ -348,7 +348,8 @@ impl Stream {
                 "no event stream: {}",
                 described(&essence, &beginning[..beginning.len().min(BEGINNING)])
             );
-            let error = TransportError::new(TransportErrorKind::Protocol, "the answer is no event stream");
+            let error =
+                TransportError::new(TransportErrorKind::Protocol, "the answer is not an event stream");
             return Err(StreamRefusal::of_another(sender.describe(error.with_said(Some(said)))));
         }
         // Before the handshake, no message is due.
@@ -390,7 +391,7 @@ impl Stream {
                 continue;
             }
             let Ok(url) = base.join(&unquoted(event.data.trim())) else {
-                let what = "the endpoint that the stream names is no URL";
+                let what = "the endpoint that the stream names is not a URL";
                 return Err(protocol(what).with_said(Some(what.to_owned())));
             };
             // Security: messages carry credentials, and the server may have been told what to say here. Its path may hold

@@ -57,7 +57,7 @@ pub(crate) async fn open(
 }
 
 /// Connects to an endpoint that is said to speak the legacy HTTP+SSE transport; over Streamable HTTP where its answer to the
-/// GET is none of that transport, if it `falls_back`.
+/// GET is not one of that transport, if it `falls_back`.
 pub(crate) async fn open_legacy(
     http: AuthedClient,
     hub: Arc<Inbox>,

@@ -236,7 +236,7 @@ pub(crate) fn refused_address(status: StatusCode, body: &[u8]) -> Option<Address
         return None;
     }
     let body = String::from_utf8_lossy(body).to_ascii_lowercase();
-    // Whole words: a hostel is no host.
+    // Whole words: a hostel is not a host.
     let says = |words: &[&str]| {
         words.iter().any(|words| {
             body.match_indices(words)

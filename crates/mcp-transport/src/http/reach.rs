@@ -77,7 +77,7 @@ pub struct CertificateReach {
     pub names: Vec<String>,
     /// Who signed it.
     pub issuer: Option<String>,
-    /// It is signed by itself, as far as its names tell.
+    /// It is signed automatically, as far as its names tell.
     pub is_self_signed: bool,
     /// From when it is good.
     pub valid_from: SystemTime,

@@ -105,7 +105,7 @@ impl Routes {
 
     /// # Errors
     ///
-    /// What a request to this URL goes by is no proxy.
+    /// What a request to this URL goes by is not a proxy.
     pub(crate) fn check(&self, url: &Url) -> Result<(), TransportError> {
         match self.way(url) {
             Way::Unusable(error) => Err(error.clone()),
@@ -164,7 +164,7 @@ impl Proxy {
         let text = named.url.trim();
         let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let Ok(url) = Url::parse(&text) else {
-            return wrong("is no URL of a proxy, such as http://proxy.example:3128");
+            return wrong("is not a URL of a proxy, such as http://proxy.example:3128");
         };
         if url.host_str().is_none_or(str::is_empty) {
             return wrong("names no host of a proxy");
@@ -172,7 +172,7 @@ impl Proxy {
         if !matches!(url.scheme(), "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h") {
             return wrong("names a kind of proxy that is not known; http, https, socks5 and socks5h are");
         }
-        // Security: whatever else stands in it may be a part of a password that was not written as a URL wants it.
+        // Security: whatever else is in it may be a part of a password that was not written as a URL wants it.
         let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
         let shown = format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default());
         let shown = mcp_text::line(&shown, 120);
@@ -435,7 +435,7 @@ mod tests {
             ("2001:db8::/32", "http://[2001:db8:1::5]/", Some("http://[2001:db9::5]/")),
             ("10.0.0.0/8", "http://[::ffff:10.1.2.3]/", None),
             ("<local>", "http://intranet/", Some("http://h.example/")),
-            // What is none of these covers nothing.
+            // What is not one of these covers nothing.
             ("10.0.0.0/40", "http://localhost/", Some("http://10.1.2.3/")),
             ("h.example:x", "http://localhost/", Some("http://h.example/")),
             (",, ,.", "http://localhost/", Some("http://h.example/")),

@@ -71,7 +71,7 @@ pub(crate) fn said(status: StatusCode, content_type: &str, body: &[u8]) -> Optio
         .filter(|line| !repeats(status, line))
 }
 
-/// Text that is no JSON, whatever its type says; `None` where it is not for people.
+/// Text that is not JSON, whatever its type says; `None` where it is not for people.
 fn text(content_type: &str, body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim_start_matches('\u{feff}').trim_start();
     if text.starts_with("<?xml") || content_type.ends_with("xml") {
@@ -194,7 +194,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::ALLOW, header::HeaderValue::from_bytes(allow.as_bytes()).unwrap());
             let report = words(&Method::POST, no, &headers, body.as_bytes());
-            // One value that is no text says nothing at all.
+            // One value that is not text says nothing at all.
             let expected = if allow.is_ascii() { expected } else { "it takes no POST there" };
             assert_eq!(report.as_deref(), Some(expected));
         }

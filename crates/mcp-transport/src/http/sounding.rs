@@ -1,4 +1,4 @@
-//! Looking closer at what failed. The HTTP client keeps what a peer said to itself where that is no HTTP, or the refusal of a
+//! Looking closer at what failed. The HTTP client keeps what a peer said to itself where that is not HTTP, or the refusal of a
 //! tunnel; so it is asked for once more, by hand, with nothing in it that matters.
 
 use std::io;
@@ -95,7 +95,7 @@ pub(super) async fn speaks_http(resolver: Option<&Arc<dyn Resolver>>, url: &Url)
     said(&addresses(resolver, url).await, question.as_bytes()).await.starts_with(b"HTTP/1.")
 }
 
-/// What answers at `url` with something that is no HTTP, in words. Nothing of the request that failed is in the question.
+/// What answers at `url` with something that is not HTTP, in words. Nothing of the request that failed is in the question.
 pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> Option<String> {
     let host = url.host_str()?;
     let question = format!("OPTIONS * HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");

@@ -113,7 +113,7 @@ fn misconfigured(message: String) -> TransportError {
 
 fn server_name(name: &str) -> Result<ServerName<'static>, TransportError> {
     ServerName::try_from(name.to_owned()).map_err(|_| {
-        misconfigured(format!("`{}` is no name that a certificate could have", mcp_text::line(name, 100)))
+        misconfigured(format!("`{}` is not a name that a certificate could have", mcp_text::line(name, 100)))
             .with_tls_setting(TlsFault::OtherName)
     })
 }

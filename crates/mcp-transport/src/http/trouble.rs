@@ -154,7 +154,7 @@ fn words_at_proxy(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// What a proxy that is no HTTP server said, and what one did that is.
+/// What a proxy that is not an HTTP server said, and what one did that is.
 fn proxy_words(error: &(dyn Error + 'static)) -> Option<String> {
     causes(error).find_map(|cause| {
         let text = cause.to_string();
@@ -195,7 +195,7 @@ fn breaks_http_2(error: &h2::Error) -> bool {
     error.is_library() || error.reason().is_some_and(|reason| demands.contains(&reason))
 }
 
-/// The words of an error of TLS or HTTP; `None` where it is none of these.
+/// The words of an error of TLS or HTTP; `None` where it is not one of these.
 pub(crate) fn words(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<TlsError>() {
         return Some(tls(error));

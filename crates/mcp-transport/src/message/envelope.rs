@@ -64,7 +64,7 @@ pub enum RequestId {
 }
 
 impl RequestId {
-    /// Reads an id, or `None` where it is no string and no integer. An integer written as `1.0` counts.
+    /// Reads an id, or `None` where it is neither a string nor an integer. An integer written as `1.0` counts.
     pub fn from_raw(raw: &RawValue) -> Option<Self> {
         Self::from_text(raw.get())
     }
@@ -197,7 +197,7 @@ impl fmt::Display for RpcError {
     }
 }
 
-/// Whether this number stands in `message`.
+/// Whether this number is in `message`.
 fn says(message: &str, code: i64) -> bool {
     let code = code.to_string();
     message.match_indices(&code).any(|(at, _)| {
@@ -236,11 +236,11 @@ pub(crate) enum EnvelopeErrorKind {
     Object,
     /// No `jsonrpc: "2.0"`, and no answer that merely forgets it: a log line or another protocol.
     Version,
-    /// An id that is no string and no integer.
+    /// An id that is neither a string nor an integer.
     Id,
     /// A request whose id is `null`.
     NullId,
-    /// A method that is no string.
+    /// A method that is not a string.
     Method,
     /// None of request, notification and response, or more than one of them.
     Shape,
@@ -284,9 +284,9 @@ impl fmt::Display for EnvelopeError {
         f.write_str(match self.kind {
             EnvelopeErrorKind::Json | EnvelopeErrorKind::Object => "not a JSON object",
             EnvelopeErrorKind::Version => "not JSON-RPC 2.0",
-            EnvelopeErrorKind::Id => "an id that is no string and no integer",
+            EnvelopeErrorKind::Id => "an id that is neither a string nor an integer",
             EnvelopeErrorKind::NullId => "a request whose id is null",
-            EnvelopeErrorKind::Method => "a method that is no string",
+            EnvelopeErrorKind::Method => "a method that is not a string",
             EnvelopeErrorKind::Shape => "neither a request nor a response",
             EnvelopeErrorKind::ErrorObject => "an error without an integer code",
             EnvelopeErrorKind::Batch => "an empty or oversized batch",

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 pub struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    /// The members of this JSON text; `None` where it is no object.
+    /// The members of this JSON text; `None` where it is not an object.
     pub fn read(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -107,7 +107,7 @@ impl Object {
         String::from_utf8(self.0).unwrap_or_default()
     }
 
-    /// The object; `null` where a value was no JSON.
+    /// The object; `null` where a value was not JSON.
     pub fn finish(self) -> Box<RawValue> {
         RawValue::from_string(self.into_text()).unwrap_or_default()
     }

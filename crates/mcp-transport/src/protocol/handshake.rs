@@ -239,7 +239,7 @@ pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool
         Kind::Challenged { .. } if error.challenge_scheme().is_none() || error.asks_for_no_token() => {
             Probe::Doubtful(error)
         }
-        // It took the request and never answered it, or answered with something that is no answer.
+        // It took the request and never answered it, or answered with something that is not an answer.
         Kind::Timeout { stage } if stage != crate::error::TimeoutStage::Connect => Probe::Legacy,
         Kind::Protocol => Probe::Legacy,
         _ => Probe::Failed(error),
@@ -325,7 +325,7 @@ fn supported(refusal: &TransportError) -> Option<Vec<String>> {
 ///
 /// # Errors
 ///
-/// [`Protocol`](TransportErrorKind::Protocol) where it is no `InitializeResult`, and
+/// [`Protocol`](TransportErrorKind::Protocol) where it is not an `InitializeResult`, and
 /// [`Version`](TransportErrorKind::Version) where the server chose a version that this client does not speak.
 pub(crate) fn read_initialize(result: &str) -> Result<ServerDescription, TransportError> {
     let result: InitializeResult = serde_json::from_str(result).map_err(|error| {

@@ -93,7 +93,7 @@ impl ToolHeaders {
     /// says, and whether that fits the schema is for the server to judge. The values are marked sensitive.
     ///
     /// # Errors
-    /// An annotated argument is no string, boolean or integer that every JSON implementation reads exactly.
+    /// An annotated argument is not a string, boolean or integer that every JSON implementation reads exactly.
     pub(crate) fn headers(
         &self,
         arguments: Option<&RawValue>,
@@ -125,7 +125,7 @@ impl Node {
         if self.children.is_empty() {
             return Ok(());
         }
-        // What is no object has no properties, so nothing below it is present.
+        // What is not an object has no properties, so nothing below it is present.
         let Ok(properties) = serde_json::from_str::<BTreeMap<String, &RawValue>>(value.get()) else {
             return Ok(());
         };

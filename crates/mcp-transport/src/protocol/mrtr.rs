@@ -78,11 +78,11 @@ pub(crate) fn read(result: &str) -> Result<Answer<'_>, TransportError> {
 }
 
 fn read_input_required(result: &str) -> Result<InputRequired<'_>, TransportError> {
-    let members = Members::read(result).ok_or_else(|| broken("the result is no object"))?;
+    let members = Members::read(result).ok_or_else(|| broken("the result is not an object"))?;
     let member = |name| members.get(name).filter(|value| value.get() != "null");
     let state = member(STATE);
     if state.is_some_and(|state| !state.get().starts_with('"')) {
-        return Err(broken("the request state is no string"));
+        return Err(broken("the request state is not a string"));
     }
     let requests = member("inputRequests").map(|requests| {
         let requests =
@@ -104,7 +104,7 @@ fn read_input_request<'a>(key: &str, request: &'a RawValue) -> Result<InputReque
         params: Option<&'a RawValue>,
     }
     let Request { method, params } = serde_json::from_str(request.get())
-        .map_err(|error| broken("an input request is no request").with_source(error))?;
+        .map_err(|error| broken("an input request is not a request").with_source(error))?;
     if methods::client_capability(&method).is_none() {
         return Err(broken("an input request is of a method that none may have"));
     }
@@ -175,7 +175,7 @@ fn result_type(result: &str) -> Option<&RawValue> {
         return None;
     }
     let mut found = None;
-    // That it stopped is no failure, and a result that is no object has no type.
+    // That it stopped is not a failure, and a result that is not an object has no type.
     let _ = serde_json::Deserializer::from_str(result).deserialize_map(Find(&mut found));
     found
 }

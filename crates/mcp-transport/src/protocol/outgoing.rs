@@ -11,7 +11,7 @@ use crate::trace::{TRACEPARENT, TRACESTATE};
 ///
 /// # Errors
 ///
-/// [`Misconfigured`](TransportErrorKind::Misconfigured) where `params` is no JSON object, or its `_meta` none.
+/// [`Misconfigured`](TransportErrorKind::Misconfigured) where `params` is not a JSON object, or its `_meta` none.
 pub(crate) fn encode_request(
     id: i64,
     method: &str,

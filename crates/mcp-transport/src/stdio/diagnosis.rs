@@ -165,7 +165,7 @@ impl<'a> Case<'a> {
                 Some(link) => format!("does not exist: {link}"),
                 None => "does not exist".to_owned(),
             },
-            _ => "is no folder".to_owned(),
+            _ => "is not a folder".to_owned(),
         };
         let mut text = format!("its working directory `{}` {what}", self.cwd);
         let tilde = self.cwd.split(|c| self.system.is_slash(c)).find(|part| *part == "~");

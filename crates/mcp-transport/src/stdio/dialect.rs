@@ -51,7 +51,7 @@ impl DialectSighting {
 }
 
 impl Dialect {
-    /// The dialect of a line that is no message.
+    /// The dialect of a line that is not a message.
     pub(super) fn of(line: &[u8]) -> Option<DialectSighting> {
         let looked = &line[..line.len().min(LOOKED_AT)];
         let certain = |dialect| Some(DialectSighting { dialect, certain: true });

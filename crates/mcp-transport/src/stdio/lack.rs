@@ -149,7 +149,7 @@ mod tests {
             ("error: unrecognized arguments: --trasport", Some(ProcessLack::Arguments)),
             ("docker: Error response from daemon: pull access denied for x", Some(ProcessLack::Arguments)),
             ("it printed nothing; in its argument `~/s`, `~` is not expanded", Some(ProcessLack::Arguments)),
-            // A dependency of the script is no argument.
+            // A dependency of the script is not an argument.
             ("ModuleNotFoundError: No module named 'requests'", None),
             ("Error: Cannot find module 'express'", None),
             ("docker: Cannot connect to the Docker daemon at unix:///x. Is it running?", service("Docker")),

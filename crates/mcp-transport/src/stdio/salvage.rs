@@ -57,7 +57,7 @@ impl PartialMessage {
         fail(duplex, side, &String::from_utf8_lossy(&part), "has no end");
     }
 
-    /// Takes a line that is no message by itself; of one that is not `whole`, only its beginning is known. Until the command
+    /// Takes a line that is not a message by itself; of one that is not `whole`, only its beginning is known. Until the command
     /// `has_spoken`, no more than such a line is read: what it is instead decides.
     pub(super) fn take(
         &mut self,
@@ -93,7 +93,7 @@ impl PartialMessage {
         let text = readable(line);
         if !whole {
             if begins_like_answer(&text) {
-                fail(&text, "is no JSON");
+                fail(&text, "is not JSON");
             }
             return LineOutcome::Nothing;
         }
@@ -138,7 +138,7 @@ impl PartialMessage {
 
 /// Tells a request that its answer came and cannot be read.
 fn fail(duplex: &Duplex, side: &Side, text: &str, what: &str) {
-    // What a command says of a request is no answer.
+    // What a command says of a request is not an answer.
     if !begins_like_message(text) || text.contains("\"method\"") {
         return;
     }
@@ -155,7 +155,7 @@ fn begins_like_answer(text: &str) -> bool {
     begins_like_message(text) && ["\"result\"", "\"error\""].iter().any(|member| text.contains(member))
 }
 
-/// The number behind the first `"id"` of a text that is no JSON.
+/// The number behind the first `"id"` of a text that is not JSON.
 fn id_in(text: &str) -> Option<i64> {
     let rest = text[text.find("\"id\"")? + 4..].trim_start().strip_prefix(':')?.trim_start();
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

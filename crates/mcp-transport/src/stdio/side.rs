@@ -237,7 +237,7 @@ impl Side {
         state.tail.extend(chunk);
     }
 
-    /// Counts a line that is no message, and returns how many there were.
+    /// Counts a line that is not a message, and returns how many there were.
     pub(super) fn stray(&self, line: &[u8]) -> u64 {
         let mut state = self.state();
         state.stray_lines += 1;

@@ -49,7 +49,7 @@ fn line(path: &Path) -> Option<String> {
 /// The state of a process, and its time on a processor.
 fn state(directory: &Path) -> Option<(String, (u64, u64))> {
     let stat = line(&directory.join("stat"))?;
-    // The name of the command stands in brackets and may hold anything: proc_pid_stat(5).
+    // The name of the command is in brackets and may hold anything: proc_pid_stat(5).
     let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace();
     let state = fields.next()?.to_owned();
     let mut ticks = fields.skip(10);

@@ -57,7 +57,7 @@ pub struct StatusSnapshot {
     pub(super) attempting: Option<Arc<AttemptProgress>>,
 }
 
-/// Equal where they show the same. What the server said and listed is compared by where it stands in memory: it is told
+/// Equal where they show the same. What the server said and listed is compared by where it is in memory: it is told
 /// once, and then kept.
 impl PartialEq for StatusSnapshot {
     fn eq(&self, other: &Self) -> bool {

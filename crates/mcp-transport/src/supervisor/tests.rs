@@ -560,7 +560,7 @@ async fn f023_a_request_that_is_refused_closes_the_session_and_the_status_has_an
     assert_eq!((snapshot.status, snapshot.connection), (ServerStatus::NeedsAuth, None));
     let age = SystemTime::UNIX_EPOCH + secs(1_000_000) + script.began.elapsed();
     assert_eq!(age.duration_since(snapshot.since).unwrap().as_secs(), 50);
-    assert_eq!(script.dials(), 0, "a refusal is not tried again by itself");
+    assert_eq!(script.dials(), 0, "a refusal is not tried again automatically");
     assert_eq!(
         not_connected(handle.lease().await).status,
         ServerStatus::NeedsAuth,

@@ -291,7 +291,7 @@ async fn fb_t49_t59_a_404_is_believed_whatever_its_body() {
         ("T59: text", text(404, "Session not found")),
         ("T59: a page", HttpAnswer::new(404).body("text/html", "<h1>Not Found</h1>")),
         ("T59: no id", rpc(404, -32001, "Session not found")),
-        ("T59: JSON that is no JSON-RPC", HttpAnswer::new(404).body("application/json", "{\"detail\":[]}")),
+        ("T59: JSON that is not JSON-RPC", HttpAnswer::new(404).body("application/json", "{\"detail\":[]}")),
         ("T59: JSON that is none", HttpAnswer::new(404).body("application/json", "{")),
     ] {
         let (server, connection) = forgotten(answer).await;

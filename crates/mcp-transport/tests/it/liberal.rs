@@ -106,7 +106,7 @@ async fn fb_r5_tools_that_are_the_members_of_an_object_are_listed() {
         assert!(listed.iter().any(|tool| tool.name == "echo"), "{tools}");
         assert!(listed.iter().all(|tool| tool.raw.get().contains("inputSchema")), "{tools}");
     }
-    // Of what is something else it is told that it is no list.
+    // Of what is something else it is told that it is not a list.
     for other in [json!({ "error": "later" }), json!({ "page": { "total": 1 } }), json!("echo"), json!(1)] {
         let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
         server.always_to("tools/list", Answer::RpcResult(json!({ "tools": other })));
@@ -562,7 +562,7 @@ async fn fb_r5_r25_e0_nulls_and_empty_arrays_are_read_as_nothing() {
         assert!(!read.is_error, "{result}");
         assert_eq!(read.text(), if result.contains("\"x\"") { "x" } else { "" }, "{result}");
     }
-    // Other blocks, and what is no block, say nothing in words.
+    // Other blocks, and what is not a block, say nothing in words.
     let result = r#"{"content":[{"type":"text","text":"a\n\u0062"},{"type":"image","data":"x","mimeType":"image/png"},
         {"type":"resource_link","text":"no"},7,{"text":"no type"},{"type":"text","text":null},{"type":"text","text":"c"}]}"#;
     assert_eq!(mcp_transport::tools::ToolResult::read(result).unwrap().text(), "a\nb\nc");

@@ -213,7 +213,7 @@ async fn a_process_that_is_stopped_while_it_is_idle_is_not_shown_as_connected() 
     local.handle.close().await;
 }
 
-/// What is printed of an answer that is no message on one line: as it can be read, or as what it is, and never nothing.
+/// What is printed of an answer that is not a message on one line: as it can be read, or as what it is, and never nothing.
 #[tokio::test]
 async fn fb_t4_an_answer_that_is_no_line_of_json_is_read_or_told_and_never_waited_for() {
     const ANSWER: &str =
@@ -225,7 +225,7 @@ async fn fb_t4_an_answer_that_is_no_line_of_json_is_read_or_told_and_never_waite
         ("behind", format!(r#"printf '{} # took 3 ms\n' "$id""#, answer(""))),
         ("before", format!(r#"printf 'INFO: sending {}\n' "$id""#, answer(""))),
         ("lines", format!(r#"printf '{}\n' "$id""#, answer("").replace(',', ",\\n  ").replace('{', "{\\n "))),
-        // What is said of the request is no answer, and the answer comes behind it.
+        // What is said of the request is not an answer, and the answer comes behind it.
         ("echo", format!(r#"printf 'got %s\n' "$line"; printf '{}\n' "$id""#, answer(""))),
         ("log", format!(r#"printf '{{"id":%s,"level":"info"}}\n' "$id"; printf '{}\n' "$id""#, answer(""))),
     ];

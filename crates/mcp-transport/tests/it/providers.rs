@@ -124,7 +124,7 @@ async fn what_cannot_be_signed_is_not_sent_and_says_why_and_what_to_do() {
     assert!(!error.may_have_been_sent());
     let message = described(&error);
     assert_eq!(message, "failed to ask the key store: it is locked");
-    // What to do is the next step, and stands in no sentence beside it.
+    // What to do is the next step, and is in no sentence beside it.
     let Some(NextStep::Provider { hint }) = next(&error) else { panic!("{:?}", next(&error)) };
     assert!(hint.starts_with("unlock it with `keys open`"), "{hint:?}");
     assert!(!hint.contains('\u{1b}') && !hint.contains('\n'), "{hint:?}");

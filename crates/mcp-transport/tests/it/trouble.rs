@@ -127,7 +127,7 @@ async fn fa_a87_a_proxy_that_wants_credentials_is_named_with_what_named_it() {
         for userinfo in ["", "ann:canary-old@"] {
             let error = failure(by(&format!("http://{userinfo}{}", proxy.address())), url).await;
             let expected = format!(
-                "the proxy http://{} ({variable}) wants credentials, or other ones than those of its URL (407); user and password stand in its URL, before the host",
+                "the proxy http://{} ({variable}) wants credentials, or other ones than those in its URL (407); user and password go in its URL, before the host",
                 proxy.address()
             );
             assert_eq!(described(&error), expected);
@@ -244,7 +244,7 @@ async fn fa_a86_a_proxy_variable_that_cannot_be_used_is_named() {
             "ftp://ann:canary@proxy.corp",
             "HTTP_PROXY names a kind of proxy that is not known; http, https, socks5 and socks5h are",
         ),
-        ("http://ann:canary@[::bad", "HTTP_PROXY is no URL of a proxy, such as http://proxy.example:3128"),
+        ("http://ann:canary@[::bad", "HTTP_PROXY is not a URL of a proxy, such as http://proxy.example:3128"),
     ] {
         let error = failure(by(url), "http://mcp.test/mcp").await;
         assert_eq!(described(&error), format!("the settings of this server cannot be used: {said}"));

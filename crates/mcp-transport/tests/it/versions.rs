@@ -388,7 +388,7 @@ async fn fb_v0_a_server_that_refuses_every_version_that_it_agrees_to_has_no_vers
     }
 }
 
-/// A word of versions in the refusal of one call is no word about the session.
+/// A word of versions in the refusal of one call is not a word about the session.
 #[tokio::test]
 async fn fb_v0_one_call_that_is_refused_with_words_of_versions_agrees_on_nothing_new() {
     let server = start(Era::Legacy);

@@ -54,7 +54,7 @@ pub(super) fn credentials(answer: &Map<String, Value>) -> Result<PluginCredentia
 
 fn header(name: &str, value: &Value) -> Result<(HeaderName, HeaderValue), String> {
     let shown = mcp_text::member_name(name).to_owned();
-    let text = value.as_str().ok_or_else(|| format!("the value of `{shown}` is no string"))?;
+    let text = value.as_str().ok_or_else(|| format!("the value of `{shown}` is not a string"))?;
     let value = HeaderValue::from_str(text.trim())
         .map_err(|_| format!("the value of `{shown}` has characters that a header cannot carry"))?;
     let name =

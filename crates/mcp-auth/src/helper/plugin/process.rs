@@ -37,7 +37,7 @@ pub(super) enum Failure {
     Silent,
     /// It ended, or closed its output.
     Ended,
-    /// What it wrote is no answer; a fragment without any of it.
+    /// What it wrote is not an answer; a fragment without any of it.
     Broken(String),
 }
 

@@ -120,7 +120,7 @@ async fn what_a_plugin_does_wrong_is_its_own_failure_and_shows_no_secret() {
         ("    *'\"get\"'*) echo '{\"id\":99,\"result\":{}}' ;;", "has not the `id`"),
         ("    *'\"get\"'*) head -c 2000000 /dev/zero | tr '\\0' x; sleep 60 ;;", "longer than 1024 KiB"),
         ("    *'\"get\"'*) say '{}' ;;", "it gave no header"),
-        ("    *'\"get\"'*) say '{\"headers\":{\"A\":1}}' ;;", "the value of `A` is no string"),
+        ("    *'\"get\"'*) say '{\"headers\":{\"A\":1}}' ;;", "the value of `A` is not a string"),
         (
             "    *'\"get\"'*) echo 'corp-token: not found' >&2; say '{\"headers\":{\"Authorization\":\"Bearer \"}}' ;;",
             "the value of `Authorization` has a scheme and no token behind it (stderr: corp-token: not found)",

@@ -447,7 +447,7 @@ fn check_issuer(
     match found {
         Some(found) if same_issuer(found, expected) => Ok(()),
         Some(found) => {
-            // A template is no issuer at all; some services publish one. Another issuer may be an attack (RFC 9207
+            // A template is not an issuer at all; some services publish one. Another issuer may be an attack (RFC 9207
             // section 1), so only a person who names the document can mean it.
             let hint = match found.contains('{') && !needs.grant {
                 true => "`oauth.metadataIssuer` accepts exactly that".to_owned(),

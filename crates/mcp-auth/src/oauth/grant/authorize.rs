@@ -219,9 +219,9 @@ impl CallbackParams {
     }
 
     /// What a person pasted: the URL that the browser was sent to, its query, or the code alone.
-    /// `None` if it can be neither: a word such as `yes` is no code, which has to be hard to guess (RFC 6749 section 10.10).
+    /// `None` if it can be neither: a word such as `yes` is not a code, which has to be hard to guess (RFC 6749 section 10.10).
     pub fn from_pasted(text: &str) -> Option<Self> {
-        // As it stands in the source of a page.
+        // As it is in the source of a page.
         let text = text.replace("&amp;", "&");
         let text = text.trim().trim_matches(['"', '\'', '<', '>']);
         let query = match Url::parse(text) {

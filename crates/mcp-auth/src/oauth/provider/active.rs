@@ -24,7 +24,7 @@ impl ActiveTokens {
     pub(super) fn authorization(&self) -> Result<HeaderValue, AuthError> {
         let scheme = if self.dpop.is_some() { "DPoP" } else { "Bearer" };
         HeaderValue::try_from(format!("{scheme} {}", self.tokens.access_token.expose())).map_err(|_| {
-            AuthError::new(AuthErrorKind::Protocol, "use the access token: it is no header value")
+            AuthError::new(AuthErrorKind::Protocol, "use the access token: it is not a header value")
         })
     }
 

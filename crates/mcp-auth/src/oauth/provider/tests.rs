@@ -86,7 +86,7 @@ async fn fb_a01_a_refusal_that_says_nothing_is_followed_by_one_look_at_the_serve
         (key("x-api-key"), 401, "", false),
         (Credentials::none(), 403, "", true),
         (key("x-api-key"), 403, "", false),
-        // What is no challenge is told only where its words are of credentials.
+        // What is not a challenge is told only where its words are of credentials.
         (Credentials::none(), 400, "", true),
         (Credentials::none(), 200, "", true),
         (Credentials::none(), 401, "Bearer resource_metadata=\"https://mcp.example/prm\"", false),

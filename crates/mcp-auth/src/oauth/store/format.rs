@@ -328,7 +328,7 @@ fn version(written: &Field<u64>, unknown: &mut Map<String, Value>) -> u64 {
     }
 }
 
-/// A record with what is not known here, which is none of its own fields.
+/// A record with what is not known here, which is not one of its own fields.
 fn text(record: &impl Serialize, unknown: &UnknownFields) -> String {
     let mut object = match serde_json::to_value(record) {
         Ok(Value::Object(object)) => object,
@@ -453,7 +453,7 @@ mod tests {
         assert_eq!((tokens.access_token.expose(), tokens.refresh_token.is_none()), ("t", true));
         assert_eq!(ignored, ["expires_at_ms", "scopes"]);
         let again: Map<String, Value> = serde_json::from_str(&encode_tokens(&key, &tokens)).unwrap();
-        assert_eq!(again["version"], 1, "no newer program has a version that is no number");
+        assert_eq!(again["version"], 1, "no newer program has a version that is not a number");
         assert_eq!(again["later"], Value::Null, "what is not known here is kept as it is");
         assert!(!again.contains_key("refresh_token") && !again.contains_key("expires_at_ms"));
         let text = r#"{"configured_for":"work","client_id":"c","redirect_uris":"http://a http://b","client_secret":7}"#;

@@ -1,6 +1,6 @@
 //! What a server of a registry asks for: by options, or by a person at the terminal.
 //!
-//! A secret is never taken in itself, only the variable that holds it: what is typed here stands in a file afterwards, and what
+//! A secret is never taken in itself, only the variable that holds it: what is typed here is in a file afterwards, and what
 //! is typed as an option in the list of processes before.
 
 use std::collections::HashSet;
@@ -48,7 +48,7 @@ fn check(input: &RegistryInput, value: &str) -> Result<(), CliError> {
         return Err(literal_secret(&input.id));
     }
     input.check(value).map_err(|why| {
-        // A choice is no secret.
+        // A choice is not a secret.
         let value = input.choices.first().map_or("VALUE", String::as_str);
         let given = mcp_text::shell_word(&format!("{}={value}", input.id));
         CliError::usage("invalid-input", format!("{} {why}", shown::key(&input.id)))

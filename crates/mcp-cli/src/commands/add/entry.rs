@@ -65,7 +65,7 @@ pub(super) fn registry_name(args: &AddArgs) -> Result<Option<(Option<&str>, Regi
     ];
     match given.into_iter().find(|(_, given)| *given) {
         Some((option, _)) if found.is_none() => {
-            let error = usage(format!("{option} is for a server of a registry, and this is none"));
+            let error = usage(format!("{option} is for a server of a registry, and this is not one"));
             Err(error.why("a name in a registry is written as io.github.acme/weather"))
         }
         _ => Ok(found),
@@ -119,7 +119,7 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
         if let Some(meant) = Address::with_scheme(url) {
             let name = name.map(|name| format!("{} ", mcp_text::shell_word(name))).unwrap_or_default();
             let next = format!("mcplink add {name}{}", mcp_text::shell_word(&meant));
-            return Err(usage("the last word is no URL")
+            return Err(usage("the last word is not a URL")
                 .why("it looks like one without its scheme")
                 .next(next));
         }
@@ -138,7 +138,7 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
                         "the URL names no host"
                     }
                     Some(_) => "the URL begins with neither http:// nor https://",
-                    None => "the last word is no URL",
+                    None => "the last word is not a URL",
                 });
                 match url.contains("://") {
                     true => error.next("write a whole URL, as in https://mcp.example.com/mcp"),
@@ -150,7 +150,7 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
             None => {
                 let error = usage("a name alone is not enough")
                     .why("add takes a URL, a command behind `--`, or a name in a registry");
-                // What is no name may be a secret, and is not repeated.
+                // What is not a name may be a secret, and is not repeated.
                 let word = Some(url).filter(|word| mcp_text::is_variable_name(word));
                 match word {
                     Some(word) => error.next(format!("mcplink add --search {word}")),
@@ -236,7 +236,7 @@ fn local(args: &AddArgs) -> Result<New, CliError> {
     Ok(New { name: name.clone(), entry: Value::Object(entry) })
 }
 
-/// The word as it may be repeated: what is no plain name could be a secret.
+/// The word as it may be repeated: what is not a plain name could be a secret.
 fn url_or_name(word: &str) -> String {
     let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if is_plain && !mcp_text::looks_like_token(word) { mcp_text::shell_word(word) } else { "NAME".to_owned() }

@@ -160,7 +160,7 @@ fn details(app: &App, one: &Candidate) -> Vec<String> {
         texts.push(format!("switched off in {host}, and here as well"));
     }
     if one.is_of_project() && one.can_be_taken() {
-        texts.push("stands in a project's file, so it is taken over only when it is chosen".to_owned());
+        texts.push("is in a project's file, so it is taken over only when it is chosen".to_owned());
     }
     let words = other_words(one);
     if !words.is_empty() {
@@ -334,7 +334,7 @@ pub(super) fn to_set(app: &App, import: &Import) -> String {
         let literal = crate::commands::secrets::literal(&one.value);
         if !literal.is_empty() {
             let text = format!(
-                "note: {} of {} is a secret, and is copied as it stands; ${{NAME}} in its place keeps it out of the file",
+                "note: {} of {} is a secret, and is copied as it stands; ${{NAME}} instead keeps it out of the file",
                 literal.join(", "),
                 shown::name(&one.name)
             );

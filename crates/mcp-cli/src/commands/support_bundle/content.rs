@@ -135,7 +135,7 @@ fn features() -> Vec<&'static str> {
 const PREFIXES: [&str; 6] = ["MCP_", "MCPLINK_", "CLAUDE_", "XDG_", "LC_", "SSL_CERT_"];
 const NAMES: [&str; 8] = ["TERM", "LANG", "SHELL", "BROWSER", "NO_COLOR", "COLUMNS", "RUST_LOG", "DISPLAY"];
 
-/// What is set of them. The value of one that is no number, path or plain word is not told.
+/// What is set of them. The value of one that is not a number, path or plain word is not told.
 fn environment(app: &App) -> Value {
     let is_read = |name: &str| {
         PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name) || is_proxy(name)

@@ -72,7 +72,7 @@ pub(super) fn refused(
                 (WrapError::NotEdited(why), true) => {
                     let out = mcp_text::shell_word(name);
                     format!(
-                        "{why}; its server stands in mcplink's own file now (mcplink remove {out} takes it out)"
+                        "{why}; its server is in mcplink's own file now (mcplink remove {out} takes it out)"
                     )
                 }
                 _ => error.to_string(),

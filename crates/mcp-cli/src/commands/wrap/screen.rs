@@ -94,8 +94,8 @@ pub(super) fn wrote(app: &App, one: &WrapPlan, row: &Row<'_>) -> String {
     let mut out = format!("wrapped {name}\n");
     if row.moved {
         out.push_str(match one.own.folder() {
-            None => "  its server stands in mcplink's own file now\n",
-            Some(_) => "  its server stands in mcplink's own file now, for this project\n",
+            None => "  its server is in mcplink's own file now\n",
+            Some(_) => "  its server is in mcplink's own file now, for this project\n",
         });
     }
     if one.target.of_project {

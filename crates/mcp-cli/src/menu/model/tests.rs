@@ -276,7 +276,7 @@ fn what_is_open_has_the_keys_and_what_it_does_ends_with_it() {
     let list = || begun(Work::List("files".to_owned()));
     let mut menu = menu_of("mcplink menu", vec![seen("files", up(4), 0)]);
     assert_eq!(menu.press(Key::Enter), list());
-    // `r` is no key here; `q` ends the menu from wherever nothing is typed.
+    // `r` is not a key here; `q` ends the menu from wherever nothing is typed.
     assert_eq!((menu.press(Key::Char('r')), menu.press(Key::Char('q'))), (None, Some(Effect::Quit)));
     let schema = serde_json::json!({ "properties": { "x": { "type": "string" } } });
     let tools = vec![crate::menu::form::tests::tool("t", "", &schema)];

@@ -1,5 +1,5 @@
 "use strict";
-// The page of `mcplink menu --web`. Nothing is stored: the token stands in the fragment of the address, which is sent nowhere.
+// The page of `mcplink menu --web`. Nothing is stored: the token is in the fragment of the address, which is sent nowhere.
 (() => {
   const by = (id) => document.getElementById(id);
   let token = "";

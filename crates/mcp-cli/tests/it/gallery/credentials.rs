@@ -35,7 +35,7 @@ const SIGN_IN: &str =
 pub(super) const EXPECTED: &[Expected] = &[
     ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", "mcplink headers s --run"),
     ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", HELPER),
-    ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", RUN),
+    ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is not a header", RUN),
     ("helper-error", Some(HelperFailed), "helper-run", "no session, run corp login", CORP),
     ("helper-cure", Some(HelperFailed), "helper-run", "code 9 (stderr: corp: please run `corp login`)", CORP),
     ("helper-cure-on-top", Some(HelperFailed), "helper-run", "the session of yesterday has ended", CORP),
@@ -66,7 +66,13 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("grant-file-gone", Some(CredentialsFailed), "grant-run", "read the token: ", "put the token into *"),
     ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", NONE),
     ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", NONE),
-    ("firewall", Some(Blocked), "answer", "something in front of the server", "ask who runs the server"),
+    (
+        "firewall",
+        Some(Blocked),
+        "answer",
+        "something in front of the server",
+        "ask the operator of the server",
+    ),
     ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", NONE),
     ("not-signed-in", Some(Unauthorized), "answer", "wants a sign-in at http", LOGIN),
     ("no-pkce", Some(Unauthorized), "authorization-server", "that it knows PKCE with S256", OAUTH),

@@ -26,7 +26,7 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("command-list", Some(Config), "configuration", "its first word as `command`", EDIT),
     ("number", Some(Config), "configuration", "env.PORT", EDIT),
     ("header-number", Some(Config), "configuration", "headers.X: expected a string", EDIT),
-    ("bad-port", Some(Config), "configuration", "a port that is no number", EDIT),
+    ("bad-port", Some(Config), "configuration", "a port that is not a number", EDIT),
     ("no-scheme", Some(Config), "configuration", "s.url: has no scheme", EDIT),
     (
         "empty-url",

@@ -110,7 +110,7 @@ pub(super) fn make(name: &str, fields: &[Field], shown: &str) {
     std::fs::write(&file, format!("{document:#}\n")).unwrap();
 }
 
-/// What stands in the files of a home that a person edits: what is mended elsewhere leaves them as they are.
+/// What is in the files of a home that a person edits: what is mended elsewhere leaves them as they are.
 pub(super) fn files(broken: &Broken) -> Vec<Option<String>> {
     let (home, project) = (broken.setting.home.home(), broken.setting.home.project());
     let all = [home.join(".claude.json"), home.join(".claude/settings.json"), project.join(".mcp.json")];

@@ -22,7 +22,7 @@ const REQUEST: &str = "correct `url` or `headers` of s in *";
 const LIMITS: &str = "set `limits` of s in *";
 const SERVER_NAME: &str = "correct `url` or `tls.serverName` of s in *";
 const AUTHORITY: &str = "set `tls.ca` of s in *";
-const OPERATOR: &str = "ask who runs the server";
+const OPERATOR: &str = "ask the operator of the server";
 const PROXY: &str = "correct `url` or `proxy` of s in *";
 const SOCKS: &str = "start or correct the proxy socks5h://*";
 
@@ -42,7 +42,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "proxy-password",
         Some(ProxyAuth),
         "proxy",
-        "user and password stand in its URL",
+        "user and password go in its URL",
         "correct the proxy http://*",
     ),
     ("socks-rules", Some(Unreachable), "proxy", "its rules do not allow this connection", SOCKS),
@@ -70,8 +70,14 @@ pub(super) const EXPECTED: &[Expected] = &[
     ("too-long", Some(Protocol), "handshake", "longer than 1024 bytes", LIMITS),
     ("other-json", Some(Protocol), "handshake", "application/json that begins with", URL),
     ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", URL),
-    ("old-version", Some(Version), "handshake", "1999-01-01", "ask who runs the server"),
-    ("no-list", Some(ToolsUnavailable), "tools", "the tools could not be listed", "ask who runs the server"),
+    ("old-version", Some(Version), "handshake", "1999-01-01", "ask the operator of the server"),
+    (
+        "no-list",
+        Some(ToolsUnavailable),
+        "tools",
+        "the tools could not be listed",
+        "ask the operator of the server",
+    ),
 ];
 
 /// An address of this machine at which nothing listens until it is started, and then `server`. No other test has a server at

@@ -15,8 +15,8 @@ fn s_r5_a_hostile_registry_costs_little_and_is_told() {
     let huge = format!("{{\"server\": \"{}\"}}", "x".repeat(3 << 20));
     for (answer, code, said) in [
         (http(200, "application/json", huge), 6, "longer than 1048576 bytes"),
-        (http(200, "text/html", "<html>Sign in</html>".to_owned()), 6, "it is no JSON (line 1, column 1)"),
-        (http(200, "application/json", "[".repeat(500_000)), 6, "it is no JSON"),
+        (http(200, "text/html", "<html>Sign in</html>".to_owned()), 6, "it is not JSON (line 1, column 1)"),
+        (http(200, "application/json", "[".repeat(500_000)), 6, "it is not JSON"),
         (http(200, "application/json", "[]".to_owned()), 6, "expected an object, found an array"),
         (
             Answer::json(version(json!({ "name": "com.example/other" }))),
@@ -127,7 +127,7 @@ fn s_r6_what_a_registry_names_is_held_to_where_it_stands() {
     assert!(refused.stderr.contains("My_Server would look like my-server"), "{refused}");
     assert_eq!(registry.requests().len(), asked);
     let _ = add(&setting, &registry, &["other", "com.evil/My_Server"]).expect_code(0);
-    // And none that is no address of a registry is asked.
+    // And none that is not an address of a registry is asked.
     for base in ["http://registry.example", "https://user:canary@registry.example", "x"] {
         let refused = setting.mcplink(&["add", "a/b", "--registry", base]).run().expect_code(2);
         assert!(

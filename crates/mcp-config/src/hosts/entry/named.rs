@@ -10,7 +10,7 @@ use crate::json::{Member, Node, Pointer, Value};
 impl Entries<'_, '_> {
     pub(super) fn header_variables(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
         let Some(object) = member.node.as_object() else {
-            return self.lost(path, member.key_span, "it is no object of names of variables");
+            return self.lost(path, member.key_span, "it is not an object of names of variables");
         };
         for field in object.iter() {
             let path = path.key(&field.key);
@@ -20,14 +20,14 @@ impl Entries<'_, '_> {
                     let value = Value::String(variables::required(name).into());
                     draft.header(&field.key, field.key_span, Node { span: field.node.span, value });
                 }
-                None => self.lost(&path, field.key_span, "it is no name of a variable"),
+                None => self.lost(&path, field.key_span, "it is not a name of a variable"),
             }
         }
     }
 
     pub(super) fn variables(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
         let Some(items) = member.node.as_array() else {
-            return self.lost(path, member.key_span, "it is no list of names of variables");
+            return self.lost(path, member.key_span, "it is not a list of names of variables");
         };
         for (index, item) in items.iter().enumerate() {
             let path = path.index(index);
@@ -35,7 +35,7 @@ impl Entries<'_, '_> {
             let inner = item.as_object().and_then(|item| item.get("name"));
             let name = item.as_str().or_else(|| inner.and_then(Node::as_str));
             let Some(name) = name.filter(|name| mcp_text::is_variable_name(name)) else {
-                self.lost(&path, item.span, "it is no name of a variable");
+                self.lost(&path, item.span, "it is not a name of a variable");
                 continue;
             };
             draft.spans.env.get_or_insert((member.key_span, member.node.span));

@@ -1,4 +1,4 @@
-//! Cursor. A `url` needs no type; a client that is registered by hand stands in `auth`.
+//! Cursor. A `url` needs no type; a client that is registered by hand is in `auth`.
 
 use crate::hosts::{Base, Form, HostFile, KnownHost, PLAIN, json};
 

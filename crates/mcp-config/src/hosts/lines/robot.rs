@@ -1,4 +1,4 @@
-//! A client that signs in by itself: what lines of other bridges say of it, as our `auth` block.
+//! A client that signs in on its own: what lines of other bridges say of it, as our `auth` block.
 
 use super::{CommandLine, LineField, Setting};
 use crate::hosts::words;
@@ -12,7 +12,7 @@ const SHARED: [(&str, &str); 3] = [
 ];
 
 const NEEDS: &str =
-    "a client that signs in by itself needs its ID and a token endpoint: its secret goes there alone";
+    "a client that signs in on its own needs its ID and a token endpoint: its secret goes there alone";
 
 /// Each with its word.
 #[derive(Debug, Default)]

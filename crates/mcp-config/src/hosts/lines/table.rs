@@ -83,7 +83,7 @@ pub(crate) enum OptionMeaning {
     Client,
     /// The secret of a client.
     ClientSecret,
-    /// That the client signs in by itself, without a person.
+    /// That the client signs in on its own, without a person.
     Grant,
     /// Where it does.
     TokenEndpoint,
@@ -356,7 +356,7 @@ static OWN: [AddressOption; 25] = [
         "--client-credentials",
         None,
         OptionMeaning::Grant,
-        "That client signs in by itself, without a person, with the secret in MCP_CLIENT_SECRET",
+        "That client signs in on its own, without a person, with the secret in MCP_CLIENT_SECRET",
     ),
     AddressOption::new(
         "--token-endpoint",

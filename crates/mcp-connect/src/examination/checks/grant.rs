@@ -82,7 +82,7 @@ fn from(source: &SecretSource) -> String {
         SecretSource::File(path) => format!("that in the file {}", path.display()),
         SecretSource::Command(command) => match (command.program(), command.program_file()) {
             (Some(name), Some(file)) => format!("printed by {name}, which is {}", file.display()),
-            (Some(name), None) => format!("printed by {name}, which is no file on its PATH"),
+            (Some(name), None) => format!("printed by {name}, which is not a file on its PATH"),
             (None, _) => "printed by a command".to_owned(),
         },
         _ => "of a kind of its own".to_owned(),

@@ -222,7 +222,9 @@ impl Findings<'_> {
             (Some(message), ..) => Check::bad(topic, message),
             (None, Some(exchange), _) if is_answered(exchange) => Check::good(topic, "the token was renewed"),
             (None, Some(_), _) => Check::new(topic, CheckState::Noted, "the token was not renewed"),
-            (None, None, Some(Some(true))) => Check::good(topic, "not needed now; it is renewed by itself"),
+            (None, None, Some(Some(true))) => {
+                Check::good(topic, "not needed now; it is renewed automatically")
+            }
             (None, None, Some(Some(false))) => {
                 Check::skipped(topic, "there is no refresh token: a person signs in again when it ends")
             }

@@ -214,7 +214,7 @@ impl Findings<'_> {
         let is_refused = self.reason().is_some_and(|reason| {
             matches!(reason.code, ReasonCode::CredentialsRejected | ReasonCode::SignInExpired)
         });
-        // What stands in a file has no time in it.
+        // What is in a file has no time in it.
         let helper = self.server.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some());
         let is_minted = helper || self.is_unattended() || self.server.snapshot().signed_in;
         let (apart, text) = self.apart().filter(|_| is_refused && is_minted)?;
@@ -227,7 +227,7 @@ impl Findings<'_> {
 fn certificate(shown: &CertificateReach, now: SystemTime) -> String {
     let subject = shown.subject.as_deref().unwrap_or("a certificate without a name");
     let issuer = match (shown.is_self_signed, &shown.issuer) {
-        (true, _) => "signed by itself".to_owned(),
+        (true, _) => "signed automatically".to_owned(),
         (false, Some(issuer)) => format!("signed by {issuer}"),
         (false, None) => "signed by an authority without a name".to_owned(),
     };

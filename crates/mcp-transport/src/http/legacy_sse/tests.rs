@@ -233,7 +233,7 @@ async fn the_endpoint_may_be_relative_and_must_keep_its_origin() {
     }
     assert_eq!(
         fake.refused(&opening("http://[")).await.to_string(),
-        "the endpoint that the stream names is no URL"
+        "the endpoint that the stream names is not a URL"
     );
 
     let stream = |url: &str| {
@@ -260,7 +260,7 @@ async fn what_is_no_such_server_says_why() {
             "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
         )
         .await;
-    assert_eq!(error.to_string(), "the answer is no event stream");
+    assert_eq!(error.to_string(), "the answer is not an event stream");
     let error = fake.refused(&format!("{HEAD}data: {{}}\n\n")).await;
     assert_eq!(error.to_string(), "the stream ended before it named its endpoint");
 }

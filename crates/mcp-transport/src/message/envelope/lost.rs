@@ -58,7 +58,7 @@ impl LineEnds {
     }
 }
 
-/// The last members of the object that `text` ends, up to one that is no number and no plain string. What stands before a
+/// The last members of the object that `text` ends, up to one that is neither a number nor a plain string. What stands before a
 /// brace that ends the line is outside of every string.
 fn trailing(text: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ mod tests {
             (format!(r#"{{"jsonrpc":"2.0","id":5,"result":{params}}}"#), None),
             // A notification.
             (format!(r#"{{"jsonrpc":"2.0","method":"m","params":{params}}}"#), None),
-            // What stands in a string is none, and neither is what is no JSON.
+            // What is in a string is none, and neither is what is not JSON.
             (format!(r#"{{"method":"m","params":"{long}\",\"id\":5"}}"#), None),
             (format!(r#"{{"method":"m","params":"{long}","x\",\"id":5}}"#), None),
             (format!("{long}}}"), None),

@@ -18,7 +18,7 @@ const NOTIFICATION: &str = "notifications/";
 /// Reads one frame. It is taken by value because a result stays in it.
 ///
 /// # Errors
-/// The frame as a whole is no message. The error never quotes it.
+/// The frame as a whole is not a message. The error never quotes it.
 pub(crate) fn parse(frame: Vec<u8>) -> Result<Messages, EnvelopeError> {
     parse_text(String::from_utf8(frame).map_err(|_| no_json())?)
 }
@@ -103,7 +103,7 @@ fn no_json() -> EnvelopeError {
     EnvelopeError::new(EnvelopeErrorKind::Json)
 }
 
-/// The error of a text that is no object; whether it is JSON at all is looked for only here.
+/// The error of a text that is not an object; whether it is JSON at all is looked for only here.
 fn no_object(text: &str) -> EnvelopeError {
     match serde_json::from_str::<serde::de::IgnoredAny>(text) {
         Ok(_) => EnvelopeError::new(EnvelopeErrorKind::Object),
@@ -120,7 +120,7 @@ fn span_of(part: &str, whole: &str) -> Range<usize> {
 /// Reads a frame that must be exactly one message.
 ///
 /// # Errors
-/// It is no message, or a batch of another number of messages than one.
+/// It is not a message, or a batch of another number of messages than one.
 #[cfg(any(feature = "http", test))]
 pub(crate) fn parse_one(frame: Vec<u8>) -> Result<Incoming, EnvelopeError> {
     let mut messages = parse(frame)?;
@@ -145,7 +145,7 @@ struct Wire<'a> {
 
 impl<'a> Wire<'a> {
     /// # Errors
-    /// It is no object, or has a member twice.
+    /// It is not an object, or has a member twice.
     fn read(text: &'a str) -> Result<Self, EnvelopeError> {
         let mut wire = Self::default();
         let read = members(text, |name, value| {
@@ -181,7 +181,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// The members of these names of the object that `text` is; `None` where it is no object. Nothing else of it is kept,
+/// The members of these names of the object that `text` is; `None` where it is not an object. Nothing else of it is kept,
 /// however much there is, and of a name that is there twice the last one counts.
 pub(crate) fn pick<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
     let mut picked = [None; N];
@@ -195,7 +195,7 @@ pub(crate) fn pick<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Optio
     Some(picked)
 }
 
-/// The member of this name of the object that `text` is; `None` where it is no object, or has such a member twice.
+/// The member of this name of the object that `text` is; `None` where it is not an object, or has such a member twice.
 pub(crate) fn sole<'a>(text: &'a str, wanted: &str) -> Option<Option<&'a str>> {
     let mut found = None;
     members(text, |name, value| {

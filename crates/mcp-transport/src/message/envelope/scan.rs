@@ -3,7 +3,7 @@
 //! Most of a large result is the inside of strings, which are passed over here as fast as memory is read. A reader
 //! that builds values takes several times as long.
 
-/// The members of the object that `text` is, in their order; `None` where it is no object, or `member` says so.
+/// The members of the object that `text` is, in their order; `None` where it is not an object, or `member` says so.
 /// `member` gets each name as it is spelled, quotes included, and each value.
 pub(crate) fn members<'a>(
     text: &'a str,
@@ -16,7 +16,7 @@ pub(crate) fn members<'a>(
     })
 }
 
-/// The elements of the array that `text` is, in their order; `None` where it is no array, or `element` says so.
+/// The elements of the array that `text` is, in their order; `None` where it is not an array, or `element` says so.
 pub(crate) fn elements<'a>(text: &'a str, mut element: impl FnMut(&'a str) -> Option<()>) -> Option<()> {
     let mut scanner = Scanner { text, at: 0 };
     scanner.list(b'[', b']', |scanner| element(scanner.value()?))

@@ -26,7 +26,7 @@ pub(crate) enum PathKind {
 pub(crate) trait FileSystemView {
     fn at(&self, path: &str) -> PathKind;
 
-    /// What a link says that it leads to; `None` where it is no link.
+    /// What a link says that it leads to; `None` where it is not a link.
     fn link(&self, path: &str) -> Option<String>;
 
     /// The first bytes of a file; none where it cannot be read.

@@ -210,9 +210,7 @@ fn container(program: &str, endpoint: &StdioEndpoint) -> Option<String> {
     if !args.iter().any(|arg| arg == "run") {
         None
     } else if has('d', "--detach") {
-        Some(format!(
-            "`{program} run` with `-d` leaves the server in the background: write `-i` in its place"
-        ))
+        Some(format!("`{program} run` with `-d` leaves the server in the background: write `-i` instead"))
     } else if !has('i', "--interactive") {
         Some(format!("`{program} run` needs `-i`, or the server finds its standard input closed"))
     } else {
@@ -267,7 +265,7 @@ impl Case<'_> {
             |words: &[String]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
         let because = |text: String| Some(because(SpawnCause::CommandLine, text));
         let through_sh = || {
-            // What a shell was to act on is no word to it in quotes.
+            // What a shell was to act on is not a word to it in quotes.
             let word = |arg: &String| if is_operator(arg) { arg.clone() } else { mcp_text::shell_word(arg) };
             let whole: Vec<String> =
                 std::iter::once(line.to_owned()).chain(self.args.iter().map(word)).collect();

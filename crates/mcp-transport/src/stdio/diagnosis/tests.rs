@@ -451,7 +451,7 @@ fn fa_a7_a10_what_is_there_and_cannot_run_says_why() {
 fn fa_a29_a_working_directory_that_is_missing_is_told_first() {
     let cases = [
         ("/gone", "its working directory `/gone` does not exist"),
-        ("/work/file", "its working directory `/work/file` is no folder"),
+        ("/work/file", "its working directory `/work/file` is not a folder"),
         (
             "/work/~/x",
             "its working directory `/work/~/x` does not exist: `~` is not expanded; write `${HOME}`",
@@ -474,7 +474,7 @@ fn fa_a3_an_argument_that_a_shell_would_replace_is_noticed() {
     let variable = "in its argument `$HOME/srv.py`, `$HOME` is not expanded; write `${HOME}`";
     assert_eq!(noticed("/usr/bin/python3", &["$HOME/srv.py"]).as_deref(), Some(variable));
     assert!(noticed("python3", &["%APPDATA%\\srv.py"]).is_some());
-    // A shell does that itself, and a price is no variable.
+    // A shell does that itself, and a price is not a variable.
     assert_eq!(noticed("/bin/bash", &["-c", "$HOME/x"]), None);
     assert_eq!(noticed("bash", &["-lc", "~/x"]), None);
     assert_eq!(noticed("cmd.exe", &["/C", "%APPDATA%\\x"]), None);
@@ -489,7 +489,7 @@ fn fa_a20_a_container_that_cannot_be_spoken_to_is_noticed() {
     let closed = "`docker run` needs `-i`, or the server finds its standard input closed";
     assert_eq!(noticed(&["run", "--rm", "img"]), closed);
     assert_eq!(noticed(&["run", "-e", "KEY=i", "img"]), closed);
-    let away = "`docker run` with `-d` leaves the server in the background: write `-i` in its place";
+    let away = "`docker run` with `-d` leaves the server in the background: write `-i` instead";
     assert_eq!(noticed(&["run", "-d", "img"]), away);
     for fine in [
         &["run", "-i", "img"][..],

@@ -41,7 +41,7 @@ impl SignInSeed {
             return Err(wrong("it is longer than 64 KiB"));
         }
         if !text.starts_with('{') {
-            // What begins as another value of JSON is no token (RFC 6749 appendix A.17 would allow it, and no server writes it).
+            // What begins as another value of JSON is not a token (RFC 6749 appendix A.17 would allow it, and no server writes it).
             let is_token = !text.is_empty()
                 && !text.starts_with(['[', '"'])
                 && text.bytes().all(|byte| byte.is_ascii_graphic());

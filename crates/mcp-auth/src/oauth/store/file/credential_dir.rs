@@ -30,7 +30,7 @@ impl CredentialDir {
     }
 
     pub(super) fn exists(&self) -> bool {
-        // What is there and is no directory is told where it is used.
+        // What is there and is not a directory is told where it is used.
         match self.dir.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             // Below a file that stands where a home should be, nothing is kept; one in the place of the store is in the way.

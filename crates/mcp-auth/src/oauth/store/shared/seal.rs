@@ -37,7 +37,7 @@ struct SealingKey {
     key: LessSafeKey,
 }
 
-/// Why a text is no key. Never shows it.
+/// Why a text is not a key. Never shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum UnusableKey {

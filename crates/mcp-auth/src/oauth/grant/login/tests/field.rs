@@ -565,7 +565,7 @@ async fn fb_o38_o39_a10_a21_registrations_as_servers_answer_them() {
         "ours, and not the one of the answer"
     );
 
-    // A secret that has ended is no registration any more.
+    // A secret that has ended is not a registration any more.
     let world = World::new();
     let end = world.now.lock().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 60;
     world.net.json(
