@@ -12,6 +12,7 @@ use crate::subscriptions::{Subscriptions, id_text};
 
 /// What a request is about, where it is answered here rather than by the server.
 #[derive(Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a bridge and a shared connection answer each of them")]
 pub enum HostRequest {
     /// A modern host wants a stream of these changes.
     Listen(SubscriptionFilter),
