@@ -5,7 +5,7 @@ use std::time::Duration;
 use mcp_config::{Config, Env, Request};
 use mcp_connect::{CheckState, CheckTopic, Examination, Host, HostOptions};
 use mcp_status::{EntryPart, NextStep, ReasonCode, ServerStatus};
-use mcp_testkit::{Answer, FakeAuthServer, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{FakeAuthServer, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use mcp_transport::ClientInfo;
 use mcp_transport::exchange::ExchangeOutcome;
 use tempfile::TempDir;
@@ -168,10 +168,11 @@ async fn fh_h14_a_server_that_works_and_prints_what_is_no_message_is_noted() {
 async fn each_broken_set_up_has_the_one_cause() {
     let home = tempfile::tempdir().unwrap();
     let server = FakeMcpServer::builder().accept("right").start().unwrap();
-    let failing = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
+    let failing = FakeMcpServer::builder().always(ScriptedAnswer::status(404)).start().unwrap();
     let page = HttpAnswer::new(200).body("text/html", "<html><title>Hello</title>");
     let no_mcp = FakeMcpServer::builder().always(page.into()).start().unwrap();
-    let listless = FakeMcpServer::builder().always_to("tools/list", Answer::status(500)).start().unwrap();
+    let listless =
+        FakeMcpServer::builder().always_to("tools/list", ScriptedAnswer::status(500)).start().unwrap();
     let helper = |command: &str| {
         let command = serde_json::to_string(command).unwrap();
         remote(&server, &format!(r#", "headersHelper": {command}"#))

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use mcp_testkit::Era;
+use mcp_testkit::FakeEra;
 
 /// A tool or a prompt with its arguments, and what its answer holds.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +75,8 @@ impl Surface {
     /// A modern host hears what is logged during its requests. It has no roots here: a legacy server may ask for them at
     /// any time, which would travel with any call.
     #[must_use]
-    pub fn seen_from(mut self, era: Era) -> Self {
-        if era == Era::Modern {
+    pub fn seen_from(mut self, era: FakeEra) -> Self {
+        if era == FakeEra::Modern {
             self.roots = None;
             self.log = self.log.filter(|_| !self.log_follows);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mcp_rmcp::RmcpTransport;
 use mcp_status::ServerStatus;
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Tool};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::{
     ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, StdioEndpoint, TransportErrorKind,
@@ -115,13 +115,13 @@ async fn the_example_renews_its_credentials_and_tells_a_status() {
 
 #[tokio::test]
 async fn both_eras_look_the_same_to_the_sdk() {
-    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+    for era in [FakeEra::Legacy, FakeEra::Modern, FakeEra::HttpSse] {
         let ask = json!({
             "message": "who?",
             "requestedSchema": { "type": "object", "properties": { "name": { "type": "string" } } },
         });
-        let mut tools = Tool::standard();
-        tools.push(Tool::asking("ask", "elicitation/create", ask));
+        let mut tools = FakeTool::standard();
+        tools.push(FakeTool::asking("ask", "elicitation/create", ask));
         let server = FakeMcpServer::builder().era(era).instructions("be kind").tools(tools).start().unwrap();
         let (client, mut heard) = client(&server).await;
         let peer = client.peer_info().unwrap();
@@ -139,7 +139,7 @@ async fn both_eras_look_the_same_to_the_sdk() {
         assert!(matches!(error, ServiceError::McpError(_)), "the server's own words: {error:?}");
         client.cancel().await.unwrap();
         no_violations(&server);
-        let opening = if era == Era::Modern { "server/discover" } else { "initialize" };
+        let opening = if era == FakeEra::Modern { "server/discover" } else { "initialize" };
         let opening = server.recorder().matching(|request| request.rpc_method().as_deref() == Some(opening));
         assert!(opening[0].json().unwrap().to_string().contains("sdk-user"), "{era:?}");
     }
@@ -147,7 +147,7 @@ async fn both_eras_look_the_same_to_the_sdk() {
 
 #[tokio::test]
 async fn the_lifecycle_of_the_sdk_falls_back_to_a_handshake() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let auto = ClientLifecycleMode::Auto {
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],
         legacy_version: None,
@@ -160,9 +160,9 @@ async fn the_lifecycle_of_the_sdk_falls_back_to_a_handshake() {
 
 #[tokio::test]
 async fn a_request_that_is_given_up_is_cancelled_on_the_wire() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let (client, _heard) = client(&server).await;
-    server.next_answers_to("tools/call", [Answer::Hang]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Hang]);
     let request = ClientRequest::CallToolRequest(CallToolRequest::new(call("echo", json!({ "text": "x" }))));
     let handle = client.send_cancellable_request(request, PeerRequestOptions::no_options()).await.unwrap();
     server.recorder().wait_for("tools/call", 1).await;

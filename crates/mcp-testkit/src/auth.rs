@@ -19,7 +19,7 @@ pub use settings::{AuthEndpoint, AuthServerSettings, Echo, MetadataAt};
 
 use crate::accept::TokenLedger;
 use crate::canary::Canaries;
-use crate::mcp::Answer;
+use crate::mcp::ScriptedAnswer;
 use crate::sync::lock;
 use crate::wire::{ListeningServer, RecordedRequest, Recorder};
 use handle::AuthServerState;
@@ -138,17 +138,17 @@ impl FakeAuthServer {
     // ---- Scripts ---------------------------------------------------------------------------------------------
 
     /// Queues answers for the next requests to an endpoint, one each: a transient 503, a redirect, HTML.
-    pub fn next_answers_to(&self, endpoint: AuthEndpoint, answers: impl IntoIterator<Item = Answer>) {
+    pub fn next_answers_to(&self, endpoint: AuthEndpoint, answers: impl IntoIterator<Item = ScriptedAnswer>) {
         lock(&self.shared.state).next_to.entry(endpoint).or_default().extend(answers);
     }
 
-    /// Answers every request to an endpoint like this from now on; [`Answer::Honest`] ends it.
-    pub fn always_to(&self, endpoint: AuthEndpoint, answer: Answer) {
+    /// Answers every request to an endpoint like this from now on; [`ScriptedAnswer::Honest`] ends it.
+    pub fn always_to(&self, endpoint: AuthEndpoint, answer: ScriptedAnswer) {
         lock(&self.shared.state).always_to.insert(endpoint, answer);
     }
 
     /// Answers another path, for any HTTP method: a decoy at a well-known address, say. Other paths are 404 with HTML.
-    pub fn route(&self, path: impl Into<String>, answer: impl Into<Answer>) {
+    pub fn route(&self, path: impl Into<String>, answer: impl Into<ScriptedAnswer>) {
         lock(&self.shared.state).routes.insert(path.into(), answer.into());
     }
 

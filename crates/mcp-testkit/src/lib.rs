@@ -6,7 +6,7 @@
 //!   blocking the test's thread does not block it, and paused time in the test does not pause it. A client under paused
 //!   time will see its timers fire while it waits for a socket, though: time tests belong to unit tests.
 //! - **Honest unless told.** A fake answers as the specification demands of a server, down to error codes and statuses.
-//!   Everything else is asked for by name: an [`Answer`] of a script, a [`Delivery`], a field of [`AuthServerSettings`].
+//!   Everything else is asked for by name: a [`ScriptedAnswer`] of a script, a [`Delivery`], a field of [`AuthServerSettings`].
 //! - **Answers and judgements are separate.** Where the specification lets a server tolerate what it forbids a client, the
 //!   fake tolerates it and adds a line to [`FakeMcpServer::violations`].
 //! - **Failing loudly.** Waiting queries panic with what they saw. They are for tests; the rest, which
@@ -41,8 +41,8 @@ pub use forward::ForwardProxy;
 pub use helper::{FakeHelper, HelperCall, fake_jwt};
 pub use home::{FileChanges, Snapshot, TempHome};
 pub use mcp::{
-    Answer, Delivery, Era, FakeMcpServer, FakeMcpServerBuilder, GetStream, HttpAnswer, Pages, Sse, SseEnd,
-    Tool,
+    Delivery, FakeEra, FakeMcpServer, FakeMcpServerBuilder, FakeTool, GetStream, HttpAnswer, Pages,
+    ScriptedAnswer, Sse, SseEnd,
 };
 pub use proxy::{Fault, FlakyProxy};
 pub use registry::FakeRegistry;

@@ -19,11 +19,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use url::Url;
 
-pub use answer::{Answer, Delivery, HttpAnswer, Sse, SseEnd};
+pub use answer::{Delivery, HttpAnswer, ScriptedAnswer, Sse, SseEnd};
 pub use builder::FakeMcpServerBuilder;
 pub(crate) use reply::{Reply, http_answer};
-pub use state::{Era, GetStream, Pages};
-pub use tool::Tool;
+pub use state::{FakeEra, GetStream, Pages};
+pub use tool::FakeTool;
 
 use crate::accept::{Accept, Refusal};
 use crate::sync::lock;
@@ -126,22 +126,26 @@ impl FakeMcpServer {
     // ---- Scripts ---------------------------------------------------------------------------------------------
 
     /// Queues answers for the next POSTs, one each, whatever they ask.
-    pub fn next_answers(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub fn next_answers(&self, answers: impl IntoIterator<Item = ScriptedAnswer>) {
         lock(&self.shared.state).next.extend(answers);
     }
 
     /// Queues answers for the next requests with this JSON-RPC method, or with this HTTP method (`"GET"`, `"DELETE"`).
-    pub fn next_answers_to(&self, method: impl Into<String>, answers: impl IntoIterator<Item = Answer>) {
+    pub fn next_answers_to(
+        &self,
+        method: impl Into<String>,
+        answers: impl IntoIterator<Item = ScriptedAnswer>,
+    ) {
         lock(&self.shared.state).next_to.entry(method.into()).or_default().extend(answers);
     }
 
-    /// Answers every request to the MCP endpoint like this from now on; [`Answer::Honest`] ends it.
-    pub fn always(&self, answer: Answer) {
+    /// Answers every request to the MCP endpoint like this from now on; [`ScriptedAnswer::Honest`] ends it.
+    pub fn always(&self, answer: ScriptedAnswer) {
         lock(&self.shared.state).always = Some(answer);
     }
 
-    /// Answers every request with this JSON-RPC or HTTP method like this from now on; [`Answer::Honest`] ends it.
-    pub fn always_to(&self, method: impl Into<String>, answer: Answer) {
+    /// Answers every request with this JSON-RPC or HTTP method like this from now on; [`ScriptedAnswer::Honest`] ends it.
+    pub fn always_to(&self, method: impl Into<String>, answer: ScriptedAnswer) {
         lock(&self.shared.state).always_to.insert(method.into(), answer);
     }
 
@@ -155,7 +159,7 @@ impl FakeMcpServer {
     }
 
     /// Answers a path beside the MCP endpoint, for any HTTP method. Without a route such paths are 404.
-    pub fn route(&self, path: impl Into<String>, answer: impl Into<Answer>) {
+    pub fn route(&self, path: impl Into<String>, answer: impl Into<ScriptedAnswer>) {
         lock(&self.shared.state).routes.insert(path.into(), answer.into());
     }
 
@@ -167,7 +171,7 @@ impl FakeMcpServer {
     // ---- What it offers --------------------------------------------------------------------------------------
 
     /// Replaces the tools; sends no notification ([`FakeMcpServer::push_tools_changed`] does).
-    pub fn set_tools(&self, tools: Vec<Tool>) {
+    pub fn set_tools(&self, tools: Vec<FakeTool>) {
         lock(&self.shared.state).catalogue.tools = tools;
     }
 
@@ -177,7 +181,7 @@ impl FakeMcpServer {
     }
 
     /// Changes era and supported revisions, as an upgrade of the server would. Sessions go on.
-    pub fn set_era(&self, era: Era) {
+    pub fn set_era(&self, era: FakeEra) {
         let mut state = lock(&self.shared.state);
         state.era = era;
         state.catalogue.versions = era.versions();

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::mcp::{Answer, HttpAnswer, Reply, http_answer};
+use crate::mcp::{HttpAnswer, Reply, ScriptedAnswer, http_answer};
 use crate::sync::lock;
 use crate::wire::{Handler, HangUp, ListeningServer, RecordedRequest, Recorder};
 
@@ -44,8 +44,8 @@ struct RegistryState {
 struct State {
     /// What is published, in the form in which one version is answered.
     published: Vec<Value>,
-    next: VecDeque<Answer>,
-    always: Option<Answer>,
+    next: VecDeque<ScriptedAnswer>,
+    always: Option<ScriptedAnswer>,
     /// How many servers a page of a search has.
     page: usize,
 }
@@ -81,12 +81,12 @@ impl FakeRegistry {
     }
 
     /// Answers the next requests like this, one each.
-    pub fn next_answers(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub fn next_answers(&self, answers: impl IntoIterator<Item = ScriptedAnswer>) {
         lock(&self.shared.state).next.extend(answers);
     }
 
-    /// Answers every request like this from now on; [`Answer::Honest`] ends it.
-    pub fn always(&self, answer: Answer) {
+    /// Answers every request like this from now on; [`ScriptedAnswer::Honest`] ends it.
+    pub fn always(&self, answer: ScriptedAnswer) {
         lock(&self.shared.state).always = Some(answer);
     }
 
@@ -109,17 +109,17 @@ impl Handler for RegistryState {
         let receipt = self.recorder.note(connection, &parts, &body);
         let scripted = {
             let mut state = lock(&self.state);
-            state.next.pop_front().or_else(|| state.always.clone()).unwrap_or(Answer::Honest)
+            state.next.pop_front().or_else(|| state.always.clone()).unwrap_or(ScriptedAnswer::Honest)
         };
         let reply = match scripted {
-            Answer::Late(delay) => {
+            ScriptedAnswer::Late(delay) => {
                 tokio::time::sleep(delay).await;
                 self.honest(&parts.uri)
             }
-            Answer::Http(answer) => http_answer(answer),
-            Answer::Refuse => http_answer(HttpAnswer::new(401)),
-            Answer::Drop => Err(HangUp),
-            Answer::Hang => std::future::pending().await,
+            ScriptedAnswer::Http(answer) => http_answer(answer),
+            ScriptedAnswer::Refuse => http_answer(HttpAnswer::new(401)),
+            ScriptedAnswer::Drop => Err(HangUp),
+            ScriptedAnswer::Hang => std::future::pending().await,
             _ => self.honest(&parts.uri),
         };
         if let Ok(response) = &reply {

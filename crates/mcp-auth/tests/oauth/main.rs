@@ -24,8 +24,8 @@ use mcp_auth::{
     Rejection, Secret, Target,
 };
 use mcp_testkit::{
-    Answer, AuthEndpoint, AuthServerSettings, Canaries, Echo, FakeAuthServer, FakeMcpServer, MetadataAt,
-    visit,
+    AuthEndpoint, AuthServerSettings, Canaries, Echo, FakeAuthServer, FakeMcpServer, MetadataAt,
+    ScriptedAnswer, visit,
 };
 use tempfile::TempDir;
 
@@ -259,7 +259,7 @@ async fn a_whole_life_of_a_sign_in_shows_no_secret_anywhere() {
 #[tokio::test]
 async fn f077_the_page_says_so_when_the_exchange_fails() {
     let machine = Machine::new();
-    machine.auth.next_answers_to(AuthEndpoint::Token, [Answer::status(500)]);
+    machine.auth.next_answers_to(AuthEndpoint::Token, [ScriptedAnswer::status(500)]);
     let (outcome, page) = machine.sign_in().await;
     let error = outcome.unwrap_err();
     assert!(error.to_string().starts_with("exchange the authorization code: http://127.0.0.1:"), "{error}");

@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::support::{Host, HostEra, Setup, eventually, text_of};
 
-const COMBINATIONS: [(HostEra, Era); 4] = [
-    (HostEra::Legacy, Era::Legacy),
-    (HostEra::Modern, Era::Modern),
-    (HostEra::Legacy, Era::Modern),
-    (HostEra::Modern, Era::Legacy),
+const COMBINATIONS: [(HostEra, FakeEra); 4] = [
+    (HostEra::Legacy, FakeEra::Legacy),
+    (HostEra::Modern, FakeEra::Modern),
+    (HostEra::Legacy, FakeEra::Modern),
+    (HostEra::Modern, FakeEra::Legacy),
 ];
 const URI: &str = "fake://greeting";
 
 #[tokio::test]
 async fn fb_b7_b8_an_id_comes_back_as_it_was_written_and_a_number_is_no_string() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
     host.forget();
     // The first is under way until the others have been answered.
-    server.next_answers_to("tools/call", [Answer::Late(Duration::from_millis(100))]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Late(Duration::from_millis(100))]);
     let ids = [r#""7""#, "7", r#""\u00e9 \"""#, "-9007199254740993", r#""""#];
     for (index, id) in ids.iter().enumerate() {
         let params = format!(r#"{{"name":"echo","arguments":{{"text":"text {index}"}}}}"#);
@@ -63,10 +63,10 @@ async fn fb_b29_calls_at_the_same_time_get_their_own_results_and_progress() {
 }
 
 /// Two tools that ask, each in words of its own.
-fn two_that_ask(era: Era) -> FakeMcpServer {
+fn two_that_ask(era: FakeEra) -> FakeMcpServer {
     let ask = |name: &str| {
         let params = json!({"message": name, "requestedSchema": {"type": "object", "properties": {}}});
-        Tool::asking(name, "elicitation/create", params)
+        FakeTool::asking(name, "elicitation/create", params)
     };
     FakeMcpServer::builder().era(era).tool(ask("one")).tool(ask("other")).start().unwrap()
 }
@@ -150,7 +150,7 @@ async fn the_server_hears_that_a_resource_is_not_wanted_any_more() {
         }
         // The first stream is the connection's own.
         match era {
-            Era::Legacy => {
+            FakeEra::Legacy => {
                 eventually("the subscription", || server.count("resources/subscribe") == 1).await;
                 server.wait_for_streams(1).await;
             }
@@ -161,7 +161,7 @@ async fn the_server_hears_that_a_resource_is_not_wanted_any_more() {
             HostEra::Modern => host.tell("notifications/cancelled", Some(json!({"requestId": stream}))),
         }
         let has_heard = || match era {
-            Era::Legacy => server.count("resources/unsubscribe") == 1,
+            FakeEra::Legacy => server.count("resources/unsubscribe") == 1,
             _ => server.open_streams() == 1,
         };
         eventually(&format!("{host_era:?} {era:?}: the end of the wish"), has_heard).await;
@@ -170,7 +170,7 @@ async fn the_server_hears_that_a_resource_is_not_wanted_any_more() {
 
 #[tokio::test]
 async fn what_a_modern_host_did_not_subscribe_to_it_is_not_told_when_the_server_is_back() {
-    let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
     server.go_down();
     let host = Setup::new(server.url()).start(HostEra::Modern).await;
     host.send("subscriptions/listen", json!({"notifications": {"promptsListChanged": true}}));

@@ -1,6 +1,6 @@
 //! What is passed on without a change.
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, HttpAnswer, ScriptedAnswer};
 use serde_json::json;
 
 use crate::support::{Host, HostEra, Setup};
@@ -8,7 +8,7 @@ use crate::support::{Host, HostEra, Setup};
 /// A result in a spelling that no serialiser of ours would choose.
 const ODD: &str = r#"{ "content" : [ ], "unknown":{"n":1.000000000000000000001,"big":123456789012345678901234567890,"e":1E+2},"\u0061":"\u00e9\/" ,"resultType":"complete"}"#;
 
-fn odd_answer(id: &str) -> Answer {
+fn odd_answer(id: &str) -> ScriptedAnswer {
     let body = format!(r#"{{"jsonrpc":"2.0","result":{ODD},"id":{id}}}"#);
     HttpAnswer::new(200).body("application/json", body).into()
 }
@@ -23,9 +23,11 @@ async fn result_line(host: &Host, id: i64) -> String {
 
 #[tokio::test]
 async fn results_keep_every_byte_but_those_that_only_the_other_era_has() {
-    for (host_era, era) in
-        [(HostEra::Legacy, Era::Legacy), (HostEra::Modern, Era::Modern), (HostEra::Legacy, Era::Modern)]
-    {
+    for (host_era, era) in [
+        (HostEra::Legacy, FakeEra::Legacy),
+        (HostEra::Modern, FakeEra::Modern),
+        (HostEra::Legacy, FakeEra::Modern),
+    ] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let host = Setup::new(server.url()).start(host_era).await;
         // The stream of changes has an id too.
@@ -36,7 +38,7 @@ async fn results_keep_every_byte_but_those_that_only_the_other_era_has() {
         let next = recorded[0].json().unwrap()["id"].as_i64().unwrap() + 1;
         server.next_answers_to("tools/call", [odd_answer(&next.to_string())]);
         let id = host.send("tools/call", json!({"name": "echo", "arguments": {}}));
-        let is_foreign = host_era == HostEra::Legacy && era == Era::Modern;
+        let is_foreign = host_era == HostEra::Legacy && era == FakeEra::Modern;
         let expected =
             if is_foreign { ODD.replace(r#" ,"resultType":"complete""#, "") } else { ODD.to_owned() };
         assert_eq!(result_line(&host, id).await, expected, "{host_era:?} {era:?}");
@@ -45,7 +47,7 @@ async fn results_keep_every_byte_but_those_that_only_the_other_era_has() {
 
 #[tokio::test]
 async fn fb_b37_parameters_keep_every_byte_between_sides_of_one_era() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     let params = r#"{ "name":"echo" ,"arguments":{"text":"\u00e9","n":1.0000000000000000001},"unknown":[ ]}"#;
     host.write(&format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#));
@@ -54,7 +56,7 @@ async fn fb_b37_parameters_keep_every_byte_between_sides_of_one_era() {
     let body = String::from_utf8(sent[0].body.to_vec()).unwrap();
     assert!(body.ends_with(&format!(r#","method":"tools/call","params":{params}}}"#)), "{body}");
 
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let host = Setup::new(server.url()).start(HostEra::Modern).await;
     let meta = r#"{"io.modelcontextprotocol/clientCapabilities":{ },"x/own":1.0,"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
     let params = format!(r#"{{ "name":"echo" ,"arguments":{{"text":"\u00e9"}},"_meta":{meta}}}"#);
@@ -75,17 +77,17 @@ async fn between_two_eras_every_other_member_keeps_its_bytes() {
     let result =
         r#"{ "content" : [ ],"unknown":{"n":1.000000000000000000001,"":[ ]},"_meta":{"x/own":"\u00e9\/"} }"#;
     for (host_era, era, meta) in [
-        (HostEra::Legacy, Era::Modern, ""),
+        (HostEra::Legacy, FakeEra::Modern, ""),
         (
             HostEra::Modern,
-            Era::Legacy,
+            FakeEra::Legacy,
             r#""io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
         ),
     ] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let host = Setup::new(server.url()).start(host_era).await;
         host.call("echo", json!({"text": "x"})).await;
-        server.next_answers_to("tools/call", [Answer::RpcText(result.to_owned())]);
+        server.next_answers_to("tools/call", [ScriptedAnswer::RpcText(result.to_owned())]);
         let [arguments, unknown, own] = odd;
         let params = format!(r#"{{ "name":"echo" ,{arguments},{unknown},"_meta":{{{meta}{own}}}}}"#);
         host.write(&format!(r#"{{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{params}}}"#));
@@ -102,8 +104,8 @@ async fn between_two_eras_every_other_member_keeps_its_bytes() {
 
 #[tokio::test]
 async fn unknown_methods_and_notifications_survive() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    server.always_to("x/future", Answer::RpcResult(json!({"any": [1, {"thing": null}]})));
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
+    server.always_to("x/future", ScriptedAnswer::RpcResult(json!({"any": [1, {"thing": null}]})));
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     assert_eq!(host.ask("x/future", json!({"a": 1})).await, json!({"any": [1, {"thing": null}]}));
     server.wait_for_streams(1).await;
@@ -115,7 +117,7 @@ async fn unknown_methods_and_notifications_survive() {
 
 #[tokio::test]
 async fn an_error_of_the_server_is_the_hosts_error() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let body =
         json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "busy", "data": {"x": 1}}});
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
@@ -123,7 +125,7 @@ async fn an_error_of_the_server_is_the_hosts_error() {
     server.next_answers_to(
         "tools/call",
         [
-            Answer::RpcError { code: 42, message: "own words".into() },
+            ScriptedAnswer::RpcError { code: 42, message: "own words".into() },
             HttpAnswer::new(400).body("application/json", body.to_string()).into(),
         ],
     );
@@ -137,8 +139,8 @@ async fn an_error_of_the_server_is_the_hosts_error() {
 async fn mirrored_parameters_reach_a_modern_server_although_the_host_never_listed() {
     let schema =
         json!({"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
-    let tool = Tool::custom(json!({"name": "query", "inputSchema": schema}), json!({"content": []}));
-    let server = FakeMcpServer::builder().era(Era::Modern).tool(tool).start().unwrap();
+    let tool = FakeTool::custom(json!({"name": "query", "inputSchema": schema}), json!({"content": []}));
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).tool(tool).start().unwrap();
     for host_era in [HostEra::Legacy, HostEra::Modern] {
         let host = Setup::new(server.url()).start(host_era).await;
         assert_eq!(host.call("query", json!({"region": "eu"})).await["content"], json!([]), "{host_era:?}");
@@ -147,7 +149,7 @@ async fn mirrored_parameters_reach_a_modern_server_although_the_host_never_liste
 
 #[tokio::test]
 async fn s_k2_a_message_of_a_host_has_a_limit() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let host = Setup::new(server.url()).most_bytes(10_000).start(HostEra::Legacy).await;
     let call = |text: &str| json!({"name": "echo", "arguments": {"text": text}});
     let long =

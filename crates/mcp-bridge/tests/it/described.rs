@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_bridge::Memory;
-use mcp_testkit::{Answer, Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer, ScriptedAnswer};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -31,7 +31,7 @@ impl Memory for Kept {
 }
 
 /// A server with tools alone, and a face.
-fn server(era: Era) -> FakeMcpServer {
+fn server(era: FakeEra) -> FakeMcpServer {
     let identity = json!({
         "name": "wise", "title": "The wise one", "version": "3.1", "websiteUrl": "https://example.com",
         "icons": [{"src": "https://example.com/i.png"}],
@@ -39,16 +39,16 @@ fn server(era: Era) -> FakeMcpServer {
     let capabilities = json!({"tools": {}, "x-vendor": {"level": 1.0}});
     let builder = FakeMcpServer::builder().era(era).sessions(false);
     let builder = match era {
-        Era::Legacy => builder.always_to(
+        FakeEra::Legacy => builder.always_to(
             "initialize",
-            Answer::RpcResult(json!({
+            ScriptedAnswer::RpcResult(json!({
                 "protocolVersion": "2025-06-18", "capabilities": capabilities, "serverInfo": identity,
                 "instructions": INSTRUCTIONS,
             })),
         ),
         _ => builder.always_to(
             "server/discover",
-            Answer::RpcResult(json!({
+            ScriptedAnswer::RpcResult(json!({
                 "supportedVersions": ["2026-07-28"], "capabilities": capabilities, "instructions": INSTRUCTIONS,
                 "resultType": "complete", "ttlMs": 0, "cacheScope": "private",
                 "_meta": {"io.modelcontextprotocol/serverInfo": identity},
@@ -86,7 +86,7 @@ async fn end(mut host: Host) {
 #[tokio::test]
 async fn fb_b32_a_host_hears_what_the_server_says_of_itself() {
     for host_era in BOTH {
-        for era in [Era::Legacy, Era::Modern] {
+        for era in [FakeEra::Legacy, FakeEra::Modern] {
             let case = format!("{host_era:?} host, {era:?} server");
             let server = server(era);
             let host = Setup::new(server.url()).start_silent(host_era);
@@ -103,10 +103,10 @@ async fn fb_b32_a_host_hears_what_the_server_says_of_itself() {
 #[tokio::test]
 async fn fb_b1_b32_a_server_that_is_slow_is_not_waited_for_and_what_it_has_is_told_later() {
     for host_era in BOTH {
-        let server = server(Era::Legacy);
-        server.always_to("server/discover", Answer::Hang);
+        let server = server(FakeEra::Legacy);
+        server.always_to("server/discover", ScriptedAnswer::Hang);
         // The probe is given up after about as long as a bridge waits before it answers for itself.
-        server.always_to("initialize", Answer::Late(Duration::from_secs(1)));
+        server.always_to("initialize", ScriptedAnswer::Late(Duration::from_secs(1)));
         let host = Setup::new(server.url()).start_silent(host_era);
         let began = Instant::now();
         let result = host.introduce().await;
@@ -131,7 +131,7 @@ async fn fb_b1_b32_a_server_that_is_slow_is_not_waited_for_and_what_it_has_is_to
 #[tokio::test]
 async fn fb_b32_what_was_said_last_time_is_told_at_once_and_also_while_the_server_is_away() {
     for host_era in BOTH {
-        for era in [Era::Legacy, Era::Modern] {
+        for era in [FakeEra::Legacy, FakeEra::Modern] {
             let case = format!("{host_era:?} host, {era:?} server");
             let kept = Arc::new(Kept::default());
             let up = server(era);
@@ -144,7 +144,7 @@ async fn fb_b32_what_was_said_last_time_is_told_at_once_and_also_while_the_serve
                 assert!(!text.contains(word), "{case}: a description is neither a status nor a list: {text}");
             }
             // Down, silent, and refusing: none of it takes away what is known.
-            for trouble in [Answer::status(503), Answer::Hang, Answer::Refuse] {
+            for trouble in [ScriptedAnswer::status(503), ScriptedAnswer::Hang, ScriptedAnswer::Refuse] {
                 let away = FakeMcpServer::builder().always(trouble.clone()).start().unwrap();
                 let mut host = Setup::new(away.url()).memory(kept.clone()).start_silent(host_era);
                 let began = Instant::now();
@@ -162,13 +162,13 @@ async fn fb_b32_what_was_said_last_time_is_told_at_once_and_also_while_the_serve
 async fn fb_b32_a_description_that_is_no_longer_true_is_corrected() {
     for host_era in BOTH {
         let kept = Arc::new(Kept::default());
-        let first = server(Era::Legacy);
+        let first = server(FakeEra::Legacy);
         let host = Setup::new(first.url()).memory(kept.clone()).start(host_era).await;
         host.ask("tools/list", json!({})).await;
         eventually("the description is kept", || kept.recall().is_some()).await;
         end(host).await;
         // The same entry leads to a server that has resources and prompts by now.
-        let other = FakeMcpServer::builder().era(Era::Legacy).instructions("Other.").start().unwrap();
+        let other = FakeMcpServer::builder().era(FakeEra::Legacy).instructions("Other.").start().unwrap();
         let host = Setup::new(other.url()).memory(kept.clone()).start_silent(host_era);
         assert_described(&host.introduce().await, host_era, "as before");
         if host_era == HostEra::Legacy {
@@ -191,7 +191,7 @@ async fn fb_b32_a_description_that_is_no_longer_true_is_corrected() {
 /// Scripts write all their lines at once, and read the answers in their order.
 #[tokio::test]
 async fn fb_b1_what_is_written_behind_the_handshake_is_answered_behind_it() {
-    let server = server(Era::Legacy);
+    let server = server(FakeEra::Legacy);
     let mut host = Setup::new(server.url()).start_silent(HostEra::Legacy);
     let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "h", "version": "1"}});
     let first = host.send("initialize", params);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{Host, HostEra};
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 
 #[path = "../../examples/own_bridge.rs"]
 #[expect(dead_code, reason = "a test has no command line")]
@@ -14,7 +14,7 @@ async fn s_n17_a_bridge_of_another_program_names_that_program_and_no_other() {
     for era in [HostEra::Legacy, HostEra::Modern] {
         let home = tempfile::tempdir().unwrap();
         let token = home.path().join("token");
-        let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).accept("right").start().unwrap();
         let start = || Host::of(own_bridge::bridge("internal", server.url(), token.clone()), era);
 
         let host = start();

@@ -1,28 +1,28 @@
 //! Nothing that only one era has reaches a host of the other one, whatever the server sends. The names of each era are those of
 //! the specification's schemas (`vocabulary`); the wire is tapped on both sides in all four combinations.
 
-use mcp_testkit::{Answer, Delivery, Era, FakeMcpServer, FakeMcpServerBuilder, Sse, Tool};
+use mcp_testkit::{Delivery, FakeEra, FakeMcpServer, FakeMcpServerBuilder, FakeTool, ScriptedAnswer, Sse};
 use serde_json::{Value, json};
 
 use crate::support::{Host, HostEra, Setup, eventually};
 use crate::vocabulary::Vocabulary;
 
-const COMBINATIONS: [(HostEra, Era); 4] = [
-    (HostEra::Legacy, Era::Legacy),
-    (HostEra::Legacy, Era::Modern),
-    (HostEra::Modern, Era::Legacy),
-    (HostEra::Modern, Era::Modern),
+const COMBINATIONS: [(HostEra, FakeEra); 4] = [
+    (HostEra::Legacy, FakeEra::Legacy),
+    (HostEra::Legacy, FakeEra::Modern),
+    (HostEra::Modern, FakeEra::Legacy),
+    (HostEra::Modern, FakeEra::Modern),
 ];
 const URI: &str = "fake://greeting";
 
-fn is_modern(era: Era) -> bool {
-    era == Era::Modern
+fn is_modern(era: FakeEra) -> bool {
+    era == FakeEra::Modern
 }
 
 /// `_meta` as a server of this era may write it, with a vendor's name in it.
-fn meta(era: Era) -> Value {
+fn meta(era: FakeEra) -> Value {
     match era {
-        Era::Legacy => {
+        FakeEra::Legacy => {
             json!({"io.modelcontextprotocol/related-task": {"taskId": "t"}, "example.com/own": {"ttlMs": 1}})
         }
         _ => json!({
@@ -33,7 +33,7 @@ fn meta(era: Era) -> Value {
 }
 
 /// A result with everything that a server of this era may say about one.
-fn said(era: Era, mut result: Value) -> Value {
+fn said(era: FakeEra, mut result: Value) -> Value {
     result["_meta"] = meta(era);
     if is_modern(era) {
         result["resultType"] = json!("complete");
@@ -44,7 +44,7 @@ fn said(era: Era, mut result: Value) -> Value {
     result
 }
 
-fn tool(era: Era) -> Value {
+fn tool(era: FakeEra) -> Value {
     let mut tool = json!({
         "name": "rich", "title": "Rich", "description": "d", "icons": [{"src": "https://example.com/i.png"}],
         "inputSchema": {"type": "object", "properties": {"resultType": {"type": "string"}}},
@@ -57,7 +57,7 @@ fn tool(era: Era) -> Value {
 }
 
 /// The questions of a server, each asked by the tool of this name.
-fn questions(era: Era) -> [(&'static str, &'static str, Value); 4] {
+fn questions(era: FakeEra) -> [(&'static str, &'static str, Value); 4] {
     let mut visit = json!({"mode": "url", "message": "m", "url": "https://example.com/v"});
     let mut sampling = json!({
         "messages": [{"role": "user", "content": {"type": "text", "text": "t"}}], "maxTokens": 5,
@@ -77,7 +77,7 @@ fn questions(era: Era) -> [(&'static str, &'static str, Value); 4] {
 }
 
 /// A server that says everything that its era has words for.
-fn server(era: Era) -> FakeMcpServerBuilder {
+fn server(era: FakeEra) -> FakeMcpServerBuilder {
     let content = json!([
         {"type": "text", "text": "t", "annotations": {"audience": ["user"]}},
         {"type": "resource_link", "uri": URI, "name": "n"},
@@ -88,15 +88,16 @@ fn server(era: Era) -> FakeMcpServerBuilder {
         "prompts": {"listChanged": true}, "logging": {}, "completions": {}, "experimental": {"x": {}},
     });
     let mut capabilities = capabilities;
-    let mut builder = FakeMcpServer::builder().era(era).sessions(false).tool(Tool::custom(tool(era), result));
+    let mut builder =
+        FakeMcpServer::builder().era(era).sessions(false).tool(FakeTool::custom(tool(era), result));
     for (name, method, params) in questions(era) {
-        builder = builder.tool(Tool::asking(name, method, params));
+        builder = builder.tool(FakeTool::asking(name, method, params));
     }
     if is_modern(era) {
         capabilities["extensions"] = json!({"io.modelcontextprotocol/ui": {}});
         let hello =
             json!({"supportedVersions": ["2026-07-28"], "capabilities": capabilities, "instructions": "i"});
-        builder = builder.always_to("server/discover", Answer::RpcResult(said(era, hello)));
+        builder = builder.always_to("server/discover", ScriptedAnswer::RpcResult(said(era, hello)));
     } else {
         capabilities["tasks"] = json!({"list": {}, "requests": {"tools": {"call": {}}}});
         let mut hello = json!({
@@ -104,7 +105,7 @@ fn server(era: Era) -> FakeMcpServerBuilder {
             "serverInfo": {"name": "s", "version": "1", "websiteUrl": "https://example.com"},
         });
         hello["_meta"] = json!({"example.com/own": 1});
-        builder = builder.always_to("initialize", Answer::RpcResult(hello));
+        builder = builder.always_to("initialize", ScriptedAnswer::RpcResult(hello));
     }
     let resource = json!({
         "uri": URI, "name": "greeting", "title": "G", "size": 5, "annotations": {"priority": 1},
@@ -121,16 +122,16 @@ fn server(era: Era) -> FakeMcpServerBuilder {
         ("prompts/get", json!({"messages": messages})),
         ("completion/complete", json!({"completion": {"values": ["a"], "total": 1, "hasMore": false}})),
     ] {
-        builder = builder.always_to(method, Answer::RpcResult(said(era, result)));
+        builder = builder.always_to(method, ScriptedAnswer::RpcResult(said(era, result)));
     }
     builder
 }
 
 /// What a server of this era tells by itself.
-fn notices(era: Era) -> Vec<Value> {
+fn notices(era: FakeEra) -> Vec<Value> {
     let notice = |method: &str, mut params: Value| {
         params["_meta"] = match era {
-            Era::Legacy => json!({"example.com/own": 1}),
+            FakeEra::Legacy => json!({"example.com/own": 1}),
             _ => meta(era),
         };
         json!({"jsonrpc": "2.0", "method": method, "params": params})
@@ -154,7 +155,7 @@ fn notices(era: Era) -> Vec<Value> {
 }
 
 /// The errors that a server of this era has words for, and others.
-fn errors(era: Era) -> Vec<Value> {
+fn errors(era: FakeEra) -> Vec<Value> {
     let mut errors = vec![
         json!({"code": -32603, "message": "m"}),
         json!({"code": 7, "message": "own", "data": {"x-a": 1}}),
@@ -212,7 +213,7 @@ async fn every_request(host: &mut Host, era: HostEra) {
 }
 
 /// Has the server ask each of its questions, and answers it in the terms of the host.
-async fn every_question(host: &mut Host, host_era: HostEra, era: Era) {
+async fn every_question(host: &mut Host, host_era: HostEra, era: FakeEra) {
     let answer = |method: &str| match method {
         "elicitation/create" => json!({"action": "accept", "content": {}}),
         "roots/list" => json!({"roots": []}),
@@ -240,7 +241,7 @@ async fn every_question(host: &mut Host, host_era: HostEra, era: Era) {
 }
 
 /// Has the server tell what it tells by itself. A modern one tells changes to who listens, and all else to a request.
-async fn tell_everything(host: &mut Host, server: &FakeMcpServer, era: Era) {
+async fn tell_everything(host: &mut Host, server: &FakeMcpServer, era: FakeEra) {
     let is_change = |notice: &Value| {
         let method = notice["method"].as_str().unwrap();
         method.ends_with("/list_changed") || method.ends_with("/updated")
@@ -252,7 +253,7 @@ async fn tell_everything(host: &mut Host, server: &FakeMcpServer, era: Era) {
     }
     if !leading.is_empty() {
         let stream = leading.into_iter().fold(Sse::new(), Sse::leading);
-        server.next_answers_to("tools/call", [Answer::As(Delivery::Sse(stream))]);
+        server.next_answers_to("tools/call", [ScriptedAnswer::As(Delivery::Sse(stream))]);
         host.call("rich", json!({})).await;
     }
 }
@@ -283,7 +284,7 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
                 ("prompts/list", json!({})),
                 ("resources/read", json!({"uri": URI})),
             ] {
-                server.next_answers_to(method, [Answer::RpcFailure(error.clone())]);
+                server.next_answers_to(method, [ScriptedAnswer::RpcFailure(error.clone())]);
                 let answer = host.exchange(method, params).await;
                 if error["code"] == 7 {
                     assert_eq!(answer["error"], error, "{case}: what no era defines passes as it is");
@@ -302,7 +303,7 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
         host.tell("notifications/cancelled", Some(json!({"requestId": id})));
 
         // Away: what is reported from memory was received in the terms of the server.
-        server.always(Answer::status(503));
+        server.always(ScriptedAnswer::status(503));
         host.exchange("tools/list", json!({})).await;
         server.clear_script();
         host.close_stdin();
@@ -326,13 +327,13 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
 
 #[tokio::test]
 async fn a_url_that_a_legacy_server_wants_visited_first_is_asked_for_and_the_call_made_again() {
-    let server = server(Era::Legacy).start().unwrap();
+    let server = server(FakeEra::Legacy).start().unwrap();
     let capabilities = json!({"elicitation": {"url": {}}});
     let host = Setup::new(server.url()).capabilities(capabilities).start(HostEra::Modern).await;
     let visit =
         json!({"mode": "url", "message": "m", "url": "https://example.com/v", "elicitationId": "e-2"});
     let error = json!({"code": -32042, "message": "visit it", "data": {"elicitations": [visit]}});
-    server.next_answers_to("tools/call", [Answer::RpcFailure(error)]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::RpcFailure(error)]);
     let call = json!({"name": "echo", "arguments": {"text": "x"}});
     let asked = host.ask("tools/call", call.clone()).await;
     assert_eq!(asked["resultType"], "input_required", "{asked}");

@@ -1,31 +1,31 @@
 //! Both eras on both sides.
 
-use mcp_testkit::{Era, FakeMcpServer, FakeMcpServerBuilder, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeMcpServerBuilder, FakeTool};
 use serde_json::{Value, json};
 
 use crate::support::{Host, HostEra, META_SUBSCRIPTION, Setup, eventually, text_of};
 
-const COMBINATIONS: [(HostEra, Era); 4] = [
-    (HostEra::Legacy, Era::Legacy),
-    (HostEra::Modern, Era::Modern),
-    (HostEra::Legacy, Era::Modern),
-    (HostEra::Modern, Era::Legacy),
+const COMBINATIONS: [(HostEra, FakeEra); 4] = [
+    (HostEra::Legacy, FakeEra::Legacy),
+    (HostEra::Modern, FakeEra::Modern),
+    (HostEra::Legacy, FakeEra::Modern),
+    (HostEra::Modern, FakeEra::Legacy),
 ];
 
-fn asking() -> Tool {
+fn asking() -> FakeTool {
     let params = json!({
         "message": "Your name?",
         "requestedSchema": {"type": "object", "properties": {"name": {"type": "string"}}},
     });
-    Tool::asking("ask", "elicitation/create", params)
+    FakeTool::asking("ask", "elicitation/create", params)
 }
 
-fn fake(era: Era) -> FakeMcpServerBuilder {
+fn fake(era: FakeEra) -> FakeMcpServerBuilder {
     FakeMcpServer::builder().era(era).tool(asking())
 }
 
 /// Runs `story` for every combination, on a server that must have seen no broken rule afterwards.
-async fn each(capabilities: Value, story: impl AsyncFn(&mut Host, &FakeMcpServer, (HostEra, Era))) {
+async fn each(capabilities: Value, story: impl AsyncFn(&mut Host, &FakeMcpServer, (HostEra, FakeEra))) {
     for combination in COMBINATIONS {
         let server = fake(combination.1).start().unwrap();
         let setup = Setup::new(server.url()).capabilities(capabilities.clone());
@@ -53,7 +53,7 @@ async fn fb_b24_lists_calls_resources_and_prompts_pass() {
         let prompt = host.ask("prompts/get", json!({"name": "greet"})).await;
         assert_eq!(prompt["messages"][0]["role"], "user", "{combination:?}");
         let missing = host.refused("resources/read", json!({"uri": "fake://none"})).await;
-        let expected = if combination == (HostEra::Legacy, Era::Legacy) { -32002 } else { -32602 };
+        let expected = if combination == (HostEra::Legacy, FakeEra::Legacy) { -32002 } else { -32602 };
         assert_eq!(missing["code"], expected, "{combination:?}");
         let unknown = host.refused("x/unknown", json!({})).await;
         assert_eq!(unknown["code"], -32601, "{combination:?}");
@@ -63,7 +63,7 @@ async fn fb_b24_lists_calls_resources_and_prompts_pass() {
                 assert_eq!(result.get("ttlMs").is_some(), cacheable, "{combination:?} {result}");
             }
         }
-        if combination.1 == Era::Legacy {
+        if combination.1 == FakeEra::Legacy {
             let shaken = &server.recorder().matching(|r| r.rpc_method().as_deref() == Some("initialize"))[0];
             assert_eq!(shaken.json().unwrap()["params"]["clientInfo"]["name"], "the-host", "{combination:?}");
             let calls = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
@@ -128,7 +128,7 @@ async fn fb_b13_q3_a_cancelled_call_is_cancelled_on_the_wire_and_not_answered() 
         host.heard("notifications/progress").await;
         host.tell("notifications/cancelled", Some(json!({"requestId": id})));
         let is_cancelled = || match combination.1 {
-            Era::Legacy => server.count("notifications/cancelled") == 1,
+            FakeEra::Legacy => server.count("notifications/cancelled") == 1,
             _ => server.abandoned_streams() == 1,
         };
         eventually("the cancellation", is_cancelled).await;
@@ -165,8 +165,8 @@ async fn fb_b19_a_question_of_the_server_reaches_a_host_that_answers_questions()
             }
         };
         assert!(text_of(&result).contains("octocat"), "{combination:?} {result}");
-        assert_eq!(server.count("initialize").min(1), usize::from(combination.1 == Era::Legacy));
-        if combination.1 == Era::Legacy {
+        assert_eq!(server.count("initialize").min(1), usize::from(combination.1 == FakeEra::Legacy));
+        if combination.1 == FakeEra::Legacy {
             assert_eq!(
                 server.count("tools/call"),
                 1,
@@ -184,14 +184,14 @@ async fn fb_b20_a_host_without_the_capability_is_not_asked() {
         assert_eq!(host.count("elicitation/create"), 0, "{combination:?}");
         match combination.1 {
             // The fake asks all the same, and tells what it was answered.
-            Era::Legacy => assert!(text_of(&response["result"]).contains("-32601"), "{response}"),
+            FakeEra::Legacy => assert!(text_of(&response["result"]).contains("-32601"), "{response}"),
             _ => {
                 let code = if combination.0 == HostEra::Modern { -32021 } else { -32600 };
                 assert_eq!(response["error"]["code"], code, "{combination:?} {response}");
             }
         }
         let declared = match combination.1 {
-            Era::Legacy => {
+            FakeEra::Legacy => {
                 let shaken =
                     &server.recorder().matching(|r| r.rpc_method().as_deref() == Some("initialize"))[0];
                 shaken.json().unwrap()["params"]["capabilities"].clone()
@@ -223,7 +223,7 @@ async fn fb_b26_changes_are_told_in_the_terms_of_the_host() {
             }
         }
         match combination.1 {
-            Era::Legacy => {
+            FakeEra::Legacy => {
                 server.wait_for_streams(1).await;
                 eventually("the subscription", || server.count("resources/subscribe") == 1).await;
             }
@@ -267,7 +267,7 @@ async fn fb_b25_log_levels_reach_the_server_in_its_own_terms() {
         }
         host.call("echo", json!({"text": "x"})).await;
         match combination.1 {
-            Era::Legacy => {
+            FakeEra::Legacy => {
                 let set =
                     server.recorder().matching(|r| r.rpc_method().as_deref() == Some("logging/setLevel"));
                 assert_eq!(set[0].json().unwrap()["params"]["level"], "warning", "{combination:?}");
@@ -292,7 +292,7 @@ async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_
         json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
     };
     for (era, unasked) in [(HostEra::Legacy, 1), (HostEra::Modern, 0)] {
-        let server = fake(Era::Legacy).start().unwrap();
+        let server = fake(FakeEra::Legacy).start().unwrap();
         let mut host = Setup::new(server.url()).start(era).await;
         host.call("echo", json!({"text": "x"})).await;
         server.wait_for_streams(1).await;
@@ -324,7 +324,7 @@ async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_
 
 #[tokio::test]
 async fn fb_b22_a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() {
-    let server = fake(Era::Legacy).start().unwrap();
+    let server = fake(FakeEra::Legacy).start().unwrap();
     let capabilities = json!({"roots": {"listChanged": true}});
     let mut host = Setup::new(server.url()).capabilities(capabilities).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
@@ -342,7 +342,7 @@ async fn fb_b22_a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() 
 
 #[tokio::test]
 async fn a_version_that_is_not_spoken_is_refused_with_those_that_are_spoken() {
-    let server = fake(Era::Dual).start().unwrap();
+    let server = fake(FakeEra::Dual).start().unwrap();
     let host = Setup::new(server.url()).start_silent(HostEra::Modern);
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2099-01-01","io.modelcontextprotocol/clientCapabilities":{}}"#;
     host.write(&format!(r#"{{"jsonrpc":"2.0","id":100,"method":"tools/list","params":{{"_meta":{meta}}}}}"#));
@@ -354,7 +354,7 @@ async fn a_version_that_is_not_spoken_is_refused_with_those_that_are_spoken() {
 
 #[tokio::test]
 async fn fb_b11_what_is_no_message_is_refused_and_the_next_one_is_served() {
-    let server = fake(Era::Dual).start().unwrap();
+    let server = fake(FakeEra::Dual).start().unwrap();
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.forget();
     host.write("this is not JSON");

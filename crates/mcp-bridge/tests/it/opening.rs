@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use mcp_bridge::{EndReason, Opening};
 use mcp_status::Reason;
-use mcp_testkit::{Answer, Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer, ScriptedAnswer};
 use serde_json::json;
 
 use crate::support::{HostEra, Setup};
@@ -39,7 +39,7 @@ fn first_words(era: HostEra) -> (&'static str, serde_json::Value) {
 #[tokio::test]
 async fn s_b2_a_host_that_runs_under_the_entry_is_turned_away_in_either_era() {
     for era in [HostEra::Legacy, HostEra::Modern] {
-        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
         let chains = Arc::new(Mutex::new(Vec::new()));
         let mut host = Setup::new(server.url()).opening(opening(&chains)).start_silent(era);
         let (method, params) = first_words(era);
@@ -57,7 +57,7 @@ async fn s_b2_a_host_that_runs_under_the_entry_is_turned_away_in_either_era() {
 #[tokio::test]
 async fn s_b2_what_a_host_tells_is_for_this_machine_and_asked_once() {
     for era in [HostEra::Legacy, HostEra::Modern] {
-        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
         let chains = Arc::new(Mutex::new(Vec::new()));
         let admits: Opening = {
             let chains = chains.clone();
@@ -82,7 +82,7 @@ async fn s_b2_what_a_host_tells_is_for_this_machine_and_asked_once() {
 /// A host that is this program waits until it is known whether there is a loop, and no longer than that.
 #[tokio::test]
 async fn s_b2_a_server_that_is_down_keeps_no_handshake_waiting() {
-    let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::status(503)).start().unwrap();
     let mut host = Setup::new(server.url()).start_silent(HostEra::Legacy);
     let (method, params) = first_words(HostEra::Legacy);
     let result = host.ask(method, params).await;

@@ -1,6 +1,6 @@
 //! A server that goes on in another era in the middle of a connection (2026-07-28, versioning), as after an upgrade.
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, RecordedRequest, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, HttpAnswer, RecordedRequest, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::support::{Host, HostEra, META_SUBSCRIPTION, Setup, eventually, text_of};
@@ -8,7 +8,7 @@ use crate::support::{Host, HostEra, META_SUBSCRIPTION, Setup, eventually, text_o
 const URI: &str = "fake://greeting";
 
 /// The refusal of the specification, with what the server supports instead.
-fn refusal(supported: &str) -> Answer {
+fn refusal(supported: &str) -> ScriptedAnswer {
     let data = json!({"supported": [supported], "requested": "another"});
     let error = json!({"code": -32022, "message": "Unsupported protocol version", "data": data});
     let body = json!({"jsonrpc": "2.0", "id": null, "error": error});
@@ -26,9 +26,9 @@ fn sent(server: &FakeMcpServer, method: &str) -> Vec<Value> {
 }
 
 /// Whether the server knows that the resource is listened to, in its own terms.
-fn is_subscribed(server: &FakeMcpServer, era: Era) -> bool {
+fn is_subscribed(server: &FakeMcpServer, era: FakeEra) -> bool {
     match era {
-        Era::Legacy => sent(server, "resources/subscribe").iter().any(|params| params["uri"] == URI),
+        FakeEra::Legacy => sent(server, "resources/subscribe").iter().any(|params| params["uri"] == URI),
         _ => sent(server, "subscriptions/listen")
             .iter()
             .any(|params| params["notifications"]["resourceSubscriptions"] == json!([URI])),
@@ -36,9 +36,9 @@ fn is_subscribed(server: &FakeMcpServer, era: Era) -> bool {
 }
 
 /// Whether the server was told the level, in its own terms.
-fn knows_the_level(server: &FakeMcpServer, era: Era) -> bool {
+fn knows_the_level(server: &FakeMcpServer, era: FakeEra) -> bool {
     match era {
-        Era::Legacy => {
+        FakeEra::Legacy => {
             sent(server, "logging/setLevel").last().is_some_and(|params| params["level"] == "warning")
         }
         _ => sent(server, "tools/call")
@@ -66,15 +66,15 @@ async fn wish(host: &mut Host, era: HostEra) -> Option<i64> {
 }
 
 /// One connection after the other in this order, and what the server offers when it refuses the first.
-const WAYS: [(Era, Era, &str); 2] =
-    [(Era::Legacy, Era::Modern, "2026-07-28"), (Era::Modern, Era::Legacy, "2025-11-25")];
+const WAYS: [(FakeEra, FakeEra, &str); 2] =
+    [(FakeEra::Legacy, FakeEra::Modern, "2026-07-28"), (FakeEra::Modern, FakeEra::Legacy, "2025-11-25")];
 
 #[tokio::test]
 async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era() {
     for host_era in [HostEra::Legacy, HostEra::Modern] {
         for (before, after, supported) in WAYS {
             let case = format!("{host_era:?} host, {before:?} to {after:?}");
-            let ask = Tool::asking(
+            let ask = FakeTool::asking(
                 "ask",
                 "elicitation/create",
                 json!({"message": "Your name?", "requestedSchema": {"type": "object", "properties": {}}}),
@@ -86,7 +86,7 @@ async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era
             host.call("echo", json!({"text": "before"})).await;
             eventually(&format!("{case}: the first subscription"), || is_subscribed(&server, before)).await;
             // The connection's own stream for lists, and for resources another one in the modern era.
-            server.wait_for_streams(if before == Era::Legacy { 1 } else { 2 }).await;
+            server.wait_for_streams(if before == FakeEra::Legacy { 1 } else { 2 }).await;
 
             server.set_era(after);
             // A level that goes ahead of a call may find it out, too.
@@ -111,7 +111,7 @@ async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era
 
             // The streams of the server as it was end with it at last. What is told then is heard once.
             server.close_streams();
-            let streams = if after == Era::Legacy { 1 } else { 2 };
+            let streams = if after == FakeEra::Legacy { 1 } else { 2 };
             server.wait_for_streams(streams).await;
             host.forget();
             assert_eq!(server.push_tools_changed(), 1, "{case}");

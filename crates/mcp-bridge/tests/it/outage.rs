@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 use mcp_auth::StaticHeaders;
-use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, HttpAnswer};
+use mcp_testkit::{FakeEra, FakeMcpServer, GetStream, HttpAnswer, ScriptedAnswer};
 use serde_json::json;
 
 use crate::support::{HostEra, Setup, eventually, text_of};
@@ -21,7 +21,7 @@ fn bearer(token: &str) -> Arc<StaticHeaders> {
 #[tokio::test]
 async fn fb_b35_fa_a114_a_host_is_answered_while_the_server_is_down_and_served_when_it_comes_up() {
     for era in BOTH {
-        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
         server.go_down();
         let host = Setup::new(server.url()).start_silent(era);
         let described = host.introduce().await;
@@ -46,7 +46,7 @@ async fn fb_b35_fa_a114_a_host_is_answered_while_the_server_is_down_and_served_w
 #[tokio::test]
 async fn fb_b36_a_call_that_cannot_be_made_says_why_and_what_to_do() {
     for era in BOTH {
-        let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).accept("right").start().unwrap();
         let setup = Setup::new(server.url()).auth(bearer("wrong"));
         let host = setup.start(era).await;
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
@@ -74,7 +74,7 @@ async fn fb_b36_a_call_that_cannot_be_made_says_why_and_what_to_do() {
 #[tokio::test]
 async fn a_host_whose_only_call_failed_hears_when_the_server_is_back() {
     for era in BOTH {
-        let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).accept("right").start().unwrap();
         let (handle, started) = tokio::sync::oneshot::channel();
         let handle = std::sync::Mutex::new(Some(handle));
         let setup = Setup::new(server.url()).auth(bearer("wrong")).started(move |supervisor| {
@@ -96,7 +96,7 @@ async fn a_host_whose_only_call_failed_hears_when_the_server_is_back() {
 #[tokio::test]
 async fn a_call_to_a_server_that_is_gone_waits_once() {
     for era in BOTH {
-        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
         let host = Setup::new(server.url()).patience(Duration::from_secs(2)).start(era).await;
         host.ask("tools/list", json!({})).await;
         server.go_down();
@@ -115,14 +115,14 @@ async fn a_call_to_a_server_that_is_gone_waits_once() {
 async fn a_call_that_is_refused_takes_no_list_away_that_the_server_gives_freely() {
     for era in BOTH {
         for auth in [None, Some(bearer("x"))] {
-            let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+            let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
             let setup = Setup::new(server.url());
             let host = match auth {
                 Some(auth) => setup.auth(auth),
                 None => setup,
             };
             let host = host.start(era).await;
-            server.always_to("tools/call", Answer::status(401));
+            server.always_to("tools/call", ScriptedAnswer::status(401));
             for _ in 0..2 {
                 let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
                 assert_eq!(error["data"]["status"], "needs-auth", "{era:?}: {error}");
@@ -136,7 +136,7 @@ async fn a_call_that_is_refused_takes_no_list_away_that_the_server_gives_freely(
 
 #[tokio::test]
 async fn a_window_of_refusals_closes_without_a_restart() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept("A").start().unwrap();
     let (handle, started) = tokio::sync::oneshot::channel();
     let handle = std::sync::Mutex::new(Some(handle));
     let setup = Setup::new(server.url()).auth(bearer("A")).started(move |supervisor| {
@@ -175,15 +175,15 @@ async fn a_call_waits_for_a_connection_within_a_limit() {
 
 #[tokio::test]
 async fn subscriptions_and_levels_outlive_a_connection() {
-    for server_era in [Era::Legacy, Era::Modern] {
+    for server_era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(server_era).start().unwrap();
         let host = Setup::new(server.url()).start(HostEra::Legacy).await;
         host.ask("resources/subscribe", json!({"uri": "fake://greeting"})).await;
         host.ask("logging/setLevel", json!({"level": "info"})).await;
         host.call("echo", json!({"text": "x"})).await;
-        let streams = if server_era == Era::Legacy { 1 } else { 2 };
+        let streams = if server_era == FakeEra::Legacy { 1 } else { 2 };
         server.wait_for_streams(streams).await;
-        if server_era == Era::Legacy {
+        if server_era == FakeEra::Legacy {
             eventually("the subscription", || server.count("resources/subscribe") == 1).await;
         }
         server.go_down();
@@ -192,7 +192,7 @@ async fn subscriptions_and_levels_outlive_a_connection() {
         server.come_up().unwrap();
         // Without effects, so it may be repeated over the new connection; a call might have run.
         assert_eq!(host.ask("prompts/get", json!({"name": "greet"})).await["messages"][0]["role"], "user");
-        if server_era == Era::Legacy {
+        if server_era == FakeEra::Legacy {
             let told_again = |method: &str| {
                 let session =
                     |r: &mcp_testkit::RecordedRequest| r.header("mcp-session-id") == Some("session-2");
@@ -212,8 +212,8 @@ async fn subscriptions_and_levels_outlive_a_connection() {
 #[tokio::test]
 async fn what_was_offered_too_generously_is_empty_and_no_error() {
     let server =
-        FakeMcpServer::builder().era(Era::Legacy).get_stream(GetStream::Unsupported).start().unwrap();
-    let unknown = || mcp_testkit::Answer::RpcError { code: -32601, message: "unknown".into() };
+        FakeMcpServer::builder().era(FakeEra::Legacy).get_stream(GetStream::Unsupported).start().unwrap();
+    let unknown = || mcp_testkit::ScriptedAnswer::RpcError { code: -32601, message: "unknown".into() };
     server.always_to("completion/complete", unknown());
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     let completion = host.ask("completion/complete", json!({"ref": {}, "argument": {}})).await;
@@ -232,7 +232,7 @@ async fn fb_t49_a_session_that_is_forgotten_without_a_word_costs_one_refusal_and
         HttpAnswer::new(200).body("text/plain", "OK"),
     ] {
         let shown = format!("{answer:?}");
-        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
         server.say_of_unknown_sessions(answer);
         let host = Setup::new(server.url()).start(HostEra::Legacy).await;
         assert_eq!(text_of(&host.call("echo", json!({"text": "one"})).await), "one", "{shown}");
@@ -260,10 +260,10 @@ async fn fb_t49_a_session_that_is_forgotten_without_a_word_costs_one_refusal_and
 #[tokio::test]
 async fn a_call_whose_answer_was_lost_may_have_run_and_is_told_so() {
     for era in BOTH {
-        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
         let host = Setup::new(server.url()).start(era).await;
         host.call("echo", json!({"text": "x"})).await;
-        server.always_to("tools/call", Answer::Drop);
+        server.always_to("tools/call", ScriptedAnswer::Drop);
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
         assert_eq!(error["data"]["mayHaveRun"], true, "{era:?}: {error}");
         assert!(error["message"].as_str().unwrap().contains("; it may have run; next: "), "{era:?}: {error}");
@@ -273,7 +273,7 @@ async fn a_call_whose_answer_was_lost_may_have_run_and_is_told_so() {
 #[tokio::test]
 async fn a_person_is_asked_to_sign_in_by_the_first_call_that_wants_it_and_once() {
     for era in BOTH {
-        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Dual).start().unwrap();
         let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let counted = asked.clone();
         let setup = Setup::new(server.url()).sign_in(Arc::new(move || {
@@ -283,7 +283,7 @@ async fn a_person_is_asked_to_sign_in_by_the_first_call_that_wants_it_and_once()
         let host = setup.start(era).await;
         host.call("echo", json!({"text": "x"})).await;
         // It gives its lists to everyone, so the connection stands all the while.
-        server.always_to("tools/call", Answer::status(401));
+        server.always_to("tools/call", ScriptedAnswer::status(401));
         for _ in 0..3 {
             host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
             let known = host.ask("tools/list", json!({})).await;
@@ -295,7 +295,7 @@ async fn a_person_is_asked_to_sign_in_by_the_first_call_that_wants_it_and_once()
 
 #[tokio::test]
 async fn f100_a_renewed_session_is_told_to_the_host_once() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.ask("tools/list", json!({})).await;
     host.forget();

@@ -2,7 +2,7 @@
 //!
 //! A test is named by its reports (`fb_…`: docs/field-failures.md).
 
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::support::{Host, HostEra, Setup, text_of};
@@ -22,7 +22,7 @@ fn call(id: i64) -> String {
 }
 
 async fn silent() -> (FakeMcpServer, Host) {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let host = Setup::new(server.url()).start_silent(HostEra::Legacy);
     (server, host)
 }

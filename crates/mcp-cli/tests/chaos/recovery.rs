@@ -1,6 +1,6 @@
 //! Single causes, and what the bridge makes of each without a restart.
 
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use serde_json::json;
 
 use mcp_harness::FakeHost;
@@ -17,7 +17,7 @@ fn entry(server: &FakeMcpServer) -> serde_json::Value {
 
 #[tokio::test]
 async fn a_host_is_answered_before_the_server_is_there_and_served_by_the_same_process_when_it_is() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         server.go_down();
         let stage = Stage::new(&entry(&server));
@@ -42,7 +42,7 @@ async fn a_host_is_answered_before_the_server_is_there_and_served_by_the_same_pr
 
 #[tokio::test]
 async fn fb_q2_a_reconnect_from_another_process_revives_a_bridge_after_a_window_of_refusals() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept("A").start().unwrap();
     let mut entry = entry(&server);
     entry["headers"] = json!({ "Authorization": "Bearer A" });
     let stage = Stage::new(&entry);
@@ -71,7 +71,7 @@ async fn fb_q2_a_reconnect_from_another_process_revives_a_bridge_after_a_window_
 
 #[tokio::test]
 async fn a_restarted_server_costs_no_answer() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let stage = Stage::new(&entry(&server));
     let host = host::introduced(&stage).await;
     for round in 0..5 {
@@ -143,7 +143,7 @@ async fn a_hundred_reconnects(stage: &Stage, host: &FakeHost) {
 
 #[tokio::test]
 async fn f118_a_hundred_reconnects_leave_nothing_open() {
-    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+    for era in [FakeEra::Legacy, FakeEra::Modern, FakeEra::HttpSse] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(&entry(&server));
         let host = host::introduced(&stage).await;
@@ -151,7 +151,7 @@ async fn f118_a_hundred_reconnects_leave_nothing_open() {
         eventually("the server's own stream", HANG, async || server.open_streams() > 0).await;
         a_hundred_reconnects(&stage, &host).await;
         host.echoes("last").await;
-        if era == Era::Legacy {
+        if era == FakeEra::Legacy {
             assert_eq!((server.sessions(), server.sessions_made()), (1, 121));
         }
         let settled = async || server.open_connections() <= 2 + SLACK as u64;
@@ -172,7 +172,7 @@ async fn f118_a_hundred_reconnects_leave_no_process_behind() {
 
 /// Stops the bridge for a while in which its server loses every connection and session, as a machine that sleeps does.
 async fn f102_sleep(length: std::time::Duration) {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let stage = Stage::new(&entry(&server));
     let host = host::introduced(&stage).await;
     host.echoes("before").await;

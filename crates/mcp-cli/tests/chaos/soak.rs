@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Era, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, FakeEra, FakeHelper, FakeMcpServer};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ async fn soak(length: Duration, tolerated: f64) -> Vec<u64> {
     let helper = FakeHelper::new().unwrap();
     helper.prints_stamped("soak-");
     let rule = Accept::Stamped { prefix: "soak-".to_owned(), valid_for: LIFE };
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept(rule).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept(rule).start().unwrap();
     let entry = json!({ "type": "http", "url": server.url().as_str(), "headersHelper": helper.command() });
     let stage = Stage::new(&entry);
     let host = Arc::new(host::introduced(&stage).await);

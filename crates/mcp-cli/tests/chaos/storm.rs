@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use mcp_testkit::{Delivery, Era, FakeMcpServer, Fault, FlakyProxy, Sse};
+use mcp_testkit::{Delivery, FakeEra, FakeMcpServer, Fault, FlakyProxy, Sse};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -54,7 +54,7 @@ async fn half_an_hour_of_chaos() {
 }
 
 async fn storm(length: Duration) {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let proxy = FlakyProxy::start(server.address()).unwrap();
     let url = proxy.url_for(&server.url());
     let stage = Stage::new(&json!({ "type": "http", "url": url.as_str() }))

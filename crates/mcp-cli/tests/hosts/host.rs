@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mcp_harness::{Mcplink, Missing, RealServer};
-use mcp_testkit::{Era, Tap, TempHome};
+use mcp_testkit::{FakeEra, Tap, TempHome};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -37,10 +37,10 @@ impl Host {
         Self::TypeScript2Modern,
     ];
 
-    pub(crate) fn era(self) -> Era {
+    pub(crate) fn era(self) -> FakeEra {
         match self {
-            Self::Python2Modern | Self::TypeScript2Modern => Era::Modern,
-            _ => Era::Legacy,
+            Self::Python2Modern | Self::TypeScript2Modern => FakeEra::Modern,
+            _ => FakeEra::Legacy,
         }
     }
 
@@ -56,7 +56,7 @@ impl Host {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp-harness/fixtures/hosts").join(name);
             path.to_string_lossy().into_owned()
         };
-        let era = if self.era() == Era::Modern { MODERN } else { "legacy" };
+        let era = if self.era() == FakeEra::Modern { MODERN } else { "legacy" };
         let (program, mut arguments) = match self {
             Self::Python1 => (RealServer::python_1()?.program, vec![script("host.py")]),
             Self::Python2Legacy | Self::Python2Modern => {

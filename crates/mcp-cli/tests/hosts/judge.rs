@@ -1,7 +1,7 @@
 //! What a host must have seen, whatever it is written with, of a server that offers this.
 
 use mcp_harness::Surface;
-use mcp_testkit::Era;
+use mcp_testkit::FakeEra;
 use serde_json::Value;
 
 use crate::host::{Host, HostRun};
@@ -11,7 +11,7 @@ use crate::host::{Host, HostRun};
 pub(crate) fn assert_reported(message: &HostRun, host: Host, surface: &Surface) {
     let steps: Vec<_> = message.steps.iter().map(|(step, _)| step.as_str()).collect();
     assert_eq!(steps, expected_steps(host, surface), "{host:?}");
-    let revision = if host.era() == Era::Modern { "2026-07-28" } else { "2025-11-25" };
+    let revision = if host.era() == FakeEra::Modern { "2026-07-28" } else { "2025-11-25" };
     assert!([&Value::Null, &Value::from(revision)].contains(&&message.seen("connect")["protocolVersion"]));
 
     let tools = names(message.seen("tools"), "tools", "name");
@@ -74,7 +74,7 @@ pub(crate) fn assert_reported(message: &HostRun, host: Host, surface: &Surface) 
 
 /// The steps of `fixtures/hosts` for a server that offers this.
 fn expected_steps(host: Host, surface: &Surface) -> Vec<&'static str> {
-    let is_legacy = host.era() == Era::Legacy;
+    let is_legacy = host.era() == FakeEra::Legacy;
     let steps = [
         ("connect", true),
         ("tools", true),

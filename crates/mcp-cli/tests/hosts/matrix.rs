@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Mcplink, RealServer, RunningServer, real_http_servers, real_or_skip};
-use mcp_testkit::{Era, TempHome};
+use mcp_testkit::{FakeEra, TempHome};
 use mcp_transport::endpoint::StdioOpening;
 use mcp_transport::{Endpoint, StdioEndpoint};
 
@@ -12,7 +12,7 @@ use crate::host::{self, Host, Named};
 use crate::{judge, story, unchanged};
 
 /// Those in which our own client tells its story.
-const OWN_ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
+const OWN_ERAS: [FakeEra; 2] = [FakeEra::Legacy, FakeEra::Modern];
 /// Hosts that run at a time: they are interpreters, and more of them than processors only wait for each other.
 const AT_A_TIME: usize = 2;
 
@@ -22,7 +22,7 @@ macro_rules! matrix {
         fn $name() {
             let Some(server) = real_or_skip($server) else { return };
             if real_or_skip(host::all_are_here()).is_some() {
-                pass_through_the_bridge(&server, Over::$over, Era::$era);
+                pass_through_the_bridge(&server, Over::$over, FakeEra::$era);
             }
         }
     )*};
@@ -48,7 +48,7 @@ impl Over {
     }
 }
 
-fn pass_through_the_bridge(server: &RealServer, over: Over, era: Era) {
+fn pass_through_the_bridge(server: &RealServer, over: Over, era: FakeEra) {
     let (running, surface) = (server.start_http(), server.surface());
     for era in OWN_ERAS {
         tell_our_own_story(server, &running, over, era);
@@ -78,7 +78,7 @@ fn pass_through_the_bridge(server: &RealServer, over: Over, era: Era) {
 
 /// The story of the tests of `mcp-transport`, told to a local server that is the bridge. A bridge is of either era, so
 /// what it is asked first decides.
-fn tell_our_own_story(server: &RealServer, running: &RunningServer, over: Over, era: Era) {
+fn tell_our_own_story(server: &RealServer, running: &RunningServer, over: Over, era: FakeEra) {
     let home = TempHome::new().unwrap();
     configure(&home, running, over);
     let mut endpoint = StdioEndpoint::new(env!("CARGO_BIN_EXE_mcplink"));
@@ -86,7 +86,7 @@ fn tell_our_own_story(server: &RealServer, running: &RunningServer, over: Over, 
     endpoint.env =
         home.environment("").into_iter().map(|(name, value)| (name.into(), value.into())).collect();
     endpoint.cwd = Some(home.project());
-    endpoint.opening = if era == Era::Modern { StdioOpening::Discover } else { StdioOpening::Initialize };
+    endpoint.opening = if era == FakeEra::Modern { StdioOpening::Discover } else { StdioOpening::Initialize };
     let surface = server.surface().seen_from(era);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(story::tell(Endpoint::Stdio(endpoint), &surface, era));

@@ -1,7 +1,7 @@
 //! Every host with fakes of one era, which break no rule and write as no serialiser would.
 
 use mcp_harness::{Surface, real_or_skip};
-use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::host::{self, Host, Named};
@@ -33,17 +33,17 @@ fn story() -> Value {
 }
 
 /// A server of one era, with a tool whose result is not what `odd` answers with: the script does.
-fn fake(era: Era) -> FakeMcpServer {
+fn fake(era: FakeEra) -> FakeMcpServer {
     let question = json!({
         "message": "Who is there?",
         "requestedSchema": { "type": "object", "properties": { "name": { "type": "string" } } },
     });
-    let ask = Tool::asking("ask", "elicitation/create", question);
+    let ask = FakeTool::asking("ask", "elicitation/create", question);
     let odd = json!({ "name": "odd", "inputSchema": { "type": "object" } });
     let server =
-        FakeMcpServer::builder().era(era).tool(ask).tool(Tool::custom(odd, json!({}))).start().unwrap();
+        FakeMcpServer::builder().era(era).tool(ask).tool(FakeTool::custom(odd, json!({}))).start().unwrap();
     // The second call of the story.
-    server.next_answers_to("tools/call", [Answer::Honest, Answer::RpcText(ODD.to_owned())]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Honest, ScriptedAnswer::RpcText(ODD.to_owned())]);
     server
 }
 
@@ -51,7 +51,7 @@ fn pass_through_the_bridge(host: Host) {
     if real_or_skip(host::all_are_here()).is_none() {
         return;
     }
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = fake(era);
         let report = host::tell(host, &server.url(), Named::Url, &story());
         let text =
@@ -63,9 +63,9 @@ fn pass_through_the_bridge(host: Host) {
         assert_eq!(report.seen("cancel"), "given up", "{era:?}");
         unchanged::assert_unchanged(&report, host.era(), era);
         let seen = match (host.era(), era) {
-            (Era::Modern, Era::Legacy) => None,
+            (FakeEra::Modern, FakeEra::Legacy) => None,
             // The one member that only the other era has, and no other byte.
-            (Era::Legacy, Era::Modern) => Some(ODD.replace(r#" ,"resultType":"complete""#, "")),
+            (FakeEra::Legacy, FakeEra::Modern) => Some(ODD.replace(r#" ,"resultType":"complete""#, "")),
             _ => Some(ODD.to_owned()),
         };
         assert!(seen.is_none_or(|seen| report.host_side.has_result(&seen)), "{era:?}");

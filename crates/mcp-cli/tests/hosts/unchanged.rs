@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use mcp_testkit::Era;
+use mcp_testkit::FakeEra;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -35,11 +35,11 @@ const ABOUT_ITSELF: [&str; 4] = [
 ];
 
 /// The eras of the host and of the server.
-type Translation = (Era, Era);
+type Translation = (FakeEra, FakeEra);
 
 /// Compares both sides of the bridge.
 #[track_caller]
-pub(crate) fn assert_unchanged(report: &HostRun, host: Era, server: Era) {
+pub(crate) fn assert_unchanged(report: &HostRun, host: FakeEra, server: FakeEra) {
     let eras = (host, server);
     let (ours, theirs) = (&report.host_side, &report.server_side);
     assert_requests(ours, theirs, eras);
@@ -72,12 +72,12 @@ fn assert_requests(ours: &Conversation, theirs: &Conversation, eras: Translation
 
 /// A modern server asks in a result; a legacy host is asked by a request and sees the last result only.
 fn is_turned_into_a_question(request: &Exchange, eras: Translation) -> bool {
-    eras == (Era::Legacy, Era::Modern) && asks(request)
+    eras == (FakeEra::Legacy, FakeEra::Modern) && asks(request)
 }
 
 /// A legacy server asks by a request; a modern host is asked in a result, which no server wrote.
 fn is_made_of_a_question(request: &Exchange, eras: Translation) -> bool {
-    eras == (Era::Modern, Era::Legacy) && asks(request)
+    eras == (FakeEra::Modern, FakeEra::Legacy) && asks(request)
 }
 
 fn asks(request: &Exchange) -> bool {
@@ -112,7 +112,7 @@ fn outcomes_agree(ours: &Outcome, theirs: &Outcome, eras: Translation) -> bool {
     match (ours, theirs) {
         // What the server still answers to a request that was given up, is not passed on.
         (Outcome::None, _) => true,
-        (Outcome::Result(ours), Outcome::Result(theirs)) if eras == (Era::Modern, Era::Legacy) => {
+        (Outcome::Result(ours), Outcome::Result(theirs)) if eras == (FakeEra::Modern, FakeEra::Legacy) => {
             let (mut ours, mut theirs) = (members(ours), members(theirs));
             // The modern era knows nothing of running tools as tasks.
             if let Some(tools) = theirs.get_mut("tools") {
@@ -127,7 +127,7 @@ fn outcomes_agree(ours: &Outcome, theirs: &Outcome, eras: Translation) -> bool {
             }
             ours == theirs
         }
-        (Outcome::Result(ours), Outcome::Result(theirs)) if eras == (Era::Legacy, Era::Modern) => {
+        (Outcome::Result(ours), Outcome::Result(theirs)) if eras == (FakeEra::Legacy, FakeEra::Modern) => {
             let (ours, mut theirs) = (members(ours), members(theirs));
             ["resultType", "ttlMs", "cacheScope"].iter().for_each(|name| drop(theirs.remove(*name)));
             let meta = |side: &BTreeMap<String, String>| {
@@ -143,7 +143,7 @@ fn outcomes_agree(ours: &Outcome, theirs: &Outcome, eras: Translation) -> bool {
                 ours.get("_meta").is_none_or(|meta| !meta.contains("io.modelcontextprotocol/serverInfo"));
             of_us && meta(&ours) == meta(&theirs) && rest(ours) == rest(theirs)
         }
-        (Outcome::Error(ours), Outcome::Error(theirs)) if eras == (Era::Legacy, Era::Modern) => {
+        (Outcome::Error(ours), Outcome::Error(theirs)) if eras == (FakeEra::Legacy, FakeEra::Modern) => {
             let (ours, mut theirs) = (members(ours), members(theirs));
             // A capability that is missing: the legacy era has no code of its own for it.
             if theirs.get("code").is_some_and(|code| code == "-32021") {
@@ -152,7 +152,7 @@ fn outcomes_agree(ours: &Outcome, theirs: &Outcome, eras: Translation) -> bool {
             }
             ours == theirs
         }
-        (Outcome::Error(ours), Outcome::Error(theirs)) if eras == (Era::Modern, Era::Legacy) => {
+        (Outcome::Error(ours), Outcome::Error(theirs)) if eras == (FakeEra::Modern, FakeEra::Legacy) => {
             let (ours, mut theirs) = (members(ours), members(theirs));
             // No such resource: the modern era has no code of its own for it.
             if theirs.get("code").is_some_and(|code| code == "-32002") {
@@ -184,8 +184,9 @@ fn without_execution(tools: &str) -> String {
 /// The host was asked what the server asked, and the server got the host's answer.
 #[track_caller]
 fn assert_questions(ours: &Conversation, theirs: &Conversation, eras: Translation) {
-    let asked = |side: &Conversation, era: Era| {
-        let mut questions = if era == Era::Legacy { asked_by_requests(side) } else { asked_by_results(side) };
+    let asked = |side: &Conversation, era: FakeEra| {
+        let mut questions =
+            if era == FakeEra::Legacy { asked_by_requests(side) } else { asked_by_results(side) };
         questions.sort();
         questions
     };
@@ -237,14 +238,14 @@ fn assert_notices(report: &HostRun, method: &str, eras: Translation) {
         theirs.remove(&given_up);
     }
     match eras {
-        (Era::Modern, Era::Legacy) => {
+        (FakeEra::Modern, FakeEra::Legacy) => {
             // The tokens of one call change with each answer of the host.
             let theirs: Vec<_> = theirs.into_values().flatten().collect();
             for report in ours.into_values().flatten() {
                 assert!(theirs.contains(&report), "{eras:?} {method}: {report:?} was not told");
             }
         }
-        (Era::Modern, _) if method != "notifications/progress" => {
+        (FakeEra::Modern, _) if method != "notifications/progress" => {
             assert!(
                 ours.iter().all(|(of, report)| theirs.get(of) == Some(report)),
                 "{method}: {ours:#?}\n{theirs:#?}"
@@ -279,7 +280,7 @@ fn assert_cancelled(ours: &Conversation, theirs: &Conversation, eras: Translatio
     assert!(
         !given_up(ours).is_empty() || ours.requests.iter().all(|request| request.outcome != Outcome::None)
     );
-    if eras.1 == Era::Legacy {
+    if eras.1 == FakeEra::Legacy {
         assert_eq!(called(theirs), called(ours), "{eras:?}");
     }
 }
@@ -308,13 +309,13 @@ impl Exchange {
 /// The server is told the capabilities of the host and who it is.
 #[track_caller]
 fn assert_introduced(ours: &Conversation, theirs: &Conversation, eras: Translation) {
-    let introduction = |side: &Conversation, era: Era| -> Option<(Value, Value)> {
+    let introduction = |side: &Conversation, era: FakeEra| -> Option<(Value, Value)> {
         let value = |text: Option<&String>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let method = if era == Era::Legacy { "initialize" } else { "tools/call" };
+        let method = if era == FakeEra::Legacy { "initialize" } else { "tools/call" };
         let request = side.requests.iter().find(|request| request.method == method)?;
         let params = members(request.params.as_deref()?);
         let (said, [client, capabilities]) = match era {
-            Era::Legacy => (params, ["clientInfo", "capabilities"]),
+            FakeEra::Legacy => (params, ["clientInfo", "capabilities"]),
             _ => (members(params.get("_meta")?), [ABOUT_ITSELF[1], ABOUT_ITSELF[2]]),
         };
         Some((value(said.get(client))?, value(said.get(capabilities))?))

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeEra, FakeHelper, FakeMcpServer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -37,7 +37,7 @@ fn fh_h5_a_server_is_asked_what_it_is_and_added_with_its_state() {
     assert_eq!(setting.status("tickets")["status"], "connected");
 
     // One that speaks the older transport is found out, too.
-    let older = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
+    let older = FakeMcpServer::builder().era(FakeEra::HttpSse).start().unwrap();
     let document = setting.run(&["add", "older", older.url().as_str(), "--json"], 0).json();
     assert_eq!(
         (&document["entry"]["type"], &document["server"]["status"]),
@@ -651,7 +651,7 @@ fn an_entry_that_only_leads_back_to_itself_is_not_written() {
 /// It is written, whatever the server does; who wants to know more asks for it.
 #[test]
 fn fh_h5_a_server_that_says_nothing_does_not_keep_the_one_who_adds_it() {
-    let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     let url = server.url().to_string();
     let setting = Setting::new();
     let added = setting.run(&["add", "mute", &url, "--json"], 0).json();

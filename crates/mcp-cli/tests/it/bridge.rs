@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, process_is_alive};
-use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{Accept, FakeEra, FakeHelper, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_helper};
@@ -49,7 +49,7 @@ pub(crate) fn open<'a>(setting: &'a Setting, server: &str) -> Running<'a> {
 
 #[test]
 fn a_host_that_closes_stdin_gets_the_protocol_and_nothing_else_and_the_session_is_deleted() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("remote", http(&server));
     let mut bridge = open(&setting, "remote");
     assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
@@ -69,7 +69,7 @@ fn a_host_that_closes_stdin_gets_the_protocol_and_nothing_else_and_the_session_i
 #[test]
 fn a_pipe_that_others_hold_as_well_still_waits() {
     use std::io::{BufRead, BufReader, Write, pipe};
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("remote", http(&server));
     let (input, mut host) = pipe().unwrap();
     let (answers, output) = pipe().unwrap();
@@ -102,7 +102,7 @@ fn a_pipe_that_others_hold_as_well_still_waits() {
 #[test]
 fn fb_b16b_a_signal_ends_it_in_good_order_although_the_host_keeps_stdin_open() {
     for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 143), ("QUIT", 143)] {
-        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
         let setting = Setting::of("remote", http(&server));
         let mut bridge = open(&setting, "remote");
         echo(&mut bridge, 1);
@@ -121,7 +121,7 @@ fn fb_b16b_a_signal_ends_it_in_good_order_although_the_host_keeps_stdin_open() {
 /// the one that could have helped.
 #[test]
 fn fa_a105_fb_t50_a_session_whose_every_request_is_refused_is_told_to_the_host() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let refusal = HttpAnswer::new(400).body("text/plain", "no such session");
     for method in ["ping", "tools/list", "tools/call"] {
         server.always_to(method, refusal.clone().into());
@@ -154,7 +154,7 @@ fn a_url_needs_no_entry_and_a_name_that_is_none_is_told_at_once() {
 
 #[test]
 fn a_server_that_never_answers_keeps_no_host_waiting_for_its_end() {
-    let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     let setting = Setting::of("remote", http(&server));
     let mut bridge = open(&setting, "remote");
     say(&mut bridge, r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#);
@@ -168,7 +168,7 @@ fn a_token_that_expires_every_second_fails_no_call_and_costs_a_run_each() {
     let helper = FakeHelper::new().unwrap();
     helper.prints_stamped("stamp-");
     let accept = Accept::Stamped { prefix: "stamp-".into(), valid_for: Duration::from_secs(1) };
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept(accept).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept(accept).start().unwrap();
     let setting = Setting::of("remote", with_helper(&server, &helper));
     let mut bridge = open(&setting, "remote");
     let began = Instant::now();
@@ -190,7 +190,7 @@ fn a_token_that_expires_every_second_fails_no_call_and_costs_a_run_each() {
 /// not as a status.
 #[test]
 fn fb_b32_the_next_host_hears_what_the_server_said_of_itself_also_while_it_is_away() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).instructions("Use wisely.").start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).instructions("Use wisely.").start().unwrap();
     let setting = Setting::of("remote", http(&server));
     let greet = || {
         let mut bridge = setting.mcplink(&["bridge", "remote"]).start();
@@ -208,7 +208,7 @@ fn fb_b32_the_next_host_hears_what_the_server_said_of_itself_also_while_it_is_aw
         first["capabilities"].get("completions").is_none(),
         "nothing that the server does not have: {first:#}"
     );
-    server.always(Answer::status(503));
+    server.always(ScriptedAnswer::status(503));
     assert_eq!(greet(), first);
     // Another command decides by what it sees.
     assert_eq!(setting.status("remote")["status"], "failed");

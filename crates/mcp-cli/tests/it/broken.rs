@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mcp_testkit::{FakeMcpServer, Tool};
+use mcp_testkit::{FakeMcpServer, FakeTool};
 use serde_json::json;
 
 use crate::setting::{Setting, http};
@@ -221,7 +221,7 @@ fn fa_a50_each_command_that_is_about_an_entry_with_an_error_ends_with_2() {
 /// Where nothing can be kept, what only looks or calls works, and what writes says why it cannot in words of this program.
 #[test]
 fn fh_h15_without_a_place_to_write_looks_and_calls_work_and_the_rest_says_why() {
-    let server = FakeMcpServer::builder().tool(Tool::echo()).start().unwrap();
+    let server = FakeMcpServer::builder().tool(FakeTool::echo()).start().unwrap();
     let setting = Setting::new();
     let url = server.url().to_string();
     let nowhere = [

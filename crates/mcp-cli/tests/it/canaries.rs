@@ -245,7 +245,7 @@ fn no_secret_of_any_kind_is_in_any_output_or_in_the_environment_of_what_is_start
         for (name, server) in &table.servers {
             assert!(!server.requests().is_empty(), "{name}");
             if is_refused {
-                server.always(mcp_testkit::Answer::Refuse);
+                server.always(mcp_testkit::ScriptedAnswer::Refuse);
             }
         }
         for state in &states {

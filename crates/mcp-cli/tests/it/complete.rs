@@ -1,6 +1,6 @@
 //! `mcplink complete`: what a server suggests for a value.
 
-use mcp_testkit::{Answer, FakeMcpServer};
+use mcp_testkit::{FakeMcpServer, ScriptedAnswer};
 use serde_json::json;
 
 use crate::setting::{Setting, http};
@@ -10,7 +10,7 @@ fn suggestions_are_printed_best_first_and_what_was_given_goes_along() {
     let server = FakeMcpServer::start().unwrap();
     let completion = json!({ "values": ["flask", "flasgger"], "total": 7, "hasMore": true });
     let result = json!({ "resultType": "complete", "completion": completion });
-    server.always_to("completion/complete", Answer::RpcResult(result));
+    server.always_to("completion/complete", ScriptedAnswer::RpcResult(result));
     let setting = Setting::of("s", http(&server));
     let by_prompt = ["complete", "s", "framework", "fla", "--prompt", "review", "--given", "language=py=3"];
 
@@ -35,7 +35,7 @@ fn a_server_that_suggests_nothing_says_so_and_what_to_do() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("s", http(&server));
     let refuse = |code| {
-        server.always_to("completion/complete", Answer::RpcError { code, message: "no".to_owned() });
+        server.always_to("completion/complete", ScriptedAnswer::RpcError { code, message: "no".to_owned() });
     };
     refuse(-32601);
     let output = setting.run(&["complete", "s", "x", "--prompt", "p"], 5);

@@ -1,6 +1,6 @@
 //! JSON documents: their shape is a contract with scripts.
 
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row, with_headers, with_helper};
@@ -122,7 +122,7 @@ fn a_refused_server_has_a_reason_in_full() {
 #[test]
 fn the_rows_come_in_the_order_of_the_files_whatever_answers_first() {
     let slow = FakeMcpServer::start().unwrap();
-    slow.next_answers([Answer::Late(std::time::Duration::from_millis(300))]);
+    slow.next_answers([ScriptedAnswer::Late(std::time::Duration::from_millis(300))]);
     let quick = FakeMcpServer::start().unwrap();
     let setting = Setting::of("z-slow", http(&slow)).with("a-quick", http(&quick));
     let document = setting.run(&["status", "--json"], 0).json();

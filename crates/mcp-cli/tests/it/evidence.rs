@@ -2,7 +2,7 @@
 //!
 //! Longer than 500 lines because the reports of the field are told one by one, each by its id.
 
-use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeMcpServer, HttpAnswer, Refusal};
+use mcp_testkit::{Accept, FakeAuthServer, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row, with_headers};
@@ -181,7 +181,7 @@ fn fh_h14_what_ended_while_a_helper_ran_is_put_down_to_the_helper() {
     );
     assert_eq!(server.connections(), 0);
     // And what ended before anything was to be proven is put down to no credentials.
-    let gone = FakeMcpServer::builder().always(Answer::Drop).start().unwrap();
+    let gone = FakeMcpServer::builder().always(ScriptedAnswer::Drop).start().unwrap();
     for entry in [json!({ "type": "http", "url": "http://127.0.0.1:1/mcp" }), http(&gone)] {
         let seen = Setting::of("s", entry).status("s");
         assert_eq!(
@@ -287,11 +287,11 @@ fn fh_h3_a_server_that_wants_no_sign_in_is_told_as_that() {
     // What is not a server of MCP, or lets no one in, has no sign-in either: nothing is opened, and no one is waited for.
     let page = mcp_testkit::HttpAnswer::new(200).body("text/html", "<html><title>Hello</title>");
     let cases = [
-        (Answer::json(json!({})), 6, "does not speak MCP"),
-        (Answer::Http(page), 6, "a web page"),
-        (Answer::status(404), 4, "(404)"),
-        (Answer::status(403), 3, "(403)"),
-        (Answer::status(422), 4, "(422)"),
+        (ScriptedAnswer::json(json!({})), 6, "does not speak MCP"),
+        (ScriptedAnswer::Http(page), 6, "a web page"),
+        (ScriptedAnswer::status(404), 4, "(404)"),
+        (ScriptedAnswer::status(403), 3, "(403)"),
+        (ScriptedAnswer::status(422), 4, "(422)"),
     ];
     for (answer, code, words) in cases {
         let other = FakeMcpServer::builder().always(answer).start().unwrap();
@@ -529,10 +529,11 @@ fn fh_h3_a_server_that_asks_for_credentials_in_words_of_its_own_leads_to_the_sig
     let rpc = |status: u16, message: &str| {
         let error = json!({ "code": -32001, "message": message });
         let body = json!({ "jsonrpc": "2.0", "id": 0, "error": error });
-        Answer::Http(HttpAnswer::new(status).body("application/json", body.to_string()))
+        ScriptedAnswer::Http(HttpAnswer::new(status).body("application/json", body.to_string()))
     };
-    let http_of =
-        |status: u16, body: &str| Answer::Http(HttpAnswer::new(status).body("application/json", body));
+    let http_of = |status: u16, body: &str| {
+        ScriptedAnswer::Http(HttpAnswer::new(status).body("application/json", body))
+    };
     for (answer, code, asks) in [
         (rpc(200, "Unauthorized: missing token"), "protocol", true),
         (rpc(400, "Unauthorized"), "rejected", true),
@@ -549,7 +550,7 @@ fn fh_h3_a_server_that_asks_for_credentials_in_words_of_its_own_leads_to_the_sig
             if publishes {
                 let issuers =
                     json!({ "resource": server.url().as_str(), "authorization_servers": [issuer.issuer()] });
-                server.route("/.well-known/oauth-protected-resource/mcp", Answer::json(issuers));
+                server.route("/.well-known/oauth-protected-resource/mcp", ScriptedAnswer::json(issuers));
             }
             let setting = Setting::of("s", http(&server));
             let status = setting.status("s");

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime};
 
-use mcp_testkit::{Accept, Answer, FakeMcpServer, Tool};
+use mcp_testkit::{Accept, FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::json;
 
 use crate::accounts::sign_in_at;
@@ -53,17 +53,17 @@ const WITHOUT_SERVER: &[(&str, [i32; 5])] = &[
 fn home() -> (Setting, [FakeMcpServer; 5]) {
     let builder = || {
         FakeMcpServer::builder()
-            .tools(vec![Tool::echo()])
+            .tools(vec![FakeTool::echo()])
             .resource(json!({ "uri": "wiki://page", "name": "page" }), "A page.")
             .prompt(json!({ "name": "review" }), json!({ "messages": [] }))
     };
     let open = builder().start().unwrap();
     let completion = json!({ "resultType": "complete", "completion": { "values": ["python"] } });
-    open.always_to("completion/complete", Answer::RpcResult(completion));
+    open.always_to("completion/complete", ScriptedAnswer::RpcResult(completion));
     let refusing = builder().accept(Accept::Nothing).start().unwrap();
-    let missing = builder().always(Answer::status(404)).start().unwrap();
-    let foreign = builder().always(Answer::json(json!({}))).start().unwrap();
-    let hanging = builder().always(Answer::Hang).start().unwrap();
+    let missing = builder().always(ScriptedAnswer::status(404)).start().unwrap();
+    let foreign = builder().always(ScriptedAnswer::json(json!({}))).start().unwrap();
+    let hanging = builder().always(ScriptedAnswer::Hang).start().unwrap();
     let setting = Setting::of("open", http(&open))
         .with("refusing", http(&refusing))
         .with("missing", http(&missing))
@@ -100,7 +100,7 @@ fn fa_a113_each_outcome_of_one_server_has_its_exit_code() {
 /// A person has to agree, and none can be asked.
 #[test]
 fn fa_a113_whatever_waits_for_a_yes_ends_with_3() {
-    let server = FakeMcpServer::builder().tools(vec![Tool::echo()]).start().unwrap();
+    let server = FakeMcpServer::builder().tools(vec![FakeTool::echo()]).start().unwrap();
     let mut pinned = http(&server);
     pinned["pinTools"] = json!(true);
     let setting = Setting::of("pinned", pinned).project_file(json!({ "unapproved": http(&server) }));
@@ -126,9 +126,9 @@ fn fa_a113_whatever_cannot_be_written_ends_with_1() {
     use std::fs::{Permissions, set_permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
-    let server = FakeMcpServer::builder().tools(vec![Tool::echo()]).start().unwrap();
+    let server = FakeMcpServer::builder().tools(vec![FakeTool::echo()]).start().unwrap();
     let blob = json!({ "resultType": "complete", "contents": [{ "uri": "wiki://page", "blob": "AAAA" }] });
-    server.always_to("resources/read", Answer::RpcResult(blob));
+    server.always_to("resources/read", ScriptedAnswer::RpcResult(blob));
     let setting = Setting::of("open", http(&server)).project_file(json!({ "unapproved": http(&server) }));
     let own = json!({ "mcpServers": { "a": { "command": "a" }, "b": { "command": "b", "disabled": true } } });
     let own = setting.home.write(".config/mcplink/mcp.json", own.to_string()).unwrap();

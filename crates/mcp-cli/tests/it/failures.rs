@@ -1,7 +1,7 @@
 //! Exit codes and the wording of errors.
 
 use mcp_harness::Output;
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Tool};
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_helper};
@@ -55,8 +55,8 @@ fn f117_an_unknown_name_suggests_the_nearest_and_ends_at_once() {
 #[test]
 fn a_command_that_needs_a_server_says_in_three_lines_why_it_has_none() {
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
-    let missing = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
-    let foreign = FakeMcpServer::builder().always(Answer::json(json!({}))).start().unwrap();
+    let missing = FakeMcpServer::builder().always(ScriptedAnswer::status(404)).start().unwrap();
+    let foreign = FakeMcpServer::builder().always(ScriptedAnswer::json(json!({}))).start().unwrap();
     let helper = FakeHelper::new().unwrap();
     helper.fails(9, "no ticket");
     let setting = Setting::of("refusing", http(&refusing))
@@ -97,7 +97,7 @@ fn a_tool_that_fails_or_does_not_exist_is_5() {
 
 #[test]
 fn a_call_that_gives_up_says_so() {
-    let server = FakeMcpServer::builder().tools(vec![Tool::slow()]).start().unwrap();
+    let server = FakeMcpServer::builder().tools(vec![FakeTool::slow()]).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let output =
         setting.run(&["call", "s", "slow", "steps:=1000", "delay_ms:=1000", "--timeout", "300ms"], 7);

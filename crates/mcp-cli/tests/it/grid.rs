@@ -11,7 +11,7 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mcp_testkit::{FakeMcpServer, Tool};
+use mcp_testkit::{FakeMcpServer, FakeTool};
 use serde_json::{Value, json};
 
 use crate::local::SERVER;
@@ -449,7 +449,7 @@ fn s_m11_k5_a_question_does_not_repeat_what_a_command_minted() {
         let field = json!({ "type": "string", "title": said, "enum": ["a", said], "default": said });
         let schema = json!({ "type": "object", "properties": { "x": field } });
         let params = json!({ "message": format!("sign {said} here"), "requestedSchema": schema });
-        let ask = Tool::asking("ask", "elicitation/create", params);
+        let ask = FakeTool::asking("ask", "elicitation/create", params);
         let server = FakeMcpServer::builder().tool(ask).start().unwrap();
         setting.write("one", helped(server.url().as_str(), MINTING.to_owned()));
         let Some(call) = setting.on_a_terminal(&["call", "one", "ask"]) else { return };

@@ -1,7 +1,7 @@
 //! Field failures of static headers.
 
 use mcp_testkit::{
-    Accept, Answer, Era, FakeHelper, FakeMcpServer, FileChanges, HttpAnswer, Refusal, Sse, SseEnd,
+    Accept, FakeEra, FakeHelper, FakeMcpServer, FileChanges, HttpAnswer, Refusal, ScriptedAnswer, Sse, SseEnd,
 };
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn keyed(key: &str) -> FakeMcpServer {
 fn f025_a_server_that_accepts_the_headers_is_connected_whatever_it_advertises() {
     let server = FakeMcpServer::builder()
         .accept("A")
-        .route("/.well-known/oauth-protected-resource/mcp", Answer::json(json!({ "resource": "x" })))
+        .route("/.well-known/oauth-protected-resource/mcp", ScriptedAnswer::json(json!({ "resource": "x" })))
         .start()
         .unwrap();
     let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer A" })));
@@ -51,7 +51,7 @@ fn f027_a_transient_refusal_sticks_nowhere() {
     let before = setting.home.snapshot();
 
     for heals in ["status", "reconnect"] {
-        server.next_answers([Answer::Refuse]);
+        server.next_answers([ScriptedAnswer::Refuse]);
         assert_eq!(setting.status("s")["status"], "needs-auth");
         setting.run(&[heals, "s"], 0);
     }
@@ -62,8 +62,11 @@ fn f027_a_transient_refusal_sticks_nowhere() {
 
 #[test]
 fn f028_the_older_transport_sends_the_headers_on_its_stream_and_its_posts() {
-    let server =
-        FakeMcpServer::builder().era(Era::HttpSse).accept(Accept::header("x-api-key", "K")).start().unwrap();
+    let server = FakeMcpServer::builder()
+        .era(FakeEra::HttpSse)
+        .accept(Accept::header("x-api-key", "K"))
+        .start()
+        .unwrap();
     let mut entry = with_headers(&server, json!({ "X-Api-Key": "K" }));
     entry["type"] = json!("sse");
     let setting = Setting::of("s", entry);
@@ -87,7 +90,7 @@ fn f029_no_request_precedes_the_handshake_or_goes_without_headers() {
 
 #[test]
 fn f032_an_expanded_authorization_goes_out_with_every_request() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept("from-the-shell").start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept("from-the-shell").start().unwrap();
     let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer ${TOKEN}" })));
     let command = setting.mcplink(&["call", "s", "echo", "text=x"]).env("TOKEN", "from-the-shell");
     assert_eq!(command.run().expect_code(0).stdout, "x\n");
@@ -109,7 +112,7 @@ fn f034_equal_entries_send_equal_headers_in_user_and_project_scope() {
 #[test]
 fn f036_a_server_that_works_without_credentials_is_connected() {
     let server = FakeMcpServer::builder()
-        .route("/.well-known/oauth-protected-resource", Answer::json(json!({ "resource": "x" })))
+        .route("/.well-known/oauth-protected-resource", ScriptedAnswer::json(json!({ "resource": "x" })))
         .start()
         .unwrap();
     let setting = Setting::of("s", http(&server));
@@ -143,15 +146,17 @@ fn f039_each_command_takes_variables_from_its_own_environment() {
 #[test]
 fn credentials_never_follow_a_redirect_to_another_origin() {
     let elsewhere = FakeMcpServer::start().unwrap();
-    let server =
-        FakeMcpServer::builder().always(Answer::redirect(307, elsewhere.url().as_str())).start().unwrap();
+    let server = FakeMcpServer::builder()
+        .always(ScriptedAnswer::redirect(307, elsewhere.url().as_str()))
+        .start()
+        .unwrap();
     let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
     let status = setting.status("s");
     assert_eq!(status["status"], "failed", "{status:#}");
     assert_eq!(status["reason"]["code"], "moved", "{status:#}");
     let message = status["reason"]["message"].as_str().unwrap();
     assert!(message.contains("has moved to http://127.0.0.1:"), "{message}");
-    server.always(Answer::redirect(302, elsewhere.url().as_str()));
+    server.always(ScriptedAnswer::redirect(302, elsewhere.url().as_str()));
     assert_eq!(setting.status("s")["status"], "needs-auth");
     assert_eq!(elsewhere.connections(), 0);
 
@@ -180,7 +185,7 @@ fn f038_an_empty_metadata_document_counts_as_none_and_nothing_is_kept() {
     let documents = ["oauth-protected-resource", "oauth-authorization-server", "openid-configuration"];
     for document in documents {
         for path in ["", "/mcp"] {
-            server.route(format!("/.well-known/{document}{path}"), Answer::json(json!({})));
+            server.route(format!("/.well-known/{document}{path}"), ScriptedAnswer::json(json!({})));
         }
     }
     let setting = Setting::of("s", http(&server));

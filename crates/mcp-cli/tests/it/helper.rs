@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mcp_harness::process_is_alive;
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Refusal, fake_jwt};
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer, Refusal, ScriptedAnswer, fake_jwt};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, assert_always_sent, authorizations, http, row, with_helper};
@@ -23,7 +23,7 @@ fn f001_a_call_that_is_refused_runs_the_helper_again_and_has_a_result() {
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearers_in_turn(&["A", "B"]);
     let server = FakeMcpServer::builder().accept(Accept::any_bearer(["A", "B"])).start().unwrap();
-    server.next_answers_to("tools/call", [Answer::Refuse]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Refuse]);
     let setting = Setting::of("internal", with_helper(&server, &helper));
 
     let output = setting.run(&["call", "internal", "echo", "text=hello"], 0);

@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -53,12 +53,12 @@ fn answer(text: &str, form: Form, id: u64) -> String {
     }
 }
 
-fn server(era: Era, text: &str, form: Form, id: u64) -> FakeMcpServer {
+fn server(era: FakeEra, text: &str, form: Form, id: u64) -> FakeMcpServer {
     let content_type = match form {
         Form::Json => "application/json",
         Form::Sse => "text/event-stream",
     };
-    let answer = Answer::Http(HttpAnswer::new(200).body(content_type, answer(text, form, id)));
+    let answer = ScriptedAnswer::Http(HttpAnswer::new(200).body(content_type, answer(text, form, id)));
     FakeMcpServer::builder().era(era).always_to("tools/call", answer).without_recording().start().unwrap()
 }
 
@@ -146,7 +146,7 @@ fn called(setting: &Setting, text: &str) {
 #[test]
 fn a_result_arrives_whole_in_both_eras_and_forms() {
     let small = text(SMALL);
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         for form in [Form::Json, Form::Sse] {
             called(&Setting::of("remote", http(&server(era, &small, form, 1))), &small);
         }
@@ -156,13 +156,13 @@ fn a_result_arrives_whole_in_both_eras_and_forms() {
 #[test]
 fn a_large_result_arrives_whole_as_one_answer() {
     let large = text(LARGE);
-    called(&Setting::of("remote", http(&server(Era::Modern, &large, Form::Json, 1))), &large);
+    called(&Setting::of("remote", http(&server(FakeEra::Modern, &large, Form::Json, 1))), &large);
 }
 
 #[test]
 fn a_large_result_arrives_whole_as_one_event() {
     let large = text(LARGE);
-    called(&Setting::of("remote", http(&server(Era::Legacy, &large, Form::Sse, 1))), &large);
+    called(&Setting::of("remote", http(&server(FakeEra::Legacy, &large, Form::Sse, 1))), &large);
 }
 
 #[cfg(unix)]
@@ -182,10 +182,10 @@ fn a_result_arrives_whole_from_a_local_server() {
 
 #[test]
 fn a_result_arrives_whole_through_a_bridge() {
-    for (era, form, bytes) in [(Era::Legacy, Form::Json, LARGE), (Era::Modern, Form::Sse, SMALL)] {
+    for (era, form, bytes) in [(FakeEra::Legacy, Form::Json, LARGE), (FakeEra::Modern, Form::Sse, SMALL)] {
         let text = text(bytes);
         // In the modern era the stream of changes is a request, too, and the first one of a bridge.
-        let streams = usize::from(era == Era::Modern);
+        let streams = usize::from(era == FakeEra::Modern);
         let server = server(era, &text, form, if streams == 1 { 2 } else { 1 });
         let setting = Setting::of("remote", http(&server));
         let mut bridge = Program::start(&setting, &["bridge", "remote"]);
@@ -215,7 +215,7 @@ fn content_that_is_no_text_is_saved_within_the_same_memory() {
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":[{{"type":"image","mimeType":"image/png","data":"{data}"}}]}}}}"#
     );
-    let answer = Answer::Http(HttpAnswer::new(200).body("application/json", body));
+    let answer = ScriptedAnswer::Http(HttpAnswer::new(200).body("application/json", body));
     let server =
         FakeMcpServer::builder().always_to("tools/call", answer).without_recording().start().unwrap();
     let setting = Setting::of("remote", http(&server));

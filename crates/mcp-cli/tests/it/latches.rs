@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, process_is_alive};
-use mcp_testkit::{Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeEra, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::bridge::{ask, echo, open};
@@ -109,7 +109,7 @@ fn s_b1_fa_a59_the_next_call_goes_where_its_entry_leads_now() {
 #[test]
 fn s_b1_fa_a58_a_bridge_tells_what_is_so_now_when_a_change_is_undone_rejected_or_approved() {
     let other = FakeMcpServer::start().unwrap();
-    let good = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let good = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::new().project_file(json!({ "db": http(&good) }));
     setting.run(&["approve", "db", "--yes"], 0);
     project(&setting, &http(&other));
@@ -295,7 +295,7 @@ fn fa_a58_nothing_runs_and_no_server_is_asked_while_nothing_has_changed() {
 #[test]
 fn fa_a51_a_file_that_breaks_under_a_bridge_ends_nothing_and_a_rejection_counts_all_the_same() {
     let other = FakeMcpServer::start().unwrap();
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("db", http(&other)).project_file(json!({ "db": http(&server) }));
     setting.run(&["approve", "db", "--yes"], 0);
     let mut bridge = open(&setting, "db");
@@ -384,7 +384,7 @@ fn fa_a58_fa_a59_a_helper_that_changes_its_own_files_does_not_run_without_end() 
 
 #[test]
 fn s_b1_fa_a59_a_bridge_closes_when_its_entry_gets_another_name_and_opens_when_it_has_it_again() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     let mut bridge = open(&setting, "web");
     call_until(&mut bridge, "echo", "the server", works);

@@ -3,7 +3,7 @@
 //! The harness looks into the output and the files of each run; here is what there is to find.
 
 use mcp_harness::Output;
-use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, HttpAnswer, Refusal};
+use mcp_testkit::{Accept, FakeEra, FakeHelper, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::local::SERVER;
@@ -60,7 +60,7 @@ impl Cast {
         self.add("bearer-bad", entry, "headers", json!({ "Authorization": format!("Bearer {bearer}") }));
         let entry = self.serve(Accept::header("x-expanded", &expanded), Refusal::unauthorized());
         self.add("expanded", entry, "headers", json!({ "X-Expanded": "${CANARY}" }));
-        let entry = self.keep(FakeMcpServer::builder().era(Era::Legacy).accept(good).start().unwrap());
+        let entry = self.keep(FakeMcpServer::builder().era(FakeEra::Legacy).accept(good).start().unwrap());
         self.add("legacy", entry, "headers", json!({ "X-Api-Key": key }));
     }
 
@@ -118,7 +118,7 @@ impl Cast {
         self.add("repeats-in-json", entry, "headers", json!({ "X-Api-Key": key }));
         let entry = self.keep(repeating(HttpAnswer::new(422).body("text/plain", format!("who is {key}?"))));
         self.add("repeats-in-text", entry, "headers", json!({ "Authorization": format!("Bearer {key}") }));
-        let answer = Answer::RpcError { code: -32000, message: format!("no access for {key}") };
+        let answer = ScriptedAnswer::RpcError { code: -32000, message: format!("no access for {key}") };
         let server =
             FakeMcpServer::builder().always_to("tools/list", answer.clone()).always_to("tools/call", answer);
         let entry = self.keep(server.start().unwrap());
@@ -334,7 +334,7 @@ fn f057_no_secret_leaves_when_a_session_is_refused_or_a_proxy_is_used() {
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearers_in_turn(&[&old, &new]);
     let server = FakeMcpServer::builder().accept(Accept::any_bearer([&old, &new])).start().unwrap();
-    server.next_answers_to("tools/call", [Answer::Refuse]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Refuse]);
     let setting = setting.with("s", with_helper(&server, &helper));
     let output = setting.mcplink(&["call", "s", "echo", "text=x", "-vv"]).env("RUST_LOG", "trace").run();
     assert_eq!(output.expect_code(0).stdout, "x\n");

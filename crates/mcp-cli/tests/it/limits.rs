@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn fh_h8_a_deadline_covers_the_whole_command() {
-    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let hanging = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     // It shakes hands, and says nothing afterwards.
     let silent = FakeMcpServer::start().unwrap();
     for method in [
@@ -28,9 +28,9 @@ fn fh_h8_a_deadline_covers_the_whole_command() {
         "ping",
         "completion/complete",
     ] {
-        silent.always_to(method, Answer::Hang);
+        silent.always_to(method, ScriptedAnswer::Hang);
     }
-    let limited = FakeMcpServer::builder().always(Answer::retry_after(503, 4)).start().unwrap();
+    let limited = FakeMcpServer::builder().always(ScriptedAnswer::retry_after(503, 4)).start().unwrap();
     let setting =
         Setting::of("hanging", http(&hanging)).with("silent", http(&silent)).with("limited", http(&limited));
     for name in ["hanging", "silent", "limited"] {
@@ -74,7 +74,7 @@ fn fh_h8_a_deadline_covers_the_whole_command() {
 #[test]
 fn fh_h8_fb_q3b_q4_a_call_that_took_too_long_says_by_which_limit_and_that_it_may_have_run() {
     let server = FakeMcpServer::start().unwrap();
-    server.always_to("tools/call", Answer::Hang);
+    server.always_to("tools/call", ScriptedAnswer::Hang);
     let mut entry = http(&server);
     let setting = Setting::of("s", entry.clone());
     entry["timeout"] = json!(1500);
@@ -122,7 +122,7 @@ fn into_full(setting: &Setting, arguments: &[&str]) -> (Option<i32>, String) {
 #[cfg(target_os = "linux")]
 #[test]
 fn fa_a116_fh_h9_output_that_cannot_be_written_is_no_success() {
-    let server = FakeMcpServer::builder().tool(Tool::echo()).start().unwrap();
+    let server = FakeMcpServer::builder().tool(FakeTool::echo()).start().unwrap();
     let setting = Setting::of("s", http(&server));
     for arguments in [
         &["list"][..],
@@ -172,7 +172,7 @@ fn fa_a116_fh_h9_output_that_cannot_be_written_is_no_success() {
 
 #[test]
 fn fh_h8_nothing_but_the_error_is_on_stderr_of_a_program() {
-    let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::status(503)).start().unwrap();
     let setting =
         Setting::of("s", http(&server)).with("odd", json!({ "url": "http://127.0.0.1:1/", "type": "htp" }));
     for (arguments, code) in [
@@ -202,7 +202,7 @@ fn fh_h8_nothing_but_the_error_is_on_stderr_of_a_program() {
 /// The same of each command, whether it has something to say or fails.
 #[test]
 fn fh_h8_with_json_each_command_writes_json_and_nothing_else() {
-    let server = FakeMcpServer::builder().tool(Tool::echo()).start().unwrap();
+    let server = FakeMcpServer::builder().tool(FakeTool::echo()).start().unwrap();
     let setting = Setting::new();
     let url = server.url().to_string();
     setting.run(&["add", "good", &url, "--no-check"], 0);
@@ -232,7 +232,7 @@ fn fh_h8_with_json_each_command_writes_json_and_nothing_else() {
 
 #[test]
 fn fh_h3_a_wait_that_ended_leads_on_and_not_back_to_a_look() {
-    let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::status(503)).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let looked = setting.run(&["status", "s"], 4);
     assert!(looked.stdout.ends_with("next: mcplink wait s\n"), "{looked}");
@@ -307,7 +307,7 @@ fn fa_a91_certificates_that_are_not_there_are_told_once_by_their_variable() {
 #[test]
 fn fh_h8_a_list_that_hangs_does_not_hold_up_a_call() {
     let server = FakeMcpServer::start().unwrap();
-    server.always_to("tools/list", Answer::Hang);
+    server.always_to("tools/list", ScriptedAnswer::Hang);
     let setting = Setting::of("s", http(&server));
     let began = Instant::now();
     let output = setting.mcplink(&["call", "s", "echo", "text=x", "--timeout", "2s"]).run().expect_code(0);
@@ -326,10 +326,10 @@ fn fh_h8_a_list_that_hangs_does_not_hold_up_a_call() {
 
 #[test]
 fn fh_h8_the_step_that_a_deadline_struck_is_named() {
-    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
-    let silent = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    silent.always_to("ping", Answer::Hang);
-    silent.always_to("resources/list", Answer::Hang);
+    let hanging = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
+    let silent = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
+    silent.always_to("ping", ScriptedAnswer::Hang);
+    silent.always_to("resources/list", ScriptedAnswer::Hang);
     let setting = Setting::of("hanging", http(&hanging)).with("silent", http(&silent));
     let origin = hanging.url().origin().ascii_serialization();
     for (command, why, next) in [

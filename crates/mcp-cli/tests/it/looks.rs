@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mcp_harness::Screen;
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Tool};
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::json;
 
 use crate::menu::Tmux;
@@ -107,14 +107,14 @@ fn cast() -> Cast {
     let wide = json!({"name": "検索", "description": "日本語の文書を検索します。日付や著者でも検索できます。とても速いです。本当に速いです。", "inputSchema": {"type": "object"}});
     let found = json!({"content": [{"type": "text", "text": "found"}]});
     let up = FakeMcpServer::builder()
-        .tools(vec![Tool::custom(search, found.clone()), Tool::custom(wide, found), Tool::echo()])
+        .tools(vec![FakeTool::custom(search, found.clone()), FakeTool::custom(wide, found), FakeTool::echo()])
         .resource(json!({"uri": "fake://reports/2026/annual-report-of-the-whole-company.pdf", "name": "annual report", "mimeType": "application/pdf"}), "r")
         .resource(json!({"uri": "fake://a", "name": "年次報告書"}), "r")
         .prompt(json!({"name": "summarise", "description": "Summarises a text in so many words, for a reader who has little time.", "arguments": [{"name": "text", "required": true}, {"name": "words"}]}), json!({"messages": []}))
         .start()
         .unwrap();
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
-    let gone = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
+    let gone = FakeMcpServer::builder().always(ScriptedAnswer::status(404)).start().unwrap();
     let helper = FakeHelper::new().unwrap();
     helper.fails(7, "my-sso: session expired, run: my-sso login");
     let long = "plugin_company-internal-tools_customer-data-platform-production";
@@ -386,7 +386,8 @@ fn fh_h13_a_pipe_gets_all_of_it() {
 /// another size, and that begins at its top, where what has no room goes into the history: each server stands there once.
 #[test]
 fn fh_h13_a_window_that_is_dragged_leaves_no_stale_line() {
-    let slow = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(1200))).start().unwrap();
+    let slow =
+        FakeMcpServer::builder().always(ScriptedAnswer::Late(Duration::from_millis(1200))).start().unwrap();
     let up = FakeMcpServer::start().unwrap();
     let long = "plugin_company-internal-tools_customer-data-platform-production";
     let names = ["日本語のサーバーの長い名前です", "up", "slow", long];

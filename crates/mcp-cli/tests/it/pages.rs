@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mcp_harness::{Mcplink, Runs, against_schema, shown_lines};
 use mcp_status::ReasonCode;
-use mcp_testkit::{Accept, FakeMcpServer, TempHome, Tool};
+use mcp_testkit::{Accept, FakeMcpServer, FakeTool, TempHome};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -33,7 +33,7 @@ impl Stage {
             let schema = json!({ "type": "object", "properties": { "text": { "type": "string" } }, "required": ["text"] });
             let definition =
                 json!({ "name": "search", "description": "Finds what has a word.", "inputSchema": schema });
-            Tool::custom(definition, json!({ "content": [{ "type": "text", "text": "one printer" }] }))
+            FakeTool::custom(definition, json!({ "content": [{ "type": "text", "text": "one printer" }] }))
         };
         let server = |accept: Option<Accept>| {
             let server = FakeMcpServer::builder().tools(vec![search()]);

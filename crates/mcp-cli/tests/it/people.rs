@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeHelper, FakeMcpServer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_headers, with_helper};
@@ -116,7 +116,7 @@ fn fh_h8_a_wait_for_several_ends_when_all_are_there_and_names_those_that_cannot_
     assert!(output.stderr.contains("db is pending (awaiting-approval)"), "{output}");
     // What has arrived is not asked again while the other one is waited for.
     let asked = a.count("initialize") + a.count("server/discover");
-    b.always(Answer::status(503));
+    b.always(ScriptedAnswer::status(503));
     let output = setting.run(&["wait", "a", "b", "--timeout", "4s"], 7);
     assert!(output.stderr.contains("b is not connected yet"), "{output}");
     assert_eq!(a.count("initialize") + a.count("server/discover"), asked + 1);
@@ -128,7 +128,7 @@ fn fh_h8_a_wait_for_several_ends_when_all_are_there_and_names_those_that_cannot_
 fn fh_h8_fa_a109_a_wait_goes_on_for_what_passes_and_for_what_a_person_will_bring_about() {
     let server = FakeMcpServer::builder().accept("good").start().unwrap();
     for (passing, what) in [(404, "a deployment"), (503, "an outage"), (429, "a limit")] {
-        server.next_answers(vec![Answer::status(passing); 2]);
+        server.next_answers(vec![ScriptedAnswer::status(passing); 2]);
         let setting = Setting::of("web", with_headers(&server, json!({ "Authorization": "Bearer good" })));
         let bounded: &[&str] = if passing == 404 { &[] } else { &["--timeout", DEADLINE] };
         let output = setting.run(&[&["wait", "web"], bounded].concat(), 0);

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use mcp_harness::{Mcplink, Running};
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use serde_json::json;
 
 use crate::setting::{Setting, http};
@@ -65,7 +65,7 @@ fn s_m15_no_command_waits_for_a_pipe_named_git() {
 
 #[test]
 fn s_n15_the_log_and_its_folder_are_private_under_an_open_umask() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     let mut bridge = under_umask(&setting, "000", &["bridge", "web"]).start();
     is_open(&mut bridge);
@@ -78,7 +78,7 @@ fn s_n15_the_log_and_its_folder_are_private_under_an_open_umask() {
 
 #[test]
 fn s_n15_a_pipe_or_a_link_in_the_place_of_a_log_stops_no_bridge() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     let mut bridge = setting.mcplink(&["bridge", "web"]).start();
     is_open(&mut bridge);
@@ -109,7 +109,7 @@ fn s_n15_a_pipe_or_a_link_in_the_place_of_a_log_stops_no_bridge() {
 
 #[test]
 fn s_n04_a_log_is_shown_for_exactly_its_server() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let names = ["a/b", "a b", "a_b"];
     let setting = names.iter().fold(Setting::new(), |setting, name| setting.with(name, http(&server)));
     for name in &names[..2] {
@@ -129,7 +129,7 @@ fn s_n04_a_log_is_shown_for_exactly_its_server() {
 
 #[test]
 fn s_n03_fa_a110_a_session_is_seen_whatever_the_other_variables_of_the_one_who_looks() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     // Another runtime directory, as a sandbox has, and none at all: the sessions of this home meet elsewhere.
     let mut bridge = setting.mcplink(&["bridge", "web"]).env("XDG_RUNTIME_DIR", "/nowhere").start();

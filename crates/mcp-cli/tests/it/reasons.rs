@@ -10,7 +10,8 @@ use std::time::Duration;
 use mcp_harness::Output;
 use mcp_status::ReasonCode;
 use mcp_testkit::{
-    Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, HttpAnswer, Refusal,
+    Accept, FakeAuthServer, FakeBrowser, FakeEra, FakeHelper, FakeMcpServer, HttpAnswer, Refusal,
+    ScriptedAnswer,
 };
 use serde_json::{Value, json};
 
@@ -62,13 +63,13 @@ impl Situation {
     }
 
     /// A server that answers everything like this.
-    fn answering(answer: Answer) -> Self {
+    fn answering(answer: ScriptedAnswer) -> Self {
         let server = FakeMcpServer::builder().always(answer).start().unwrap();
         Self::of(http(&server)).holding(server)
     }
 
     /// The same, until the first step has begun.
-    fn passing(answer: Answer) -> Self {
+    fn passing(answer: ScriptedAnswer) -> Self {
         let server = Arc::new(FakeMcpServer::start().unwrap());
         server.next_answers(vec![answer; 100]);
         let entry = http(&server);
@@ -158,7 +159,7 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             vec![Situation::of(http(&server)).holding(server), Situation::with_sign_in(|_| {})]
         }
         ReasonCode::Forbidden => vec![Situation::refusing(Refusal::forbidden())],
-        ReasonCode::LoginRedirect => vec![Situation::answering(Answer::login_page())],
+        ReasonCode::LoginRedirect => vec![Situation::answering(ScriptedAnswer::login_page())],
         ReasonCode::Blocked => {
             let page = "<html><title>Access denied</title>Cloudflare Ray ID: 1</html>";
             vec![Situation::refusing(Refusal::forbidden().body("text/html", page))]
@@ -257,40 +258,41 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             situation.setting.write("s", entry);
             vec![situation]
         }
-        ReasonCode::NotFound => vec![Situation::answering(Answer::status(404))],
-        ReasonCode::Rejected => vec![Situation::answering(Answer::status(422))],
-        ReasonCode::Unavailable => vec![Situation::passing(Answer::status(503))],
-        ReasonCode::RateLimited => vec![Situation::passing(Answer::status(429))],
+        ReasonCode::NotFound => vec![Situation::answering(ScriptedAnswer::status(404))],
+        ReasonCode::Rejected => vec![Situation::answering(ScriptedAnswer::status(422))],
+        ReasonCode::Unavailable => vec![Situation::passing(ScriptedAnswer::status(503))],
+        ReasonCode::RateLimited => vec![Situation::passing(ScriptedAnswer::status(429))],
         ReasonCode::Unreachable => {
             let server = Arc::new(FakeMcpServer::start().unwrap());
             server.go_down();
             let later = server.clone();
             vec![Situation::of(http(&server)).holding(server).until(move || later.come_up().unwrap())]
         }
-        ReasonCode::Timeout => vec![Situation::passing(Answer::Hang).with("MCP_TIMEOUT", "1000")],
+        ReasonCode::Timeout => vec![Situation::passing(ScriptedAnswer::Hang).with("MCP_TIMEOUT", "1000")],
         ReasonCode::Tls => {
             let server = FakeMcpServer::start().unwrap();
             let url = server.url().as_str().replacen("http:", "https:", 1);
             vec![Situation::of(json!({ "type": "http", "url": url })).holding(server)]
         }
-        ReasonCode::ProxyAuth => vec![Situation::answering(Answer::proxy_auth())],
-        ReasonCode::Protocol => vec![Situation::answering(Answer::json(json!({ "hello": "world" })))],
+        ReasonCode::ProxyAuth => vec![Situation::answering(ScriptedAnswer::proxy_auth())],
+        ReasonCode::Protocol => vec![Situation::answering(ScriptedAnswer::json(json!({ "hello": "world" })))],
         ReasonCode::Moved => {
-            vec![Situation::answering(Answer::redirect(308, "https://elsewhere.example/mcp"))]
+            vec![Situation::answering(ScriptedAnswer::redirect(308, "https://elsewhere.example/mcp"))]
         }
         ReasonCode::Version => {
-            let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start();
+            let server =
+                FakeMcpServer::builder().era(FakeEra::Legacy).initialize_version("1999-01-01").start();
             let server = server.unwrap();
             vec![Situation::of(http(&server)).holding(server)]
         }
         ReasonCode::Spawn => vec![Situation::of(json!({ "command": "/no/such/program" }))],
         ReasonCode::Exited => vec![Situation::of(json!({ "command": "false" }))],
         ReasonCode::Connecting => {
-            vec![Situation::answering(Answer::Hang).looking(&["--timeout", "300ms"])]
+            vec![Situation::answering(ScriptedAnswer::Hang).looking(&["--timeout", "300ms"])]
         }
         ReasonCode::Retrying => {
             // It waits as long as it is asked to, whenever its first answer comes within the limit.
-            let busy = Answer::Http(HttpAnswer::new(503).header("Retry-After", "60"));
+            let busy = ScriptedAnswer::Http(HttpAnswer::new(503).header("Retry-After", "60"));
             vec![Situation::answering(busy).looking(&["--retry", "--timeout", "4s"])]
         }
         ReasonCode::AwaitingApproval => {
@@ -333,7 +335,10 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
         }
         ReasonCode::ToolsUnavailable => {
             let server = FakeMcpServer::start().unwrap();
-            server.always_to("tools/list", Answer::RpcError { code: -32603, message: "rebuilding".into() });
+            server.always_to(
+                "tools/list",
+                ScriptedAnswer::RpcError { code: -32603, message: "rebuilding".into() },
+            );
             vec![Situation::of(http(&server)).holding(server)]
         }
         ReasonCode::ToolsUnapproved => {

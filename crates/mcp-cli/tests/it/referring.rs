@@ -90,7 +90,7 @@ fn each_kind_of_reference_reaches_each_field_and_no_output() {
         assert!(!queries.is_empty(), "{reference}");
         let encoded = secret.replace('/', "%2F").replace('+', "%2B");
         assert!(queries.iter().all(|query| *query == format!("key={encoded}")), "{queries:?}");
-        server.always(mcp_testkit::Answer::status(500));
+        server.always(mcp_testkit::ScriptedAnswer::status(500));
         assert_eq!(status(&setting, "url")["status"], "failed");
     }
 }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use mcp_harness::Running;
-use mcp_testkit::{Accept, Era, FakeMcpServer};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer};
 use serde_json::json;
 
 use crate::bridge::{INITIALIZE, INITIALIZED, echo, open, response, say};
@@ -91,8 +91,11 @@ fn fa_a97_localhost_is_reached_at_whichever_address_it_listens_on() {
 /// A bridge whose token died waits for a call, and does not ask again and again.
 #[test]
 fn fa_a107_a_bridge_whose_token_died_leaves_its_server_alone_until_it_is_used() {
-    let server =
-        FakeMcpServer::builder().era(Era::Legacy).accept(Accept::header("x-api-key", "K")).start().unwrap();
+    let server = FakeMcpServer::builder()
+        .era(FakeEra::Legacy)
+        .accept(Accept::header("x-api-key", "K"))
+        .start()
+        .unwrap();
     let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
     let mut bridge = open(&setting, "s");
     assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");

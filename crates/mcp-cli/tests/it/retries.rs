@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Answer, FakeMcpServer, RecordedRequest};
+use mcp_testkit::{FakeMcpServer, RecordedRequest, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row};
@@ -17,7 +17,7 @@ fn f043_permanent_answers_get_one_attempt() {
     let statuses = [400, 404, 405, 406, 410, 415, 422, 451];
     let servers: Vec<FakeMcpServer> = statuses
         .iter()
-        .map(|status| FakeMcpServer::builder().always(Answer::status(*status)).start().unwrap())
+        .map(|status| FakeMcpServer::builder().always(ScriptedAnswer::status(*status)).start().unwrap())
         .collect();
     let mut setting = Setting::new();
     for (status, server) in statuses.iter().zip(&servers) {
@@ -37,14 +37,15 @@ fn f043_permanent_answers_get_one_attempt() {
 #[test]
 fn f044_what_may_pass_gets_three_retries_and_then_failed() {
     let with = |answer| FakeMcpServer::builder().always(answer).start().unwrap();
-    let unavailable = [500, 502, 503, 504, 408, 425].map(|status| (status, with(Answer::status(status))));
-    let hanging = with(Answer::Hang);
+    let unavailable =
+        [500, 502, 503, 504, 408, 425].map(|status| (status, with(ScriptedAnswer::status(status))));
+    let hanging = with(ScriptedAnswer::Hang);
     let down = FakeMcpServer::start().unwrap();
     down.go_down();
     // The wait that a server asks for is a floor under ours, which are 1, 2 and 4 s.
     let limiting = FakeMcpServer::start().unwrap();
     // To the probe, and to `initialize` after it.
-    limiting.next_answers([Answer::retry_after(429, 3), Answer::retry_after(429, 3)]);
+    limiting.next_answers([ScriptedAnswer::retry_after(429, 3), ScriptedAnswer::retry_after(429, 3)]);
 
     let mut setting =
         Setting::of("hanging", http(&hanging)).with("down", http(&down)).with("limiting", http(&limiting));
@@ -79,12 +80,12 @@ fn f044_what_may_pass_gets_three_retries_and_then_failed() {
 #[test]
 fn fh_h7_a_glance_makes_the_same_attempts_within_a_second_and_says_so() {
     let with = |answer| FakeMcpServer::builder().always(answer).start().unwrap();
-    let (unavailable, hanging) = (with(Answer::status(503)), with(Answer::Hang));
+    let (unavailable, hanging) = (with(ScriptedAnswer::status(503)), with(ScriptedAnswer::Hang));
     let down = FakeMcpServer::start().unwrap();
     down.go_down();
     let limiting = FakeMcpServer::start().unwrap();
     // To the probe, and to `initialize` after it.
-    limiting.next_answers([Answer::retry_after(429, 2), Answer::retry_after(429, 2)]);
+    limiting.next_answers([ScriptedAnswer::retry_after(429, 2), ScriptedAnswer::retry_after(429, 2)]);
     let setting = Setting::of("unavailable", http(&unavailable))
         .with("hanging", http(&hanging))
         .with("down", http(&down))
@@ -119,7 +120,8 @@ fn fh_h7_a_glance_makes_the_same_attempts_within_a_second_and_says_so() {
 #[test]
 fn s_p5_fh_h7_a_glance_does_not_wait_for_minutes_because_a_server_says_so() {
     for asked in ["60", "30", "6", "Fri, 01 Jan 2100 00:00:00 GMT"] {
-        let server = FakeMcpServer::builder().always(Answer::retry_after(503, asked)).start().unwrap();
+        let server =
+            FakeMcpServer::builder().always(ScriptedAnswer::retry_after(503, asked)).start().unwrap();
         let setting = Setting::of("s", http(&server));
         let row = setting.status("s");
         assert_eq!(
@@ -132,7 +134,7 @@ fn s_p5_fh_h7_a_glance_does_not_wait_for_minutes_because_a_server_says_so() {
         assert!(row["reason"]["message"].as_str().unwrap().contains("wait"), "{row:#}");
     }
     // Short ones that come again and again add up, and are waited for as long as a status query waits.
-    let server = FakeMcpServer::builder().always(Answer::retry_after(429, 2)).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::retry_after(429, 2)).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let row = setting.status("s");
     assert_eq!(row["status"], "failed", "{row:#}");
@@ -144,7 +146,7 @@ fn s_p5_fh_h7_a_glance_does_not_wait_for_minutes_because_a_server_says_so() {
 fn a_server_that_comes_back_between_two_attempts_is_connected() {
     let server = FakeMcpServer::start().unwrap();
     // To the probe, and to `initialize` after it.
-    server.next_answers([Answer::status(503), Answer::status(503)]);
+    server.next_answers([ScriptedAnswer::status(503), ScriptedAnswer::status(503)]);
     let setting = Setting::of("s", http(&server));
     assert_eq!(setting.status("s")["status"], "connected");
     assert_eq!(attempts(&server), 2);

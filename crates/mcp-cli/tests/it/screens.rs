@@ -1,6 +1,6 @@
 //! What strangers write, as a person sees it: on a terminal, in a table, in JSON.
 
-use mcp_testkit::{FakeMcpServer, Tool};
+use mcp_testkit::{FakeMcpServer, FakeTool};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row};
@@ -54,7 +54,7 @@ fn server() -> FakeMcpServer {
     });
     FakeMcpServer::builder()
         .name(hostile("n"))
-        .tool(Tool::custom(tool, json!({ "content": [] })))
+        .tool(FakeTool::custom(tool, json!({ "content": [] })))
         .resource(json!({ "uri": format!("a://{}", hostile("u")), "name": hostile("r") }), "text")
         .prompt(json!({ "name": hostile("p"), "description": hostile("d") }), json!({ "messages": [] }))
         .start()
@@ -65,7 +65,7 @@ fn server() -> FakeMcpServer {
 fn s_k4_two_tools_never_look_the_same() {
     let tool = |name: &str| {
         let definition = json!({ "name": name, "inputSchema": { "type": "object" } });
-        Tool::custom(definition, json!({ "content": [] }))
+        FakeTool::custom(definition, json!({ "content": [] }))
     };
     let tools = vec![tool("pay"), tool("pay\u{200b}"), tool("pay\n")];
     let server = FakeMcpServer::builder().tools(tools).start().unwrap();
@@ -170,11 +170,11 @@ fn s_m09_resources_and_prompts_are_results_too() {
 
 #[test]
 fn s_m08_one_long_name_is_not_paid_for_by_every_line() {
-    let mut tools = Tool::many(2_000);
+    let mut tools = FakeTool::many(2_000);
     let long = "x".repeat(1 << 20);
     for name in [long.clone(), "日".repeat(1 << 18), "e\u{301}".repeat(1 << 18)] {
         let definition = json!({ "name": name, "inputSchema": { "type": "object" } });
-        tools.push(Tool::custom(definition, json!({ "content": [] })));
+        tools.push(FakeTool::custom(definition, json!({ "content": [] })));
     }
     let server = FakeMcpServer::builder().tools(tools).name(long.clone()).start().unwrap();
     let setting = Setting::of("s", http(&server)).with(&long, json!({ "type": "http", "url": "" }));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_auth::{AuthPlan, Parts};
 use mcp_config::{Config, Env, Request};
 use mcp_status::{Evidence, ReasonCode, ServerStatus, classify};
-use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, Refusal};
+use mcp_testkit::{Accept, FakeEra, FakeHelper, FakeMcpServer, Refusal, ScriptedAnswer};
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
     TransportError, TransportErrorKind,
@@ -144,7 +144,7 @@ async fn f002_a_403_in_a_session_runs_the_helper_as_a_401_does() {
 async fn f009_every_kind_of_request_carries_the_headers() {
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearer("A");
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept("A").start().unwrap();
     let setting = Setting::of("internal", with_helper(&server, &helper));
     let connection = connect(&setting, "internal").await;
     connection.listen().await;
@@ -166,11 +166,11 @@ async fn f009_every_kind_of_request_carries_the_headers() {
 async fn f100_a_session_that_is_gone_is_renewed_and_the_call_replayed_once() {
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearer("A");
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept("A").start().unwrap();
     let setting = Setting::of("internal", with_helper(&server, &helper));
     let connection = connect(&setting, "internal").await;
 
-    server.next_answers_to("tools/call", [Answer::status(404)]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::status(404)]);
     assert_eq!(echo(&connection, "x").await.unwrap(), "x");
 
     assert_eq!(server.sessions_made(), 2);
@@ -182,7 +182,7 @@ async fn f100_a_session_that_is_gone_is_renewed_and_the_call_replayed_once() {
 #[tokio::test]
 async fn f061_a_refused_session_id_leads_to_a_new_session_and_to_no_sign_in() {
     let (helper, server, setting) = cast("A");
-    server.set_era(Era::Legacy);
+    server.set_era(FakeEra::Legacy);
     let connection = connect(&setting, "internal").await;
 
     server.expire_sessions();
@@ -197,7 +197,7 @@ async fn f061_a_refused_session_id_leads_to_a_new_session_and_to_no_sign_in() {
 #[tokio::test]
 async fn f118_a_hundred_reconnects_leave_no_connection_and_no_session() {
     let (helper, server, setting) = cast("A");
-    server.set_era(Era::Legacy);
+    server.set_era(FakeEra::Legacy);
     for _ in 0..100 {
         let connection = connect(&setting, "internal").await;
         connection.close().await;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, process_is_alive};
-use mcp_testkit::{Accept, Era, FakeMcpServer};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, echo, open, response, say};
@@ -36,7 +36,7 @@ fn ends(bridge: &Running<'_>) {
 
 #[test]
 fn fa_a111_fa_a55_a_bridge_that_only_it_knows_the_entry_of_is_seen_and_reached() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::new();
     let mut mine = private(&setting, &server);
     let mut by_url = open(&setting, server.url().as_str());
@@ -68,7 +68,7 @@ fn fa_a111_fa_a55_a_bridge_that_only_it_knows_the_entry_of_is_seen_and_reached()
 
 #[test]
 fn fh_h11_a_session_that_is_told_to_have_stopped_has_ended() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     let mut bridge = open(&setting, "web");
     assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
@@ -81,7 +81,7 @@ fn fh_h11_a_session_that_is_told_to_have_stopped_has_ended() {
 
 #[test]
 fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     assert!(setting.run(&["ps"], 0).stderr.contains("no session is live"));
     let mut bridges: Vec<Running<'_>> = (0..3).map(|_| open(&setting, "web")).collect();
@@ -138,7 +138,7 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
 /// What is live of a server stands below it wherever that is told, and on a line of its own among what `doctor` looks at.
 #[test]
 fn fh_h11_the_sessions_of_a_server_are_told_by_status_of_each_kind_and_by_doctor() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server)).with("idle", http(&server));
     let bridge = json!({ "mcpServers": {
         "web": { "command": env!("CARGO_BIN_EXE_mcplink"), "args": ["bridge", "web"] },
@@ -218,7 +218,7 @@ fn fh_h11_the_sessions_of_a_server_are_told_by_status_of_each_kind_and_by_doctor
 /// A bridge whose process was stopped (Ctrl-Z of a job, a debugger) or hangs: it is there, is told, and can be ended.
 #[test]
 fn fh_h11_a_session_that_does_not_answer_is_told_and_ended_by_its_process() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server)).with("other", http(&server));
     let frozen = open(&setting, "web");
     let live = open(&setting, "other");
@@ -268,7 +268,7 @@ fn fh_h11_a_session_that_does_not_answer_is_told_and_ended_by_its_process() {
 
 #[test]
 fn fh_h11_logs_are_read_by_server_by_process_and_all_together() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server)).with("7", http(&server));
     let empty = setting.run(&["logs", "--json"], 0).json();
     assert_eq!(empty, json!({ "schemaVersion": 1, "files": [], "records": [] }));

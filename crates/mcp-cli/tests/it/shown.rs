@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mcp_harness::{Mcplink, Output, PageLine, Runs, against_schema, shown_lines};
 use mcp_testkit::{
-    Accept, Answer, FakeAuthServer, FakeBrowser, FakeMcpServer, FakeRegistry, SHELL_SERVER, Tool,
+    Accept, FakeAuthServer, FakeBrowser, FakeMcpServer, FakeRegistry, FakeTool, SHELL_SERVER, ScriptedAnswer,
 };
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ impl Stage {
         let message = json!({ "role": "user", "content": { "type": "text", "text": "Read this." } });
         let server = |accept: Option<Accept>| {
             let server = FakeMcpServer::builder()
-                .tools(vec![Tool::custom(definition.clone(), found.clone())])
+                .tools(vec![FakeTool::custom(definition.clone(), found.clone())])
                 .resource(json!({ "uri": "wiki://page/1", "name": "page" }), "A page.")
                 .resource(
                     json!({ "uri": "wiki://logo", "name": "logo", "mimeType": "text/plain" }),
@@ -97,7 +97,7 @@ impl Stage {
             };
             let server = server.start().unwrap();
             let completion = json!({ "resultType": "complete", "completion": { "values": ["python"] } });
-            server.always_to("completion/complete", Answer::RpcResult(completion));
+            server.always_to("completion/complete", ScriptedAnswer::RpcResult(completion));
             server
         };
         let (open, helped, signed) = (server(None), server(Some(Accept::bearer("t-1"))), server(None));

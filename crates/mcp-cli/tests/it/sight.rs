@@ -1,6 +1,6 @@
 //! `headers`: what a server would get, named and never shown, and a helper that runs in sight or not at all.
 
-use mcp_testkit::{FakeHelper, FakeMcpServer, SHELL_SERVER, Tool};
+use mcp_testkit::{FakeHelper, FakeMcpServer, FakeTool, SHELL_SERVER};
 use serde_json::{Value, json};
 
 use crate::accounts::sign_in;
@@ -170,7 +170,7 @@ fn what_a_server_has_none_of_leads_to_what_it_has() {
 
 #[test]
 fn fh_h13_a_call_that_lasts_says_on_a_terminal_what_it_waits_for() {
-    let server = FakeMcpServer::builder().tools(vec![Tool::slow()]).start().unwrap();
+    let server = FakeMcpServer::builder().tools(vec![FakeTool::slow()]).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let call = ["call", "s", "slow", r#"{"steps": 1, "delay_ms": 2000}"#];
     let Some(terminal) = setting.on_a_terminal(&call) else { return };

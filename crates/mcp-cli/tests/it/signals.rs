@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Output, Running, process_is_alive};
-use mcp_testkit::{Answer, FakeHelper, FakeMcpServer};
+use mcp_testkit::{FakeHelper, FakeMcpServer, ScriptedAnswer};
 use serde_json::json;
 
 use crate::local::{assert_gone, pids, stubborn};
@@ -26,7 +26,7 @@ fn interrupt(running: Running<'_>, signal: &str, code: i32) -> Output {
 
 /// A server that never answers, a helper that never ends, a local server that ignores signals, and one that is up.
 fn hanging() -> (FakeMcpServer, FakeMcpServer, FakeHelper, Setting) {
-    let silent = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let silent = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     let open = FakeMcpServer::start().unwrap();
     let helper = FakeHelper::new().unwrap();
     helper.leaves_grandchild(Duration::from_secs(600));
@@ -65,8 +65,8 @@ fn both_signals_end_a_status_at_once_and_leave_nothing() {
 
 #[test]
 fn a_status_that_only_closes_is_interrupted_too() {
-    let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
-    server.always_to("DELETE", Answer::Hang);
+    let server = FakeMcpServer::builder().era(mcp_testkit::FakeEra::Legacy).start().unwrap();
+    server.always_to("DELETE", ScriptedAnswer::Hang);
     let setting = Setting::of("s", http(&server));
     let running = setting.mcplink(&["status"]).start();
     running.wait_for_stdout("the line", |text| text.contains("connected"));
@@ -83,8 +83,8 @@ fn asked_since_the_call(server: &FakeMcpServer) -> Vec<String> {
 #[test]
 fn a_call_that_is_interrupted_is_cancelled_and_its_session_ends() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
-        server.next_answers_to("tools/call", [Answer::Hang]);
+        let server = FakeMcpServer::builder().era(mcp_testkit::FakeEra::Legacy).start().unwrap();
+        server.next_answers_to("tools/call", [ScriptedAnswer::Hang]);
         let setting = Setting::of("s", http(&server));
         let running = setting.mcplink(&["call", "s", "echo", "text=x"]).start();
         wait_for_a_call(&server);
@@ -104,7 +104,7 @@ fn a_call_that_is_interrupted_is_cancelled_and_its_session_ends() {
 /// The same of what a command holds that goes on until a signal ends it.
 #[test]
 fn the_sessions_that_a_watch_holds_end_with_it() {
-    let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(mcp_testkit::FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let running = setting.mcplink(&["status", "--watch"]).start();
     running.wait_for_stdout("the line", |text| text.contains("connected"));
@@ -117,10 +117,10 @@ fn the_sessions_that_a_watch_holds_end_with_it() {
 #[test]
 fn a_server_that_is_silent_does_not_hold_up_who_interrupts() {
     for twice in [false, true] {
-        let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
+        let server = FakeMcpServer::builder().era(mcp_testkit::FakeEra::Legacy).start().unwrap();
         let setting = Setting::of("s", http(&server));
         for silent in ["tools/call", "notifications/cancelled", "DELETE"] {
-            server.always_to(silent, Answer::Hang);
+            server.always_to(silent, ScriptedAnswer::Hang);
         }
         let running = setting.mcplink(&["call", "s", "echo", "text=x"]).start();
         wait_for_a_call(&server);

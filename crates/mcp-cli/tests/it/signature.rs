@@ -1,7 +1,7 @@
 //! What a tool takes, and what is missing from a call.
 
 use mcp_harness::Mcplink;
-use mcp_testkit::{Answer, FakeMcpServer, Tool};
+use mcp_testkit::{FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -17,7 +17,7 @@ fn server() -> FakeMcpServer {
         },
     } });
     let refusal = json!({ "isError": true, "content": [{ "type": "text", "text": "expected number at b" }] });
-    FakeMcpServer::builder().tool(Tool::custom(tool, refusal)).start().unwrap()
+    FakeMcpServer::builder().tool(FakeTool::custom(tool, refusal)).start().unwrap()
 }
 
 #[test]
@@ -97,11 +97,11 @@ fn fh_h6_a_wrong_call_names_the_argument_that_is_missing() {
 fn fh_h6_a_tool_that_is_not_there_is_told_however_the_server_says_it() {
     let server = server();
     let setting = Setting::of("math", http(&server));
-    let said = json!({ "type": "text", "text": "MCP error -32602: Tool sun not found" });
+    let said = json!({ "type": "text", "text": "MCP error -32602: FakeTool sun not found" });
     for answer in [
-        Answer::RpcResult(json!({ "isError": true, "content": [said] })),
-        Answer::RpcError { code: -32602, message: "MCP error -32602: Tool sun not found".into() },
-        Answer::RpcError { code: -32603, message: "internal error".into() },
+        ScriptedAnswer::RpcResult(json!({ "isError": true, "content": [said] })),
+        ScriptedAnswer::RpcError { code: -32602, message: "MCP error -32602: FakeTool sun not found".into() },
+        ScriptedAnswer::RpcError { code: -32603, message: "internal error".into() },
     ] {
         server.always_to("tools/call", answer);
         for arguments in [&["a=1"][..], &["{}"], &[]] {
@@ -136,7 +136,7 @@ fn fh_h3_fh_h14_what_a_server_refuses_to_give_leads_to_what_it_has() {
     ] {
         for code in [-32602, -32603, -32000] {
             let message = format!("MCP error {code}: Invalid URL");
-            server.always_to(method, Answer::RpcError { code, message });
+            server.always_to(method, ScriptedAnswer::RpcError { code, message });
             let output = setting.mcplink(command).run();
             assert!(output.stderr.ends_with(&format!("  next: mcplink {list} s\n")), "{code} {output}");
             assert_eq!(output.stderr.matches(&code.to_string()).count(), 1, "{output}");
@@ -222,7 +222,7 @@ fn fh_h6_an_argument_that_a_schema_forbids_is_told_before_anything_is_sent() {
     open["patternProperties"] = json!({ "^x-": {} });
     let done = json!({ "content": [{ "type": "text", "text": "done" }] });
     let tool = |name: &str, schema: &Value| {
-        Tool::custom(json!({ "name": name, "inputSchema": schema }), done.clone())
+        FakeTool::custom(json!({ "name": name, "inputSchema": schema }), done.clone())
     };
     let tools = vec![tool("closed", &closed), tool("open", &open)];
     let server = FakeMcpServer::builder().tools(tools).start().unwrap();
@@ -261,7 +261,7 @@ fn fh_h6_the_call_that_is_shown_runs_as_printed() {
         },
     } });
     let done = json!({ "content": [{ "type": "text", "text": "done" }] });
-    let server = FakeMcpServer::builder().tool(Tool::custom(tool, done)).start().unwrap();
+    let server = FakeMcpServer::builder().tool(FakeTool::custom(tool, done)).start().unwrap();
     let setting = Setting::of("my server", http(&server));
     let shown = setting.run(&["tools", "my server", "do it"], 0).stdout;
     let call = shown.lines().rev().find(|line| line.trim_start().starts_with("mcplink call")).unwrap().trim();

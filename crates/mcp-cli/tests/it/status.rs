@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Fault, FlakyProxy, HttpAnswer, Refusal};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer, Fault, FlakyProxy, HttpAnswer, Refusal, ScriptedAnswer};
 use serde_json::json;
 
 use crate::setting::{Setting, http, row, with_headers};
@@ -44,7 +44,7 @@ fn f041_a_firewall_is_told_apart_and_no_sign_in_is_suggested() {
 
 #[test]
 fn f042_a_404_names_the_origin_and_is_asked_for_once() {
-    let server = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::status(404)).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let status = setting.status("s");
     assert_eq!(status["reason"]["code"], "not-found");
@@ -97,7 +97,10 @@ fn f047_looking_changes_nothing_on_disk() {
 #[test]
 fn f049_a_tool_list_that_cannot_be_obtained_is_flagged_beside_connected() {
     let server = FakeMcpServer::start().unwrap();
-    server.always_to("tools/list", Answer::RpcError { code: -32603, message: "index is rebuilding".into() });
+    server.always_to(
+        "tools/list",
+        ScriptedAnswer::RpcError { code: -32603, message: "index is rebuilding".into() },
+    );
     let setting = Setting::of("s", http(&server));
     let status = setting.status("s");
     assert_eq!(status["status"], "connected");
@@ -160,7 +163,7 @@ fn f056_every_failure_shows_its_status_and_what_the_server_said() {
 
 #[test]
 fn f059_and_f113_one_hanging_server_holds_no_line_up() {
-    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let hanging = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     let quick: Vec<FakeMcpServer> = (0..3).map(|_| FakeMcpServer::start().unwrap()).collect();
     let mut setting = Setting::of("a-hanging", http(&hanging));
     for (number, server) in quick.iter().enumerate() {
@@ -176,7 +179,8 @@ fn f059_and_f113_one_hanging_server_holds_no_line_up() {
 
 #[test]
 fn fh_h12_lines_of_a_pipe_have_the_order_of_the_configuration_where_none_is_slow() {
-    let late = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(100))).start().unwrap();
+    let late =
+        FakeMcpServer::builder().always(ScriptedAnswer::Late(Duration::from_millis(100))).start().unwrap();
     let quick = FakeMcpServer::start().unwrap();
     let setting =
         Setting::of("a", http(&late)).with("b", http(&quick)).with("c", http(&late)).with("d", http(&quick));
@@ -208,14 +212,17 @@ fn f060_a_missing_scope_is_called_that_and_named() {
 #[test]
 fn f063_a_json_rpc_error_keeps_its_code_and_text() {
     let server = FakeMcpServer::start().unwrap();
-    server.always_to("tools/call", Answer::RpcError { code: -32602, message: "text must be short".into() });
+    server.always_to(
+        "tools/call",
+        ScriptedAnswer::RpcError { code: -32602, message: "text must be short".into() },
+    );
     let output = Setting::of("s", http(&server)).run(&["call", "s", "echo", "text=x"], 5);
     assert!(output.stderr.contains("-32602") && output.stderr.contains("text must be short"), "{output}");
 }
 
 #[test]
 fn a_login_page_where_json_was_due_is_a_refusal() {
-    let server = FakeMcpServer::builder().always(Answer::login_page()).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::login_page()).start().unwrap();
     let status = Setting::of("s", http(&server)).status("s");
     assert_eq!(
         (&status["status"], &status["reason"]["code"]),
@@ -226,7 +233,8 @@ fn a_login_page_where_json_was_due_is_a_refusal() {
 
 #[test]
 fn what_does_not_speak_mcp_breaks_the_protocol() {
-    let server = FakeMcpServer::builder().always(Answer::json(json!({ "hello": "world" }))).start().unwrap();
+    let server =
+        FakeMcpServer::builder().always(ScriptedAnswer::json(json!({ "hello": "world" }))).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let status = setting.status("s");
     assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("failed"), &json!("protocol")));
@@ -235,7 +243,7 @@ fn what_does_not_speak_mcp_breaks_the_protocol() {
 
 #[test]
 fn a_proxy_that_wants_credentials_is_not_the_servers_refusal() {
-    let server = FakeMcpServer::builder().always(Answer::proxy_auth()).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::proxy_auth()).start().unwrap();
     let status = Setting::of("s", http(&server)).status("s");
     assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("failed"), &json!("proxy-auth")));
     // It may be said of the probe alone.
@@ -281,7 +289,7 @@ fn f054_whether_there_is_a_sign_in_stands_beside_the_status() {
 /// First-hour finding 6: a server may list other tools to a client that can be asked something, so all ask as `call` does.
 #[test]
 fn fh_h6_a_look_announces_what_a_call_announces() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     let looks = [
         &["status"][..],
@@ -309,7 +317,8 @@ fn fh_h6_a_look_announces_what_a_call_announces() {
 #[test]
 fn fh_h13_no_frame_says_that_a_server_is_connecting_which_is_never_contacted() {
     // Slow enough for a frame to be drawn.
-    let server = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(700))).start().unwrap();
+    let server =
+        FakeMcpServer::builder().always(ScriptedAnswer::Late(Duration::from_millis(700))).start().unwrap();
     let mut servers: serde_json::Map<String, serde_json::Value> =
         (1..=6).map(|number| (format!("a{number}"), http(&server))).collect();
     let mut off = http(&server);

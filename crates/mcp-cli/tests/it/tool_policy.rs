@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_harness::FakeHost;
 use mcp_harness::HostProfile;
-use mcp_testkit::{Answer, Era, FakeMcpServer, Pages, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, Pages, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::bridge::{open, response, say};
@@ -194,7 +194,7 @@ fn what_a_host_calls_without_a_question_hides_nothing() {
 /// Both eras of host and server, and pages of one tool each.
 #[tokio::test]
 async fn a_bridge_neither_lists_nor_calls_a_hidden_tool_in_any_era_and_on_any_page() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).pages(Pages::Of(1)).start().unwrap();
         let setting = Setting::of("x", entry(&server, json!({ "disabledTools": ["add", "fail"] })));
         for manner in [HostProfile::legacy(), HostProfile::modern()] {
@@ -224,7 +224,7 @@ async fn a_bridge_neither_lists_nor_calls_a_hidden_tool_in_any_era_and_on_any_pa
 /// Which of two names a server would act on is for the server to say.
 #[test]
 fn a_call_that_names_two_tools_is_a_call_of_neither() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("x", entry(&server, json!({ "excludeTools": ["add"] })));
     let mut bridge = open(&setting, "x");
     for (id, params) in
@@ -244,14 +244,17 @@ fn a_call_that_names_two_tools_is_a_call_of_neither() {
 /// A server can write a list that two readers read differently.
 #[tokio::test]
 async fn a_list_that_is_not_one_list_shows_no_hidden_tool_to_a_host() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::of("x", entry(&server, json!({ "excludeTools": ["add"] })));
     let host = host(&setting, HostProfile::legacy()).await;
     for (result, shown) in [
-        (json!({ "tools": [Tool::echo().definition(), { "name": "add\u{200b}", "inputSchema": {} }] }), 1),
+        (
+            json!({ "tools": [FakeTool::echo().definition(), { "name": "add\u{200b}", "inputSchema": {} }] }),
+            1,
+        ),
         (json!({ "tools": { "0": { "name": "add" } } }), 0),
     ] {
-        server.next_answers_to("tools/list", [Answer::RpcResult(result)]);
+        server.next_answers_to("tools/list", [ScriptedAnswer::RpcResult(result)]);
         let listed = host.ask("tools/list", json!({})).await;
         assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), shown, "{listed}");
     }
@@ -260,7 +263,7 @@ async fn a_list_that_is_not_one_list_shows_no_hidden_tool_to_a_host() {
 
 #[tokio::test]
 async fn a_live_bridge_hears_that_a_tool_is_hidden_now_also_while_its_server_is_away() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mut setting = Setting::of("x", http(&server));
     let host = host(&setting, HostProfile::legacy()).await;
     let listed = host.ask("tools/list", json!({})).await;

@@ -142,7 +142,7 @@ fn each_grant_of_a_file_connects_without_a_login_and_says_who_supplies() {
 #[test]
 fn a_grant_that_fails_is_the_grants_failure_and_no_sign_in_is_offered_for_it() {
     for (name, world, _) in worlds() {
-        world.issuer.always_to(AuthEndpoint::Token, mcp_testkit::Answer::status(400));
+        world.issuer.always_to(AuthEndpoint::Token, mcp_testkit::ScriptedAnswer::status(400));
         let status = world.setting.status("web");
         assert_ne!(status["status"], "connected", "{name}");
         assert_eq!(status["reason"]["code"], "credentials-failed", "{name}: {status:#}");
@@ -183,7 +183,7 @@ fn an_answer_without_a_token_that_can_be_sent_is_the_grants_failure() {
         world.issuer.add_secret_client("robot", "client-s3cret", "client_secret_basic");
         let secret = world.secret_file("secret", "client-s3cret");
         let world = world.auth(json!({ "grant": "client_credentials", "clientSecret": secret }));
-        world.issuer.always_to(AuthEndpoint::Token, mcp_testkit::Answer::json(answer.clone()));
+        world.issuer.always_to(AuthEndpoint::Token, mcp_testkit::ScriptedAnswer::json(answer.clone()));
         let status = world.setting.status("web");
         assert_eq!(status["reason"]["code"], "credentials-failed", "{status:#}");
         let message = status["reason"]["message"].as_str().unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mcp_harness::{Mcplink, Output};
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, echo, open, response, say};
@@ -25,7 +25,7 @@ fn next(output: &Output) -> String {
 
 #[test]
 fn fh_h5_every_command_takes_a_url_where_it_takes_a_name() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let (setting, url) = (Setting::new(), server.url());
     let url = url.as_str();
     let status = row(&setting.run(&["status", url, "--json"], 0).json(), url);
@@ -78,7 +78,7 @@ fn fa_a76_one_line_with_a_url_and_a_header_is_a_bridge_and_any_other_command() {
     let setting = Setting::new();
     let token = setting.home.secret("header");
     let server = FakeMcpServer::builder()
-        .era(Era::Legacy)
+        .era(FakeEra::Legacy)
         .accept(Accept::Headers(vec![("authorization".to_owned(), format!("Bearer {token}"))]))
         .start()
         .unwrap();
@@ -111,7 +111,7 @@ fn fa_a76_one_line_with_a_url_and_a_header_is_a_bridge_and_any_other_command() {
 
 #[test]
 fn fh_h4_a_step_for_a_url_carries_it_and_runs_as_printed() {
-    let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::status(503)).start().unwrap();
     let setting = Setting::new();
     let url = server.url();
     let headers = ["-H", "X-Api-Key: ${env:HOME}"];
@@ -128,7 +128,7 @@ fn fh_h4_a_step_for_a_url_carries_it_and_runs_as_printed() {
         (401, 3, "give it credentials, as in -H 'Authorization: Bearer ${TOKEN}'"),
         (404, 4, "correct the URL"),
     ] {
-        server.always(Answer::status(answer));
+        server.always(ScriptedAnswer::status(answer));
         assert_eq!(next(&setting.run(&["status", url.as_str()], code)), said);
     }
 }
@@ -183,7 +183,7 @@ fn s_m10_s_m12_what_may_be_secret_in_a_url_is_never_shown() {
             .all(|request| request.query.as_ref().is_some_and(|text| text.contains(&query)))
     );
     assert!(server.requests().iter().all(|request| request.header("authorization").is_some()));
-    server.always(Answer::status(404));
+    server.always(ScriptedAnswer::status(404));
     let output = setting.run(&["status", url.as_str()], 4);
     assert!(output.stdout.contains("key=[redacted]"), "{output}");
     setting.run(&["call", url.as_str(), "echo"], 4);
@@ -191,7 +191,7 @@ fn s_m10_s_m12_what_may_be_secret_in_a_url_is_never_shown() {
 
 #[test]
 fn fh_h11_a_session_of_a_url_is_found_by_it() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let setting = Setting::new();
     let url = server.url();
     let bridge = open(&setting, url.as_str());

@@ -1,6 +1,6 @@
 //! Commands that use a server: `tools`, `call`, `ping`, `reconnect`.
 
-use mcp_testkit::{Accept, Era, FakeMcpServer, Pages, Tool};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer, FakeTool, Pages};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -46,7 +46,7 @@ fn other_content_than_text_is_named() {
         { "type": "text", "text": "a picture:" },
         { "type": "image", "data": "AAAA", "mimeType": "image/png" },
     ]);
-    let tool = Tool::custom(
+    let tool = FakeTool::custom(
         json!({ "name": "draw", "inputSchema": { "type": "object" } }),
         json!({ "content": content }),
     );
@@ -68,11 +68,11 @@ fn tools_are_listed_one_per_line_aligned() {
 
 #[test]
 fn f111_every_page_of_a_list_is_read_and_no_circle_followed() {
-    let server = FakeMcpServer::builder().tools(Tool::many(250)).pages(Pages::Of(40)).start().unwrap();
+    let server = FakeMcpServer::builder().tools(FakeTool::many(250)).pages(Pages::Of(40)).start().unwrap();
     let setting = Setting::of("s", http(&server));
     assert_eq!(setting.run(&["tools", "s"], 0).stdout.lines().count(), 250);
     assert_eq!(setting.status("s")["tools"], 250);
-    server.set_tools(Tool::many(3));
+    server.set_tools(FakeTool::many(3));
     server.set_pages(Pages::SameCursor);
     let status = setting.status("s");
     assert_eq!((&status["status"], &status["tools"]), (&json!("connected"), &json!(3)), "{status:#}");
@@ -81,7 +81,7 @@ fn f111_every_page_of_a_list_is_read_and_no_circle_followed() {
 #[test]
 fn both_eras_are_spoken_without_a_word_about_it() {
     for (era, revision) in
-        [(Era::Modern, "2026-07-28"), (Era::Legacy, "2025-11-25"), (Era::Dual, "2026-07-28")]
+        [(FakeEra::Modern, "2026-07-28"), (FakeEra::Legacy, "2025-11-25"), (FakeEra::Dual, "2026-07-28")]
     {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let setting = Setting::of("s", http(&server));
@@ -133,7 +133,7 @@ fn f133_reconnect_reads_the_files_again() {
 
 #[test]
 fn ping_says_how_long_it_took() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let output = Setting::of("s", http(&server)).run(&["ping", "s"], 0);
     assert!(output.stdout.starts_with("s answered in ") && output.stdout.ends_with(" ms\n"), "{output}");
     assert_eq!(server.count("ping"), 1);

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, Screen};
-use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use crate::local::{SERVER, shell};
@@ -94,13 +94,13 @@ fn fh_h12_a_server_that_dies_and_comes_back_is_shown() {
     let watch = watch(&setting, &[]);
     until(&watch, "local", "connected");
     until(&watch, "web", "connected");
-    server.always(Answer::status(503));
+    server.always(ScriptedAnswer::status(503));
     let began = Instant::now();
     while statuses(&watch, "web").last().unwrap() == "connected" {
         assert!(began.elapsed() < HEARD, "it is not noticed: {}", watch.stdout());
         std::thread::sleep(Duration::from_millis(20));
     }
-    server.always(Answer::Honest);
+    server.always(ScriptedAnswer::Honest);
     until(&watch, "web", "connected");
     // A process that ends is started again, and told by another connection.
     let before = statuses(&watch, "local").len();
@@ -191,13 +191,13 @@ fn fh_h12_a_watch_sees_what_a_person_brings_about() {
 
 #[test]
 fn fh_h12_a_wait_holds_its_connections_and_starts_nothing_twice() {
-    let late = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let late = FakeMcpServer::builder().always(ScriptedAnswer::status(503)).start().unwrap();
     let setting = Setting::of("local", counted()).with("late", http(&late));
     let wait = setting.mcplink(&["wait", "local", "late", "--timeout", "60s"]).start();
     wait.wait_for_stderr("why it waits", |text| text.contains("late"));
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(pids(&setting).len(), 1);
-    late.always(Answer::Honest);
+    late.always(ScriptedAnswer::Honest);
     let output = wait.wait().expect_code(0);
     let names: Vec<&str> = output.stdout.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(names, ["local", "late"], "{output}");
@@ -222,7 +222,7 @@ fn fh_h12_a_wait_that_is_over_says_what_it_waited_for() {
 #[test]
 fn fh_h12_fh_h8_a_wait_for_several_ends_at_once_where_one_wants_a_person() {
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
-    let down = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let down = FakeMcpServer::builder().always(ScriptedAnswer::status(503)).start().unwrap();
     let setting = Setting::of("down", http(&down)).with("refusing", http(&refusing)).with("local", counted());
     let began = Instant::now();
     let output = setting.run(&["wait", "down", "local", "refusing", "--timeout", "100s"], 3);
@@ -244,7 +244,7 @@ fn fh_h12_the_terminal_is_as_it_was_however_a_watch_ends() {
     let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
         for command in ["status --watch", "wait web --until failed", "status"] {
-            let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+            let hanging = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
             let one = json!({ "mcpServers": { "hanging": http(&hanging) } }).to_string();
             // A glance that waits shows a table as well.
             let more = if command == "status" {
@@ -332,7 +332,7 @@ fn what_is_kept_is_told_without_contact() {
 #[test]
 fn fh_h13_a_watch_is_whole_at_each_width_and_leaves_no_stale_line() {
     let up = FakeMcpServer::start().unwrap();
-    let lost = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
+    let lost = FakeMcpServer::builder().always(ScriptedAnswer::status(404)).start().unwrap();
     let long = "a-name-that-goes-on-and-on-beyond-forty-columns-and-beyond-sixty-columns";
     let names = ["日本語のサーバーの長い名前です", "한국어", "plain", long];
     let setting = Setting::of(names[0], http(&lost))

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use mcp_harness::{Mcplink, Output, real_or_skip, system_program};
 use mcp_testkit::{
-    Accept, Answer, AuthEndpoint, Era, FakeAuthServer, FakeMcpServer, ForwardProxy, HttpAnswer,
-    ProtectedResource,
+    Accept, AuthEndpoint, FakeAuthServer, FakeEra, FakeMcpServer, ForwardProxy, HttpAnswer,
+    ProtectedResource, ScriptedAnswer,
 };
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn reason(setting: &Setting, name: &str) -> String {
 
 #[test]
 fn fa_a44_an_authority_is_trusted_for_one_server_and_no_other() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let port = tls_in_front_of(server.address(), "localhost").port();
     let mut setting = Setting::of("own", at(port, json!({ "tls": { "ca": file("authority.pem") } })))
         .with("plain", at(port, json!({})))
@@ -63,7 +63,7 @@ fn fa_a44_an_authority_is_trusted_for_one_server_and_no_other() {
 
 #[test]
 fn fa_a44_certificates_that_are_not_checked_are_told_at_each_use_and_never_by_a_project() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let port = tls_in_front_of(server.address(), "self-signed").port();
     let entry = at(port, json!({ "tls": { "insecureSkipVerify": true } }));
     let setting = Setting::of("web", entry.clone());
@@ -154,7 +154,7 @@ fn an_authorization_server_that_is_not_trusted_is_named_and_not_waited_for() {
 
 #[test]
 fn fa_a92_a_certificate_of_the_client_is_shown_to_its_server_alone() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let port = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
     let tls = |more: Value| {
         let mut tls = json!({ "ca": file("authority.pem") });
@@ -293,7 +293,7 @@ fn fa_a44_microsocks_is_gone_through_and_asks_for_its_password() {
 
 #[test]
 fn fa_a44_a_proxy_of_one_server_goes_before_the_environment_and_takes_this_machine_too() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let proxy = ForwardProxy::start().unwrap();
     let port = server.address().port();
     let url = format!("http://mcp.test:{port}/mcp");
@@ -343,12 +343,12 @@ fn fa_a44_a_proxy_of_one_server_goes_before_the_environment_and_takes_this_machi
 
 #[test]
 fn fb_r52_cookies_are_sent_back_unless_the_entry_says_that_they_are_not() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let url = server.url();
     let mut setting = Setting::of("kept", json!({ "type": "http", "url": url.as_str() }));
     setting.write("none", json!({ "type": "http", "url": url.as_str(), "cookies": false, "ipv4": true }));
     setting.write("wrong", json!({ "type": "http", "url": url.as_str(), "cookies": "no" }));
-    let busy = || Answer::Http(HttpAnswer::new(503).header("set-cookie", "lb=one; Path=/"));
+    let busy = || ScriptedAnswer::Http(HttpAnswer::new(503).header("set-cookie", "lb=one; Path=/"));
     for (name, expected) in [("kept", true), ("none", false)] {
         let before = server.requests().len();
         server.next_answers_to("tools/list", [busy()]);
@@ -363,8 +363,8 @@ fn fb_r52_cookies_are_sent_back_unless_the_entry_says_that_they_are_not() {
 /// The table of the documentation: each flag of mcp-remote with a line that has its equal, and each of these lines runs.
 #[test]
 fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let sse = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
+    let sse = FakeMcpServer::builder().era(FakeEra::HttpSse).start().unwrap();
     let (guarded, issuer) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
     issuer.protect_as(&guarded, ProtectedResource::new().any_audience());
     issuer.add_secret_client("abc", "s3cret-of-abc", "client_secret_basic");
@@ -408,7 +408,7 @@ fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
 
 #[test]
 fn fa_a76_headers_of_a_file_are_sent_and_shown_nowhere_and_a_project_names_no_file() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let url = server.url();
     let entry = |file: &str| json!({ "type": "http", "url": url.as_str(), "headers": { "x-own": "entry" }, "headersFile": file });
     let mut setting = Setting::new();
@@ -443,7 +443,7 @@ fn fa_a76_headers_of_a_file_are_sent_and_shown_nowhere_and_a_project_names_no_fi
 
 #[test]
 fn fa_a76_a_tool_that_is_blocked_on_the_command_line_is_neither_listed_nor_called() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let url = server.url().to_string();
     let setting = Setting::new();
     assert!(setting.run(&["tools", &url], 0).stdout.contains("echo"));
@@ -466,8 +466,8 @@ fn fa_a76_a_tool_that_is_blocked_on_the_command_line_is_neither_listed_nor_calle
 /// What is set of the way is what is to be changed, and not the address beside it.
 #[test]
 fn fh_h5_where_the_one_way_that_is_allowed_fails_that_is_what_leads_on() {
-    let of = |era: Era| FakeMcpServer::builder().era(era).start().unwrap();
-    let (legacy, modern, sse) = (of(Era::Legacy), of(Era::Modern), of(Era::HttpSse));
+    let of = |era: FakeEra| FakeMcpServer::builder().era(era).start().unwrap();
+    let (legacy, modern, sse) = (of(FakeEra::Legacy), of(FakeEra::Modern), of(FakeEra::HttpSse));
     let url = |server: &FakeMcpServer| server.url().to_string();
     let alone = json!({ "fallback": false });
     for (address, kind, more, field, option) in [

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, lead_through, real_or_skip};
-use mcp_testkit::{Accept, FakeHelper, FakeMcpServer, Tool};
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer, FakeTool};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_headers, with_helper};
@@ -307,7 +307,7 @@ fn s_w1_s_m17_tools_are_approved_on_the_page_as_they_were_shown() {
     let up = FakeMcpServer::start().unwrap();
     let tool = |said: &str| {
         let definition = json!({ "name": "send", "description": said, "inputSchema": { "type": "object" } });
-        Tool::custom(definition, json!({ "content": [] }))
+        FakeTool::custom(definition, json!({ "content": [] }))
     };
     up.set_tools(vec![tool("Sends.")]);
     let mut entry = http(&up);

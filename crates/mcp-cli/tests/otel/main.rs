@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mcp_harness::{Mcplink, Running};
 use mcp_testkit::{
-    Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal, TempHome, Tool,
+    Accept, FakeAuthServer, FakeBrowser, FakeEra, FakeHelper, FakeMcpServer, FakeTool, Refusal, TempHome,
 };
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn assert_attributes(span: &Span, expected: &[(&str, &str)]) {
 
 #[test]
 fn a_call_is_one_trace_from_the_caller_to_the_server() {
-    for (era, version) in [(Era::Modern, "2026-07-28"), (Era::Legacy, "2025-11-25")] {
+    for (era, version) in [(FakeEra::Modern, "2026-07-28"), (FakeEra::Legacy, "2025-11-25")] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let setting = Setting::of(&server);
         setting
@@ -144,7 +144,7 @@ fn what_is_measured_has_the_names_and_buckets_of_the_conventions() {
 
 #[test]
 fn failures_are_classes_and_never_words() {
-    let server = FakeMcpServer::builder().tool(Tool::fail()).start().unwrap();
+    let server = FakeMcpServer::builder().tool(FakeTool::fail()).start().unwrap();
     let setting = Setting::of(&server);
     setting.mcplink(&["call", "remote", "fail"]).run().expect_code(5);
     let call = setting.collector.span("tools/call fail");
@@ -285,13 +285,13 @@ fn answer(bridge: &Running<'_>, id: u64) -> Value {
 }
 
 /// A host of this era calls a tool within a trace of its own.
-fn call_through_bridge(setting: &Setting, host: Era) {
+fn call_through_bridge(setting: &Setting, host: FakeEra) {
     let mut bridge = setting.mcplink(&["bridge", "remote"]).start();
     let mut meta = json!({
         "traceparent": traceparent(), "tracestate": "vendor=1", "baggage": "user=alice",
     });
     match host {
-        Era::Modern => {
+        FakeEra::Modern => {
             meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
             meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
         }
@@ -310,8 +310,8 @@ fn call_through_bridge(setting: &Setting, host: Era) {
 
 #[test]
 fn a_bridge_is_a_link_between_the_span_of_the_host_and_that_of_the_server() {
-    for host in [Era::Legacy, Era::Modern] {
-        for server_era in [Era::Legacy, Era::Modern] {
+    for host in [FakeEra::Legacy, FakeEra::Modern] {
+        for server_era in [FakeEra::Legacy, FakeEra::Modern] {
             let server = FakeMcpServer::builder().era(server_era).start().unwrap();
             let setting = Setting::of(&server);
             call_through_bridge(&setting, host);

@@ -1,13 +1,13 @@
 //! Who never shares a connection.
 
 use mcp_bridge::SharingRole;
-use mcp_testkit::{Accept, Era, FakeMcpServer};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer};
 use serde_json::json;
 
 use crate::host::{Host, HostProfile, Stage};
 
 fn server() -> FakeMcpServer {
-    FakeMcpServer::builder().era(Era::Legacy).accept(Accept::Any).start().unwrap()
+    FakeMcpServer::builder().era(FakeEra::Legacy).accept(Accept::Any).start().unwrap()
 }
 
 /// The `Authorization` of the calls of the tool whose text this is.

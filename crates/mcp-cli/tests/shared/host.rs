@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mcp_bridge::SharingRole;
 use mcp_bridge::control::{Places, SessionInfo, sessions};
-use mcp_testkit::{Era, FakeMcpServer, TempHome};
+use mcp_testkit::{FakeEra, FakeMcpServer, TempHome};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -17,7 +17,7 @@ pub(crate) use mcp_harness::{FakeHost as Host, HostProfile};
 
 /// A server of the legacy era, without anything special.
 pub(crate) fn legacy_server() -> FakeMcpServer {
-    FakeMcpServer::builder().era(Era::Legacy).start().unwrap()
+    FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap()
 }
 
 /// A home with one server entry, `remote`.

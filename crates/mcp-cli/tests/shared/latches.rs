@@ -1,6 +1,6 @@
 //! What opens and closes a bridge opens and closes a connection that several share.
 
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::eventually;
@@ -18,8 +18,8 @@ async fn all_until(hosts: [&Host; 2], what: &str, seen: impl Fn(&Value) -> bool)
 
 #[tokio::test]
 async fn fa_a59_s_b1_those_who_share_a_connection_hear_of_an_edit_and_of_a_switch_together() {
-    let old = FakeMcpServer::builder().era(Era::Legacy).accept("good").start().unwrap();
-    let new = FakeMcpServer::builder().era(Era::Legacy).accept("good").start().unwrap();
+    let old = FakeMcpServer::builder().era(FakeEra::Legacy).accept("good").start().unwrap();
+    let new = FakeMcpServer::builder().era(FakeEra::Legacy).accept("good").start().unwrap();
     let entry = |server: &FakeMcpServer, token: &str| {
         let headers = json!({ "Authorization": format!("Bearer {token}") });
         json!({ "type": "http", "url": server.url().as_str(), "headers": headers })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::host::{Host, HostProfile, Stage};
@@ -23,7 +23,8 @@ async fn company(server: &FakeMcpServer, manner: HostProfile) -> (Stage, Host, V
 
 #[tokio::test]
 async fn an_owner_that_is_killed_in_the_middle_of_calls_fails_those_and_nothing_else() {
-    for (era, manner) in [(Era::Legacy, HostProfile::legacy()), (Era::Modern, HostProfile::modern())] {
+    for (era, manner) in [(FakeEra::Legacy, HostProfile::legacy()), (FakeEra::Modern, HostProfile::modern())]
+    {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let (stage, owner, guests) = company(&server, manner).await;
         let calls: Vec<_> = guests.iter().map(slow).collect();
@@ -44,7 +45,7 @@ async fn an_owner_that_is_killed_in_the_middle_of_calls_fails_those_and_nothing_
         }
         let left: Vec<u32> = guests.iter().map(Host::pid).collect();
         stage.owner(&left).await;
-        if era == Era::Legacy {
+        if era == FakeEra::Legacy {
             assert_eq!(server.sessions_made(), 2, "exactly one took over");
         }
         join_all(guests.into_iter().map(Host::close)).await;
@@ -53,7 +54,7 @@ async fn an_owner_that_is_killed_in_the_middle_of_calls_fails_those_and_nothing_
 
 #[tokio::test]
 async fn an_owner_that_ends_in_good_order_fails_nothing() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let (stage, owner, guests) = company(&server, HostProfile::legacy()).await;
     // What is under way is answered by the one that leaves; what comes meanwhile goes elsewhere.
     let calls: Vec<_> = guests.iter().map(slow).collect();
@@ -78,7 +79,7 @@ async fn an_owner_that_ends_in_good_order_fails_nothing() {
 
 #[tokio::test]
 async fn one_after_the_other_ends_and_the_last_still_has_its_server() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let (stage, owner, mut guests) = company(&server, HostProfile::legacy()).await;
     owner.close().await;
     while guests.len() > 1 {

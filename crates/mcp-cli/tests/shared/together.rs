@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mcp_testkit::{Era, FakeMcpServer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool};
 use serde_json::{Value, json};
 
 use crate::host::{Host, HostProfile, Stage};
 
 const ELICITATION: &str = "elicitation/create";
 
-fn asking_server(era: Era) -> FakeMcpServer {
+fn asking_server(era: FakeEra) -> FakeMcpServer {
     let form = json!({ "message": "your word?", "requestedSchema": { "type": "object", "properties": {} } });
-    let builder = FakeMcpServer::builder().era(era).tools(Tool::standard());
-    builder.tool(Tool::asking("ask", ELICITATION, form)).start().unwrap()
+    let builder = FakeMcpServer::builder().era(era).tools(FakeTool::standard());
+    builder.tool(FakeTool::asking("ask", ELICITATION, form)).start().unwrap()
 }
 
 fn entry(server: &FakeMcpServer) -> Value {
@@ -22,7 +22,7 @@ fn entry(server: &FakeMcpServer) -> Value {
 
 #[tokio::test]
 async fn five_bridges_that_start_at_once_elect_one() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let stage = Stage::new(entry(&server));
     let hosts: Vec<Host> =
         (0..5).map(|number| Host::start(&stage, HostProfile::legacy(), &number.to_string())).collect();
@@ -49,7 +49,7 @@ async fn five_bridges_that_start_at_once_elect_one() {
 #[tokio::test]
 async fn each_question_reaches_the_host_whose_call_caused_it() {
     for (era, modern) in
-        [(Era::Legacy, false), (Era::Legacy, true), (Era::Modern, false), (Era::Modern, true)]
+        [(FakeEra::Legacy, false), (FakeEra::Legacy, true), (FakeEra::Modern, false), (FakeEra::Modern, true)]
     {
         let server = asking_server(era);
         let stage = Stage::new(entry(&server));
@@ -69,7 +69,7 @@ async fn each_question_reaches_the_host_whose_call_caused_it() {
         for host in &hosts {
             assert_eq!(host.asked(), [ELICITATION; 5], "{era:?}, modern host {modern}");
         }
-        if era == Era::Legacy {
+        if era == FakeEra::Legacy {
             assert_eq!(server.sessions_made(), 1);
         }
         join_all(hosts.into_iter().map(Host::close)).await;
@@ -78,7 +78,7 @@ async fn each_question_reaches_the_host_whose_call_caused_it() {
 
 #[tokio::test]
 async fn progress_goes_to_the_call_that_it_is_of_although_every_host_counts_from_one() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(entry(&server));
         let hosts =
@@ -103,7 +103,7 @@ async fn progress_goes_to_the_call_that_it_is_of_although_every_host_counts_from
 
 #[tokio::test]
 async fn a_change_reaches_each_host_that_wants_to_hear_of_it() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(entry(&server));
         let hosts =
@@ -123,7 +123,7 @@ async fn a_change_reaches_each_host_that_wants_to_hear_of_it() {
 
 #[tokio::test]
 async fn hosts_of_both_eras_share_a_server_of_either_and_get_its_bytes() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(entry(&server));
         let (legacy, modern) = tokio::join!(
@@ -135,7 +135,7 @@ async fn hosts_of_both_eras_share_a_server_of_either_and_get_its_bytes() {
             tokio::join!(legacy.echoes(&texts[0]), modern.echoes(&texts[1]));
         }
         stage.owner(&[legacy.pid(), modern.pid()]).await;
-        if era == Era::Legacy {
+        if era == FakeEra::Legacy {
             assert_eq!(server.sessions_made(), 1);
         }
         tokio::join!(legacy.close(), modern.close());
@@ -145,8 +145,8 @@ async fn hosts_of_both_eras_share_a_server_of_either_and_get_its_bytes() {
 
 #[tokio::test]
 async fn a_server_is_told_the_roots_of_all_and_that_they_change_when_a_host_comes() {
-    let builder = FakeMcpServer::builder().era(Era::Legacy).tools(Tool::standard());
-    let server = builder.tool(Tool::asking("where", "roots/list", json!({}))).start().unwrap();
+    let builder = FakeMcpServer::builder().era(FakeEra::Legacy).tools(FakeTool::standard());
+    let server = builder.tool(FakeTool::asking("where", "roots/list", json!({}))).start().unwrap();
     let stage = Stage::new(entry(&server));
     let manner = HostProfile::legacy().able(json!({ "roots": { "listChanged": true } }));
     let first = Host::introduced(&stage, manner.clone(), "a").await;
@@ -170,7 +170,7 @@ async fn a_server_is_told_the_roots_of_all_and_that_they_change_when_a_host_come
 
 #[tokio::test]
 async fn a_resource_is_subscribed_to_once_and_told_of_to_those_who_asked() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let stage = Stage::new(entry(&server));
     let hosts =
         join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, HostProfile::legacy(), word))).await;

@@ -1,13 +1,13 @@
 //! What others see of a guest, and what they can do about it.
 
-use mcp_testkit::{Accept, Era, FakeMcpServer};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer};
 use serde_json::json;
 
 use crate::host::{Host, HostProfile, Stage};
 
 #[tokio::test]
 async fn a_guest_of_an_owner_without_a_connection_says_why_as_the_owner_does() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::Nothing).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept(Accept::Nothing).start().unwrap();
     let entry =
         json!({ "type": "http", "url": server.url().as_str(), "headers": { "Authorization": "Bearer x" } });
     let stage = Stage::new(entry);
@@ -37,7 +37,7 @@ async fn a_guest_of_an_owner_without_a_connection_says_why_as_the_owner_does() {
 
 #[tokio::test]
 async fn a_guest_that_joins_an_owner_in_the_middle_of_its_retries_shows_what_that_shows() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
     server.go_down();
     let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
@@ -72,7 +72,7 @@ async fn a_guest_that_joins_an_owner_in_the_middle_of_its_retries_shows_what_tha
 
 #[tokio::test]
 async fn a_server_that_comes_back_is_back_for_every_caller() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
     let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
     let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;
@@ -97,7 +97,7 @@ async fn a_server_that_comes_back_is_back_for_every_caller() {
 
 #[tokio::test]
 async fn status_ps_and_doctor_show_who_shares_and_reconnect_reaches_the_connection_behind_a_guest() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
     let owner = Host::introduced(&stage, HostProfile::legacy(), "").await;
     let guest = Host::introduced(&stage, HostProfile::legacy(), "").await;

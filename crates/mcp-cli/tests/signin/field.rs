@@ -1,7 +1,9 @@
 //! Reports of the field, at servers that do exactly what was reported.
 
 use mcp_harness::Person;
-use mcp_testkit::{Accept, Answer, AuthEndpoint, FakeAuthServer, FakeMcpServer, ProtectedResource, Refusal};
+use mcp_testkit::{
+    Accept, AuthEndpoint, FakeAuthServer, FakeMcpServer, ProtectedResource, Refusal, ScriptedAnswer,
+};
 use serde_json::{Value, json};
 
 use crate::journey::Desk;
@@ -149,12 +151,12 @@ fn fb_o44_fa_a75_a_server_that_refuses_calls_only_is_signed_in_to_and_called() {
     server.accept(Accept::Any);
     let metadata = format!("{}/.well-known/oauth-protected-resource/mcp", server.origin());
     server.refuse_with(Refusal::unauthorized().challenge(format!("Bearer resource_metadata=\"{metadata}\"")));
-    server.always_to("tools/call", Answer::Refuse);
+    server.always_to("tools/call", ScriptedAnswer::Refuse);
     let desk = Desk::of(&json!({ "type": "http", "url": server.url().as_str() }));
     assert_eq!(desk.status()["status"], "connected");
     let output = desk.run(&["call", "work", "echo", "text=x"], 3);
     assert!(output.stderr.ends_with("  next: mcplink login work\n"), "{output}");
-    server.always_to("tools/call", Answer::Honest);
+    server.always_to("tools/call", ScriptedAnswer::Honest);
     server.accept(Accept::Issued(ledger));
     desk.login();
     assert_eq!(desk.run(&["call", "work", "echo", "text=x"], 0).stdout, "x\n");

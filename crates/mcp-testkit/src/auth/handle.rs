@@ -16,7 +16,7 @@ use super::form::{Form, OAuthError};
 use super::grant;
 use super::settings::{AuthEndpoint, AuthServerSettings, Echo, MetadataAt};
 use super::state::{Code, Decision, Device, Grant, State};
-use crate::mcp::{Answer, HttpAnswer, http_answer};
+use crate::mcp::{HttpAnswer, ScriptedAnswer, http_answer};
 use crate::sync::lock;
 use crate::wire::{Handler, HangUp, Recorder, ReplyBody};
 
@@ -74,7 +74,7 @@ impl AuthServerState {
             if route.is_none() && parts.uri.path() == DEVICE_PAGE && parts.method == Method::GET {
                 return self.agree_to_device(&Form::parse(parts.uri.query().unwrap_or_default().as_bytes()));
             }
-            return self.scripted(route.unwrap_or(Answer::Honest)).await.unwrap_or_else(not_found);
+            return self.scripted(route.unwrap_or(ScriptedAnswer::Honest)).await.unwrap_or_else(not_found);
         };
         let scripted = lock(&self.state).scripted(endpoint);
         if let Some(reply) = self.scripted(scripted).await {
@@ -97,17 +97,17 @@ impl AuthServerState {
     }
 
     /// Plays an answer of a script; `None` for the honest answer.
-    async fn scripted(&self, answer: Answer) -> Option<Reply> {
+    async fn scripted(&self, answer: ScriptedAnswer) -> Option<Reply> {
         match answer {
-            Answer::Honest => None,
-            Answer::Late(delay) => {
+            ScriptedAnswer::Honest => None,
+            ScriptedAnswer::Late(delay) => {
                 tokio::time::sleep(delay).await;
                 None
             }
-            Answer::Http(answer) => Some(http_answer(answer)),
-            Answer::Refuse => Some(http_answer(HttpAnswer::new(401))),
-            Answer::Drop => Some(Err(HangUp)),
-            Answer::Hang => std::future::pending().await,
+            ScriptedAnswer::Http(answer) => Some(http_answer(answer)),
+            ScriptedAnswer::Refuse => Some(http_answer(HttpAnswer::new(401))),
+            ScriptedAnswer::Drop => Some(Err(HangUp)),
+            ScriptedAnswer::Hang => std::future::pending().await,
             // The rest are forms of JSON-RPC answers, which an authorization server does not give.
             _ => Some(not_found()),
         }

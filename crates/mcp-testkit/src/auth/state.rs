@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::settings::{AuthEndpoint, AuthServerSettings};
 use crate::accept::{TokenFacts, TokenLedger};
 use crate::canary::{Canaries, random};
-use crate::mcp::Answer;
+use crate::mcp::ScriptedAnswer;
 
 /// A registered client.
 #[derive(Clone, Debug)]
@@ -68,9 +68,9 @@ pub(crate) struct Device {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) settings: AuthServerSettings,
-    pub(crate) next_to: HashMap<AuthEndpoint, VecDeque<Answer>>,
-    pub(crate) always_to: HashMap<AuthEndpoint, Answer>,
-    pub(crate) routes: HashMap<String, Answer>,
+    pub(crate) next_to: HashMap<AuthEndpoint, VecDeque<ScriptedAnswer>>,
+    pub(crate) always_to: HashMap<AuthEndpoint, ScriptedAnswer>,
+    pub(crate) routes: HashMap<String, ScriptedAnswer>,
     pub(crate) clients: HashMap<String, Client>,
     pub(crate) registrations: Vec<Value>,
     pub(crate) codes: HashMap<String, Code>,
@@ -109,9 +109,9 @@ impl State {
         self.serial
     }
 
-    pub(crate) fn scripted(&mut self, endpoint: AuthEndpoint) -> Answer {
+    pub(crate) fn scripted(&mut self, endpoint: AuthEndpoint) -> ScriptedAnswer {
         let next = self.next_to.get_mut(&endpoint).and_then(VecDeque::pop_front);
-        next.or_else(|| self.always_to.get(&endpoint).cloned()).unwrap_or(Answer::Honest)
+        next.or_else(|| self.always_to.get(&endpoint).cloned()).unwrap_or(ScriptedAnswer::Honest)
     }
 
     /// Issues an access token.

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// An answer from a script. The request is recorded whatever the answer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Answer {
+pub enum ScriptedAnswer {
     /// The honest answer: a place holder in a script.
     Honest,
     /// The honest answer, this much later.
@@ -37,7 +37,7 @@ pub enum Answer {
     Hang,
 }
 
-impl Answer {
+impl ScriptedAnswer {
     /// This status with an empty JSON object.
     #[must_use]
     pub fn status(status: u16) -> Self {
@@ -120,7 +120,7 @@ impl HttpAnswer {
     }
 }
 
-impl From<HttpAnswer> for Answer {
+impl From<HttpAnswer> for ScriptedAnswer {
     fn from(answer: HttpAnswer) -> Self {
         Self::Http(answer)
     }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::{Answer, Delivery, Era, FakeMcpServer, GetStream, McpServerState, Pages, State, Tool};
+use super::{
+    Delivery, FakeEra, FakeMcpServer, FakeTool, GetStream, McpServerState, Pages, ScriptedAnswer, State,
+};
 use crate::accept::{Accept, Refusal};
 use crate::wire::{ListeningServer, Recorder};
 
@@ -20,12 +22,12 @@ pub struct FakeMcpServerBuilder {
 
 impl FakeMcpServerBuilder {
     pub(super) fn new() -> Self {
-        Self { port: 0, path: "/mcp".to_owned(), keep_requests: true, state: State::new(Era::Dual) }
+        Self { port: 0, path: "/mcp".to_owned(), keep_requests: true, state: State::new(FakeEra::Dual) }
     }
 
     /// The era, with all its revisions. Legacy servers have sessions unless told otherwise.
     #[must_use]
-    pub fn era(mut self, era: Era) -> Self {
+    pub fn era(mut self, era: FakeEra) -> Self {
         self.state.era = era;
         self.state.catalogue.versions = era.versions();
         self
@@ -61,14 +63,14 @@ impl FakeMcpServerBuilder {
 
     /// The tools, in place of the standard ones.
     #[must_use]
-    pub fn tools(mut self, tools: Vec<Tool>) -> Self {
+    pub fn tools(mut self, tools: Vec<FakeTool>) -> Self {
         self.state.catalogue.tools = tools;
         self
     }
 
     /// Adds a tool.
     #[must_use]
-    pub fn tool(mut self, tool: Tool) -> Self {
+    pub fn tool(mut self, tool: FakeTool) -> Self {
         self.state.catalogue.tools.push(tool);
         self
     }
@@ -138,7 +140,7 @@ impl FakeMcpServerBuilder {
 
     /// Answers every request to the MCP endpoint like this.
     #[must_use]
-    pub fn always(mut self, answer: Answer) -> Self {
+    pub fn always(mut self, answer: ScriptedAnswer) -> Self {
         self.state.always = Some(answer);
         self
     }
@@ -146,14 +148,14 @@ impl FakeMcpServerBuilder {
     /// Answers every request with this JSON-RPC or HTTP method like this: the ways in which legacy servers take a
     /// `server/discover`, for example.
     #[must_use]
-    pub fn always_to(mut self, method: impl Into<String>, answer: Answer) -> Self {
+    pub fn always_to(mut self, method: impl Into<String>, answer: ScriptedAnswer) -> Self {
         self.state.always_to.insert(method.into(), answer);
         self
     }
 
     /// Answers a path beside the MCP endpoint.
     #[must_use]
-    pub fn route(mut self, path: impl Into<String>, answer: impl Into<Answer>) -> Self {
+    pub fn route(mut self, path: impl Into<String>, answer: impl Into<ScriptedAnswer>) -> Self {
         self.state.routes.insert(path.into(), answer.into());
         self
     }

@@ -9,14 +9,14 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Delivery, HttpAnswer, Sse};
+use super::answer::{Delivery, HttpAnswer, ScriptedAnswer, Sse};
 use super::http_sse::MESSAGES_PATH;
 use super::modern;
 use super::reply::{
     Reply, SESSION, empty, event_stream, http_answer, id_of, message_of, method_not_allowed, plain, rpc_json,
 };
 use super::rpc::{self, Outcome, RpcError};
-use super::state::{Era, GetStream, State};
+use super::state::{FakeEra, GetStream, State};
 use super::stream::{self, OpenStream, StreamKind};
 use crate::accept::Judgement;
 use crate::sync::lock;
@@ -53,7 +53,7 @@ struct Call {
 impl McpServerState {
     async fn answer(self: &Arc<Self>, parts: &Parts, body: &Bytes) -> Reply {
         let path = parts.uri.path();
-        let is_http_sse = lock(&self.state).era == Era::HttpSse;
+        let is_http_sse = lock(&self.state).era == FakeEra::HttpSse;
         if path != self.path && !(is_http_sse && path == MESSAGES_PATH) {
             let route = lock(&self.state).routes.get(path).cloned();
             return match route {
@@ -69,25 +69,25 @@ impl McpServerState {
         // The script is asked in its own statement: the lock must not be held over an await.
         let scripted = lock(&self.state).scripted(&key, is_post);
         match scripted {
-            Answer::Honest => {}
-            Answer::Late(delay) => tokio::time::sleep(delay).await,
-            Answer::As(form) => delivery = Some(form),
-            Answer::Refuse => return self.refuse(),
-            Answer::Http(answer) => return http_answer(answer),
-            Answer::Drop => return Err(HangUp),
-            Answer::Hang => return std::future::pending().await,
-            Answer::RpcError { code, message: text } => {
+            ScriptedAnswer::Honest => {}
+            ScriptedAnswer::Late(delay) => tokio::time::sleep(delay).await,
+            ScriptedAnswer::As(form) => delivery = Some(form),
+            ScriptedAnswer::Refuse => return self.refuse(),
+            ScriptedAnswer::Http(answer) => return http_answer(answer),
+            ScriptedAnswer::Drop => return Err(HangUp),
+            ScriptedAnswer::Hang => return std::future::pending().await,
+            ScriptedAnswer::RpcError { code, message: text } => {
                 let error = RpcError::plain(code, text);
                 return rpc_json(error.status, &error.message(&id_of(message.as_ref())));
             }
-            Answer::RpcFailure(error) => {
+            ScriptedAnswer::RpcFailure(error) => {
                 let id = id_of(message.as_ref());
                 return rpc_json(200, &json!({ "jsonrpc": "2.0", "id": id, "error": error }));
             }
-            Answer::RpcResult(result) => {
+            ScriptedAnswer::RpcResult(result) => {
                 return rpc_json(200, &rpc::result_message(&id_of(message.as_ref()), result));
             }
-            Answer::RpcText(result) => {
+            ScriptedAnswer::RpcText(result) => {
                 let body =
                     format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id_of(message.as_ref()));
                 return http_answer(HttpAnswer::new(200).body("application/json", body));
@@ -149,9 +149,9 @@ impl McpServerState {
             return rpc_json(400, &RpcError::bad(-32600, "Invalid Request").message(&Value::Null));
         }
         let is_modern = match lock(&self.state).era {
-            Era::Modern => true,
-            Era::Dual => modern::looks_modern(headers, &message) && message["method"] != "initialize",
-            Era::Legacy | Era::HttpSse => false,
+            FakeEra::Modern => true,
+            FakeEra::Dual => modern::looks_modern(headers, &message) && message["method"] != "initialize",
+            FakeEra::Legacy | FakeEra::HttpSse => false,
         };
         let checked = if is_modern {
             self.check_modern(headers, &message)
@@ -388,7 +388,7 @@ impl McpServerState {
             let state = lock(&self.state);
             (state.era, state.get_stream)
         };
-        if era == Era::Modern || (era != Era::HttpSse && mode == GetStream::Unsupported) {
+        if era == FakeEra::Modern || (era != FakeEra::HttpSse && mode == GetStream::Unsupported) {
             return method_not_allowed();
         }
         if !accepts_events {
@@ -396,7 +396,7 @@ impl McpServerState {
             return plain(StatusCode::NOT_ACCEPTABLE, "text/plain", "text/event-stream, please");
         }
         let (sender, body) = ReplyBody::live();
-        if era == Era::HttpSse {
+        if era == FakeEra::HttpSse {
             let session = lock(&self.state).new_session("2024-11-05");
             let endpoint = format!("{MESSAGES_PATH}?sessionId={session}");
             sender.send(stream::event(&Sse::new(), Some("endpoint"), None, &endpoint)).await;
@@ -429,7 +429,10 @@ impl McpServerState {
 
     fn delete(&self, headers: &HeaderMap) -> Reply {
         let mut state = lock(&self.state);
-        if matches!(state.era, Era::Modern | Era::HttpSse) || !state.sessions_on || !state.delete_allowed {
+        if matches!(state.era, FakeEra::Modern | FakeEra::HttpSse)
+            || !state.sessions_on
+            || !state.delete_allowed
+        {
             return method_not_allowed();
         }
         if let Err(error) = check_session(&state, headers) {
@@ -443,12 +446,12 @@ impl McpServerState {
         empty(StatusCode::NO_CONTENT)
     }
 
-    async fn apply_route(&self, answer: Answer) -> Reply {
+    async fn apply_route(&self, answer: ScriptedAnswer) -> Reply {
         match answer {
-            Answer::Http(answer) => http_answer(answer),
-            Answer::Drop => Err(HangUp),
-            Answer::Hang => std::future::pending().await,
-            Answer::Refuse => self.refuse(),
+            ScriptedAnswer::Http(answer) => http_answer(answer),
+            ScriptedAnswer::Drop => Err(HangUp),
+            ScriptedAnswer::Hang => std::future::pending().await,
+            ScriptedAnswer::Refuse => self.refuse(),
             // The other answers are answers to JSON-RPC requests, which only the MCP endpoint takes.
             _ => plain(StatusCode::NOT_FOUND, "text/plain", "no such path"),
         }

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::rpc::RpcError;
-use super::tool::Tool;
+use super::tool::FakeTool;
 
 pub(crate) const REVISION: &str = "2026-07-28";
 pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -32,7 +32,7 @@ pub(crate) fn validate(
     headers: &HeaderMap,
     message: &Value,
     supported: &[String],
-    tools: &[Tool],
+    tools: &[FakeTool],
 ) -> Result<(), RpcError> {
     let header_version = required(headers, "MCP-Protocol-Version")?;
     let meta = meta(message);
@@ -126,7 +126,7 @@ fn decoded(name: &str, value: &str) -> Result<String, RpcError> {
 }
 
 /// Compares every annotated parameter with its `Mcp-Param-*` header.
-fn validate_parameters(headers: &HeaderMap, tool: &Tool, arguments: &Value) -> Result<(), RpcError> {
+fn validate_parameters(headers: &HeaderMap, tool: &FakeTool, arguments: &Value) -> Result<(), RpcError> {
     let mut annotated = Vec::new();
     collect_annotated(&tool.definition()["inputSchema"], &mut Vec::new(), &mut annotated);
     for (path, suffix) in annotated {
@@ -188,7 +188,7 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
-    fn code(pairs: &[(&'static str, &str)], message: &Value, tools: &[Tool]) -> Option<i64> {
+    fn code(pairs: &[(&'static str, &str)], message: &Value, tools: &[FakeTool]) -> Option<i64> {
         validate(&headers(pairs), message, &[REVISION.to_owned()], tools).err().map(|error| error.code)
     }
 
@@ -241,7 +241,7 @@ mod tests {
             "region": { "type": "string", "x-mcp-header": "Region" },
             "deep": { "properties": { "count": { "type": "integer", "x-mcp-header": "Count" } } },
         } });
-        let tools = [Tool::custom(json!({ "name": "query", "inputSchema": schema }), json!({}))];
+        let tools = [FakeTool::custom(json!({ "name": "query", "inputSchema": schema }), json!({}))];
         let call =
             |arguments: Value| request("tools/call", json!({ "name": "query", "arguments": arguments }));
         let base = [VERSION, ("mcp-method", "tools/call"), ("mcp-name", "query")];

@@ -5,16 +5,16 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::answer::{Answer, Delivery, HttpAnswer};
+use super::answer::{Delivery, HttpAnswer, ScriptedAnswer};
 use super::modern;
 use super::stream::OpenStream;
-use super::tool::Tool;
+use super::tool::FakeTool;
 use crate::accept::{Accept, Refusal};
 
 /// Which protocol the server speaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Era {
+pub enum FakeEra {
     /// Streamable HTTP with `initialize`: 2025-03-26 to 2025-11-25.
     Legacy,
     /// Stateless Streamable HTTP: 2026-07-28.
@@ -25,7 +25,7 @@ pub enum Era {
     HttpSse,
 }
 
-impl Era {
+impl FakeEra {
     /// The revisions that such a server supports, newest first.
     pub(crate) fn versions(self) -> Vec<String> {
         let legacy = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
@@ -73,7 +73,7 @@ pub(crate) struct Catalogue {
     pub(crate) name: String,
     pub(crate) instructions: Option<String>,
     pub(crate) versions: Vec<String>,
-    pub(crate) tools: Vec<Tool>,
+    pub(crate) tools: Vec<FakeTool>,
     /// Definition and text.
     pub(crate) resources: Vec<(Value, String)>,
     /// Definition and result.
@@ -82,7 +82,7 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    pub(crate) fn new(era: Era) -> Self {
+    pub(crate) fn new(era: FakeEra) -> Self {
         let resource = json!({ "uri": "fake://greeting", "name": "greeting", "mimeType": "text/plain" });
         let prompt = json!({ "name": "greet", "description": "Greets." });
         let greeting =
@@ -91,7 +91,7 @@ impl Catalogue {
             name: "fake-mcp-server".to_owned(),
             instructions: None,
             versions: era.versions(),
-            tools: Tool::standard(),
+            tools: FakeTool::standard(),
             resources: vec![(resource, "hello".to_owned())],
             prompts: vec![(prompt, greeting)],
             pages: Pages::One,
@@ -146,7 +146,7 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) struct State {
     // What the test sets.
-    pub(crate) era: Era,
+    pub(crate) era: FakeEra,
     pub(crate) catalogue: Catalogue,
     pub(crate) accept: Accept,
     pub(crate) refusal: Refusal,
@@ -158,11 +158,11 @@ pub(crate) struct State {
     pub(crate) delete_allowed: bool,
     pub(crate) get_stream: GetStream,
     pub(crate) initialize_version: Option<String>,
-    pub(crate) always: Option<Answer>,
-    pub(crate) always_to: HashMap<String, Answer>,
-    pub(crate) next: VecDeque<Answer>,
-    pub(crate) next_to: HashMap<String, VecDeque<Answer>>,
-    pub(crate) routes: HashMap<String, Answer>,
+    pub(crate) always: Option<ScriptedAnswer>,
+    pub(crate) always_to: HashMap<String, ScriptedAnswer>,
+    pub(crate) next: VecDeque<ScriptedAnswer>,
+    pub(crate) next_to: HashMap<String, VecDeque<ScriptedAnswer>>,
+    pub(crate) routes: HashMap<String, ScriptedAnswer>,
     // What the server remembers.
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) sessions_made: u64,
@@ -176,7 +176,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(era: Era) -> Self {
+    pub(crate) fn new(era: FakeEra) -> Self {
         Self {
             era,
             catalogue: Catalogue::new(era),
@@ -209,14 +209,14 @@ impl State {
     /// The scripted answer for a message, if any. `key` is the JSON-RPC method, or the HTTP method of a request without
     /// one. Answers for exactly this key come first; the general queue serves POSTs only, so that a GET stream opened
     /// in the background does not use up what a test meant for its call.
-    pub(crate) fn scripted(&mut self, key: &str, is_post: bool) -> Answer {
+    pub(crate) fn scripted(&mut self, key: &str, is_post: bool) -> ScriptedAnswer {
         if let Some(answer) = self.next_to.get_mut(key).and_then(VecDeque::pop_front) {
             return answer;
         }
         if is_post && let Some(answer) = self.next.pop_front() {
             return answer;
         }
-        self.always_to.get(key).or(self.always.as_ref()).cloned().unwrap_or(Answer::Honest)
+        self.always_to.get(key).or(self.always.as_ref()).cloned().unwrap_or(ScriptedAnswer::Honest)
     }
 
     /// Notes that the client broke a rule of the protocol.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// A tool: its definition as `tools/list` shows it, and what a call does.
 #[derive(Clone, Debug)]
-pub struct Tool {
+pub struct FakeTool {
     definition: Value,
     act: Act,
 }
@@ -30,7 +30,7 @@ pub(crate) enum Act {
     Ask { method: String, params: Value },
 }
 
-impl Tool {
+impl FakeTool {
     fn new(name: &str, description: &str, properties: Value, required: &[&str], act: Act) -> Self {
         let definition = json!({
             "name": name,

@@ -5,7 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use mcp_testkit::{
-    Accept, Answer, Delivery, Era, FakeMcpServer, HttpAnswer, Pages, Refusal, TokenLedger, Tool,
+    Accept, Delivery, FakeEra, FakeMcpServer, FakeTool, HttpAnswer, Pages, Refusal, ScriptedAnswer,
+    TokenLedger,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ fn call(name: &str, arguments: Value) -> Value {
 
 #[test]
 fn a_modern_server_discovers_lists_and_calls() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let discovered = raw::modern(server.address(), "server/discover", json!({}), &[]);
     assert_eq!(discovered.json()["result"]["supportedVersions"], json!(["2026-07-28"]));
     assert_eq!(discovered.json()["result"]["resultType"], "complete");
@@ -44,7 +45,7 @@ fn a_modern_server_discovers_lists_and_calls() {
 
 #[test]
 fn a_modern_server_refuses_what_its_revision_says_it_must() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let old = raw::post(server.address(), &[], &raw::rpc("initialize", json!({}))).unwrap();
     assert_eq!((old.status, old.json()["error"]["code"].as_i64()), (400, Some(-32020)));
     let unknown = raw::modern(server.address(), "no/such", json!({}), &[]);
@@ -62,7 +63,7 @@ fn a_modern_server_refuses_what_its_revision_says_it_must() {
 
 #[test]
 fn a_legacy_server_has_sessions_and_does_not_know_modern_requests() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let probe = raw::modern(server.address(), "server/discover", json!({}), &[]);
     assert_eq!((probe.status, probe.json()["error"]["code"].as_i64()), (400, Some(-32000)));
     let session = raw::initialize(server.address());
@@ -87,7 +88,7 @@ fn a_legacy_server_has_sessions_and_does_not_know_modern_requests() {
 
 #[test]
 fn a_client_that_forgets_what_was_agreed_is_noted() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let session = raw::initialize(server.address());
     let listed =
         raw::post(server.address(), &[("Mcp-Session-Id", &session)], &raw::rpc("tools/list", json!({})))
@@ -115,17 +116,17 @@ fn revisions_are_negotiated_unless_one_is_forced() {
         answer["result"]["protocolVersion"].as_str().unwrap().to_owned()
     };
     let server =
-        FakeMcpServer::builder().era(Era::Legacy).versions(["2025-06-18", "2025-03-26"]).start().unwrap();
+        FakeMcpServer::builder().era(FakeEra::Legacy).versions(["2025-06-18", "2025-03-26"]).start().unwrap();
     assert_eq!(agreed(&server, "2025-03-26"), "2025-03-26");
     assert_eq!(agreed(&server, "2025-11-25"), "2025-06-18");
     let stubborn =
-        FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start().unwrap();
+        FakeMcpServer::builder().era(FakeEra::Legacy).initialize_version("1999-01-01").start().unwrap();
     assert_eq!(agreed(&stubborn, "2025-11-25"), "1999-01-01");
 }
 
 #[test]
 fn without_sessions_there_is_no_session_header() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).sessions(false).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).sessions(false).start().unwrap();
     let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "r", "version": "0" } });
     let answer = raw::post(server.address(), &[], &raw::rpc("initialize", params)).unwrap();
     assert_eq!(answer.header("mcp-session-id"), None);
@@ -190,31 +191,35 @@ fn a_scope_that_is_missing_is_named() {
 fn scripts_play_once_and_permanent_answers_stay() {
     let server = FakeMcpServer::start().unwrap();
     let list = || raw::modern(server.address(), "tools/list", json!({}), &[]);
-    server.next_answers([Answer::status(503), Answer::retry_after(429, 7), Answer::Refuse]);
-    server.next_answers_to("tools/call", [Answer::status(500)]);
+    server.next_answers([
+        ScriptedAnswer::status(503),
+        ScriptedAnswer::retry_after(429, 7),
+        ScriptedAnswer::Refuse,
+    ]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::status(500)]);
     assert_eq!(list().status, 503);
     let limited = list();
     assert_eq!((limited.status, limited.header("retry-after")), (429, Some("7")));
     assert_eq!((list().status, list().status), (401, 200));
     assert!(server.clear_script(), "the answer to tools/call is still waiting");
     assert!(!server.clear_script());
-    server.always(Answer::status(404));
+    server.always(ScriptedAnswer::status(404));
     assert_eq!((list().status, list().status), (404, 404));
-    server.always(Answer::Honest);
-    server.always_to("tools/list", Answer::RpcError { code: -32603, message: "boom".into() });
+    server.always(ScriptedAnswer::Honest);
+    server.always_to("tools/list", ScriptedAnswer::RpcError { code: -32603, message: "boom".into() });
     assert_eq!(list().json()["error"]["code"], -32603);
     assert_eq!(raw::modern(server.address(), "server/discover", json!({}), &[]).status, 200);
-    server.always_to("tools/list", Answer::RpcResult(json!({})));
+    server.always_to("tools/list", ScriptedAnswer::RpcResult(json!({})));
     assert_eq!(list().json(), json!({ "jsonrpc": "2.0", "id": 1, "result": {} }));
 }
 
 #[test]
 fn a_get_does_not_use_up_what_was_meant_for_a_post() {
     let server = FakeMcpServer::start().unwrap();
-    server.next_answers([Answer::status(503)]);
+    server.next_answers([ScriptedAnswer::status(503)]);
     assert_eq!(raw::request(server.address(), "GET", "/mcp", &[], b"").unwrap().status, 406);
     assert_eq!(raw::modern(server.address(), "tools/list", json!({}), &[]).status, 503);
-    server.next_answers_to("GET", [Answer::status(502)]);
+    server.next_answers_to("GET", [ScriptedAnswer::status(502)]);
     assert_eq!(raw::request(server.address(), "GET", "/mcp", &[], b"").unwrap().status, 502);
 }
 
@@ -222,7 +227,11 @@ fn a_get_does_not_use_up_what_was_meant_for_a_post() {
 fn redirects_login_pages_and_proxies() {
     let server = FakeMcpServer::start().unwrap();
     let list = || raw::modern(server.address(), "tools/list", json!({}), &[]);
-    server.next_answers([Answer::redirect(307, "/elsewhere"), Answer::login_page(), Answer::proxy_auth()]);
+    server.next_answers([
+        ScriptedAnswer::redirect(307, "/elsewhere"),
+        ScriptedAnswer::login_page(),
+        ScriptedAnswer::proxy_auth(),
+    ]);
     let redirect = list();
     assert_eq!((redirect.status, redirect.header("location")), (307, Some("/elsewhere")));
     let page = list();
@@ -251,7 +260,11 @@ fn dropped_hanging_and_late_answers() {
     let server = FakeMcpServer::start().unwrap();
     let (headers, body) = raw::modern_parts("tools/list", json!({}));
     let headers: Vec<_> = headers.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    server.next_answers([Answer::Drop, Answer::Late(Duration::from_millis(60)), Answer::Hang]);
+    server.next_answers([
+        ScriptedAnswer::Drop,
+        ScriptedAnswer::Late(Duration::from_millis(60)),
+        ScriptedAnswer::Hang,
+    ]);
     assert!(raw::post(server.address(), &headers, &body).is_err(), "no answer at all");
     let before = std::time::Instant::now();
     assert_eq!(raw::post(server.address(), &headers, &body).unwrap().status, 200);
@@ -278,7 +291,7 @@ fn a_json_answer_can_break_off() {
 
 #[test]
 fn lists_come_in_pages() {
-    let server = FakeMcpServer::builder().tools(Tool::many(5)).pages(Pages::Of(2)).start().unwrap();
+    let server = FakeMcpServer::builder().tools(FakeTool::many(5)).pages(Pages::Of(2)).start().unwrap();
     let first = raw::modern(server.address(), "tools/list", json!({}), &[]).json();
     assert_eq!(
         (first["result"]["tools"].as_array().unwrap().len(), &first["result"]["nextCursor"]),

@@ -1,6 +1,6 @@
 //! The event streams of the fake MCP server, in each form and era.
 
-use mcp_testkit::{Era, FakeMcpServer, GetStream, Sse, SseEnd, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, GetStream, Sse, SseEnd};
 use serde_json::{Value, json};
 
 use crate::raw::{self, Connection};
@@ -62,7 +62,7 @@ async fn endless_streams_stop_only_with_their_reader() {
 
 #[test]
 fn a_resumable_stream_is_resumed_by_its_event_id() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let session = raw::initialize(server.address());
     server.deliver(Sse::new().end(SseEnd::Resumable).priming(5));
     let first =
@@ -88,7 +88,7 @@ fn progress_is_told_to_who_asks_for_it() {
 
 #[test]
 fn get_streams_are_pushed_to_and_closed() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let session = raw::initialize(server.address());
     let mut headers = raw::legacy(&session).to_vec();
     headers.push(("Accept", "text/event-stream"));
@@ -110,7 +110,7 @@ fn get_streams_are_pushed_to_and_closed() {
 
 #[test]
 fn a_message_goes_on_one_stream_of_each_session() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let open = |session: &str| {
         let mut headers = raw::legacy(session).to_vec();
         headers.push(("Accept", "text/event-stream"));
@@ -134,7 +134,7 @@ fn a_message_goes_on_one_stream_of_each_session() {
 
 #[tokio::test]
 async fn the_server_asks_on_the_get_stream_and_hears_the_answer() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let address = server.address();
     let client = std::thread::spawn(move || {
         let session = raw::initialize(address);
@@ -159,7 +159,7 @@ async fn the_server_asks_on_the_get_stream_and_hears_the_answer() {
 
 #[test]
 fn an_asking_tool_asks_in_the_way_of_its_era() {
-    let asking = Tool::asking("ask", "elicitation/create", json!({ "message": "name?" }));
+    let asking = FakeTool::asking("ask", "elicitation/create", json!({ "message": "name?" }));
     let server = FakeMcpServer::builder().tools(vec![asking]).start().unwrap();
     // Modern: an input-required result, then the same call with the answer and the state.
     let refused = raw::modern(server.address(), "tools/call", call("ask", json!({})), &[]);
@@ -192,7 +192,7 @@ fn an_asking_tool_asks_in_the_way_of_its_era() {
 
 #[test]
 fn a_subscription_is_acknowledged_and_filtered() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let (headers, body) =
         raw::modern_parts("subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }));
     let headers: Vec<_> = headers.iter().map(|(key, value)| (*key, value.as_str())).collect();
@@ -208,7 +208,7 @@ fn a_subscription_is_acknowledged_and_filtered() {
 
 #[test]
 fn the_transport_of_2024_names_its_endpoint_and_answers_on_the_stream() {
-    let server = FakeMcpServer::builder().era(Era::HttpSse).path("/sse").start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::HttpSse).path("/sse").start().unwrap();
     let refused =
         raw::request(server.address(), "POST", "/sse", &raw::MEDIA, &raw::rpc("initialize", json!({})))
             .unwrap();

@@ -9,7 +9,7 @@ mod person;
 mod story;
 
 use mcp_harness::{RealServer, real_http_servers, real_or_skip};
-use mcp_testkit::Era;
+use mcp_testkit::FakeEra;
 
 use crate::peer::Over;
 
@@ -20,7 +20,7 @@ macro_rules! matrix {
         async fn $name() {
             let Some(server) = real_or_skip($server) else { return };
             let peer = peer::start(&server, Over::$over);
-            story::tell(peer.endpoint.clone(), server.surface(), Era::$era).await;
+            story::tell(peer.endpoint.clone(), server.surface(), FakeEra::$era).await;
             peer.assert_left();
         }
     )*};

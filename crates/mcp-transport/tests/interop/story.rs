@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_harness::{Ask, Surface};
-use mcp_testkit::{Era, eventually};
+use mcp_testkit::{FakeEra, eventually};
 use mcp_transport::handler::{Notifications, Progress, ProgressSink};
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::subscription::SubscriptionFilter;
@@ -22,7 +22,7 @@ use crate::person::{Person, raw};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The whole story.
-pub(crate) async fn tell(endpoint: Endpoint, surface: &Surface, era: Era) {
+pub(crate) async fn tell(endpoint: Endpoint, surface: &Surface, era: FakeEra) {
     let person = Arc::new(Person::default());
     let mut options = ClientOptions::new(ClientInfo::new("interop", "1.0"));
     options.connect_timeout = PATIENCE;
@@ -31,7 +31,7 @@ pub(crate) async fn tell(endpoint: Endpoint, surface: &Surface, era: Era) {
     let connection = Connector::new(options).attempt(&target).await.unwrap();
     let revision = connection.revision();
     let expected =
-        if era == Era::Modern { ProtocolRevision::V2026_07_28 } else { ProtocolRevision::V2025_11_25 };
+        if era == FakeEra::Modern { ProtocolRevision::V2026_07_28 } else { ProtocolRevision::V2025_11_25 };
     assert_eq!(revision, expected);
     let description = connection.server();
     let info = description.info.as_ref().expect("it says who it is");

@@ -13,7 +13,7 @@ use mcp_auth::{
     FetchReason, Recovery, Rejection, SingleFlight, StaticHeaders,
 };
 use mcp_status::{AddressHeader, ChallengeKind, MessageContext, ReasonCode, ServerStatus, classify, message};
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer, Sse, SseEnd};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, TransportError, TransportErrorKind};
 
@@ -83,7 +83,7 @@ fn meaning(error: &TransportError) -> (ServerStatus, ReasonCode) {
 
 #[tokio::test]
 async fn rotated_credentials_cost_one_more_run_and_no_error() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).accept(Accept::bearer("A")).start().unwrap();
         let mint = Mint::of("A");
         let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
@@ -221,25 +221,25 @@ async fn f041_a_firewall_page_is_not_mistaken_for_a_missing_permission() {
 /// Credentials that end while a stream is read are recovered for the rest of it; where there are none, the call has been made.
 #[tokio::test]
 async fn the_rest_of_an_answer_is_asked_for_with_other_credentials() {
-    let builder = FakeMcpServer::builder().era(Era::Legacy);
+    let builder = FakeMcpServer::builder().era(FakeEra::Legacy);
     let server = builder.accept(Accept::any_bearer(["A", "B"])).start().unwrap();
     let mint = Mint::of("A");
     let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
-    let resumable = || Answer::As(Sse::new().priming(10).end(SseEnd::Resumable).into());
+    let resumable = || ScriptedAnswer::As(Sse::new().priming(10).end(SseEnd::Resumable).into());
     server.next_answers_to("tools/call", [resumable()]);
-    server.next_answers_to("GET", [Answer::Refuse]);
+    server.next_answers_to("GET", [ScriptedAnswer::Refuse]);
     mint.source().set(Some("B"));
     assert_eq!(echo(&connection, "resumed").await.unwrap(), "resumed");
     assert_eq!((mint.source().runs(), server.count("tools/call")), (2, 1));
     assert_eq!(methods(&server).iter().filter(|method| *method == "GET").count(), 2);
 
     // Without a challenge the refusal may be about the session: that is looked at, and the call is still not made again.
-    let builder = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A"));
+    let builder = FakeMcpServer::builder().era(FakeEra::Legacy).accept(Accept::bearer("A"));
     let server = builder.refuse_with(Refusal::status(401)).start().unwrap();
     let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
     server.next_answers_to("tools/call", [resumable()]);
-    server.always_to("GET", Answer::Refuse);
-    server.always_to("ping", Answer::Refuse);
+    server.always_to("GET", ScriptedAnswer::Refuse);
+    server.always_to("ping", ScriptedAnswer::Refuse);
     let error = echo(&connection, "x").await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Challenged { .. }), "{error:?}");
     assert!(error.may_have_been_sent(), "its answer had begun");
@@ -267,7 +267,8 @@ async fn a_host_name_that_is_not_taken_is_no_matter_of_credentials() {
             "Invalid Origin: null",
         ),
     ] {
-        for (era, token) in [(Era::Modern, None), (Era::Legacy, Some("A")), (Era::HttpSse, None)] {
+        for (era, token) in [(FakeEra::Modern, None), (FakeEra::Legacy, Some("A")), (FakeEra::HttpSse, None)]
+        {
             let shown = format!("{refusal:?} {era:?}");
             let builder = FakeMcpServer::builder().era(era).accept(Accept::Nothing);
             let server = builder.refuse_with(refusal.clone()).start().unwrap();
@@ -287,7 +288,7 @@ async fn a_host_name_that_is_not_taken_is_no_matter_of_credentials() {
         }
     }
     // In a session the same words may be those of a tool, and a guard would have refused the handshake.
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connector().attempt(&target(&server)).await.unwrap();
     server.next_answers([HttpAnswer::new(403).body(text, "Invalid host: db-7").into()]);
     let error = echo(&connection, "x").await.unwrap_err();
@@ -297,9 +298,11 @@ async fn a_host_name_that_is_not_taken_is_no_matter_of_credentials() {
 #[tokio::test]
 async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
     let elsewhere = FakeMcpServer::builder().start().unwrap();
-    for answer in
-        [Answer::login_page(), Answer::redirect(302, elsewhere.url()), Answer::redirect(303, elsewhere.url())]
-    {
+    for answer in [
+        ScriptedAnswer::login_page(),
+        ScriptedAnswer::redirect(302, elsewhere.url()),
+        ScriptedAnswer::redirect(303, elsewhere.url()),
+    ] {
         let shown = format!("{answer:?}");
         let server = FakeMcpServer::builder().always(answer).start().unwrap();
         let error = refused(&server, None).await;
@@ -309,7 +312,9 @@ async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
     // What answers behind a redirect within the origin is not told as an answer of the endpoint.
     let server = FakeMcpServer::start().unwrap();
-    server.next_answers(std::iter::repeat_with(|| Answer::redirect(302, "/login?state=canary")).take(8));
+    server.next_answers(
+        std::iter::repeat_with(|| ScriptedAnswer::redirect(302, "/login?state=canary")).take(8),
+    );
     let words = described(&refused(&server, None).await);
     assert!(words.contains("it redirects to /login, and what answers there says: no such path"), "{words}");
     assert!(!words.contains("canary"), "{words}");
@@ -331,7 +336,8 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
         (302, with_tls),
     ] {
         let with_query = format!("{to}?key=canary");
-        let server = FakeMcpServer::builder().always(Answer::redirect(status, &*with_query)).start().unwrap();
+        let server =
+            FakeMcpServer::builder().always(ScriptedAnswer::redirect(status, &*with_query)).start().unwrap();
         let error = refused(&server, Some(static_token("A"))).await;
         assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Moved), "{status} {to}");
         // Written into the entry as it stands here, it works.
@@ -348,7 +354,7 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
         ["user:canary@elsewhere.example/mcp", "elsewhere.example/8f14e45f-ceea-467f-a9ad-5f1d8a1c0f3b/mcp"]
     {
         let server = FakeMcpServer::builder()
-            .always(Answer::redirect(308, format!("https://{secret}")))
+            .always(ScriptedAnswer::redirect(308, format!("https://{secret}")))
             .start()
             .unwrap();
         let report = described(&refused(&server, None).await);
@@ -356,7 +362,7 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
         assert!(!report.contains("canary") && !report.contains("8f14"), "{report}");
     }
     // A sign-in page is named as well; its path may hold a state.
-    let page = Answer::redirect(302, "https://sso.example/login?state=canary");
+    let page = ScriptedAnswer::redirect(302, "https://sso.example/login?state=canary");
     let error = refused(&FakeMcpServer::builder().always(page).start().unwrap(), None).await;
     assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect));
     assert!(described(&error).ends_with(": it leads to https://sso.example"), "{}", described(&error));
@@ -366,7 +372,7 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
         (307, "javascript:alert(1)", "javascript"),
         (308, "file:///etc/passwd", "file"),
     ] {
-        let server = FakeMcpServer::builder().always(Answer::redirect(status, to)).start().unwrap();
+        let server = FakeMcpServer::builder().always(ScriptedAnswer::redirect(status, to)).start().unwrap();
         let report = described(&refused(&server, None).await);
         assert!(report.ends_with(&format!("it leads to no server, but to `{scheme}:`")), "{report}");
     }
@@ -377,7 +383,7 @@ async fn fa_a95_fb_t40_t41_t42_t44_t45_t47_t48_redirects_within_the_origin_keep_
 {
     for status in [301, 302, 307, 308] {
         let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
-        server.route("/old", Answer::redirect(status, "/mcp?tenant=a"));
+        server.route("/old", ScriptedAnswer::redirect(status, "/mcp?tenant=a"));
         let mut target = with(&server, static_token("A"));
         target.endpoint =
             mcp_transport::Endpoint::Http(mcp_transport::HttpEndpoint::new(server.url_of("/old")));
@@ -392,8 +398,8 @@ async fn fa_a95_what_is_wrong_behind_a_redirect_is_told_with_where_it_led() {
     let secret = "/8f14e45f-ceea-467f-a9ad-5f1d8a1c0f3b/mcp";
     for (path, shown) in [("/gone", "/gone"), (secret, "/[redacted]/mcp")] {
         let server = FakeMcpServer::start().unwrap();
-        server.route("/old", Answer::redirect(308, path));
-        server.route(path, Answer::status(422));
+        server.route("/old", ScriptedAnswer::redirect(308, path));
+        server.route(path, ScriptedAnswer::status(422));
         let mut target = with(&server, static_token("A"));
         target.endpoint =
             mcp_transport::Endpoint::Http(mcp_transport::HttpEndpoint::new(server.url_of("/old")));
@@ -404,7 +410,7 @@ async fn fa_a95_what_is_wrong_behind_a_redirect_is_told_with_where_it_led() {
 
 #[tokio::test]
 async fn redirects_in_circles_end() {
-    let server = FakeMcpServer::builder().always(Answer::redirect(307, "/mcp")).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::redirect(307, "/mcp")).start().unwrap();
     let error = refused(&server, None).await;
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
     assert!(server.requests().len() <= 12, "{}", server.requests().len());
@@ -412,7 +418,7 @@ async fn redirects_in_circles_end() {
 
 #[tokio::test]
 async fn a_407_is_the_proxys_word() {
-    let server = FakeMcpServer::builder().always(Answer::proxy_auth()).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::proxy_auth()).start().unwrap();
     let error = refused(&server, Some(static_token("A"))).await;
     assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::ProxyAuth));
     // There is no proxy here, so it may be said of the probe alone.
@@ -421,13 +427,13 @@ async fn a_407_is_the_proxys_word() {
 
 #[tokio::test]
 async fn a_403_in_a_session_asks_only_a_provider_that_can_mint() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A")).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept(Accept::bearer("A")).start().unwrap();
     let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
-    server.always_to("tools/call", Answer::status(403));
+    server.always_to("tools/call", ScriptedAnswer::status(403));
     let error = echo(&connection, "x").await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Http { status: 403, .. }), "{error:?}");
 
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A")).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept(Accept::bearer("A")).start().unwrap();
     let mint = Mint::of("A");
     let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
     server.refuse_with(Refusal::forbidden());
@@ -439,7 +445,7 @@ async fn a_403_in_a_session_asks_only_a_provider_that_can_mint() {
 
 #[tokio::test]
 async fn f032_every_request_of_a_session_carries_the_credentials() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A")).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).accept(Accept::bearer("A")).start().unwrap();
     let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
     connection.listen().await;
     server.expire_sessions();
@@ -466,7 +472,7 @@ async fn f043_permanent_answers_get_one_attempt_and_transient_ones_four() {
         (503, 4, ReasonCode::Unavailable),
         (429, 4, ReasonCode::RateLimited),
     ] {
-        let server = FakeMcpServer::builder().always(Answer::status(status)).start().unwrap();
+        let server = FakeMcpServer::builder().always(ScriptedAnswer::status(status)).start().unwrap();
         let error = connector().connect(&target(&server), &quick()).await.unwrap_err();
         assert_eq!((error.status(), error.code()), (ServerStatus::Failed, Some(code)), "{status}");
         assert_eq!(error.to_string(), format!("failed: {}", error.reason().unwrap().message));
@@ -479,7 +485,7 @@ async fn f043_permanent_answers_get_one_attempt_and_transient_ones_four() {
 async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     let server = FakeMcpServer::builder().start().unwrap();
     // Each attempt asks twice: the probe, and `initialize` where the probe's answer says nothing.
-    server.next_answers([503, 503, 502, 502].map(Answer::status));
+    server.next_answers([503, 503, 502, 502].map(ScriptedAnswer::status));
     let mut statuses = Vec::new();
     let ended = connector()
         .connect_observed(&target(&server), &quick(), |machine, wait| {
@@ -500,7 +506,7 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
 #[tokio::test]
 async fn a_429_waits_as_long_as_it_asks() {
     let server = FakeMcpServer::builder().start().unwrap();
-    server.next_answers([Answer::retry_after(429, 1), Answer::retry_after(429, 1)]);
+    server.next_answers([ScriptedAnswer::retry_after(429, 1), ScriptedAnswer::retry_after(429, 1)]);
     connector().connect(&target(&server), &quick()).await.unwrap();
     let requests = server.requests();
     assert!(requests[2].at - requests[1].at >= Duration::from_secs(1));
@@ -508,7 +514,8 @@ async fn a_429_waits_as_long_as_it_asks() {
 
 #[tokio::test]
 async fn f049_tools_that_cannot_be_listed_leave_the_server_connected() {
-    let server = FakeMcpServer::builder().always_to("tools/list", Answer::status(500)).start().unwrap();
+    let server =
+        FakeMcpServer::builder().always_to("tools/list", ScriptedAnswer::status(500)).start().unwrap();
     let connected = connector().connect(&target(&server), &quick()).await.unwrap();
     assert_eq!(connected.code(), Some(ReasonCode::ToolsUnavailable));
     assert!(connected.tools.is_none() && connected.tools_error.is_some());
@@ -518,7 +525,7 @@ async fn f049_tools_that_cannot_be_listed_leave_the_server_connected() {
 #[tokio::test]
 async fn f027_a_transient_401_heals_with_the_next_attempt() {
     let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
-    server.next_answers([Answer::Refuse]);
+    server.next_answers([ScriptedAnswer::Refuse]);
     let connector = connector();
     let target = with(&server, static_token("A"));
     let first = connector.connect(&target, &quick()).await.unwrap_err();
@@ -558,7 +565,7 @@ impl CredentialSource for Slow {
 
 #[tokio::test]
 async fn time_that_a_source_takes_is_not_the_servers() {
-    let server = FakeMcpServer::builder().era(Era::Modern).accept(Accept::bearer("A")).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).accept(Accept::bearer("A")).start().unwrap();
     let mut options = options();
     // The probe has a third of it, less than the source takes.
     options.connect_timeout = Duration::from_secs(4);
@@ -585,14 +592,14 @@ async fn f025_a_server_that_accepts_the_headers_is_connected_whatever_it_adverti
     let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
     let metadata =
         serde_json::json!({ "resource": server.url().as_str(), "authorization_servers": [server.origin()] });
-    server.route("/.well-known/oauth-protected-resource/mcp", Answer::json(metadata));
+    server.route("/.well-known/oauth-protected-resource/mcp", ScriptedAnswer::json(metadata));
     connector().connect(&with(&server, static_token("A")), &quick()).await.unwrap();
     assert!(server.oauth_requests().is_empty());
 }
 
 #[tokio::test]
 async fn f028_the_older_transport_sends_the_headers_both_ways() {
-    let server = FakeMcpServer::builder().era(Era::HttpSse).accept(Accept::bearer("A")).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::HttpSse).accept(Accept::bearer("A")).start().unwrap();
     let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
     assert!(server.requests_without_header("authorization").is_empty());
@@ -622,14 +629,14 @@ async fn f057_no_failure_shows_a_secret() {
     let mut secret = with(&server, static_token("canary-header"));
     secret.endpoint = mcp_transport::Endpoint::Http(mcp_transport::HttpEndpoint::new(url));
     let answers = [
-        Answer::Refuse,
-        Answer::status(404),
-        Answer::status(500),
-        Answer::login_page(),
-        Answer::redirect(302, "https://elsewhere.example/canary-path"),
-        Answer::proxy_auth(),
-        Answer::Drop,
-        Answer::json(serde_json::json!("x")),
+        ScriptedAnswer::Refuse,
+        ScriptedAnswer::status(404),
+        ScriptedAnswer::status(500),
+        ScriptedAnswer::login_page(),
+        ScriptedAnswer::redirect(302, "https://elsewhere.example/canary-path"),
+        ScriptedAnswer::proxy_auth(),
+        ScriptedAnswer::Drop,
+        ScriptedAnswer::json(serde_json::json!("x")),
     ];
     for answer in answers {
         server.always(answer);
@@ -656,7 +663,7 @@ async fn f103_a_server_that_starts_later_is_found_by_the_same_program() {
 
 #[tokio::test]
 async fn f113_a_server_that_hangs_holds_up_no_other() {
-    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let hanging = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     let connector = connector();
     let stuck = tokio::spawn({
         let (connector, target) = (connector.clone(), target(&hanging));
@@ -672,7 +679,7 @@ async fn f113_a_server_that_hangs_holds_up_no_other() {
 
 #[tokio::test]
 async fn a_provider_can_add_to_a_request_and_not_break_it() {
-    for era in [Era::Modern, Era::Legacy] {
+    for era in [FakeEra::Modern, FakeEra::Legacy] {
         let server = FakeMcpServer::builder().era(era).accept("A").start().unwrap();
         // Not one of these is right for every request, and some would make two messages of one.
         let headers = [

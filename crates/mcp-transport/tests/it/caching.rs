@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use mcp_transport::cache::CacheScope;
 use mcp_transport::{Connection, RequestOptions};
 use serde_json::json;
@@ -10,20 +10,20 @@ use serde_json::json;
 use crate::support::{connect, methods, no_violations, raw};
 
 /// A tool whose argument `region` is mirrored into a header.
-fn regional() -> Tool {
+fn regional() -> FakeTool {
     let schema = json!({
         "type": "object",
         "properties": { "region": { "type": "string", "x-mcp-header": "Region" } },
     });
     let result = json!({ "content": [{ "type": "text", "text": "north" }] });
-    Tool::custom(json!({ "name": "where", "inputSchema": schema }), result)
+    FakeTool::custom(json!({ "name": "where", "inputSchema": schema }), result)
 }
 
 /// The list of it, good for this many milliseconds.
-fn list(ttl: i64) -> Answer {
+fn list(ttl: i64) -> ScriptedAnswer {
     let tools = [regional().definition().clone()];
     let list = json!({ "resultType": "complete", "tools": tools, "ttlMs": ttl, "cacheScope": "public" });
-    Answer::RpcResult(list)
+    ScriptedAnswer::RpcResult(list)
 }
 
 async fn call(connection: &Connection) {
@@ -32,7 +32,7 @@ async fn call(connection: &Connection) {
 }
 
 async fn started(ttl: i64) -> (FakeMcpServer, Connection) {
-    let server = FakeMcpServer::builder().era(Era::Modern).tools(vec![regional()]).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).tools(vec![regional()]).start().unwrap();
     server.always_to("tools/list", list(ttl));
     let connection = connect(&server).await;
     connection.list_tools(&RequestOptions::new()).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_change_that_is_told_ends_the_freshness_at_once() {
 async fn what_is_known_serves_on_where_it_cannot_be_had_again() {
     let (server, connection) = started(1).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
-    server.always_to("tools/list", Answer::status(503));
+    server.always_to("tools/list", ScriptedAnswer::status(503));
     call(&connection).await;
     assert_eq!(methods(&server), ["tools/list", "tools/call"]);
     no_violations(&server);
@@ -103,17 +103,17 @@ async fn hints_come_with_lists_and_with_what_is_read() {
     let contents = json!([{ "uri": "fake://greeting", "text": "hello" }]);
     let result =
         json!({ "resultType": "complete", "contents": contents, "ttlMs": 5_000, "cacheScope": "public" });
-    let (_, hint) = read(vec![Answer::RpcResult(result.clone())]).await.unwrap();
+    let (_, hint) = read(vec![ScriptedAnswer::RpcResult(result.clone())]).await.unwrap();
     assert_eq!((hint.ttl, hint.scope), (Duration::from_secs(5), CacheScope::Public));
     // What was asked for on the way is no part of what a cache would find it by.
-    let asks = Answer::RpcResult(json!({ "resultType": "input_required", "requestState": "s" }));
-    let (_, hint) = read(vec![asks, Answer::RpcResult(result.clone())]).await.unwrap();
+    let asks = ScriptedAnswer::RpcResult(json!({ "resultType": "input_required", "requestState": "s" }));
+    let (_, hint) = read(vec![asks, ScriptedAnswer::RpcResult(result.clone())]).await.unwrap();
     assert_eq!((hint.ttl, hint.scope), (Duration::ZERO, CacheScope::Private));
 
     // Before 2026-07-28, members of these names are the server's own.
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    server.always_to("resources/read", Answer::RpcResult(result));
+    server.always_to("resources/read", ScriptedAnswer::RpcResult(result));
     let (_, hint) = connection.request_with_hint("resources/read", Some(&params), &options).await.unwrap();
     assert_eq!(hint.ttl, Duration::ZERO);
 }

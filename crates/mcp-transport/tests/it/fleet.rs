@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mcp_status::ServerStatus;
-use mcp_testkit::{Answer, FakeMcpServer};
+use mcp_testkit::{FakeMcpServer, ScriptedAnswer};
 use mcp_transport::fleet::{Fleet, FleetChange, FleetChanges, FleetConfig, FleetEntry, FleetUpdate};
 use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource};
 use mcp_transport::{RequestOptions, Server};
@@ -110,7 +110,7 @@ async fn f133_a_fleet_becomes_what_the_configuration_says() {
 #[tokio::test]
 async fn reconnect_reaches_all_or_those_that_do_not_work() {
     let (up, broken) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
-    broken.always(Answer::status(404));
+    broken.always(ScriptedAnswer::status(404));
     let fleet = fleet();
     let off = FleetEntry::new("off", "off", || std::future::ready(Err(NoContact::SwitchedOff)));
     fleet.apply([entry("broken", &broken), entry("up", &up), off]).await;
@@ -118,7 +118,7 @@ async fn reconnect_reaches_all_or_those_that_do_not_work() {
     let of = |name: &str, status| (name.to_owned(), status);
     assert_eq!(decided(&fleet).await, [of("broken", Failed), of("off", Disabled), of("up", Connected)]);
 
-    broken.always(Answer::Honest);
+    broken.always(ScriptedAnswer::Honest);
     let statuses: Vec<_> = fleet
         .reconnect_failed()
         .await
@@ -157,7 +157,7 @@ async fn an_entry_has_a_policy_of_its_own_and_requests_are_made_side_by_side() {
 #[tokio::test]
 async fn f113_one_server_that_hangs_holds_up_no_other() {
     let (slow, up) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
-    slow.always(Answer::Hang);
+    slow.always(ScriptedAnswer::Hang);
     let fleet = fleet();
     let entries: Vec<_> =
         (0..10).map(|index| entry(&format!("slow-{index}"), &slow)).chain([entry("up", &up)]).collect();
@@ -205,7 +205,7 @@ async fn f133_one_server_comes_and_goes_and_the_others_do_not_notice() {
     assert_eq!(there.snapshot().connection, Some(1));
 
     // The same name with another definition keeps its handle.
-    b.always(Answer::status(404));
+    b.always(ScriptedAnswer::status(404));
     fleet.insert(FleetEntry::new("b", "another", Fixed(target(&b)))).unwrap();
     until(&mut changes, |name, status| (name, status) == ("b", Some(Failed))).await;
     assert_eq!(there.snapshot().status, Failed);
@@ -214,7 +214,7 @@ async fn f133_one_server_comes_and_goes_and_the_others_do_not_notice() {
     assert!(there.snapshot().closed);
     assert_eq!(until(&mut changes, |_, status| status.is_none()).await.last().unwrap().0, "b");
     // It comes back before the next look: told as what it is now, by another supervisor.
-    b.always(Answer::Honest);
+    b.always(ScriptedAnswer::Honest);
     fleet.insert(entry("b", &b)).unwrap();
     until(&mut changes, |name, status| (name, status) == ("b", Some(Connected))).await;
     fleet.remove("b").await;

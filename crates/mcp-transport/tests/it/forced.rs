@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mcp_status::ServerStatus;
-use mcp_testkit::{Answer, Era as Speaks, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use mcp_transport::message::{Era, ProtocolRevision};
 use mcp_transport::supervisor::SupervisorConfig;
 use mcp_transport::{Connection, Endpoint, HttpEndpoint, Server, Supervisor, TransportError};
@@ -21,13 +21,13 @@ async fn reach(
     connector().attempt(&Server::new(Endpoint::Http(endpoint))).await
 }
 
-fn start(era: Speaks) -> FakeMcpServer {
+fn start(era: FakeEra) -> FakeMcpServer {
     FakeMcpServer::builder().era(era).start().unwrap()
 }
 
 #[tokio::test]
 async fn fa_a76_one_era_is_spoken_and_the_other_is_never_asked_for() {
-    let both = start(Speaks::Dual);
+    let both = start(FakeEra::Dual);
     let legacy = reach(&both, |endpoint| endpoint.era = Some(Era::Legacy)).await.unwrap();
     assert_eq!(legacy.revision(), ProtocolRevision::V2025_11_25);
     assert_eq!(echo(&legacy, "hello").await.unwrap(), "hello");
@@ -37,7 +37,7 @@ async fn fa_a76_one_era_is_spoken_and_the_other_is_never_asked_for() {
     assert_eq!(echo(&modern, "hello").await.unwrap(), "hello");
 
     for (speaks, era, never) in
-        [(Speaks::Modern, Era::Legacy, "server/discover"), (Speaks::Legacy, Era::Modern, "initialize")]
+        [(FakeEra::Modern, Era::Legacy, "server/discover"), (FakeEra::Legacy, Era::Modern, "initialize")]
     {
         let server = start(speaks);
         reach(&server, |_| {}).await.unwrap().close().await;
@@ -49,20 +49,23 @@ async fn fa_a76_one_era_is_spoken_and_the_other_is_never_asked_for() {
 /// Not in the middle of a session either.
 #[tokio::test]
 async fn fa_a76_a_server_that_moves_on_is_not_followed_out_of_its_era() {
-    let server = start(Speaks::Modern);
+    let server = start(FakeEra::Modern);
     let connection = reach(&server, |endpoint| endpoint.era = Some(Era::Modern)).await.unwrap();
-    server.set_era(Speaks::Legacy);
+    server.set_era(FakeEra::Legacy);
     let data = json!({ "supported": ["2025-11-25"], "requested": "2026-07-28" });
     let error = json!({ "code": -32022, "message": "Unsupported protocol version", "data": data });
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string();
-    server.next_answers_to("tools/call", [Answer::from(HttpAnswer::new(400).body("application/json", body))]);
+    server.next_answers_to(
+        "tools/call",
+        [ScriptedAnswer::from(HttpAnswer::new(400).body("application/json", body))],
+    );
     echo(&connection, "hello").await.unwrap_err();
     assert_eq!(server.count("initialize"), 0);
 }
 
 #[tokio::test]
 async fn fa_a76_one_transport_is_tried_and_no_other() {
-    let sse = start(Speaks::HttpSse);
+    let sse = start(FakeEra::HttpSse);
     reach(&sse, |_| {}).await.unwrap().close().await;
     reach(&sse, |endpoint| endpoint.falls_back = false).await.unwrap_err();
     reach(&sse, |endpoint| {
@@ -72,7 +75,7 @@ async fn fa_a76_one_transport_is_tried_and_no_other() {
     .await
     .unwrap_err();
     assert!(!methods(&sse).contains(&"GET".to_owned()), "{:?}", methods(&sse));
-    let http = start(Speaks::Legacy);
+    let http = start(FakeEra::Legacy);
     let legacy = |falls_back| {
         let mut endpoint = HttpEndpoint::legacy_sse(http.url());
         endpoint.falls_back = falls_back;
@@ -86,10 +89,10 @@ async fn fa_a76_one_transport_is_tried_and_no_other() {
 
 #[tokio::test]
 async fn fa_a76_a_quiet_server_is_pinged_where_that_is_asked_for_and_nowhere_else() {
-    let (pinged, refusing, left) = (start(Speaks::Legacy), start(Speaks::Legacy), start(Speaks::Legacy));
+    let (pinged, refusing, left) = (start(FakeEra::Legacy), start(FakeEra::Legacy), start(FakeEra::Legacy));
     let refusal = json!({ "code": -32601, "message": "no such method" });
     let body = json!({ "jsonrpc": "2.0", "id": 1, "error": refusal }).to_string();
-    refusing.always_to("ping", Answer::from(HttpAnswer::new(400).body("application/json", body)));
+    refusing.always_to("ping", ScriptedAnswer::from(HttpAnswer::new(400).body("application/json", body)));
     let keep = Duration::from_millis(60);
     let mut handles = Vec::new();
     for (server, keep_alive) in [(&pinged, Some(keep)), (&refusing, Some(keep)), (&left, None)] {

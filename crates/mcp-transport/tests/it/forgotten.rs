@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mcp_status::{ReasonCode, ServerStatus};
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Refusal};
+use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer};
 use mcp_transport::supervisor::SupervisorConfig;
 use mcp_transport::{Connection, RequestOptions, Supervisor, TransportErrorKind};
 use serde_json::json;
@@ -31,7 +31,7 @@ fn text(status: u16, text: &str) -> HttpAnswer {
 }
 
 fn server() -> FakeMcpServer {
-    FakeMcpServer::builder().era(Era::Legacy).start().unwrap()
+    FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap()
 }
 
 /// A connection whose session its server has forgotten, which says so like this.
@@ -162,12 +162,12 @@ async fn fb_t5d_an_ordinary_error_of_one_call_starts_nothing() {
 #[tokio::test]
 async fn fb_x2_x3_trouble_on_the_way_is_not_a_forgotten_session() {
     for (answer, pings) in [
-        (Answer::status(503), 1),
-        (Answer::status(429), 1),
-        (Answer::retry_after(503, 30), 0),
-        (Answer::retry_after(429, 30), 0),
-        (Answer::status(504), 0),
-        (Answer::Drop, 0),
+        (ScriptedAnswer::status(503), 1),
+        (ScriptedAnswer::status(429), 1),
+        (ScriptedAnswer::retry_after(503, 30), 0),
+        (ScriptedAnswer::retry_after(429, 30), 0),
+        (ScriptedAnswer::status(504), 0),
+        (ScriptedAnswer::Drop, 0),
     ] {
         let shown = format!("{answer:?}");
         let server = server();
@@ -209,7 +209,7 @@ async fn fb_x2_a_busy_server_is_asked_once_about_its_session_however_many_calls_
     let connection = connect(&server).await;
     server.recorder().clear();
     for method in ["ping", "tools/call", "initialize"] {
-        server.always_to(method, Answer::status(503));
+        server.always_to(method, ScriptedAnswer::status(503));
     }
     let calls = (0..10).map(|_| {
         let connection = connection.clone();
@@ -222,7 +222,7 @@ async fn fb_x2_a_busy_server_is_asked_once_about_its_session_however_many_calls_
     }
     assert_eq!(["tools/call", "ping", "initialize"].map(|method| server.count(method)), [10, 1, 1]);
     for method in ["ping", "tools/call", "initialize"] {
-        server.always_to(method, Answer::Honest);
+        server.always_to(method, ScriptedAnswer::Honest);
     }
     assert_eq!(echo(&connection, "y").await.unwrap(), "y", "in the session that it knew all along");
     assert_eq!(server.count("initialize"), 1);
@@ -340,8 +340,8 @@ async fn fa_a105_fb_t50_a_server_that_refuses_all_after_its_handshake_is_not_con
         let shown = format!("{answer:?}");
         // A ping that is answered, or refused as a method, is an answer: that server refuses its list alone.
         for (ping, expected) in [
-            (Answer::from(answer.clone()), (Failed, Some(code))),
-            (Answer::Honest, (Connected, Some(ToolsUnavailable))),
+            (ScriptedAnswer::from(answer.clone()), (Failed, Some(code))),
+            (ScriptedAnswer::Honest, (Connected, Some(ToolsUnavailable))),
             (rpc(200, -32601, "no such method").into(), (Connected, Some(ToolsUnavailable))),
         ] {
             let server = server();
@@ -382,7 +382,7 @@ async fn fa_a105_fb_t50_nor_is_one_that_refuses_the_second_handshake_too() {
         for method in ["ping", "tools/list"] {
             server.always_to(method, answer.clone().into());
         }
-        server.next_answers_to("initialize", [Answer::Honest]);
+        server.next_answers_to("initialize", [ScriptedAnswer::Honest]);
         server.always_to("initialize", answer.into());
         let ended = connector().connect_observed(&target(&server), &quick(), |_, _| {}).await;
         let found = (ended.machine.status(), ended.machine.code());
@@ -436,7 +436,7 @@ async fn fa_a105_fb_t50_a_connection_that_stands_is_not_shown_as_connected_when_
 
         // What knows its sessions again is connected when it is asked for.
         for method in ["ping", "tools/list", "tools/call"] {
-            server.always_to(method, Answer::Honest);
+            server.always_to(method, ScriptedAnswer::Honest);
         }
         assert_eq!(handle.reconnect().await.status, ServerStatus::Connected, "{shown}");
         handle.close().await;

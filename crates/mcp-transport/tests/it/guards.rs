@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use mcp_transport::{RequestOptions, TransportError, TransportErrorKind};
 use serde_json::{Value, json};
 
@@ -277,7 +277,7 @@ async fn fa_a102_fb_p2_p5_p6_p9_p10_p11_p12_p13_p14_p15_p16_p18_a_probe_that_is_
         HttpAnswer::new(505),
     ] {
         let shown = format!("{answer:?}");
-        let server = FakeMcpServer::builder().era(Era::Legacy);
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy);
         let server = server.always_to("server/discover", answer.into()).start().unwrap();
         let connection = connect(&server).await;
         assert_eq!(echo(&connection, "hello").await.unwrap(), "hello", "{shown}");
@@ -287,8 +287,10 @@ async fn fa_a102_fb_p2_p5_p6_p9_p10_p11_p12_p13_p14_p15_p16_p18_a_probe_that_is_
 
 #[tokio::test]
 async fn fb_t43_what_was_taken_and_has_its_outcome_elsewhere_is_not_followed() {
-    let server =
-        FakeMcpServer::builder().always_to("tools/call", Answer::redirect(303, "/outcome")).start().unwrap();
+    let server = FakeMcpServer::builder()
+        .always_to("tools/call", ScriptedAnswer::redirect(303, "/outcome"))
+        .start()
+        .unwrap();
     let error = echo(&connect(&server).await, "hello").await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Http { status: 303, .. }), "{error:?}");
     assert_eq!(server.count("tools/call"), 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Delivery, Era, FakeMcpServer, Pages, Sse, Tool};
+use mcp_testkit::{Delivery, FakeEra, FakeMcpServer, FakeTool, Pages, ScriptedAnswer, Sse};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, RequestOptions, TransportErrorKind};
@@ -13,7 +13,7 @@ use crate::support::{connect, connector, echo, methods, no_violations, options, 
 
 #[tokio::test]
 async fn a_modern_server_takes_two_requests_to_list_its_tools() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let connection = connect(&server).await;
     let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
     assert_eq!(list.tools.len(), 5);
@@ -27,7 +27,7 @@ async fn a_modern_server_takes_two_requests_to_list_its_tools() {
 
 #[tokio::test]
 async fn a_legacy_server_is_asked_once_in_vain_and_then_never_again() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connector = connector();
     let connection = connector.attempt(&target(&server)).await.unwrap();
     connection.list_tools(&RequestOptions::new()).await.unwrap();
@@ -48,10 +48,10 @@ async fn a_legacy_server_is_asked_once_in_vain_and_then_never_again() {
 
 #[tokio::test]
 async fn a_server_that_has_moved_on_is_probed_again() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connector = connector();
     connector.attempt(&target(&server)).await.unwrap().close().await;
-    server.set_era(Era::Modern);
+    server.set_era(FakeEra::Modern);
     let connection = connector.attempt(&target(&server)).await.unwrap();
     assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
 }
@@ -59,16 +59,19 @@ async fn a_server_that_has_moved_on_is_probed_again() {
 #[tokio::test]
 async fn a_200_that_is_no_discovery_means_legacy() {
     for answer in [
-        Answer::RpcResult(json!({})),
-        Answer::RpcError { code: -32601, message: "unknown".to_owned() },
-        Answer::status(400),
-        Answer::status(404),
-        Answer::status(405),
-        Answer::status(422),
+        ScriptedAnswer::RpcResult(json!({})),
+        ScriptedAnswer::RpcError { code: -32601, message: "unknown".to_owned() },
+        ScriptedAnswer::status(400),
+        ScriptedAnswer::status(404),
+        ScriptedAnswer::status(405),
+        ScriptedAnswer::status(422),
     ] {
         let shown = format!("{answer:?}");
-        let server =
-            FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", answer).start().unwrap();
+        let server = FakeMcpServer::builder()
+            .era(FakeEra::Legacy)
+            .always_to("server/discover", answer)
+            .start()
+            .unwrap();
         let connection = connect(&server).await;
         assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25, "{shown}");
     }
@@ -76,7 +79,7 @@ async fn a_200_that_is_no_discovery_means_legacy() {
 
 #[tokio::test]
 async fn an_unsupported_version_is_retried_once_even_with_the_same_version() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let refusal = json!({
         "jsonrpc": "2.0", "id": 0,
         "error": { "code": -32022, "message": "no", "data": { "supported": ["2026-07-28"], "requested": "2026-07-28" } },
@@ -96,7 +99,8 @@ async fn an_unsupported_version_is_retried_once_even_with_the_same_version() {
 
 #[tokio::test]
 async fn a_server_without_a_version_in_common_is_named_with_what_it_offers() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start().unwrap();
+    let server =
+        FakeMcpServer::builder().era(FakeEra::Legacy).initialize_version("1999-01-01").start().unwrap();
     let error = connector().attempt(&target(&server)).await.unwrap_err();
     let offered = vec!["1999-01-01".to_owned()];
     assert_eq!(*error.kind(), TransportErrorKind::Version { offered });
@@ -104,8 +108,11 @@ async fn a_server_without_a_version_in_common_is_named_with_what_it_offers() {
 
 #[tokio::test]
 async fn f110_fa_a104_a_probe_that_is_never_answered_costs_a_bounded_time() {
-    let server =
-        FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", Answer::Hang).start().unwrap();
+    let server = FakeMcpServer::builder()
+        .era(FakeEra::Legacy)
+        .always_to("server/discover", ScriptedAnswer::Hang)
+        .start()
+        .unwrap();
     let mut options = options();
     options.connect_timeout = Duration::from_secs(6);
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
@@ -115,8 +122,11 @@ async fn f110_fa_a104_a_probe_that_is_never_answered_costs_a_bounded_time() {
 /// With the limits that a person has, so that the next steps of a connect have their time.
 #[tokio::test]
 async fn fa_a104_silence_at_the_probe_leads_to_the_handshake_after_a_second() {
-    let server =
-        FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", Answer::Hang).start().unwrap();
+    let server = FakeMcpServer::builder()
+        .era(FakeEra::Legacy)
+        .always_to("server/discover", ScriptedAnswer::Hang)
+        .start()
+        .unwrap();
     let mut options = options();
     options.connect_timeout = Duration::from_secs(60);
     let began = std::time::Instant::now();
@@ -130,9 +140,9 @@ async fn fa_a104_silence_at_the_probe_leads_to_the_handshake_after_a_second() {
 /// A modern server is none the less for it: one that wakes up, and one that is slow at each request.
 #[tokio::test]
 async fn fa_a104_a_modern_server_that_was_silent_at_first_is_asked_again() {
-    let late = Answer::Late(Duration::from_millis(1500));
+    let late = ScriptedAnswer::Late(Duration::from_millis(1500));
     for slow_at_each in [false, true] {
-        let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
         match slow_at_each {
             true => server.always_to("server/discover", late.clone()),
             false => server.next_answers_to("server/discover", [late.clone()]),
@@ -149,7 +159,7 @@ async fn fa_a104_a_modern_server_that_was_silent_at_first_is_asked_again() {
 
 #[tokio::test]
 async fn f109_the_connect_limit_is_the_callers() {
-    let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     let mut options = options();
     options.connect_timeout = Duration::from_millis(300);
     let error = Connector::new(options).attempt(&target(&server)).await.unwrap_err();
@@ -167,7 +177,7 @@ async fn every_form_of_an_answer_is_read() {
             .leading(json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": {} }))
             .into(),
     ];
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         for form in &forms {
             let server = FakeMcpServer::builder().era(era).deliver(form.clone()).start().unwrap();
             let connection = connect(&server).await;
@@ -179,9 +189,9 @@ async fn every_form_of_an_answer_is_read() {
 
 #[tokio::test]
 async fn f111_every_page_is_read_and_no_circle_followed() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server =
-            FakeMcpServer::builder().era(era).tools(Tool::many(25)).pages(Pages::Of(10)).start().unwrap();
+            FakeMcpServer::builder().era(era).tools(FakeTool::many(25)).pages(Pages::Of(10)).start().unwrap();
         let connection = connect(&server).await;
         let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
         assert_eq!(list.tools.len(), 25);
@@ -205,10 +215,10 @@ async fn modern_requests_mirror_names_and_annotated_arguments() {
     };
     let result = json!({ "content": [{ "type": "text", "text": "ok" }] });
     let server = FakeMcpServer::builder()
-        .era(Era::Modern)
+        .era(FakeEra::Modern)
         .tools(vec![
-            Tool::custom(definition("good", "Region"), result.clone()),
-            Tool::custom(definition("bad", "not a token"), result),
+            FakeTool::custom(definition("good", "Region"), result.clone()),
+            FakeTool::custom(definition("bad", "not a token"), result),
         ])
         .start()
         .unwrap();
@@ -252,7 +262,7 @@ async fn what_does_not_speak_mcp_is_called_so() {
 
 #[tokio::test]
 async fn a_server_of_2024_is_the_last_resort_and_can_be_asked_for() {
-    let server = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::HttpSse).start().unwrap();
     let connection = connect(&server).await;
     assert_eq!(connection.revision(), ProtocolRevision::V2024_11_05);
     assert_eq!(connection.list_tools(&RequestOptions::new()).await.unwrap().tools.len(), 5);

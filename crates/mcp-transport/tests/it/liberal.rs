@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcp_status::{MessageContext, message};
-use mcp_testkit::{Answer, Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer, ScriptedAnswer};
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::{Connector, RequestOptions, Server, TransportError, TransportErrorKind};
 use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
@@ -98,8 +98,8 @@ async fn fb_r5_tools_that_are_the_members_of_an_object_are_listed() {
         json!({ "2": named, "5": { "name": "other", "inputSchema": { "type": "object" } } }),
         json!({ "any": named }),
     ] {
-        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-        server.always_to("tools/list", Answer::RpcResult(json!({ "tools": tools })));
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
+        server.always_to("tools/list", ScriptedAnswer::RpcResult(json!({ "tools": tools })));
         let connection = connect(&server).await;
         let listed = connection.list_tools(&RequestOptions::new()).await.expect("a list").tools;
         assert_eq!(listed.len(), tools.as_object().unwrap().len(), "{tools}");
@@ -108,8 +108,8 @@ async fn fb_r5_tools_that_are_the_members_of_an_object_are_listed() {
     }
     // Of what is something else it is told that it is not a list.
     for other in [json!({ "error": "later" }), json!({ "page": { "total": 1 } }), json!("echo"), json!(1)] {
-        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-        server.always_to("tools/list", Answer::RpcResult(json!({ "tools": other })));
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
+        server.always_to("tools/list", ScriptedAnswer::RpcResult(json!({ "tools": other })));
         let error = connect(&server).await.list_tools(&RequestOptions::new()).await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Protocol, "{other}: {error}");
     }
@@ -456,12 +456,12 @@ async fn s_k6_fb_r52_cookies_stay_in_their_origin() {
 #[tokio::test]
 async fn fb_t63_an_empty_cursor_is_a_cursor_in_the_modern_era_and_an_end_before_it() {
     let page = |name: &str, cursor: serde_json::Value| {
-        Answer::RpcResult(json!({
+        ScriptedAnswer::RpcResult(json!({
             "tools": [{"name": name, "inputSchema": {"type": "object"}}], "nextCursor": cursor,
             "resultType": "complete",
         }))
     };
-    let names = async |era: Era, pages: Vec<Answer>| {
+    let names = async |era: FakeEra, pages: Vec<ScriptedAnswer>| {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let connection = connect(&server).await;
         server.recorder().clear();
@@ -471,13 +471,17 @@ async fn fb_t63_an_empty_cursor_is_a_cursor_in_the_modern_era_and_an_end_before_
         (names.join(" "), server.count("tools/list"))
     };
     let two = || vec![page("a", json!("")), page("b", json!(null))];
-    assert_eq!(names(Era::Modern, two()).await, ("a b".to_owned(), 2));
-    assert_eq!(names(Era::Legacy, two()).await, ("a".to_owned(), 1));
+    assert_eq!(names(FakeEra::Modern, two()).await, ("a b".to_owned(), 2));
+    assert_eq!(names(FakeEra::Legacy, two()).await, ("a".to_owned(), 1));
     // A server that means "no more" by it, and begins again.
     let again = || vec![page("a", json!("")), page("a", json!(""))];
-    assert_eq!(names(Era::Modern, again()).await, ("a".to_owned(), 2));
+    assert_eq!(names(FakeEra::Modern, again()).await, ("a".to_owned(), 2));
     for none in [json!(null), json!(false), json!(0), json!([])] {
-        assert_eq!(names(Era::Modern, vec![page("a", none.clone())]).await, ("a".to_owned(), 1), "{none}");
+        assert_eq!(
+            names(FakeEra::Modern, vec![page("a", none.clone())]).await,
+            ("a".to_owned(), 1),
+            "{none}"
+        );
     }
 }
 
@@ -485,14 +489,15 @@ async fn fb_t63_an_empty_cursor_is_a_cursor_in_the_modern_era_and_an_end_before_
 #[tokio::test]
 async fn f111_how_many_pages_came_is_told_where_the_time_ran_out() {
     let page = |name: &str| {
-        Answer::RpcResult(json!({
+        ScriptedAnswer::RpcResult(json!({
             "tools": [{"name": name, "inputSchema": {"type": "object"}}], "nextCursor": name, "resultType": "complete",
         }))
     };
     let server = FakeMcpServer::start().unwrap();
     let connection = connect(&server).await;
     for (pages, told) in [(2, Some("2 pages of tools/list came, and each names another one")), (0, None)] {
-        let pages: Vec<_> = ["a", "b"].into_iter().take(pages).map(page).chain([Answer::Hang]).collect();
+        let pages: Vec<_> =
+            ["a", "b"].into_iter().take(pages).map(page).chain([ScriptedAnswer::Hang]).collect();
         server.next_answers_to("tools/list", pages);
         let options = RequestOptions::new().with_timeout(Duration::from_millis(1_500));
         let error = connection.list_tools(&options).await.unwrap_err();
@@ -507,7 +512,7 @@ async fn f111_what_is_listed_twice_counts_once() {
         let tool = |(name, says): &(&str, &str)| json!({"name": name, "description": says, "inputSchema": {"type": "object"}});
         let tools: Vec<_> = tools.iter().map(tool).collect();
         let cursor = Some(cursor).filter(|cursor| !cursor.is_empty());
-        Answer::RpcResult(json!({"tools": tools, "nextCursor": cursor, "resultType": "complete"}))
+        ScriptedAnswer::RpcResult(json!({"tools": tools, "nextCursor": cursor, "resultType": "complete"}))
     };
     let (a, b, c) = (("a", ""), ("b", ""), ("c", ""));
     for (pages, names, repeated, requests) in [
@@ -570,18 +575,18 @@ async fn fb_r5_r25_e0_nulls_and_empty_arrays_are_read_as_nothing() {
         r#"{"name":"t","description":null,"title":[],"inputSchema":[],"annotations":[]}"#,
         r#"{"name":"t","inputSchema":{"type":"object","properties":[],"required":null}}"#,
     ] {
-        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
         let connection = connect(&server).await;
         let page = format!(r#"{{"tools":[{tool}],"nextCursor":null}}"#);
-        server.next_answers_to("tools/list", [Answer::RpcText(page)]);
+        server.next_answers_to("tools/list", [ScriptedAnswer::RpcText(page)]);
         let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
         assert_eq!(list.tools.len(), 1, "{tool}");
     }
     // No list at all is an empty one.
     for page in [r#"{"tools":null}"#, r#"{"tools":{}}"#] {
-        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
         let connection = connect(&server).await;
-        server.next_answers_to("tools/list", [Answer::RpcText(page.to_owned())]);
+        server.next_answers_to("tools/list", [ScriptedAnswer::RpcText(page.to_owned())]);
         let list = connection.list_tools(&RequestOptions::new()).await;
         assert_eq!(list.unwrap_or_else(|error| panic!("{page}: {error:?}")).tools.len(), 0, "{page}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use mcp_transport::supervisor::{StatusSnapshot, SupervisorConfig};
 use mcp_transport::{RequestOptions, Supervisor, SupervisorHandle};
 
@@ -48,12 +48,12 @@ fn shown(snapshot: &StatusSnapshot) -> Option<usize> {
 
 #[tokio::test]
 async fn the_tools_that_are_shown_follow_what_the_server_says_and_a_watch_hears_of_it() {
-    for era in [Era::Legacy, Era::Modern] {
-        let server = FakeMcpServer::builder().era(era).tools(vec![Tool::echo()]).start().unwrap();
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
+        let server = FakeMcpServer::builder().era(era).tools(vec![FakeTool::echo()]).start().unwrap();
         let handle = connected(&server).await;
         assert_eq!((names(&handle.snapshot()), shown(&handle.snapshot())), (vec!["echo".into()], Some(1)));
         let mut text = handle.notifications();
-        server.set_tools(vec![Tool::echo(), Tool::add()]);
+        server.set_tools(vec![FakeTool::echo(), FakeTool::add()]);
         assert_eq!(server.push_tools_changed(), 1, "{era:?}");
         let snapshot = shows(&handle, &["echo", "add"]).await;
         assert_eq!((shown(&snapshot), snapshot.connection), (Some(2), Some(1)), "{era:?}");
@@ -68,10 +68,10 @@ async fn the_tools_that_are_shown_follow_what_the_server_says_and_a_watch_hears_
 
 #[tokio::test]
 async fn changes_that_come_together_cost_one_list_and_a_server_that_never_stops_few() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).tools(vec![Tool::echo()]).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).tools(vec![FakeTool::echo()]).start().unwrap();
     let handle = connected(&server).await;
     let before = server.count("tools/list");
-    server.set_tools(vec![Tool::echo(), Tool::add()]);
+    server.set_tools(vec![FakeTool::echo(), FakeTool::add()]);
     for _ in 0..20 {
         server.push_tools_changed();
     }
@@ -90,10 +90,13 @@ async fn changes_that_come_together_cost_one_list_and_a_server_that_never_stops_
 
 #[tokio::test]
 async fn a_list_that_cannot_be_had_again_leaves_what_was_known() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).tools(vec![Tool::echo()]).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).tools(vec![FakeTool::echo()]).start().unwrap();
     let handle = connected(&server).await;
     let before = handle.snapshot();
-    server.next_answers_to("tools/list", [Answer::RpcError { code: -32603, message: "not now".into() }]);
+    server.next_answers_to(
+        "tools/list",
+        [ScriptedAnswer::RpcError { code: -32603, message: "not now".into() }],
+    );
     let asked = server.count("tools/list");
     server.push_tools_changed();
     let again = async {
@@ -109,10 +112,10 @@ async fn a_list_that_cannot_be_had_again_leaves_what_was_known() {
 
 #[tokio::test]
 async fn what_a_caller_lists_is_shown_from_then_on() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).tools(vec![Tool::echo()]).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).tools(vec![FakeTool::echo()]).start().unwrap();
     let handle = connected(&server).await;
     // It does not say so.
-    server.set_tools(vec![Tool::add()]);
+    server.set_tools(vec![FakeTool::add()]);
     let listed = handle.list_tools(&RequestOptions::new()).await.unwrap();
     assert_eq!(listed.tools.len(), 1);
     assert_eq!(shown(&shows(&handle, &["add"]).await), Some(1));
@@ -124,9 +127,9 @@ async fn what_a_caller_lists_is_shown_from_then_on() {
 
 #[tokio::test]
 async fn the_server_of_a_session_that_was_made_again_may_have_other_tools() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).tools(vec![Tool::echo()]).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).tools(vec![FakeTool::echo()]).start().unwrap();
     let handle = connected(&server).await;
-    server.set_tools(vec![Tool::add()]);
+    server.set_tools(vec![FakeTool::add()]);
     server.expire_sessions();
     handle.call_tool("add", None, &RequestOptions::new()).await.unwrap();
     assert_eq!(shows(&handle, &["add"]).await.connection, Some(1));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_status::ServerStatus;
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use mcp_transport::options::{ResolveRequest, Resolver, ResolverFuture};
 use mcp_transport::supervisor::SupervisorConfig;
 use mcp_transport::{
@@ -75,7 +75,7 @@ async fn echo(handle: &SupervisorHandle, text: &str) {
 
 /// Moves a server that goes by one name from one address to the other.
 async fn moves(before: IpAddr, after: IpAddr, resolved: impl Fn(IpAddr) -> Vec<IpAddr>) {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let start = || FakeMcpServer::builder().era(era).start().unwrap();
         let (old, new) = (start(), start());
         // Not every machine has every address.

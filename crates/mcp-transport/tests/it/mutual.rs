@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mcp_auth::{AuthErrorKind, LoginRemedy};
 use mcp_status::TlsFault;
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use mcp_transport::options::{ClientIdentity, Pem, ProxyUrl, TlsOptions, TrustFile};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
 
@@ -35,7 +35,7 @@ async fn refused(connector: &Connector, server: &Server) -> (TransportErrorKind,
 
 #[tokio::test]
 async fn a_certificate_of_the_client_is_shown_to_its_endpoint_and_to_no_other() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
     let connector = connector();
 
@@ -55,7 +55,7 @@ async fn a_certificate_of_the_client_is_shown_to_its_endpoint_and_to_no_other() 
 
 #[tokio::test]
 async fn a_certificate_that_the_server_does_not_take_is_said_to_be_the_clients() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mutual = mutual_tls_in_front_of(server.address(), "localhost", "authority.pem").port();
     let (kind, said) = refused(&connector(), &with_tls(mutual, trusting().with_identity(agent()))).await;
     assert_eq!(kind, TransportErrorKind::Tls);
@@ -64,7 +64,7 @@ async fn a_certificate_that_the_server_does_not_take_is_said_to_be_the_clients()
 
 #[tokio::test]
 async fn files_that_are_replaced_count_from_the_next_connection_on() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
     let dir = tempfile::tempdir().unwrap();
     let [ca, cert, key] = ["ca", "cert", "key"].map(|name| dir.path().join(name));
@@ -97,7 +97,7 @@ async fn files_that_are_replaced_count_from_the_next_connection_on() {
 
 #[tokio::test]
 async fn settings_of_all_endpoints_hold_where_an_endpoint_has_none_of_its_own() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
     let mut options = options();
     options.tls = trusting().with_identity(agent());
@@ -109,7 +109,7 @@ async fn settings_of_all_endpoints_hold_where_an_endpoint_has_none_of_its_own() 
 
 #[tokio::test]
 async fn the_name_of_the_certificate_may_be_another_than_the_host() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let port = tls_in_front_of(server.address(), "self-signed").port();
     let trust = || TlsOptions::new().with_trust(TrustFile::new(fixture("self-signed.pem"), "tls.ca"));
     connector().attempt(&with_tls(port, trust().with_server_name("mcp.test"))).await.unwrap();
@@ -126,7 +126,7 @@ async fn the_name_of_the_certificate_may_be_another_than_the_host() {
 /// Nothing of it is damaged: an authority with a key that most programs take, and some do not.
 #[tokio::test]
 async fn a_signature_that_is_not_taken_is_named_with_those_that_are() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let port = tls_in_front_of(server.address(), "by-p521").port();
     let tls = TlsOptions::new().with_trust(TrustFile::new(fixture("p521-authority.pem"), "tls.ca"));
     let (kind, said) = refused(&connector(), &with_tls(port, tls)).await;
@@ -140,7 +140,7 @@ async fn a_signature_that_is_not_taken_is_named_with_those_that_are() {
 
 #[tokio::test]
 async fn an_identity_that_cannot_be_used_says_what_named_it_and_why() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let port = tls_in_front_of(server.address(), "localhost").port();
     let files = |certificate: &str, key: &str| {
         let identity = ClientIdentity::from_files(fixture(certificate), fixture(key), "tls.cert of `work`");
@@ -181,7 +181,7 @@ async fn an_identity_that_cannot_be_used_says_what_named_it_and_why() {
 
 #[tokio::test]
 async fn an_identity_is_had_again_for_each_new_connection() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = asked.clone();
@@ -211,7 +211,7 @@ async fn an_identity_is_had_again_for_each_new_connection() {
 
 #[tokio::test]
 async fn s_k6_fa_a92_another_origin_of_a_sign_in_sees_no_certificate_of_the_client_and_is_checked() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let own = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
     let other = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
     let untrusted = tls_in_front_of(server.address(), "self-signed").port();

@@ -8,7 +8,7 @@ use std::thread;
 use bytes::Bytes;
 use mcp_auth::{AuthErrorKind, HttpExchange};
 use mcp_status::{ReasonCode, classify};
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::options::{ProxyUrl, TrustFile};
 use mcp_transport::{ClientOptions, Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
@@ -23,7 +23,7 @@ pub(crate) fn at(url: &str) -> Server {
 
 #[tokio::test]
 async fn f062_a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let address = tls_in_front_of(server.address(), "localhost");
     let secure = at(&format!("https://localhost:{}/mcp", address.port()));
 
@@ -174,7 +174,7 @@ async fn a_proxy_url_that_is_not_valid_is_a_setting_to_correct_and_not_shown() {
 #[tokio::test]
 async fn an_exchange_returns_any_status_follows_nothing_and_is_bounded() {
     let server = FakeMcpServer::builder().start().unwrap();
-    server.route("/moved", Answer::redirect(302, "/elsewhere"));
+    server.route("/moved", ScriptedAnswer::redirect(302, "/elsewhere"));
     server.route("/long", HttpAnswer::new(200).body("text/plain", vec![b'x'; (1 << 20) + 1]));
     let connector = connector();
     let get = |path: &str| {

@@ -17,7 +17,7 @@ use mcp_auth::{
 use mcp_status::{
     ActionFacts, MessageContext, NextStep, ReasonCode, ServerStatus, StatusReport, TransportKind, classify,
 };
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use mcp_transport::{Connector, RequestOptions, TransportError, TransportErrorKind};
 use url::Url;
 
@@ -61,7 +61,7 @@ impl CredentialSource for Own {
 
 #[tokio::test]
 async fn every_request_is_signed_with_the_body_that_arrives() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let signing = target(&server).with_auth(Arc::new(SingleFlight::new(Own(Arc::new(aws())))));
         let connection = connector().attempt(&signing).await.unwrap();
@@ -169,7 +169,7 @@ async fn a_secret_in_the_hint_of_a_provider_is_not_shown() {
     assert!(!hint.contains("ghp_a1") && !message.contains("ghp_a1"), "{hint} {message}");
 }
 
-fn leg(token: &str) -> Answer {
+fn leg(token: &str) -> ScriptedAnswer {
     HttpAnswer::new(401)
         .header("www-authenticate", format!("Negotiate {token}"))
         .body("application/json", "{}")
@@ -177,8 +177,8 @@ fn leg(token: &str) -> Answer {
 }
 
 /// A connection whose next calls get these answers.
-async fn negotiating(answers: Vec<Answer>) -> (FakeMcpServer, Result<String, TransportError>) {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+async fn negotiating(answers: Vec<ScriptedAnswer>) -> (FakeMcpServer, Result<String, TransportError>) {
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let negotiation = target(&server).with_auth(Arc::new(SingleFlight::new(Negotiation::default())));
     let connection = connector().attempt(&negotiation).await.unwrap();
     server.next_answers_to("tools/call", answers);
@@ -349,7 +349,7 @@ impl CredentialSource for HangsLater {
 
 #[tokio::test]
 async fn a_call_that_waits_for_a_source_until_its_limit_was_not_sent() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let provider = Arc::new(SingleFlight::new(HangsLater::default()));
     let connection = connector().attempt(&target(&server).with_auth(provider.clone())).await.unwrap();
     let before = server.requests().len();
@@ -364,7 +364,7 @@ async fn a_call_that_waits_for_a_source_until_its_limit_was_not_sent() {
     // A server that is silent is still a server that is silent.
     provider.source().0.store(false, Ordering::SeqCst);
     AuthProvider::invalidate(&*provider);
-    server.next_answers_to("tools/call", [Answer::Hang]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Hang]);
     let error = connection.call_tool("echo", Some(&arguments), &limit).await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Timeout { .. }), "{error:?}");
     assert!(error.may_have_been_sent());

@@ -10,7 +10,7 @@ use mcp_auth::{
     AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, SingleFlight, StaticHeaders,
 };
 use mcp_status::{MessageContext, ReasonCode, ServerStatus, classify, message};
-use mcp_testkit::{Accept, Answer, FakeMcpServer, HttpAnswer, Refusal};
+use mcp_testkit::{Accept, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer};
 use mcp_transport::{TransportError, TransportErrorKind};
 
 use crate::field_server::{Bytes, FieldServer};
@@ -123,8 +123,8 @@ async fn fb_a18_s_k2_a_refusal_is_not_held_up_by_its_body() {
     }
 }
 
-fn page(text: &str) -> Answer {
-    Answer::Http(HttpAnswer::new(200).body("text/html; charset=utf-8", text))
+fn page(text: &str) -> ScriptedAnswer {
+    ScriptedAnswer::Http(HttpAnswer::new(200).body("text/html; charset=utf-8", text))
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, ScriptedAnswer};
 use mcp_transport::TransportErrorKind;
 use mcp_transport::message::ProtocolRevision;
 use serde_json::json;
@@ -14,15 +14,15 @@ use serde_json::json;
 use crate::field_server::FieldServer;
 use crate::support::{connect, connector, echo, methods, no_violations, target};
 
-fn page(status: u16) -> Answer {
+fn page(status: u16) -> ScriptedAnswer {
     HttpAnswer::new(status).body("text/html", "<!doctype html><title>Oops</title>").into()
 }
 
-fn text(status: u16, text: &str) -> Answer {
+fn text(status: u16, text: &str) -> ScriptedAnswer {
     HttpAnswer::new(status).body("text/plain", text).into()
 }
 
-fn refusal(status: u16, error: serde_json::Value) -> Answer {
+fn refusal(status: u16, error: serde_json::Value) -> ScriptedAnswer {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": error });
     HttpAnswer::new(status).body("application/json", body.to_string()).into()
 }
@@ -39,14 +39,17 @@ async fn fa_a103_fb_p0_an_answer_to_the_probe_that_is_not_mcp_decides_nothing() 
         text(530, ""),
         text(403, "Forbidden"),
         page(403),
-        Answer::Drop,
-        Answer::redirect(302, "https://login.example/authorize"),
+        ScriptedAnswer::Drop,
+        ScriptedAnswer::redirect(302, "https://login.example/authorize"),
         text(408, ""),
         text(425, ""),
     ] {
         let shown = format!("{answer:?}");
-        let server =
-            FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", answer).start().unwrap();
+        let server = FakeMcpServer::builder()
+            .era(FakeEra::Legacy)
+            .always_to("server/discover", answer)
+            .start()
+            .unwrap();
         let connection = connect(&server).await;
         assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25, "{shown}");
         assert_eq!(server.count("server/discover"), 1, "{shown}");
@@ -59,8 +62,11 @@ async fn fa_a103_fb_p0_an_answer_to_the_probe_that_is_not_mcp_decides_nothing() 
 #[tokio::test]
 async fn fb_p3_p17_a_gateways_word_about_the_probe_leads_to_the_handshake() {
     for answer in [page(502), text(429, "slow down")] {
-        let server =
-            FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", answer).start().unwrap();
+        let server = FakeMcpServer::builder()
+            .era(FakeEra::Legacy)
+            .always_to("server/discover", answer)
+            .start()
+            .unwrap();
         assert_eq!(connect(&server).await.revision(), ProtocolRevision::V2025_11_25);
     }
 }
@@ -70,7 +76,7 @@ async fn fb_p7_a_bare_401_for_the_probe_alone_is_no_refusal_of_the_person() {
     let missing = HttpAnswer::new(401)
         .body("application/json", r#"{"error":{"code":-32001,"message":"Missing session"}}"#);
     let server = FakeMcpServer::builder()
-        .era(Era::Legacy)
+        .era(FakeEra::Legacy)
         .always_to("server/discover", missing.into())
         .start()
         .unwrap();
@@ -81,7 +87,7 @@ async fn fb_p7_a_bare_401_for_the_probe_alone_is_no_refusal_of_the_person() {
 async fn fb_p7_a_challenge_is_believed_at_once() {
     let challenge = HttpAnswer::new(401).header("www-authenticate", "Bearer").body("application/json", "{}");
     let server = FakeMcpServer::builder()
-        .era(Era::Legacy)
+        .era(FakeEra::Legacy)
         .always_to("server/discover", challenge.into())
         .start()
         .unwrap();
@@ -95,11 +101,14 @@ async fn fb_p7_what_only_the_probe_is_told_leads_to_the_handshake() {
     for answer in [
         HttpAnswer::new(401).header("www-authenticate", "Basic realm=x").into(),
         HttpAnswer::new(407).header("proxy-authenticate", "Basic realm=x").into(),
-        Answer::redirect(308, "https://elsewhere.example/mcp"),
+        ScriptedAnswer::redirect(308, "https://elsewhere.example/mcp"),
     ] {
         let shown = format!("{answer:?}");
-        let server =
-            FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", answer).start().unwrap();
+        let server = FakeMcpServer::builder()
+            .era(FakeEra::Legacy)
+            .always_to("server/discover", answer)
+            .start()
+            .unwrap();
         assert_eq!(connect(&server).await.revision(), ProtocolRevision::V2025_11_25, "{shown}");
     }
 }
@@ -107,10 +116,11 @@ async fn fb_p7_what_only_the_probe_is_told_leads_to_the_handshake() {
 /// What a notification is answered with says nothing of a person's credentials, unless it is a challenge.
 #[tokio::test]
 async fn fb_p9_a_refused_notification_ends_no_handshake() {
-    for answer in [text(403, "x"), Answer::redirect(302, "https://sso.example/login"), text(500, "x")] {
+    for answer in [text(403, "x"), ScriptedAnswer::redirect(302, "https://sso.example/login"), text(500, "x")]
+    {
         let shown = format!("{answer:?}");
         let server = FakeMcpServer::builder()
-            .era(Era::Legacy)
+            .era(FakeEra::Legacy)
             .always_to("notifications/initialized", answer)
             .start()
             .unwrap();
@@ -118,7 +128,7 @@ async fn fb_p9_a_refused_notification_ends_no_handshake() {
     }
     let challenge = HttpAnswer::new(401).header("www-authenticate", "Bearer");
     let server = FakeMcpServer::builder()
-        .era(Era::Legacy)
+        .era(FakeEra::Legacy)
         .always_to("notifications/initialized", challenge.into())
         .start()
         .unwrap();
@@ -129,7 +139,7 @@ async fn fb_p9_a_refused_notification_ends_no_handshake() {
 #[tokio::test]
 async fn fb_p20_a_server_that_is_down_for_every_request_stays_failed_with_what_it_said() {
     for (answer, status) in [(page(503), 503), (page(500), 500), (text(502, "bad gateway"), 502)] {
-        let server = FakeMcpServer::builder().era(Era::Modern).always(answer).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Modern).always(answer).start().unwrap();
         let error = connector().attempt(&target(&server)).await.unwrap_err();
         assert!(
             matches!(error.kind(), TransportErrorKind::Http { status: of, .. } if *of == status),
@@ -142,7 +152,7 @@ async fn fb_p20_a_server_that_is_down_for_every_request_stays_failed_with_what_i
 /// is told, because it passes.
 #[tokio::test]
 async fn fb_p0_the_stumble_of_a_gateway_before_a_modern_server_is_what_is_told() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     server.next_answers_to("server/discover", [page(502)]);
     let error = connector().attempt(&target(&server)).await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Http { status: 502, .. }), "{error:?}");
@@ -154,15 +164,15 @@ async fn fb_p0_the_stumble_of_a_gateway_before_a_modern_server_is_what_is_told()
 async fn fb_p17_a_probe_that_is_put_off_decides_no_more_than_one_that_is_refused() {
     for status in [429, 503] {
         let server = FakeMcpServer::builder()
-            .era(Era::Legacy)
-            .always_to("server/discover", Answer::retry_after(status, 30))
+            .era(FakeEra::Legacy)
+            .always_to("server/discover", ScriptedAnswer::retry_after(status, 30))
             .start()
             .unwrap();
         assert_eq!(echo(&connect(&server).await, "hello").await.unwrap(), "hello", "{status}");
 
         let busy = FakeMcpServer::builder()
-            .always_to("server/discover", Answer::retry_after(status, 30))
-            .always_to("initialize", Answer::retry_after(status, 40))
+            .always_to("server/discover", ScriptedAnswer::retry_after(status, 30))
+            .always_to("initialize", ScriptedAnswer::retry_after(status, 40))
             .start()
             .unwrap();
         let error = connector().attempt(&target(&busy)).await.unwrap_err();
@@ -193,7 +203,7 @@ async fn fb_v0_v2_v4_a_version_that_is_refused_in_any_form_is_followed_by_anothe
         }),
     ] {
         let shown = format!("{answer:?}");
-        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
         server.next_answers_to("initialize", [answer]);
         let connection = connect(&server).await;
         let offered: Vec<String> = server
@@ -210,7 +220,8 @@ async fn fb_v0_v2_v4_a_version_that_is_refused_in_any_form_is_followed_by_anothe
 #[tokio::test]
 async fn fb_v4_offers_come_to_an_end_and_the_last_refusal_is_told() {
     let refusal = refusal(200, json!({"code": -32602, "message": "Unsupported protocol version"}));
-    let server = FakeMcpServer::builder().era(Era::Legacy).always_to("initialize", refusal).start().unwrap();
+    let server =
+        FakeMcpServer::builder().era(FakeEra::Legacy).always_to("initialize", refusal).start().unwrap();
     let error = connector().attempt(&target(&server)).await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Rpc { code: -32602 }), "{error:?}");
     assert_eq!(server.count("initialize"), 4, "each revision with a handshake, once");
@@ -219,7 +230,7 @@ async fn fb_v4_offers_come_to_an_end_and_the_last_refusal_is_told() {
 #[tokio::test]
 async fn fb_v0_a_400_that_says_nothing_of_a_version_is_final() {
     let server = FakeMcpServer::builder()
-        .era(Era::Legacy)
+        .era(FakeEra::Legacy)
         .always_to("initialize", text(400, "tenant header missing"))
         .start()
         .unwrap();
@@ -232,16 +243,16 @@ async fn fb_v0_a_400_that_says_nothing_of_a_version_is_final() {
 async fn fb_t28_t2b_a_notification_may_be_answered_by_anything() {
     for answer in [
         text(400, "unknown method"),
-        Answer::status(405),
-        Answer::status(404),
+        ScriptedAnswer::status(405),
+        ScriptedAnswer::status(404),
         page(500),
-        Answer::Drop,
+        ScriptedAnswer::Drop,
         refusal(200, json!({"code": -32601, "message": "unknown"})),
         text(200, "ok"),
     ] {
         let shown = format!("{answer:?}");
         let server = FakeMcpServer::builder()
-            .era(Era::Legacy)
+            .era(FakeEra::Legacy)
             .always_to("notifications/initialized", answer)
             .start()
             .unwrap();
@@ -287,7 +298,7 @@ async fn fb_t1_fa_a100_media_types_are_compared_without_case() {
             kind,
             r#"{"jsonrpc":"2.0","id":0,"result":{"supportedVersions":["2026-07-28"],"capabilities":{}}}"#,
         );
-        let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
         server.next_answers_to("server/discover", [answer.into()]);
         assert_eq!(connect(&server).await.revision(), ProtocolRevision::V2026_07_28, "{kind}");
         assert_eq!(server.count("initialize"), 0, "{kind}");
@@ -302,8 +313,8 @@ async fn fb_r5_capabilities_of_php_are_an_empty_object() {
             "serverInfo": { "name": "php", "version": "1" },
         });
         let server = FakeMcpServer::builder()
-            .era(Era::Legacy)
-            .always_to("initialize", Answer::RpcResult(result))
+            .era(FakeEra::Legacy)
+            .always_to("initialize", ScriptedAnswer::RpcResult(result))
             .start()
             .unwrap();
         assert_eq!(connect(&server).await.revision(), ProtocolRevision::V2025_06_18);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use mcp_transport::error::TimeoutStage;
 use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequest, ServerRequestHandler};
 use mcp_transport::message::RpcError;
@@ -50,15 +50,15 @@ async fn with_parrot(server: &FakeMcpServer) -> (Connection, Arc<Parrot>) {
     (connection, parrot)
 }
 
-fn modern(tools: Vec<Tool>) -> FakeMcpServer {
-    FakeMcpServer::builder().era(Era::Modern).tools(tools).start().unwrap()
+fn modern(tools: Vec<FakeTool>) -> FakeMcpServer {
+    FakeMcpServer::builder().era(FakeEra::Modern).tools(tools).start().unwrap()
 }
 
 /// What a server answers to be asked again, with these members.
-fn asks(members: Value) -> Answer {
+fn asks(members: Value) -> ScriptedAnswer {
     let mut result = json!({ "resultType": "input_required" });
     result.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-    Answer::RpcResult(result)
+    ScriptedAnswer::RpcResult(result)
 }
 
 fn question(params: Value) -> Value {
@@ -80,7 +80,7 @@ fn calls(server: &FakeMcpServer) -> (Vec<Value>, Vec<Value>) {
 #[tokio::test]
 async fn a_question_is_answered_by_the_handler_and_the_call_made_again() {
     let asked = json!({ "message": "who?" });
-    let server = modern(vec![Tool::asking("ask", "elicitation/create", asked.clone())]);
+    let server = modern(vec![FakeTool::asking("ask", "elicitation/create", asked.clone())]);
     let (connection, parrot) = with_parrot(&server).await;
     let result = connection.call_tool("ask", None, &RequestOptions::new()).await.unwrap();
     assert_eq!(text_of(&result), format!("the client said {asked}"));
@@ -97,7 +97,7 @@ async fn a_question_is_answered_by_the_handler_and_the_call_made_again() {
 
 #[tokio::test]
 async fn each_retry_carries_the_state_of_its_own_round_and_no_other() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let (connection, parrot) = with_parrot(&server).await;
     server.next_answers_to(
         "tools/call",
@@ -125,7 +125,8 @@ async fn each_retry_carries_the_state_of_its_own_round_and_no_other() {
 
 #[tokio::test]
 async fn calls_at_the_same_time_keep_their_answers_apart() {
-    let tools = ["x", "y", "z"].map(|name| Tool::asking(name, "elicitation/create", json!({ "for": name })));
+    let tools =
+        ["x", "y", "z"].map(|name| FakeTool::asking(name, "elicitation/create", json!({ "for": name })));
     let server = modern(tools.to_vec());
     let (connection, _) = with_parrot(&server).await;
     let calls = ["x", "y", "z", "x", "y", "z"].map(|name| {
@@ -144,7 +145,7 @@ async fn calls_at_the_same_time_keep_their_answers_apart() {
 
 #[tokio::test]
 async fn prompts_and_resources_may_ask_and_nothing_else_may() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let (connection, parrot) = with_parrot(&server).await;
     for (method, params) in
         [("prompts/get", json!({ "name": "greet" })), ("resources/read", json!({ "uri": "fake://greeting" }))]
@@ -162,7 +163,7 @@ async fn prompts_and_resources_may_ask_and_nothing_else_may() {
 #[tokio::test]
 async fn without_a_handler_for_it_a_question_is_a_clear_error_and_nothing_is_sent_again() {
     for with_handler in [false, true] {
-        let server = modern(Tool::standard());
+        let server = modern(FakeTool::standard());
         let connection = if with_handler { with_parrot(&server).await.0 } else { connect(&server).await };
         let sampling = json!({ "q": { "method": "sampling/createMessage", "params": {} } });
         server.next_answers_to("tools/call", [asks(json!({ "inputRequests": sampling }))]);
@@ -177,7 +178,7 @@ async fn without_a_handler_for_it_a_question_is_a_clear_error_and_nothing_is_sen
 
 #[tokio::test]
 async fn a_handler_that_fails_fails_the_call_with_its_reason() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let (connection, _) = with_parrot(&server).await;
     server.next_answers_to("tools/call", [asks(json!({ "inputRequests": question(json!("refuse")) }))]);
     let error = echo(&connection, "x").await.unwrap_err();
@@ -189,7 +190,7 @@ async fn a_handler_that_fails_fails_the_call_with_its_reason() {
 
 #[tokio::test]
 async fn a_server_that_never_has_enough_is_given_up() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let (connection, parrot) = with_parrot(&server).await;
     server.always_to("tools/call", asks(json!({ "inputRequests": question(json!({})) })));
     let error = echo(&connection, "x").await.unwrap_err();
@@ -205,9 +206,9 @@ fn task() -> Value {
 
 #[tokio::test]
 async fn a_task_that_was_not_asked_for_is_an_error_that_still_holds_it() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let (connection, _parrot) = with_parrot(&server).await;
-    server.next_answers_to("tools/call", [Answer::RpcResult(task())]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::RpcResult(task())]);
     let error = echo(&connection, "x").await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
     assert!(error.to_string().contains("of type `task`") && error.may_have_been_sent(), "{error}");
@@ -223,12 +224,12 @@ async fn a_task_that_was_not_asked_for_is_an_error_that_still_holds_it() {
         assert!(claimed.get("tasks").is_none(), "{claimed}");
     }
 
-    let legacy = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let legacy = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&legacy).await;
     assert!(legacy.requests().iter().all(|request| !String::from_utf8_lossy(&request.body).contains("task")));
     // 2025-11-25 has no types of results: there the view tells.
     let made = json!({ "task": { "taskId": "t-1", "status": "working" } });
-    legacy.next_answers_to("tools/call", [Answer::RpcResult(made.clone())]);
+    legacy.next_answers_to("tools/call", [ScriptedAnswer::RpcResult(made.clone())]);
     let result = connection.call_tool("echo", None, &RequestOptions::new()).await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(result.get()).unwrap(), made, "the task is not lost");
     let error = ToolResult::read(result.get()).unwrap_err();
@@ -242,12 +243,12 @@ async fn a_task_that_was_not_asked_for_is_an_error_that_still_holds_it() {
 
 #[tokio::test]
 async fn what_a_request_says_of_its_task_arrives_and_what_its_result_says_comes_back() {
-    for era in [Era::Modern, Era::Legacy] {
+    for era in [FakeEra::Modern, FakeEra::Legacy] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let connection = connect(&server).await;
         let related = json!({ "io.modelcontextprotocol/related-task": { "taskId": "t-1" } });
         let result = json!({ "content": [], "_meta": related });
-        server.next_answers_to("tools/call", [Answer::RpcResult(result)]);
+        server.next_answers_to("tools/call", [ScriptedAnswer::RpcResult(result)]);
         let params = raw(&json!({ "name": "echo", "arguments": {}, "_meta": related }));
         let result = connection.request("tools/call", Some(&params), &RequestOptions::new()).await.unwrap();
         let sent = server.requests().pop().unwrap().json().unwrap();
@@ -260,30 +261,33 @@ async fn what_a_request_says_of_its_task_arrives_and_what_its_result_says_comes_
 
 #[tokio::test]
 async fn a_result_of_an_unknown_type_is_no_result() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let connection = connect(&server).await;
-    server.next_answers_to("tools/call", [Answer::RpcResult(json!({ "resultType": "task", "content": [] }))]);
+    server.next_answers_to(
+        "tools/call",
+        [ScriptedAnswer::RpcResult(json!({ "resultType": "task", "content": [] }))],
+    );
     let error = echo(&connection, "x").await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
     // A result without a type is one, and a legacy server may call a member as it likes.
     let untyped = json!({ "content": [{ "type": "text", "text": "y" }] });
-    server.next_answers_to("tools/call", [Answer::RpcResult(untyped.clone())]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::RpcResult(untyped.clone())]);
     assert_eq!(echo(&connection, "x").await.unwrap(), "y");
-    let legacy = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let legacy = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&legacy).await;
     let mut own = untyped;
     own["resultType"] = json!("input_required");
-    legacy.next_answers_to("tools/call", [Answer::RpcResult(own)]);
+    legacy.next_answers_to("tools/call", [ScriptedAnswer::RpcResult(own)]);
     assert_eq!(echo(&connection, "x").await.unwrap(), "y");
 }
 
 #[tokio::test]
 async fn a_raw_result_is_handed_over_as_it_is() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let (connection, parrot) = with_parrot(&server).await;
     let asked = json!({ "resultType": "input_required", "requestState": "s", "unknown": 1.0 });
     for result in [asked, json!({ "resultType": "task" })] {
-        server.next_answers_to("tools/call", [Answer::RpcResult(result.clone())]);
+        server.next_answers_to("tools/call", [ScriptedAnswer::RpcResult(result.clone())]);
         let options = RelayOptions::new(RequestOptions::new()).with_raw_result();
         let got = connection.call_tool("echo", None, &options).await.unwrap();
         assert_eq!(serde_json::from_str::<Value>(got.get()).unwrap(), result);
@@ -311,7 +315,7 @@ impl ServerRequestHandler for Slow {
 
 #[tokio::test]
 async fn the_time_a_person_takes_is_not_counted_and_closing_ends_the_wait() {
-    let server = modern(vec![Tool::asking("ask", "elicitation/create", json!({}))]);
+    let server = modern(vec![FakeTool::asking("ask", "elicitation/create", json!({}))]);
     let slow = Arc::new(Slow::default());
     let connection = connector().attempt(&target(&server).with_handler(slow.clone())).await.unwrap();
     let limit = Duration::from_secs(2);
@@ -335,7 +339,7 @@ async fn the_time_a_person_takes_is_not_counted_and_closing_ends_the_wait() {
 
 #[tokio::test]
 async fn all_rounds_of_a_call_have_one_time_together() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let (connection, _) = with_parrot(&server).await;
     // It only wants to be asked again, each time after a longer pause.
     server.next_answers_to("tools/call", (0..4).map(|_| asks(json!({ "requestState": "s" }))));
@@ -348,7 +352,7 @@ async fn all_rounds_of_a_call_have_one_time_together() {
 
 #[tokio::test]
 async fn a_retry_that_could_not_be_sent_counts_as_sent() {
-    let server = modern(Tool::standard());
+    let server = modern(FakeTool::standard());
     let slow = Arc::new(Slow::default());
     let connection = connector().attempt(&target(&server).with_handler(slow.clone())).await.unwrap();
     server.next_answers_to("tools/call", [asks(json!({ "inputRequests": question(json!({})) }))]);

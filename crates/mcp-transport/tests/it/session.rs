@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_status::Outcome;
-use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, HttpAnswer, Sse, SseEnd};
+use mcp_testkit::{FakeEra, FakeMcpServer, GetStream, HttpAnswer, ScriptedAnswer, Sse, SseEnd};
 use mcp_transport::error::TimeoutStage;
 use mcp_transport::handler::{
     ClientCapabilities, HandlerFuture, Progress, ServerRequest, ServerRequestHandler,
@@ -16,7 +16,7 @@ use crate::support::{connect, connector, echo, echo_at_once, methods, no_violati
 
 #[tokio::test]
 async fn f100_a_session_that_is_gone_is_renewed_once_and_the_call_replayed() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
     echo(&connection, "one").await.unwrap();
     server.expire_sessions();
@@ -28,7 +28,7 @@ async fn f100_a_session_that_is_gone_is_renewed_once_and_the_call_replayed() {
 
 #[tokio::test]
 async fn f100_many_calls_that_find_the_session_gone_renew_it_once() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
     server.expire_sessions();
     server.recorder().clear();
@@ -38,19 +38,19 @@ async fn f100_many_calls_that_find_the_session_gone_renew_it_once() {
 
 #[tokio::test]
 async fn f101_one_404_during_the_renewal_is_not_the_end() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
     server.expire_sessions();
-    server.next_answers_to("initialize", [Answer::status(404)]);
+    server.next_answers_to("initialize", [ScriptedAnswer::status(404)]);
     assert_eq!(echo(&connection, "two").await.unwrap(), "two");
 }
 
 #[tokio::test]
 async fn a_server_that_forgets_every_session_at_once_ends_in_an_error() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
     server.recorder().clear();
-    server.always_to("tools/call", Answer::status(404));
+    server.always_to("tools/call", ScriptedAnswer::status(404));
     let error = echo(&connection, "x").await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::SessionGone);
     assert_eq!(server.count("initialize"), 1, "renewed once");
@@ -59,11 +59,11 @@ async fn a_server_that_forgets_every_session_at_once_ends_in_an_error() {
 
 #[tokio::test]
 async fn f105_a_drop_mid_response_fails_the_call_and_never_replays_it() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         for end in [SseEnd::DropBeforeResponse, SseEnd::DropInsideResponse, SseEnd::CleanWithoutResponse] {
             let server = FakeMcpServer::builder().era(era).start().unwrap();
             let connection = connect(&server).await;
-            server.next_answers_to("tools/call", [Answer::As(Sse::new().end(end).into())]);
+            server.next_answers_to("tools/call", [ScriptedAnswer::As(Sse::new().end(end).into())]);
             let error = echo(&connection, "x").await.unwrap_err();
             assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{era:?} {end:?}");
             assert!(error.may_have_been_sent());
@@ -75,21 +75,21 @@ async fn f105_a_drop_mid_response_fails_the_call_and_never_replays_it() {
 
 #[tokio::test]
 async fn f105_a_dropped_connection_fails_a_call_and_repeats_a_list() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    server.next_answers_to("tools/call", [Answer::Drop]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Drop]);
     let error = echo(&connection, "x").await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Dropped);
     assert_eq!(server.count("tools/call"), 1);
 
-    server.next_answers_to("tools/list", [Answer::Drop]);
+    server.next_answers_to("tools/list", [ScriptedAnswer::Drop]);
     connection.list_tools(&RequestOptions::new()).await.unwrap();
     assert_eq!(server.count("tools/list"), 2);
 }
 
 #[tokio::test]
 async fn f102_a_connection_that_died_while_idle_costs_no_error() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
     echo(&connection, "one").await.unwrap();
     server.drop_connections();
@@ -103,10 +103,10 @@ async fn f102_a_connection_that_died_while_idle_costs_no_error() {
 
 #[tokio::test]
 async fn a_stream_that_ends_early_is_continued_where_it_stopped() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
     let resumable = Sse::new().priming(200).end(SseEnd::Resumable);
-    server.next_answers_to("tools/call", [Answer::As(resumable.into())]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::As(resumable.into())]);
     assert_eq!(echo(&connection, "resumed").await.unwrap(), "resumed");
     let requests = server.requests();
     let call = requests.iter().find(|r| r.rpc_method().as_deref() == Some("tools/call")).unwrap();
@@ -120,11 +120,14 @@ async fn a_stream_that_ends_early_is_continued_where_it_stopped() {
 /// The rest of an answer is a request like any other: it is asked for again where that may help, and the call is not made again.
 #[tokio::test]
 async fn a_stream_is_continued_through_what_passes() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    let resumable = || Answer::As(Sse::new().priming(10).end(SseEnd::Resumable).into());
+    let resumable = || ScriptedAnswer::As(Sse::new().priming(10).end(SseEnd::Resumable).into());
     server.next_answers_to("tools/call", [resumable()]);
-    server.next_answers_to("GET", [Answer::Drop, Answer::retry_after(429, 3), Answer::Honest]);
+    server.next_answers_to(
+        "GET",
+        [ScriptedAnswer::Drop, ScriptedAnswer::retry_after(429, 3), ScriptedAnswer::Honest],
+    );
     assert_eq!(echo(&connection, "resumed").await.unwrap(), "resumed");
     let asked: Vec<_> = server.requests().into_iter().filter(|r| r.method == http::Method::GET).collect();
     let [.., limited, last] = &asked[..] else { panic!("{} requests", asked.len()) };
@@ -148,7 +151,7 @@ async fn a_stream_is_continued_through_what_passes() {
 
     // The time of the call covers it.
     server.next_answers_to("tools/call", [resumable()]);
-    server.always_to("GET", Answer::status(503));
+    server.always_to("GET", ScriptedAnswer::status(503));
     let began = std::time::Instant::now();
     let options = RequestOptions::new().with_timeout(Duration::from_millis(1500));
     let error = connection.call_tool("echo", None, &options).await.unwrap_err();
@@ -172,7 +175,8 @@ fn batches() -> [HttpAnswer; 2] {
 #[tokio::test]
 async fn a_batch_is_read_where_the_revision_has_them_and_named_where_it_has_none() {
     let connect_to = async |revision: &str, answer: HttpAnswer| {
-        let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version(revision).start().unwrap();
+        let server =
+            FakeMcpServer::builder().era(FakeEra::Legacy).initialize_version(revision).start().unwrap();
         server.always_to("tools/call", answer.into());
         let connection = connect(&server).await;
         assert_eq!(connection.revision().as_str(), revision);
@@ -204,15 +208,15 @@ async fn a_batch_is_read_where_the_revision_has_them_and_named_where_it_has_none
 
 #[tokio::test]
 async fn an_empty_event_id_takes_back_that_a_stream_can_be_continued() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    let stream = |events: &str| -> Answer {
+    let stream = |events: &str| -> ScriptedAnswer {
         HttpAnswer::new(200).body("text/event-stream", format!("retry: 1\n{events}")).into()
     };
     for (second, continued) in [("data:\n\n", 2), ("id: 2\ndata:\n\n", 2), ("id\ndata:\n\n", 1)] {
         server.recorder().clear();
         server.next_answers_to("tools/call", [stream("id: 1\ndata:\n\n")]);
-        server.next_answers_to("GET", [stream(second), Answer::status(404)]);
+        server.next_answers_to("GET", [stream(second), ScriptedAnswer::status(404)]);
         let error = echo(&connection, "x").await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{error:?}");
         let asked = methods(&server).iter().filter(|method| *method == "GET").count();
@@ -223,11 +227,11 @@ async fn an_empty_event_id_takes_back_that_a_stream_can_be_continued() {
 
 #[tokio::test]
 async fn f106_an_endless_frame_is_cut_off() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mut options = options();
     options.limits.result_bytes = 1 << 20;
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
-    server.next_answers_to("tools/call", [Answer::As(Sse::new().end(SseEnd::Endless).into())]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::As(Sse::new().end(SseEnd::Endless).into())]);
     let error = echo(&connection, "x").await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::TooLarge);
 }
@@ -238,7 +242,10 @@ async fn comments_without_end_are_no_sign_of_life() {
     let mut options = options();
     options.idle_timeout = Some(Duration::from_millis(300));
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
-    server.next_answers_to("resources/read", [Answer::As(Sse::new().end(SseEnd::EndlessComments).into())]);
+    server.next_answers_to(
+        "resources/read",
+        [ScriptedAnswer::As(Sse::new().end(SseEnd::EndlessComments).into())],
+    );
     let uri = raw(&json!({ "uri": "fake://greeting" }));
     let error = connection.request("resources/read", Some(&uri), &RequestOptions::new()).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Idle });
@@ -246,7 +253,7 @@ async fn comments_without_end_are_no_sign_of_life() {
 
 #[tokio::test]
 async fn fb_t69_progress_resets_the_idle_limit_and_reaches_its_receiver() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let mut options = options();
         options.idle_timeout = Some(Duration::from_secs(2));
@@ -267,13 +274,13 @@ async fn fb_t69_progress_resets_the_idle_limit_and_reaches_its_receiver() {
 
 #[tokio::test]
 async fn f107_a_limit_of_the_server_raises_that_until_the_first_byte() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mut options = options();
     options.first_byte_timeout = Duration::from_millis(200);
     let connector = Connector::new(options);
     let uri = raw(&json!({ "uri": "fake://greeting" }));
     let impatient = connector.attempt(&target(&server)).await.unwrap();
-    server.always_to("resources/read", Answer::Late(Duration::from_millis(800)));
+    server.always_to("resources/read", ScriptedAnswer::Late(Duration::from_millis(800)));
     let error = impatient.request("resources/read", Some(&uri), &RequestOptions::new()).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte });
     let patient = target(&server).with_timeout(Some(Duration::from_secs(15)));
@@ -290,25 +297,25 @@ async fn fb_b34_q5_q6_a_call_takes_as_long_as_it_takes() {
     options.idle_timeout = Some(Duration::from_millis(200));
     options.stdio_idle_timeout = Some(Duration::from_millis(200));
     let connector = Connector::new(options);
-    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+    for era in [FakeEra::Legacy, FakeEra::Modern, FakeEra::HttpSse] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let connection = connector.attempt(&target(&server)).await.unwrap();
-        if era != Era::HttpSse {
-            server.next_answers_to("tools/call", [Answer::Late(Duration::from_millis(1500))]);
+        if era != FakeEra::HttpSse {
+            server.next_answers_to("tools/call", [ScriptedAnswer::Late(Duration::from_millis(1500))]);
             assert_eq!(echo(&connection, "late").await.unwrap(), "late", "{era:?}");
         }
         // Its stream begins at once and is silent then.
         let arguments = raw(&json!({ "steps": 2, "delay_ms": 700 }));
         connection.call_tool("slow", Some(&arguments), &RequestOptions::new()).await.unwrap();
-        if era != Era::HttpSse {
+        if era != FakeEra::HttpSse {
             let comments = Sse::new().end(SseEnd::EndlessComments).into();
-            server.next_answers_to("tools/call", [Answer::As(comments)]);
+            server.next_answers_to("tools/call", [ScriptedAnswer::As(comments)]);
             let alive = tokio::time::timeout(Duration::from_secs(1), echo(&connection, "x")).await;
             assert!(alive.is_err(), "{era:?}: {alive:?}");
         }
         // A configured limit ends it all the same.
-        server.next_answers_to("tools/call", [Answer::Hang]);
-        if era != Era::HttpSse {
+        server.next_answers_to("tools/call", [ScriptedAnswer::Hang]);
+        if era != FakeEra::HttpSse {
             let limited = RequestOptions::new().with_timeout(Duration::from_millis(300));
             let error = connection.call_tool("slow", Some(&arguments), &limited).await.unwrap_err();
             assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Total }, "{era:?}");
@@ -318,9 +325,9 @@ async fn fb_b34_q5_q6_a_call_takes_as_long_as_it_takes() {
 
 #[tokio::test]
 async fn giving_a_request_up_tells_a_legacy_server() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    server.always_to("tools/call", Answer::Hang);
+    server.always_to("tools/call", ScriptedAnswer::Hang);
     let request = RequestOptions::new().with_timeout(Duration::from_millis(200));
     let error = connection.call_tool("echo", None, &request).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Total });
@@ -335,9 +342,9 @@ async fn giving_a_request_up_tells_a_legacy_server() {
 
 #[tokio::test]
 async fn giving_a_request_up_closes_the_stream_of_a_modern_server() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let connection = connect(&server).await;
-    server.always_to("tools/call", Answer::As(Sse::new().end(SseEnd::EndlessComments).into()));
+    server.always_to("tools/call", ScriptedAnswer::As(Sse::new().end(SseEnd::EndlessComments).into()));
     let request = RequestOptions::new().with_timeout(Duration::from_millis(300));
     connection.call_tool("echo", None, &request).await.unwrap_err();
     server.recorder().wait_until("the stream is left", |_| server.abandoned_streams() == 1).await;
@@ -347,7 +354,7 @@ async fn giving_a_request_up_closes_the_stream_of_a_modern_server() {
 #[tokio::test]
 async fn f104_a_server_without_a_stream_is_fine_and_losing_it_too() {
     for mode in [GetStream::Unsupported, GetStream::EndsAtOnce] {
-        let server = FakeMcpServer::builder().era(Era::Legacy).get_stream(mode).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).get_stream(mode).start().unwrap();
         let connection = connect(&server).await;
         connection.listen().await;
         assert_eq!(echo(&connection, "works").await.unwrap(), "works");
@@ -357,7 +364,7 @@ async fn f104_a_server_without_a_stream_is_fine_and_losing_it_too() {
 
 #[tokio::test]
 async fn no_stream_is_opened_without_a_listener() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
     let mut notifications = connection.notifications();
     assert!(!methods(&server).contains(&"GET".to_owned()));
@@ -384,7 +391,7 @@ impl ServerRequestHandler for Elicit {
 
 #[tokio::test]
 async fn fb_t67_requests_of_the_server_are_answered_on_its_stream() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connector().attempt(&target(&server).with_handler(Arc::new(Elicit))).await.unwrap();
     // With a handler the stream is there when the connection is.
     assert_eq!(server.open_streams(), 1);
@@ -405,7 +412,7 @@ async fn fb_t67_requests_of_the_server_are_answered_on_its_stream() {
 
 #[tokio::test]
 async fn one_connection_serves_many_calls() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         for delivery in [mcp_testkit::Delivery::Json, Sse::new().into()] {
             let server = FakeMcpServer::builder().era(era).deliver(delivery).start().unwrap();
             let connection = connect(&server).await;
@@ -419,9 +426,9 @@ async fn one_connection_serves_many_calls() {
 
 #[tokio::test]
 async fn a_closed_connection_refuses_and_close_is_quick_against_a_dead_server() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    server.always(Answer::Hang);
+    server.always(ScriptedAnswer::Hang);
     let close = tokio::time::timeout(Duration::from_secs(15), connection.close());
     close.await.expect("closing is bounded");
     let error = echo(&connection, "x").await.unwrap_err();
@@ -431,11 +438,14 @@ async fn a_closed_connection_refuses_and_close_is_quick_against_a_dead_server() 
 
 #[tokio::test]
 async fn f063_the_servers_own_error_arrives_whole() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let connection = connect(&server).await;
         let message = "unknown argument `txt`".to_owned();
-        server.next_answers_to("tools/call", [Answer::RpcError { code: -32602, message: message.clone() }]);
+        server.next_answers_to(
+            "tools/call",
+            [ScriptedAnswer::RpcError { code: -32602, message: message.clone() }],
+        );
         let error = echo(&connection, "x").await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32602 });
         assert_eq!(error.rpc_error().unwrap().message, message);
@@ -448,7 +458,7 @@ async fn f063_the_servers_own_error_arrives_whole() {
 
 #[tokio::test]
 async fn f118_a_hundred_connections_leave_no_socket_and_no_session_behind() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connector = connector();
     for _ in 0..100 {
         let connection = connector.attempt(&target(&server)).await.unwrap();
@@ -462,7 +472,7 @@ async fn f118_a_hundred_connections_leave_no_socket_and_no_session_behind() {
 
 #[tokio::test]
 async fn one_stream_brings_what_the_server_starts_and_it_ends_with_the_connection() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let connection = connect(&server).await;
         connection.listen().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
 use mcp_status::{ReasonCode, ServerStatus};
-use mcp_testkit::{Answer, Era, FakeMcpServer, Fault, FlakyProxy};
+use mcp_testkit::{FakeEra, FakeMcpServer, Fault, FlakyProxy, ScriptedAnswer};
 use mcp_transport::supervisor::{RequestError, ServerSource, SupervisorConfig};
 use mcp_transport::{Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle};
 use serde_json::json;
@@ -52,7 +52,7 @@ fn calling(
 
 #[tokio::test]
 async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_when_it_is_back() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let proxy = FlakyProxy::start(server.address()).unwrap();
         let handle = connected(through(&proxy, &server)).await;
@@ -80,7 +80,7 @@ async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_
         assert_eq!(waiting.await.unwrap().unwrap(), "waiting", "{era:?}");
         let back = handle.snapshot();
         assert_eq!((back.status, back.connection), (ServerStatus::Connected, Some(2)), "{era:?}");
-        if era == Era::Legacy {
+        if era == FakeEra::Legacy {
             assert_eq!(server.sessions_made(), made, "the session was there all the time");
         }
         // What the server tells arrives again: the stream of before swallows it.
@@ -105,7 +105,7 @@ async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_
 
 #[tokio::test]
 async fn a_session_that_is_gone_when_the_network_is_back_is_made_again() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let proxy = FlakyProxy::start(server.address()).unwrap();
     let handle = connected(through(&proxy, &server)).await;
     proxy.fault(Fault::StallAfter(0));
@@ -123,7 +123,7 @@ async fn a_session_that_is_gone_when_the_network_is_back_is_made_again() {
 
 #[tokio::test]
 async fn a_server_that_refuses_after_a_silence_is_connected_to_from_scratch() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let proxy = FlakyProxy::start(server.address()).unwrap();
     let (target, read) = (through(&proxy, &server), Arc::new(AtomicUsize::new(0)));
     let counted = read.clone();
@@ -165,7 +165,7 @@ async fn watched(target: Server) -> SupervisorHandle {
 }
 
 /// A supervisor whose server was connected, and is behind a network now that swallows everything.
-async fn stalled(era: Era) -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
+async fn stalled(era: FakeEra) -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
     let server = FakeMcpServer::builder().era(era).start().unwrap();
     let proxy = FlakyProxy::start(server.address()).unwrap();
     let target = through(&proxy, &server);
@@ -180,7 +180,7 @@ async fn stalled(era: Era) -> (FakeMcpServer, FlakyProxy, SupervisorHandle) {
 /// connection was found again.
 #[tokio::test]
 async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back() {
-    let (_server, proxy, handle) = stalled(Era::Legacy).await;
+    let (_server, proxy, handle) = stalled(FakeEra::Legacy).await;
     let lost = tokio::spawn({
         let handle = handle.clone();
         async move { handle.call_tool("echo", None, &RequestOptions::new()).await }
@@ -198,7 +198,7 @@ async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back(
 /// The same where it is never found again: nothing else would end the call that its host waits for.
 #[tokio::test]
 async fn fb_b34_a_call_to_a_server_that_has_died_without_a_word_ends_some_time_later() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let (_server, _proxy, handle) = stalled(era).await;
         let began = tokio::time::Instant::now();
         let unlimited = RequestOptions::new();
@@ -213,13 +213,13 @@ async fn fb_b34_a_call_to_a_server_that_has_died_without_a_word_ends_some_time_l
 
 #[tokio::test]
 async fn a_call_that_takes_long_says_nothing_about_its_server() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let handle = connected(Server::new(Endpoint::Http(HttpEndpoint::new(server.url())))).await;
-        server.next_answers_to("tools/call", [Answer::Late(Duration::from_secs(3))]);
+        server.next_answers_to("tools/call", [ScriptedAnswer::Late(Duration::from_secs(3))]);
         assert_eq!(echo(&handle, "slow").await.unwrap(), "slow");
-        let asked = if era == Era::Modern { "server/discover" } else { "ping" };
-        let first = usize::from(era == Era::Modern);
+        let asked = if era == FakeEra::Modern { "server/discover" } else { "ping" };
+        let first = usize::from(era == FakeEra::Modern);
         assert_eq!(server.count(asked), first + 1, "{era:?}: one question, however long it takes");
         assert_eq!(handle.snapshot().connection, Some(1), "{era:?}");
         handle.close().await;
@@ -250,7 +250,7 @@ impl CredentialSource for Slow {
 
 #[tokio::test]
 async fn a_source_of_credentials_that_takes_its_time_is_no_silence_of_the_server() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).accept("A").start().unwrap();
         let auth = Arc::new(SingleFlight::new(Slow));
         let target = Server::new(Endpoint::Http(HttpEndpoint::new(server.url()))).with_auth(auth);
@@ -267,13 +267,13 @@ async fn a_source_of_credentials_that_takes_its_time_is_no_silence_of_the_server
 
 #[tokio::test]
 async fn who_looks_at_an_idle_connection_is_told_the_truth() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let handle = connected(Server::new(Endpoint::Http(HttpEndpoint::new(server.url())))).await;
         echo(&handle, "before").await.unwrap();
         tokio::time::sleep(Duration::from_millis(600)).await;
         server.recorder().clear();
-        let asked = if era == Era::Modern { "server/discover" } else { "ping" };
+        let asked = if era == FakeEra::Modern { "server/discover" } else { "ping" };
         for _ in 0..3 {
             assert_eq!(handle.verify().await.status, ServerStatus::Connected, "{era:?}");
         }
@@ -281,10 +281,10 @@ async fn who_looks_at_an_idle_connection_is_told_the_truth() {
         assert_eq!(handle.snapshot().connection, Some(1));
 
         tokio::time::sleep(Duration::from_millis(600)).await;
-        server.always(Answer::status(503));
+        server.always(ScriptedAnswer::status(503));
         let gone = handle.verify().await;
         assert_eq!(gone.code, Some(ReasonCode::Retrying), "{era:?}");
-        server.always(Answer::Honest);
+        server.always(ScriptedAnswer::Honest);
         // A status query finds it back, and not only when the row of waits has come to its end.
         let back = async {
             while handle.verify().await.status != ServerStatus::Connected {

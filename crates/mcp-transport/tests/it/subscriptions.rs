@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer, ScriptedAnswer};
 use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::{Connection, Connector, Endpoint, Server, StdioEndpoint, TransportErrorKind};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::{connect, echo, methods, no_violations, options, target};
 const LISTEN: &str = "subscriptions/listen";
 
 async fn modern() -> (FakeMcpServer, Connection) {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let connection = connect(&server).await;
     server.recorder().clear();
     (server, connection)
@@ -53,7 +53,7 @@ async fn listening_subscribes_to_the_lists_that_the_server_tells_of_once() {
 
 #[tokio::test]
 async fn silence_on_a_subscription_means_nothing() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let mut options = options();
     options.idle_timeout = Some(Duration::from_millis(200));
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
@@ -121,9 +121,9 @@ async fn a_stream_that_ends_is_opened_again_and_ends_with_the_connection() {
 async fn a_server_that_offers_none_is_asked_once_and_is_fine() {
     let mut servers = Vec::new();
     for answer in [
-        Answer::RpcError { code: -32601, message: "no".to_owned() },
-        Answer::status(404),
-        Answer::status(405),
+        ScriptedAnswer::RpcError { code: -32601, message: "no".to_owned() },
+        ScriptedAnswer::status(404),
+        ScriptedAnswer::status(405),
     ] {
         let (server, connection) = modern().await;
         server.always_to(LISTEN, answer);
@@ -143,7 +143,7 @@ async fn a_server_that_offers_none_is_asked_once_and_is_fine() {
 #[tokio::test]
 async fn a_subscription_that_is_answered_instead_of_acknowledged_is_an_error() {
     let (server, connection) = modern().await;
-    server.always_to(LISTEN, Answer::RpcResult(json!({ "resultType": "complete" })));
+    server.always_to(LISTEN, ScriptedAnswer::RpcResult(json!({ "resultType": "complete" })));
     let filter = SubscriptionFilter::new().with_resources(["fake://a"]);
     let error = connection.subscribe(filter).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
@@ -157,9 +157,9 @@ fn named(server: &FakeMcpServer, method: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_legacy_server_is_asked_for_each_resource_and_told_when_it_is_not_wanted() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     for method in ["resources/subscribe", "resources/unsubscribe"] {
-        server.always_to(method, Answer::RpcResult(json!({})));
+        server.always_to(method, ScriptedAnswer::RpcResult(json!({})));
     }
     let connection = connect(&server).await;
     let asked: SubscriptionFilter =
@@ -198,11 +198,11 @@ async fn a_legacy_server_is_asked_for_each_resource_and_told_when_it_is_not_want
 
 #[tokio::test]
 async fn a_legacy_server_that_refuses_one_resource_is_asked_for_none() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    let refusal = Answer::RpcError { code: -32002, message: "no such resource".to_owned() };
-    server.always_to("resources/unsubscribe", Answer::RpcResult(json!({})));
-    server.next_answers_to("resources/subscribe", [Answer::RpcResult(json!({})), refusal]);
+    let refusal = ScriptedAnswer::RpcError { code: -32002, message: "no such resource".to_owned() };
+    server.always_to("resources/unsubscribe", ScriptedAnswer::RpcResult(json!({})));
+    server.next_answers_to("resources/subscribe", [ScriptedAnswer::RpcResult(json!({})), refusal]);
     let filter = SubscriptionFilter::new().with_resources(["fake://a", "fake://b"]);
     let error = connection.subscribe(filter).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32002 });

@@ -12,7 +12,7 @@ use mcp_auth::{
     AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, SingleFlight, StaticHeaders,
 };
 use mcp_status::{Action, ReasonCode, ServerStatus};
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer, Sse, SseEnd};
 use mcp_transport::retry::RetryPolicy;
 use mcp_transport::supervisor::{RequestError, RequestErrorKind, SupervisorConfig, SupervisorPolicy};
 use mcp_transport::{
@@ -70,7 +70,7 @@ fn bearer(token: &str) -> (HeaderName, HeaderValue) {
 
 #[tokio::test]
 async fn f102_a_server_that_restarts_costs_the_callers_no_error() {
-    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+    for era in [FakeEra::Legacy, FakeEra::Modern, FakeEra::HttpSse] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let handle = supervise(&server);
         connected(&handle).await;
@@ -100,7 +100,7 @@ async fn f102_a_server_that_restarts_costs_the_callers_no_error() {
 
 #[tokio::test]
 async fn f102_a_connection_that_died_while_idle_costs_no_error() {
-    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+    for era in [FakeEra::Legacy, FakeEra::Modern, FakeEra::HttpSse] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let handle = supervise(&server);
         connected(&handle).await;
@@ -204,7 +204,7 @@ async fn a_403_about_one_tool_leaves_the_others_alone() {
     connected(&handle).await;
     let challenge = "Bearer error=\"insufficient_scope\", scope=\"files:write\"";
     server.refuse_with(Refusal::forbidden().challenge(challenge));
-    server.next_answers_to("tools/call", [Answer::Refuse]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Refuse]);
     let error = echo(&handle, "x").await.unwrap_err();
     assert!(
         matches!(transport_kind(&error), TransportErrorKind::Challenged { status: 403, .. }),
@@ -223,11 +223,11 @@ async fn a_403_about_one_tool_leaves_the_others_alone() {
 
 #[tokio::test]
 async fn f105_a_call_that_may_have_run_is_never_sent_twice_and_what_has_no_effects_is() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let handle = supervise(&server);
         connected(&handle).await;
-        let drop = || Answer::As(Sse::new().end(SseEnd::DropBeforeResponse).into());
+        let drop = || ScriptedAnswer::As(Sse::new().end(SseEnd::DropBeforeResponse).into());
         server.recorder().clear();
         server.next_answers_to("tools/call", [drop()]);
         let error = echo(&handle, "x").await.unwrap_err();
@@ -245,25 +245,25 @@ async fn f105_a_call_that_may_have_run_is_never_sent_twice_and_what_has_no_effec
 
 #[tokio::test]
 async fn a_call_under_way_outlives_the_loss_of_its_connection() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let handle = supervise(&server);
     connected(&handle).await;
-    server.next_answers_to("tools/call", [Answer::Late(Duration::from_millis(800))]);
+    server.next_answers_to("tools/call", [ScriptedAnswer::Late(Duration::from_millis(800))]);
     let call = tokio::spawn({
         let handle = handle.clone();
         async move { echo(&handle, "slow").await }
     });
     server.recorder().wait_for("tools/call", 1).await;
     // A gateway that drains: what is new is refused, what is under way ends well.
-    server.always_to("server/discover", Answer::status(503));
-    server.next_answers_to("resources/list", [Answer::status(503)]);
+    server.always_to("server/discover", ScriptedAnswer::status(503));
+    server.next_answers_to("resources/list", [ScriptedAnswer::status(503)]);
     let refused = handle.lease().await.unwrap();
     let error = refused.request("resources/list", None, &RequestOptions::new()).await.unwrap_err();
     handle.report(&refused, &error);
     drop(refused);
     until(&handle, |snapshot| snapshot.connection.is_none()).await;
     assert_eq!(call.await.unwrap().unwrap(), "slow");
-    server.always_to("server/discover", Answer::Honest);
+    server.always_to("server/discover", ScriptedAnswer::Honest);
     assert_eq!(handle.reconnect().await.status, ServerStatus::Connected);
     handle.close().await;
 }
@@ -274,11 +274,11 @@ async fn a_server_that_is_gone_is_failed_soon_after_a_call_noticed() {
     let handle = supervise(&server);
     connected(&handle).await;
     // Not by going down: the port would be free for another server that answers.
-    server.always(Answer::status(503));
+    server.always(ScriptedAnswer::status(503));
     echo(&handle, "x").await.unwrap_err();
     let snapshot = until(&handle, |snapshot| snapshot.status == ServerStatus::Failed).await;
     assert_eq!(snapshot.code, Some(ReasonCode::Unavailable));
-    server.always(Answer::Honest);
+    server.always(ScriptedAnswer::Honest);
     // Mere use finds it again, a second after the last failure at the earliest.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(echo(&handle, "back").await.unwrap(), "back");
@@ -287,10 +287,10 @@ async fn a_server_that_is_gone_is_failed_soon_after_a_call_noticed() {
 
 #[tokio::test]
 async fn f116_reconnect_ends_an_attempt_that_hangs() {
-    let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let server = FakeMcpServer::builder().always(ScriptedAnswer::Hang).start().unwrap();
     let handle = supervise(&server);
     server.recorder().wait_until("a request", |requests| !requests.is_empty()).await;
-    server.always(Answer::Honest);
+    server.always(ScriptedAnswer::Honest);
     let snapshot = tokio::time::timeout(PATIENCE, handle.reconnect()).await.unwrap();
     assert_eq!(snapshot.status, ServerStatus::Connected);
     handle.close().await;
@@ -298,13 +298,13 @@ async fn f116_reconnect_ends_an_attempt_that_hangs() {
 
 #[tokio::test]
 async fn a_server_that_answers_is_there_whatever_it_answers() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let handle = supervise(&server);
     connected(&handle).await;
-    let unknown = Answer::RpcError { code: -32601, message: "no such method".to_owned() };
-    for (asked, answer) in [unknown, Answer::status(429)].into_iter().enumerate() {
+    let unknown = ScriptedAnswer::RpcError { code: -32601, message: "no such method".to_owned() };
+    for (asked, answer) in [unknown, ScriptedAnswer::status(429)].into_iter().enumerate() {
         server.recorder().clear();
-        server.next_answers_to("tools/call", [Answer::status(500)]);
+        server.next_answers_to("tools/call", [ScriptedAnswer::status(500)]);
         server.next_answers_to("server/discover", [answer]);
         echo(&handle, "x").await.unwrap_err();
         server.recorder().wait_for("server/discover", 1).await;
@@ -318,8 +318,8 @@ async fn a_server_that_answers_is_there_whatever_it_answers() {
 
 #[tokio::test]
 async fn f116_an_attempt_that_is_given_up_after_the_handshake_ends_its_session() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    server.next_answers_to("tools/list", [Answer::Hang]);
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
+    server.next_answers_to("tools/list", [ScriptedAnswer::Hang]);
     let handle = supervise(&server);
     server.recorder().wait_for("tools/list", 1).await;
     assert_eq!(handle.reconnect().await.status, ServerStatus::Connected);
@@ -334,12 +334,12 @@ async fn f116_an_attempt_that_is_given_up_after_the_handshake_ends_its_session()
 
 #[tokio::test]
 async fn a_list_that_finds_its_connection_lost_waits_for_the_next_one() {
-    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Modern).start().unwrap();
     let handle = supervise(&server);
     connected(&handle).await;
     // The list fails, and so does the question whether the server is there; then it is back, but its list is not.
-    server.next_answers_to("tools/list", [Answer::status(503), Answer::status(503)]);
-    server.next_answers_to("server/discover", [Answer::status(503)]);
+    server.next_answers_to("tools/list", [ScriptedAnswer::status(503), ScriptedAnswer::status(503)]);
+    server.next_answers_to("server/discover", [ScriptedAnswer::status(503)]);
     let list = handle.list_tools(&RequestOptions::new()).await.unwrap();
     assert_eq!((list.tools.len(), handle.snapshot().connection), (5, Some(2)));
     handle.close().await;
@@ -378,7 +378,7 @@ async fn f112_tools_that_cannot_be_listed_again_stay_what_they_were() {
     let handle = supervise_at(&url);
     connected(&handle).await;
     for server in [&first, &second] {
-        server.always_to("tools/list", Answer::status(500));
+        server.always_to("tools/list", ScriptedAnswer::status(500));
     }
     let snapshot = handle.reconnect().await;
     assert_eq!(snapshot.status, ServerStatus::Connected);
@@ -388,8 +388,8 @@ async fn f112_tools_that_cannot_be_listed_again_stay_what_they_were() {
     *url.lock().unwrap() = second.url();
     assert!(handle.reconnect().await.tools.is_none(), "another server has other tools");
 
-    second.always_to("tools/list", Answer::Honest);
-    second.set_tools(mcp_testkit::Tool::many(7));
+    second.always_to("tools/list", ScriptedAnswer::Honest);
+    second.set_tools(mcp_testkit::FakeTool::many(7));
     assert_eq!(handle.reconnect().await.tools.unwrap().tools.len(), 7);
     handle.close().await;
 }
@@ -441,7 +441,7 @@ async fn f112_a_changed_command_has_tools_of_its_own() {
 
 #[tokio::test]
 async fn notifications_survive_a_reconnect() {
-    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+    for era in [FakeEra::Legacy, FakeEra::Modern, FakeEra::HttpSse] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let handle = supervise(&server);
         connected(&handle).await;
@@ -482,7 +482,7 @@ fn open_files() -> usize {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn f118_a_hundred_reconnects_leave_nothing_behind() {
-    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+    for era in [FakeEra::Legacy, FakeEra::Modern, FakeEra::HttpSse] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let handle = supervise(&server);
         let metrics = tokio::runtime::Handle::current().metrics();
@@ -504,7 +504,7 @@ async fn f118_a_hundred_reconnects_leave_nothing_behind() {
         assert!(metrics.num_alive_tasks() <= tasks + 5, "{era:?}: {tasks} to {}", metrics.num_alive_tasks());
         assert!(server.open_connections() <= 6, "{era:?}: {}", server.open_connections());
         assert!(open_files() <= files + 40, "{era:?}: {files} to {}", open_files());
-        if era == Era::Legacy {
+        if era == FakeEra::Legacy {
             assert!(server.sessions() <= 2, "each session was ended: {}", server.sessions());
         }
         handle.close().await;
@@ -562,7 +562,7 @@ done"#;
 /// A session whose every request is refused, and that cannot be replaced, is not connected.
 #[tokio::test]
 async fn fb_t5e_a_session_whose_every_request_is_refused_is_not_connected() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let handle = supervise(&server);
     connected(&handle).await;
     let refusal =
@@ -576,7 +576,7 @@ async fn fb_t5e_a_session_whose_every_request_is_refused_is_not_connected() {
     assert_ne!(handle.verify().await.status, ServerStatus::Connected);
 
     // And it heals when the server does.
-    server.always_to("initialize", Answer::Honest);
+    server.always_to("initialize", ScriptedAnswer::Honest);
     handle.reconnect().await;
     until(&handle, |snapshot| snapshot.status == ServerStatus::Connected).await;
     assert_eq!(echo(&handle, "again").await.unwrap(), "again");

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use mcp_testkit::{Era, FakeMcpServer};
+use mcp_testkit::{FakeEra, FakeMcpServer};
 use mcp_transport::handler::Progress;
 use mcp_transport::relay::RelayOptions;
 use mcp_transport::trace::{TraceContext, TracePropagator};
@@ -35,7 +35,7 @@ fn context(meta: &Value) -> [Option<&str>; 3] {
 
 #[tokio::test]
 async fn what_a_caller_wrote_arrives_as_it_is_whatever_it_is() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let connection = connect(&server).await;
         for traceparent in [CALLER, "no traceparent at all"] {
@@ -48,7 +48,7 @@ async fn what_a_caller_wrote_arrives_as_it_is_whatever_it_is() {
 
 #[tokio::test]
 async fn a_request_is_a_part_of_the_trace_that_it_is_given() {
-    for era in [Era::Legacy, Era::Modern] {
+    for era in [FakeEra::Legacy, FakeEra::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let connection = connect(&server).await;
         let trace = TraceContext::new(OURS).unwrap().with_baggage("c=3");
@@ -62,7 +62,7 @@ async fn a_request_is_a_part_of_the_trace_that_it_is_given() {
         let arrived = carried(&server, &connection, &meta, &within.clone().with_progress(silent())).await;
         assert_eq!(context(&arrived), [Some(OURS), None, Some("c=3")], "{era:?}");
         assert_eq!((&arrived["other"], arrived["progressToken"].is_number()), (&json!(true), true));
-        assert_eq!(arrived.get(REVISION).is_some(), era == Era::Modern);
+        assert_eq!(arrived.get(REVISION).is_some(), era == FakeEra::Modern);
     }
 }
 

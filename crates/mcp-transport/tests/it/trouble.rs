@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mcp_status::{MessageContext, ReasonCode, classify, message};
-use mcp_testkit::{Era, FakeMcpServer, ForwardProxy};
+use mcp_testkit::{FakeEra, FakeMcpServer, ForwardProxy};
 use mcp_transport::options::{ProxyUrl, ResolveRequest, Resolver, ResolverFuture, TrustFile};
 use mcp_transport::{ClientOptions, Connector, TransportError, TransportErrorKind};
 
@@ -79,7 +79,7 @@ fn closed_port() -> u16 {
 
 #[tokio::test]
 async fn fa_a83_a_server_of_this_machine_is_reached_past_a_dead_proxy() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let options = by(&format!("http://127.0.0.1:{}", closed_port()));
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
@@ -87,7 +87,7 @@ async fn fa_a83_a_server_of_this_machine_is_reached_past_a_dead_proxy() {
 
 #[tokio::test]
 async fn fa_a88_servers_are_reached_by_http_connect_and_socks() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let tls = tls_in_front_of(server.address(), "self-signed");
     let (plain, secure) = (server.address().port(), tls.port());
     let proxy = ForwardProxy::start().unwrap();
@@ -118,7 +118,7 @@ async fn fa_a88_servers_are_reached_by_http_connect_and_socks() {
 
 #[tokio::test]
 async fn fa_a87_a_proxy_that_wants_credentials_is_named_with_what_named_it() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let proxy = ForwardProxy::start().unwrap();
     // ann:canary-secret
     proxy.want("Basic YW5uOmNhbmFyeS1zZWNyZXQ=");
@@ -283,7 +283,7 @@ async fn fa_a89_names_that_lead_nowhere_are_told_apart() {
 
 /// A TLS failure with a server that shows this certificate, where these are trusted in addition.
 async fn tls_failure(certificate: &str, trusted: &[(&str, &str)], host: &str) -> TransportError {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let address = tls_in_front_of(server.address(), certificate);
     let mut options = options();
     let file = |(file, from): &(&str, &str)| match *from {
@@ -300,7 +300,7 @@ async fn tls_failure(certificate: &str, trusted: &[(&str, &str)], host: &str) ->
 
 #[tokio::test]
 async fn fa_a90_a_certificate_that_a_person_named_is_trusted_self_signed_or_not() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     for (certificate, hosts) in [
         ("self-signed", vec!["localhost", "127.0.0.1"]),
         ("localhost", vec!["localhost"]),
@@ -379,7 +379,7 @@ async fn fa_a90_a_file_for_other_programs_that_vouches_for_a_certificate_is_name
 
 #[tokio::test]
 async fn fa_a91_a_file_of_authorities_that_is_gone_keeps_no_other_server_away() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
     let mut options = options();
     options.extra_ca_files = vec![TrustFile::new(fixture("absent.pem"), "NODE_EXTRA_CA_CERTS")];
     Connector::new(options).attempt(&target(&server)).await.unwrap();

@@ -1,7 +1,7 @@
 //! Servers that change their mind about the version in the middle of a connection (2026-07-28, versioning).
 
 use mcp_status::ReasonCode;
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
+use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, HttpAnswer, ScriptedAnswer};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::relay::RelayOptions;
@@ -12,20 +12,20 @@ use crate::field_server::{Bytes, FieldServer, http};
 use crate::support::{connect, connector, echo, echo_at_once, methods, no_violations, raw, target};
 
 /// The refusal of the specification, with what the server supports instead.
-fn refusal(supported: Value) -> Answer {
+fn refusal(supported: Value) -> ScriptedAnswer {
     let data = json!({ "supported": supported, "requested": "2026-07-28" });
     let error = json!({ "code": -32022, "message": "Unsupported protocol version", "data": data });
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": error });
     HttpAnswer::new(400).body("application/json", body.to_string()).into()
 }
 
-fn start(era: Era) -> FakeMcpServer {
+fn start(era: FakeEra) -> FakeMcpServer {
     FakeMcpServer::builder().era(era).start().unwrap()
 }
 
 #[tokio::test]
 async fn a_call_that_was_refused_because_of_its_version_is_made_again_once() {
-    let server = start(Era::Modern);
+    let server = start(FakeEra::Modern);
     let connection = connect(&server).await;
     server.recorder().clear();
     server.next_answers_to("tools/call", [refusal(json!(["2026-07-28"]))]);
@@ -43,11 +43,11 @@ async fn a_call_that_was_refused_because_of_its_version_is_made_again_once() {
 
 #[tokio::test]
 async fn a_server_that_went_back_to_the_legacy_era_is_shaken_hands_with() {
-    let server = start(Era::Modern);
+    let server = start(FakeEra::Modern);
     let connection = connect(&server).await;
     let mut renewals = connection.renewals();
     server.recorder().clear();
-    server.set_era(Era::Legacy);
+    server.set_era(FakeEra::Legacy);
     server.next_answers_to("tools/call", [refusal(json!(["2025-11-25", "2025-06-18"]))]);
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
     assert_eq!(methods(&server), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
@@ -63,9 +63,9 @@ async fn a_server_that_went_back_to_the_legacy_era_is_shaken_hands_with() {
 
 #[tokio::test]
 async fn many_calls_that_are_refused_shake_hands_once() {
-    let server = start(Era::Modern);
+    let server = start(FakeEra::Modern);
     let connection = connect(&server).await;
-    server.set_era(Era::Legacy);
+    server.set_era(FakeEra::Legacy);
     server.next_answers_to("tools/call", vec![refusal(json!(["2025-11-25"])); 10]);
     echo_at_once(&connection, 10).await;
     assert_eq!(server.count("initialize"), 1);
@@ -75,11 +75,11 @@ async fn many_calls_that_are_refused_shake_hands_once() {
 #[tokio::test]
 async fn a_server_that_has_moved_on_is_followed_into_the_modern_era() {
     // It forgot the sessions, and refuses the handshake that would make a new one.
-    let server = start(Era::Legacy);
+    let server = start(FakeEra::Legacy);
     let connection = connect(&server).await;
     server.recorder().clear();
-    server.set_era(Era::Modern);
-    server.next_answers_to("tools/call", [Answer::status(404)]);
+    server.set_era(FakeEra::Modern);
+    server.next_answers_to("tools/call", [ScriptedAnswer::status(404)]);
     server.always_to("initialize", refusal(json!(["2026-07-28"])));
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
     assert_eq!(methods(&server), ["tools/call", "initialize", "server/discover", "tools/call"]);
@@ -88,10 +88,10 @@ async fn a_server_that_has_moved_on_is_followed_into_the_modern_era() {
     no_violations(&server);
 
     // Or it says so at once.
-    let server = start(Era::Legacy);
+    let server = start(FakeEra::Legacy);
     let connection = connect(&server).await;
     server.recorder().clear();
-    server.set_era(Era::Modern);
+    server.set_era(FakeEra::Modern);
     server.next_answers_to("tools/call", [refusal(json!(["2026-07-28"]))]);
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
     assert_eq!(methods(&server), ["tools/call", "server/discover", "tools/call"]);
@@ -100,16 +100,18 @@ async fn a_server_that_has_moved_on_is_followed_into_the_modern_era() {
 #[tokio::test]
 async fn what_the_other_era_mirrors_into_headers_is_mirrored_of_a_request_that_was_under_way() {
     let schema = json!({ "type": "object", "properties": { "region": { "type": "string", "x-mcp-header": "Region" } } });
-    let tool =
-        Tool::custom(json!({ "name": "query", "inputSchema": schema }), json!({ "content": [], "ran": 1 }));
+    let tool = FakeTool::custom(
+        json!({ "name": "query", "inputSchema": schema }),
+        json!({ "content": [], "ran": 1 }),
+    );
     for (method, params) in [
         ("tools/call", json!({ "name": "query", "arguments": { "region": "eu" } })),
         ("prompts/get", json!({ "name": "greet" })),
         ("resources/read", json!({ "uri": "fake://greeting" })),
     ] {
-        let server = FakeMcpServer::builder().era(Era::Legacy).tool(tool.clone()).start().unwrap();
+        let server = FakeMcpServer::builder().era(FakeEra::Legacy).tool(tool.clone()).start().unwrap();
         let connection = connect(&server).await;
-        server.set_era(Era::Modern);
+        server.set_era(FakeEra::Modern);
         server.next_answers_to(method, [refusal(json!(["2026-07-28"]))]);
         connection.request(method, Some(&raw(&params)), &RequestOptions::new()).await.unwrap();
         let last =
@@ -121,17 +123,20 @@ async fn what_the_other_era_mirrors_into_headers_is_mirrored_of_a_request_that_w
 
 #[tokio::test]
 async fn listening_goes_on_in_the_terms_of_the_other_era() {
-    let server = start(Era::Modern);
+    let server = start(FakeEra::Modern);
     let connection = connect(&server).await;
     let mut notifications = connection.notifications();
     connection.listen().await;
     server.wait_for_streams(1).await;
-    server.set_era(Era::Legacy);
+    server.set_era(FakeEra::Legacy);
     server.always_to("subscriptions/listen", refusal(json!(["2025-11-25"])));
     server.close_streams();
     server.recorder().wait_for("initialize", 1).await;
     // What a legacy server says to a method that it does not know, now that it is asked as one.
-    server.always_to("subscriptions/listen", Answer::RpcError { code: -32601, message: "no".to_owned() });
+    server.always_to(
+        "subscriptions/listen",
+        ScriptedAnswer::RpcError { code: -32601, message: "no".to_owned() },
+    );
     server.wait_for_streams(1).await;
     assert_eq!(server.push_tools_changed(), 1);
     assert_eq!(notifications.next().await.unwrap().method, "notifications/tools/list_changed");
@@ -139,7 +144,7 @@ async fn listening_goes_on_in_the_terms_of_the_other_era() {
 
 #[tokio::test]
 async fn without_a_version_in_common_the_request_fails_and_says_what_is_offered() {
-    let server = start(Era::Modern);
+    let server = start(FakeEra::Modern);
     let connection = connect(&server).await;
     server.recorder().clear();
     server.always_to("tools/call", refusal(json!(["2099-01-01"])));
@@ -153,10 +158,10 @@ async fn without_a_version_in_common_the_request_fails_and_says_what_is_offered(
 
 #[tokio::test]
 async fn what_describes_itself_is_not_sent_in_the_terms_of_another_era() {
-    let server = start(Era::Modern);
+    let server = start(FakeEra::Modern);
     let connection = connect(&server).await;
     server.recorder().clear();
-    server.set_era(Era::Legacy);
+    server.set_era(FakeEra::Legacy);
     server.next_answers_to("tools/list", [refusal(json!(["2025-11-25"]))]);
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -391,7 +396,7 @@ async fn fb_v0_a_server_that_refuses_every_version_that_it_agrees_to_has_no_vers
 /// A word of versions in the refusal of one call is not a word about the session.
 #[tokio::test]
 async fn fb_v0_one_call_that_is_refused_with_words_of_versions_agrees_on_nothing_new() {
-    let server = start(Era::Legacy);
+    let server = start(FakeEra::Legacy);
     let connection = connect(&server).await;
     server.recorder().clear();
     let answer = HttpAnswer::new(400).body("text/plain", "the protocol version of the printer is unknown");
@@ -406,7 +411,7 @@ async fn fb_v0_one_call_that_is_refused_with_words_of_versions_agrees_on_nothing
 #[tokio::test]
 async fn fb_v0_a_session_of_a_handshake_that_is_given_up_is_ended() {
     let refused = HttpAnswer::new(401).header("WWW-Authenticate", "Bearer");
-    let unheard = |server: &FakeMcpServer| server.always_to("DELETE", Answer::Hang);
+    let unheard = |server: &FakeMcpServer| server.always_to("DELETE", ScriptedAnswer::Hang);
     type Set<'a> = &'a dyn Fn(&FakeMcpServer);
     let cases: [(&str, Set<'_>, Set<'_>); 3] = [
         ("1999-01-01", &|_| {}, &|_| {}),
@@ -418,7 +423,8 @@ async fn fb_v0_a_session_of_a_handshake_that_is_given_up_is_ended() {
         ),
     ];
     for (version, first, then) in cases {
-        let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version(version).start().unwrap();
+        let server =
+            FakeMcpServer::builder().era(FakeEra::Legacy).initialize_version(version).start().unwrap();
         first(&server);
         then(&server);
         connector().attempt(&target(&server)).await.unwrap_err();
@@ -451,11 +457,11 @@ async fn fb_v0_a_version_that_ends_the_connection_is_followed_by_an_older_one() 
 /// A server that restarts ends connections as well, and is spoken to as before.
 #[tokio::test]
 async fn fb_v0_a_session_that_is_renewed_keeps_its_version_where_a_connection_ends() {
-    let server = start(Era::Legacy);
+    let server = start(FakeEra::Legacy);
     let connection = connect(&server).await;
     server.expire_sessions();
     server.recorder().clear();
-    server.next_answers_to("initialize", [Answer::Drop]);
+    server.next_answers_to("initialize", [ScriptedAnswer::Drop]);
     echo(&connection, "again").await.unwrap();
     let asked: Vec<_> = server.requests().iter().filter_map(|request| request.json()).collect();
     let offered = asked.iter().filter(|asked| asked["method"] == "initialize");

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeHelper, FakeMcpServer, Refusal};
+use mcp_testkit::{Accept, FakeAuthServer, FakeHelper, FakeMcpServer, Refusal, ScriptedAnswer};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -58,7 +58,7 @@ impl Cast {
         let forbidden =
             FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(Refusal::forbidden()).start()?;
         let flaky = FakeMcpServer::builder().name("demo-flaky").start()?;
-        let missing = FakeMcpServer::builder().always(Answer::status(404)).start()?;
+        let missing = FakeMcpServer::builder().always(ScriptedAnswer::status(404)).start()?;
         let disabled = FakeMcpServer::builder().start()?;
 
         let helper = minting()?;

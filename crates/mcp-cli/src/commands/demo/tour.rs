@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus as EndReason, Stdio};
 use std::time::{Duration, SystemTime};
 
-use mcp_testkit::Answer;
+use mcp_testkit::ScriptedAnswer;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use url::Url;
@@ -50,7 +50,7 @@ impl<'a> Tour<'a> {
 
     async fn statuses(&mut self) -> Result<(), CliError> {
         self.title("One truthful status per server");
-        self.cast.flaky.next_answers([Answer::status(503), Answer::status(503)]);
+        self.cast.flaky.next_answers([ScriptedAnswer::status(503), ScriptedAnswer::status(503)]);
         let code = self.command(&["status"]).await?;
         self.notice(
             "`oauth` and `forbidden` need a person, so they say needs-auth, not failed. `missing` was asked once: a \
@@ -82,7 +82,7 @@ impl<'a> Tour<'a> {
     async fn refused_in_session(&mut self) -> Result<(), CliError> {
         self.title("The server stops accepting the token in the middle of a session");
         let runs = self.cast.helper.runs();
-        self.cast.helper_server.next_answers_to("tools/call", [Answer::status(401)]);
+        self.cast.helper_server.next_answers_to("tools/call", [ScriptedAnswer::status(401)]);
         // A stamped token changes once a second; the second one must differ from the refused one.
         self.cast.helper.sleeps(Duration::from_millis(1100));
         let code = self.command(&["call", "helper", "echo", "text=still here"]).await?;

@@ -10,7 +10,7 @@ use mcp_status::ReasonCode::{
     LoginRedirect, SignInExpired, Unauthorized, WrongAccount,
 };
 use mcp_testkit::{
-    Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, HttpAnswer, Refusal,
+    Accept, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer,
 };
 use serde_json::json;
 
@@ -176,7 +176,7 @@ fn bring_about(name: &str) -> Broken {
             let helper = FakeHelper::new().unwrap();
             helper.prints_bearer("right");
             let broken = Broken::of(with_helper(&server, &helper)).holding(helper).holding(server.clone());
-            broken.elsewhere("behind the server's", move |_| server.always(Answer::Honest))
+            broken.elsewhere("behind the server's", move |_| server.always(ScriptedAnswer::Honest))
         }
         "variable-unset" => headers("Bearer ${GALLERY_TOKEN}").variable("GALLERY_TOKEN", "right"),
         "foreign-variable" => headers("Bearer $T").with("T", "right").fields([Field::set(
@@ -208,7 +208,7 @@ fn bring_about(name: &str) -> Broken {
             let blocked = Arc::new(FakeMcpServer::start().unwrap());
             blocked.always(HttpAnswer::new(403).body("text/html", page).into());
             Broken::of(http(&blocked)).holding(blocked.clone()).elsewhere("Access denied", move |_| {
-                blocked.always(Answer::Honest);
+                blocked.always(ScriptedAnswer::Honest);
             })
         }
         "sso-page" => refusing(Refusal::status(200).body("text/html", SIGN_IN)).fields([authorization()]),

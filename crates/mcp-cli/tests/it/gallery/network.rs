@@ -8,7 +8,7 @@ use mcp_status::ReasonCode::{
     Config, Moved, NotFound, Protocol, ProxyAuth, RateLimited, Rejected, Timeout, Tls, ToolsUnavailable,
     Unavailable, Unreachable, Version,
 };
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer, Refusal};
+use mcp_testkit::{Accept, FakeEra, FakeMcpServer, ForwardProxy, HttpAnswer, Refusal, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use super::mend::Field;
@@ -141,14 +141,14 @@ fn bring_about(name: &str) -> Broken {
     let server = Arc::new(FakeMcpServer::start().unwrap());
     let good = http(&server);
     let url = server.url().to_string();
-    let passing = |answer: Answer| {
+    let passing = |answer: ScriptedAnswer| {
         server.next_answers(vec![answer; 200]);
         let later = server.clone();
         Broken::of(good.clone()).meanwhile(move || {
             later.clear_script();
         })
     };
-    let answering = |answer: Answer| {
+    let answering = |answer: ScriptedAnswer| {
         let other = FakeMcpServer::builder().always(answer).start().unwrap();
         Broken::of(http(&other)).holding(other)
     };
@@ -200,10 +200,10 @@ fn bring_about(name: &str) -> Broken {
             let url = format!("http://mcp.test:{}/mcp", server.address().port());
             Broken::of(json!({ "type": "http", "url": url, "proxy": proxy })).holding(right).fields([mended])
         }
-        "silent" => passing(Answer::Hang).with("MCP_TIMEOUT", "1000"),
-        "restarting" => passing(Answer::status(503)),
-        "busy" => passing(Answer::status(429)),
-        "proxy-login" => answering(Answer::proxy_auth()).fields([Field::set("url", url)]),
+        "silent" => passing(ScriptedAnswer::Hang).with("MCP_TIMEOUT", "1000"),
+        "restarting" => passing(ScriptedAnswer::status(503)),
+        "busy" => passing(ScriptedAnswer::status(429)),
+        "proxy-login" => answering(ScriptedAnswer::proxy_auth()).fields([Field::set("url", url)]),
         "no-tls-there" => Broken::of(at(server.url().as_str().replacen("http:", "https:", 1)))
             .fields([Field::set("url", url)]),
         "tls-there" => {
@@ -266,10 +266,12 @@ fn bring_about(name: &str) -> Broken {
             Broken::of(entry).fields([Field::set("tls.ca", right)])
         }
         "wrong-path" => Broken::of(at(server.url().join("/mcpp").unwrap())).fields([Field::set("url", url)]),
-        "moved" => answering(Answer::redirect(308, url.clone())).fields([Field::told("url", url)]),
-        "misdirected" => answering(Answer::status(421)).fields([Field::set("url", url)]),
-        "breaks-off" => passing(Answer::Drop),
-        "empty-answer" => answering(Answer::Http(HttpAnswer::new(200))).fields([Field::set("url", url)]),
+        "moved" => answering(ScriptedAnswer::redirect(308, url.clone())).fields([Field::told("url", url)]),
+        "misdirected" => answering(ScriptedAnswer::status(421)).fields([Field::set("url", url)]),
+        "breaks-off" => passing(ScriptedAnswer::Drop),
+        "empty-answer" => {
+            answering(ScriptedAnswer::Http(HttpAnswer::new(200))).fields([Field::set("url", url)])
+        }
         "not-http" => Broken::of(at(format!("http://127.0.0.1:{}/mcp", port_that_says(&[b"SSH-2.0-x\r\n"]))))
             .fields([Field::set("url", url)]),
         "http-2-only" => {
@@ -296,13 +298,15 @@ fn bring_about(name: &str) -> Broken {
             let team = Field::set("headers", json!({ "X-Team": "a" })).named("the header X-Team");
             Broken::of(http(&strict)).holding(strict).fields([team])
         }
-        "other-json" => answering(Answer::json(json!({ "hello": "world" }))).fields([Field::set("url", url)]),
-        "web-page" => {
-            answering(Answer::Http(HttpAnswer::new(200).body("text/html", "<html><title>Home</title>")))
-                .fields([Field::set("url", url)])
+        "other-json" => {
+            answering(ScriptedAnswer::json(json!({ "hello": "world" }))).fields([Field::set("url", url)])
         }
+        "web-page" => answering(ScriptedAnswer::Http(
+            HttpAnswer::new(200).body("text/html", "<html><title>Home</title>"),
+        ))
+        .fields([Field::set("url", url)]),
         "old-version" => {
-            let old = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start();
+            let old = FakeMcpServer::builder().era(FakeEra::Legacy).initialize_version("1999-01-01").start();
             let old = old.unwrap();
             // A newer one is put in its place.
             let port = old.address().port();
@@ -314,9 +318,12 @@ fn bring_about(name: &str) -> Broken {
         }
         "no-list" => {
             let other = Arc::new(FakeMcpServer::start().unwrap());
-            other.always_to("tools/list", Answer::RpcError { code: -32603, message: "rebuilding".into() });
+            other.always_to(
+                "tools/list",
+                ScriptedAnswer::RpcError { code: -32603, message: "rebuilding".into() },
+            );
             Broken::of(http(&other)).holding(other.clone()).elsewhere("rebuilding", move |_| {
-                other.always_to("tools/list", Answer::Honest);
+                other.always_to("tools/list", ScriptedAnswer::Honest);
             })
         }
         other => panic!("{other}"),

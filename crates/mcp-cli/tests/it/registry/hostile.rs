@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Answer, FakeRegistry, HttpAnswer};
+use mcp_testkit::{FakeRegistry, HttpAnswer, ScriptedAnswer};
 use serde_json::{Value, json};
 
 use super::{OWN, add, version};
@@ -11,7 +11,9 @@ use crate::setting::Setting;
 #[test]
 fn s_r5_a_hostile_registry_costs_little_and_is_told() {
     let (setting, registry) = (Setting::new(), FakeRegistry::start().unwrap());
-    let http = |status: u16, kind: &str, body: String| Answer::from(HttpAnswer::new(status).body(kind, body));
+    let http = |status: u16, kind: &str, body: String| {
+        ScriptedAnswer::from(HttpAnswer::new(status).body(kind, body))
+    };
     let huge = format!("{{\"server\": \"{}\"}}", "x".repeat(3 << 20));
     for (answer, code, said) in [
         (http(200, "application/json", huge), 6, "longer than 1048576 bytes"),
@@ -19,24 +21,28 @@ fn s_r5_a_hostile_registry_costs_little_and_is_told() {
         (http(200, "application/json", "[".repeat(500_000)), 6, "it is not JSON"),
         (http(200, "application/json", "[]".to_owned()), 6, "expected an object, found an array"),
         (
-            Answer::json(version(json!({ "name": "com.example/other" }))),
+            ScriptedAnswer::json(version(json!({ "name": "com.example/other" }))),
             6,
             "it answers with another server: com.example/other",
         ),
-        (Answer::json(version(json!({ "name": "com.example/\u{1b}[2Jx\u{202e}" }))), 6, "another server"),
-        (Answer::status(500), 4, "it answers 500"),
-        (Answer::Refuse, 4, "it answers 401"),
-        (Answer::Drop, 4, "could not be asked"),
         (
-            Answer::redirect(302, "http://registry.example/"),
+            ScriptedAnswer::json(version(json!({ "name": "com.example/\u{1b}[2Jx\u{202e}" }))),
+            6,
+            "another server",
+        ),
+        (ScriptedAnswer::status(500), 4, "it answers 500"),
+        (ScriptedAnswer::Refuse, 4, "it answers 401"),
+        (ScriptedAnswer::Drop, 4, "could not be asked"),
+        (
+            ScriptedAnswer::redirect(302, "http://registry.example/"),
             4,
             "it sends to http://registry.example, which is plain http",
         ),
-        (Answer::redirect(302, "javascript:alert(1)"), 4, "which is neither https"),
-        (Answer::redirect(302, "file:///etc/passwd"), 4, "which is neither https"),
-        (Answer::redirect(302, "https://169.254.169.254/"), 4, "link-local or metadata address"),
-        (Answer::redirect(307, "/again"), 4, "more than 3 times"),
-        (Answer::from(HttpAnswer::new(302)), 4, "does not say where to"),
+        (ScriptedAnswer::redirect(302, "javascript:alert(1)"), 4, "which is neither https"),
+        (ScriptedAnswer::redirect(302, "file:///etc/passwd"), 4, "which is neither https"),
+        (ScriptedAnswer::redirect(302, "https://169.254.169.254/"), 4, "link-local or metadata address"),
+        (ScriptedAnswer::redirect(307, "/again"), 4, "more than 3 times"),
+        (ScriptedAnswer::from(HttpAnswer::new(302)), 4, "does not say where to"),
     ] {
         registry.always(answer);
         let refused = add(&setting, &registry, &["com.example/x"]).expect_code(code);
@@ -45,7 +51,7 @@ fn s_r5_a_hostile_registry_costs_little_and_is_told() {
         assert_eq!(refused.stderr.lines().filter(|line| line.contains("next:")).count(), 1, "{refused}");
     }
     // One that never answers, or is not there.
-    registry.always(Answer::Hang);
+    registry.always(ScriptedAnswer::Hang);
     let base = registry.url();
     let began = Instant::now();
     let line = ["add", "com.example/x", "--registry", base.as_str()];
@@ -66,7 +72,7 @@ fn s_r5_cursors_that_lead_in_circles_end() {
         let servers: Vec<Value> = (0..count)
             .map(|number| json!({ "server": { "name": format!("com.example/{cursor}{number}"), "description": "\u{1b}[31mx\u{202e}", "version": "1" } }))
             .collect();
-        Answer::json(json!({ "servers": servers, "metadata": { "nextCursor": cursor } }))
+        ScriptedAnswer::json(json!({ "servers": servers, "metadata": { "nextCursor": cursor } }))
     };
     let base = registry.url();
     let line = ["add", "--search", "x", "--registry", base.as_str()];
@@ -84,7 +90,7 @@ fn s_r5_cursors_that_lead_in_circles_end() {
     registry.next_answers(["e", "f", "g", "h", "i", "j"].map(|cursor| page(cursor, 2)));
     setting.run(&line, 0);
     assert_eq!(registry.requests().len(), 10);
-    registry.next_answers([Answer::Honest]);
+    registry.next_answers([ScriptedAnswer::Honest]);
     registry.always(page("z", 150));
     let many = setting.run(&[&line[..], &["--json"]].concat(), 0).json();
     assert!(many["servers"].as_array().unwrap().len() <= 60, "{many}");

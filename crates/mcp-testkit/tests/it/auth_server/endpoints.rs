@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 
 use mcp_testkit::{
-    Answer, AuthEndpoint, Canaries, Echo, FakeAuthServer, FakeMcpServer, HttpAnswer, MetadataAt,
-    ProtectedResource, visit,
+    AuthEndpoint, Canaries, Echo, FakeAuthServer, FakeMcpServer, HttpAnswer, MetadataAt, ProtectedResource,
+    ScriptedAnswer, visit,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -63,7 +63,7 @@ fn metadata_tells_what_is_offered_and_what_the_test_wants_told() {
     }
     auth.next_answers_to(
         AuthEndpoint::Metadata,
-        [Answer::json(json!({})), Answer::login_page(), Answer::redirect(302, "/x")],
+        [ScriptedAnswer::json(json!({})), ScriptedAnswer::login_page(), ScriptedAnswer::redirect(302, "/x")],
     );
     assert_eq!(get(&auth, path).json(), json!({}));
     assert!(get(&auth, path).text().contains("<!doctype html>"));

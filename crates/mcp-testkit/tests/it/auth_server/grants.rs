@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mcp_testkit::{Answer, AuthEndpoint, FakeAuthServer, visit};
+use mcp_testkit::{AuthEndpoint, FakeAuthServer, ScriptedAnswer, visit};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -72,7 +72,11 @@ fn the_token_endpoint_fails_in_the_ways_of_the_field() {
     let token = tokens["refresh_token"].as_str().unwrap();
     auth.next_answers_to(
         AuthEndpoint::Token,
-        [Answer::status(503), Answer::login_page(), Answer::redirect(307, "https://evil.example/")],
+        [
+            ScriptedAnswer::status(503),
+            ScriptedAnswer::login_page(),
+            ScriptedAnswer::redirect(307, "https://evil.example/"),
+        ],
     );
     assert_eq!(
         (refresh(&auth, token).status, refresh(&auth, token).status, refresh(&auth, token).status),
@@ -88,7 +92,7 @@ fn the_token_endpoint_fails_in_the_ways_of_the_field() {
         bare.get("expires_in").is_none() && bare["access_token"].is_string(),
         "the script cost the token nothing"
     );
-    auth.always_to(AuthEndpoint::Token, Answer::Drop);
+    auth.always_to(AuthEndpoint::Token, ScriptedAnswer::Drop);
     let dropped = raw::request(address(&auth), "POST", "/token", &[], b"");
     assert!(dropped.is_err());
 }
