@@ -41,7 +41,7 @@ pub(crate) use variables::{EditorVariables, Form, required};
 pub(crate) use words::FieldMeaning;
 pub(crate) use yaml::parse as parse_yaml;
 
-use crate::{Env, Platform, Project, Request, locations};
+use crate::{Env, Platform, Project};
 
 /// A program that has MCP servers in files of its own.
 #[non_exhaustive]
@@ -212,25 +212,6 @@ impl KnownHost {
         let mut places = self.places_that_are_read(env, project, platform);
         places.retain(|(place, _)| place.number < self.files.len());
         places
-    }
-
-    /// Where it would keep the files of the person of `request`, where none of them is there, nor a folder of its own.
-    pub fn absent_from(&'static self, request: &Request) -> Option<Vec<PathBuf>> {
-        let project = Project::find(&request.cwd);
-        let places = self.places_that_are_read(&request.env, &project, request.platform);
-        let own: Vec<PathBuf> = places
-            .into_iter()
-            .filter(|(place, _)| !place.file().is_of_project())
-            .map(|(_, path)| path)
-            .collect();
-        let home = locations::home(&request.env, &project.cwd, request.platform);
-        let shared = [home.clone(), locations::xdg_config_dir(&request.env, home.as_deref())];
-        let has_folder = |path: &PathBuf| {
-            path.parent()
-                .is_some_and(|dir| dir.is_dir() && !shared.iter().flatten().any(|other| other == dir))
-        };
-        let is_there = own.iter().any(|path| path.exists() || has_folder(path));
-        (!own.is_empty() && !is_there).then_some(own)
     }
 
     /// The same, with those of other hosts that it reads as well.

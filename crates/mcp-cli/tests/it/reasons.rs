@@ -1,6 +1,8 @@
 //! Every reason, brought about for real, and the step that it names: it runs as printed, is never what was just run, brings
 //! a fact or a change, and leads to a server that works or to what only a person can decide.
 //! A reason without a situation fails the test.
+//!
+//! Longer than 500 lines because the situations are one table, which the test holds against all reasons.
 
 use std::any::Any;
 use std::collections::BTreeSet;

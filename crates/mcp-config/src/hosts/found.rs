@@ -14,7 +14,7 @@ use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::source::{Content, FilePurpose, Source};
 use crate::sources::{self, Request};
-use crate::{ConfigSource, Locations, Problem, ProblemCode, Project, Scope, Severity};
+use crate::{ConfigSource, Locations, Problem, ProblemCode, Project, Scope, Severity, locations};
 
 /// A file of a host.
 #[derive(Clone, Debug)]
@@ -254,5 +254,26 @@ pub(crate) fn written(node: &Node) -> Written {
         Value::Object(object) => Written::Object(
             object.iter().map(|member| (member.key.to_string(), written(&member.node))).collect(),
         ),
+    }
+}
+
+impl KnownHost {
+    /// Where it would keep the files of the person of `request`, where none of them is there, nor a folder of its own.
+    pub fn absent_from(&'static self, request: &Request) -> Option<Vec<PathBuf>> {
+        let project = Project::find(&request.cwd);
+        let places = self.places_that_are_read(&request.env, &project, request.platform);
+        let own: Vec<PathBuf> = places
+            .into_iter()
+            .filter(|(place, _)| !place.file().is_of_project())
+            .map(|(_, path)| path)
+            .collect();
+        let home = locations::home(&request.env, &project.cwd, request.platform);
+        let shared = [home.clone(), locations::xdg_config_dir(&request.env, home.as_deref())];
+        let has_folder = |path: &PathBuf| {
+            path.parent()
+                .is_some_and(|dir| dir.is_dir() && !shared.iter().flatten().any(|other| other == dir))
+        };
+        let is_there = own.iter().any(|path| path.exists() || has_folder(path));
+        (!own.is_empty() && !is_there).then_some(own)
     }
 }
