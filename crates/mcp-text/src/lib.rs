@@ -10,6 +10,7 @@ mod escaped;
 mod json;
 mod line;
 mod names;
+mod plain;
 mod scheme;
 mod secrets;
 mod sequence;
@@ -29,6 +30,7 @@ pub use names::{
     OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA, is_credential_name, is_pair_flag, is_secret_segment,
     looks_like_token, member_name,
 };
+pub use plain::is_plain_setting;
 pub use scheme::{SCHEMES, is_scheme, scheme_of};
 pub use secrets::{REDACTED, Secrets, SharedSecrets};
 pub use shell::shell_word;

@@ -36,7 +36,7 @@ use index::Index;
 pub use shared::SharedSecrets;
 use view::View;
 
-use crate::{line, names, sentence, shape, variables};
+use crate::{line, names, plain, sentence, shape, variables};
 
 /// What stands for a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -94,8 +94,12 @@ impl Secrets {
     }
 
     /// Adds the value of a variable, parameter or member: a credential where its name or its look says so. Of any other
-    /// value only the whole is hidden, and what in it is a credential.
+    /// value only the whole is hidden, and what in it is a credential. A path of ordinary words stays, and so does a short word or
+    /// a host where the name says that it is one (`LOG_LEVEL`, `DB_HOST`): it is what a failure is about.
     pub fn insert_named(&mut self, name: &str, value: &str) {
+        if plain::is_evidence(name, value) {
+            return;
+        }
         let is_credential = names::is_credential_name(name) || names::looks_like_token(value);
         self.add(value, if is_credential { Grade::Credential } else { Grade::Setting });
     }

@@ -203,6 +203,20 @@ fn fa_a28_what_get_hides_of_the_arguments_is_hidden_in_what_the_server_prints() 
     }
 }
 
+/// Where it runs and how is what a failure is about.
+#[test]
+fn what_variables_say_of_a_path_a_host_or_a_mode_is_read_in_what_the_server_prints() {
+    const SAID: &str = "error: cannot open /srv/data in production at db.corp.example for eu-west-1";
+    let entry = |password: &str| {
+        json!({"command": "sh", "args": ["-c", format!("echo '{SAID}' >&2; exit 1")], "env": {
+            "LOG_LEVEL": "error", "NODE_ENV": "production", "DATA_DIR": "/srv/data", "DB_HOST": "db.corp.example",
+            "AWS_REGION": "eu-west-1", "DB_PASSWORD": password }})
+    };
+    let setting = Setting::of("s", entry("none-of-it")).with("t", entry("/srv/data"));
+    assert!(message(&setting.status("s")).contains(SAID), "{:#}", setting.status("s"));
+    assert!(!message(&setting.status("t")).contains("/srv/data"), "what is a password as well is hidden");
+}
+
 /// A word that looks like any other is a password where the letter before it says so.
 #[test]
 fn fa_a28_a_word_behind_an_option_of_one_letter_is_hidden_wherever_it_comes_back() {

@@ -106,8 +106,20 @@ impl Parts {
         }
     }
 
-    /// User, password, parameters and the secret-looking segments of the path (RFC 3986 section 3).
+    /// What is secret in an address, or in each of those that stand in a line of words: an address ends there where its word does,
+    /// and what follows is a sentence of a script.
     fn url(&mut self, value: &str) {
+        let Some((before, _)) = value.split_once("://") else { return };
+        match before.contains(char::is_whitespace) {
+            true => value
+                .split_whitespace()
+                .for_each(|word| self.address(word.trim_end_matches(['"', '\'', ';', ',', ')', ']', '}']))),
+            false => self.address(value),
+        }
+    }
+
+    /// User, password, parameters and the secret-looking segments of the path (RFC 3986 section 3).
+    fn address(&mut self, value: &str) {
         let Some((_, rest)) = value.split_once("://") else { return };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);

@@ -187,6 +187,38 @@ fn of_a_setting_only_the_whole_is_hidden() {
 }
 
 #[test]
+fn a_setting_that_says_where_or_how_something_runs_stays() {
+    let mut known = Secrets::default();
+    for (name, value) in [
+        ("LOG_LEVEL", "error"),
+        ("NODE_ENV", "production"),
+        ("DATA_DIR", "/srv/data"),
+        ("DB_HOST", "localhost"),
+    ] {
+        known.insert_named(name, value);
+    }
+    let said = "error: cannot open /srv/data in production at localhost";
+    assert_eq!(known.hide(said), said);
+    known.insert_named("DB_PASSWORD", "production");
+    assert_eq!(known.hide("in production"), "in [redacted]", "it is a password as well");
+}
+
+/// A script that is an argument has addresses in it, and is none.
+#[test]
+fn what_follows_an_address_in_a_script_is_no_query_of_it() {
+    let mut known = Secrets::default();
+    known.insert_url(
+        "echo 'Cannot connect to unix:///var/run/docker.sock. Is the daemon running?. See the manual'; \
+         curl 'https://ann:correct-horse@h/mcp?k=canary-of-query'; curl https://h/mcp?canary-of-another",
+    );
+    let said = "Cannot connect to unix:///var/run/docker.sock. Is the daemon running?. See the manual";
+    assert_eq!(known.hide(said), said);
+    for secret in ["correct-horse", "canary-of-query", "canary-of-another"] {
+        assert_eq!(known.hide(&format!("got {secret}")), "got [redacted]");
+    }
+}
+
+#[test]
 fn what_our_own_command_line_holds_is_hidden_elsewhere() {
     let mut known = Secrets::default();
     known.insert_found_in("curl -s -u admin:hunter2 https://h | jq .token");
