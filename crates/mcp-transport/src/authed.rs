@@ -240,10 +240,7 @@ impl AuthedClient {
             let recovering = Box::pin(self.recover(out, &refusal, &mut replay));
             match waiting.for_credentials(recovering).await? {
                 AfterRefusal::SendAgain => {}
-                after => {
-                    let unchanged = after == AfterRefusal::Unchanged;
-                    return Err(Box::pin(self.challenged(refusal, &replay, unchanged)).await);
-                }
+                after => return Err(Box::pin(self.challenged(refusal, &replay, after)).await),
             }
         }
     }
@@ -270,7 +267,12 @@ impl AuthedClient {
         })
     }
 
-    async fn challenged(&self, mut refusal: Refusal, replay: &Replay<'_>, unchanged: bool) -> TransportError {
+    async fn challenged(
+        &self,
+        mut refusal: Refusal,
+        replay: &Replay<'_>,
+        after: AfterRefusal,
+    ) -> TransportError {
         let body = match refusal.leads_to {
             None => refusal.body.head(MAX_REFUSAL_BYTES, WORDS_PATIENCE).await,
             // A redirect says where, and its body the same again.
@@ -291,7 +293,7 @@ impl AuthedClient {
                     .with_said(refusal.words(&body))
             }
         };
-        self.sender(replay).describe_refusal(error, Some(&refusal)).with_unchanged(unchanged)
+        self.sender(replay).describe_refusal(error, Some(&refusal)).with_recovery(after)
     }
 
     fn sender(&self, replay: &Replay<'_>) -> Sender<'_> {
@@ -319,6 +321,7 @@ impl AuthedClient {
             unset: refusal.and_then(|_| mcp_auth::doubts::unset_variable(used)),
             hindrance: known.login_hindrance.filter(|_| refusal.is_some()),
             unchanged: false,
+            answerable: known.login_offered,
             asked_in_words: false,
         }
     }

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_auth::replay::AfterRefusal;
 use mcp_auth::{AuthError, LoginHindrance};
 use mcp_status::{AddressHeader, ChallengeKind, FailureRun, Limit, Phase, Restriction, SpawnCause, TlsFault};
 use mcp_text::Secrets;
@@ -210,6 +211,8 @@ pub(crate) struct AuthContext {
     pub(crate) hindrance: Option<LoginHindrance>,
     /// Others were asked for, and they are the same.
     pub(crate) unchanged: bool,
+    /// A person can sign in, which would be the answer.
+    pub(crate) answerable: bool,
     /// Credentials are asked for in words that are no challenge.
     pub(crate) asked_in_words: bool,
 }
@@ -283,11 +286,13 @@ impl TransportError {
         self
     }
 
-    /// The same refusal, after others were asked for and were the same.
+    /// The same refusal, after others were asked for with this result.
     #[must_use]
-    pub(crate) fn with_unchanged(mut self, unchanged: bool) -> Self {
+    pub(crate) fn with_recovery(mut self, after: AfterRefusal) -> Self {
         if let Some(auth) = &mut self.0.auth {
-            auth.unchanged = unchanged;
+            auth.unchanged = after == AfterRefusal::Unchanged;
+            // Who was signed in can sign in again, whether the challenge says where or not.
+            auth.answerable |= auth.sent && after == AfterRefusal::LoginRequired;
         }
         self
     }

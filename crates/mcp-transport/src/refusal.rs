@@ -28,14 +28,22 @@ pub(crate) fn may_be_about_the_session(refusal: &TransportError) -> bool {
     }
 }
 
-/// Whether a refusal that says no more than that the server is busy, or out of reach, may be what a gateway or a server says of
-/// a session that is gone: who names a time until which to wait, and no session, means the load. A time-out is not among
-/// them, because to ask again costs as much time.
+/// Whether a refusal that says something else may be what a server, or a gateway, says of a session that is gone.
+///
+/// That the server is busy, or out of reach: who names a time until which to wait, and no session, means the load. A time-out is
+/// not among them, because to ask again costs as much time. And that it wants credentials, where what recovers them has had
+/// its turn, and no person can sign in: nothing would answer that, and it took what it is sent before.
 #[cfg(feature = "http")]
 pub(crate) fn may_hide_a_lost_session(refusal: &TransportError) -> bool {
     match refusal.kind() {
         TransportErrorKind::Http { status: 429 | 502 | 503, retry_after } => {
             retry_after.is_none() || RefusalTexts::of(refusal).names("session")
+        }
+        TransportErrorKind::Challenged { kind, .. } => {
+            matches!(kind, ChallengeKind::Unauthorized | ChallengeKind::Forbidden)
+                && refusal
+                    .auth_context()
+                    .is_some_and(|context| context.scheme.is_some() && !context.answerable)
         }
         _ => false,
     }
@@ -145,6 +153,34 @@ mod tests {
         ] {
             let refusal = challenged(kind.clone(), scheme);
             assert_eq!(may_be_about_the_session(&refusal), about_the_session, "{kind:?} {scheme:?}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "http")]
+    fn fb_t57_a_challenge_that_nothing_answers_may_hide_a_lost_session() {
+        use ChallengeKind::{Blocked, Forbidden, InsufficientScope, LoginRedirect, Unauthorized};
+        for (kind, scheme, answerable, hides) in [
+            (Unauthorized, Some("Bearer"), false, true),
+            (Unauthorized, Some("Basic"), false, true),
+            (Forbidden, Some("DPoP"), false, true),
+            (Unauthorized, Some("Bearer"), true, false),
+            (Forbidden, Some("Bearer"), true, false),
+            // These are asked about without more ado.
+            (Unauthorized, None, false, false),
+            (InsufficientScope { scopes: Vec::new() }, Some("Bearer"), false, false),
+            (LoginRedirect, Some("Bearer"), false, false),
+            (Blocked, Some("Bearer"), false, false),
+        ] {
+            let scheme_named = scheme.map(str::to_owned);
+            let refusal = challenged(kind.clone(), scheme).with_auth(AuthContext {
+                scheme: scheme_named,
+                answerable,
+                ..AuthContext::default()
+            });
+            assert_eq!(may_hide_a_lost_session(&refusal), hides, "{kind:?} {scheme:?} {answerable}");
+            // A ping that is refused like that is refused because of the session, or of nothing that it can tell.
+            assert_eq!(refuses_a_ping(&refusal, &refusal), hides || scheme.is_none(), "{kind:?} {scheme:?}");
         }
     }
 

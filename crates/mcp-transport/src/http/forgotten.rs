@@ -4,7 +4,8 @@
 //! 401, 409, 410 or 500, a JSON-RPC error of any code inside a 200, or nothing at all, and say the same of a session that they
 //! know and of a request that is simply wrong. So a `ping` in that session decides: a server that knows the session answers it.
 //! Where it is refused with what a busy server says as well, and a gateway of a server that is no longer there (429, 502,
-//! 503), a handshake decides: a server that is busy refuses that, too.
+//! 503), a handshake decides: a server that is busy refuses that, too. So does one that wants credentials and means it, where it
+//! refuses a session with a challenge that no one could answer.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -21,12 +22,13 @@ use crate::protocol::agree::Ordinal as _;
 use crate::protocol::outgoing::encode_request;
 use crate::refusal::{may_be_about_the_session, may_hide_a_lost_session, of_every_request, refuses_a_ping};
 
-/// How often a server that seems to be busy is asked about a session: what it is asked is more load.
+/// How often a server that seems to be busy, or to want credentials, is asked about a session: what it is asked is more load,
+/// or one more refusal of the same credentials.
 const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 impl Core {
     /// Whether there is another session in place of `session`, which a server may have forgotten that answered `refusal` to
-    /// `call` as a busy one does. One request asks, and the others wait for what comes of it.
+    /// `call` as a busy one does, or one that wants credentials. One request asks, and the others wait for what comes of it.
     ///
     /// # Errors
     ///
@@ -37,7 +39,10 @@ impl Core {
         call: &PostRequest<'_>,
         session: &Session,
     ) -> Result<bool, TransportError> {
+        let is_challenge = matches!(refusal.kind(), TransportErrorKind::Challenged { .. });
         let in_doubt = session.id.is_some()
+            // A session in which nothing was answered is not known to have been taken with these credentials.
+            && (!is_challenge || self.has_answered.load(Ordering::Relaxed))
             && may_hide_a_lost_session(refusal)
             && !self.refuses_pings.load(Ordering::Relaxed);
         if !in_doubt {
@@ -54,18 +59,20 @@ impl Core {
         if !self.refuses_ping(refusal, call, session).await {
             return Ok(false);
         }
-        match self.reinitialize().await {
+        // What recovers credentials has had its turn, and the first challenge says what came of it.
+        match self.reinitialize(!is_challenge).await {
             Ok(()) => Ok(true),
             Err(challenge)
-                if matches!(
-                    challenge.kind(),
-                    TransportErrorKind::Challenged { .. } | TransportErrorKind::Credentials
-                ) =>
+                if !is_challenge
+                    && matches!(
+                        challenge.kind(),
+                        TransportErrorKind::Challenged { .. } | TransportErrorKind::Credentials
+                    ) =>
             {
                 Err(challenge)
             }
             Err(failure) => {
-                tracing::debug!(%failure, "the server is busy, and has not forgotten the session");
+                tracing::debug!(%failure, "the server refuses a new session as well, and has not forgotten this one");
                 Ok(false)
             }
         }

@@ -328,7 +328,15 @@ impl Core {
 
     /// Shakes hands in the legacy era and installs the session.
     async fn initialize(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
-        let (server, greeted) = agree::shake_hands(&self.opening(phase)).await?;
+        self.initialize_with(self.opening(phase)).await
+    }
+
+    /// The same with these requests.
+    async fn initialize_with(
+        self: &Arc<Self>,
+        requests: HandshakeRequests<'_>,
+    ) -> Result<(), TransportError> {
+        let (server, greeted) = agree::shake_hands(&requests).await?;
         self.begin(server, greeted).await
     }
 
@@ -401,11 +409,7 @@ impl Core {
             |error: &TransportError| matches!(error.kind(), TransportErrorKind::Challenged { .. });
         // What recovers credentials has had its turn.
         let opening = HandshakeRequests { recover: !challenged(&doubt), ..self.opening(Phase::Connect) };
-        let outcome = match agree::shake_hands(&opening).await {
-            Ok((server, greeted)) => self.begin(server, greeted).await,
-            Err(error) => Err(error),
-        };
-        match outcome {
+        match self.initialize_with(opening).await {
             Err(error) if challenged(&error) && !challenged(&doubt) => Err(error),
             // Each said until when it is busy: both hold.
             Err(error) if busy_for(&error) > busy_for(&doubt) => Err(error),
@@ -415,9 +419,9 @@ impl Core {
     }
 
     /// Shakes hands once more with a server that has forgotten the session. It may have moved on to the modern era
-    /// meanwhile, and says so.
-    pub(super) async fn reinitialize(self: &Arc<Self>) -> Result<(), TransportError> {
-        match self.initialize(Phase::Session).await {
+    /// meanwhile, and says so. `recover` tells whether credentials that are refused now are recovered.
+    pub(super) async fn reinitialize(self: &Arc<Self>, recover: bool) -> Result<(), TransportError> {
+        match self.initialize_with(HandshakeRequests { recover, ..self.opening(Phase::Session) }).await {
             Err(refusal) if wants_modern(&refusal) => {
                 self.agree_on(ProtocolRevision::NEWEST_MODERN).await.map_err(|_| refusal)
             }

@@ -96,7 +96,7 @@ pub(super) struct Core {
     pub(super) refuses_pings: AtomicBool,
     /// Whether the server has answered a request since it made its session, or since it was found to refuse everything.
     pub(super) has_answered: AtomicBool,
-    /// When a server that seems to be busy was last asked whether it knows the session.
+    /// When a server that seems to be busy, or to want credentials, was last asked whether it knows the session.
     pub(super) asked_in_doubt: Mutex<Option<Instant>>,
     /// The turns of requests: each may be a socket, of which a process has only so many.
     turns: Semaphore,
@@ -215,7 +215,7 @@ impl Core {
         let policy = if has_answered { RetryPolicy::connect() } else { RetryPolicy::glance() };
         let mut delays = policy.delays();
         loop {
-            let error = match self.reinitialize().await {
+            let error = match self.reinitialize(true).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

@@ -1,7 +1,13 @@
 //! Sessions that a server has forgotten, in every word that servers have for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use mcp_auth::provider::ProviderSnapshot;
+use mcp_auth::{AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection, StaticHeaders};
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{FakeEra, FakeMcpServer, HttpAnswer, Refusal, ScriptedAnswer};
 use mcp_transport::supervisor::SupervisorConfig;
@@ -281,6 +287,110 @@ async fn fb_t57_a_server_that_wants_credentials_from_now_on_says_so() {
     server.refuse_with(Refusal::status(401));
     let error = echo(&connection, "x").await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Challenged { status: 401, .. }), "{error:?}");
+}
+
+/// Has these credentials and no others, and a person who can sign in, or none.
+#[derive(Debug)]
+struct Fixed {
+    login_offered: bool,
+    /// How often others were asked for.
+    asked: AtomicUsize,
+}
+
+impl Fixed {
+    fn new(login_offered: bool) -> Arc<Self> {
+        Arc::new(Self { login_offered, asked: AtomicUsize::new(0) })
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl AuthProvider for Fixed {
+    fn name(&self) -> &str {
+        "fixed"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(true, true)
+    }
+
+    fn credentials(&self) -> AuthFuture<'_, Credentials> {
+        Box::pin(std::future::ready(Ok(Credentials::none())))
+    }
+
+    fn on_rejected<'a>(&'a self, _: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Ok(Recovery::LoginRequired)))
+    }
+
+    fn snapshot(&self) -> ProviderSnapshot {
+        let mut snapshot = ProviderSnapshot::default();
+        snapshot.login_offered = self.login_offered;
+        snapshot
+    }
+}
+
+fn challenge(status: u16, challenge: &str) -> HttpAnswer {
+    HttpAnswer::new(status)
+        .header("www-authenticate", challenge)
+        .body("application/json", r#"{"error":"session expired"}"#)
+}
+
+/// What would answer the challenge was asked for in vain, or there is none: it may be the session that is refused.
+#[tokio::test]
+async fn fb_t57_a_session_that_is_refused_with_a_challenge_that_nothing_answers_is_renewed() {
+    let fixed = StaticHeaders::new([(AUTHORIZATION, HeaderValue::from_static("Bearer A"))]);
+    let fixed: Arc<dyn AuthProvider> = Arc::new(fixed);
+    for provider in [None, Some(fixed), Some(Fixed::new(false) as Arc<dyn AuthProvider>)] {
+        for answer in [
+            challenge(401, r#"Bearer error="invalid_token""#),
+            challenge(401, "Basic realm=x"),
+            challenge(403, "Bearer"),
+        ] {
+            let shown = format!("{provider:?} {answer:?}");
+            let server = server();
+            server.say_of_unknown_sessions(answer);
+            let mut target = target(&server);
+            target.auth = provider.clone();
+            let connection = connector().attempt(&target).await.unwrap();
+            echo(&connection, "one").await.unwrap();
+            server.expire_sessions();
+            server.recorder().clear();
+            assert_eq!(echo(&connection, "two").await.unwrap(), "two", "{shown}");
+            let counts = ["tools/call", "ping", "initialize"].map(|method| server.count(method));
+            assert_eq!(counts, [2, 1, 1], "{shown}");
+            no_violations(&server);
+        }
+    }
+}
+
+/// Where a person can sign in, that is what the challenge says. One that is meant refuses a new session as well, is looked at
+/// once by many calls, and no source of credentials is asked because of that.
+#[tokio::test]
+async fn fb_t57_a_challenge_that_is_meant_stands_and_costs_one_look() {
+    for (provider, looks) in [(Fixed::new(true), 0), (Fixed::new(false), 1)] {
+        let server = server();
+        let connection = connector().attempt(&target(&server).with_auth(provider.clone())).await.unwrap();
+        echo(&connection, "one").await.unwrap();
+        server.accept(mcp_testkit::Accept::Nothing);
+        server.refuse_with(Refusal::unauthorized());
+        server.recorder().clear();
+        for _ in 0..5 {
+            let error = echo(&connection, "x").await.unwrap_err();
+            assert!(matches!(error.kind(), TransportErrorKind::Challenged { status: 401, .. }), "{error:?}");
+        }
+        let counts = ["tools/call", "ping", "initialize"].map(|method| server.count(method));
+        assert_eq!(counts, [5, looks, looks]);
+        assert_eq!(provider.asked(), 5, "once for each call");
+    }
+    // A session in which nothing was answered may never have been taken.
+    let server = server();
+    server.always_to("tools/call", challenge(401, "Bearer").into());
+    let connection = connect(&server).await;
+    echo(&connection, "x").await.unwrap_err();
+    assert_eq!(["ping", "initialize"].map(|method| server.count(method)), [0, 1]);
 }
 
 /// 404 is the specified word for it, whatever stands below it: no `ping` is needed to believe it.
