@@ -17,6 +17,8 @@ use crate::{AuthError, AuthErrorKind, LoginRemedy, Secret, retry_after};
 
 /// How long a person who signs in waits for an authorization server that asks for it.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// What in the entry changes a refusal because of `resource`.
+const RESOURCE_OF_ENTRY: &str = "; `oauth.resource` says what is asked for, and \"\" leaves it out";
 
 /// A step of the protocol that talks to a server, or validates what came from one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -288,6 +290,18 @@ impl Failure {
         matches!(self.answer, Answer::Invalid(_))
     }
 
+    /// Whether a sign-in was refused because `resource` (RFC 8707) is a parameter that is not known there, as by Entra v2
+    /// (`AADSTS901002`). `invalid_target` is something else: the parameter is known, and no token is given for this server.
+    pub(crate) fn takes_no_resource(&self) -> bool {
+        let Answer::Refused { code: Some(code), description: Some(words), .. } = &self.answer else {
+            return false;
+        };
+        let words = words.to_ascii_lowercase();
+        matches!(self.step, Step::Authorization | Step::DeviceAuthorization | Step::CodeExchange)
+            && &**code == "invalid_request"
+            && ["resource", "parameter"].iter().all(|word| words.contains(word))
+    }
+
     /// What in the entry changes a refusal.
     fn way_out(&self) -> &'static str {
         match (self.step, self.code()) {
@@ -302,9 +316,8 @@ impl Failure {
                 match code {
                     "invalid_scope" => "; `oauth.scopes`, or `--oauth-scope`, says what is asked for",
                     // RFC 8707 section 2, and what services write for it.
-                    "invalid_target" | "invalid_resource" => {
-                        "; `oauth.resource` says what is asked for, and \"\" leaves it out"
-                    }
+                    "invalid_target" | "invalid_resource" => RESOURCE_OF_ENTRY,
+                    _ if self.takes_no_resource() => RESOURCE_OF_ENTRY,
                     _ => "",
                 }
             }
@@ -334,6 +347,7 @@ impl Failure {
                 | (Step::TokenExchange, Some("invalid_grant" | "invalid_request")) => {
                     AuthErrorKind::SourceFailed
                 }
+                _ if self.takes_no_resource() => AuthErrorKind::Misconfigured,
                 (_, Some("invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_target"))
                 | (Step::JwtBearer | Step::TokenExchange | Step::ClientCredentials, Some(_)) => {
                     AuthErrorKind::Misconfigured

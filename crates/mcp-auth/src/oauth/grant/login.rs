@@ -241,7 +241,7 @@ impl PendingLogin {
         session: &mut dyn AuthorizerSession,
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, Failure> {
-        let resource = self.ctx.resource_parameter(&self.discovery);
+        let mut resource = self.ctx.resource_parameter(&self.discovery);
         let mut scopes = self.scopes.clone();
         let mut client =
             registration::identify(&self.ctx, &self.discovery, session.redirect_uri(), &scopes).await?;
@@ -262,6 +262,9 @@ impl PendingLogin {
             } else if let Some(fewer) = self.fewer(&scopes, &failure) {
                 tracing::debug!(%failure, "once more with fewer scopes");
                 scopes = fewer;
+            } else if resource.is_some() && self.goes_without_resource(&failure) {
+                tracing::debug!(%failure, "once more without a resource");
+                resource = None;
             } else {
                 return Err(failure);
             }
@@ -295,6 +298,15 @@ impl PendingLogin {
         }
         let default = || (self.only_published && !scopes.is_empty()).then(Vec::new);
         self.without_ours(scopes).filter(|modest| !modest.is_empty()).or_else(default)
+    }
+
+    /// Whether the sign-in is tried once more without `resource`, which an authorization server does not know that refused it like
+    /// this: others ignore it, with the same tokens in the end. What the entry says is not left out.
+    ///
+    /// Security: one that knows it and gives no token for this server (`invalid_target`) is not asked without. It would give one
+    /// for another server, which this one would be sent.
+    fn goes_without_resource(&self, failure: &Failure) -> bool {
+        self.ctx.settings.spec.resource.is_none() && failure.takes_no_resource()
     }
 
     /// One way to the authorization server and back, and the tokens for what was brought along.
@@ -378,7 +390,7 @@ impl PendingLogin {
                 Answer::Misconfigured(why),
             ));
         };
-        let resource = self.ctx.resource_parameter(&self.discovery);
+        let mut resource = self.ctx.resource_parameter(&self.discovery);
         let redirect = self.ctx.settings.spec.redirect_uri.as_deref().unwrap_or(DEVICE_REDIRECT);
         let mut scopes = self.scopes.clone();
         let mut client = registration::identify(&self.ctx, &self.discovery, redirect, &scopes).await?;
@@ -394,6 +406,8 @@ impl PendingLogin {
                 replaced = true;
             } else if let Some(fewer) = self.fewer(&scopes, &failure) {
                 scopes = fewer;
+            } else if resource.is_some() && self.goes_without_resource(&failure) {
+                resource = None;
             } else {
                 return Err(failure);
             }

@@ -322,6 +322,90 @@ async fn fb_a20_a_refused_offline_access_of_ours_ends_nothing() {
     pending.complete_with_device(&FakePrompt::default(), &FakeProbe::default()).await.unwrap();
 }
 
+/// What authorization servers say of a parameter that they do not know, as Entra v2 and another one do.
+const UNKNOWN_RESOURCE: [&str; 2] = [
+    "AADSTS901002: The 'resource' request parameter is not supported.\r\nTrace ID: 255d1aef-8c98-452f-ac51-23d051240864",
+    "Unknown parameter resource",
+];
+
+/// The resources that a person's browser, and then the token endpoint, was asked for.
+fn resources(world: &World, authorizer: &FakeAuthorizer) -> (Vec<bool>, Vec<bool>) {
+    let asked =
+        authorizer.requests.lock().unwrap().iter().map(|asked| asked.contains_key("resource")).collect();
+    let sent = world.net.sent_to(TOKEN).iter().map(|sent| sent.form("resource").is_some()).collect();
+    (asked, sent)
+}
+
+/// Refuses each authorization request with a `resource`, with this error in these words.
+fn refusing_resources(code: &'static str, words: &'static str) -> FakeAuthorizer {
+    FakeAuthorizer::with(move |asked| {
+        let outcome = match asked.contains_key("resource") {
+            true => format!("error={code}&error_description={}", encoded(words)),
+            false => "code=c".to_owned(),
+        };
+        format!("{outcome}&state={}&iss={}", asked["state"], encoded(ISSUER))
+    })
+}
+
+#[tokio::test]
+async fn fb_a06_a_resource_that_is_not_known_as_a_parameter_ends_no_sign_in() {
+    for words in UNKNOWN_RESOURCE {
+        let world = World::new();
+        let authorizer = refusing_resources("invalid_request", words);
+        run(&world, &authorizer).await.unwrap();
+        assert_eq!(resources(&world, &authorizer), (vec![true, false], vec![false]), "{words}");
+        assert_eq!(world.kept().await.unwrap().resource_parameter, None, "a refresh goes without, too");
+
+        let world = World::new();
+        world.net.on(TOKEN, move |seen| match seen.form("resource") {
+            Some(_) => answer(400, &json!({ "error": "invalid_request", "error_description": words })),
+            None => answer(200, &json!({ "access_token": "at", "refresh_token": "rt" })),
+        });
+        let authorizer = FakeAuthorizer::consenting(ISSUER);
+        run(&world, &authorizer).await.unwrap();
+        assert_eq!(resources(&world, &authorizer), (vec![true, false], vec![true, false]), "{words}");
+
+        let world = World::new();
+        let mut listed = metadata(ISSUER);
+        listed["device_authorization_endpoint"] = json!("https://as.example/device");
+        world.publish(ISSUER, listed);
+        let device = json!({ "device_code": "d", "user_code": "U", "verification_uri": "https://as.example/d", "expires_in": 60, "interval": 1 });
+        world.net.on("POST https://as.example/device", move |seen| match seen.form("resource") {
+            Some(_) => answer(400, &json!({ "error": "invalid_request", "error_description": words })),
+            None => answer(200, &device),
+        });
+        let pending = login(&world).begin(&[]).await.unwrap();
+        pending.complete_with_device(&FakePrompt::default(), &FakeProbe::default()).await.unwrap();
+        assert!(world.net.sent_to(TOKEN).iter().all(|sent| sent.form("resource").is_none()));
+    }
+}
+
+/// What the entry says is not left out, and an authorization server that gives no token for this server is not talked into one
+/// for another.
+#[tokio::test]
+async fn fb_a06_a_resource_that_is_insisted_on_or_is_not_served_is_told_with_what_changes_it() {
+    let hint = "`oauth.resource` says what is asked for, and \"\" leaves it out";
+    for (configured, code, words) in [
+        (Some("urn:mine"), "invalid_request", UNKNOWN_RESOURCE[0]),
+        (None, "invalid_target", "The resource parameter is unknown"),
+        (None, "invalid_target", "no such resource"),
+    ] {
+        let mut world = World::new();
+        world.settings.spec.resource = configured.map(str::to_owned);
+        let authorizer = refusing_resources(code, words);
+        let error = run(&world, &authorizer).await.unwrap_err();
+        assert_eq!(error.kind(), AuthErrorKind::Misconfigured, "{error}");
+        assert!(error.to_string().contains(hint), "{error}");
+        assert_eq!(resources(&world, &authorizer), (vec![true], vec![]), "{code} {words}");
+    }
+    // Something else is wrong with the request.
+    let world = World::new();
+    let authorizer = refusing_resources("invalid_request", "The parameter redirect_uri is missing");
+    let error = run(&world, &authorizer).await.unwrap_err();
+    assert!(!error.to_string().contains("oauth.resource"), "{error}");
+    assert_eq!(resources(&world, &authorizer), (vec![true], vec![]));
+}
+
 #[tokio::test]
 async fn fb_a36_a_server_that_publishes_nothing_is_told_as_that() {
     let world = World::new();
