@@ -170,9 +170,10 @@ impl<'a> Wire<'a> {
     /// has more in it, and what else it could be taken for is decided by the request that has its id.
     fn is_bare_answer(&self) -> bool {
         let absent = |member: Option<&str>| member.is_none_or(is_null);
+        let no_error = |member: Option<&str>| member.is_none_or(says_nothing);
         let object = |member: Option<&str>| member.is_some_and(|raw| raw.starts_with('{'));
         let answers = match (self.result, self.error) {
-            (result, error) if absent(error) => object(result),
+            (result, error) if no_error(error) => object(result),
             (result, Some(error)) if absent(result) => RpcError::from_text(error).is_some(),
             _ => false,
         };
@@ -241,8 +242,13 @@ fn classify<'a>(wire: &Wire<'a>, null_id: NullId) -> Result<ParsedMessage<'a>, E
     }
     // The same serializers write `method`, `result` or `error` as `null` where they do not apply.
     let method = wire.method.filter(|raw| !is_null(raw));
-    let error = wire.error.filter(|raw| !is_null(raw));
-    let result = wire.result.filter(|raw| !(is_null(raw) && (error.is_some() || method.is_some())));
+    // Others write what stands for nothing in their language: an empty list in PHP, false in Python.
+    let answers = wire.result.is_some_and(|raw| !is_null(raw));
+    let error = wire.error.filter(|raw| !is_null(raw) && !(answers && says_nothing(raw)));
+    let result = wire.result.filter(|raw| match (error, method) {
+        (Some(error), None) => !is_null(raw) && !(says_nothing(raw) && RpcError::from_text(error).is_some()),
+        _ => !(is_null(raw) && (error.is_some() || method.is_some())),
+    });
 
     match (method, result, error) {
         (Some(method), None, None) => {
@@ -274,6 +280,12 @@ fn classify<'a>(wire: &Wire<'a>, null_id: NullId) -> Result<ParsedMessage<'a>, E
 
 fn is_null(raw: &str) -> bool {
     raw == "null"
+}
+
+/// Whether it stands for nothing: `null`, `false`, or an empty text or list. An empty object may be a result.
+fn says_nothing(raw: &str) -> bool {
+    let inside = raw.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    matches!(raw, "null" | "false" | "\"\"") || inside.is_some_and(|inside| inside.trim_ascii().is_empty())
 }
 
 fn owned(raw: &str) -> Option<Box<RawValue>> {
@@ -355,6 +367,16 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":null}"#, "result 1 {}"),
             (r#"{"jsonrpc":"2.0","id":1,"result":null,"error":null}"#, "result 1 null"),
             (r#"{"jsonrpc":"2.0","id":1,"result":null}"#, "result 1 null"),
+            // What stands for nothing in the language of the server, beside what says something.
+            (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":false}"#, "result 1 {}"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{"a":1},"error":[ ]}"#, r#"result 1 {"a":1}"#),
+            (r#"{"jsonrpc":"2.0","id":1,"error":"","result":{}}"#, "result 1 {}"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":[],"error":{"code":2}}"#, "error 1 error 2"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":false,"error":{"code":2}}"#, "error 1 error 2"),
+            (r#"{"id":1,"result":{},"error":[]}"#, "result 1 {}"),
+            // By itself it is what it is.
+            (r#"{"jsonrpc":"2.0","id":1,"result":[]}"#, "result 1 []"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":[],"error":null}"#, "result 1 []"),
             (r#"{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":2}}"#, "error 1 error 2"),
             (r#"{"jsonrpc":"2.0","id":1,"method":null,"params":null,"result":{}}"#, "result 1 {}"),
             (r#"{"jsonrpc":"2.0","id":null,"method":"n","params":null}"#, "notification n -"),
@@ -404,6 +426,10 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":{},"method":"m"}"#, "Id -"),
             (r#"{"jsonrpc":"2.0","result":{}}"#, "Id -"),
             (r#"{"jsonrpc":"2.0","id":7,"error":"bad"}"#, "ErrorObject 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"error":false}"#, "ErrorObject 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"result":null,"error":[]}"#, "ErrorObject 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"result":[],"error":"bad"}"#, "Shape 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"m","error":[]}"#, "Shape 7"),
             (r#"{"jsonrpc":"2.0","id":7,"error":{"message":"bad"}}"#, "ErrorObject 7"),
             (r#"{"jsonrpc":"2.0","id":7,"error":{"code":"-1"}}"#, "ErrorObject 7"),
             ("[]", "Batch -"),
