@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
+use mcp_auth::url_policy::is_loopback;
 use mcp_text::Secrets;
 use tokio::time::Instant;
 use url::Url;
@@ -26,7 +27,7 @@ struct Cookie {
     name: String,
     value: String,
     path: String,
-    /// Over TLS alone.
+    /// Over TLS alone, or to this machine.
     secure: bool,
     ends: Option<Instant>,
 }
@@ -143,7 +144,8 @@ impl Cookie {
     }
 
     fn is_for(&self, url: &Url, now: Instant) -> bool {
-        (!self.secure || url.scheme() == "https")
+        // What goes to this machine is seen by no network, so clients count it as secure (RFC 6265 section 4.1.2.5 leaves that to them).
+        (!self.secure || url.scheme() == "https" || is_loopback(url))
             && self.ends.is_none_or(|ends| ends > now)
             && url
                 .path()
@@ -229,6 +231,10 @@ mod tests {
             (mcp, vec!["A=1; Domain=evil.example"], mcp, None),
             (mcp, vec!["A=1; Domain=.example.h.example"], mcp, None),
             ("http://h.example/mcp", vec!["A=1; Secure"], "http://h.example/mcp", None),
+            ("http://10.0.0.1/mcp", vec!["A=1; Secure"], "http://10.0.0.1/mcp", None),
+            ("http://127.0.0.1:8080/mcp", vec!["A=1; Secure"], "http://127.0.0.1:8080/mcp", Some("A=1")),
+            ("http://localhost/mcp", vec!["A=1; Path=/; Secure"], "http://localhost/mcp", Some("A=1")),
+            ("http://[::1]/mcp", vec!["A=1; SameSite=None; Secure"], "http://[::1]/mcp", Some("A=1")),
             ("http://127.0.0.1/mcp", vec!["A=1; Domain=127.0.0.1"], "http://127.0.0.1/mcp", Some("A=1")),
             ("http://127.0.0.1/mcp", vec!["A=1; Domain=0.0.1"], "http://127.0.0.1/mcp", None),
             (mcp, vec!["no pair", "=1", "", "\u{e9}=1"], mcp, None),
