@@ -71,6 +71,22 @@ impl<'a> Document<'a> {
         Self { root, origins: Some(origins), ..self.clone() }
     }
 
+    /// The same text with `node`, a part of it, told in our own words: enough to read that part with.
+    pub(crate) fn part_told(&self, node: Node, mut origins: Origins) -> Self {
+        origins.extend(self.origins.iter().flatten().map(|(at, path)| (*at, path.clone())));
+        Self {
+            place: self.place.clone(),
+            text: self.text.clone(),
+            lines: self.lines.clone(),
+            root: node,
+            foreign: self.foreign,
+            host: self.host,
+            origins: Some(origins),
+            folder: self.folder.clone(),
+            plugin: self.plugin.clone(),
+        }
+    }
+
     fn of(
         place: ConfigSource,
         text: &'a str,

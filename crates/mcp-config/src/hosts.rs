@@ -16,6 +16,7 @@ mod entry;
 mod found;
 mod known;
 mod lines;
+pub(crate) mod own_bridges;
 mod place;
 mod read;
 mod shape;

@@ -2,7 +2,7 @@
 
 use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
-use crate::hosts::elsewhere;
+use crate::hosts::{elsewhere, own_bridges};
 use crate::json::{Member, Node, Object, Pointer};
 use crate::schema::{self, Context, ENTRY_KEYS, WRAPPED};
 use crate::{Problem, ProblemCode, Severity, foreign, overrides};
@@ -154,7 +154,11 @@ pub(crate) fn map_of_servers(
         check_names(document, object, path, problems);
     }
     let Some(node) = object.and_then(|object| object.get("mcpServers")) else { return Vec::new() };
-    schema::servers(document, node, &path.key("mcpServers"), scope, context, problems)
+    let path = path.key(SERVERS);
+    match own_bridges::led_to(document, node, &path, problems) {
+        Some((document, node)) => schema::servers(&document, &node, &path, scope, context, problems),
+        None => schema::servers(document, node, &path, scope, context, problems),
+    }
 }
 
 #[cfg(test)]

@@ -289,3 +289,25 @@ fn fh_h14_what_is_wrong_with_what_was_typed_is_told_by_its_option() {
         "{problem:#}"
     );
 }
+
+/// What stands in a file for a host may be this program on its way to a URL; a look is at the server, not at this program.
+#[test]
+fn fh_h1_an_entry_that_is_a_bridge_to_a_url_is_as_its_server_is() {
+    let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();
+    let bridge = |url: &str| json!({ "command": "mcplink", "args": ["bridge", url] });
+    let mut setting = Setting::of("good", bridge(server.url().as_str()));
+    let refused = FakeMcpServer::builder().accept("good").start().unwrap();
+    setting.write("refused", bridge(refused.url().as_str()));
+    setting.write("gone", bridge("http://127.0.0.1:1/mcp"));
+    assert_eq!(setting.status("good")["status"], "connected");
+    assert_eq!(setting.status("refused")["status"], "needs-auth");
+    let gone = setting.status("gone");
+    assert_eq!(
+        (&gone["status"], &gone["reason"]["code"]),
+        (&json!("failed"), &json!("unreachable")),
+        "{gone:#}"
+    );
+    setting.run(&["status", "gone"], 4);
+    setting.run(&["call", "gone", "echo", "--timeout", "10s"], 4);
+    setting.run(&["call", "good", "echo", "{\"text\": \"hello\"}"], 0);
+}

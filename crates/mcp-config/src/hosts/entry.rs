@@ -3,6 +3,8 @@
 mod bridge;
 mod named;
 
+use bridge::ReadBridges;
+
 use crate::display::display_key;
 use crate::document::{Document, Origins};
 use crate::hosts::draft::{Draft, Group};
@@ -118,7 +120,7 @@ impl<'t, 'a> Entries<'t, 'a> {
             self.field(field, &path.key(&field.key), &mut draft, MAX_NESTED);
         }
         // Such a program replaces references by itself.
-        let is_bridge = self.bridge(&mut draft, path);
+        let is_bridge = self.bridge(&mut draft, path, ReadBridges::All);
         for (path, span, reader) in std::mem::take(&mut self.literal).into_iter().filter(|_| !is_bridge) {
             let message = format!("{} leaves ${{..}} as it stands, and so it is here", self.host.title);
             // A shell may replace it; a server does not.

@@ -17,7 +17,7 @@ pub(super) use table::SetVariable;
 
 use crate::launchers::{self, InnerCommandLine, StartedCommand, base_name};
 pub(super) use shell::unfolded;
-use table::{BRIDGES, Bridge};
+use table::{BRIDGES, Bridge, OWN_PACKAGE};
 
 /// What such a line says.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ const CALLBACK_PATH: &str = "/oauth/callback";
 pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) -> Option<CommandLine> {
     let (at, bridge) = bridge(words)?;
     let mut rest = at + 1;
-    if bridge.package == "mcplink" {
+    if bridge.package == OWN_PACKAGE {
         // Without a verb it is not a bridge, and to a name it is a pointer, which others know.
         if !matches!(*words.get(rest)?, "bridge" | "serve") {
             return None;
@@ -231,7 +231,12 @@ struct Callback {
 impl CommandLine {
     /// The program, as people call it.
     pub(super) fn program(&self) -> &'static str {
-        self.bridge.map_or("mcplink", |bridge| bridge.package)
+        self.bridge.map_or(OWN_PACKAGE, |bridge| bridge.package)
+    }
+
+    /// Whether it starts this program.
+    pub(super) fn is_own(&self) -> bool {
+        self.program() == OWN_PACKAGE
     }
 
     /// What several words say together.

@@ -1,4 +1,4 @@
-//! A command that is a bridge to a remote server, in a file of a host.
+//! A command that is a bridge to a remote server, in a file of a host, and this program as one in any file.
 
 use super::Entries;
 use crate::Severity;
@@ -8,9 +8,57 @@ use crate::hosts::draft::{Draft, Groups, json_node};
 use crate::hosts::{lines, variables};
 use crate::json::{Member, Node, Pointer, Span, Value};
 
+/// Which bridges are read as what they lead to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ReadBridges {
+    /// Each that is known; what cannot be taken over is told.
+    All,
+    /// This program, where its line says nothing that an entry cannot say: any other one is started as it stands.
+    Own,
+}
+
 impl Entries<'_, '_> {
+    /// The entry of the server that `member`, an entry in our words, leads to where its command is this program as a bridge to a
+    /// URL; `None` where it is anything else.
+    pub(in crate::hosts) fn led_to(&mut self, member: &Member, path: &Pointer) -> Option<Member> {
+        let object = member.node.as_object()?;
+        let is_command = object.get("type").is_none_or(|kind| kind.as_str() == Some("stdio"));
+        if !is_command || object.get("url").is_some() {
+            return None;
+        }
+        self.name = member.key.to_string();
+        let mut draft = Draft::default();
+        for field in object.iter() {
+            let path = path.key(&field.key);
+            match (&*field.key, &field.node.value) {
+                ("type", _) => {}
+                ("args", Value::Array(words)) => {
+                    for (index, word) in words.iter().enumerate() {
+                        self.stands(word.span, &path.index(index));
+                    }
+                    draft.args = words.to_vec();
+                }
+                ("env", Value::Object(variables)) => {
+                    for variable in variables.iter() {
+                        self.stands(variable.node.span, &path.key(&variable.key));
+                    }
+                    draft.env = variables.iter().cloned().collect();
+                }
+                _ => {
+                    self.stands(field.node.span, &path);
+                    draft.fields.push(field.clone());
+                }
+            }
+        }
+        if !self.bridge(&mut draft, path, ReadBridges::Own) {
+            return None;
+        }
+        let node = Node { span: member.node.span, value: Value::Object(draft.finish(member.key_span)) };
+        Some(Member { node, ..member.clone() })
+    }
+
     /// A command that is a bridge to a remote server becomes the entry of that server.
-    pub(super) fn bridge(&mut self, draft: &mut Draft, path: &Pointer) -> bool {
+    pub(super) fn bridge(&mut self, draft: &mut Draft, path: &Pointer, read: ReadBridges) -> bool {
         let command = draft.fields.iter().find(|field| &*field.key == "command");
         let Some((command, at)) = command.and_then(|field| Some((field.node.as_str()?, field.node.span)))
         else {
@@ -39,6 +87,9 @@ impl Entries<'_, '_> {
             member.node.as_str().filter(|text| !own.iter().any(|own| own == text)).map(str::to_owned)
         };
         let Some(mut line) = lines::read(&words, &set) else { return false };
+        if read == ReadBridges::Own && !line.is_own() {
+            return false;
+        }
         let mut lost = Vec::new();
         let env = draft
             .env
@@ -56,6 +107,9 @@ impl Entries<'_, '_> {
                 lines::SetVariable::Used => {}
                 lines::SetVariable::Lost(why) => lost.push((span, format!("{}: {why}", display_key(name)))),
             }
+        }
+        if read == ReadBridges::Own && !(lost.is_empty() && line.lost.is_empty()) {
+            return false;
         }
         let node = |word: usize, value: Value| Node { span: spans[word], value };
         let text = |text: &str| Value::String(text.into());

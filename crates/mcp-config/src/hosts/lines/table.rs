@@ -475,7 +475,7 @@ impl Bridge {
         let named = |options: &[(&str, OptionMeaning)]| {
             options.iter().find(|(name, _)| *name == option).map(|(_, takes)| *takes)
         };
-        if self.package != "mcplink" {
+        if self.package != OWN_PACKAGE {
             return named(self.options);
         }
         let is_short = |own: &AddressOption| own.short.is_some_and(|letter| *option == format!("-{letter}"));
@@ -494,6 +494,9 @@ impl Bridge {
         all.into_iter().find(|(row, _)| is_it(row)).map(|(_, meaning)| *meaning)
     }
 }
+
+/// The package of this program.
+pub(super) const OWN_PACKAGE: &str = "mcplink";
 
 pub(super) static BRIDGES: [Bridge; 4] = [
     Bridge {
@@ -583,7 +586,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         by_proxy: ProxyCondition::Never,
     },
     Bridge {
-        package: "mcplink",
+        package: OWN_PACKAGE,
         addresses: &[],
         options: &OF_BRIDGE,
         token: None,
