@@ -12,6 +12,7 @@ use std::time::Duration;
 use mcp_files::{FileError, Links};
 use serde::{Deserialize, Serialize};
 
+use crate::settings::unattended::SECRETS_FILE;
 use crate::{AuthError, AuthErrorKind, Secret};
 
 /// The service that names belong to which are given without one.
@@ -19,7 +20,6 @@ pub const SERVICE: &str = "mcp";
 /// No key is longer; it is what a [`SecretSource`](crate::settings::SecretSource) reads at most.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-const FILE: &str = "secrets.json";
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 /// How long the keyring may take: long enough for a person to unlock it, and shorter than a connection may take, which would
 /// name no secret.
@@ -228,7 +228,7 @@ impl SecretStore {
 
     /// The file, where there can be one.
     pub fn file(&self) -> Option<PathBuf> {
-        self.state_dir.as_ref().map(|directory| directory.join(FILE))
+        self.state_dir.as_ref().map(|directory| directory.join(SECRETS_FILE))
     }
 
     fn document(&self) -> Result<Document, AuthError> {
@@ -379,7 +379,7 @@ mod tests {
         assert!(!state.exists(), "looking makes nothing");
         let kept = store.write("mcp", "a", &Secret::new("canary-1")).await.unwrap();
         assert_eq!((kept.keeper, kept.replaced), (SecretBackend::Keyring, false));
-        let text = std::fs::read_to_string(state.join(FILE)).unwrap();
+        let text = std::fs::read_to_string(state.join(SECRETS_FILE)).unwrap();
         assert!(text.contains("\"a\"") && !text.contains("canary"), "{text}");
 
         // A keyring that is locked later: what it had is replaced by the file.
@@ -393,7 +393,7 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!((mode(&state), mode(&state.join(FILE))), (0o700, 0o600));
+            assert_eq!((mode(&state), mode(&state.join(SECRETS_FILE))), (0o700, 0o600));
         }
         let records = store.list().await.unwrap();
         assert_eq!(records.len(), 1);
@@ -401,7 +401,7 @@ mod tests {
 
         // Kept by the keyring again, the file has it no longer; and both forget.
         store.write("mcp", "a", &Secret::new("canary-3")).await.unwrap();
-        assert!(!std::fs::read_to_string(state.join(FILE)).unwrap().contains("canary"));
+        assert!(!std::fs::read_to_string(state.join(SECRETS_FILE)).unwrap().contains("canary"));
         assert!(store.delete("mcp", "a").await.unwrap());
         assert!(!store.delete("mcp", "a").await.unwrap());
         assert!(keyring.kept.lock().unwrap().is_empty() && store.list().await.unwrap().is_empty());
@@ -413,7 +413,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let store = SecretStore::with_keyring(Some(home.path().to_owned()), |_| None);
         store.write("mcp", "a", &Secret::new("canary")).await.unwrap();
-        std::fs::write(home.path().join(FILE), "{").unwrap();
+        std::fs::write(home.path().join(SECRETS_FILE), "{").unwrap();
         for error in [
             store.read("mcp", "a").await.unwrap_err(),
             store.write("mcp", "a", &Secret::new("canary")).await.unwrap_err(),
@@ -421,6 +421,6 @@ mod tests {
             assert!(error.to_string().ends_with("secrets.json is damaged, at line 1"), "{error}");
             assert!(error.hint().unwrap().starts_with("mend "), "{error}");
         }
-        assert_eq!(std::fs::read_to_string(home.path().join(FILE)).unwrap(), "{");
+        assert_eq!(std::fs::read_to_string(home.path().join(SECRETS_FILE)).unwrap(), "{");
     }
 }

@@ -108,8 +108,12 @@ impl AuthSettings {
     /// The files that its credentials are read from, and those that the commands for them name: one who waits for other credentials
     /// looks at these.
     pub fn files(&self) -> Vec<PathBuf> {
-        let helper = self.helper.iter().flat_map(HelperSpec::files);
-        helper.chain(self.sourced_headers.iter().flat_map(|(_, value)| value.files())).collect()
+        let client = self.oauth.iter().filter_map(|oauth| oauth.client_secret_source.as_ref());
+        let texts = self.sourced_headers.iter().map(|(_, value)| value).chain(client);
+        let mut files: Vec<PathBuf> = self.helper.iter().flat_map(HelperSpec::files).collect();
+        files.extend(texts.flat_map(SourcedText::files));
+        files.extend(self.unattended.iter().flat_map(MachineSignInSpec::files));
+        files
     }
 
     /// The commands that secrets by reference come from, to change what is not a part of what they are.

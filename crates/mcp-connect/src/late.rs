@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use mcp_auth::settings::{SourcedText, TextPart};
@@ -29,6 +30,11 @@ pub(crate) fn late(entry: &ServerEntry, target: Option<&Target>, env: &Env) -> O
     }
     let target = target.cloned().or_else(|| of_a_command(&entry.name))?;
     Some(Arc::new(LateSecrets { places, target }))
+}
+
+/// The files by which it shows that a secret of `entry` that is read for each connection may be another one.
+pub(crate) fn files(entry: &ServerEntry, env: &Env) -> Vec<PathBuf> {
+    entry.secret_places(env).iter().flat_map(|(_, text)| text.files()).collect()
 }
 
 /// For whom a command for a secret runs where the server has no address.

@@ -1,5 +1,6 @@
 //! One entry with everything that is needed to contact it: entry → settings → plan → provider → server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint, ToolFilter};
 
 use crate::description::at;
 use crate::fingerprint::Parts as FingerprintParts;
-use crate::late::late;
+use crate::late::{self, late};
 use crate::network::reached;
 use crate::secrets::secrets;
 use crate::{Description, EntryTools, Fingerprint, Host};
@@ -142,9 +143,18 @@ pub struct ConfiguredServer {
     pub secrets: Secrets,
     /// Which of its tools may be used, where not all may.
     pub tools: Option<Arc<EntryTools>>,
+    /// The files of the secrets in its address, or in what it is started with.
+    late_files: Vec<PathBuf>,
 }
 
 impl ConfiguredServer {
+    /// The files that its secrets and credentials are read from, and those that the commands for them name: where it was refused,
+    /// a change of one of these is a reason to try again.
+    pub fn credential_files(&self) -> Vec<PathBuf> {
+        let of_auth = self.auth.as_ref().map(|auth| auth.plan.settings().files()).unwrap_or_default();
+        of_auth.into_iter().chain(self.late_files.iter().cloned()).collect()
+    }
+
     /// Contacts no server and runs no command of the entry; reads the sign-ins, which a keyring or a database may hold.
     pub(crate) async fn new(host: &Host, entry: &ServerEntry, config: &Config) -> Self {
         let auth = match entry.lower(&host.options().env) {
@@ -167,7 +177,9 @@ impl ConfiguredServer {
                 .map_err(NoContact::Because),
         };
         let (target, plan) = (auth.as_ref().map(|auth| &auth.target), auth.as_ref().map(|auth| &auth.plan));
-        Self { description: Description::of(entry, config, target, plan), state, auth, secrets, tools }
+        let description = Description::of(entry, config, target, plan);
+        let late_files = late::files(entry, &host.options().env);
+        Self { description, state, auth, secrets, tools, late_files }
     }
 
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
@@ -180,7 +192,7 @@ impl ConfiguredServer {
     pub fn missing(name: impl Into<String>, reason: Reason) -> Self {
         let description = Description::new(name, "", "", EntryTransport::Remote(RemoteKind::Http));
         let (state, secrets) = (Err(NoContact::Because(reason)), Secrets::default());
-        Self { description, state, auth: None, secrets, tools: None }
+        Self { description, state, auth: None, secrets, tools: None, late_files: Vec::new() }
     }
 
     /// Whether the entry leads back to itself, and how that is told.

@@ -1,7 +1,6 @@
 //! Where the keys are: variables of the environment, a profile in AWS's files, or the command that the profile names.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -67,24 +66,8 @@ impl AwsSource {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn variable(&self, name: &str) -> Option<&str> {
-        let value = self.spec.process.env.get(OsStr::new(name))?.to_str()?;
-        (!value.trim().is_empty()).then_some(value)
-    }
-
-    /// `credentials` and `config`, where AWS's own programs look for them.
-    fn files(&self) -> [Option<PathBuf>; 2] {
-        let home = self.variable("HOME").or_else(|| self.variable("USERPROFILE"));
-        [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")].map(
-            |(variable, name)| match self.variable(variable) {
-                Some(path) => Some(self.spec.process.cwd.join(path)),
-                None => home.map(|home| Path::new(home).join(".aws").join(name)),
-            },
-        )
-    }
-
     fn stamps(&self) -> [Stamp; 2] {
-        self.files().map(|file| file.map(|file| Stamp::of(&file)).unwrap_or_default())
+        self.spec.files().map(|file| file.map(|file| Stamp::of(&file)).unwrap_or_default())
     }
 
     async fn read(&self) -> Result<Credentials, AuthError> {
@@ -95,7 +78,7 @@ impl AwsSource {
         let region = region.or_else(|| {
             ["AWS_REGION", "AWS_DEFAULT_REGION"]
                 .iter()
-                .find_map(|name| self.variable(name))
+                .find_map(|name| self.spec.variable(name))
                 .map(str::to_owned)
         });
         let Some(region) = region else {
@@ -118,9 +101,9 @@ impl AwsSource {
         // A profile that the entry names wins over keys in the environment.
         if self.spec.profile.is_none()
             && let (Some(id), Some(secret)) =
-                (self.variable("AWS_ACCESS_KEY_ID"), self.variable("AWS_SECRET_ACCESS_KEY"))
+                (self.spec.variable("AWS_ACCESS_KEY_ID"), self.spec.variable("AWS_SECRET_ACCESS_KEY"))
         {
-            let session = self.variable("AWS_SESSION_TOKEN").map(Secret::new);
+            let session = self.spec.variable("AWS_SESSION_TOKEN").map(Secret::new);
             return Ok(KeySet {
                 id: id.to_owned(),
                 secret: Secret::new(secret),
@@ -129,10 +112,10 @@ impl AwsSource {
                 region: None,
             });
         }
-        let named = self.spec.profile.as_deref().or_else(|| self.variable("AWS_PROFILE"));
+        let named = self.spec.profile.as_deref().or_else(|| self.spec.variable("AWS_PROFILE"));
         let name = named.unwrap_or("default");
         let shown = mcp_text::name(name, MAX_NAME);
-        let [credentials, config] = self.files();
+        let [credentials, config] = self.spec.files();
         let said = section(config, Kind::Config, name).await?;
         let own = section(credentials, Kind::Credentials, name).await?;
         if said.is_none() && own.is_none() {

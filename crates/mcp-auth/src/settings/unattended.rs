@@ -2,7 +2,8 @@
 //!
 //! Their place in the plan is the helper's, and they come before it.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
@@ -16,6 +17,9 @@ pub(crate) const PLUGIN_NAME: &str = "auth-plugin";
 
 /// The name of the provider that signs for AWS.
 pub(crate) const AWS_NAME: &str = "aws-sigv4";
+
+/// What is kept by name in the state directory: the names, and what no keyring took.
+pub(crate) const SECRETS_FILE: &str = "secrets.json";
 
 /// How credentials are obtained without a person.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -59,6 +63,23 @@ impl AwsSpec {
     /// Keys for this service, from where `process` runs.
     pub fn new(service: impl Into<String>, process: HelperSpec) -> Self {
         Self { service: service.into(), region: None, profile: None, process }
+    }
+
+    /// A variable of the environment, where it says anything.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let value = self.process.env.get(OsStr::new(name))?.to_str()?;
+        (!value.trim().is_empty()).then_some(value)
+    }
+
+    /// `credentials` and `config`, where AWS's own programs look for them.
+    pub(crate) fn files(&self) -> [Option<PathBuf>; 2] {
+        let home = self.variable("HOME").or_else(|| self.variable("USERPROFILE"));
+        [("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")].map(
+            |(variable, name)| match self.variable(variable) {
+                Some(path) => Some(self.process.cwd.join(path)),
+                None => home.map(|home| Path::new(home).join(".aws").join(name)),
+            },
+        )
     }
 }
 
@@ -105,6 +126,16 @@ impl MachineSignInSpec {
             MachineSignInSource::File(_) => FILE_NAME,
             MachineSignInSource::Plugin(_) => PLUGIN_NAME,
             MachineSignInSource::Aws(_) => AWS_NAME,
+        }
+    }
+
+    /// The files that it reads, and those that its commands name.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match &self.supply {
+            MachineSignInSource::Grant(grant) => grant.sources().flat_map(SecretSource::files).collect(),
+            MachineSignInSource::File(path) => vec![path.clone()],
+            MachineSignInSource::Plugin(plugin) => plugin.command.files(),
+            MachineSignInSource::Aws(aws) => aws.files().into_iter().flatten().collect(),
         }
     }
 
@@ -220,6 +251,13 @@ impl GrantSpec {
             identity_provider: None,
         }
     }
+
+    /// Where its secrets and tokens come from.
+    fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        let provider = self.identity_provider.as_ref().and_then(|provider| provider.client_secret.as_ref());
+        let tokens = [&self.token, &self.actor].into_iter().flatten().map(|token| &token.source);
+        [&self.client_secret, &self.key].into_iter().flatten().chain(tokens).chain(provider)
+    }
 }
 
 /// A token that is handed over, and of what type it is (RFC 8693 section 3).
@@ -286,6 +324,19 @@ pub enum SecretSource {
     Keyring(KeyringItem),
 }
 
+impl SecretSource {
+    /// The files by which it shows that the secret may be another one. A keyring has none of its own: the list of what is kept by name
+    /// is written whenever a secret is.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Value(_) | Self::Variable { .. } => Vec::new(),
+            Self::File(path) => vec![path.clone()],
+            Self::Command(command) => command.files(),
+            Self::Keyring(item) => item.file().into_iter().collect(),
+        }
+    }
+}
+
 /// Where a secret is in a keyring.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -302,6 +353,11 @@ impl KeyringItem {
     /// The secret of this name, which no file stands in for.
     pub fn new(service: impl Into<String>, name: impl Into<String>) -> Self {
         Self { service: service.into(), name: name.into(), state_dir: None }
+    }
+
+    /// The list of what is kept by name, which stands in for a keyring.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.state_dir.as_ref().map(|directory| directory.join(SECRETS_FILE))
     }
 
     /// With the directory of the file that stands in for a keyring.
@@ -352,9 +408,8 @@ impl SourcedText {
     /// The files that it is read from, and those that its commands name.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
         self.parts.iter().flat_map(|part| match part {
-            TextPart::Read { source: SecretSource::File(path), .. } => vec![path.clone()],
-            TextPart::Read { source: SecretSource::Command(command), .. } => command.files(),
-            _ => Vec::new(),
+            TextPart::Read { source, .. } => source.files(),
+            TextPart::Fixed(_) => Vec::new(),
         })
     }
 
@@ -383,5 +438,49 @@ mod tests {
         let mut spec = MachineSignInSpec::new(MachineSignInSource::Grant(Box::new(grant)));
         assert_eq!(spec.commands_mut().count(), 5);
         assert_eq!(MachineSignInSpec::new(MachineSignInSource::File("/t".into())).commands_mut().count(), 0);
+    }
+
+    #[test]
+    fn every_file_of_credentials_is_found() {
+        use crate::AuthSettings;
+
+        let file = |name: &str| SecretSource::File(name.into());
+        let kept = SecretSource::Keyring(KeyringItem::new("mcp", "t").with_state_dir(Some("/state".into())));
+        let mut grant = GrantSpec::new(GrantKind::EnterpriseManaged, OAuthSpec::default());
+        (grant.client_secret, grant.key) = (Some(file("/secret")), Some(file("/key")));
+        (grant.token, grant.actor) =
+            (Some(TokenSpec::new(file("/token"))), Some(TokenSpec::new(file("/actor"))));
+        let mut provider = IdentityProviderSpec::new("https://idp.example/token".parse().unwrap(), "me");
+        provider.client_secret = Some(kept.clone());
+        grant.identity_provider = Some(provider);
+        let mut environment = HelperSpec::new("", "/work");
+        environment.env.insert("HOME".into(), "/home/me".into());
+        environment.env.insert("AWS_CONFIG_FILE".into(), "aws.ini".into());
+        let text = |source| SourcedText::new(vec![TextPart::Read { source, called: String::new() }]);
+        let of = |supply| AuthSettings {
+            unattended: Some(MachineSignInSpec::new(supply)),
+            ..AuthSettings::default()
+        };
+        let headers =
+            AuthSettings { sourced_headers: vec![("X".to_owned(), text(kept))], ..AuthSettings::default() };
+        let client = OAuthSpec { client_secret_source: Some(text(file("/client"))), ..OAuthSpec::default() };
+        let client = AuthSettings { oauth: Some(client), ..AuthSettings::default() };
+        let cases: [(AuthSettings, &[&str]); 5] = [
+            (headers, &["/state/secrets.json"]),
+            (client, &["/client"]),
+            (of(MachineSignInSource::File("/t".into())), &["/t"]),
+            (
+                of(MachineSignInSource::Grant(Box::new(grant))),
+                &["/secret", "/key", "/token", "/actor", "/state/secrets.json"],
+            ),
+            (
+                of(MachineSignInSource::Aws(AwsSpec::new("s", environment))),
+                &["/home/me/.aws/credentials", "/work/aws.ini"],
+            ),
+        ];
+        for (settings, expected) in cases {
+            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(settings.files(), expected);
+        }
     }
 }

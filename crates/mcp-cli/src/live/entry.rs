@@ -64,7 +64,7 @@ pub(crate) struct EntryState {
     pub(crate) state: Result<Fingerprint, NoContact>,
     /// When the sign-in was made or renewed that is used with it.
     pub(crate) sign_in: Option<SystemTime>,
-    /// What the files are that its helper's command names.
+    /// What the files are that its secrets and credentials come from, those that a helper's command names among them.
     pub(crate) helper: Vec<Stamp>,
     /// Which of its tools may be used, where not all may.
     pub(crate) tools: Option<Arc<EntryTools>>,
@@ -105,11 +105,6 @@ pub(super) fn watched(app: &App, loaded: &LoadedConfig) -> Vec<PathBuf> {
     files
 }
 
-/// The files that the credentials of an entry come from: those that its helper is made of, and those that its secrets are in.
-fn helper_files(configured: &ConfiguredServer) -> Vec<PathBuf> {
-    configured.auth.as_ref().map(|auth| auth.plan.settings().files()).unwrap_or_default()
-}
-
 /// What these files are now. A network drive may take its time over it.
 async fn stamps(files: Vec<PathBuf>) -> Vec<Stamp> {
     let stamps = move || files.iter().map(|file| Stamp::of(file)).collect();
@@ -135,7 +130,7 @@ struct LastReading {
     found: Result<Arc<ConfiguredServer>, EntryState>,
     /// The last one that was there: a session goes on telling what it knows.
     known: Arc<ConfiguredServer>,
-    /// What the files of its helper were then.
+    /// What the files of its credentials were then.
     helper: Vec<Stamp>,
 }
 
@@ -200,7 +195,7 @@ impl Entry {
         self.app.set_above(report);
         // What cannot be read now is told at every call.
         let Ok(configured) = self.target.wired_again(&self.app).await.map(Arc::new) else { return Ok(()) };
-        let helper = stamps(helper_files(&configured)).await;
+        let helper = stamps(configured.credential_files()).await;
         *self.last() = LastReading { found: Ok(configured.clone()), known: configured.clone(), helper };
         configured.self_reference().cloned().map_or(Ok(()), Err)
     }
@@ -221,7 +216,7 @@ impl Entry {
             Err(withheld) => Err(withheld.clone()),
         };
         // Before it runs: what is changed after that is news.
-        let helper = stamps(helper_files(&configured)).await;
+        let helper = stamps(configured.credential_files()).await;
         *self.last() = LastReading { found: Ok(configured.clone()), known: configured, helper };
         server
     }
@@ -250,7 +245,7 @@ impl Entry {
             Ok(configured) => {
                 let oauth = configured.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
                 is_signed_out = oauth.is_some_and(OAuthProvider::is_signed_out);
-                let own = helper_files(&configured);
+                let own = configured.credential_files();
                 files.extend(own.iter().cloned());
                 EntryState::of(&self.app, &configured).with_helper(stamps(own).await)
             }

@@ -358,6 +358,59 @@ fn fa_a59_a_bridge_opens_when_the_script_of_its_helper_is_edited() {
     bridge.wait().expect_code(0);
 }
 
+/// Keeps a secret under the name `t` as a person does.
+fn keep(setting: &Setting, secret: &str) {
+    let set = setting.mcplink(&["secret", "set", "mcp/t"]).may_hold_secrets("state");
+    set.stdin(format!("{secret}\n")).run().expect_code(0);
+}
+
+/// Whatever a secret is read from, a person who puts the right one there need not know that there is a session.
+#[test]
+fn fa_a59_a_bridge_opens_when_a_secret_is_kept_or_replaced_and_when_a_token_file_is_written() {
+    let server = FakeMcpServer::builder().accept("good").start().unwrap();
+    let reference = "${keyring:mcp/t}";
+    let of_keyring = with_headers(&server, json!({ "Authorization": format!("Bearer {reference}") }));
+    for before in [None, Some("bad")] {
+        let setting = Setting::of("web", of_keyring.clone());
+        before.iter().for_each(|secret| keep(&setting, secret));
+        let mut bridge = setting.mcplink(&["bridge", "web"]).may_hold_secrets("state").start();
+        crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+        crate::bridge::response(&bridge, 0);
+        let answer = echo(&mut bridge, 1);
+        assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{before:?}: {answer:#}");
+        keep(&setting, "good");
+        call_until(&mut bridge, "echo", "the secret", works);
+        bridge.wait().expect_code(0);
+    }
+
+    let mut setting = Setting::new();
+    let file = setting.home.write("token", "bad").unwrap();
+    let mut entry = http(&server);
+    entry["auth"] = json!({ "file": file });
+    setting.write("web", entry);
+    let mut bridge = open(&setting, "web");
+    let answer = echo(&mut bridge, 1);
+    assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{answer:#}");
+    std::fs::write(&file, "good").unwrap();
+    call_until(&mut bridge, "echo", "the token", works);
+    bridge.wait().expect_code(0);
+
+    // What a local server is started with.
+    let local = shell(&format!("[ \"$KEY\" = good ] || exit 9\n{SERVER}"));
+    let mut setting = Setting::new();
+    let mut entry = local;
+    entry["env"] = json!({ "KEY": reference });
+    setting.write("local", entry);
+    let mut bridge = setting.mcplink(&["bridge", "local"]).may_hold_secrets("state").start();
+    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+    crate::bridge::response(&bridge, 0);
+    let answer = echo(&mut bridge, 1);
+    assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{answer:#}");
+    keep(&setting, "good");
+    call_until(&mut bridge, "hello", "the secret of a local server", works);
+    bridge.wait().expect_code(0);
+}
+
 /// A helper that writes to what its command names is not run because it ran.
 #[test]
 fn fa_a58_fa_a59_a_helper_that_changes_its_own_files_does_not_run_without_end() {
