@@ -43,6 +43,8 @@ enum LinePattern {
     Ends(&'static [&'static str]),
     /// It passes.
     Is(fn(&str) -> bool),
+    /// It passes, and a line above it holds this.
+    Below(&'static str, fn(&str) -> bool),
 }
 
 /// One way in which a tool says what went wrong.
@@ -58,7 +60,7 @@ const fn form(known: LinePattern, which: LineChoice, show: ShownPart) -> Form {
 }
 
 use LineChoice::{First, Last};
-use LinePattern::{Begins, Ends, Has, Is};
+use LinePattern::{Begins, Below, Ends, Has, Is};
 use ShownPart::{Behind, Cause, Help, Line, Next, Question};
 
 /// The surest first. A form that another line would satisfy by chance comes late.
@@ -104,10 +106,12 @@ const FORMS: &[Form] = &[
     form(Has(&["can't open file"]), First, Line),
     form(Has(&["No module named"]), Last, Line),
     form(Is(python_exception), Last, Line),
+    form(Below("Traceback", raised_warning), Last, Line),
     // A port that is taken, in the words of the system.
     form(Has(&["EADDRINUSE"]), First, Line),
     form(Is(address_in_use), First, Line),
     // Parsers of command lines say what is missing beside their usage.
+    form(Is(go_flag), First, Line),
     form(Has(&["error: ", "required"]), First, Line),
     form(Has(&["error: ", "unrecognized"]), First, Line),
     form(Has(&["error: ", "unexpected argument"]), First, Line),
@@ -136,6 +140,8 @@ const FORMS: &[Form] = &[
     form(Is(asks_for_a_secret), Last, Question),
     // Whatever speaks of an error.
     form(Is(speaks_of_an_error), Last, Line),
+    // A person has to sign in, said without a word for an error.
+    form(Is(wants_a_sign_in), First, Line),
     // A help text: what is missing is not said.
     form(Is(usage), First, Help),
 ];
@@ -180,7 +186,12 @@ fn lines(text: &str) -> Vec<&str> {
 
 impl Form {
     fn find(&self, lines: &[&str]) -> Option<Excerpt> {
-        let mut found = lines.iter().enumerate().filter(|(_, line)| !is_pointer(line) && self.knows(line));
+        let begin = match self.known {
+            Below(heading, _) => lines.iter().position(|line| line.contains(heading))? + 1,
+            _ => 0,
+        };
+        let mut found =
+            lines.iter().enumerate().skip(begin).filter(|(_, line)| !is_pointer(line) && self.knows(line));
         let (at, line) = match self.which {
             First => found.next()?,
             Last => found.next_back()?,
@@ -211,7 +222,7 @@ impl Form {
                 let line = line.trim_end().to_lowercase();
                 words.iter().any(|word| line.ends_with(&word.to_lowercase()))
             }
-            Is(passes) => passes(line),
+            Is(passes) | Below(_, passes) => passes(line),
         }
     }
 }
@@ -267,11 +278,20 @@ fn panicked_above(line: &str) -> bool {
 
 /// `KeyError: 'TOKEN'`, `httpx.ConnectError: refused`, flush or in the tree of a group, also without a message.
 fn python_exception(line: &str) -> bool {
+    // Those that end a program by themselves carry other endings.
+    is_raised(line, &["Error", "Exception", "Interrupt", "SystemExit", "NotFound", "Timeout"])
+}
+
+/// A warning that was made an error (`-W error`). Most are not, and then nothing ended because of them.
+fn raised_warning(line: &str) -> bool {
+    is_raised(line, &["Warning"])
+}
+
+/// Whether a line is an exception of Python whose name ends like this.
+fn is_raised(line: &str, ends: &[&str]) -> bool {
     let line = bare(line);
     let (name, rest) = line.split_once(':').unwrap_or((line, " "));
     let last = name.rsplit('.').next().unwrap_or_default();
-    // Those that end a program by themselves carry other endings.
-    let ends = ["Error", "Exception", "Interrupt", "SystemExit", "Warning", "NotFound", "Timeout"];
     let named =
         last.starts_with(|c: char| c.is_ascii_uppercase()) && ends.iter().any(|end| last.ends_with(end));
     // `Error: …` alone is common to all, and Python's own is never called that.
@@ -281,6 +301,22 @@ fn python_exception(line: &str) -> bool {
         && last != "Warning"
         && (rest.starts_with(' ') || rest.is_empty())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_'))
+}
+
+/// What Go's package `flag` says above the usage, without the word error; of its relatives, what urfave's says.
+fn go_flag(line: &str) -> bool {
+    const BEGINS: [&str; 5] = [
+        "flag provided but not defined: -",
+        "flag needs an argument: -",
+        "invalid boolean value ",
+        "invalid value ",
+        "bad flag syntax: ",
+    ];
+    let line = line.strip_prefix("Incorrect Usage: ").unwrap_or(line);
+    let words = BEGINS.iter().find(|begin| line.starts_with(**begin));
+    words.is_some_and(|begin| {
+        !begin.ends_with("value ") || line.contains(" for flag -") || line.contains(" for -")
+    })
 }
 
 fn address_in_use(line: &str) -> bool {
@@ -305,6 +341,30 @@ fn speaks_of_an_error(line: &str) -> bool {
         && ["error", "fatal", "exception", "failed"].iter().any(|word| lower.contains(word))
 }
 
+/// `You are not logged in.`, `Your session has expired`.
+fn wants_a_sign_in(line: &str) -> bool {
+    const SAYS: [&str; 16] = [
+        "not logged in",
+        "not signed in",
+        "not authenticated",
+        "logged out",
+        "signed out",
+        "login required",
+        "sign-in required",
+        "session expired",
+        "session has expired",
+        "session is expired",
+        "token expired",
+        "token has expired",
+        "credentials have expired",
+        "credentials expired",
+        "please log in",
+        "please sign in",
+    ];
+    let lower = line.to_ascii_lowercase();
+    SAYS.iter().any(|words| lower.contains(words))
+}
+
 fn asks_for_a_secret(line: &str) -> bool {
     let line = line.trim_end().to_lowercase();
     let asks = ["password", "passphrase", "username", "token", "api key", "otp"];
@@ -312,8 +372,11 @@ fn asks_for_a_secret(line: &str) -> bool {
         || line.ends_with('?') && line.contains("continue")
 }
 
+/// `usage: srv DIR`, and `Usage of srv:`, as Go has it.
 fn usage(line: &str) -> bool {
-    line.trim_start().get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("usage:"))
+    let line = line.trim_start();
+    let of_go = line.starts_with("Usage of ") && line.trim_end().ends_with(':');
+    of_go || line.get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("usage:"))
 }
 
 impl Excerpt {

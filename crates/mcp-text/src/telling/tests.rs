@@ -189,6 +189,28 @@ fn fc_c2_a_help_text_is_told_as_that_unless_it_says_what_is_missing() {
             "Usage: srv [OPTIONS] DIR\nTry 'srv --help' for help.\n\nError: Missing argument 'DIR'.\n",
             "Error: Missing argument 'DIR'.",
         ),
+        // Go: the fault stands above a usage that is not written as others write it.
+        (
+            "flag provided but not defined: -foo\nUsage of srv:\n  -port int\n    \tthe port\n",
+            "flag provided but not defined: -foo",
+        ),
+        ("flag needs an argument: -port\nUsage of srv:\n", "flag needs an argument: -port"),
+        (
+            "invalid value \"x\" for flag -port: parse error\nUsage of srv:\n",
+            "invalid value \"x\" for flag -port: parse error",
+        ),
+        (
+            "Incorrect Usage: flag provided but not defined: -foo\n\nNAME:\n   srv\n",
+            "Incorrect Usage: flag provided but not defined: -foo",
+        ),
+        (
+            "Error: unknown flag: --foo\nUsage:\n  srv [flags]\n\nunknown flag: --foo\n",
+            "Error: unknown flag: --foo",
+        ),
+        (
+            "Usage of srv:\n  -port int\n    \tthe port\n",
+            "it printed its help, so its arguments are not complete: Usage of srv:",
+        ),
     ]);
 }
 
@@ -205,6 +227,34 @@ fn fa_a16_a_question_is_told_as_one_without_an_answer() {
     ] {
         assert_eq!(telling_line(text), format!("it asks {question:?}, which cannot be answered here"));
     }
+}
+
+#[test]
+fn fa_a80_a_warning_tells_only_where_it_was_made_an_error() {
+    assert_table(&[
+        (
+            "DeprecationWarning: The `punycode` module is deprecated\nError: not logged in, run: gh auth login\n",
+            "Error: not logged in, run: gh auth login",
+        ),
+        ("ResourceWarning: unclosed file\nYou are not logged in.\nbye\n", "You are not logged in."),
+        (
+            "DeprecationWarning: old\nTraceback (most recent call last):\n  File \"a\"\nKeyError: 'TOKEN'\n",
+            "KeyError: 'TOKEN'",
+        ),
+        (
+            "Traceback (most recent call last):\n  File \"a\"\nDeprecationWarning: old\n",
+            "DeprecationWarning: old",
+        ),
+    ]);
+}
+
+#[test]
+fn a_sign_in_that_is_wanted_is_told_without_a_word_for_an_error() {
+    assert_table(&[
+        ("Welcome\nYour session has expired.\nGood bye\n", "Your session has expired."),
+        ("Please log in first\n(c) Example\n", "Please log in first"),
+        ("You are not logged in\nfatal: no token\n", "fatal: no token"),
+    ]);
 }
 
 #[test]
