@@ -33,11 +33,16 @@ pub(super) fn in_another_word(entry: &Object, wanted: &str) -> Option<String> {
 
 /// The first field that is near to one which says the way to a server, and that one.
 fn misspelt<'e>(entry: &'e Object, wanted: &str) -> Option<(&'e str, &'static str)> {
+    // In small letters, without what stands between the words of a name.
     const OTHER: [(&[&str], &str); 2] = [
         (&["cmd", "executable", "program", "binary", "exec"], "command"),
-        (&["server_url", "serverURL", "endpoint", "uri", "address", "base_url", "baseUrl"], "url"),
+        (&["serverurl", "endpoint", "uri", "address", "baseurl"], "url"),
     ];
-    let other = |key: &str| OTHER.iter().find(|(words, _)| words.contains(&key)).map(|(_, meant)| *meant);
+    let other = |key: &str| {
+        let letters = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase());
+        let plain: String = letters.collect();
+        OTHER.iter().find(|(words, _)| words.contains(&&*plain)).map(|(_, meant)| *meant)
+    };
     let meant = |key: &str| other(key).or_else(|| crate::suggest::nearest(key, ["url", "command"]));
     entry
         .iter()
@@ -65,6 +70,11 @@ mod tests {
             (r#"{"type": "stdio", "url": "https://h.example"}"#, "command", "write \"type\": \"http\""),
             (r#"{"type": "http", "command": "x"}"#, "url", "write \"type\": \"stdio\""),
             (r#"{"type": "stdio", "cmd": "x"}"#, "command", "`cmd` is written `command`"),
+            (r#"{"type": "stdio", "CMD": "x"}"#, "command", "`CMD` is written `command`"),
+            (r#"{"Executable": "x"}"#, "", "`Executable` is written `command`"),
+            (r#"{"URL": "https://h.example"}"#, "", "`URL` is written `url`"),
+            (r#"{"COMMAND": "x"}"#, "", "`COMMAND` is written `command`"),
+            (r#"{"base-url": "x"}"#, "", "`base-url` is written `url`"),
             (r#"{"type": "stdio", "comand": "x"}"#, "command", "`comand` is written `command`"),
             (r#"{"type": "http"}"#, "url", "as usual"),
             (r#"{"type": "stdio", "args": ["x"]}"#, "command", "as usual"),
