@@ -256,12 +256,15 @@ fn of_jwt(value: &HeaderValue, now: SystemTime) -> Option<String> {
     if let Some(ended) = claims.ends.and_then(|ends| now.duration_since(ends).ok()) {
         return Some(format!("has a token (a JWT) that ended {} ago", mcp_text::elapsed(ended)));
     }
-    let early =
-        claims.begins.and_then(|begins| begins.duration_since(now).ok()).filter(|wait| wait.as_secs() > 0)?;
-    Some(format!(
-        "has a token (a JWT) that is not valid for another {}; is the clock of this machine right?",
-        mcp_text::elapsed(early)
-    ))
+    let early = claims.begins.and_then(|begins| begins.duration_since(now).ok());
+    if let Some(early) = early.filter(|wait| wait.as_secs() > 0) {
+        return Some(format!(
+            "has a token (a JWT) that is not valid for another {}; is the clock of this machine right?",
+            mcp_text::elapsed(early)
+        ));
+    }
+    let name = crate::jwt::misspelt_time(value)?;
+    Some(format!("has a token (a JWT) whose `{name}` is not a number, as every server expects it"))
 }
 
 #[cfg(test)]
@@ -283,6 +286,23 @@ mod tests {
             SystemTime::UNIX_EPOCH + Duration::from_secs(10_000),
         )
         .join("; ")
+    }
+
+    #[cfg(any(feature = "helper", feature = "oauth"))]
+    #[test]
+    fn a_time_of_a_token_that_is_no_number_is_told() {
+        let of = |claims: &str| {
+            doubts_about("Authorization", &format!("Bearer e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims)))
+        };
+        let told = |name: &str| {
+            format!(
+                "`Authorization` has a token (a JWT) whose `{name}` is not a number, as every server expects it"
+            )
+        };
+        assert_eq!(of(r#"{"exp":"20000"}"#), told("exp"));
+        assert_eq!(of(r#"{"exp":20000,"nbf":"2026-01-01T00:00:00Z"}"#), told("nbf"));
+        assert!(of(r#"{"exp":2000,"nbf":"1"}"#).contains("that ended"));
+        assert_eq!(of(r#"{"exp":20000,"nbf":1}"#), "");
     }
 
     #[cfg(any(feature = "helper", feature = "oauth"))]

@@ -89,7 +89,11 @@ impl HeadersHelper {
 
     fn credentials(&self, run: RunOutput) -> Credentials {
         let RunOutput { headers, until, remark } = run;
-        let expiry = expiry::of(&headers, self.spec.ttl, (self.clock)());
+        let now = (self.clock)();
+        let expiry = expiry::of(&headers, self.spec.ttl, now);
+        let ended = until.and_then(|until| now.duration_since(until).ok());
+        let ended = ended.map(|ended| format!("its `expiresAt` was {} ago", mcp_text::elapsed(ended)));
+        let remark = [ended, remark].into_iter().flatten().reduce(|first, next| format!("{first}; {next}"));
         let expiry = expiry.into_iter().chain(until).min();
         Credentials::new(HELPER_NAME, headers).with_remark(remark).with_expiry(expiry)
     }
@@ -171,7 +175,7 @@ async fn ran(invocation: &Invocation, limit: Duration, task: &str) -> Result<Out
     run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();
-        failure(task, &format!("it could not be started in `{cwd}` ({})", error.kind()), None, None, "")
+        failure(task, &format!("it could not be started in `{cwd}` ({})", error.kind()), &[], None, "")
             .with_source(error)
     })
 }
@@ -186,18 +190,31 @@ fn outcome(output: &Output, invocation: &Invocation, limit: Duration) -> Result<
             let line = complaint.as_ref().and_then(StderrExcerpt::telling_line);
             Ok(RunOutput { headers, until, remark: line.map(|line| format!("stderr: {line}")) })
         }
-        Err(flaw) => Err(flawed(flaw, TASK, &StderrExcerpt::new(output, invocation), invocation)),
+        Err(flaw) => {
+            let reason = complaint::reason_in_output(&output.stdout, invocation);
+            let complaint = StderrExcerpt::new(output, invocation);
+            Err(flawed(flaw, TASK, &complaint, reason.as_deref(), invocation))
+        }
     }
 }
 
-/// What is wrong with a run, in words, with what it printed of that.
-fn flawed(flaw: Flaw, task: &str, complaint: &StderrExcerpt, invocation: &Invocation) -> AuthError {
+/// What is wrong with a run, in words, with what it printed of that: to stderr, and as `reason` where its output belongs.
+fn flawed(
+    flaw: Flaw,
+    task: &str,
+    complaint: &StderrExcerpt,
+    reason: Option<&str>,
+    invocation: &Invocation,
+) -> AuthError {
     let Flaw { mut what, exit_code, said } = flaw;
     let said = said.map(|said| complaint::shown(&said, invocation)).filter(|said| !said.is_empty());
     if let Some(said) = &said {
         what = format!("{what}: {said}");
     }
     let cure = said.as_deref().and_then(mcp_text::cure);
+    let printed = [("stderr", complaint.telling_line()), ("stdout", reason)];
+    let printed: Vec<String> =
+        printed.iter().filter_map(|(place, line)| Some(format!("{place}: {}", (*line)?))).collect();
     let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
     let kept = env::missed(&invocation.withheld, &said);
     let misplaced = place::misplaced(&invocation.command, &invocation.cwd, exit_code);
@@ -211,11 +228,11 @@ fn flawed(flaw: Flaw, task: &str, complaint: &StderrExcerpt, invocation: &Invoca
         _ => None,
     };
     let place = place.unwrap_or_default();
-    let mut error = failure(task, &what, complaint.telling_line(), kept, &place).with_exit_code(exit_code);
+    let mut error = failure(task, &what, &printed, kept, &place).with_exit_code(exit_code);
     if let Some(CommandFault::NotExecutable(path)) = misplaced {
         error = error.with_unexecutable(path.to_string_lossy());
     }
-    if let Some(command) = cure.or_else(|| complaint.cure()) {
+    if let Some(command) = cure.or_else(|| complaint.cure()).or_else(|| reason.and_then(mcp_text::cure)) {
         error = error.with_hint(format!("run `{command}`"));
     }
     tracing::debug!(server = %invocation.server, %error, stderr = %complaint.tail(), "a command for credentials failed");
@@ -240,7 +257,7 @@ pub(crate) async fn printed(spec: &HelperSpec, target: &Target, what: &str) -> R
         },
         Err(flaw) => flaw,
     };
-    Err(flawed(flaw, &task, &StderrExcerpt::of_secret(&output, &invocation), &invocation))
+    Err(flawed(flaw, &task, &StderrExcerpt::of_secret(&output, &invocation), None, &invocation))
 }
 
 /// The headers in a text that has the form of a helper's output, and until when they are good.
@@ -265,14 +282,16 @@ struct Flaw {
 }
 
 fn judge(output: &Output, limit: Duration) -> Result<HelperOutput, Flaw> {
-    let exit_code = ended(output, limit, "; headersHelperTimeoutMs of its entry allows more")?;
+    let printed = parse::printed(&output.stdout);
+    let exit_code = match ended(output, limit, "; headersHelperTimeoutMs of its entry allows more") {
+        Ok(exit_code) => exit_code,
+        // One that fails may say why in the form that its headers have.
+        Err(flaw) => return Err(Flaw { said: printed.err().and_then(OutputError::said), ..flaw }),
+    };
     let flaw = |what, said| Flaw { what, exit_code, said };
-    match parse::printed(&output.stdout) {
+    match printed {
         Ok(printed) => not_void(printed).map_err(|what| flaw(what, None)),
-        Err(error) => {
-            let what = error.to_string();
-            Err(flaw(what, if let OutputError::Failure(said) = error { Some(said) } else { None }))
-        }
+        Err(error) => Err(flaw(error.to_string(), error.said())),
     }
 }
 
@@ -303,12 +322,12 @@ fn not_void(printed: HelperOutput) -> Result<HelperOutput, String> {
     }
 }
 
-/// `kept` is a variable that it may have missed, because it is not for a helper that a repository brought along; `place` says where
+/// `printed` is what it said of that, with the place; `kept` is a variable that it may have missed, because it is not for a helper that a repository brought along; `place` says where
 /// it ran, if that is what was wrong.
-fn failure(task: &str, what: &str, stderr: Option<&str>, kept: Option<&str>, place: &str) -> AuthError {
-    let stderr = stderr.map(|line| format!(" (stderr: {line})")).unwrap_or_default();
+fn failure(task: &str, what: &str, printed: &[String], kept: Option<&str>, place: &str) -> AuthError {
+    let printed = if printed.is_empty() { String::new() } else { format!(" ({})", printed.join("; ")) };
     let kept = kept.map(|name| format!("; {name} is set and was kept from it")).unwrap_or_default();
-    AuthError::new(AuthErrorKind::SourceFailed, format!("{task}: {what}{stderr}{place}{kept}"))
+    AuthError::new(AuthErrorKind::SourceFailed, format!("{task}: {what}{printed}{place}{kept}"))
 }
 
 fn manner(status: ExitStatus) -> String {

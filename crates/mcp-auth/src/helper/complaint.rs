@@ -1,4 +1,4 @@
-//! What of a helper's stderr may be shown.
+//! What of a helper's stderr may be shown, and what of its output where that is no headers but the reason why.
 //!
 //! A message that says why minting failed is worth a lot, and a failing script prints secrets (`set -x`, a `curl -v`, a
 //! dump of what it received). What a text may hold is decided by [`Secrets`]; here is what is known to be secret.
@@ -13,6 +13,8 @@ use super::said::ErrorObject;
 const MAX_SEARCHED: usize = 64 * 1024;
 /// Shorter words of the output are not taken for secrets: they occur in any text.
 const MIN_PRINTED: usize = 6;
+/// Fewer words of an output are no sentence, and may be a name and what belongs to it.
+const MIN_SENTENCE: usize = 3;
 
 /// The presentable part of what a run printed to stderr.
 pub(super) struct StderrExcerpt {
@@ -71,6 +73,33 @@ pub(super) fn shown(said: &ErrorObject, invocation: &Invocation) -> String {
     lines.iter().map(|line| sentence(line)).find(|line| !line.trim().is_empty()).unwrap_or_default()
 }
 
+/// What a helper that failed printed where headers belong, where that says why: the telling line, or one that names the command to run.
+///
+/// Security: it is where credentials belong, so only what is known to be said of a failure is shown, and of that the plain words
+/// alone: a token, a password or a document is none.
+pub(super) fn reason_in_output(stdout: &[u8], invocation: &Invocation) -> Option<String> {
+    let text = std::str::from_utf8(stdout).ok().filter(|text| text.len() <= MAX_SEARCHED)?;
+    let is_document = text.contains(['{', '<']) || text.trim_start().starts_with('[');
+    if is_document {
+        return None;
+    }
+    let mut secrets = known_secrets(&[], invocation);
+    let words = text.split(|c: char| c.is_whitespace() || "\"'`()[],:;".contains(c));
+    let words = words.map(|word| word.trim_end_matches(['.', '!', '?']));
+    secrets.extend(words.filter(|word| word.len() >= MIN_PRINTED && !is_plain(word)));
+    let lines: Vec<String> = secrets.lines(text).iter().map(|line| sentence(line)).collect();
+    let is_sentence = |line: &str| line.split_whitespace().count() >= MIN_SENTENCE;
+    let by_form = telling::by_form(&lines.join("\n")).map(|telling| sentence(&telling.to_text()));
+    by_form
+        .filter(|line| is_sentence(line))
+        .or_else(|| lines.into_iter().find(|line| is_sentence(line) && mcp_text::cure(line).is_some()))
+}
+
+/// Whether a word is one of a language, or the name of a program.
+fn is_plain(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphabetic() || c == '-')
+}
+
 /// Whether a line does not tell what went wrong: blank, a warning, the trace of a shell (`set -x`), progress.
 fn is_aside(line: &str) -> bool {
     let line = line.trim();
@@ -96,7 +125,7 @@ fn known_secrets(stdout: &[u8], invocation: &Invocation) -> Secrets {
     let stdout = String::from_utf8_lossy(&stdout[..stdout.len().min(MAX_SEARCHED)]);
     let printed = stdout
         .split(|c: char| c.is_whitespace() || "\"'{}[],:".contains(c))
-        .filter(|word| word.chars().any(|c| !(c.is_ascii_alphabetic() || c == '-')))
+        .filter(|word| !(word.is_ascii() && is_plain(word)))
         .filter(|word| word.len() >= MIN_PRINTED);
     known.extend(printed);
     known
@@ -110,6 +139,35 @@ mod tests {
 
     fn presentable(line: &str, known: &[&str]) -> String {
         StderrExcerpt::of(line, line, &known.iter().copied().collect()).tail
+    }
+
+    #[test]
+    fn fa_a80_what_is_said_of_a_failure_in_the_place_of_headers_is_told_and_no_secret_there() {
+        let of = |stdout: &str| {
+            reason_in_output(stdout.as_bytes(), &invocation("mint", &[("API_KEY", "hunter-two")]))
+        };
+        for (stdout, expected) in [
+            ("You are not logged in. Run my-sso login\n", "You are not logged in. Run my-sso login"),
+            ("Checking ..\nPlease run `my-sso login`.\n", "Please run `my-sso login`."),
+            ("Your session has expired.\n", "Your session has expired."),
+            ("mint 1.2\nerror: the vault is sealed\n", "error: the vault is sealed"),
+            ("error: no access with hunter-two\n", "error: no access with [redacted]"),
+            ("error: the token s3cr3t-v4lue was refused\n", "error: the token [redacted] was refused"),
+        ] {
+            assert_eq!(of(stdout).as_deref(), Some(expected), "{stdout}");
+        }
+        for stdout in [
+            "",
+            "correct horse battery staple\n",
+            "Bearer canary\n",
+            "canary-token-of-mine\n",
+            "{\"Authorization\": \"Bearer canary\"}\nerror: it was not refreshed\n",
+            "<html>error: canary is not known</html>",
+            "[\"error: canary is not known\"]",
+            "error: canary\n",
+        ] {
+            assert_eq!(of(stdout), None, "{stdout}");
+        }
     }
 
     fn invocation(command: &str, env: &[(&str, &str)]) -> Invocation {

@@ -47,6 +47,16 @@ pub(super) enum OutputError {
     },
 }
 
+impl OutputError {
+    /// What an object says that is an error itself.
+    pub(super) fn said(self) -> Option<ErrorObject> {
+        match self {
+            Self::Failure(said) => Some(said),
+            _ => None,
+        }
+    }
+}
+
 /// What a helper supplies.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct HelperOutput {

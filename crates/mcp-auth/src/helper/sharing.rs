@@ -34,12 +34,12 @@ pub(super) async fn run(invocation: &Arc<Invocation>, limit: Duration) -> Result
             return outcome;
         }
     }
-    Err(failure(TASK, "it stopped unexpectedly", None, None, ""))
+    Err(failure(TASK, "it stopped unexpectedly", &[], None, ""))
 }
 
 /// A turn, which ends when it is dropped.
 pub(super) async fn turn(task: &str) -> Result<SemaphorePermit<'static>, AuthError> {
-    RUNNING.acquire().await.map_err(|_| failure(task, "no turn was given", None, None, ""))
+    RUNNING.acquire().await.map_err(|_| failure(task, "no turn was given", &[], None, ""))
 }
 
 fn join(invocation: &Arc<Invocation>, limit: Duration) -> Arc<Run> {

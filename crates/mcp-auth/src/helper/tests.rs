@@ -122,6 +122,41 @@ async fn f004_a_failing_command_is_named_with_its_exit_code_and_first_stderr_lin
 }
 
 #[tokio::test]
+async fn fa_a80_why_a_command_failed_is_told_wherever_it_says_so() {
+    for (command, expected) in [
+        (
+            "echo 'You are not logged in. Run my-sso login'; exit 3",
+            "it exited with code 3 (stdout: You are not logged in. Run my-sso login)",
+        ),
+        (
+            "echo 'You are not logged in. Run my-sso login'",
+            "its output is not JSON (line 1, column 1) (stdout: You are not logged in. Run my-sso login)",
+        ),
+        (
+            "echo 'using the cache' >&2; echo 'Please run: my-sso login'; exit 1",
+            "it exited with code 1 (stderr: using the cache; stdout: Please run: my-sso login)",
+        ),
+        (
+            "echo '{\"error\": \"not logged in, run: my-sso login\"}'; exit 3",
+            "it exited with code 3: not logged in, run: my-sso login",
+        ),
+    ] {
+        let error = failure_of(command).await;
+        assert_eq!(error.to_string(), format!("run the headers helper: {expected}"), "{command}");
+        assert_eq!(error.hint(), Some("run `my-sso login`"), "{command}");
+    }
+    // What is no words of a failure may be anything.
+    for command in [
+        "echo canary of mine; exit 3",
+        "echo Bearer canary; exit 3",
+        "printf 'canary\\ncanary\\ncanary'; exit 3",
+    ] {
+        let error = failure_of(command).await.to_string();
+        assert_eq!(error, "run the headers helper: it exited with code 3", "{command}");
+    }
+}
+
+#[tokio::test]
 async fn a_command_that_a_signal_ends_is_named_with_it() {
     let error = failure_of("kill -9 $$").await;
     assert_eq!(error.exit_code(), None);
@@ -268,6 +303,23 @@ async fn fa_a80_a_warning_is_not_why_a_command_failed() {
     }
     let error = failure_of("echo 'Warning: all there is' >&2; exit 5").await;
     assert!(error.to_string().ends_with("(stderr: Warning: all there is)"), "{error}");
+}
+
+#[tokio::test]
+async fn headers_that_had_ended_when_they_were_printed_are_told_with_that() {
+    let remark = async |at: &str, then: &str| {
+        let folder = Folder::new();
+        let command = format!("echo '{{\"headers\": {{\"X-A\": \"b\"}}, \"expiresAt\": {at}}}'{then}");
+        let clock = || SystemTime::UNIX_EPOCH + Duration::from_secs(10_000);
+        let helper = HeadersHelper::with_clock(folder.spec(&command), target("s"), clock);
+        fetch(&helper).await.unwrap().remark().map(str::to_owned)
+    };
+    assert_eq!(remark("2000", "").await.as_deref(), Some("its `expiresAt` was 2 h ago"));
+    assert_eq!(
+        remark("2000", "; echo hm >&2").await.as_deref(),
+        Some("its `expiresAt` was 2 h ago; stderr: hm")
+    );
+    assert_eq!(remark("20000", "").await, None);
 }
 
 #[tokio::test]
