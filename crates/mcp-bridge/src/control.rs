@@ -10,6 +10,7 @@ mod client;
 mod ending;
 mod place;
 mod server;
+mod socket_name;
 
 use std::fmt;
 use std::future::Future;
@@ -20,9 +21,10 @@ use serde_json::value::RawValue;
 
 use crate::SharingRole;
 
-pub use client::{AskedSessions, ControlAnswer, FoundSessions, SilentSession, ask_all, sessions};
+pub use client::{AskedSessions, ControlAnswer, FoundSessions, ask_all, sessions, sessions_among};
 pub use place::Places;
 pub use server::ControlServer;
+pub use socket_name::SilentSession;
 
 /// The longest line of the protocol, in bytes: a status with its reason is far shorter.
 const MAX_LINE: u64 = 256 * 1024;
@@ -129,6 +131,12 @@ pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
 
     /// Connects again and says how it is then.
     fn reconnect(&self) -> SessionFuture<'_>;
+
+    /// The server that it is of for its life, by which its socket is called: a command that asks about other servers does not wait
+    /// for this session then, should it hang.
+    fn server(&self) -> Option<SessionServer> {
+        None
+    }
 
     /// Whether its process is there for this session and nothing else. Where such a session does not answer, a command that ends
     /// it ends the process.

@@ -44,7 +44,7 @@ pub(crate) enum EndedSession {
 }
 
 /// A session that was to end and has not.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "there is none to be ended"))]
 pub(crate) enum LingeringSession {
     /// It has said that it ends.
@@ -61,4 +61,4 @@ pub(crate) struct StoppedSessions {
 }
 
 pub(crate) use self::share::{Share, join, share};
-pub(crate) use self::sockets::{SessionSelector, all, of, reconnect, stop};
+pub(crate) use self::sockets::{SessionSelector, all, called, of, reconnect, stop};

@@ -12,8 +12,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::task::JoinSet;
 
-use super::ending::{OWN_PROCESS, end_process};
-use super::{ControlLine, ControlRequest, MAX_LINE, Places, SessionInfo};
+use super::ending::end_process;
+use super::{ControlLine, ControlRequest, MAX_LINE, Places, SessionInfo, SilentSession};
 use crate::peer_account::check_peer;
 
 /// How long a session that is stopped may take to end: its server is told, and its process waited for.
@@ -34,17 +34,6 @@ pub enum ControlAnswer {
     },
     /// It is there and did not answer in time. One that was to stop could not be ended either.
     Silent(SilentSession),
-}
-
-/// A session that does not answer: its process is stopped, or hangs. Of which server it is, is not known.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct SilentSession {
-    /// The process, as the socket's name tells it.
-    pub pid: u32,
-    /// Its process is there for it alone, and is ended where it is to stop: see
-    /// [`LiveSession::has_own_process`](super::LiveSession::has_own_process).
-    pub has_own_process: bool,
 }
 
 /// The sessions that there are.
@@ -70,8 +59,17 @@ pub struct AskedSessions {
 /// Every session in `places`, asked how it is. One that does not answer within `limit` is told as such: it must not keep
 /// the others waiting.
 pub async fn sessions(places: &Places, limit: Duration) -> FoundSessions {
+    sessions_among(places, limit, |_| true).await
+}
+
+/// Those of them that `may_be` meant, as far as the names of their sockets tell: no other one is asked, waited for or told.
+pub async fn sessions_among(
+    places: &Places,
+    limit: Duration,
+    may_be: impl Fn(&SilentSession) -> bool,
+) -> FoundSessions {
     let mut found = FoundSessions::default();
-    for (_, answer) in ask(sockets(places), ControlRequest::Status, limit).await {
+    for (_, answer) in ask(sockets(places, may_be), ControlRequest::Status, limit).await {
         match answer {
             ControlAnswer::Info(info) => found.live.push(*info),
             ControlAnswer::Silent(session) => found.silent.push(session),
@@ -84,15 +82,17 @@ pub async fn sessions(places: &Places, limit: Duration) -> FoundSessions {
 
 /// Asks every live session of which `wanted` is true for `request`, and says what each answered within `limit`. One that does not say
 /// of which server it is, is asked where `is_meant` is true of its process; one of those that is to stop and has a process
-/// of its own is ended with that.
+/// of its own is ended with that. Those that cannot be meant, as `may_be` judges by the names of their sockets, are left out.
 pub async fn ask_all(
     places: &Places,
     request: ControlRequest,
     limit: Duration,
+    may_be: impl Fn(&SilentSession) -> bool,
     wanted: impl Fn(&SessionInfo) -> bool,
     is_meant: impl Fn(u32) -> bool,
 ) -> AskedSessions {
-    let described = ask(sockets(places), ControlRequest::Status, limit.min(Duration::from_secs(2))).await;
+    let sockets = sockets(places, may_be);
+    let described = ask(sockets, ControlRequest::Status, limit.min(Duration::from_secs(2))).await;
     let (mut matching, mut silent, mut asked) = (Vec::new(), Vec::new(), AskedSessions::default());
     for (path, answer) in described {
         match answer {
@@ -125,8 +125,8 @@ async fn unanswered(path: &Path, session: SilentSession, request: ControlRequest
     ControlAnswer::Silent(session)
 }
 
-/// The sockets of this account in `places`, each directory once whatever its names are.
-fn sockets(places: &Places) -> Vec<PathBuf> {
+/// The sockets of this account in `places` whose session `may_be` meant, each directory once whatever its names are.
+fn sockets(places: &Places, may_be: impl Fn(&SilentSession) -> bool) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     let mut sockets = Vec::new();
     for directory in places.trusted() {
@@ -135,7 +135,8 @@ fn sockets(places: &Places) -> Vec<PathBuf> {
             continue;
         }
         let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-        sockets.extend(entries.filter(is_own_socket).map(|entry| entry.path()));
+        let is_asked = |path: &PathBuf| SilentSession::at(path).is_some_and(|session| may_be(&session));
+        sockets.extend(entries.filter(is_own_socket).map(|entry| entry.path()).filter(is_asked));
     }
     sockets.sort();
     sockets
@@ -148,15 +149,6 @@ fn is_own_socket(entry: &DirEntry) -> bool {
         && entry.metadata().is_ok_and(|found| {
             found.file_type().is_socket() && mcp_files::Owner::of_metadata(&found).is_account()
         })
-}
-
-impl SilentSession {
-    /// What the name of its socket tells: the process, the number of the session in that, and whether there is no other.
-    fn at(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.strip_suffix(".sock")?;
-        let pid = name.split('-').next()?.parse().ok()?;
-        Some(Self { pid, has_own_process: name.ends_with(OWN_PROCESS) })
-    }
 }
 
 async fn ask(
@@ -293,7 +285,8 @@ mod tests {
         );
         let is_web = |info: &SessionInfo| info.server.name == "web";
         let places = Places::only(&directory);
-        let answers = ask_all(&places, ControlRequest::Reconnect, LIMIT, is_web, |_| false).await.answers;
+        let answers =
+            ask_all(&places, ControlRequest::Reconnect, LIMIT, |_| true, is_web, |_| false).await.answers;
         let [ControlAnswer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);
         assert_eq!((web.reconnects.load(Ordering::SeqCst), db.reconnects.load(Ordering::SeqCst)), (1, 0));
@@ -305,7 +298,9 @@ mod tests {
         let places = Places::only(home.path().join("run"));
         let directory = home.path().join("run");
         let server = ControlServer::bind(&directory, Fake::new("web")).unwrap();
-        let stop = async || ask_all(&places, ControlRequest::Stop, LIMIT, |_| true, |_| true).await.answers;
+        let stop = async || {
+            ask_all(&places, ControlRequest::Stop, LIMIT, |_| true, |_| true, |_| true).await.answers
+        };
         let answers = stop().await;
         assert!(matches!(answers.as_slice(), [ControlAnswer::Ending(_)]), "it goes on: {answers:?}");
         let (answers, ()) = tokio::join!(stop(), async {
@@ -395,9 +390,31 @@ mod tests {
         let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
         let _server = ControlServer::bind(home.path(), hanging).unwrap();
         let (places, limit) = (Places::only(home.path()), Duration::from_millis(300));
-        let answers = ask_all(&places, ControlRequest::Reconnect, limit, |_| true, |_| false).await.answers;
+        let answers =
+            ask_all(&places, ControlRequest::Reconnect, limit, |_| true, |_| true, |_| false).await.answers;
         let [ControlAnswer::Silent(session)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!((session.pid, session.has_own_process), (std::process::id(), false));
+    }
+
+    /// What is asked about other servers does not wait for it.
+    #[tokio::test]
+    async fn a_session_that_hangs_and_is_none_of_those_asked_about_is_not_asked() {
+        let home = tempfile::tempdir().unwrap();
+        let places = Places::only(home.path());
+        let web = SessionServer::new("web", "/f");
+        let name =
+            super::super::socket_name::file_name(home.path(), 0, true, Some(&SessionServer::new("db", "/f")));
+        let _frozen = std::os::unix::net::UnixListener::bind(home.path().join(name)).unwrap();
+        let _server = ControlServer::bind(home.path(), Fake::new("web")).unwrap();
+        // So long a limit would be felt.
+        let limit = Duration::from_secs(3_600);
+        let found = sessions_among(&places, limit, |session| session.may_be_of(&web)).await;
+        assert_eq!((found.live.len(), found.silent.len()), (1, 0), "one that says nothing may be it");
+        let may_be = |session: &SilentSession| session.may_be_called(|name| name == "web");
+        let asked = ask_all(&places, ControlRequest::Reconnect, limit, may_be, |_| true, |_| true).await;
+        assert!(matches!(asked.answers.as_slice(), [ControlAnswer::Info(_)]), "{asked:?}");
+        let found = sessions(&places, Duration::from_millis(200)).await;
+        assert_eq!(found.silent[0].server.as_deref(), Some("db"));
     }
 
     /// One that is only there, and listens to no one: it is told, and ended only where its process is there for it alone, and
@@ -411,16 +428,18 @@ mod tests {
         let _server = ControlServer::bind(home.path(), Fake::new("web")).unwrap();
         let found = sessions(&places, limit).await;
         assert_eq!(found.live.len(), 1);
-        let silent = |pid| SilentSession { pid, has_own_process: pid == 8 };
+        let own = |pid| if pid == 8 { "-own" } else { "" };
+        let silent = |pid| SilentSession::at(Path::new(&format!("{pid}-0{}.sock", own(pid)))).unwrap();
         assert_eq!(found.silent, [silent(7), silent(8)]);
-        let asked = ask_all(&places, ControlRequest::Reconnect, limit, |_| true, |pid| pid == 7).await;
+        let asked =
+            ask_all(&places, ControlRequest::Reconnect, limit, |_| true, |_| true, |pid| pid == 7).await;
         assert!(
             matches!(asked.answers.as_slice(), [ControlAnswer::Info(_), ControlAnswer::Silent(session)] if session.pid == 7),
             "{asked:?}"
         );
         assert_eq!(asked.unknown, [silent(8)]);
         // This process listens, and not the one that the name tells.
-        let asked = ask_all(&places, ControlRequest::Stop, limit, |_| false, |_| true).await;
+        let asked = ask_all(&places, ControlRequest::Stop, limit, |_| true, |_| false, |_| true).await;
         assert!(
             matches!(asked.answers.as_slice(), [ControlAnswer::Silent(_), ControlAnswer::Silent(_)]),
             "{asked:?}"

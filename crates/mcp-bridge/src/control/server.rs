@@ -12,7 +12,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::ending::OWN_PROCESS;
+use super::socket_name::file_name;
 use super::{ControlLine, ControlRequest, LiveSession, MAX_LINE, Places, SessionInfo};
 use crate::peer_account::check_peer;
 
@@ -42,8 +42,8 @@ impl ControlServer {
     pub fn bind(directory: &Path, session: Arc<dyn LiveSession>) -> io::Result<Self> {
         Places::made(directory)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let own = if session.has_own_process() { OWN_PROCESS } else { "" };
-        let path = directory.join(format!("{}-{number}{own}.sock", std::process::id()));
+        let server = session.server();
+        let path = directory.join(file_name(directory, number, session.has_own_process(), server.as_ref()));
         // Under its name only once it listens: a socket that refuses is taken for a dead one, and removed. One of
         // this name, left over from a process of the same number that was killed, is replaced.
         let draft = directory.join(format!(".{}-{number}.new", std::process::id()));

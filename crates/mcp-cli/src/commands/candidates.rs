@@ -92,7 +92,12 @@ async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(Str
                 [(session.session.to_string(), session.name.clone()), (session.name.clone(), String::new())]
             };
             let silent = sessions.silent.iter();
-            let silent = silent.map(|session| (session.pid.to_string(), session.state().to_owned()));
+            let silent = silent.map(|session| {
+                (
+                    session.pid.to_string(),
+                    session.server.clone().unwrap_or_else(|| session.state().to_owned()),
+                )
+            });
             sessions.live.iter().flat_map(of).chain(silent).collect()
         }
         CandidateKind::HostServers { host, and_ours } => {

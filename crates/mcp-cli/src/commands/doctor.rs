@@ -421,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_session_that_does_not_answer_is_told_of_each_server() {
-        let silent = [SilentSession { pid: 7, can_be_stopped: true }];
+        let silent = [SilentSession { pid: 7, server: None, can_be_stopped: true }];
         let said = "session 7 does not answer: its process is stopped, or hangs; `mcplink stop 7` ends it";
         let check = sessions_check(&row(true, &[]), &silent);
         assert_eq!(

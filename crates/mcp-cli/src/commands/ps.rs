@@ -51,7 +51,7 @@ pub(super) async fn stop(app: &App, args: &StopArgs) -> Result<ExitStatus, CliEr
                     failed.push((pid.to_string(), error.next(format!("kill {pid}"))));
                 }
                 Err(LingeringSession::Silent(session)) => {
-                    let message = format!("session {} {}", session.pid, session.state());
+                    let message = session.statement();
                     let error = CliError::new(ExitStatus::Failed, "session-silent", message);
                     // What ends it as a rule was just tried.
                     let next = format!("let process {} go on, or end it", session.pid);
@@ -77,7 +77,7 @@ fn none_is(word: &str, silent: &[SilentSession]) -> CliError {
     let error = CliError::usage("no-session", format!("no live session is {word:?}"));
     match silent {
         [] => error.next("mcplink ps"),
-        [one] => error.why(format!("session {} {}, and may be it", one.pid, one.state())).next(one.next()),
+        [one] => error.why(format!("{}, and may be it", one.statement())).next(one.next()),
         several => {
             let count = several.len();
             error.why(format!("{count} sessions do not answer, and may be it")).next("mcplink ps")
@@ -164,7 +164,8 @@ fn table(sessions: &SeenSessions<Vec<Session>>, style: Style) -> String {
         ]);
     }
     for session in &sessions.silent {
-        let [server, host, since, calls, folder] = [(); 5].map(|()| unknown());
+        let [host, since, calls, folder] = [(); 4].map(|()| unknown());
+        let server = session.server.as_deref().map_or_else(unknown, shown::cell);
         rows.push([session.pid.to_string(), server, host, since, calls, folder, session.state().to_owned()]);
     }
     let widths: Vec<usize> =
@@ -234,17 +235,22 @@ mod tests {
 
     #[test]
     fn a_session_that_does_not_answer_is_listed_with_what_ends_it() {
-        let silent = |pid, can_be_stopped| SilentSession { pid, can_be_stopped };
-        let sessions = SeenSessions { silent: vec![silent(27_409, true)], ..sessions() };
+        let silent = |pid, can_be_stopped| SilentSession { pid, server: None, can_be_stopped };
+        let named = SilentSession { server: Some("tickets".to_owned()), ..silent(27_410, true) };
+        let sessions = SeenSessions { silent: vec![named, silent(27_409, true)], ..sessions() };
         let style = Style { terminal: false, color: false, columns: 80 };
         let line = table(&sessions, style).lines().last().unwrap().to_owned();
         assert!(
             line.starts_with("27409  -")
                 && line.ends_with("does not answer: its process is stopped, or hangs")
         );
+        assert!(
+            table(&sessions, style).contains("\n27410  tickets"),
+            "one that is named is listed by its name"
+        );
         let foot = foot(&sessions, Style { columns: 200, ..style });
         assert!(
-            foot.starts_with("3 sessions: 1 connected, 1 waiting for a person, 1 not answering"),
+            foot.starts_with("4 sessions: 1 connected, 1 waiting for a person, 2 not answering"),
             "{foot}"
         );
         let error = |silent: &[SilentSession]| none_is("web", silent).to_text();

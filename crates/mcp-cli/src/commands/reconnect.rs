@@ -22,7 +22,10 @@ use mcp_connect::ConfiguredServer;
 pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
     // A session knows its own configuration: one that is not ours, too, is reached by its name.
-    let SeenSessions { live: running, silent } = live::all(&app.environment).await;
+    let SeenSessions { live: running, silent } = match args.all || args.failed || args.names.is_empty() {
+        true => live::all(&app.environment).await,
+        false => live::called(&app.environment, &args.names).await,
+    };
     let elsewhere = |name: &String| {
         let here = loaded.config.entry(name).is_some() || loaded.config.dead_end(name).is_some();
         !here && running.iter().any(|session| live::is_called(&session.name, name))
@@ -58,7 +61,8 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     }
     let sessions = join_all(configured.iter().map(|configured| {
         let which = live::SessionSelector::Name(configured.description.name.clone());
-        async move { live::reconnect(&app.environment, &which).await }
+        let silent = &silent;
+        async move { live::reconnect(&app.environment, &which, silent).await }
     }));
     let alone: Vec<String> = match args.all {
         true => {
@@ -72,8 +76,9 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         }
         false => alone,
     };
-    let others = join_all(alone.into_iter().map(|name| async move {
-        live::reconnect(&app.environment, &live::SessionSelector::Name(name)).await
+    let others = join_all(alone.into_iter().map(|name| {
+        let silent = &silent;
+        async move { live::reconnect(&app.environment, &live::SessionSelector::Name(name), silent).await }
     }));
     let policy = ConnectPolicy::one_shot();
     let show = if app.json { ProbeDisplay::Nothing } else { ProbeDisplay::RowsAlone };

@@ -8,7 +8,7 @@ use super::session::OwnSession;
 use super::{SeenSessions, StoppedSessions};
 use crate::app::App;
 use crate::environment::Environment;
-use crate::view::row::{ReconnectOutcome, Session};
+use crate::view::row::{ReconnectOutcome, Session, SilentSession};
 
 /// The live sessions of each of these servers: none that could be seen.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
@@ -25,6 +25,12 @@ pub(crate) async fn all(_: &Environment) -> SeenSessions<Vec<Session>> {
     SeenSessions::default()
 }
 
+/// The live sessions of servers that are called by these words: none that could be seen.
+#[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
+pub(crate) async fn called(_: &Environment, _: &[String]) -> SeenSessions<Vec<Session>> {
+    SeenSessions::default()
+}
+
 /// Which sessions are meant.
 #[derive(Clone, Debug)]
 #[expect(dead_code, reason = "there is none to be meant")]
@@ -36,7 +42,11 @@ pub(crate) enum SessionSelector {
 
 /// Reconnects nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn reconnect(_: &Environment, _: &SessionSelector) -> (Vec<ReconnectOutcome>, Vec<u32>) {
+pub(crate) async fn reconnect(
+    _: &Environment,
+    _: &SessionSelector,
+    _: &[SilentSession],
+) -> (Vec<ReconnectOutcome>, Vec<u32>) {
     (Vec::new(), Vec::new())
 }
 

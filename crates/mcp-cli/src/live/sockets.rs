@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use mcp_bridge::control::{
-    ControlAnswer, ControlRequest, ControlServer, LiveSession, SessionFuture, SessionInfo, SessionServer,
-    ask_all, sessions,
+    ControlAnswer, ControlRequest, ControlServer, FoundSessions, LiveSession, SessionFuture, SessionInfo,
+    SessionServer, ask_all, sessions, sessions_among,
 };
 use mcp_connect::ConfiguredServer;
 use mcp_transport::supervisor::StatusSnapshot;
@@ -37,20 +37,34 @@ pub(crate) async fn of<'w>(
     environment: &Environment,
     configured: impl IntoIterator<Item = &'w ConfiguredServer>,
 ) -> SeenSessions<Vec<Vec<Session>>> {
-    let found = sessions(&places(environment), DESCRIBE_LIMIT).await;
-    let of_one = |configured| {
-        let identity = identity(configured);
-        found.live.iter().filter(|info| info.server == identity).map(session).collect()
+    let servers: Vec<SessionServer> = configured.into_iter().map(identity).collect();
+    let may_be =
+        |session: &mcp_bridge::control::SilentSession| servers.iter().any(|server| session.may_be_of(server));
+    let found = sessions_among(&places(environment), DESCRIBE_LIMIT, may_be).await;
+    let of_one = |server: &SessionServer| {
+        found.live.iter().filter(|info| info.server == *server).map(session).collect()
     };
     SeenSessions {
-        live: configured.into_iter().map(of_one).collect(),
+        live: servers.iter().map(of_one).collect(),
         silent: found.silent.into_iter().map(SilentSession::from).collect(),
     }
 }
 
 /// Every live session of this account, of whatever server and folder.
 pub(crate) async fn all(environment: &Environment) -> SeenSessions<Vec<Session>> {
-    let found = sessions(&places(environment), DESCRIBE_LIMIT).await;
+    seen(sessions(&places(environment), DESCRIBE_LIMIT).await)
+}
+
+/// The live sessions of servers that are called by these words, wherever they are defined.
+pub(crate) async fn called(environment: &Environment, words: &[String]) -> SeenSessions<Vec<Session>> {
+    let is_called = |name: &str| words.iter().any(|word| super::is_called(name, word));
+    let may_be = |session: &mcp_bridge::control::SilentSession| session.may_be_called(is_called);
+    let mut found = sessions_among(&places(environment), DESCRIBE_LIMIT, may_be).await;
+    found.live.retain(|info| is_called(&info.server.name));
+    seen(found)
+}
+
+fn seen(found: FoundSessions) -> SeenSessions<Vec<Session>> {
     SeenSessions {
         live: found.live.iter().map(session).collect(),
         silent: found.silent.into_iter().map(SilentSession::from).collect(),
@@ -59,7 +73,7 @@ pub(crate) async fn all(environment: &Environment) -> SeenSessions<Vec<Session>>
 
 impl From<mcp_bridge::control::SilentSession> for SilentSession {
     fn from(session: mcp_bridge::control::SilentSession) -> Self {
-        Self { pid: session.pid, can_be_stopped: session.has_own_process }
+        Self { pid: session.pid, server: session.server, can_be_stopped: session.has_own_process }
     }
 }
 
@@ -83,6 +97,15 @@ impl SessionSelector {
         }
     }
 
+    /// Whether a session may be meant that has said nothing yet.
+    fn may_mean(&self, session: &mcp_bridge::control::SilentSession) -> bool {
+        match self {
+            Self::Name(name) => session.may_be_called(|called| super::is_called(called, name)),
+            Self::Process(pid) => session.pid == *pid,
+            Self::All => true,
+        }
+    }
+
     /// Whether a session that says nothing of itself is meant: its process is all that is known.
     fn means_process(&self, process: u32) -> bool {
         match self {
@@ -94,10 +117,11 @@ impl SessionSelector {
 }
 
 /// Reconnects every live session that is meant, and says what each did, and which were left alone: what an entry starts has no
-/// session start it again.
+/// session start it again. Those that are known not to answer are not asked again.
 pub(crate) async fn reconnect(
     environment: &Environment,
     which: &SessionSelector,
+    silent: &[SilentSession],
 ) -> (Vec<ReconnectOutcome>, Vec<u32>) {
     let left_alone = Mutex::new(Vec::new());
     let wanted = |info: &SessionInfo| {
@@ -107,9 +131,12 @@ pub(crate) async fn reconnect(
         }
         which.means(info) && is_reached
     };
+    let may_be = |session: &mcp_bridge::control::SilentSession| {
+        which.may_mean(session) && !silent.iter().any(|known| known.pid == session.pid)
+    };
+    let places = places(environment);
     // One that says nothing of itself does not reconnect either.
-    let asked =
-        ask_all(&places(environment), ControlRequest::Reconnect, RECONNECT_LIMIT, wanted, |_| false).await;
+    let asked = ask_all(&places, ControlRequest::Reconnect, RECONNECT_LIMIT, may_be, wanted, |_| false).await;
     let reconnected = asked.answers.into_iter().map(|answer| match answer {
         ControlAnswer::Info(info) => {
             let session = session(&info);
@@ -135,7 +162,9 @@ pub(crate) async fn reconnect(
 pub(crate) async fn stop(environment: &Environment, which: &SessionSelector) -> StoppedSessions {
     let wanted = |info: &SessionInfo| which.means(info);
     let is_meant = |process| which.means_process(process);
-    let asked = ask_all(&places(environment), ControlRequest::Stop, DESCRIBE_LIMIT, wanted, is_meant).await;
+    let may_be = |session: &mcp_bridge::control::SilentSession| which.may_mean(session);
+    let places = places(environment);
+    let asked = ask_all(&places, ControlRequest::Stop, DESCRIBE_LIMIT, may_be, wanted, is_meant).await;
     let each = asked.answers.into_iter().filter_map(|answer| match answer {
         ControlAnswer::Info(info) => Some(Ok(EndedSession::Itself(Box::new(session(&info))))),
         ControlAnswer::Ended { pid } => Some(Ok(EndedSession::Process(pid))),
@@ -170,10 +199,14 @@ fn session(info: &SessionInfo) -> Session {
 }
 
 impl OwnSession {
+    fn identity(&self) -> SessionServer {
+        SessionServer::new(&self.name, &self.source)
+    }
+
     fn info(&self, snapshot: &StatusSnapshot) -> SessionInfo {
         // A report has string keys and numbers that JSON knows: serialising cannot fail.
         let report = to_raw_value(&self.report(snapshot)).unwrap_or_default();
-        let mut info = SessionInfo::new("bridge", SessionServer::new(&self.name, &self.source), report);
+        let mut info = SessionInfo::new("bridge", self.identity(), report);
         info.shared = self.share.as_ref().and_then(Share::role);
         info.host.clone_from(&self.about.host);
         info.url.clone_from(&self.about.url);
@@ -202,6 +235,10 @@ impl LiveSession for OwnSession {
             }
             self.info(&self.handle.reconnect().await)
         })
+    }
+
+    fn server(&self) -> Option<SessionServer> {
+        Some(self.identity())
     }
 
     fn has_own_process(&self) -> bool {

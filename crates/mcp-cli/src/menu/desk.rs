@@ -305,7 +305,7 @@ pub(super) fn reconnect(
     let (app, name) = (app.clone(), name.to_owned());
     tokio::spawn(async move {
         let which = SessionSelector::Name(name.clone());
-        let sessions = live::reconnect(&app.environment, &which);
+        let sessions = live::reconnect(&app.environment, &which, &[]);
         let ((reconnected, left_alone), snapshot) = tokio::join!(sessions, decided);
         let sessions =
             |count: usize| if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") };

@@ -9,6 +9,7 @@ use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus, StatusRep
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::shown;
 use super::time::rfc3339;
 use crate::deadline::Deadline;
 use crate::printed_step::PrintedStep;
@@ -71,23 +72,31 @@ pub(crate) struct Session {
     pub(crate) reason: Value,
 }
 
-/// A session of which no more is known than its process: it does not answer, so of which server it is, is not known either.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// A session that does not answer: no more is known of it than its process and, as a rule, the name of its server.
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "there is none to be seen"))]
 pub(crate) struct SilentSession {
     pub(crate) pid: u32,
+    pub(crate) server: Option<String>,
     /// `stop` ends the process, which is there for nothing else.
     pub(crate) can_be_stopped: bool,
 }
 
 impl SilentSession {
     /// What there is to say of it.
-    pub(crate) fn state(self) -> &'static str {
+    pub(crate) fn state(&self) -> &'static str {
         "does not answer: its process is stopped, or hangs"
     }
 
+    /// The same in a sentence.
+    pub(crate) fn statement(&self) -> String {
+        let server =
+            self.server.as_ref().map(|server| format!(" of {}", shown::name(server))).unwrap_or_default();
+        format!("session {}{server} {}", self.pid, self.state())
+    }
+
     /// What ends it.
-    pub(crate) fn next(self) -> PrintedStep {
+    pub(crate) fn next(&self) -> PrintedStep {
         let pid = self.pid;
         match self.can_be_stopped {
             true => PrintedStep::Command(format!("mcplink stop {pid}")),
@@ -96,19 +105,18 @@ impl SilentSession {
     }
 
     /// Both in one line.
-    pub(crate) fn text(self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self.next() {
-            PrintedStep::Command(command) => {
-                format!("session {} {}; `{command}` ends it", self.pid, self.state())
-            }
-            PrintedStep::Sentence(what) => format!("session {} {}; {what}", self.pid, self.state()),
+            PrintedStep::Command(command) => format!("{}; `{command}` ends it", self.statement()),
+            PrintedStep::Sentence(what) => format!("{}; {what}", self.statement()),
         }
     }
 }
 
 impl Serialize for SilentSession {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json!({ "session": self.pid, "message": self.state(), "next": self.next() }).serialize(serializer)
+        json!({ "session": self.pid, "name": self.server, "message": self.state(), "next": self.next() })
+            .serialize(serializer)
     }
 }
 

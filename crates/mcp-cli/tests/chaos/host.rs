@@ -58,7 +58,8 @@ impl Stage {
     /// Has the bridge reconnect, as `mcplink reconnect` does, without its probe.
     pub(crate) async fn reconnect(&self) {
         let places = Places::only(self.sockets());
-        let asked = ask_all(&places, ControlRequest::Reconnect, crate::HANG, |_| true, |_| false).await;
+        let asked =
+            ask_all(&places, ControlRequest::Reconnect, crate::HANG, |_| true, |_| true, |_| false).await;
         assert!(matches!(&asked.answers[..], [ControlAnswer::Info(_)]), "{asked:?}");
     }
 }

@@ -237,8 +237,9 @@ fn fh_h11_a_session_that_does_not_answer_is_told_and_ended_by_its_process() {
     let stop = format!("mcplink stop {pid}");
     assert_eq!(document["silent"][0]["next"], stop);
 
-    // Whose it is, is not known: it may be one of any server.
-    let said = format!("session {pid} does not answer: its process is stopped, or hangs; `{stop}` ends it");
+    assert_eq!(document["silent"][0]["name"], "web");
+    let said =
+        format!("session {pid} of web does not answer: its process is stopped, or hangs; `{stop}` ends it");
     let output = setting.run(&["reconnect", "web"], 0);
     assert!(output.stderr.contains(&said) && !output.stderr.contains("no bridge is running"), "{output}");
     let document = setting.run(&["reconnect", "web", "--json"], 0).json();
@@ -248,9 +249,14 @@ fn fh_h11_a_session_that_does_not_answer_is_told_and_ended_by_its_process() {
         assert!(output.stderr.contains(&said), "{output}");
     }
     let output = setting.run(&["doctor", "web"], 0);
-    assert!(output.stdout.contains(&format!("session {pid} does not answer")), "{output}");
+    assert!(output.stdout.contains(&format!("session {pid} of web does not answer")), "{output}");
+    // It is of another server, and its socket says so: there is nothing to wait for, and nothing to tell.
+    for arguments in [&["status", "other"][..], &["reconnect", "other"], &["doctor", "other"]] {
+        let output = setting.run(arguments, 0);
+        assert!(!format!("{}{}", output.stdout, output.stderr).contains("does not answer"), "{output}");
+    }
     let output = setting.run(&["stop", "web"], 2);
-    assert!(output.stderr.contains(&format!("session {pid} does not answer")), "{output}");
+    assert!(output.stderr.contains(&format!("session {pid} of web does not answer")), "{output}");
     assert!(output.stderr.ends_with(&format!("  next: {stop}\n")), "{output}");
     assert!(process_is_alive(pid), "a name does not mean it");
 

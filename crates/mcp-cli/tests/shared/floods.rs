@@ -51,7 +51,7 @@ async fn s_k9_a_crowd_at_the_sockets_takes_few_descriptors_and_keeps_no_bridge_f
         let stage = Stage::at(&server);
         let [owner, guest] = pair(&stage).await;
         let at_the_connection = crowd(&stage.shared_socket(), first).await;
-        let control = stage.sockets().join(format!("{}-0-own.sock", owner.pid()));
+        let control = stage.control_socket(owner.pid());
         let at_the_session = crowd(&control, b"").await;
         for round in 0..5 {
             owner.echoes(&round.to_string()).await;

@@ -103,9 +103,17 @@ impl Stage {
         })
     }
 
+    /// Where one bridge listens to commands.
+    pub(crate) fn control_socket(&self, pid: u32) -> PathBuf {
+        let files = std::fs::read_dir(self.sockets()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let is_its = |name: &String| name.starts_with(&format!("{pid}-0")) && name.ends_with("-own.sock");
+        self.sockets().join(names.into_iter().find(is_its).unwrap())
+    }
+
     /// Has one bridge reconnect, as `mcplink reconnect` asks each of them.
     pub(crate) async fn reconnect(&self, pid: u32) {
-        let socket = self.sockets().join(format!("{pid}-0-own.sock"));
+        let socket = self.control_socket(pid);
         let (input, mut output) = UnixStream::connect(socket).await.unwrap().into_split();
         output.write_all(b"{\"op\":\"reconnect\"}\n").await.unwrap();
         let answer = tokio::time::timeout(crate::HANG, BufReader::new(input).lines().next_line()).await;
