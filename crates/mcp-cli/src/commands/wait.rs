@@ -92,10 +92,13 @@ fn with_awaited(watched: &WatchedServers, row: &Row) -> Row {
 fn is_up_to_a_person(row: &Row, wanted: ServerStatus) -> bool {
     let Some(status) = row.status.filter(|status| *status != wanted) else { return false };
     let reason = row.reason();
-    // Of all that cannot be reached, what no one has the name of will not come back under it.
-    let is_misnamed =
-        reason.is_some_and(|reason| reason.code == ReasonCode::Unreachable && !reason.retryable);
-    let stays = is_misnamed || wants_a_person(status, reason.map(|reason| reason.code));
+    // What no host has the name of will not come back under it, what ends as soon as it is started ends each time, and a certificate
+    // is replaced by a person. Other refusals may be those of a deployment.
+    let is_final = reason.is_some_and(|reason| {
+        let codes = [ReasonCode::Unreachable, ReasonCode::Exited, ReasonCode::Tls];
+        !reason.retryable && codes.contains(&reason.code)
+    });
+    let stays = is_final || wants_a_person(status, reason.map(|reason| reason.code));
     match wanted {
         ServerStatus::Connected => stays,
         // What wants a sign-in may still break.

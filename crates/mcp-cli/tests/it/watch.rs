@@ -232,6 +232,16 @@ fn fh_h12_fh_h8_a_wait_for_several_ends_at_once_where_one_wants_a_person() {
     let setting = Setting::of("x", json!({ "command": "/no/such/program" }));
     let output = setting.run(&["wait", "x", "--timeout", "100s"], 4);
     assert!(output.stderr.contains("x is not available (spawn), and only a person"), "{output}");
+    // And so does what ends as soon as it is started, and what has no certificate that is trusted.
+    let server = FakeMcpServer::start().unwrap();
+    let tls = server.url().as_str().replacen("http:", "https:", 1);
+    let setting = Setting::of("exits", json!({ "command": "sh", "args": ["-c", "echo no key >&2; exit 3"] }))
+        .with("plain", json!({ "type": "http", "url": tls }));
+    for (name, code) in [("exits", "exited"), ("plain", "tls")] {
+        let output = setting.run(&["wait", name, "--timeout", "100s"], 4);
+        let said = format!("{name} is not available ({code}), and only a person");
+        assert!(output.stderr.contains(&said), "{output}");
+    }
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
