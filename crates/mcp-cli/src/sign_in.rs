@@ -144,6 +144,15 @@ impl SignInPrompt for TerminalPrompt {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn foreign_answer(&self) -> AuthFuture<'_, ()> {
+        self.end_line();
+        let text = "An answer came back that is not of this sign-in (its `state` is another one), and is not used. The right one is still \
+                    waited for: use the newest tab.\nIf it came from there, the authorization server does not send back what it was sent: \
+                    press Ctrl-C, and ask who runs it.\n";
+        self.say(text, || json!({ "kind": "foreign-answer" }));
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn device<'a>(&'a self, prompt: DevicePrompt<'a>) -> AuthFuture<'a, ()> {
         let limit = mcp_text::time_limit(prompt.expires_in);
         let mut text = format!(

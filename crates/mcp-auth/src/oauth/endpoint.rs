@@ -16,6 +16,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use mcp_text::Secrets;
 use oauth2::AsyncHttpClient;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use super::agent;
@@ -127,26 +128,34 @@ impl<'a> OAuthEndpoint<'a> {
     /// Every 2xx comes back as one; everything else is a [`Failure`].
     pub(crate) async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
         let secrets = secrets(&request);
-        let response = self.send(&request).await?;
-        let outcome = match self.judge(response, &secrets) {
-            // A person is there, and nothing has been used up: what asks for a moment gets it, once.
-            Err((failure, news)) if matches!(self.step, Step::Registration | Step::DeviceAuthorization) => {
-                match failure.short_wait() {
-                    Some(wait) => {
-                        tokio::time::sleep(wait).await;
-                        self.judge(self.send(&request).await?, &secrets)
-                    }
-                    None => Err((failure, news)),
-                }
-            }
-            outcome => outcome,
-        };
+        let began = Instant::now();
+        let mut outcome = self.send_once(&request, &secrets).await;
+        // A person is there, and nothing has been used up: what fails for a moment gets that moment, once.
+        if let Err((failure, _)) = &outcome
+            && matches!(self.step, Step::Registration | Step::DeviceAuthorization)
+            && let Some(wait) = failure.second_try(began.elapsed())
+        {
+            tracing::debug!(%failure, "once more");
+            tokio::time::sleep(wait).await;
+            outcome = self.send_once(&request, &secrets).await;
+        }
         match outcome {
             Err((failure, true)) if failure.code() == Some("use_dpop_nonce") => {
                 let response = self.send(&request).await?;
                 self.judge(response, &secrets).map_err(|(failure, _)| failure)
             }
             other => other.map_err(|(failure, _)| failure),
+        }
+    }
+
+    async fn send_once(
+        &self,
+        request: &Request<Bytes>,
+        secrets: &[String],
+    ) -> Result<Response<Bytes>, (Failure, bool)> {
+        match self.send(request).await {
+            Ok(response) => self.judge(response, secrets),
+            Err(failure) => Err((failure, false)),
         }
     }
 

@@ -15,8 +15,10 @@ use crate::jwt::times_of;
 use crate::url_policy::UrlRefusal;
 use crate::{AuthError, AuthErrorKind, LoginRemedy, Secret, retry_after};
 
-/// How long a person who signs in waits for an authorization server that asks for it.
+/// How long a person who signs in waits for an authorization server that asks for it, and for a try that another one follows.
 const SHORT_WAIT: Duration = Duration::from_secs(5);
+/// The pause before what broke off, or failed on the other side, is asked once more.
+const PAUSE: Duration = Duration::from_millis(500);
 /// What in the entry changes a refusal because of `resource`.
 const RESOURCE_OF_ENTRY: &str = "; `oauth.resource` says what is asked for, and \"\" leaves it out";
 
@@ -277,12 +279,15 @@ impl Failure {
         limits || (self.is_transient() && matches!(self.span.as_deref(), Some(Span::RetryAfter(_))))
     }
 
-    /// The wait that was asked for, where a person who signs in can be kept waiting for so long.
-    pub(crate) fn short_wait(&self) -> Option<Duration> {
-        match self.span.as_deref() {
-            Some(Span::RetryAfter(wait)) if *wait <= SHORT_WAIT && self.is_transient() => Some(*wait),
-            _ => None,
-        }
+    /// The wait before a second try of what `took` so long to fail, where a person who signs in can be kept waiting: as long as
+    /// was asked for, or a moment where nothing was learned of what was asked.
+    pub(crate) fn second_try(&self, took: Duration) -> Option<Duration> {
+        let wait = match self.span.as_deref() {
+            Some(Span::RetryAfter(wait)) => *wait,
+            _ => PAUSE,
+        };
+        let may_pass = self.is_transient() && self.kind() != AuthErrorKind::Tls;
+        (may_pass && wait <= SHORT_WAIT && took <= SHORT_WAIT).then_some(wait)
     }
 
     /// Whether a document is not there, or not what it has to be.

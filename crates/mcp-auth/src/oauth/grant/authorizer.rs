@@ -101,6 +101,13 @@ pub trait SignInPrompt: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// An answer came to the callback whose `state` is not the one of this sign-in, or is missing: it is not used, and the right one
+    /// is still waited for. It is of an older tab, or of a page that has no business here, or of an authorization server that
+    /// changes what it has to send back; then nothing else will come. Told once.
+    fn foreign_answer(&self) -> AuthFuture<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Shows a device code.
     fn device<'a>(&'a self, prompt: DevicePrompt<'a>) -> AuthFuture<'a, ()>;
 }

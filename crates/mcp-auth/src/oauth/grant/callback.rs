@@ -251,7 +251,8 @@ async fn received(
 
 /// Accepts connections until one brings the answer to *this* sign-in. Browsers open connections that they never use and
 /// ask for icons, any page can send requests here, any program can open connections until there are no more
-/// descriptors: none of that ends the sign-in. An error without a state is told, for it may be all that comes.
+/// descriptors: none of that ends the sign-in. An error without a state is told, for it may be all that comes, and so is, once, that there was an
+/// answer with another one.
 async fn receive(
     listener: &impl ConnectionSource,
     path: &str,
@@ -260,6 +261,8 @@ async fn receive(
 ) -> Result<(CallbackParams, TcpStream), AuthError> {
     let (found, mut answers) = mpsc::channel(1);
     let (tells, mut told) = mpsc::channel(MAX_TOLD);
+    let (strays, mut strayed) = mpsc::channel(1);
+    let mut is_told = false;
     // Dropped with this future, and the connections with it.
     let mut guests = OpenConnections::default();
     let mut left = MAX_TOLD;
@@ -267,8 +270,8 @@ async fn receive(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(mut stream) => {
-                    let (path, state, found, tells) =
-                        (path.to_owned(), state.clone(), found.clone(), tells.clone());
+                    let (path, state, found, tells, strays) =
+                        (path.to_owned(), state.clone(), found.clone(), tells.clone(), strays.clone());
                     let is_trusted = is_trusted(&stream);
                     guests.admit(async move {
                         if !is_trusted {
@@ -279,6 +282,7 @@ async fn receive(
                                 // The first answer wins; a reload finds no sign-in waiting.
                                 Some(CallbackRequest::Answer(params, stream)) => drop(found.try_send((params, stream))),
                                 Some(CallbackRequest::Unproven(said)) => drop(tells.try_send(said)),
+                                Some(CallbackRequest::Foreign) => drop(strays.try_send(())),
                                 None => {}
                             }
                         }
@@ -293,6 +297,10 @@ async fn receive(
             Some(said) = told.recv(), if left > 0 => {
                 left -= 1;
                 prompt.unproven(&said).await?;
+            }
+            Some(()) = strayed.recv(), if !is_told => {
+                is_told = true;
+                prompt.foreign_answer().await?;
             }
         }
     }
@@ -311,6 +319,8 @@ enum CallbackRequest {
     Answer(CallbackParams, TcpStream),
     /// An error that has no state, in words.
     Unproven(String),
+    /// An answer with another state, or with none.
+    Foreign,
 }
 
 /// Reads one request: what it was, or nothing after having said so.
@@ -332,7 +342,8 @@ async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<Call
     }
     if params.state.as_ref() != Some(state) {
         respond(&mut stream, Page::NotExpected).await;
-        return None;
+        // Security: nothing of it is told, and it ends no sign-in.
+        return (params.code.is_some() || params.error.is_some()).then_some(CallbackRequest::Foreign);
     }
     Some(CallbackRequest::Answer(params, stream))
 }

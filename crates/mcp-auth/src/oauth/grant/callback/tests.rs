@@ -11,6 +11,7 @@ struct SilentListener {
     pastes: std::sync::Mutex<Vec<&'static str>>,
     refused: std::sync::atomic::AtomicU32,
     unproven: std::sync::Mutex<Vec<String>>,
+    foreign: std::sync::atomic::AtomicU32,
 }
 
 impl SignInPrompt for SilentListener {
@@ -32,6 +33,11 @@ impl SignInPrompt for SilentListener {
 
     fn unproven<'a>(&'a self, said: &'a str) -> AuthFuture<'a, ()> {
         self.unproven.lock().unwrap().push(said.to_owned());
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn foreign_answer(&self) -> AuthFuture<'_, ()> {
+        self.foreign.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -329,4 +335,39 @@ async fn fb_o42_an_error_without_a_state_is_told_at_once_and_ends_no_sign_in() {
     assert!((1..=3).contains(&told.len()) && told[0] == "invalid_scope (<b>no)", "{told:?}");
     drop(session);
     browser.await.unwrap();
+}
+
+#[tokio::test]
+async fn fb_o49_an_answer_with_a_foreign_state_is_told_once_and_nothing_of_it() {
+    for strays in [
+        &["code=c&state=other", "code=c&state=other", "code=c"][..],
+        &["error=e&state=other"],
+        // No answer to any sign-in.
+        &["", "state=other", "utm_source=x"],
+    ] {
+        let prompt = Arc::new(SilentListener::default());
+        let mut session =
+            LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectPreference::default()).await.unwrap();
+        let port = port_of(&session);
+        let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
+        let told = prompt.clone();
+        let is_answer = strays.iter().any(|stray| stray.contains("code") || stray.contains("error"));
+        let browser = tokio::spawn(async move {
+            for stray in strays {
+                let page = get(port, &format!("/callback?{stray}")).await;
+                assert!(page.contains("Not expected"), "{stray}: {page}");
+            }
+            while is_answer && told.foreign.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+            get(port, "/callback?code=right&state=s").await
+        });
+        let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
+        assert_eq!(params.code.unwrap().expose(), "right");
+        let told = prompt.foreign.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(told, u32::from(is_answer), "{strays:?}");
+        assert!(prompt.unproven.lock().unwrap().is_empty());
+        drop(session);
+        browser.await.unwrap();
+    }
 }

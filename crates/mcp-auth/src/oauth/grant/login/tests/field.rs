@@ -406,6 +406,50 @@ async fn fb_a06_a_resource_that_is_insisted_on_or_is_not_served_is_told_with_wha
     assert_eq!(resources(&world, &authorizer), (vec![true], vec![]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn fb_o33_a_registration_that_fails_for_a_moment_is_made_once_more() {
+    let passing = |times: u32, status: u16, retry_after: Option<&'static str>| {
+        let world = World::new();
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        world.net.on(REGISTER, move |_| {
+            if asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= times {
+                return answer(201, &json!({ "client_id": "c" }));
+            }
+            let mut refused = text(status, "down");
+            if let Some(wait) = retry_after {
+                refused.headers_mut().insert("retry-after", http::HeaderValue::from_static(wait));
+            }
+            refused
+        });
+        world
+    };
+    for (times, status, retry_after, asked, signs_in) in [
+        (1, 500, None, 2, true),
+        (1, 503, Some("2"), 2, true),
+        (1, 429, Some("2"), 2, true),
+        (2, 502, None, 2, false),
+        // Longer than a person is kept waiting for it; and what is refused, is.
+        (1, 503, Some("60"), 1, false),
+        (1, 403, None, 1, false),
+    ] {
+        let world = passing(times, status, retry_after);
+        let outcome = run(&world, &FakeAuthorizer::consenting(ISSUER)).await;
+        assert_eq!(outcome.is_ok(), signs_in, "{status} {retry_after:?}: {outcome:?}");
+        assert_eq!(world.net.sent_to(REGISTER).len(), asked, "{status} {retry_after:?}");
+    }
+    // One that breaks off.
+    let world = World::new();
+    world.net.take_down(REGISTER);
+    let net = world.net.clone();
+    let up_again = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        net.bring_up(REGISTER);
+    });
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    up_again.await.unwrap();
+    assert_eq!(world.net.sent_to(REGISTER).len(), 2);
+}
+
 #[tokio::test]
 async fn fb_a36_a_server_that_publishes_nothing_is_told_as_that() {
     let world = World::new();
