@@ -120,8 +120,14 @@ impl ServerEntry {
     /// A value with its secrets to be read, where it has any, or lacks one. A program may well be given nothing; no server is.
     fn sourced(&self, field: &str, text: &Text, env: &Env) -> Option<SourcedText> {
         let is_given = field.starts_with("args[") || field.starts_with("env.");
+        // What the program itself is given by that name, it can replace: a line of ours in the file of a host that replaces nothing.
+        let gives_itself = |variable: &Variable| {
+            let given = self.stdio().into_iter().flat_map(|stdio| &stdio.env);
+            field.starts_with("args[") && given.into_iter().any(|(name, _)| *name == variable.name)
+        };
         let is_lacking = |variable: &Variable| {
-            variable.is_lacking() || variable.is_required && !is_given && variable.is_empty()
+            variable.is_lacking() && !gives_itself(variable)
+                || variable.is_required && !is_given && variable.is_empty()
         };
         if text.secrets().next().is_none() && !text.variables().any(is_lacking) {
             return None;

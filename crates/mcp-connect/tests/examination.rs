@@ -125,7 +125,7 @@ async fn fh_h3_status_and_examination_tell_alike_what_stands_in_the_way_of_a_sig
             change(EntryPart::AuthorizationServer),
         ),
         (json(format!(r#"{{"issuer": "{issuer}", {pkce}}}"#)), "authorization_endpoint", operator),
-        (json(format!(r#"{{"issuer": "{issuer}", {ends}}}"#)), "oauth.pkce", change(EntryPart::Named)),
+        (json(format!(r#"{{"issuer": "{issuer}", {ends}}}"#)), "oauth.pkce", change(EntryPart::SignIn)),
         (
             json(format!(r#"{{"issuer": "{issuer}", {ends}, {pkce}}}"#)),
             "oauth.clientId",

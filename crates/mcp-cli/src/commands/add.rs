@@ -240,7 +240,7 @@ fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
 /// What only leads back to this program, and to no server, is not written: every later look would tell it.
 fn refuse_loop(app: &App, new: &New) -> Result<(), CliError> {
     let config = app.load_with(&new.as_file())?.config;
-    let Some(why) = config.dead_end(&new.name) else { return Ok(()) };
+    let Some(why) = config.leads_nowhere(&new.name) else { return Ok(()) };
     // It is in no file yet.
     let stands = config.pointers_of(&new.name).next().map(|pointer| &pointer.entry.origin);
     let place = stands.map(|origin| format!("{origin} ({}) is ", origin.field)).unwrap_or_default();
