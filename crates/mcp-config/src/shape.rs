@@ -1,5 +1,7 @@
 //! What a file of servers is, as a whole: an object `mcpServers`, written once, by its name.
 
+use std::borrow::Cow;
+
 use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
 use crate::hosts::{elsewhere, own_bridges};
@@ -21,24 +23,23 @@ pub(crate) fn check(document: &Document<'_>, object: &Object, problems: &mut Vec
     let (severity, key, message, hint) = if let Some(place) = elsewhere::place(object) {
         let message =
             format!("has `{}`, where {} keeps its servers, and no `mcpServers`", place.key(), place.host);
-        let hint =
-            "`mcplink import` takes its entries over, in our form; the other program needs its own file";
-        (Severity::Error, place.first_key(), message, hint)
+        (Severity::Error, place.first_key(), message, Cow::Owned(place.hint()))
     } else if let Some((key, what, hint)) = other_document(object) {
-        (Severity::Error, key, format!("is {what}, and no file of servers"), hint)
+        (Severity::Error, key, format!("is {what}, and no file of servers"), hint.into())
     } else if object.iter().any(is_misspelled) {
         return;
     } else if let Some(member) = object.iter().find(|member| is_entry(&member.node)) {
         let message = "looks like a server entry outside of `mcpServers`, where it is not read";
-        (Severity::Error, &*member.key, message.to_owned(), "put the entries into an object `mcpServers`")
+        let hint = "put the entries into an object `mcpServers`";
+        (Severity::Error, &*member.key, message.to_owned(), hint.into())
     } else if is_entry(&document.root) && object.get(overrides::KEY).is_none() {
-        (Severity::Error, "", "is one server entry, and not a file of them".to_owned(), WRAPPED)
+        (Severity::Error, "", "is one server entry, and not a file of them".to_owned(), WRAPPED.into())
     } else if object.get(overrides::KEY).is_some() {
         // A file of this tool that has nothing else to say.
         return;
     } else {
         let hint = "an empty configuration is {\"mcpServers\": {}}";
-        (Severity::Warning, "", "has no `mcpServers`".to_owned(), hint)
+        (Severity::Warning, "", "has no `mcpServers`".to_owned(), hint.into())
     };
     let path = if key.is_empty() { Pointer::default() } else { Pointer::of(&[key]) };
     let span = object.get(key).map_or(document.root.span, |node| node.span);
@@ -185,7 +186,7 @@ mod tests {
             (r#"{"mcp_servers": [{"type": "url", "url": "https://h/mcp"}]}"#.to_owned(), "mcp_servers"),
             (
                 r#"{"mcp": {"x": {"type": "remote", "url": "https://h/mcp"}}}"#.to_owned(),
-                "`mcplink import` takes its entries over",
+                "`mcplink import opencode` takes over what opencode has",
             ),
             (
                 r#"{"mcpServers": {"mcpServers": {"a": {"command": "x"}}}}"#.to_owned(),

@@ -1,5 +1,6 @@
 //! What is wrong with a text that is not JSON, for people.
 
+use crate::hosts::elsewhere;
 use crate::json;
 
 /// What is wrong at a place of a text, with what of it a person cannot see.
@@ -10,7 +11,13 @@ pub(crate) fn syntax(text: &str, error: &json::SyntaxError) -> String {
         return format!("{}; the mark of a merge that was not finished stands there", error.message);
     }
     if let Some(format) = format(text) {
-        return format!("{}; the file looks like {format}, and JSON is read here", error.message);
+        let (host, hint) = elsewhere::of_format(text, format).unwrap_or_default();
+        let of_host = host.map(|host| format!(" of {host}")).unwrap_or_default();
+        let hint = if hint.is_empty() { hint } else { format!(": {hint}") };
+        return format!(
+            "{}; the file looks like {format}{of_host}, and JSON is read here{hint}",
+            error.message
+        );
     }
     let at = text.get(error.offset..).and_then(|rest| rest.chars().next());
     // Line ends and tabs are hidden as well, and stand everywhere.

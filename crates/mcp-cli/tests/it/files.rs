@@ -179,11 +179,18 @@ fn fa_a37_a39_a_file_of_another_host_is_called_by_its_name() {
 
 #[test]
 fn fa_a37_a49_a_file_of_another_format_is_called_by_its_name() {
-    for (text, name) in [("[mcp_servers.x]\ncommand = \"x\"\n", "TOML"), ("mcpServers:\n  x:\n", "YAML")] {
+    for (text, name) in [
+        ("[mcp_servers.x]\ncommand = \"x\"\n", "TOML of Codex"),
+        ("extensions:\n  x:\n    cmd: x\n", "YAML of Goose"),
+        ("mcpServers:\n  x:\n", "YAML"),
+    ] {
         let setting = Setting::new();
         setting.home.write_project("other", text).unwrap();
         let output = setting.run(&["--mcp-config", "other", "list"], 2);
-        assert!(output.stderr.contains(&format!("looks like {name}")), "{output}");
+        assert!(
+            output.stderr.contains(&format!("looks like {name}, and JSON is read here: put")),
+            "{output}"
+        );
     }
 }
 
@@ -329,7 +336,7 @@ fn fa_a34_a38_a_file_whose_servers_are_not_read_says_which_and_why() {
         (
             json!({ "mcp_servers": { "a": entry } }).to_string(),
             2,
-            "and no `mcpServers` (`mcplink import` takes its entries over, in our form",
+            "and no `mcpServers` (put its servers into an object `mcpServers`; `mcplink import codex` takes over what",
         ),
         (
             json!({ "mcpServers": { "b": entry }, "mcp_servers": { "a": entry } }).to_string(),

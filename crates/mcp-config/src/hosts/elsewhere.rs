@@ -1,6 +1,6 @@
 //! Where hosts keep their servers, for files that are read as those of another one.
 
-use crate::hosts::{KnownHost, words};
+use crate::hosts::{Format, KnownHost, parse_yaml, servers_of, toml_tree, words};
 use crate::json::{Node, Object};
 
 /// Where another host keeps its servers.
@@ -10,6 +10,8 @@ pub(crate) struct ForeignPlace {
     keys: &'static [&'static str],
     /// Whose it is.
     pub(crate) host: &'static str,
+    /// The same, where that one has files of its own.
+    known: Option<&'static KnownHost>,
 }
 
 impl ForeignPlace {
@@ -24,21 +26,56 @@ impl ForeignPlace {
         outer.iter().try_fold(file, |object, key| object.get(key)?.as_object())?.get(last)
     }
 
+    /// What to do with a file that has its servers there.
+    pub(crate) fn hint(&self) -> String {
+        to_write(self.known)
+    }
+
     /// The outermost key.
     pub(crate) fn first_key(&self) -> &'static str {
         self.keys.first().copied().unwrap_or_default()
     }
 }
 
+/// What to do with servers that another host has written: no command takes a file of it from just any place.
+fn to_write(host: Option<&KnownHost>) -> String {
+    let to_write = "put its servers into an object `mcpServers`";
+    match host {
+        Some(KnownHost { title, name, .. }) => {
+            format!("{to_write}; `mcplink import {name}` takes over what {title} has in its own files")
+        }
+        None => to_write.to_owned(),
+    }
+}
+
+/// Whose servers a text in another format has, as far as that can be told, and what to do with them; `None` where it has no servers.
+pub(crate) fn of_format(text: &str, format: &str) -> Option<(Option<&'static str>, String)> {
+    let (format, tree) = match format {
+        "TOML" => (Format::Toml, toml_tree(text)?),
+        "YAML" => (Format::Yaml, parse_yaml(text).ok()?),
+        _ => return None,
+    };
+    let root = tree.as_object()?;
+    let has_file = |host: &&KnownHost| {
+        let mut files = host.files.iter().filter(|file| file.format == format);
+        files.any(|file| servers_of(root, file.keys).is_some())
+    };
+    let host = KnownHost::all().find(has_file);
+    (host.is_some() || root.get("mcpServers").is_some())
+        .then(|| (host.map(|host| host.title), to_write(host)))
+}
+
 /// The keys of whole files, the more special ones first.
 fn places() -> Vec<ForeignPlace> {
-    let files = KnownHost::all().flat_map(|host| host.files.iter().map(move |file| (host.title, file.keys)));
+    let files = KnownHost::all().flat_map(|host| host.files.iter().map(move |file| (host, file.keys)));
+    let place = |host: &'static KnownHost, keys| ForeignPlace { keys, host: host.title, known: Some(host) };
     let mut places: Vec<ForeignPlace> = files
-        .flat_map(|(host, keys)| keys.iter().map(move |keys| ForeignPlace { keys, host }))
+        .flat_map(|(host, keys)| keys.iter().map(move |keys| place(host, keys)))
         .filter(|place| *place.keys != ["mcpServers"])
         .collect();
     // It comes by a policy of the operating system, and not as a file.
-    places.push(ForeignPlace { keys: &["managedMcpServers"], host: "a managed Claude Desktop" });
+    let managed = "a managed Claude Desktop";
+    places.push(ForeignPlace { keys: &["managedMcpServers"], host: managed, known: None });
     places.sort_by_key(|place| std::cmp::Reverse(place.keys.len()));
     places
 }
@@ -81,6 +118,18 @@ mod tests {
                 "{text}"
             );
         }
+        for (format, text, title) in [
+            ("TOML", "[mcp_servers.x]\ncommand = \"x\"\n", Some("Codex")),
+            ("YAML", "extensions:\n  x:\n    cmd: x\n", Some("Goose")),
+            // Of a host that is not known.
+            ("YAML", "mcpServers:\n  - name: x\n    command: x\n", None),
+        ] {
+            let (host, hint) = of_format(text, format).unwrap();
+            assert_eq!(host, title);
+            assert!(hint.starts_with("put its servers into an object `mcpServers`"), "{hint}");
+            assert_eq!(hint.contains("mcplink import"), title.is_some(), "{hint}");
+        }
+        assert!(of_format("model = \"x\"\n", "TOML").is_none() && of_format("a: 1\n", "YAML").is_none());
         for text in ["{}", r#"{"mcp": {"timeout": 3}}"#, r#"{"extensions": {}}"#, r#"{"servers": "x"}"#] {
             assert!(place(json::parse(text).unwrap().as_object().unwrap()).is_none(), "{text}");
         }
