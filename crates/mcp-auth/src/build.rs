@@ -75,7 +75,8 @@ impl AuthPlan {
     pub fn build(&self, target: &Target, parts: Parts) -> Result<Arc<dyn AuthProvider>, AuthError> {
         let fixed = StaticHeaders::from_settings(&self.settings().static_headers)?
             .with_authorization_of_url(self.settings().authorization_of_url)
-            .with_variables(&self.settings().header_variables, self.settings().lives_on);
+            .with_variables(&self.settings().header_variables, self.settings().lives_on)
+            .with_empty_variables(&self.settings().empty_variables);
         let sourced = sourced_headers(self.settings(), target)?;
         let base = |sourced| Base::new(fixed.clone().into_credentials(), sourced);
         let configured = self.settings().oauth.is_some();

@@ -27,6 +27,8 @@ struct SuppliedHeader {
     value: HeaderValue,
     provider: Cow<'static, str>,
     note: Option<Arc<str>>,
+    /// The variable that its value was to come from, and that is empty.
+    empty: Option<Arc<str>>,
 }
 
 impl SuppliedHeader {
@@ -97,7 +99,10 @@ impl Credentials {
                 continue;
             }
             value.set_sensitive(true);
-            put(&mut supplied, SuppliedHeader { name, value, provider: provider.clone(), note: None });
+            put(
+                &mut supplied,
+                SuppliedHeader { name, value, provider: provider.clone(), note: None, empty: None },
+            );
         }
         Self::made_of(&[], Inner { headers: supplied, ..Inner::default() })
     }
@@ -152,6 +157,15 @@ impl Credentials {
         self.changed(|inner| {
             for supplied in inner.headers.iter_mut().filter(|supplied| supplied.name == *name) {
                 supplied.note = Some(note.clone());
+            }
+        })
+    }
+
+    /// The same credentials, of which this header was to have its value from this variable, which is empty.
+    pub(crate) fn with_empty(self, name: &HeaderName, variable: &str) -> Self {
+        self.changed(|inner| {
+            for supplied in inner.headers.iter_mut().filter(|supplied| supplied.name == *name) {
+                supplied.empty = Some(variable.into());
             }
         })
     }
@@ -269,6 +283,11 @@ impl Credentials {
     /// The provider that supplied the header of this name.
     pub fn supplier(&self, name: &HeaderName) -> Option<&str> {
         self.0.headers.iter().find(|supplied| supplied.name == *name).map(|supplied| &*supplied.provider)
+    }
+
+    /// The variable that the value of a header was to come from, and that is empty.
+    pub(crate) fn empty_variable(&self, name: &HeaderName) -> Option<&str> {
+        self.0.headers.iter().find(|supplied| supplied.name == *name)?.empty.as_deref()
     }
 
     /// What is known of where the value of the header of this name comes from.

@@ -83,11 +83,12 @@ pub fn other_audience(credentials: &Credentials, server: &Url) -> Option<String>
     })
 }
 
-/// The first variable that is not set, and whose name is in `credentials` in the place of its value.
+/// The first variable that has no value: one that is not set, and whose name is in `credentials` in the place of its value; or one that is
+/// empty, and leaves nothing of a credential.
 pub fn unset_variable(credentials: &Credentials) -> Option<String> {
     credentials.names().find_map(|(name, _)| {
         let text = credentials.header(name)?.to_str().ok()?;
-        unexpanded(text).map(str::to_owned)
+        unexpanded(text).or_else(|| credentials.empty_variable(name)).map(str::to_owned)
     })
 }
 

@@ -82,6 +82,8 @@ pub struct AuthSettings {
     pub sourced_headers: Vec<(String, SourcedText)>,
     /// The names of headers whose values have variables of the environment in them, with those variables.
     pub header_variables: Vec<(String, Vec<String>)>,
+    /// The variables in values of headers that are set, and to nothing, with the names of those headers.
+    pub empty_variables: Vec<(String, String)>,
     /// The process that uses them lives on, so that its environment may be older than what a person has set since.
     pub lives_on: bool,
     /// The provider of the program's own, which has the place of the helper and comes before it.

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use crate::reserved::{ReservedReason, reserved};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection,
-    Secret, userinfo,
+    Secret, doubts, userinfo,
 };
 
 use crate::credentials::ANONYMOUS;
@@ -86,6 +86,18 @@ impl StaticHeaders {
         self
     }
 
+    /// With the variables that are set to nothing, of headers that have nothing else to prove anything with.
+    pub(crate) fn with_empty_variables(mut self, variables: &[(String, String)]) -> Self {
+        for (header, variable) in variables {
+            let Ok(header) = HeaderName::from_bytes(header.as_bytes()) else { continue };
+            let value = self.credentials.header(&header);
+            if value.and_then(|value| doubts::void(&header, value)).is_some() {
+                self.credentials = self.credentials.with_empty(&header, variable);
+            }
+        }
+        self
+    }
+
     pub(crate) fn into_credentials(self) -> Credentials {
         self.credentials
     }
@@ -129,6 +141,20 @@ mod tests {
 
     fn from(name: &str, value: &str) -> Result<StaticHeaders, AuthError> {
         StaticHeaders::from_settings(&[(name.to_owned(), Secret::new(value))])
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_is_told_where_it_leaves_nothing_of_a_credential() {
+        let of = |name: &str, value: &str| {
+            let headers =
+                from(name, value).unwrap().with_empty_variables(&[(name.to_owned(), "T".to_owned())]);
+            doubts::unset_variable(&headers.into_credentials())
+        };
+        assert_eq!(of("Authorization", "Bearer ").as_deref(), Some("T"));
+        assert_eq!(of("authorization", "").as_deref(), Some("T"));
+        assert_eq!(of("X-Api-Key", "").as_deref(), Some("T"));
+        assert_eq!(of("Authorization", "Bearer abc"), None);
+        assert_eq!(of("X-Tenant", ""), None);
     }
 
     #[test]

@@ -135,7 +135,10 @@ pub enum EntryServer {
     /// A command that speaks MCP on its standard streams.
     Stdio(Stdio),
     /// An entry with an empty URL: a place kept for later. Never contacted.
-    NotConfigured,
+    NotConfigured {
+        /// The variable that the URL was to come from, which is set, and empty.
+        variable: Option<String>,
+    },
     /// A server that lives inside a host program (`type: sdk`). Nothing outside can reach it.
     InProcess,
     /// The entry cannot be used; the problems of its name say why. Never contacted.
@@ -337,7 +340,7 @@ impl ServerEntry {
         }
         match self.server {
             EntryServer::Invalid | EntryServer::InProcess => return Gate::Invalid,
-            EntryServer::NotConfigured => return Gate::NotConfigured,
+            EntryServer::NotConfigured { .. } => return Gate::NotConfigured,
             EntryServer::Remote(_) | EntryServer::Stdio(_) => {}
         }
         if self.self_reference.is_some() {
@@ -509,6 +512,14 @@ impl ServerEntry {
             let auth = remote.unattended.as_ref();
             remote.helper.is_some() || auth.is_some_and(|auth| auth.commands().next().is_some())
         })
+    }
+
+    /// The variable that its URL was to come from, where that is empty for it: set, and to nothing.
+    pub fn empty_address_variable(&self) -> Option<&str> {
+        match &self.server {
+            EntryServer::NotConfigured { variable } => variable.as_deref(),
+            _ => None,
+        }
     }
 
     /// The fields of the entry, as they may be shown.

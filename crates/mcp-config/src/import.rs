@@ -150,7 +150,7 @@ fn is_unusable(candidate: &Candidate) -> bool {
 fn unusable(carried: &HostServer) -> Option<String> {
     match carried.entry.server {
         EntryServer::Remote(_) | EntryServer::Stdio(_) => None,
-        EntryServer::NotConfigured => Some("its address is empty".to_owned()),
+        EntryServer::NotConfigured { .. } => Some("its address is empty".to_owned()),
         EntryServer::InProcess => Some("it lives in its host; nothing outside can reach it".to_owned()),
         EntryServer::Invalid => {
             let error = carried.problems.iter().find(|problem| problem.severity == crate::Severity::Error);

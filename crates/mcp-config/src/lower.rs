@@ -53,6 +53,11 @@ impl ServerEntry {
             })
             .filter(|(_, variables)| !variables.is_empty())
             .collect();
+        settings.empty_variables = remote
+            .headers
+            .iter()
+            .flat_map(|(name, value)| value.empty().map(|variable| (name.clone(), variable.to_owned())))
+            .collect();
         // User and password of the URL are a static `Authorization` like any other; one that is written out wins, and a
         // problem of the entry says so.
         if let Some(basic) = userinfo.filter(|_| !remote.has_authorization()) {

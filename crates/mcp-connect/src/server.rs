@@ -363,7 +363,11 @@ fn withheld(entry: &ServerEntry, config: &Config) -> Option<NoContact> {
         Gate::Disabled => return Some(NoContact::SwitchedOff),
         Gate::Rejected => Reason::declined(&detail()),
         Gate::Blocked => forbidden(entry),
-        Gate::NotConfigured => Reason::not_configured(),
+        Gate::NotConfigured => {
+            let variable = entry.empty_address_variable();
+            let step = variable.map(|name| NextStep::SetVariable { name: name.to_owned() });
+            Reason::not_configured().with_next(step)
+        }
         Gate::SelfReference => Reason::self_reference(&format!("{}: {}", at(entry), detail())),
         Gate::AwaitingApproval if entry.approval_not_kept().is_some() => Reason::approval_not_kept(&detail()),
         Gate::AwaitingApproval => Reason::awaiting_approval(),

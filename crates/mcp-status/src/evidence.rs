@@ -338,8 +338,8 @@ pub struct AuthFacts {
     /// The secret that is not kept where their source looks for it: the service of a keyring, and its name there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<(String, String)>,
-    /// The variable of the environment that the refused credentials were to come from, and that is not set: its name went out
-    /// in the place of a value.
+    /// The variable of the environment that the refused credentials were to come from, and that has no value: its name, or nothing,
+    /// went out in the place of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unset: Option<String>,
     /// What stands in the way of the sign-in that the server asks for.

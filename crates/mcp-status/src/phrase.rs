@@ -139,7 +139,7 @@ fn of_the_credentials(text: String, evidence: &Evidence) -> String {
         Some(name) => {
             let others: Vec<String> =
                 evidence.auth.doubts.iter().filter(|doubt| !doubt.ends_with(name)).cloned().collect();
-            with_doubts(format!("{name} is not set here, and {text}"), &others)
+            with_doubts(format!("{name} has no value here, and {text}"), &others)
         }
         None => with_doubts(text, &evidence.auth.doubts),
     }
@@ -803,7 +803,7 @@ mod tests {
         let seen = refused("fixed", "WIKI_TOKEN");
         assert_eq!(
             said(&seen),
-            "WIKI_TOKEN is not set here, and the server refused the headers that are set for it (401): the token expired"
+            "WIKI_TOKEN has no value here, and the server refused the headers that are set for it (401): the token expired"
         );
         let facts = crate::ActionFacts::new(crate::TransportKind::Remote)
             .with_status(crate::ServerStatus::NeedsAuth, Some(ReasonCode::CredentialsRejected))

@@ -10,7 +10,7 @@ pub(crate) fn gave_nothing(auth: &AuthFacts) -> bool {
     auth.supplied_by == Some(CredentialOrigin::Command) && !auth.sent && auth.withheld.is_none()
 }
 
-/// The variable that the configuration has in credentials that were refused, and that is not set. What a command prints is the
+/// The variable that the configuration has in credentials that were refused, and that has no value. What a command prints is the
 /// command's.
 pub(crate) fn unset_variable(seen: &Evidence) -> Option<&str> {
     let is_ours =

@@ -382,7 +382,7 @@ fn fh_h2_what_decided_is_told_to_who_asks_for_it() {
 #[test]
 fn fa_a63_a64_a66_a67_a68_a69_a_refusal_says_what_is_odd_about_what_was_sent() {
     for (value, expected) in [
-        ("Bearer ${NOPE_AT_ALL}", "NOPE_AT_ALL is not set here"),
+        ("Bearer ${NOPE_AT_ALL}", "NOPE_AT_ALL has no value here"),
         ("Bearer $T", "the variable T in a spelling"),
         ("Bearer {env:T}", "the variable T in a spelling"),
         ("Bearer <YOUR_TOKEN>", "a placeholder"),

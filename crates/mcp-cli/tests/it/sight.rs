@@ -102,7 +102,23 @@ fn a_variable_that_is_not_set_is_the_next_step_of_the_server_that_refuses_its_na
     let row = setting.status("wiki");
     assert_eq!(row["reason"]["next"], "set WIKI_TOKEN", "{row:#}");
     assert!(
-        row["reason"]["message"].as_str().unwrap().starts_with("WIKI_TOKEN is not set here, and "),
+        row["reason"]["message"].as_str().unwrap().starts_with("WIKI_TOKEN has no value here, and "),
+        "{row:#}"
+    );
+    // One that is set to nothing has no value either.
+    let of = |setting: &Setting, name: &str| {
+        let status = setting.mcplink(&["status", name, "--json"]).env("WIKI_TOKEN", "").run().json();
+        crate::setting::row(&status, name)
+    };
+    let row = of(&setting, "wiki");
+    assert_eq!(row["reason"]["next"], "set WIKI_TOKEN", "{row:#}");
+    let message = row["reason"]["message"].as_str().unwrap();
+    assert!(message.starts_with("WIKI_TOKEN has no value here, and "), "{message}");
+    let later = Setting::of("later", json!({ "type": "http", "url": "${WIKI_TOKEN}" }));
+    let row = of(&later, "later");
+    assert_eq!(
+        (&row["status"], &row["reason"]["next"]),
+        (&json!("disabled"), &json!("set WIKI_TOKEN")),
         "{row:#}"
     );
     // Where nothing says that there is a sign-in, none is promised to a person who is somewhere else.

@@ -53,7 +53,8 @@ pub(super) fn read(
         return None;
     }
     if text.expose().trim().is_empty() {
-        return Some(EntryServer::NotConfigured);
+        let variable = text.empty().next().map(str::to_owned);
+        return Some(EntryServer::NotConfigured { variable });
     }
     let url = match parse_url(&text, kind) {
         Ok(url) => RedactedText::new(url),

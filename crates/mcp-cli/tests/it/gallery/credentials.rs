@@ -48,7 +48,7 @@ pub(super) const EXPECTED: &[Expected] = &[
         "variable-unset",
         Some(CredentialsRejected),
         "answer",
-        "GALLERY_TOKEN is not set here",
+        "GALLERY_TOKEN has no value here",
         "set GALLERY_TOKEN",
     ),
     ("foreign-variable", Some(CredentialsRejected), "answer", "the variable T in a spelling", HEADERS),
