@@ -8,7 +8,7 @@ use mcp_status::{MessageContext, NextStep, Reason, ReasonCode, ServerStatus, Sta
 use mcp_transport::message::{INVALID_REQUEST, RequestId, RpcError};
 use mcp_transport::supervisor::{RequestError, RequestErrorKind, StatusSnapshot};
 use mcp_transport::{SupervisorHandle, TransportError, TransportErrorKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::BridgeConfig;
 use crate::splice::raw;
@@ -96,6 +96,36 @@ impl Failure {
                 _ => RpcError::new(UNAVAILABLE, format!("{}: {error}", config.name)),
             },
         }
+    }
+}
+
+/// What another bridge says of its server, in the place of an answer of that.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ReportedFailure {
+    /// Why there is no answer.
+    pub code: ReasonCode,
+    /// What that bridge would have a person do: a stranger's words.
+    pub next: Option<String>,
+}
+
+impl ReportedFailure {
+    /// What `error` says, where it is one of a bridge of `program`; `None` where the server itself answered.
+    pub fn in_error(error: &RpcError, program: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Report {
+            source: String,
+            reason: ReportedReason,
+            next: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct ReportedReason {
+            code: String,
+        }
+        let data = error.data.as_deref().filter(|_| error.code == UNAVAILABLE)?;
+        let report: Report = serde_json::from_str(data.get()).ok()?;
+        let code = ReasonCode::ALL.into_iter().find(|code| code.as_str() == report.reason.code)?;
+        (report.source == program).then_some(Self { code, next: report.next })
     }
 }
 
@@ -204,4 +234,36 @@ fn rpc_error(report: StatusReport, what: &str, may_have_run: bool, config: &Brid
     };
     // Strings, numbers and enums only, so serialising cannot fail.
     RpcError::new(UNAVAILABLE, message).with_data(raw(serde_json::to_string(&details).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_transport::supervisor::NoContact;
+
+    use super::*;
+
+    #[test]
+    fn what_another_bridge_says_of_its_server_is_known_and_no_answer_of_a_server_is_taken_for_it() {
+        let of = |code, data: &str| {
+            ReportedFailure::in_error(&RpcError::new(code, "x").with_data(raw(data.to_owned())), "bridge")
+        };
+        let source = || async { Err::<mcp_transport::Server, _>(NoContact::SwitchedOff) };
+        let config = BridgeConfig::new("web", "1", source).with_program("bridge");
+        let reason = Reason::config("/x.json:1: the file is broken");
+        let own = ReportedFailure::in_error(&turned_away(reason, &config), "bridge").unwrap();
+        assert_eq!(own.code, ReasonCode::Config);
+        let gone = r#"{"source":"bridge","reason":{"code":"unreachable"},"next":"look"}"#;
+        let expected = ReportedFailure { code: ReasonCode::Unreachable, next: Some("look".to_owned()) };
+        assert_eq!(of(UNAVAILABLE, gone), Some(expected));
+        for (code, data) in [
+            (-32_000, gone),
+            (UNAVAILABLE, r#"{"source":"other","reason":{"code":"unreachable"}}"#),
+            (UNAVAILABLE, r#"{"source":"bridge","reason":{"code":"no-such-code"}}"#),
+            (UNAVAILABLE, r#"{"source":"bridge","reason":null}"#),
+            (UNAVAILABLE, r#""bridge""#),
+        ] {
+            assert_eq!(of(code, data), None, "{code} {data}");
+        }
+        assert_eq!(ReportedFailure::in_error(&RpcError::new(UNAVAILABLE, "x"), "bridge"), None);
+    }
 }

@@ -56,7 +56,7 @@ use mcp_transport::supervisor::{ServerSource, SupervisorPolicy};
 use mcp_transport::{ClientInfo, Connector, SupervisorHandle};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use failure::UNAVAILABLE;
+pub use failure::{ReportedFailure, UNAVAILABLE};
 pub use memory::Memory;
 pub use role::SharingRole;
 pub use session::EndReason;

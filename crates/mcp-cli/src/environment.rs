@@ -15,9 +15,12 @@ pub struct Environment {
     program: io::Result<PathBuf>,
 }
 
+/// The name of this program: in what it says of itself, and in the errors of its bridges.
+pub(crate) const PROGRAM: &str = "mcplink";
+
 /// Who this program says it is: to servers, and on the pages where people agree to something.
 pub(crate) fn program() -> ClientInfo {
-    ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION"))
+    ClientInfo::new(PROGRAM, env!("CARGO_PKG_VERSION"))
 }
 
 impl Environment {

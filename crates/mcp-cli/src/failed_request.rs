@@ -1,9 +1,11 @@
 //! A request to a server that has no result: what is told of it.
 
+use mcp_bridge::ReportedFailure;
 use mcp_connect::ConfiguredServer;
 use mcp_status::{NextStep, StatusReport};
 use mcp_transport::{TransportError, TransportErrorKind};
 
+use crate::environment::PROGRAM;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::steps::Steps;
@@ -17,6 +19,18 @@ pub(crate) fn failed(steps: &Steps, configured: &ConfiguredServer, error: &Trans
     let Some(reason) = &report.reason else {
         return CliError::new(ExitStatus::Internal, "internal", error.to_string());
     };
+    // A command that is this program on its way to a server has no answer of that: what it says is how that server is.
+    if let Some(report) = error.rpc_error().and_then(|error| ReportedFailure::in_error(error, PROGRAM)) {
+        let exit = exit::of_status(report.code.status(), Some(report.code));
+        let message = format!("the request to {} failed", shown::name(name));
+        let error =
+            CliError::new(exit, report.code.as_str(), message).why(configured.secrets.hide(&said(error)));
+        let hint = report.next.map(|next| configured.secrets.hide(&next).into_owned());
+        return match hint {
+            Some(hint) => error.next(steps.words(&NextStep::Provider { hint }, name)),
+            None => error,
+        };
+    }
     // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
     if let TransportErrorKind::Rpc { .. } = error.kind() {
         return CliError::new(

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::login;
 use crate::app::App;
 use crate::args::BridgeArgs;
+use crate::environment::PROGRAM;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
@@ -161,7 +162,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
 fn bridge_config(app: &App, name: &str, source: impl ServerSource) -> BridgeConfig {
     let (steps, of) = (app.steps.clone(), name.to_owned());
     BridgeConfig::new(name, env!("CARGO_PKG_VERSION"), source)
-        .with_program("mcplink")
+        .with_program(PROGRAM)
         .with_next(move |step| Some(steps.words(step, &of).to_string()))
 }
 

@@ -309,5 +309,14 @@ fn fh_h1_an_entry_that_is_a_bridge_to_a_url_is_as_its_server_is() {
     );
     setting.run(&["status", "gone"], 4);
     setting.run(&["call", "gone", "echo", "--timeout", "10s"], 4);
-    setting.run(&["call", "good", "echo", "{\"text\": \"hello\"}"], 0);
+    setting.run(&["call", "good", "echo", "text=hello"], 0);
+
+    // One that says more than an entry can is started, and what it says itself is how its server is.
+    let mut hidden = bridge("http://127.0.0.1:1/mcp");
+    (hidden["command"], hidden["env"]) =
+        (json!(env!("CARGO_BIN_EXE_mcplink")), json!({ "SOME_VARIABLE": "x" }));
+    setting.write("hidden", hidden);
+    let called = setting.run(&["call", "hidden", "echo", "text=hello"], 4);
+    assert!(called.stderr.contains("the request to hidden failed"), "{called}");
+    assert!(!called.stderr.contains("refused the request"), "{called}");
 }
