@@ -532,6 +532,13 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             let of_entry = |auth: &AuthFacts| auth.supplied_by.is_some_and(CredentialOrigin::is_of_entry);
             change(if auth.is_some_and(of_entry) { headers } else { EntryPart::Helper })
         }
+        // What a command gets its token with decides about the scopes of that: run again, it gets no more of them.
+        ReasonCode::InsufficientScope
+            if !facts.session
+                && auth.is_some_and(|auth| auth.supplied_by == Some(CredentialOrigin::Command)) =>
+        {
+            change(EntryPart::Helper)
+        }
         // Started again it ends as it did. A session tries it when it is told to, whatever it was that has been mended since.
         // What it said is in the reason. One that ended in a call started well, and is started again for the next one.
         ReasonCode::Exited if !facts.session && is_of_session(evidence) => Some(NextStep::Reconnect),
@@ -789,6 +796,18 @@ mod tests {
         assert_eq!(of(helper, true), Some(change(EntryPart::Helper)));
         assert_eq!(of(helper, false), Some(Reconnect));
         assert_eq!(of(helper.with_sign_in(SignInState::SignedIn), true), Some(Reconnect));
+    }
+
+    #[test]
+    fn a_command_whose_token_lacks_a_scope_is_looked_at() {
+        let helper = remote().with_configured(false, true);
+        let refused = Outcome::Challenged { kind: ChallengeKind::Forbidden, http_status: 403 };
+        let auth = AuthFacts::new(true, Some("x".into())).with_supplied_by(Some(CredentialOrigin::Command));
+        let evidence = Evidence::new(Phase::Connect, refused).with_auth(auth);
+        let of = |facts| next_step(&seen(facts, ReasonCode::InsufficientScope), Some(&evidence));
+        assert_eq!(of(helper), Some(change(EntryPart::Helper)));
+        assert_eq!(of(helper.with_session(true)), Some(Reconnect));
+        assert!(matches!(of(helper.with_sign_in(SignInState::SignedIn)), Some(NextStep::SignIn { .. })));
     }
 
     #[test]
