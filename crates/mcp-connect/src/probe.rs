@@ -1,9 +1,10 @@
 //! Connects to one server and says what came of it.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mcp_status::{Reason, ServerInfo, ServerStatus, StatusMachine, StatusReport};
-use mcp_transport::connect::{ConnectOutcome, ConnectPolicy};
+use mcp_transport::connect::{ConnectOutcome, ConnectPolicy, HandshakeSink};
 use mcp_transport::stdio::{ProcessStart, StartSink};
 use mcp_transport::tools::ToolList;
 use mcp_transport::{Connection, Connector, TransportError};
@@ -56,9 +57,16 @@ impl Probe {
                 }
             }
         });
-        let endpoint = endpoint.clone().with_start_sink(starting);
+        let standing = Arc::<Mutex<Option<String>>>::default();
+        let greeted = HandshakeSink::new({
+            let standing = standing.clone();
+            move |connection: &Connection| *lock(&standing) = Some(unlisted(connection))
+        });
+        let endpoint = endpoint.clone().with_start_sink(starting).with_handshake_sink(greeted);
         let mut connecting =
             std::pin::pin!(connector.connect_observed(&endpoint, policy, |machine, delay| {
+                // What was made before is given up.
+                *lock(&standing) = None;
                 if let Some(reason) = pending_reason(machine, delay, server) {
                     tell(&heard, reason);
                 }
@@ -85,8 +93,11 @@ impl Probe {
         match ended {
             Some(ended) => Self::ended(server, ended, began.elapsed()),
             None => {
-                // Nothing has been heard on the way, so what was waited for is all that is known.
-                if latest == Reason::connecting(1) {
+                if let Some(standing) = lock(&standing).take() {
+                    latest = Reason::connecting(1);
+                    latest.message = server.secrets.hide_known(&standing).into_owned();
+                } else if latest == Reason::connecting(1) {
+                    // Nothing has been heard on the way, so what was waited for is all that is known.
                     latest.message = server.awaited().unwrap_or(latest.message);
                 }
                 let report = StatusReport::from_reason(latest, &server.context(), server.facts());
@@ -128,6 +139,21 @@ impl Probe {
             ..Self::of(server.without_secrets(report))
         }
     }
+}
+
+/// That hands are shaken and with whom, where the list of tools is what has not come.
+fn unlisted(connection: &Connection) -> String {
+    let revision = connection.revision();
+    match connection.identity() {
+        Some(server) => {
+            format!("connected to {server} ({revision}), which has not answered `tools/list` yet")
+        }
+        None => format!("connected ({revision}), and `tools/list` is not answered yet"),
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why the server is still being connected; the reason of the result is for its report to tell.

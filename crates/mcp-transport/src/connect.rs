@@ -91,6 +91,25 @@ pub struct Server {
     /// Who hears of a local server that takes a while to start.
     #[cfg(feature = "stdio")]
     pub starting: Option<StartSink>,
+    /// Who hears that hands are shaken, before anything else is asked.
+    pub greeted: Option<HandshakeSink>,
+}
+
+/// Hears of a connection that stands, of which nothing has been asked yet. Must not block.
+#[derive(Clone)]
+pub struct HandshakeSink(Arc<dyn Fn(&Connection) + Send + Sync>);
+
+impl HandshakeSink {
+    /// Calls `hear`.
+    pub fn new(hear: impl Fn(&Connection) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl fmt::Debug for HandshakeSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HandshakeSink")
+    }
 }
 
 impl Server {
@@ -106,6 +125,7 @@ impl Server {
             tools: None,
             #[cfg(feature = "stdio")]
             starting: None,
+            greeted: None,
         }
     }
 
@@ -142,6 +162,13 @@ impl Server {
     #[must_use]
     pub fn with_start_sink(mut self, sink: StartSink) -> Self {
         self.starting = Some(sink);
+        self
+    }
+
+    /// With a listener for the end of its handshake.
+    #[must_use]
+    pub fn with_handshake_sink(mut self, sink: HandshakeSink) -> Self {
+        self.greeted = Some(sink);
         self
     }
 
@@ -443,6 +470,9 @@ impl Connector {
             Box::pin(self.shake_hands(server, peer.clone(), waiting)).await
         };
         let attempted = peer.connecting(Connection::revision, attempt).await;
+        if let (Ok(connection), Some(HandshakeSink(hear))) = (&attempted, &server.greeted) {
+            hear(connection);
+        }
         attempted
             .map_err(|error| error.in_phase(Phase::Connect).with_limit_named(&self.options().limit_names))
     }

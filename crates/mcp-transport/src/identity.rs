@@ -22,6 +22,7 @@ impl Server {
             tools: _,
             #[cfg(feature = "stdio")]
                 starting: _,
+            greeted: _,
         } = self;
         (endpoint, timeout, limits).hash(state);
         if let Some(late) = late {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mcp_testkit::{FakeEra, FakeMcpServer, FakeTool, ScriptedAnswer};
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, http};
+use crate::setting::{Setting, http, row};
 
 /// What a command with a short deadline may take on a busy machine, and far less than what it waits for otherwise.
 const SOON: Duration = Duration::from_secs(10);
@@ -353,5 +353,25 @@ fn fh_h8_the_step_that_a_deadline_struck_is_named() {
         let expected =
             format!("error: there was no result within 500 ms (--timeout)\n  why: {why}\n  next: {next}\n");
         assert_eq!(output.stderr, expected, "{command:?}");
+    }
+}
+
+/// What is waited for is the list, and not the server: who it is and what it speaks is known.
+#[test]
+fn fh_h8_a_server_that_has_shaken_hands_is_not_said_to_be_silent() {
+    for (era, revision) in [(FakeEra::Legacy, "2025-11-25"), (FakeEra::Modern, "2026-07-28")] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        server.always_to("tools/list", ScriptedAnswer::Hang);
+        let setting = Setting::of("s", http(&server));
+        let known = format!(
+            "({revision}), which has not answered `tools/list` yet; no more was known after 3 s (--timeout)"
+        );
+        let output = setting.mcplink(&["status", "s", "--timeout", "3s", "--json"]).run().expect_code(7);
+        let row = row(&output.json(), "s");
+        let message = row["reason"]["message"].as_str().unwrap();
+        assert!(message.starts_with("connected to ") && message.ends_with(&known), "{message}");
+        assert_eq!(row["status"], "pending", "{row}");
+        let output = setting.mcplink(&["tools", "s", "--timeout", "3s"]).run().expect_code(7);
+        assert!(output.stderr.contains(&known) && !output.stderr.contains("no answer from"), "{output}");
     }
 }
