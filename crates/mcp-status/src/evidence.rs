@@ -52,6 +52,9 @@ pub struct Evidence {
     /// How many of the tools that the server lists the entry leaves out, and why the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<(usize, String)>,
+    /// How many of the tools that the server lists no client can call, and why the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncallable: Option<(usize, String)>,
     /// What the entry says of tools that the server does not have, each a sentence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmatched_tools: Vec<String>,
@@ -86,6 +89,7 @@ impl Evidence {
             limit: None,
             unapproved: 0,
             left_out: None,
+            uncallable: None,
             unmatched_tools: Vec::new(),
             tls: None,
             unknown_host: false,
@@ -106,6 +110,13 @@ impl Evidence {
     #[must_use]
     pub fn with_left_out(mut self, tools: &[(String, String)]) -> Self {
         self.left_out = tools.first().map(|(name, why)| (tools.len(), format!("{name} {why}")));
+        self
+    }
+
+    /// With how many tools no client can call, and why the first of them; nothing where each can be called.
+    #[must_use]
+    pub fn with_uncallable(mut self, tools: &[(String, String)]) -> Self {
+        self.uncallable = tools.first().map(|(name, why)| (tools.len(), format!("{name}, because {why}")));
         self
     }
 

@@ -185,7 +185,19 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             let unmatched = unmatched.map(|unmatched| format!("; {}", sentence(unmatched)));
             format!("connected, but {tools} left out: {}{}", sentence(why), unmatched.unwrap_or_default())
         }
-        Outcome::Connected { tools: Some(0) } => "connected, but the server lists no tools".to_owned(),
+        Outcome::Connected { tools: Some(0) } => match &evidence.uncallable {
+            Some((1, why)) => format!(
+                "connected, but the one tool that the server lists cannot be called: {}",
+                sentence(why)
+            ),
+            Some((all, why)) => {
+                format!(
+                    "connected, but none of the {all} tools that the server lists can be called: {}",
+                    sentence(why)
+                )
+            }
+            None => "connected, but the server lists no tools".to_owned(),
+        },
         Outcome::Connected { .. } => String::new(),
         Outcome::ToolsUnavailable { cause } => {
             let cause = fact(cause, evidence, context);
@@ -549,6 +561,11 @@ mod tests {
         let table = [
             (connect(Outcome::Connected { tools: Some(2) }).with_detail("ignored"), ""),
             (connect(Outcome::Connected { tools: Some(0) }), "connected, but the server lists no tools"),
+            (
+                connect(Outcome::Connected { tools: Some(0) })
+                    .with_uncallable(&[("7".to_owned(), "its name is not text".to_owned())]),
+                "connected, but the one tool that the server lists cannot be called: 7, because its name is not text",
+            ),
             (
                 connect(Outcome::Connected { tools: Some(2) }).with_unapproved(1),
                 "connected, but 1 of 3 tools is not approved as the server defines them now",

@@ -720,6 +720,7 @@ pub(crate) async fn list(
             let evidence = connected(Some(list.tools.len()))
                 .with_unapproved(list.unapproved.len())
                 .with_left_out(&list.withheld)
+                .with_uncallable(&list.rejected)
                 .with_unmatched_tools(&list.unmatched);
             ServerLists { evidence, tools: Some(list), error: None }
         }

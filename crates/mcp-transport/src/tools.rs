@@ -39,7 +39,8 @@ use self::list::as_list;
 pub struct ToolList {
     /// The tools that can be called.
     pub tools: Vec<Tool>,
-    /// Those that the specification forbids to call, with the reason (2026-07-28, tools, `x-mcp-header`).
+    /// Those that no one can call, with the reason: the specification forbids it (2026-07-28, tools, `x-mcp-header`), or they have no
+    /// name that is text.
     pub rejected: Vec<(String, String)>,
     /// The names that are listed again with another definition, of which the first counts: a call reaches one tool.
     pub repeated: Vec<String>,
@@ -191,6 +192,7 @@ impl Connection {
         for raw in pages.items {
             let Ok(ToolName { name }) = serde_json::from_str(raw.get()) else {
                 tracing::warn!("left out a tool without a name");
+                list.rejected.push(unnamed(raw.get()));
                 continue;
             };
             let tool = Tool { name, raw };
@@ -472,6 +474,14 @@ impl Connection {
     pub async fn ping(&self, options: impl Into<RequestOptions>) -> Result<(), TransportError> {
         let method = if self.is_modern() { "server/discover" } else { "ping" };
         self.in_rounds(&Call::new(method, None, &options.into())).await.map(drop)
+    }
+}
+
+/// How a tool is told of that has no name to call it by, and why it cannot be called.
+fn unnamed(tool: &str) -> (String, String) {
+    match pick(tool, ["name"]) {
+        Some([Some(name)]) => (mcp_text::line(name, 40), "its name is not text".to_owned()),
+        _ => ("a tool".to_owned(), "it has no name".to_owned()),
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
     if let (true, Some(wanted)) = (list.tools.is_empty() && listed > 0, &args.grep) {
         let name = shown::name(name);
         app.output.note(&format!("no tool of {name} is about {} (it has {listed})\n", shown::name(wanted)));
-    } else if list.tools.is_empty() && list.unapproved.is_empty() {
+    } else if list.tools.is_empty() && list.unapproved.is_empty() && list.rejected.is_empty() {
         app.output.note(&format!("{} lists no tools\n", shown::name(name)));
     }
     match (tool, list.tools.first()) {

@@ -432,6 +432,7 @@ impl ConnectionTask {
         let evidence = Evidence::new(Phase::Session, outcome)
             .with_unapproved(tools.unapproved.len())
             .with_left_out(&tools.withheld)
+            .with_uncallable(&tools.rejected)
             .with_unmatched_tools(&tools.unmatched)
             .with_auth(AuthFacts::default().with_withheld(withheld));
         self.feed(Event::Listed(evidence));

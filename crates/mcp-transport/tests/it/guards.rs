@@ -222,6 +222,22 @@ async fn fb_r14_r15_r16_a_version_that_is_none_of_ours_is_named() {
     }
 }
 
+/// Tools that no one can call by a name are told as that, and not as no tools.
+#[tokio::test]
+async fn f050_a_tool_whose_name_is_not_text_is_told_as_one_that_cannot_be_called() {
+    for (tool, told) in [
+        (json!({ "name": 7 }), ("7", "its name is not text")),
+        (json!({ "name": null, "title": "x" }), ("null", "its name is not text")),
+        (json!({ "title": "x" }), ("a tool", "it has no name")),
+    ] {
+        let server = with_result("tools/list", json!({ "tools": [tool] }));
+        let connected = connector().connect(&server.target(), &crate::auth::quick()).await.unwrap();
+        let list = connected.tools.unwrap();
+        let (name, why) = &list.rejected[0];
+        assert_eq!((list.tools.len(), (name.as_str(), why.as_str())), (0, told));
+    }
+}
+
 #[tokio::test]
 async fn fb_r17_r18_r19_r20_r21_r22_r23_t64_r24_r26_lists_and_results_with_nulls_are_read() {
     for (tools, result) in [
