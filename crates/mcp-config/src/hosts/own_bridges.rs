@@ -85,6 +85,14 @@ mod tests {
                 &json!({ "type": "http", "url": url, "headers": with_header["headers"], "timeout": 9000 }),
             ),
             (
+                json!({
+                    "command": "mcplink",
+                    "args": ["bridge", url, "-H", "Authorization: Bearer ${env:OWN}"],
+                    "env": { "OWN": "${TOKEN}" },
+                }),
+                &with_header,
+            ),
+            (
                 json!({ "command": "mcplink", "args": ["bridge", url, "-t", "sse"] }),
                 &json!({ "type": "sse", "url": url }),
             ),

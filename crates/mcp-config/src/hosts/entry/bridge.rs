@@ -50,6 +50,17 @@ impl Entries<'_, '_> {
                 }
             }
         }
+        let Draft { args, env, .. } = &mut draft;
+        for arg in args {
+            // Its variables are those that its entry sets for it: what these say stands in their place.
+            if let Value::String(word) = &mut arg.value {
+                let given = env.iter().map(|set| &*set.key);
+                let plain = given.fold(word.to_string(), |word, name| {
+                    word.replace(&format!("${{env:{name}}}"), &format!("${{{name}}}"))
+                });
+                *word = plain.into();
+            }
+        }
         if !self.bridge(&mut draft, path, ReadBridges::Own) {
             return None;
         }
