@@ -134,8 +134,9 @@ impl FullScreen {
 
 /// The other screen, without a cursor, empty.
 const TAKE: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[H\u{1b}[J";
-/// The usual screen, with a cursor.
-const GIVE_BACK: &str = "\u{1b}[?25h\u{1b}[?1049l";
+/// The usual screen, with a cursor. Ours is emptied first: a terminal whose window became another one meanwhile may put what was there
+/// over it, and leave of ours what that does not cover.
+const GIVE_BACK: &str = "\u{1b}[H\u{1b}[J\u{1b}[?25h\u{1b}[?1049l";
 
 #[cfg(test)]
 mod tests;

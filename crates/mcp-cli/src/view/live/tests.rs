@@ -111,6 +111,18 @@ fn fh_h12_a_picture_gives_the_terminal_back_as_it_was() {
     assert_eq!(whole.leave(), "", "once");
 }
 
+/// A terminal whose window was widened may put what was there before over what is there now, as tmux does.
+#[test]
+fn fh_h13_nothing_of_a_picture_is_there_to_be_left_when_the_terminal_is_given_back() {
+    let mut screen = Screen::new(20, 4);
+    let mut whole = FullScreen::default();
+    screen.feed(&whole.paint(&["one", "two", "three"].map(str::to_owned)));
+    assert_eq!(screen.text(), ["one", "two", "three"]);
+    let (before, _) = whole.leave().split_once("\u{1b}[?1049l").unwrap();
+    screen.feed(before);
+    assert_eq!(screen.text(), [""; 0]);
+}
+
 const NAMES: [&[&str]; 5] = [
     &["a", "b", "c"],
     &["plugin_company-internal-tools_customer-data-platform-production", "日本語サーバー", "b"],
