@@ -358,7 +358,8 @@ impl<'a> WrapContext<'a> {
     }
 
     fn unknown(&self, name: &str) -> CliError {
-        if let Some(broken) = self.broken() {
+        // It may well stand where nothing can be read, be that the host's or ours.
+        if let Some(broken) = self.broken().or_else(|| self.config.broken_files().next()) {
             return broken_file(broken);
         }
         let (own, of_projects) = self.all();

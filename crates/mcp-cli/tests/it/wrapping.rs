@@ -1294,3 +1294,14 @@ fn fh_h5_a_host_is_told_of_a_file_of_this_program_that_stays() {
         assert!(step.starts_with(begin), "{step}: {output}");
     }
 }
+
+#[test]
+fn fa_a50_a_name_that_may_stand_in_a_broken_file_of_ours_leads_to_that_file() {
+    let setting = Setting::new();
+    setting.home.write(".claude.json", "{\"mcpServers\": {\n").unwrap();
+    let output = setting.run(&["wrap", "cursor", "x", "--yes"], 2);
+    assert!(
+        output.stderr.contains("next: correct line ") && output.stderr.contains(".claude.json"),
+        "{output}"
+    );
+}
