@@ -306,7 +306,7 @@ impl Service<Name> for Names {
                     let found = resolver.resolve(ResolveRequest::new(name.as_str())).await?;
                     found.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
                 }
-                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
+                None => sounding::system_addresses(name.as_str(), 0).await?,
             };
             Ok(found.into_iter())
         })

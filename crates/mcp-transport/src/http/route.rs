@@ -152,6 +152,8 @@ impl fmt::Display for Way<'_> {
     }
 }
 
+const NO_URL: &str = "is not a URL of a proxy, such as http://proxy.example:3128";
+
 impl Proxy {
     fn read(named: &ProxyUrl) -> Result<Self, TransportError> {
         let wrong = |what: &str| {
@@ -162,9 +164,13 @@ impl Proxy {
                 .by_way_of(Some(named.from.to_string())))
         };
         let text = named.url.trim();
+        // `http:/proxy` would be a host `http`.
+        if !text.contains("://") && text.contains(":/") {
+            return wrong(NO_URL);
+        }
         let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let Ok(url) = Url::parse(&text) else {
-            return wrong("is not a URL of a proxy, such as http://proxy.example:3128");
+            return wrong(NO_URL);
         };
         if url.host_str().is_none_or(str::is_empty) {
             return wrong("names no host of a proxy");
@@ -470,9 +476,14 @@ mod tests {
         ] {
             assert_eq!(read(written).unwrap().to_string(), shown, "{written}");
         }
-        for written in
-            ["http://user:canary@[::bad/", "ftp://canary/", "http://", "http://u:canary@:80", "://canary"]
-        {
+        for written in [
+            "http://user:canary@[::bad/",
+            "ftp://canary/",
+            "http://",
+            "http://u:canary@:80",
+            "://canary",
+            "http:/canary",
+        ] {
             let error = read(written).unwrap_err();
             assert!(error.to_string().starts_with("HTTPS_PROXY "), "{error}");
             assert!(!format!("{error:?}").contains("canary"), "{error:?}");

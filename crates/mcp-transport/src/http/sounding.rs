@@ -47,9 +47,18 @@ pub(super) async fn addresses_of(
             let found = resolver.resolve(ResolveRequest::new(name)).await?;
             found.into_iter().map(|address| SocketAddr::new(address, port)).collect()
         }
-        (Some(Host::Domain(name)), None) => lookup_host((name, port)).await?.collect(),
+        (Some(Host::Domain(name)), None) => system_addresses(name, port).await?,
         (None, _) => Vec::new(),
     })
+}
+
+/// Where the system says that a name leads. What is below `localhost` is this machine, whether the system knows that or not (RFC
+/// 6761 section 6.3).
+pub(super) async fn system_addresses(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let lower = name.trim_end_matches('.').to_ascii_lowercase();
+    let is_here = lower == "localhost" || lower.ends_with(".localhost");
+    let name = if is_here { "localhost" } else { name };
+    Ok(lookup_host((name, port)).await?.collect())
 }
 
 /// What the peer at these addresses says to `words`, or by itself.
@@ -120,7 +129,20 @@ pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url
     }
 }
 
-/// The status that a proxy answers to `CONNECT`, and what is said of the page that comes with it, where one does.
+/// The first line of what a proxy says to people beside a status.
+fn words_of(head: &str, body: &str, proxy: &Url) -> Option<String> {
+    const MAX_WORDS: usize = 100;
+    // The sizes of its chunks would be among them.
+    if head.to_ascii_lowercase().contains("transfer-encoding") {
+        return None;
+    }
+    // Security: it may repeat what it was sent.
+    let mut secrets = mcp_text::Secrets::default();
+    secrets.insert_url(proxy.as_str());
+    body.lines().map(|line| secrets.line(line, MAX_WORDS)).find(|line| !line.is_empty())
+}
+
+/// The status that a proxy answers to `CONNECT`, and what is said of the page or the words that come with it, where some do.
 pub(super) async fn refusal(
     resolver: Option<&Arc<dyn Resolver>>,
     proxy: &Url,
@@ -137,10 +159,30 @@ pub(super) async fn refusal(
     let text = String::from_utf8_lossy(&heard);
     let status = text.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
     let is_page = text.to_ascii_lowercase().contains("text/html");
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let page = is_page.then(|| match super::page::titled(body.as_bytes()) {
-        Some(title) => format!(", with {title}"),
-        None => ", with a page for people".to_owned(),
-    });
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let page = match is_page {
+        true => Some(match super::page::titled(body.as_bytes()) {
+            Some(title) => format!(", with {title}"),
+            None => ", with a page for people".to_owned(),
+        }),
+        false => words_of(head, body, proxy).map(|words| format!(", with \"{words}\"")),
+    };
     (status != 200).then_some((status, page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_below_localhost_is_this_machine_whether_the_system_knows_it_or_not() {
+        for name in ["localhost", "localhost.", "app.localhost", "a.b.LOCALHOST."] {
+            let found = system_addresses(name, 7).await.unwrap();
+            assert!(!found.is_empty(), "{name}");
+            assert!(
+                found.iter().all(|address| address.ip().is_loopback() && address.port() == 7),
+                "{found:?}"
+            );
+        }
+    }
 }

@@ -158,9 +158,12 @@ impl ClientIdentity {
         }
         let key = PrivateKeyDer::from_pem_slice(&pem.key).map_err(|_| {
             let text = String::from_utf8_lossy(&pem.key);
-            self.unusable(match text.contains("ENCRYPTED") {
-                true => "has a key with a passphrase; one without is needed",
-                false => "has no key in its key file",
+            let is_one_file =
+                matches!(&self.material, Material::Files { certificate, key } if certificate == key);
+            self.unusable(match (text.contains("ENCRYPTED"), is_one_file) {
+                (true, _) => "has a key with a passphrase; one without is needed",
+                (false, true) => "holds no key, and no other file is named for one",
+                (false, false) => "has no key in its key file",
             })
         })?;
         Ok((certificates, key))

@@ -156,6 +156,15 @@ async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
     assert_eq!((described(&error), code(&error)), (expected, Some(ReasonCode::Rejected)));
     assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: Some(403) });
 
+    // What it says in plain words, but for what it was sent.
+    let words = b"\r\ndenied by policy 7 for canary-of-proxy\r\nask the network team\r\n";
+    proxy.answer_with(http("403 Forbidden", "Content-Type: text/plain\r\n", words));
+    let error =
+        failure(by(&format!("http://ann:canary-of-proxy@{}", proxy.address())), "https://mcp.test/mcp").await;
+    let expected =
+        "it answered 403, with \"denied by policy 7 for [redacted]\"; NO_PROXY=mcp.test goes past it";
+    assert!(described(&error).ends_with(expected), "{}", described(&error));
+
     for (status, line) in [(502, "502 Bad Gateway"), (504, "504 Gateway Timeout"), (302, "302 Found")] {
         proxy.answer_with(http(line, "Location: http://login.corp/\r\n", b""));
         let error = failure(options(), "https://mcp.test/mcp").await;

@@ -384,6 +384,8 @@ impl Case<'_> {
         }
         // A program has another name here; a script stays one of Windows.
         let is_script = [".bat", ".ps1"].iter().any(|ending| lower.ends_with(ending));
+        // The one that is on other systems has a name of its own.
+        let stem = stem.map(|stem| if stem.eq_ignore_ascii_case("powershell") { "pwsh" } else { stem });
         stem.map(|stem| match is_script {
             true => format!("`{command}` is a script of Windows"),
             false => format!("`{command}` is its name on Windows; here it is `{stem}`"),

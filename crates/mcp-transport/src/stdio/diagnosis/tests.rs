@@ -364,6 +364,13 @@ fn fa_a6_a_command_of_another_system_is_told_as_that() {
             "`cmd` is the shell of Windows; here, write \"command\": \"npx\" and leave out the arguments before it",
         ),
         ("npx.cmd", &[], NOT_FOUND, OtherSystem, "`npx.cmd` is its name on Windows; here it is `npx`"),
+        (
+            "powershell.exe",
+            &[],
+            NOT_FOUND,
+            OtherSystem,
+            "`powershell.exe` is its name on Windows; here it is `pwsh`",
+        ),
         ("C:\\tools\\s.exe", &[], NOT_FOUND, OtherSystem, "`C:\\tools\\s.exe` is a path of Windows"),
         ("bin\\s", &[], NOT_FOUND, OtherSystem, "`bin\\s` is a path of Windows"),
     ]);
