@@ -229,6 +229,8 @@ fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
         ("h.example/mcp", "has no scheme: write http:// or https:// before the host"),
         ("localhost:8080/mcp", "must begin with http:// or https://"),
         ("/mcp", "has no scheme"),
+        ("<https://h.example/mcp>", "has angle brackets around it, which are a part of it"),
+        ("[the wiki](https://h.example/mcp)", "is a link of Markdown"),
         ("https://https://h.example/mcp", "has its scheme twice"),
         ("http:https://h.example/mcp", "has its scheme twice"),
         ("https://ho st/mcp", "its host has characters that no host has"),

@@ -201,6 +201,15 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
         let why = "has quotation marks around it, which are a part of it";
         return Err(AddressFault { why: why.to_owned(), next: Some("write the address alone".to_owned()) });
     }
+    let is_link = written.trim_start().starts_with('[') && written.contains("](");
+    if is_link || written.trim_start().starts_with('<') && written.contains("://") {
+        let why = if is_link {
+            "is a link of Markdown"
+        } else {
+            "has angle brackets around it, which are a part of it"
+        };
+        return Err(AddressFault { why: why.to_owned(), next: Some("write the address alone".to_owned()) });
+    }
     if let Some(found) = placeholder::in_url(&written).filter(|found| found.certain) {
         return Err(AddressFault::placeholder(&found));
     }
