@@ -244,9 +244,7 @@ fn fb_b27_a_bridge_opens_with_a_sign_in_elsewhere() {
         let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
         login.may_hold_secrets("state").run().expect_code(0);
     };
-    let mut bridge = setting.mcplink(&["bridge", "s"]).may_hold_secrets("state").start();
-    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
-    crate::bridge::response(&bridge, 0);
+    let mut bridge = open_with_state(&setting, "s");
     let answer = echo(&mut bridge, 1);
     assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{answer:#}");
     login();
@@ -358,6 +356,14 @@ fn fa_a59_a_bridge_opens_when_the_script_of_its_helper_is_edited() {
     bridge.wait().expect_code(0);
 }
 
+/// A bridge to `name` in a home whose state may hold secrets, which has answered its host.
+fn open_with_state<'a>(setting: &'a Setting, name: &str) -> Running<'a> {
+    let mut bridge = setting.mcplink(&["bridge", name]).may_hold_secrets("state").start();
+    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+    crate::bridge::response(&bridge, 0);
+    bridge
+}
+
 /// Keeps a secret under the name `t` as a person does.
 fn keep(setting: &Setting, secret: &str) {
     let set = setting.mcplink(&["secret", "set", "mcp/t"]).may_hold_secrets("state");
@@ -373,9 +379,7 @@ fn fa_a59_a_bridge_opens_when_a_secret_is_kept_or_replaced_and_when_a_token_file
     for before in [None, Some("bad")] {
         let setting = Setting::of("web", of_keyring.clone());
         before.iter().for_each(|secret| keep(&setting, secret));
-        let mut bridge = setting.mcplink(&["bridge", "web"]).may_hold_secrets("state").start();
-        crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
-        crate::bridge::response(&bridge, 0);
+        let mut bridge = open_with_state(&setting, "web");
         let answer = echo(&mut bridge, 1);
         assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{before:?}: {answer:#}");
         keep(&setting, "good");
@@ -385,9 +389,7 @@ fn fa_a59_a_bridge_opens_when_a_secret_is_kept_or_replaced_and_when_a_token_file
 
     let mut setting = Setting::new();
     let file = setting.home.write("token", "bad").unwrap();
-    let mut entry = http(&server);
-    entry["auth"] = json!({ "file": file });
-    setting.write("web", entry);
+    setting.write("web", json!({ "type": "http", "url": server.url().as_str(), "auth": { "file": file } }));
     let mut bridge = open(&setting, "web");
     let answer = echo(&mut bridge, 1);
     assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{answer:#}");
@@ -396,14 +398,11 @@ fn fa_a59_a_bridge_opens_when_a_secret_is_kept_or_replaced_and_when_a_token_file
     bridge.wait().expect_code(0);
 
     // What a local server is started with.
-    let local = shell(&format!("[ \"$KEY\" = good ] || exit 9\n{SERVER}"));
     let mut setting = Setting::new();
-    let mut entry = local;
+    let mut entry = shell(&format!("[ \"$KEY\" = good ] || exit 9\n{SERVER}"));
     entry["env"] = json!({ "KEY": reference });
     setting.write("local", entry);
-    let mut bridge = setting.mcplink(&["bridge", "local"]).may_hold_secrets("state").start();
-    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
-    crate::bridge::response(&bridge, 0);
+    let mut bridge = open_with_state(&setting, "local");
     let answer = echo(&mut bridge, 1);
     assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{answer:#}");
     keep(&setting, "good");
@@ -485,9 +484,7 @@ fn fb_b27_a_bridge_closes_with_a_sign_out_elsewhere_and_opens_with_the_next_sign
         command.may_hold_secrets("state").run().expect_code(0);
     };
     run("login");
-    let mut bridge = setting.mcplink(&["bridge", "s"]).may_hold_secrets("state").start();
-    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
-    crate::bridge::response(&bridge, 0);
+    let mut bridge = open_with_state(&setting, "s");
     call_until(&mut bridge, "echo", "the sign-in", works);
     run("logout");
     let answer = call_until(&mut bridge, "echo", "the end of it", |answer| !works(answer));
