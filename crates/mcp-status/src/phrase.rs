@@ -501,7 +501,8 @@ fn times(evidence: &Evidence) -> String {
         2 => ", twice".to_owned(),
         n => format!(", {n} times"),
     };
-    match evidence.took {
+    // Less would be no time at all.
+    match evidence.took.filter(|took| took.as_millis() >= 100) {
         Some(took) => format!("{times} in {}.{} s", took.as_secs(), took.subsec_millis() / 100),
         None => times,
     }
@@ -671,6 +672,10 @@ mod tests {
             (
                 connect(http(503)).with_attempts(4).with_took(Duration::from_millis(960)),
                 "the server is unavailable, 4 times in 0.9 s (503)",
+            ),
+            (
+                connect(http(503)).with_attempts(2).with_took(Duration::from_millis(40)),
+                "the server is unavailable, twice (503)",
             ),
             (
                 connect(Outcome::Http { status: 429, retry_after: Some(Duration::from_millis(1500)) }),
