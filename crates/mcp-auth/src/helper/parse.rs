@@ -222,6 +222,9 @@ fn hint(text: &str) -> String {
     } else if text.starts_with('<') {
         "; it begins like a page of HTML: is there a sign-in or an error page in front of where it asks?"
             .to_owned()
+    } else if text.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('\'')) {
+        "; its strings have single quotes, as Python prints an object, and JSON has double ones (\")"
+            .to_owned()
     } else if is_shell_line(text) {
         format!("; a line for a shell is not a header: print {IN_ITS_PLACE}")
     } else if !text.contains('{') && text.lines().all(is_header_line) {
@@ -377,6 +380,10 @@ mod tests {
             (
                 "<!doctype html><title>canary</title>",
                 "its output is not JSON (line 1, column 1); it begins like a page of HTML: is there a sign-in or an error page in front of where it asks?",
+            ),
+            (
+                "{'Authorization': 'Bearer canary'}\n",
+                "its output is not JSON (line 1, column 2); its strings have single quotes, as Python prints an object, and JSON has double ones (\")",
             ),
             ("Error: canary is not logged in", "its output is not JSON (line 1, column 1)"),
             ("{\"a\":\"canary\"", "its output is not JSON (line 1, column 13)"),
