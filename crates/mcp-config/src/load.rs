@@ -292,7 +292,12 @@ fn document_of_ours<'a>(
             if let Ok(document) = &mut parsed {
                 (document.foreign, document.plugin) = (file.foreign, file.plugin.clone());
             }
-            Some(parsed)
+            // What is given as a file of ours may be one of another host, in its own format.
+            let hint = parsed.as_ref().err().and_then(|_| elsewhere::hint_of(text));
+            Some(match hint {
+                Some(hint) => parsed.map_err(|problem| Box::new(problem.with_hint(hint))),
+                None => parsed,
+            })
         }
         Content::Unreadable(why) => {
             let problem = Problem::new(Severity::Error, ProblemCode::Unreadable, why.as_str());

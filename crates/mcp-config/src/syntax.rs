@@ -1,6 +1,5 @@
 //! What is wrong with a text that is not JSON, for people.
 
-use crate::hosts::elsewhere;
 use crate::json;
 
 /// What is wrong at a place of a text, with what of it a person cannot see.
@@ -11,13 +10,7 @@ pub(crate) fn syntax(text: &str, error: &json::SyntaxError) -> String {
         return format!("{}; the mark of a merge that was not finished stands there", error.message);
     }
     if let Some(format) = format(text) {
-        let (host, hint) = elsewhere::of_format(text, format).unwrap_or_default();
-        let of_host = host.map(|host| format!(" of {host}")).unwrap_or_default();
-        let hint = if hint.is_empty() { hint } else { format!(": {hint}") };
-        return format!(
-            "{}; the file looks like {format}{of_host}, and JSON is read here{hint}",
-            error.message
-        );
+        return format!("{}; the file looks like {format}, and JSON is read here", error.message);
     }
     let at = text.get(error.offset..).and_then(|rest| rest.chars().next());
     // Line ends and tabs are hidden as well, and stand everywhere.
@@ -40,7 +33,7 @@ pub(crate) fn syntax(text: &str, error: &json::SyntaxError) -> String {
 }
 
 /// What a text that is not JSON looks like, by the first line that is not a comment.
-fn format(text: &str) -> Option<&'static str> {
+pub(crate) fn format(text: &str) -> Option<&'static str> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
     let is_name = |name: &str| {
         let name = name.trim().trim_matches('"');

@@ -179,18 +179,20 @@ fn fa_a37_a39_a_file_of_another_host_is_called_by_its_name() {
 
 #[test]
 fn fa_a37_a49_a_file_of_another_format_is_called_by_its_name() {
-    for (text, name) in [
-        ("[mcp_servers.x]\ncommand = \"x\"\n", "TOML of Codex"),
-        ("extensions:\n  x:\n    cmd: x\n", "YAML of Goose"),
-        ("mcpServers:\n  x:\n", "YAML"),
+    for (text, name, hint) in [
+        (
+            "[mcp_servers.x]\ncommand = \"x\"\n",
+            "TOML",
+            "it is a file of Codex: put its servers into an object",
+        ),
+        ("extensions:\n  x:\n    cmd: x\n", "YAML", "`mcplink import goose` takes over what Goose has"),
+        ("mcpServers:\n  x:\n", "YAML", "put its servers into an object `mcpServers`"),
     ] {
         let setting = Setting::new();
         setting.home.write_project("other", text).unwrap();
         let output = setting.run(&["--mcp-config", "other", "list"], 2);
-        assert!(
-            output.stderr.contains(&format!("looks like {name}, and JSON is read here: put")),
-            "{output}"
-        );
+        assert!(output.stderr.contains(&format!("looks like {name}, and JSON is read here")), "{output}");
+        assert!(output.stderr.contains(hint), "{output}");
     }
 }
 

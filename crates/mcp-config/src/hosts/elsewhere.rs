@@ -2,6 +2,7 @@
 
 use crate::hosts::{Format, KnownHost, parse_yaml, servers_of, toml_tree, words};
 use crate::json::{Node, Object};
+use crate::syntax;
 
 /// Where another host keeps its servers.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +49,9 @@ fn to_write(host: Option<&KnownHost>) -> String {
     }
 }
 
-/// Whose servers a text in another format has, as far as that can be told, and what to do with them; `None` where it has no servers.
-pub(crate) fn of_format(text: &str, format: &str) -> Option<(Option<&'static str>, String)> {
-    let (format, tree) = match format {
+/// What to do with the servers of a text in another format, and whose they are as far as that can be told; `None` where it has none.
+pub(crate) fn hint_of(text: &str) -> Option<String> {
+    let (format, tree) = match syntax::format(text)? {
         "TOML" => (Format::Toml, toml_tree(text)?),
         "YAML" => (Format::Yaml, parse_yaml(text).ok()?),
         _ => return None,
@@ -60,9 +61,10 @@ pub(crate) fn of_format(text: &str, format: &str) -> Option<(Option<&'static str
         let mut files = host.files.iter().filter(|file| file.format == format);
         files.any(|file| servers_of(root, file.keys).is_some())
     };
-    let host = KnownHost::all().find(has_file);
-    (host.is_some() || root.get("mcpServers").is_some())
-        .then(|| (host.map(|host| host.title), to_write(host)))
+    match KnownHost::all().find(has_file) {
+        Some(host) => Some(format!("it is a file of {}: {}", host.title, to_write(Some(host)))),
+        None => root.get("mcpServers").map(|_| to_write(None)),
+    }
 }
 
 /// The keys of whole files, the more special ones first.
@@ -118,18 +120,23 @@ mod tests {
                 "{text}"
             );
         }
-        for (format, text, title) in [
-            ("TOML", "[mcp_servers.x]\ncommand = \"x\"\n", Some("Codex")),
-            ("YAML", "extensions:\n  x:\n    cmd: x\n", Some("Goose")),
+        for (text, title) in [
+            ("[mcp_servers.x]\ncommand = \"x\"\n", Some("Codex")),
+            ("extensions:\n  x:\n    cmd: x\n", Some("Goose")),
             // Of a host that is not known.
-            ("YAML", "mcpServers:\n  - name: x\n    command: x\n", None),
+            ("mcpServers:\n  - name: x\n    command: x\n", None),
         ] {
-            let (host, hint) = of_format(text, format).unwrap();
-            assert_eq!(host, title);
-            assert!(hint.starts_with("put its servers into an object `mcpServers`"), "{hint}");
-            assert_eq!(hint.contains("mcplink import"), title.is_some(), "{hint}");
+            let hint = hint_of(text).unwrap();
+            assert!(hint.contains("put its servers into an object `mcpServers`"), "{hint}");
+            assert_eq!(hint.contains("`mcplink import "), title.is_some(), "{hint}");
+            assert!(
+                title.is_none_or(|title| hint.starts_with(&format!("it is a file of {title}: "))),
+                "{hint}"
+            );
         }
-        assert!(of_format("model = \"x\"\n", "TOML").is_none() && of_format("a: 1\n", "YAML").is_none());
+        assert!(
+            hint_of("model = \"x\"\n").is_none() && hint_of("a: 1\n").is_none() && hint_of("{").is_none()
+        );
         for text in ["{}", r#"{"mcp": {"timeout": 3}}"#, r#"{"extensions": {}}"#, r#"{"servers": "x"}"#] {
             assert!(place(json::parse(text).unwrap().as_object().unwrap()).is_none(), "{text}");
         }
