@@ -50,7 +50,7 @@ pub(crate) fn times_of(token: &str) -> Option<ValidityPeriod> {
     Some(ValidityPeriod { begins: time("nbf"), ends: time("exp") })
 }
 
-/// The first of the times of the token in an `Authorization` value that is no number, which it has to be (RFC 7519 section 2).
+/// The first of the times of the token in an `Authorization` value that is not a number, which it has to be (RFC 7519 section 2).
 pub(crate) fn misspelt_time(value: &HeaderValue) -> Option<&'static str> {
     let claims = claims_of(bearer(value)?)?;
     ["exp", "nbf"].into_iter().find(|name| claims.get(*name).is_some_and(|time| !time.is_number()))

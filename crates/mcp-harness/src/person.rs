@@ -41,7 +41,7 @@ impl Person {
                     for url in browser.arguments().iter().skip(shown) {
                         shown += 1;
                         let note = |visit| visits.lock().unwrap_or_else(PoisonError::into_inner).push(visit);
-                        // What is not a URL is no page; the test sees that nothing was visited.
+                        // What is not a URL is not a page; the test sees that nothing was visited.
                         let Ok(url) = Url::parse(url) else { continue };
                         if let Err(error) = walk(url.clone(), &mut cookies, note) {
                             note(Visit::new(url, 0, format!("nothing further: {error}")));

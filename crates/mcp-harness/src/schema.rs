@@ -36,7 +36,7 @@ fn check(value: &Value, rule: &Map<String, Value>, schema: &Value, at: &str, wro
                     one => one.as_str().into_iter().collect(),
                 };
                 if !kinds.iter().any(|kind| is_a(value, kind)) {
-                    wrong.push(format!("{at}: {value} is no {}", kinds.join(" or ")));
+                    wrong.push(format!("{at}: {value} is not of type {}", kinds.join(" or ")));
                 }
             }
             "const" if value != said => wrong.push(format!("{at}: {value} is not {said}")),
@@ -121,11 +121,11 @@ mod tests {
             (json!({ "n": 1, "parts": ["a", "b"], "some": null }), None),
             (json!({ "n": null, "some": 1 }), None),
             (json!({}), Some("whole.n is missing")),
-            (json!({ "n": 1.5 }), Some("whole.n: 1.5 is not an integer or null")),
+            (json!({ "n": 1.5 }), Some("whole.n: 1.5 is not of type integer or null")),
             (json!({ "n": 1, "m": 1 }), Some("whole.m is in no schema")),
             (json!({ "n": 1, "parts": ["c"] }), Some("whole.parts[0]: \"c\" is not one of [\"a\",\"b\"]")),
             (json!({ "n": 1, "some": 2 }), Some("whole.some: 2 is not 1")),
-            (json!([]), Some("whole: [] is not an object")),
+            (json!([]), Some("whole: [] is not of type object")),
         ] {
             assert_eq!(against_schema(&document, &schema, "whole").first().map(String::as_str), expected);
         }

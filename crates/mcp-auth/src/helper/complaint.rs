@@ -1,4 +1,4 @@
-//! What of a helper's stderr may be shown, and what of its output where that is no headers but the reason why.
+//! What of a helper's stderr may be shown, and what of its output where that is not headers but the reason why.
 //!
 //! A message that says why minting failed is worth a lot, and a failing script prints secrets (`set -x`, a `curl -v`, a
 //! dump of what it received). What a text may hold is decided by [`Secrets`]; here is what is known to be secret.

@@ -145,7 +145,7 @@ async fn fa_a80_why_a_command_failed_is_told_wherever_it_says_so() {
         assert_eq!(error.to_string(), format!("run the headers helper: {expected}"), "{command}");
         assert_eq!(error.hint(), Some("run `my-sso login`"), "{command}");
     }
-    // What is no words of a failure may be anything.
+    // What is not a words of a failure may be anything.
     for command in [
         "echo canary of mine; exit 3",
         "echo Bearer canary; exit 3",

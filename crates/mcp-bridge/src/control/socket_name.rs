@@ -1,7 +1,7 @@
 //! What the name of a socket tells of its session: all that is known of one that does not answer.
 //!
 //! `PID-NUMBER[-MARK[=SERVER]][-own].sock`. The mark is a digest of the server's name and file, by which a command sees that a session
-//! is none of those that it asks about, and does not wait for it. The name itself stands there where it is one of letters, digits
+//! is not one of those that it asks about, and does not wait for it. The name itself stands there where it is one of letters, digits
 //! and `-_.`, and has room.
 
 use std::path::Path;

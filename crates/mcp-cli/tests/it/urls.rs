@@ -290,7 +290,7 @@ fn fh_h14_what_is_wrong_with_what_was_typed_is_told_by_its_option() {
     );
 }
 
-/// What stands in a file for a host may be this program on its way to a URL; a look is at the server, not at this program.
+/// What is in a file for a host may be this program on its way to a URL; a look is at the server, not at this program.
 #[test]
 fn fh_h1_an_entry_that_is_a_bridge_to_a_url_is_as_its_server_is() {
     let server = FakeMcpServer::builder().era(FakeEra::Legacy).start().unwrap();

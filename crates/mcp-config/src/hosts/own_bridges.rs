@@ -15,7 +15,7 @@ use crate::json::{Member, Node, Object, Pointer, Value};
 const NATIVE: &str = "claude-code";
 
 /// The servers `node` of `document` at `path`, with such entries as what they lead to, and a document to read them with; `None`
-/// where there is none of them.
+/// where there is not one of them.
 pub(crate) fn led_to<'a>(
     document: &Document<'a>,
     node: &Node,

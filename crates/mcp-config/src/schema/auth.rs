@@ -264,7 +264,7 @@ impl Block<'_, '_, '_> {
             _ => !text.is_empty() && text.chars().all(plain),
         };
         if !fits {
-            self.wrong(key, &format!("is no {key} of AWS"), None);
+            self.wrong(key, &format!("is not a {key} of AWS"), None);
             return None;
         }
         Some(text)

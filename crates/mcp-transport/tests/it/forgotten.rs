@@ -1,4 +1,6 @@
 //! Sessions that a server has forgotten, in every word that servers have for it.
+//!
+//! Longer than 500 lines because the words that servers have for it are one table, and what follows from them is tested beside it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

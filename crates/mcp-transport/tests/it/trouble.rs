@@ -1,6 +1,8 @@
 //! What fails on the way to a server, and in which words: proxies, TLS, names.
 //!
 //! A test is named by its report (`fa_…`, `fh_…`: docs/field-failures.md).
+//!
+//! Longer than 500 lines because each trouble of the way stands with the words that it is told in.
 
 use std::hash::{Hash as _, Hasher};
 use std::io;

@@ -52,7 +52,7 @@ impl Entries<'_, '_> {
         }
         let Draft { args, env, .. } = &mut draft;
         for arg in args {
-            // Its variables are those that its entry sets for it: what these say stands in their place.
+            // Its variables are those that its entry sets for it: what these say is in their place.
             if let Value::String(word) = &mut arg.value {
                 let given = env.iter().map(|set| &*set.key);
                 let plain = given.fold(word.to_string(), |word, name| {
