@@ -107,7 +107,8 @@ mod tests {
     const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
     fn identity(url: &str) -> u64 {
-        let store = open(url, SealingKeys::parse(KEY).unwrap()).unwrap();
+        let keys = SealingKeys::parse(KEY).expect("a key");
+        let store = open(url, keys).expect("no connection is made yet");
         assert!(!format!("{store:?}").contains("canary"), "{store:?}");
         let mut hasher = DefaultHasher::new();
         store.identify(&mut hasher);

@@ -226,7 +226,7 @@ fn assignments(line: &str, marks: &mut Vec<Range<usize>>) {
             if delimiter == ":" || !blank {
                 let behind = behind_scheme(line, &found, delimiter == ":" && blank);
                 // What may be the credential itself is hidden whatever follows.
-                if !is_remark && !(behind.is_some() && is_telling_scheme(shown)) {
+                if !(is_remark || behind.is_some() && is_telling_scheme(shown)) {
                     until = found.end;
                     marks.push(found);
                 }

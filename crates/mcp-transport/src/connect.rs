@@ -562,7 +562,7 @@ impl Connector {
                             options,
                             chain: None,
                         };
-                        OrderedWire::open(line, idle).await.map(Wire::Ordered)?
+                        OrderedWire::open(line, idle).await.map(|wire| Wire::Ordered(Box::new(wire)))?
                     }
                 };
                 Ok((wire, hub))
@@ -571,7 +571,7 @@ impl Connector {
             Endpoint::Stdio(endpoint) => {
                 let (options, sink) = (self.options(), server.starting.as_ref());
                 let start = Start { endpoint, options, new_hub: &new_hub, sink };
-                start.run().await.map(|(wire, hub)| (Wire::Ordered(wire), hub))
+                start.run().await.map(|(wire, hub)| (Wire::Ordered(Box::new(wire)), hub))
             }
             #[cfg(feature = "stdio")]
             Endpoint::Stream(endpoint) => {
@@ -580,7 +580,7 @@ impl Connector {
                 let stream = Stream::Opened(StreamWire::start(stream, &hub.budget, hub.clone()));
                 let line = StreamEnd { stream, hub: hub.clone(), options: options.clone(), chain: None };
                 let opened = OrderedWire::open(line, options.stdio_idle_timeout).await;
-                opened.map(|wire| (Wire::Ordered(wire), hub))
+                opened.map(|wire| (Wire::Ordered(Box::new(wire)), hub))
             }
             #[cfg(not(all(feature = "http", feature = "stdio")))]
             _ => {

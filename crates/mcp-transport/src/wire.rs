@@ -45,7 +45,7 @@ pub(crate) enum Wire {
         streamable: Streamable,
         idle: Option<Duration>,
     },
-    Ordered(OrderedWire),
+    Ordered(Box<OrderedWire>),
 }
 
 impl Wire {

@@ -60,7 +60,7 @@ impl OAuthProvider {
         let clock = ctx.clock.clone();
         // A token that a machine gets spends nothing: cut off, it is asked for once more.
         let spends = ctx.settings.grant.needs_person();
-        let renewals = spends.then(|| ctx.settings.renewals.clone()).unwrap_or_default();
+        let renewals = if spends { ctx.settings.renewals.clone() } else { Default::default() };
         let flight = SingleFlight::with_clock(OAuthSource::new(ctx), move || clock.now());
         Self { flight: Arc::new(flight.with_renewals(renewals).with_pauses_of_its_own()) }
     }

@@ -199,7 +199,7 @@ async fn a_json_answer_has_a_limit_too() {
         let arguments = crate::support::raw(&serde_json::json!({ "bytes": bytes }));
         connection.call_tool("big", Some(&arguments), &mcp_transport::RequestOptions::new()).await
     };
-    assert_eq!(crate::support::text_of(&call(90_000).await.unwrap()).len(), 90_000);
+    assert_eq!(crate::support::text_of(call(90_000).await.unwrap()).len(), 90_000);
     assert_eq!(*call(200_000).await.unwrap_err().kind(), TransportErrorKind::TooLarge);
 }
 

@@ -327,7 +327,7 @@ async fn the_time_a_person_takes_is_not_counted_and_closing_ends_the_wait() {
     tokio::time::sleep(limit + Duration::from_millis(500)).await;
     assert!(!patient.is_finished());
     slow.0.notify_one();
-    assert_eq!(text_of(&patient.await.unwrap().unwrap()), r#"the client said {"action":"decline"}"#);
+    assert_eq!(text_of(patient.await.unwrap().unwrap()), r#"the client said {"action":"decline"}"#);
 
     let abandoned = tokio::spawn(call(connection.clone()));
     server.recorder().wait_for("tools/call", 3).await;

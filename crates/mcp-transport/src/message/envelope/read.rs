@@ -244,9 +244,9 @@ fn classify<'a>(wire: &Wire<'a>, null_id: NullId) -> Result<ParsedMessage<'a>, E
     let method = wire.method.filter(|raw| !is_null(raw));
     // Others write what stands for nothing in their language: an empty list in PHP, false in Python.
     let answers = wire.result.is_some_and(|raw| !is_null(raw));
-    let error = wire.error.filter(|raw| !is_null(raw) && !(answers && says_nothing(raw)));
+    let error = wire.error.filter(|raw| !(is_null(raw) || answers && says_nothing(raw)));
     let result = wire.result.filter(|raw| match (error, method) {
-        (Some(error), None) => !is_null(raw) && !(says_nothing(raw) && RpcError::from_text(error).is_some()),
+        (Some(error), None) => !(is_null(raw) || says_nothing(raw) && RpcError::from_text(error).is_some()),
         _ => !(is_null(raw) && (error.is_some() || method.is_some())),
     });
 

@@ -52,7 +52,8 @@ async fn where_no_place_is_left_a_person_signs_in_again_and_the_tokens_stay() {
         metadata["token_endpoint"] = json!(BEFORE);
         world.net.json(METADATA, 200, metadata);
     };
-    let cases: [(&dyn Fn(&World), &str); 3] = [
+    type Change<'c> = &'c dyn Fn(&World);
+    let cases: [(Change<'_>, &str); 3] = [
         (
             &gone,
             "https://as.example/before/token: answered 404, and its metadata is not there any more either",
