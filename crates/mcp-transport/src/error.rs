@@ -370,7 +370,6 @@ impl TransportError {
     }
 
     /// Whether the server has seen the request before the one that this is the error of.
-    #[cfg(feature = "http")]
     pub(crate) fn is_of_later_round(&self) -> bool {
         self.0.later_round
     }

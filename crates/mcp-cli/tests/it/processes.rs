@@ -212,9 +212,10 @@ fn what_variables_say_of_a_path_a_host_or_a_mode_is_read_in_what_the_server_prin
             "LOG_LEVEL": "error", "NODE_ENV": "production", "DATA_DIR": "/srv/data", "DB_HOST": "db.corp.example",
             "AWS_REGION": "eu-west-1", "DB_PASSWORD": password }})
     };
-    let setting = Setting::of("s", entry("none-of-it")).with("t", entry("/srv/data"));
-    assert!(message(&setting.status("s")).contains(SAID), "{:#}", setting.status("s"));
-    assert!(!message(&setting.status("t")).contains("/srv/data"), "what is a password as well is hidden");
+    let seen = Setting::of("s", entry("none-of-it")).status("s");
+    assert!(message(&seen).contains(SAID), "{seen:#}");
+    let hidden = Setting::of("s", entry("/srv/data")).status("s");
+    assert!(!message(&hidden).contains("/srv/data"), "what is a password as well is hidden: {hidden:#}");
 }
 
 /// A word that looks like any other is a password where the letter before it says so.

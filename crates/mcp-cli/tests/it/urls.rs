@@ -316,7 +316,9 @@ fn fh_h1_an_entry_that_is_a_bridge_to_a_url_is_as_its_server_is() {
     (hidden["command"], hidden["env"]) =
         (json!(env!("CARGO_BIN_EXE_mcplink")), json!({ "SOME_VARIABLE": "x" }));
     setting.write("hidden", hidden);
-    let called = setting.run(&["call", "hidden", "echo", "text=hello"], 4);
+    let called = setting.mcplink(&["call", "hidden", "echo", "text=hello"]).run();
+    // Between two attempts of the bridge its server is pending.
+    assert!(matches!(called.code, Some(4 | 7)), "{called}");
     assert!(called.stderr.contains("the request to hidden failed"), "{called}");
     assert!(!called.stderr.contains("refused the request"), "{called}");
 }
