@@ -47,7 +47,7 @@ pub struct SecretRecord {
     /// Its name.
     pub name: String,
     /// Where it is.
-    pub keeper: SecretBackend,
+    pub backend: SecretBackend,
 }
 
 /// How a secret was kept.
@@ -55,7 +55,7 @@ pub struct SecretRecord {
 #[non_exhaustive]
 pub struct SecretPlacement {
     /// Where.
-    pub keeper: SecretBackend,
+    pub backend: SecretBackend,
     /// Why the keyring did not take it, where it did not.
     pub why_not_keyring: Option<String>,
     /// There was another one of this name.
@@ -164,7 +164,7 @@ impl SecretStore {
                 None => Err("this program was built without the keyring".to_owned()),
             };
             let value = kept.is_err().then(|| secret.expose().to_owned());
-            let keeper = if value.is_some() { SecretBackend::File } else { SecretBackend::Keyring };
+            let backend = if value.is_some() { SecretBackend::File } else { SecretBackend::Keyring };
             let (replaced, beside_others) = this.change(|document| {
                 let before = document.secrets.len();
                 let beside_others = document.secrets.iter().any(|kept| kept.value.is_some());
@@ -174,7 +174,7 @@ impl SecretStore {
                 document.secrets.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
                 (replaced, beside_others)
             })?;
-            Ok(SecretPlacement { keeper, why_not_keyring: kept.err(), replaced, beside_others })
+            Ok(SecretPlacement { backend, why_not_keyring: kept.err(), replaced, beside_others })
         })
         .await
     }
@@ -218,8 +218,8 @@ impl SecretStore {
             let kept = this.document()?.secrets.into_iter();
             Ok(kept
                 .map(|StoredSecret { service, name, value }| {
-                    let keeper = if value.is_some() { SecretBackend::File } else { SecretBackend::Keyring };
-                    SecretRecord { service, name, keeper }
+                    let backend = if value.is_some() { SecretBackend::File } else { SecretBackend::Keyring };
+                    SecretRecord { service, name, backend }
                 })
                 .collect())
         })
@@ -378,14 +378,14 @@ mod tests {
         assert_eq!(store.read("mcp", "a").await.unwrap(), None);
         assert!(!state.exists(), "looking makes nothing");
         let kept = store.write("mcp", "a", &Secret::new("canary-1")).await.unwrap();
-        assert_eq!((kept.keeper, kept.replaced), (SecretBackend::Keyring, false));
+        assert_eq!((kept.backend, kept.replaced), (SecretBackend::Keyring, false));
         let text = std::fs::read_to_string(state.join(SECRETS_FILE)).unwrap();
         assert!(text.contains("\"a\"") && !text.contains("canary"), "{text}");
 
         // A keyring that is locked later: what it had is replaced by the file.
         let locked = open(&Fake { locked: true, ..keyring.clone() });
         let kept = locked.write("mcp", "a", &Secret::new("canary-2")).await.unwrap();
-        assert_eq!((kept.keeper, kept.replaced), (SecretBackend::File, true));
+        assert_eq!((kept.backend, kept.replaced), (SecretBackend::File, true));
         assert_eq!(kept.why_not_keyring.as_deref(), Some("it is locked"));
         assert_eq!(store.read("mcp", "a").await.unwrap(), Some(Secret::new("canary-2")));
         assert!(locked.read("mcp", "b").await.unwrap_err().to_string().contains("it is locked"));
@@ -397,7 +397,7 @@ mod tests {
         }
         let records = store.list().await.unwrap();
         assert_eq!(records.len(), 1);
-        assert_eq!(records[0].keeper, SecretBackend::File);
+        assert_eq!(records[0].backend, SecretBackend::File);
 
         // Kept by the keyring again, the file has it no longer; and both forget.
         store.write("mcp", "a", &Secret::new("canary-3")).await.unwrap();

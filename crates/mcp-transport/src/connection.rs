@@ -154,11 +154,11 @@ impl Connection {
         if filter.is_empty() || self.0.listening.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (keeper, listening) = (self.keeper(filter), self.0.listening.clone());
+        let (task, listening) = (self.subscription_task(filter), self.0.listening.clone());
         let (opened, decided) = oneshot::channel();
         let wire = self.0.wire.clone();
         self.spawn(async move {
-            keeper.run(opened).await;
+            task.run(opened).await;
             listening.store(false, Ordering::Release);
             if wire.server().revision.era() == Era::Legacy {
                 // It ended because the server went back to the other era, where this is how to listen.
@@ -182,7 +182,7 @@ impl Connection {
         self.ensure_open()?;
         let end = self.0.closing.child_token();
         let subscription = end.clone().drop_guard();
-        let (keeper, resources) = (self.keeper(filter.clone()), self.resources(&filter));
+        let (task, resources) = (self.subscription_task(filter.clone()), self.resources(&filter));
         let (wire, agreed) = (self.0.wire.clone(), filter.supported_by(&self.server()));
         let (opened, decided) = oneshot::channel();
         self.spawn(async move {
@@ -192,7 +192,7 @@ impl Connection {
                 // After the first turn, no caller waits for the server's confirmation.
                 let opened = opened.take().unwrap_or_else(|| oneshot::channel().0);
                 match era {
-                    Era::Modern => drop(end.run_until_cancelled(keeper.run(opened)).await),
+                    Era::Modern => drop(end.run_until_cancelled(task.run(opened)).await),
                     Era::Legacy => resources.run(agreed.clone(), opened, &end).await,
                 }
                 // Unless the server has gone over to the other era, that was all.
@@ -203,7 +203,7 @@ impl Connection {
         });
         match tokio::time::timeout(self.0.options.first_byte_timeout, decided).await {
             Ok(Ok(outcome)) => Ok(Subscription::new(outcome?, subscription)),
-            // The keeper ends without a word only with the connection.
+            // The task ends without a word only with the connection.
             Ok(Err(_)) => {
                 Err(TransportError::new(TransportErrorKind::Cancelled, "the connection was closed"))
             }
@@ -410,7 +410,7 @@ impl Connection {
         Ok(())
     }
 
-    fn keeper(&self, filter: SubscriptionFilter) -> SubscriptionTask {
+    fn subscription_task(&self, filter: SubscriptionFilter) -> SubscriptionTask {
         let inner = &self.0;
         SubscriptionTask {
             wire: inner.wire.clone(),

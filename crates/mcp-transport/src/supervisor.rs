@@ -72,7 +72,7 @@ const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
 /// ```text
 /// ServerSource ─► attempt ─► Connection ─► Lease ─► request ──┐ what its failure says about the connection
 ///                    ▲            │ ended                     ▼
-///                    └─ effect ─ StatusMachine ◄─ event ── the keeper's task ─► StatusSnapshot (a watch)
+///                    └─ effect ─ StatusMachine ◄─ event ── connection task ──► StatusSnapshot (a watch)
 /// ```
 ///
 /// | seen | what follows |
@@ -171,7 +171,7 @@ impl Patience {
     }
 }
 
-/// What the keeper and its handles share.
+/// What the connection task and its handles share.
 struct Shared {
     name: Arc<str>,
     patience: Patience,
@@ -499,7 +499,7 @@ impl SupervisorHandle {
     pub async fn close(&self) {
         let (closing, done) = oneshot::channel();
         self.tell(Command::Close(closing));
-        // It ends with the keeper's task, whichever side closed first.
+        // It ends with the connection task, whichever side closed first.
         let _ = done.await;
     }
 
@@ -517,7 +517,7 @@ impl SupervisorHandle {
             FailureScope::Lost => {
                 let evidence = error.evidence();
                 self.tell(Command::Lost { connection, evidence: Box::new(evidence) });
-                // Only now, so that a caller that finds it lost speaks to the keeper after we did.
+                // Only now, so that a caller that finds it lost speaks to the connection task after we did.
                 lease.live.mark_lost();
                 None
             }

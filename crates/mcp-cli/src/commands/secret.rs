@@ -115,8 +115,8 @@ impl Item {
         format!("${{keyring:{}/{}}}", self.service, self.name)
     }
 
-    fn row(&self, keeper: SecretBackend) -> SecretRow {
-        let kept_in = if keeper == SecretBackend::Keyring { "keyring" } else { "file" };
+    fn row(&self, backend: SecretBackend) -> SecretRow {
+        let kept_in = if backend == SecretBackend::Keyring { "keyring" } else { "file" };
         SecretRow {
             service: self.service.clone(),
             name: self.name.clone(),
@@ -133,7 +133,7 @@ async fn set(app: &App, store: &SecretStore, item: &Item) -> Result<ExitStatus, 
     let file = store.file().map(|file| file.display().to_string()).unwrap_or_default();
     if app.json {
         let why_not_keyring = kept.why_not_keyring.as_deref().map(shown::line);
-        let secret = item.row(kept.keeper);
+        let secret = item.row(kept.backend);
         app.print_json(&SetDocument { schema_version: 1, secret, replaced: kept.replaced, why_not_keyring });
         return Ok(ExitStatus::Success);
     }
@@ -189,10 +189,10 @@ async fn list(app: &App, store: &SecretStore) -> Result<ExitStatus, CliError> {
     let records = store.list().await.map_err(|error| unreadable(&error))?;
     let items = records
         .into_iter()
-        .map(|SecretRecord { service, name, keeper, .. }| (Item { service, name }, keeper));
+        .map(|SecretRecord { service, name, backend, .. }| (Item { service, name }, backend));
     let items: Vec<_> = items.collect();
     if app.json {
-        let secrets = items.iter().map(|(item, keeper)| item.row(*keeper)).collect();
+        let secrets = items.iter().map(|(item, backend)| item.row(*backend)).collect();
         app.print_json(&Document { schema_version: 1, secrets });
         return Ok(ExitStatus::Success);
     }
@@ -200,8 +200,8 @@ async fn list(app: &App, store: &SecretStore) -> Result<ExitStatus, CliError> {
         app.output.note("no secret is kept; `mcplink secret set NAME` keeps one\n");
         return Ok(ExitStatus::Success);
     }
-    let rows = items.iter().map(|(item, keeper)| {
-        let row = item.row(*keeper);
+    let rows = items.iter().map(|(item, backend)| {
+        let row = item.row(*backend);
         [shown::line(&item.argument()), format!("in the {}", row.kept_in), shown::line(&row.reference)]
     });
     app.output.out(&columns(rows, app.style().plain_labels()));

@@ -49,7 +49,7 @@ impl SubscriptionCounts {
     }
 }
 
-/// Keeps resources subscribed to. Like the keeper of the other era, it holds the wire and not the connection.
+/// Keeps resources subscribed to. Like the task of the other era, it holds the wire and not the connection.
 pub(crate) struct Resources {
     pub(crate) wire: Arc<Wire>,
     /// Where the ids of requests come from.

@@ -41,7 +41,7 @@ impl AttemptProgress {
     }
 }
 
-/// What goes on beside the keeper: connections that are being closed. Cheap to clone.
+/// What goes on beside the connection task: connections that are being closed. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Background {
     pub(super) tasks: TaskTracker,

@@ -45,7 +45,7 @@ const FRESH: Duration = Duration::from_millis(500);
 /// How long the end may take. A process is killed well before it.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
-/// What a keeper is asked to do.
+/// What a connection task is asked to do.
 pub(super) enum Command {
     /// Reconnect; the sender is told when the new status is decided.
     Reconnect(oneshot::Sender<StatusSnapshot>),
@@ -69,7 +69,7 @@ pub(super) enum Command {
     Close(oneshot::Sender<()>),
 }
 
-/// What woke the keeper.
+/// What woke the connection task.
 enum Input {
     Command(Option<Command>),
     Change(Change),

@@ -12,7 +12,7 @@ use crate::waiting::WaitState;
 
 pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How a connection is made: the seam at which tests of the keeper have no network.
+/// How a connection is made: the seam at which tests of the connection task have no network.
 pub(super) trait Dial: Send + Sync + 'static {
     /// `waiting` is told while it waits for credentials.
     fn dial<'a>(

@@ -1,4 +1,4 @@
-//! What a keeper is doing: one thing at a time, with what belongs to it.
+//! What a connection task is doing: one thing at a time, with what belongs to it.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::connect::ServerLists;
 use crate::endpoint::Endpoint;
 use crate::renewals::SessionRenewals;
 
-/// What a keeper is doing.
+/// What a connection task is doing.
 pub(super) enum State {
     /// Nothing: it was refused, has failed for good, or has not begun.
     Idle,

@@ -1,4 +1,4 @@
-//! The keeper under paused time, with attempts that end as a script says and connections without a network.
+//! The connection task under paused time, with attempts that end as a script says and connections without a network.
 //!
 //! Longer than 500 lines because each case plays on the same scripted stage, which is set up here once.
 
