@@ -398,6 +398,19 @@ mod tests {
         "headers": {"Authorization": "Bearer ${MY_TOKEN}", "X-Team": "a"}}"#;
 
     #[test]
+    fn a_variable_that_a_program_is_given_by_its_entry_is_left_to_it_in_its_arguments() {
+        let home = tempfile::tempdir().unwrap();
+        let env = Env::new().with("HOME", home.path());
+        let mut request = Request::new(home.path(), env.clone());
+        let entry = r#"{"command": "srv", "args": ["${env:GIVEN}", "${env:NOT_GIVEN}"], "env": {"GIVEN": "1", "OTHER": "${env:GIVEN}"}}"#;
+        request.mcp_config.push(format!(r#"{{"mcpServers": {{"x": {entry}}}}}"#));
+        let config = Config::load(&request);
+        let places = config.entry("x").unwrap().secret_places(&env);
+        let lacking: Vec<_> = places.into_iter().map(|(place, _)| place).collect();
+        assert_eq!(lacking, [SecretField::Argument(1), SecretField::Variable("OTHER".to_owned())]);
+    }
+
+    #[test]
     fn f034_equal_entries_send_equal_headers_in_every_scope() {
         for scope in SCOPES {
             let (target, settings) = lowered(scope, HELPED, env(), true);
