@@ -17,13 +17,13 @@ use url::Url;
 pub(crate) const OF_THE_TERMINAL: [&str; 6] = ["_", "SHLVL", "OLDPWD", "PWD", "COLUMNS", "LINES"];
 
 /// What is read of an entry for each connection.
-struct LateSecrets {
+pub(crate) struct LateSecrets {
     places: Vec<(SecretField, SourcedText)>,
     target: Target,
 }
 
 /// What completes the endpoint of `entry`, where secrets are a part of it.
-pub(crate) fn late(entry: &ServerEntry, target: Option<&Target>, env: &Env) -> Option<Arc<dyn LateEndpoint>> {
+pub(crate) fn late(entry: &ServerEntry, target: Option<&Target>, env: &Env) -> Option<Arc<LateSecrets>> {
     let places = entry.secret_places(env);
     if places.is_empty() {
         return None;
@@ -32,17 +32,17 @@ pub(crate) fn late(entry: &ServerEntry, target: Option<&Target>, env: &Env) -> O
     Some(Arc::new(LateSecrets { places, target }))
 }
 
-/// The files by which it shows that a secret of `entry` that is read for each connection may be another one.
-pub(crate) fn files(entry: &ServerEntry, env: &Env) -> Vec<PathBuf> {
-    entry.secret_places(env).iter().flat_map(|(_, text)| text.files()).collect()
-}
-
 /// For whom a command for a secret runs where the server has no address.
 pub(crate) fn of_a_command(name: &str) -> Option<Target> {
     Url::parse("stdio:").ok().map(|url| Target::new(name, url))
 }
 
 impl LateSecrets {
+    /// The files by which it shows that one of them may be another one.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.places.iter().flat_map(|(_, text)| text.files())
+    }
+
     async fn completed(&self, mut endpoint: Endpoint) -> Result<Endpoint, AuthError> {
         for (place, text) in &self.places {
             match (place, &mut endpoint) {

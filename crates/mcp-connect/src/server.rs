@@ -22,11 +22,11 @@ use mcp_status::{
 use mcp_text::Secrets;
 use mcp_transport::limits::Limits;
 use mcp_transport::supervisor::NoContact;
-use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint, ToolFilter};
+use mcp_transport::{Endpoint, HttpEndpoint, LateEndpoint, Server, StdioEndpoint, ToolFilter};
 
 use crate::description::at;
 use crate::fingerprint::Parts as FingerprintParts;
-use crate::late::{self, late};
+use crate::late::{LateSecrets, late};
 use crate::network::reached;
 use crate::secrets::secrets;
 use crate::{Description, EntryTools, Fingerprint, Host};
@@ -143,8 +143,8 @@ pub struct ConfiguredServer {
     pub secrets: Secrets,
     /// Which of its tools may be used, where not all may.
     pub tools: Option<Arc<EntryTools>>,
-    /// The files of the secrets in its address, or in what it is started with.
-    late_files: Vec<PathBuf>,
+    /// The secrets in its address, or in what it is started with.
+    late: Option<Arc<LateSecrets>>,
 }
 
 impl ConfiguredServer {
@@ -152,7 +152,7 @@ impl ConfiguredServer {
     /// a change of one of these is a reason to try again.
     pub fn credential_files(&self) -> Vec<PathBuf> {
         let of_auth = self.auth.as_ref().map(|auth| auth.plan.settings().files()).unwrap_or_default();
-        of_auth.into_iter().chain(self.late_files.iter().cloned()).collect()
+        of_auth.into_iter().chain(self.late.iter().flat_map(|late| late.files())).collect()
     }
 
     /// Contacts no server and runs no command of the entry; reads the sign-ins, which a keyring or a database may hold.
@@ -170,16 +170,17 @@ impl ConfiguredServer {
         let shared = host.learn(config);
         let secrets = secrets(entry, &host.options().env, host.inherited_secrets()).with_shared(shared);
         let tools = EntryTools::of(entry, config);
+        let late = late(entry, auth.as_ref().map(|auth| &auth.target), &host.options().env);
         let state = match withheld(entry, config) {
             Some(withheld) => Err(withheld),
             None => server(entry, auth.as_ref(), &secrets, config, host)
+                .map(|server| server.with_late(late.clone().map(|late| late as Arc<dyn LateEndpoint>)))
                 .map(|server| server.with_tools(tools.clone().map(|tools| tools as Arc<dyn ToolFilter>)))
                 .map_err(NoContact::Because),
         };
         let (target, plan) = (auth.as_ref().map(|auth| &auth.target), auth.as_ref().map(|auth| &auth.plan));
         let description = Description::of(entry, config, target, plan);
-        let late_files = late::files(entry, &host.options().env);
-        Self { description, state, auth, secrets, tools, late_files }
+        Self { description, state, auth, secrets, tools, late }
     }
 
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
@@ -192,7 +193,7 @@ impl ConfiguredServer {
     pub fn missing(name: impl Into<String>, reason: Reason) -> Self {
         let description = Description::new(name, "", "", EntryTransport::Remote(RemoteKind::Http));
         let (state, secrets) = (Err(NoContact::Because(reason)), Secrets::default());
-        Self { description, state, auth: None, secrets, tools: None, late_files: Vec::new() }
+        Self { description, state, auth: None, secrets, tools: None, late: None }
     }
 
     /// Whether the entry leads back to itself, and how that is told.
@@ -401,8 +402,7 @@ fn server(
             let provider =
                 auth.chain().map_err(|error| Reason::config(&format!("{}: {error}", at(entry))))?;
             let endpoint = endpoint(entry, auth.target.url.clone());
-            let late = late(entry, Some(&auth.target), &host.options().env);
-            Server::new(Endpoint::Http(endpoint)).with_late(late).with_auth(provider)
+            Server::new(Endpoint::Http(endpoint)).with_auth(provider)
         }
         None => {
             let Some(launch) = entry.launch(&host.options().env, &config.project) else {
@@ -415,7 +415,7 @@ fn server(
             endpoint.startup_timeout = entry.stdio().and_then(|stdio| stdio.startup_timeout);
             endpoint.chain = Some(entry.chain_below());
             endpoint.secrets = secrets.clone();
-            Server::new(Endpoint::Stdio(endpoint)).with_late(late(entry, None, &host.options().env))
+            Server::new(Endpoint::Stdio(endpoint))
         }
     };
     let limits = limits(entry.limits, &host.options().client.limits);

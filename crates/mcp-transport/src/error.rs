@@ -383,8 +383,8 @@ impl TransportError {
     /// With what of the settings of TLS cannot be used.
     #[cfg(feature = "http")]
     #[must_use]
-    pub(crate) fn with_tls_setting(mut self, fault: TlsFault) -> Self {
-        self.0.tls = Some(fault);
+    pub(crate) fn with_tls_setting(mut self, fault: impl Into<Option<TlsFault>>) -> Self {
+        self.0.tls = fault.into();
         self
     }
 

@@ -332,13 +332,10 @@ impl HttpClient {
             _ => self.build_once(),
         };
         built.map_err(|error| {
-            let shown = TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
-                .with_said(Some(error.said().map_or_else(|| error.to_string(), str::to_owned)));
-            match error.tls_setting() {
-                Some(fault) => shown.with_tls_setting(fault),
-                None => shown,
-            }
-            .with_source(error)
+            TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
+                .with_said(Some(error.said().map_or_else(|| error.to_string(), str::to_owned)))
+                .with_tls_setting(error.tls_setting())
+                .with_source(error)
         })
     }
 
