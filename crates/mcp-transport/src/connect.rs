@@ -50,6 +50,7 @@ pub use crate::http::client::HttpClient;
 #[cfg(feature = "http")]
 pub use crate::http::reach::{CertificateReach, Reach, TlsReach};
 pub use crate::protocol::handshake::{Implementation, ServerDescription};
+pub use crate::sink::Sink;
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
 /// the head of a stream back until there is something to tell.
@@ -95,22 +96,8 @@ pub struct Server {
     pub greeted: Option<HandshakeSink>,
 }
 
-/// Hears of a connection that stands, of which nothing has been asked yet. Must not block.
-#[derive(Clone)]
-pub struct HandshakeSink(Arc<dyn Fn(&Connection) + Send + Sync>);
-
-impl HandshakeSink {
-    /// Calls `hear`.
-    pub fn new(hear: impl Fn(&Connection) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(hear))
-    }
-}
-
-impl fmt::Debug for HandshakeSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HandshakeSink")
-    }
-}
+/// Hears of a connection that stands, of which nothing has been asked yet.
+pub type HandshakeSink = Sink<Connection>;
 
 impl Server {
     /// A server without credentials, handler and limit of its own.
@@ -470,8 +457,8 @@ impl Connector {
             Box::pin(self.shake_hands(server, peer.clone(), waiting)).await
         };
         let attempted = peer.connecting(Connection::revision, attempt).await;
-        if let (Ok(connection), Some(HandshakeSink(hear))) = (&attempted, &server.greeted) {
-            hear(connection);
+        if let (Ok(connection), Some(sink)) = (&attempted, &server.greeted) {
+            sink.tell(connection);
         }
         attempted
             .map_err(|error| error.in_phase(Phase::Connect).with_limit_named(&self.options().limit_names))

@@ -72,6 +72,7 @@ mod rounds;
 mod seeded;
 #[cfg(feature = "http")]
 mod sent;
+mod sink;
 #[cfg(feature = "http")]
 mod sse_parser;
 pub mod stream;

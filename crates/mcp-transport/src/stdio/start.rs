@@ -4,7 +4,6 @@
 //! kill it and start it again throws that away. So it is waited for once, for longer than a network would be, and what it
 //! prints meanwhile is told.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::hub::Inbox;
 use crate::options::ClientOptions;
 use crate::ordered::{OrderedWire, Stream, StreamEnd};
 use crate::protocol::handshake::wants_modern;
+use crate::sink::Sink;
 
 /// How often a waiting caller hears what a process that starts has printed.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -34,22 +34,8 @@ pub struct ProcessStart {
     pub said: Option<String>,
 }
 
-/// Hears of a process that takes a while to start, once a second. Must not block.
-#[derive(Clone)]
-pub struct StartSink(Arc<dyn Fn(&ProcessStart) + Send + Sync>);
-
-impl StartSink {
-    /// Calls `hear`.
-    pub fn new(hear: impl Fn(&ProcessStart) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(hear))
-    }
-}
-
-impl fmt::Debug for StartSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StartSink")
-    }
-}
+/// Hears of a process that takes a while to start, once a second.
+pub type StartSink = Sink<ProcessStart>;
 
 /// A start: what is needed for it.
 pub(crate) struct Start<'a> {
@@ -98,8 +84,8 @@ impl Start<'_> {
             tracing::info!(said, "the command is starting");
             last.clone_from(&said);
         }
-        if let Some(StartSink(hear)) = self.sink {
-            hear(&ProcessStart { elapsed, limit, said });
+        if let Some(sink) = self.sink {
+            sink.tell(&ProcessStart { elapsed, limit, said });
         }
     }
 
