@@ -333,7 +333,6 @@ mod tests {
     use mcp_config::entry::RemoteKind;
     use mcp_connect::Description;
     use mcp_status::{ActionFacts, Evidence, MessageContext, Outcome, Phase, StatusReport, TransportKind};
-    use serde_json::{Value, json};
 
     use super::*;
     use crate::steps::Steps;
@@ -359,21 +358,8 @@ mod tests {
     }
 
     fn session(pid: u32, shared: Option<SharingRole>, status: &str) -> Session {
-        Session {
-            session: pid,
-            name: "my web".to_owned(),
-            source: "/home/me/.claude.json".to_owned(),
-            url: None,
-            host: Some("Codex 0.171".to_owned()),
-            folder: None,
-            version: None,
-            since: None,
-            calls: None,
-            kind: "bridge".to_owned(),
-            shared,
-            status: status.into(),
-            reason: if status == "failed" { json!({ "message": "no answer" }) } else { Value::Null },
-        }
+        let reason = (status == "failed").then_some("no answer");
+        Session { host: Some("Codex 0.171".to_owned()), shared, ..Session::example(pid, status, reason) }
     }
 
     #[test]

@@ -205,19 +205,13 @@ mod tests {
 
     fn session(pid: u32, name: &str, host: &str, status: &str, reason: Option<&str>) -> Session {
         Session {
-            session: pid,
             name: name.to_owned(),
-            source: "/home/me/.claude.json".to_owned(),
-            url: None,
             host: Some(host.to_owned()),
             folder: Some("/home/me/shop-api".to_owned()),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             since: Some("2026-11-29T01:58:00.000Z".to_owned()),
             calls: Some(212),
-            kind: "bridge".to_owned(),
-            shared: None,
-            status: status.into(),
-            reason: reason.map_or(Value::Null, |message| json!({ "message": message })),
+            ..Session::example(pid, status, reason)
         }
     }
 

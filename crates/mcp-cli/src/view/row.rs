@@ -72,6 +72,28 @@ pub(crate) struct Session {
     pub(crate) reason: Value,
 }
 
+#[cfg(test)]
+impl Session {
+    /// A bridge of which nothing else is known.
+    pub(crate) fn example(pid: u32, status: &str, reason: Option<&str>) -> Self {
+        Self {
+            session: pid,
+            name: "web".to_owned(),
+            source: "/home/me/.claude.json".to_owned(),
+            url: None,
+            host: None,
+            folder: None,
+            version: None,
+            since: None,
+            calls: None,
+            kind: "bridge".to_owned(),
+            shared: None,
+            status: status.into(),
+            reason: reason.map_or(Value::Null, |message| json!({ "message": message })),
+        }
+    }
+}
+
 /// A session that does not answer: no more is known of it than its process and, as a rule, the name of its server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "there is none to be seen"))]

@@ -512,22 +512,7 @@ mod tests {
     }
 
     fn session(pid: u32, shared: Option<SharingRole>, status: &str, reason: Option<&str>) -> Session {
-        Session {
-            session: pid,
-            name: "web".to_owned(),
-            source: "/home/me/.claude.json".to_owned(),
-            url: None,
-            host: Some("Ev\u{1b}[2Jil".to_owned()),
-            folder: None,
-            version: None,
-            since: None,
-            calls: None,
-            kind: "bridge".to_owned(),
-            shared,
-            status: status.into(),
-            reason: reason
-                .map_or(serde_json::Value::Null, |message| serde_json::json!({ "message": message })),
-        }
+        Session { host: Some("Ev\u{1b}[2Jil".to_owned()), shared, ..Session::example(pid, status, reason) }
     }
 
     #[test]

@@ -25,19 +25,8 @@ fn look() -> Look {
 
 fn session(pid: u32, host: &str) -> Session {
     Session {
-        session: pid,
-        name: "tickets".into(),
-        source: "/f".into(),
-        url: None,
         host: Some(host.to_owned()),
-        folder: None,
-        version: None,
-        since: None,
-        calls: None,
-        kind: "bridge".into(),
-        shared: None,
-        status: json!("needs-auth"),
-        reason: json!({ "message": "my-sso: session expired" }),
+        ..Session::example(pid, "needs-auth", Some("my-sso: session expired"))
     }
 }
 

@@ -7,7 +7,6 @@ use mcp_status::{
     ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, Reason, ServerInfo, StatusReport,
     TransportKind,
 };
-use serde_json::json;
 
 use super::*;
 use crate::view::row::AuthRow;
@@ -48,21 +47,7 @@ fn off(name: &str) -> Row {
 }
 
 fn session(pid: u32, host: Option<&str>, status: &str) -> Session {
-    Session {
-        session: pid,
-        name: "x".into(),
-        source: "/f".into(),
-        url: None,
-        host: host.map(Into::into),
-        folder: None,
-        version: None,
-        since: None,
-        calls: None,
-        kind: "bridge".into(),
-        shared: None,
-        status: json!(status),
-        reason: json!(null),
-    }
+    Session { host: host.map(Into::into), ..Session::example(pid, status, None) }
 }
 
 fn style(columns: usize) -> Style {
