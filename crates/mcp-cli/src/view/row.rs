@@ -1,5 +1,8 @@
 //! One server as every command shows it: the JSON shape of `status`, `list` and `reconnect`.
 
+#[cfg(test)]
+mod example;
+
 use std::time::{Duration, SystemTime};
 
 use mcp_bridge::SharingRole;
@@ -70,28 +73,6 @@ pub(crate) struct Session {
     pub(crate) shared: Option<SharingRole>,
     pub(crate) status: Value,
     pub(crate) reason: Value,
-}
-
-#[cfg(test)]
-impl Session {
-    /// A bridge of which nothing else is known.
-    pub(crate) fn example(pid: u32, status: &str, reason: Option<&str>) -> Self {
-        Self {
-            session: pid,
-            name: "web".to_owned(),
-            source: "/home/me/.claude.json".to_owned(),
-            url: None,
-            host: None,
-            folder: None,
-            version: None,
-            since: None,
-            calls: None,
-            kind: "bridge".to_owned(),
-            shared: None,
-            status: status.into(),
-            reason: reason.map_or(Value::Null, |message| json!({ "message": message })),
-        }
-    }
 }
 
 /// A session that does not answer: no more is known of it than its process and, as a rule, the name of its server.
